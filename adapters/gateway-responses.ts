@@ -1,0 +1,121 @@
+/**
+ * What API Gateway itself answers before or instead of our code: one table for the stack and for the local gateway.
+ * One body that the OpenAI and the Anthropic SDK both read. Constants only, so that `lib/` may import it.
+ * Never `$context.error.message*`: API Gateway can echo the credential there.
+ */
+
+/** Every header an SDK of a browser asks for in a preflight (union of Chromium and Firefox with all official SDKs). */
+export const CORS_ALLOW_HEADERS =
+  'authorization,content-type,x-api-key,x-goog-api-key,x-goog-api-client,api-key,user-agent,anthropic-version,anthropic-beta,anthropic-dangerous-direct-browser-access,openai-organization,openai-project,openai-beta,idempotency-key,x-stainless-lang,x-stainless-package-version,x-stainless-os,x-stainless-arch,x-stainless-runtime,x-stainless-runtime-version,x-stainless-retry-count,x-stainless-timeout,x-stainless-read-timeout,x-stainless-async,x-stainless-helper-method,x-stainless-helper,x-user-email,x-conversation-id,x-request-id';
+
+export const CORS_EXPOSE_HEADERS =
+  'retry-after,x-should-retry,x-request-id,x-ratelimit-limit-requests,x-ratelimit-remaining-requests,x-ratelimit-reset-requests,x-ratelimit-limit-tokens,x-ratelimit-remaining-tokens,x-ratelimit-reset-tokens,x-hallpass-budget-limit-usd,x-hallpass-budget-remaining-usd,x-hallpass-budget-resets-at,x-hallpass-max-output-tokens,x-hallpass-cost-usd';
+
+/** On every answer, ours or API Gateway's. No cookies are used, so any origin is safe. */
+export const CORS_HEADERS: Readonly<Record<string, string>> = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': CORS_EXPOSE_HEADERS,
+};
+
+/** On the answer to OPTIONS. Two hours is the most Chromium keeps. */
+export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET,POST,DELETE,OPTIONS',
+  'access-control-allow-headers': CORS_ALLOW_HEADERS,
+  'access-control-max-age': '7200',
+};
+
+export interface GatewayResponse {
+  /** API Gateway's response type. */
+  readonly type: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /**
+   * The body's `error` members. A value that starts with `$context.` is a variable of API Gateway's mapping template;
+   * only the authorizer's `code`, `message` and `type`, which come out of a closed table of constants, are used.
+   */
+  readonly error: { readonly type: string; readonly code: string; readonly message: string };
+}
+
+const invalid = { type: 'invalid_request_error' };
+
+export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
+  {
+    type: 'ACCESS_DENIED',
+    status: 401,
+    headers: { 'www-authenticate': 'Bearer' },
+    error: {
+      type: '$context.authorizer.type',
+      code: '$context.authorizer.code',
+      message: '$context.authorizer.message',
+    },
+  },
+  {
+    type: 'UNAUTHORIZED',
+    status: 401,
+    headers: { 'www-authenticate': 'Bearer' },
+    error: {
+      type: 'authentication_error',
+      code: 'invalid_api_key',
+      message: 'The API key is missing or not valid.',
+    },
+  },
+  ...['AUTHORIZER_FAILURE', 'AUTHORIZER_CONFIGURATION_ERROR'].map((type) => ({
+    type,
+    status: 503,
+    headers: {},
+    error: {
+      type: 'api_error',
+      code: 'service_unavailable',
+      message: 'The gateway cannot decide now; nothing was spent.',
+    },
+  })),
+  ...['MISSING_AUTHENTICATION_TOKEN', 'RESOURCE_NOT_FOUND'].map((type) => ({
+    type,
+    status: 404,
+    headers: {},
+    error: { ...invalid, code: 'not_found', message: 'There is no such route.' },
+  })),
+  {
+    type: 'REQUEST_TOO_LARGE',
+    status: 413,
+    headers: {},
+    error: { ...invalid, code: 'request_too_large', message: 'The request is too large.' },
+  },
+  {
+    type: 'THROTTLED',
+    status: 429,
+    headers: { 'retry-after': '1' },
+    error: {
+      type: 'rate_limit_error',
+      code: 'rate_limit_exceeded',
+      message: 'The rate limit has been reached.',
+    },
+  },
+  {
+    type: 'INTEGRATION_TIMEOUT',
+    status: 504,
+    headers: {},
+    error: {
+      type: 'timeout_error',
+      code: 'upstream_timeout',
+      message: 'The provider did not answer in time.',
+    },
+  },
+  {
+    type: 'DEFAULT_4XX',
+    status: 400,
+    headers: {},
+    error: { ...invalid, code: 'invalid_request', message: 'The request cannot be read.' },
+  },
+  {
+    type: 'DEFAULT_5XX',
+    status: 500,
+    headers: {},
+    error: { type: 'api_error', code: 'internal_error', message: 'The gateway failed.' },
+  },
+];
+
+/** The body of a gateway response; API Gateway's template language and JSON agree on it. */
+export const toGatewayBody = (error: GatewayResponse['error'], requestId: string): string =>
+  `{"type":"error","error":{"type":"${error.type}","code":"${error.code}","message":"${error.message}","param":null},"request_id":"${requestId}"}`;

@@ -1,0 +1,55 @@
+/**
+ * Names that the stack, the adapters and the local gateway must agree on: tables, keys, index, environment.
+ * Names only, so that `lib/` may import it.
+ */
+
+/** The sparse index over wallets with holds; a wallet without `due` is not in it. */
+export const DUE_INDEX = 'due';
+/** Wallets are spread over this many values of `due`, so that no index partition is hot. */
+export const DUE_SHARDS = 4;
+
+export interface TableSchema {
+  readonly partitionKey: string;
+  readonly sortKey?: string;
+  readonly ttlAttribute?: string;
+  readonly index?: {
+    readonly name: string;
+    readonly partitionKey: string;
+    readonly sortKey: string;
+  };
+}
+
+/**
+ * Keys: `pk` is `name#<account>#<digest of the name>` for a record, `hash#<key hash>` for a pointer to one.
+ * Wallets: `pk` is the wallet id. Usage: `pk` is `<key id>#<day>`, `sk` is `<reserved at>#<request id>`.
+ */
+export const TABLES = {
+  keys: { partitionKey: 'pk' },
+  wallets: {
+    partitionKey: 'pk',
+    index: { name: DUE_INDEX, partitionKey: 'due', sortKey: 'dueAt' },
+  },
+  usage: { partitionKey: 'pk', sortKey: 'sk', ttlAttribute: 'expiresAtSeconds' },
+} as const satisfies Record<string, TableSchema>;
+
+/** `due` is a string (the shard), `dueAt` a number (ms); all other keys are strings. */
+export const NUMERIC_KEYS: readonly string[] = ['dueAt'];
+
+/** Environment variables of every function. */
+export const ENVIRONMENT = {
+  keysTable: 'HALLPASS_KEYS_TABLE',
+  walletsTable: 'HALLPASS_WALLETS_TABLE',
+  usageTable: 'HALLPASS_USAGE_TABLE',
+  /** Secrets are `<prefix>/key/<key id>` and `<prefix>/provider/<name>`. */
+  secretPrefix: 'HALLPASS_SECRET_PREFIX',
+  /** Names the deployment; the default account is a hash of it. */
+  deployment: 'HALLPASS_DEPLOYMENT',
+  /** JSON object: provider name to another base URL (local gateway only). */
+  providerUrls: 'HALLPASS_PROVIDER_URLS',
+} as const;
+
+/** A key's secret: JSON `{"versions":{"<version>":"sk-…"}}`. */
+export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;
+/** A provider's secret: the bare API key. */
+export const providerSecretName = (prefix: string, provider: string): string =>
+  `${prefix}/provider/${provider}`;

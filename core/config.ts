@@ -1,0 +1,123 @@
+/**
+ * The shape of `hallpass.config.ts`: read by the stack at synth and by the functions and the local gateway at start.
+ * Invariant: an unknown field is an error, never ignored.
+ */
+import * as v from 'valibot';
+import { formatLimit, type Limit, parseLimit } from './limits.ts';
+
+const providerName = v.pipe(
+  v.string(),
+  v.regex(
+    /^[a-z][a-z0-9-]{0,31}$/,
+    '"providers": a name must be a lower-case word of 1 to 32 letters, digits and hyphens',
+  ),
+);
+const modelId = v.pipe(
+  v.string(),
+  v.regex(/^[\w.:@/-]{1,200}$/, 'a model id must be 1 to 200 of A-Za-z0-9_.:@/-'),
+);
+const usdPerMillion = v.pipe(v.number(), v.minValue(0), v.maxValue(1_000_000));
+const limitText = v.pipe(
+  v.string(),
+  v.check(
+    (text) => isLimit(text),
+    'must be a limit such as "user:requests:minute=20" (key-wide limits are not supported yet)',
+  ),
+);
+
+function isLimit(text: string): boolean {
+  try {
+    return formatLimit(parseLimit(text)) !== '';
+  } catch {
+    return false; // The check's own message says what is allowed.
+  }
+}
+
+const providerSchema = v.strictObject({
+  /** Wire format of the provider. @default the known provider's of that name */
+  wire: v.optional(v.picklist(['openai'])),
+  /** Everything before `/chat/completions`. @default the known provider's of that name */
+  baseUrl: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\//))),
+  /** The secret that holds the API key, below the stack's prefix, or `none`. @default a secret of the provider's name */
+  auth: v.optional(v.union([v.literal('none'), v.strictObject({ secret: providerName })])),
+  /** The known provider whose rules (cap field, usage, dropped fields) it follows. @default the name itself, else plain OpenAI */
+  like: v.optional(providerName),
+});
+
+const priceSchema = v.strictObject({
+  inputUsdPerMillion: usdPerMillion,
+  outputUsdPerMillion: usdPerMillion,
+  /** @default the input price */
+  cachedInputUsdPerMillion: v.optional(usdPerMillion),
+  /** @default the input price */
+  cacheWriteUsdPerMillion: v.optional(usdPerMillion),
+  /** In tokens; bounds input that is given by reference. */
+  contextWindow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+});
+
+const configSchema = v.strictObject({
+  /** The account id in `kid` and `sub` of scoped tokens; may contain colons. @default `acct_` and a hash of the deployment's id */
+  account: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/))),
+  /** Providers by the name that stands before the slash of a model id. */
+  providers: v.record(providerName, providerSchema),
+  /** Model ids of your own: `fast` for `google/gemini-2.5-flash`. */
+  aliases: v.optional(v.record(modelId, modelId), {}),
+  /** The provider of model ids without a known one. @default none: such an id is `model_not_found` */
+  defaultProvider: v.optional(providerName),
+  /** Prices that replace or add to the table, by `provider/model`. */
+  prices: v.optional(v.record(modelId, priceSchema), {}),
+  defaults: v.optional(
+    v.strictObject({
+      /** Limits of keys made without any. @default none */
+      limits: v.optional(v.array(limitText), []),
+      /** @default 604800, seven days */
+      maxTokenLifetimeSeconds: v.optional(
+        v.pipe(v.number(), v.integer(), v.minValue(60), v.maxValue(31_536_000)),
+        604_800,
+      ),
+      /** Output cap sent upstream for a capped credential that gives none, in tokens. @default 8192 */
+      defaultMaxOutputTokens: v.optional(
+        v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(1_000_000)),
+        8192,
+      ),
+    }),
+    {},
+  ),
+  /** Origins that browsers may call from; `*` is any. @default any */
+  allowedOrigins: v.optional(v.array(v.string()), ['*']),
+  /** Whether `demo/echo` answers. @default true */
+  demo: v.optional(v.boolean(), true),
+});
+
+/** The configuration as it is written. */
+export type ConfigInput = v.InferInput<typeof configSchema>;
+export type ProviderSettings = v.InferOutput<typeof providerSchema>;
+export type PriceOverride = v.InferOutput<typeof priceSchema>;
+
+/** The configuration, checked and with its defaults filled in. */
+export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaults'> {
+  readonly defaults: {
+    readonly limits: readonly Limit[];
+    readonly maxTokenLifetimeSeconds: number;
+    readonly defaultMaxOutputTokens: number;
+  };
+}
+
+/**
+ * Checks a configuration.
+ * @throws TypeError with the path of the field, what is wrong and what was got
+ */
+export function defineConfig(input: ConfigInput): Config {
+  const result = v.safeParse(configSchema, input);
+  if (!result.success) {
+    const lines = result.issues.map((issue) => `"${v.getDotPath(issue) ?? ''}": ${issue.message}`);
+    throw new TypeError(`hallpass.config.ts: ${lines.join('; ')}`);
+  }
+  const { defaults, ...rest } = result.output;
+  if (rest.defaultProvider !== undefined && !(rest.defaultProvider in rest.providers)) {
+    throw new TypeError(
+      `hallpass.config.ts: "defaultProvider" must be one of ${Object.keys(rest.providers).join(', ')}, got "${rest.defaultProvider}"`,
+    );
+  }
+  return { ...rest, defaults: { ...defaults, limits: defaults.limits.map(parseLimit) } };
+}

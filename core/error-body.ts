@@ -1,0 +1,93 @@
+/**
+ * An error in the words of the dialect that the caller's SDK reads (contract.md, "Refusals").
+ * OpenAI: body.error.{message,type,param,code}; Anthropic: body.error.{type,message}; Google: body.error.{code,message,status}.
+ */
+import { ERRORS, type GatewayError, type LimitFacts } from './errors.ts';
+
+export type Dialect = 'openai' | 'anthropic' | 'google';
+
+/** The dialect a path speaks, known or not: refusals of unknown routes are in the caller's dialect too. */
+export function dialectOfPath(path: string): Dialect {
+  if (/^\/v1\/messages(\/|$)/.test(path)) return 'anthropic';
+  if (/^\/v1(beta)?\/models\/[^/]+:\w+$/.test(path) || path.startsWith('/v1beta/')) return 'google';
+  return 'openai';
+}
+
+/** https://docs.anthropic.com/en/api/errors */
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  402: 'billing_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  422: 'invalid_request_error',
+  429: 'rate_limit_error',
+  504: 'timeout_error',
+};
+
+/** https://google.aip.dev/193 */
+const GOOGLE_STATUSES: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  402: 'RESOURCE_EXHAUSTED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  413: 'INVALID_ARGUMENT',
+  422: 'FAILED_PRECONDITION',
+  429: 'RESOURCE_EXHAUSTED',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+};
+
+const limitFields = (limit: LimitFacts | undefined): Record<string, unknown> =>
+  limit === undefined
+    ? {}
+    : {
+        limit: { per: limit.per, unit: limit.unit, window: limit.window },
+        limit_value: limit.limitValue,
+        used: limit.used,
+        reserved: limit.reserved,
+        resets_at: limit.resetsAtMs === null ? null : new Date(limit.resetsAtMs).toISOString(),
+      };
+
+/** The body as an object, ready to be serialised. */
+export function toErrorBody(dialect: Dialect, error: GatewayError): Record<string, unknown> {
+  const { type } = ERRORS[error.code];
+  const extra = limitFields(error.facts.limit);
+  const message = error.message;
+  switch (dialect) {
+    case 'openai':
+      return {
+        error: { message, type, param: error.facts.param ?? null, code: error.code, ...extra },
+      };
+    case 'anthropic':
+      return {
+        type: 'error',
+        error: {
+          type: ANTHROPIC_TYPES[error.status] ?? 'api_error',
+          message,
+          code: error.code,
+          ...extra,
+        },
+      };
+    case 'google':
+      return {
+        error: {
+          code: error.status,
+          message,
+          status: GOOGLE_STATUSES[error.status] ?? 'INTERNAL',
+          reason: error.code,
+          ...extra,
+        },
+      };
+  }
+}
+
+/** The headers that tell an SDK whether and when to try again (facts: every SDK sleeps or retries by these). */
+export function toErrorHeaders(error: GatewayError): Record<string, string> {
+  const { retryAfterSeconds } = error.facts;
+  if (error.status === 401) return { 'www-authenticate': 'Bearer' };
+  if (retryAfterSeconds !== undefined) return { 'retry-after': String(retryAfterSeconds) };
+  return error.status === 429 ? { 'x-should-retry': 'false' } : {};
+}

@@ -1,0 +1,82 @@
+/**
+ * What a request holds of a wallet while it is in flight, and the row that says what it cost.
+ * Flow: policy > **reserve** > forward > meter > **settle**.
+ */
+import type { Identity } from './grant.ts';
+import type { KeyId, RequestId, TokenId, WalletId } from './ids.ts';
+import type { CounterKind, Limit } from './limits.ts';
+import type { NanoUsd } from './money.ts';
+
+/** What one request takes at most (as a hold) or took (as a cost). */
+export interface Amounts {
+  readonly usd: NanoUsd;
+  /** Input + output tokens. */
+  readonly tokens: bigint;
+}
+
+/** A hold as it stands in the wallet's attribute `h:<request>`. */
+export interface Hold {
+  readonly walletId: WalletId;
+  readonly requestId: RequestId;
+  /** From 1. Each try to write a reserve has its own, so that a late duplicate can be told apart. */
+  readonly attempt: number;
+  readonly reservedAtMs: number;
+  /** After this the sweep closes it. */
+  readonly leaseEndsAtMs: number;
+  readonly amounts: Amounts;
+  readonly tokenId?: TokenId;
+  /** The counters it was added to; their names follow from `reservedAtMs` and `tokenId`. */
+  readonly counted: readonly CounterKind[];
+}
+
+/** A limit that applies to a request, with the wallet counter that it bounds. */
+export interface AppliedLimit extends Limit {
+  readonly per: 'user' | 'token';
+}
+
+/** A limit's state after a write: `used` includes `reserved`, what requests in flight hold of it. */
+export interface LimitState {
+  readonly limit: AppliedLimit;
+  readonly used: bigint;
+  readonly reserved: bigint;
+  readonly resetsAtMs: number | null;
+}
+
+/** Tokens by kind. `input` is all input with cached ones, `output` all output with reasoning. */
+export interface TokenUsage {
+  readonly input: number;
+  readonly cachedInput: number;
+  readonly cacheWrite: number;
+  readonly output: number;
+  readonly reasoning: number;
+}
+
+/**
+ * How the cost is known. `exact`: the provider said so. `estimated`: it did not, so input bound and bytes sent.
+ * `released`: the provider was not called or charged nothing. `swept`: the function died; the whole hold.
+ */
+export type UsageStatus = 'exact' | 'estimated' | 'released' | 'swept';
+
+/** One row a request, written before the settle and never changed: what it says is what the wallet pays. */
+export interface UsageRow {
+  readonly keyId: KeyId;
+  readonly walletId: WalletId;
+  readonly requestId: RequestId;
+  /** The attempt whose hold this row closes; a hold of another attempt is a ghost and costs nothing. */
+  readonly attempt: number;
+  readonly reservedAtMs: number;
+  readonly status: UsageStatus;
+  readonly cost: Amounts;
+  /** What was billed beyond the hold, else zero. */
+  readonly overrunNanoUsd: NanoUsd;
+  readonly tokens: TokenUsage;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly priceVersion?: string;
+  readonly identity?: Identity;
+  readonly tokenId?: TokenId;
+  readonly conversation?: string;
+  readonly httpStatus?: number;
+  readonly latencyMs?: number;
+  readonly firstByteMs?: number;
+}

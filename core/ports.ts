@@ -1,0 +1,163 @@
+/**
+ * The outside, as the core needs it. Each port says what happens when its outside is down.
+ * All `find…` may answer undefined; all others throw a `GatewayError`, `service_unavailable` for an outage.
+ */
+import type { ErrorCode } from './errors.ts';
+import type { Hold, UsageRow } from './hold.ts';
+import type { KeyHash, KeyId, RequestId, TokenId, WalletId } from './ids.ts';
+import type { KeyRecord } from './key-record.ts';
+
+/** Time. */
+export interface Clock {
+  nowMs(): number;
+  sleep(durationMs: number): Promise<void>;
+}
+
+/** Randomness. `fraction` is in [0, 1) and for jitter only. */
+export interface Random {
+  uuid(): string;
+  fraction(): number;
+}
+
+/** Key records. Fails closed. Cached for 10 s at most and never stale. */
+export interface KeyRecords {
+  findByName(account: string, name: string): Promise<KeyRecord | undefined>;
+  /** The record whose key, current or former, has this hash, and which version that hash is of. */
+  findByKeyHash(hash: KeyHash): Promise<{ record: KeyRecord; version: string } | undefined>;
+}
+
+/** Secrets. Fails closed. What is read by version never changes, so it is cached without a limit in time. */
+export interface Secrets {
+  /** The whole key string `sk-…` of that version. */
+  readKey(keyId: KeyId, version: string): Promise<string>;
+  findProviderKey(provider: string): Promise<string | undefined>;
+}
+
+/** One counter of a reserve: `name` grows by `add`, if that leaves it at `max` or less (no `max`: always). */
+export interface CounterAdd {
+  readonly name: string;
+  readonly add: bigint;
+  readonly max?: bigint;
+}
+
+export interface Reservation {
+  readonly hold: Hold;
+  readonly counters: readonly CounterAdd[];
+  readonly inFlightMax: number;
+  /** Refused when the wallet holds the mark `revoked:<token>`. */
+  readonly tokenId?: TokenId;
+  /** Refused unless later than the wallet's `notBefore`, if it has one. */
+  readonly issuedAtMs?: number;
+  /** When the token's counters may go at the earliest; kept as `x:<token>`, only ever later. */
+  readonly tokenKeepUntilMs?: number;
+}
+
+export interface Settlement {
+  readonly walletId: WalletId;
+  readonly requestId: RequestId;
+  readonly attempt: number;
+  /** What to add to each counter: actual − held, so mostly negative. */
+  readonly counters: readonly { readonly name: string; readonly add: bigint }[];
+  /** Counters of windows long past, removed in passing. */
+  readonly drop: readonly string[];
+  /** Token counters to remove, only if the token's `x:` mark is still as seen. */
+  readonly dropTokens: readonly {
+    readonly tokenId: TokenId;
+    readonly seenKeepUntilMs: number;
+    readonly names: readonly string[];
+  }[];
+}
+
+/** A wallet item, read. */
+export interface Wallet {
+  readonly id: WalletId;
+  readonly counters: ReadonlyMap<string, bigint>;
+  readonly holds: ReadonlyMap<RequestId, Hold>;
+  readonly inFlight: number;
+  readonly revokedTokens: ReadonlySet<TokenId>;
+  readonly notBeforeMs?: number;
+  readonly tokenKeepUntilMs: ReadonlyMap<TokenId, number>;
+  readonly dueAtMs?: number;
+}
+
+export interface WriteOutcome {
+  /** False: the condition failed and nothing was written. */
+  readonly written: boolean;
+  /** The item after the write, or as it stood when the condition failed; undefined: there is none. */
+  readonly wallet: Wallet | undefined;
+  /** Consumed write units as the table reports them. */
+  readonly writeUnits: number;
+}
+
+/** Wallets. Fails closed: `service_unavailable` means the outcome is not known. Never retries by itself. */
+export interface Wallets {
+  reserve(reservation: Reservation): Promise<WriteOutcome>;
+  settle(settlement: Settlement): Promise<WriteOutcome>;
+  find(walletId: WalletId): Promise<Wallet | undefined>;
+  /** Ids of wallets whose earliest lease ended before an instant, oldest first, a page at a time. */
+  findDue(shard: number, beforeMs: number, pageSize: number): Promise<readonly WalletId[]>;
+  /**
+   * Moves a wallet's due mark from what was seen to the next lease end, or removes it (undefined), the latter
+   * only when nothing is in flight. False: the wallet changed meanwhile; look again at the next sweep.
+   */
+  moveDue(
+    walletId: WalletId,
+    seenDueAtMs: number,
+    nextDueAtMs: number | undefined,
+  ): Promise<boolean>;
+}
+
+/** Usage rows. Fails closed before the provider is called; afterwards the lease closes the hold. */
+export interface UsageRows {
+  /** Writes the row unless one stands for this request; the row that stands is the answer. */
+  put(row: UsageRow): Promise<{ readonly row: UsageRow; readonly writeUnits: number }>;
+}
+
+export interface UpstreamRequest {
+  readonly method: 'POST' | 'GET';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The whole exchange, until the last byte, ends by then. */
+  readonly deadlineAtMs: number;
+}
+
+export interface UpstreamResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Throws `upstream_error` or `upstream_timeout` when the provider fails on the way. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Providers. `upstream_error` or `upstream_timeout`; never follows a redirect. */
+export interface Upstream {
+  send(request: UpstreamRequest): Promise<UpstreamResponse>;
+}
+
+/** What a log line may hold. Nothing else is ever written: no text of a client's or a provider's. */
+export interface LogEntry {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly event: string;
+  readonly requestId?: RequestId;
+  readonly keyId?: KeyId;
+  readonly walletId?: WalletId;
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+  readonly cause?: unknown;
+  readonly route?: string;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly httpStatus?: number;
+  readonly durationMs?: number;
+  readonly firstByteMs?: number;
+  readonly writeUnits?: number;
+  readonly costNanoUsd?: bigint;
+  readonly usageStatus?: string;
+  readonly count?: number;
+}
+
+/** The log. Fails open: it never throws. */
+export interface Log {
+  write(entry: LogEntry): void;
+}
