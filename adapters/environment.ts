@@ -1,6 +1,7 @@
 /**
  * The settings of a running function, read once from its environment variables.
  */
+import type { Config } from '../core/config.ts';
 import { sha256 } from '../core/ids.ts';
 import { ENVIRONMENT } from './table-schema.ts';
 
@@ -24,6 +25,12 @@ export interface Environment {
   readonly secretsManagerUrl: string;
   /** Provider name to a base URL that replaces its own. */
   readonly providerUrls: Readonly<Record<string, string>>;
+}
+
+/** What a function is composed of: the settings of its process and the deployment's configuration. */
+export interface FunctionSettings {
+  readonly environment: Environment;
+  readonly config: Config;
 }
 
 /** Variables as a process has them. */

@@ -22,9 +22,8 @@ export function walletIdOf({ keyId, identity, token }: Grant): WalletId {
 export function limitsOf(grant: Grant): readonly AppliedLimit[] {
   const applied: AppliedLimit[] = [];
   for (const { per, unit, window, amount } of grant.limits) {
-    const binds =
-      per === 'token' ? grant.token !== undefined : per === 'user' && hasOwnWallet(grant);
-    if (binds) applied.push({ per, unit, window, amount });
+    if (per === 'token' && grant.token !== undefined) applied.push({ per, unit, window, amount });
+    if (per === 'user' && hasOwnWallet(grant)) applied.push({ per, unit, window, amount });
   }
   const own = grant.token?.spendingLimitNanoUsd;
   if (own !== undefined) applied.push({ per: 'token', unit: 'usd', window: 'total', amount: own });
