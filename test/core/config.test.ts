@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { type ConfigInput, defineConfig } from '../../core/config.ts';
+
+describe('defineConfig', () => {
+  it('fills in what is not said', () => {
+    expect(defineConfig({ providers: { openai: {} } })).toEqual({
+      providers: { openai: {} },
+      aliases: {},
+      prices: {},
+      defaults: { limits: [], maxTokenLifetimeSeconds: 604_800, defaultMaxOutputTokens: 8192 },
+      allowedOrigins: ['*'],
+      demo: true,
+    });
+  });
+
+  it('reads limits', () => {
+    const { defaults } = defineConfig({ providers: {}, defaults: { limits: ['user:usd:week=5'] } });
+    expect(defaults.limits).toEqual([
+      { per: 'user', unit: 'usd', window: 'week', amount: 5_000_000_000n },
+    ]);
+  });
+
+  it.each([
+    ['an unknown field', { providers: {}, budget: 5 }, '"budget"'],
+    [
+      'an unknown field of a provider',
+      { providers: { openai: { url: 'x' } } },
+      '"providers.openai.url"',
+    ],
+    [
+      'a provider name that cannot stand before a slash',
+      { providers: { 'Open AI': {} } },
+      'lower-case word',
+    ],
+    [
+      'a base URL that is none',
+      { providers: { openai: { baseUrl: 'api.openai.com' } } },
+      '"providers.openai.baseUrl"',
+    ],
+    [
+      'a default provider that is not there',
+      { providers: { openai: {} }, defaultProvider: 'groq' },
+      'must be one of openai, got "groq"',
+    ],
+    [
+      'a negative price',
+      { providers: {}, prices: { 'a/b': { inputUsdPerMillion: -1, outputUsdPerMillion: 1 } } },
+      '"prices.a/b.inputUsdPerMillion"',
+    ],
+    [
+      'a key-wide limit',
+      { providers: {}, defaults: { limits: ['key:usd:month=5'] } },
+      'key-wide limits are not supported yet',
+    ],
+  ])('refuses %s by its path', (_name, input, words) => {
+    expect(() => defineConfig(input as ConfigInput)).toThrow(words);
+  });
+});
