@@ -2,7 +2,7 @@
  * Names that must not be mixed up: each is a string to the machine and a type of its own here.
  * None of them holds foreign text; what a client sent is hashed before it becomes one.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
@@ -25,8 +25,7 @@ export const asWalletId = (text: string): WalletId => text as WalletId;
 export const asKeyHash = (text: string): KeyHash => text as KeyHash;
 
 /** SHA-256 of a text, base64url (43 characters). */
-export const sha256 = (text: string): string =>
-  createHash('sha256').update(text).digest('base64url');
+export const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 
 const SHORT_DIGEST_CHARS = 22;
 

@@ -1,0 +1,141 @@
+/**
+ * Usage rows in DynamoDB: one a request, written once, kept 400 days.
+ * The key follows from what a hold says, so that the function and the sweep meet in the same row.
+ */
+import type { Identity, IdentitySource } from '../core/grant.ts';
+import type { UsageRow, UsageStatus } from '../core/hold.ts';
+import { asKeyId, asRequestId, asTokenId, asWalletId } from '../core/ids.ts';
+import { DAY_MS, isoDay } from '../core/limits.ts';
+import { asNanoUsd } from '../core/money.ts';
+import type { UsageRows } from '../core/ports.ts';
+import { type AwsCall, AwsCallError } from './aws-call.ts';
+import {
+  type AttributeValue,
+  type Item,
+  integerOf,
+  parseItem,
+  readNumber,
+  readText,
+  toNumber,
+  toText,
+  toUnavailable,
+  writeUnitsOf,
+} from './dynamodb-values.ts';
+import { TABLES } from './table-schema.ts';
+
+const { partitionKey, sortKey, ttlAttribute } = TABLES.usage;
+const ROW_DAYS_KEPT = 400;
+const TIME_DIGITS = 13;
+/** A failed condition is charged like a write of the row that stands, which is within a kilobyte. */
+const FAILED_WRITE_UNITS = 1;
+
+/** The usage rows of a table. Fails closed. */
+export function makeUsageRows(call: AwsCall, table: string): UsageRows {
+  return {
+    /**
+     * Invariant: the first row of a request stands. Function and sweep may both bring one; whoever is second is told
+     * the first and settles at its cost, so that a request is never billed as two different sums.
+     */
+    async put(row) {
+      try {
+        const answer = await call('PutItem', {
+          TableName: table,
+          Item: toItem(row),
+          ConditionExpression: 'attribute_not_exists(#pk)',
+          ExpressionAttributeNames: { '#pk': partitionKey },
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          ReturnConsumedCapacity: 'TOTAL',
+        });
+        return { row, writeUnits: writeUnitsOf(answer) };
+      } catch (error) {
+        const item = error instanceof AwsCallError ? parseItem(error.body.Item) : undefined;
+        if (item === undefined) throw toUnavailable(error);
+        return { row: parseRow(item), writeUnits: FAILED_WRITE_UNITS };
+      }
+    },
+  };
+}
+
+/** Attributes that a row may lack, by their names here and in the row. */
+const OPTIONAL_TEXTS = ['provider', 'model', 'priceVersion', 'conversation'] as const;
+const OPTIONAL_NUMBERS = ['httpStatus', 'latencyMs', 'firstByteMs'] as const;
+
+function toItem(row: UsageRow): Item {
+  const { tokens, identity, reservedAtMs, requestId } = row;
+  const at = String(reservedAtMs).padStart(TIME_DIGITS, '0');
+  const item: Record<string, AttributeValue> = {
+    [partitionKey]: toText(`${row.keyId}#${isoDay(reservedAtMs)}`),
+    [sortKey]: toText(`${at}#${requestId}`),
+    [ttlAttribute]: toNumber(Math.ceil((reservedAtMs + ROW_DAYS_KEPT * DAY_MS) / 1_000)),
+    wallet: toText(row.walletId),
+    attempt: toNumber(row.attempt),
+    status: toText(row.status),
+    costNanoUsd: toNumber(row.cost.usd),
+    costTokens: toNumber(row.cost.tokens),
+    overrunNanoUsd: toNumber(row.overrunNanoUsd),
+    inputTokens: toNumber(tokens.input),
+    cachedInputTokens: toNumber(tokens.cachedInput),
+    cacheWriteTokens: toNumber(tokens.cacheWrite),
+    outputTokens: toNumber(tokens.output),
+    reasoningTokens: toNumber(tokens.reasoning),
+  };
+  if (row.tokenId !== undefined) item.token = toText(row.tokenId);
+  if (identity !== undefined) {
+    item.identitySource = toText(identity.source);
+    item.identityId = toText(identity.id);
+    if (identity.issuer !== '') item.identityIssuer = toText(identity.issuer);
+  }
+  for (const name of OPTIONAL_TEXTS) {
+    const value = row[name];
+    if (value !== undefined) item[name] = toText(value);
+  }
+  for (const name of OPTIONAL_NUMBERS) {
+    const value = row[name];
+    if (value !== undefined) item[name] = toNumber(value);
+  }
+  return item;
+}
+
+/** The inverse of `toItem`. Only this adapter writes rows, so what is missing is zero or empty. */
+function parseRow(item: Item): UsageRow {
+  const number = (name: string): number => readNumber(item, name) ?? 0;
+  const text = (name: string): string => readText(item, name) ?? '';
+  const [keyId = ''] = text(partitionKey).split('#');
+  const [at = '', requestId = ''] = text(sortKey).split('#');
+  const tokenId = readText(item, 'token');
+  const identity = parseIdentity(item);
+  const optional = [
+    ...OPTIONAL_TEXTS.map((name) => [name, readText(item, name)]),
+    ...OPTIONAL_NUMBERS.map((name) => [name, readNumber(item, name)]),
+  ].filter(([, value]) => value !== undefined);
+  return {
+    keyId: asKeyId(keyId),
+    walletId: asWalletId(text('wallet')),
+    requestId: asRequestId(requestId),
+    attempt: number('attempt'),
+    reservedAtMs: Number(at),
+    status: text('status') as UsageStatus,
+    cost: {
+      usd: asNanoUsd(integerOf(item.costNanoUsd) ?? 0n),
+      tokens: integerOf(item.costTokens) ?? 0n,
+    },
+    overrunNanoUsd: asNanoUsd(integerOf(item.overrunNanoUsd) ?? 0n),
+    tokens: {
+      input: number('inputTokens'),
+      cachedInput: number('cachedInputTokens'),
+      cacheWrite: number('cacheWriteTokens'),
+      output: number('outputTokens'),
+      reasoning: number('reasoningTokens'),
+    },
+    ...(tokenId === undefined ? {} : { tokenId: asTokenId(tokenId) }),
+    ...(identity === undefined ? {} : { identity }),
+    ...Object.fromEntries(optional),
+  };
+}
+
+function parseIdentity(item: Item): Identity | undefined {
+  const source = readText(item, 'identitySource');
+  if (source === undefined) return undefined;
+  const issuer = readText(item, 'identityIssuer') ?? '';
+  return { source: source as IdentitySource, issuer, id: readText(item, 'identityId') ?? '' };
+}

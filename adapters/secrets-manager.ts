@@ -1,0 +1,121 @@
+/**
+ * Secrets in AWS Secrets Manager. What a version of a key is never changes, so it is read once and kept for the life
+ * of the process; a provider's key is looked at anew every few minutes.
+ * Fails closed: `service_unavailable`. No secret is in any error, detail or cause.
+ */
+import { makeBoundedMap, makeSingleFlight } from '../core/bounded-map.ts';
+import { GatewayError } from '../core/errors.ts';
+import { type KeyId, sha256 } from '../core/ids.ts';
+import type { Clock, Secrets } from '../core/ports.ts';
+import { type AwsCall, AwsCallError } from './aws-call.ts';
+import { keySecretName, providerSecretName } from './table-schema.ts';
+
+/** A provider's key that was replaced is used no longer than that. */
+const PROVIDER_KEY_AGE_MAX_MS = 300_000;
+/** A key's secret that lacks the version asked for is not read again sooner: tokens cannot drive reads. */
+const MISSING_COOL_DOWN_MS = 10_000;
+const ENTRIES_MAX = 1_000;
+
+export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secrets {
+  const read = makeReader(call);
+  const keys = makeBoundedMap<string, string>(ENTRIES_MAX);
+  const missedAtMs = makeBoundedMap<string, number>(ENTRIES_MAX);
+  const providerKeys = makeBoundedMap<string, ProviderKey>(ENTRIES_MAX);
+
+  return {
+    async readKey(keyId, version) {
+      const id = `${keyId} ${version}`;
+      const known = keys.get(id);
+      if (known !== undefined) return known;
+      const nowMs = clock.nowMs();
+      if (isWithin(missedAtMs.get(id), MISSING_COOL_DOWN_MS, nowMs)) throw missing();
+      const text = await read(keySecretName(prefix, keyId));
+      const key = text === undefined ? undefined : parseVersions(text)[version];
+      if (typeof key !== 'string' || key === '') {
+        missedAtMs.set(id, nowMs);
+        throw missing();
+      }
+      keys.set(id, key);
+      return key;
+    },
+    async findProviderKey(provider) {
+      const nowMs = clock.nowMs();
+      const known = providerKeys.get(provider);
+      if (known && isWithin(known.readAtMs, PROVIDER_KEY_AGE_MAX_MS, nowMs)) return known.key;
+      const key = parseProviderKey(await read(providerSecretName(prefix, provider)));
+      // Not set is not kept: a key that has just been set is used by the next request.
+      if (key !== undefined) providerKeys.set(provider, { key, readAtMs: nowMs });
+      return key;
+    },
+  };
+}
+
+interface ProviderKey {
+  readonly key: string;
+  readonly readAtMs: number;
+}
+
+const isWithin = (sinceMs: number | undefined, durationMs: number, nowMs: number): boolean =>
+  sinceMs !== undefined && nowMs >= sinceMs && nowMs - sinceMs < durationMs;
+
+const missing = (): GatewayError =>
+  new GatewayError('service_unavailable', {
+    detail: 'the secret of a key lacks a version that its record names',
+  });
+
+const isNamed = (error: unknown, name: string): boolean =>
+  error instanceof AwsCallError && error.name === name;
+
+/** Reads a secret's text; undefined: there is no such secret. */
+function makeReader(call: AwsCall): (name: string) => Promise<string | undefined> {
+  const once = makeSingleFlight<string | undefined>();
+  return (name) =>
+    once(name, async () => {
+      try {
+        const { SecretString: text } = await call('GetSecretValue', { SecretId: name });
+        if (typeof text === 'string') return text;
+      } catch (cause) {
+        if (isNamed(cause, 'ResourceNotFoundException')) return undefined;
+        throw new GatewayError('service_unavailable', { detail: 'a secret cannot be read', cause });
+      }
+      throw new GatewayError('service_unavailable', { detail: 'a secret is not a text' });
+    });
+}
+
+/** `{"versions":{"<version>":"sk-…"}}` */
+function parseVersions(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const { versions } = Object(JSON.parse(text));
+    return typeof versions === 'object' ? { ...versions } : {};
+  } catch {
+    return {}; // The parser's words quote the secret; a version is missing from it in any case.
+  }
+}
+
+/** A bare key, with the line feed that pasting leaves. JSON is the placeholder that a deployment makes: not set. */
+const parseProviderKey = (text = ''): string | undefined =>
+  /^(?!\{)[!-~]+$/.test(text.trim()) ? text.trim() : undefined;
+
+/** The write side, for commands. */
+export interface SecretWriter {
+  /**
+   * Makes the secret of a new key. May be repeated with the same arguments.
+   * @throws service_unavailable
+   */
+  createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
+}
+
+export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter => ({
+  async createKeySecret(keyId, version, key) {
+    try {
+      await call('CreateSecret', {
+        Name: keySecretName(prefix, keyId),
+        SecretString: JSON.stringify({ versions: { [version]: key } }),
+        // The service takes a second call with the same token and text as the first one's repetition.
+        ClientRequestToken: sha256(`${keyId} ${version}`),
+      });
+    } catch (cause) {
+      throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
+    }
+  },
+});

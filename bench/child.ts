@@ -1,0 +1,104 @@
+/**
+ * A measured process: started on one core, asked over IPC for its own processor time and memory.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** Processor time used so far and the most memory ever resident. */
+export interface ProcessUsage {
+  readonly cpuMicros: number;
+  readonly peakRssBytes: number;
+}
+
+type Reply = { readonly id: number; readonly result: unknown };
+type Command = { readonly id: number; readonly command: string; readonly argument: unknown };
+/** What a child can be asked; `usage` is always there. */
+export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
+
+const canPin = spawnSync('taskset', ['--version']).status === 0;
+
+/** Whether processes can be given a core of their own here (Linux with util-linux). */
+export const pinned = canPin;
+
+/** Puts this process on one core, so that a measured one has the other to itself. */
+export function pinSelf(core: number): void {
+  if (canPin) spawnSync('taskset', ['-cp', String(core), String(process.pid)]);
+}
+
+export interface Child {
+  /** The value the child reported when it was ready. */
+  readonly ready: unknown;
+  readonly startMs: number;
+  ask(command: string, argument?: unknown): Promise<unknown>;
+  usage(): Promise<ProcessUsage>;
+  stop(): Promise<void>;
+}
+
+/** Starts `bench/<file>` on a core and waits until it says that it is ready. */
+export async function startChild(
+  file: string,
+  core: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Child> {
+  const startedMs = performance.now();
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const command = canPin ? 'taskset' : process.execPath;
+  const pinning = canPin ? ['-c', String(core), process.execPath] : [];
+  const child = spawn(command, [...pinning, path], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const ready = await firstMessage(child, file);
+  const startMs = performance.now() - startedMs;
+  let nextId = 0;
+  const ask = async (name: string, argument: unknown = null): Promise<unknown> => {
+    const id = ++nextId;
+    const answered = new Promise<unknown>((resolve) => {
+      const onMessage = (message: Reply) => {
+        if (message.id !== id) return;
+        child.off('message', onMessage);
+        resolve(message.result);
+      };
+      child.on('message', onMessage);
+    });
+    child.send({ id, command: name, argument } satisfies Command);
+    return answered;
+  };
+  return {
+    ready,
+    startMs,
+    ask,
+    usage: async () => (await ask('usage')) as ProcessUsage,
+    stop: async () => {
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    },
+  };
+}
+
+async function firstMessage(child: ChildProcess, file: string): Promise<unknown> {
+  const exited = once(child, 'exit').then(([code]) => {
+    throw new Error(`bench/${file} ended before it was ready, exit status ${code}`);
+  });
+  const [message] = await Promise.race([once(child, 'message'), exited]);
+  return message;
+}
+
+/** The child's side: says what is ready and answers commands. */
+export function serveCommands(ready: unknown, commands: Commands = {}): void {
+  const all: Commands = {
+    usage: () => {
+      const { user, system } = process.cpuUsage();
+      const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+      return { cpuMicros: user + system, peakRssBytes } satisfies ProcessUsage;
+    },
+    ...commands,
+  };
+  process.on('message', async ({ id, command, argument }: Command) => {
+    const result = await all[command]?.(argument);
+    process.send?.({ id, result } satisfies Reply);
+  });
+  process.on('disconnect', () => process.exit(0));
+  process.send?.(ready);
+}

@@ -1,0 +1,37 @@
+/**
+ * Hallpass under measurement: the local gateway in this process, its table in another, with token, wallet and metering.
+ */
+import { readEnvironment } from '../adapters/environment.ts';
+import { signScopedToken } from '../core/scoped-token.ts';
+import { config } from '../hallpass.config.ts';
+import { startLocalGateway } from '../local/gateway.ts';
+import { serveCommands } from './child.ts';
+import type { Target } from './load.ts';
+import { measureTableCalls } from './table-calls.ts';
+
+const gateway = await startLocalGateway({
+  config,
+  port: 0,
+  host: '127.0.0.1',
+  providerUrls: { openai: process.env.BENCH_PROVIDER ?? '' },
+  variables: { AWS_ENDPOINT_URL_DYNAMODB: process.env.BENCH_TABLE },
+  onFault: (error) => console.error(error),
+});
+const { account, key } = gateway;
+const now = Math.floor(Date.now() / 1000);
+const credential = signScopedToken(
+  { account, keyName: 'demo', key },
+  {
+    sub: account,
+    exp: now + 86_400,
+    jti: 'bench',
+    user: 'student@example.edu',
+    models: ['openai/gpt-4o-mini'],
+    spending_limit: 1000,
+  },
+);
+const environment = readEnvironment(gateway.variables);
+
+serveCommands({ url: gateway.url, credential } satisfies Target, {
+  'table-calls': (kind) => measureTableCalls(environment, kind === 'sdk' ? 'sdk' : 'bare'),
+});

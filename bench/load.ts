@@ -1,0 +1,97 @@
+/**
+ * The client of the bench: raw node:http with a keep-alive agent, so that little of what is measured is its own.
+ */
+import http, { type IncomingMessage } from 'node:http';
+
+export const PACED_CHUNKS = 40;
+export const PACE_MS = 5;
+export const BURST_CHUNKS = 3000;
+const AGENT = new http.Agent({ keepAlive: true, maxSockets: 256 });
+
+export interface Target {
+  /** Ends in `/v1`. */
+  readonly url: string;
+  readonly credential: string;
+}
+
+export interface Exchange {
+  readonly firstByteNs: number;
+  readonly totalNs: number;
+  /** From the provider's write to the client's read, for chunks that carry their instant. */
+  readonly transitsNs: readonly number[];
+}
+
+export type Shape = 'plain' | 'paced' | 'burst';
+
+const bodyOf = (shape: Shape): string =>
+  JSON.stringify({
+    model: 'openai/gpt-4o-mini',
+    messages: [{ role: 'user', content: shape }],
+    max_tokens: 4000,
+    ...(shape === 'plain' ? {} : { stream: true, stream_options: { include_usage: true } }),
+  });
+
+/** One request, read to its end. Throws unless it is answered 200. */
+export function exchange({ url, credential }: Target, shape: Shape): Promise<Exchange> {
+  const body = bodyOf(shape);
+  const startedNs = process.hrtime.bigint();
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${url}/chat/completions`, {
+      agent: AGENT,
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${credential}`,
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      },
+    });
+    request.on('error', reject);
+    request.on('response', (response) => {
+      read(response, shape, startedNs).then(resolve, reject);
+    });
+    request.end(body);
+  });
+}
+
+async function read(response: IncomingMessage, shape: Shape, startedNs: bigint): Promise<Exchange> {
+  let firstByteNs = 0;
+  const transitsNs: number[] = [];
+  let text = '';
+  for await (const chunk of response) {
+    const nowNs = process.hrtime.bigint();
+    if (firstByteNs === 0) firstByteNs = Number(nowNs - startedNs);
+    if (response.statusCode !== 200) text += String(chunk);
+    if (shape !== 'paced') continue;
+    for (const [, written] of String(chunk).matchAll(/@(\d+)@/g)) {
+      transitsNs.push(Number(nowNs - BigInt(written ?? '0')));
+    }
+  }
+  if (response.statusCode !== 200)
+    throw new Error(`answered ${response.statusCode}: ${text.slice(0, 300)}`);
+  return { firstByteNs, totalNs: Number(process.hrtime.bigint() - startedNs), transitsNs };
+}
+
+/** `count` exchanges, `parallel` at a time. */
+export async function load(
+  target: Target,
+  shape: Shape,
+  count: number,
+  parallel: number,
+): Promise<{ readonly exchanges: readonly Exchange[]; readonly elapsedMs: number }> {
+  const exchanges: Exchange[] = [];
+  let started = 0;
+  const startedMs = performance.now();
+  const worker = async (): Promise<void> => {
+    while (started++ < count) exchanges.push(await exchange(target, shape));
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  return { exchanges, elapsedMs: performance.now() - startedMs };
+}
+
+/** The value below which a share of the samples lies; 0 when there are none. */
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+export const median = (samples: readonly number[]): number => percentile(samples, 0.5);

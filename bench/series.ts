@@ -1,0 +1,75 @@
+/**
+ * One round of measurements of one target: the same requests for the provider, the bare pipe and the gateway.
+ */
+import type { Child } from './child.ts';
+import { BURST_CHUNKS, type Exchange, load, percentile, type Target } from './load.ts';
+
+/** Figures of one target; microseconds unless the name says otherwise. */
+export interface Figures {
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpuPerRequest: number;
+  readonly requestsPerSecond32: number;
+  readonly cpuPerRequest32: number;
+  readonly firstByte: number;
+  readonly transitP50: number;
+  readonly transitP99: number;
+  readonly firstByte40: number;
+  readonly transitP50With40: number;
+  readonly transitP99With40: number;
+  readonly cpuPerChunk: number;
+  readonly peakRssMb: number;
+}
+
+export interface Effort {
+  readonly warmUp: number;
+  readonly single: number;
+  readonly parallel: number;
+  readonly paced: number;
+  readonly bursts: number;
+}
+
+const micros = (ns: number): number => ns / 1000;
+const totals = (exchanges: readonly Exchange[]): number[] => exchanges.map((each) => each.totalNs);
+const firsts = (exchanges: readonly Exchange[]): number[] =>
+  exchanges.map((each) => each.firstByteNs);
+const transits = (exchanges: readonly Exchange[]): number[] =>
+  exchanges.flatMap((each) => each.transitsNs);
+
+/** Processor time a child spends while something runs, in microseconds. */
+async function cpuOf<T>(child: Child, run: () => Promise<T>): Promise<[T, number]> {
+  const before = await child.usage();
+  const result = await run();
+  const after = await child.usage();
+  return [result, after.cpuMicros - before.cpuMicros];
+}
+
+/** Measures a target served by `child` (for the provider itself: the provider). */
+export async function measure(child: Child, target: Target, effort: Effort): Promise<Figures> {
+  await load(target, 'plain', effort.warmUp, 1);
+  await load(target, 'plain', effort.warmUp, 32);
+  const [single, singleCpu] = await cpuOf(child, () => load(target, 'plain', effort.single, 1));
+  const [parallel, parallelCpu] = await cpuOf(child, () =>
+    load(target, 'plain', effort.parallel, 32),
+  );
+  const paced = await load(target, 'paced', effort.paced, 1);
+  const forty = await load(target, 'paced', 2 * 40, 40);
+  await load(target, 'burst', 2, 1);
+  const [, burstCpu] = await cpuOf(child, () => load(target, 'burst', effort.bursts, 1));
+  const { peakRssBytes } = await child.usage();
+  return {
+    p50: micros(percentile(totals(single.exchanges), 0.5)),
+    p99: micros(percentile(totals(single.exchanges), 0.99)),
+    cpuPerRequest: singleCpu / effort.single,
+    requestsPerSecond32: (effort.parallel / parallel.elapsedMs) * 1000,
+    cpuPerRequest32: parallelCpu / effort.parallel,
+    firstByte: micros(percentile(firsts(paced.exchanges), 0.5)),
+    transitP50: micros(percentile(transits(paced.exchanges), 0.5)),
+    transitP99: micros(percentile(transits(paced.exchanges), 0.99)),
+    firstByte40: micros(percentile(firsts(forty.exchanges), 0.5)),
+    transitP50With40: micros(percentile(transits(forty.exchanges), 0.5)),
+    transitP99With40: micros(percentile(transits(forty.exchanges), 0.99)),
+    cpuPerChunk: burstCpu / (effort.bursts * BURST_CHUNKS),
+    peakRssMb: peakRssBytes / 1024 / 1024,
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * Writes core/price-table.json from the price library (npm run prices). The file is committed: nothing is built at start.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { findProvider } from '@pydantic/genai-prices';
+import { config } from '../hallpass.config.ts';
+import { makePriceTable } from './price-table.ts';
+
+const TABLE_URL = new URL('../core/price-table.json', import.meta.url);
+
+const { devDependencies } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { devDependencies: Record<string, string> };
+
+const names = Object.keys(config.providers);
+const providers = names.flatMap((name) => {
+  const provider = findProvider({ providerId: name });
+  return provider?.id === name ? [provider] : [];
+});
+const table = makePriceTable(providers, {
+  libraryVersion: devDependencies['@pydantic/genai-prices'] ?? '',
+  asOf: new Date().toISOString().slice(0, 10),
+});
+const text = `${JSON.stringify(table)}\n`;
+writeFileSync(TABLE_URL, text);
+
+const counts = Object.entries(table.models).map(
+  ([name, models]) => `${name} ${Object.keys(models).length}`,
+);
+console.log(`${table.version}: ${counts.join(', ')}; ${Math.ceil(text.length / 1_000)} kB`);
+const unknown = names.filter((name) => !(name in table.models));
+if (unknown.length > 0) console.log(`without prices: ${unknown.join(', ')}`);

@@ -1,0 +1,65 @@
+/**
+ * The account function's routes: what a credential may call, what it has spent, and tokens of its own.
+ * Flow: Grant > **answer**. Invariant: nothing here reserves or changes anything; an unknown route is a 404.
+ */
+import { GatewayError } from './errors.ts';
+import type { Grant } from './grant.ts';
+import { requireNotExpired } from './grant-codec.ts';
+import type { HttpAnswer, HttpRequest } from './http.ts';
+import { describeKey } from './key-info.ts';
+import { findModel, listModels, type ModelCatalogue } from './model-list.ts';
+import type { Clock, Random, Wallets } from './ports.ts';
+import { describeToken, issueToken } from './token-routes.ts';
+
+export interface AccountPorts {
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly wallets: Pick<Wallets, 'find'>;
+  readonly catalogue: ModelCatalogue;
+}
+
+type Route = (
+  request: HttpRequest,
+  grant: Grant,
+  ports: AccountPorts,
+) => HttpAnswer['body'] | Promise<HttpAnswer['body']>;
+
+const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
+  ['GET /v1/models', (_, grant, { catalogue }) => listModels(grant, catalogue)],
+  ['GET /v1/key', (_, grant, ports) => describeKey(grant, ports)],
+  ['POST /v1/scoped-jwt', issueToken],
+  ['GET /v1/scoped-jwt', describeToken],
+]);
+
+const MODEL_PATH = /^\/v1\/models\/(.+)$/;
+
+/**
+ * Answers a route.
+ * @throws not_found for a route there is not, token_expired, token_revoked, and what the routes throw
+ */
+export async function account(
+  request: HttpRequest,
+  grant: Grant,
+  ports: AccountPorts,
+): Promise<HttpAnswer> {
+  requireNotExpired(grant, ports.clock.nowMs());
+  if (grant.token?.revoked) throw new GatewayError('token_revoked');
+  const route = ROUTES.get(`${request.method} ${request.path}`) ?? modelRoute(request);
+  if (route === undefined) throw new GatewayError('not_found');
+  return { status: 200, body: await route(request, grant, ports) };
+}
+
+/** `GET /v1/models/{id}`; SDKs send the slash of an id as it is, or escaped. */
+function modelRoute({ method, path }: HttpRequest): Route | undefined {
+  const escaped = MODEL_PATH.exec(path)?.[1];
+  if (method !== 'GET' || escaped === undefined) return undefined;
+  return (_, grant, { catalogue }) => findModel(decode(escaped), grant, catalogue);
+}
+
+function decode(escaped: string): string {
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return escaped; // Not an escape of anything, so no model's id either.
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Who is this? request > credential > key record > verify > identity -> Grant, a refusal, or a denial.
+ * Invariant: whatever cannot be decided is an outage (503), never a denial and never a grant.
+ */
+import { hashOfKey, isWellFormed } from './api-key.ts';
+import { readCredential } from './credential.ts';
+import { GatewayError } from './errors.ts';
+import type { Grant } from './grant.ts';
+import type { Headers } from './http.ts';
+import { identityOfKey, identityOfToken, readConversation } from './identity.ts';
+import type { KeyRecord } from './key-record.ts';
+import type { Clock, KeyRecords, Secrets } from './ports.ts';
+import { parseScopedClaims, requireInForce, tokenIdOf } from './scoped-claims.ts';
+import { isSignedWith, parsePayload, parseScopedToken, type ScopedToken } from './scoped-token.ts';
+
+/** What an authorizer sees of a request. */
+export interface CredentialRequest {
+  readonly headers: Headers;
+}
+
+/** `refusal`: known who, yet 400 or 403, told by the function in the route's dialect. `denied`: 401. */
+export type Authorization =
+  | { readonly kind: 'grant'; readonly grant: Grant }
+  | { readonly kind: 'refusal'; readonly error: GatewayError }
+  | { readonly kind: 'denied'; readonly error: GatewayError };
+
+export interface AuthorizePorts {
+  /** The gateway's account: keys and tokens of others are unknown here. */
+  readonly account: string;
+  readonly keys: KeyRecords;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+}
+
+/**
+ * Decides on a request's credential.
+ * @throws service_unavailable when keys or secrets cannot be read
+ */
+export async function authorize(
+  request: CredentialRequest,
+  ports: AuthorizePorts,
+): Promise<Authorization> {
+  try {
+    const grant = await grantOf(request, ports);
+    const conversation = readConversation(request.headers);
+    return {
+      kind: 'grant',
+      grant: conversation === undefined ? grant : { ...grant, conversation },
+    };
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    if (error.status === 401) return { kind: 'denied', error };
+    if (error.status === 400 || error.status === 403) return { kind: 'refusal', error };
+    throw error;
+  }
+}
+
+function grantOf(request: CredentialRequest, ports: AuthorizePorts): Promise<Grant> {
+  const credential = readCredential(request.headers);
+  switch (credential.kind) {
+    case 'key':
+      return grantOfKey(credential.key, ports);
+    case 'scoped-token':
+      return grantOfToken(parseScopedToken(credential.jws), ports);
+    case 'client-access':
+      // No key has a verifier for its holders' JWTs, so there is none to hold this one against.
+      throw unknown('client access on a key without a verifier');
+  }
+}
+
+/** One answer for every credential that is not known, whatever the reason, so that none can be told from another. */
+const unknown = (detail: string): GatewayError => new GatewayError('invalid_api_key', { detail });
+
+async function grantOfKey(key: string, ports: AuthorizePorts): Promise<Grant> {
+  if (!isWellFormed(key)) throw unknown('not a key of this gateway');
+  const hash = hashOfKey(key);
+  const found = await ports.keys.findByKeyHash(hash);
+  if (found === undefined) throw unknown('no such key');
+  const { record, version } = found;
+  const signer = signersOf(record, ports.clock.nowMs()).find((other) => other.version === version);
+  if (signer === undefined || (!signer.former && record.keyHash !== hash)) {
+    throw unknown('a version of the key that is no longer in force');
+  }
+  const fault = faultOf(record, ports.account, 'presented');
+  if (fault !== undefined) throw unknown(fault);
+  const identity = identityOfKey(record);
+  return {
+    ...grantBase(record),
+    credential: 'key',
+    former: signer.former,
+    ...(identity && { identity }),
+  };
+}
+
+async function grantOfToken(token: ScopedToken, ports: AuthorizePorts): Promise<Grant> {
+  const record =
+    token.account === ports.account
+      ? await ports.keys.findByName(token.account, token.keyName)
+      : undefined;
+  const fault = record === undefined ? 'no such key' : faultOf(record, ports.account, 'signer');
+  if (record === undefined || fault !== undefined) {
+    isSignedWith(token, ''); // So that this takes as long as a wrong signature does.
+    throw unknown(fault ?? '');
+  }
+  const nowMs = ports.clock.nowMs();
+  const signer = await findSigner(token, record, nowMs, ports.secrets);
+  if (signer === undefined) throw unknown('the signature does not hold');
+  const claims = parseScopedClaims(parsePayload(token), record);
+  requireInForce(claims, record.maxTokenLifetimeSeconds, nowMs, signer.endsAtMs);
+  const id = tokenIdOf(claims.token.jti, token.signingInput);
+  const identity = identityOfToken(claims.user);
+  return {
+    ...grantBase(record),
+    credential: 'scoped-token',
+    former: signer.former,
+    token: { ...claims.token, id, revoked: record.revoked.includes(id) },
+    ...(identity && { identity }),
+  };
+}
+
+/** Why a key may not be presented alone, or may not sign. */
+function faultOf(
+  record: KeyRecord,
+  account: string,
+  use: 'presented' | 'signer',
+): string | undefined {
+  if (record.account !== account) return 'a key of another account';
+  if (record.disabled) return 'a disabled key';
+  if (record.kind === 'client') return 'a client key without a JWT';
+  return use === 'signer' && record.kind === 'personal' ? 'a personal key as signer' : undefined;
+}
+
+/** A version of a key that holds now. What a former one signed may not outlive it. */
+interface Signer {
+  readonly version: string;
+  readonly former: boolean;
+  readonly endsAtMs?: number;
+}
+
+function signersOf({ version, former }: KeyRecord, nowMs: number): readonly Signer[] {
+  const current: Signer = { version, former: false };
+  if (former === undefined || nowMs >= former.untilMs) return [current];
+  return [current, { version: former.version, former: true, endsAtMs: former.untilMs }];
+}
+
+async function findSigner(
+  token: ScopedToken,
+  record: KeyRecord,
+  nowMs: number,
+  secrets: Secrets,
+): Promise<Signer | undefined> {
+  for (const signer of signersOf(record, nowMs)) {
+    if (isSignedWith(token, await secrets.readKey(record.id, signer.version))) return signer;
+  }
+  return undefined;
+}
+
+const grantBase = (record: KeyRecord) => ({
+  account: record.account,
+  keyId: record.id,
+  keyName: record.name,
+  keyKind: record.kind,
+  ...(record.models && { models: record.models }),
+  limits: record.limits,
+  maxTokenLifetimeSeconds: record.maxTokenLifetimeSeconds,
+});

@@ -1,0 +1,104 @@
+/**
+ * What a request asks for, decided before anything is held: which model, where it goes, what it takes at most.
+ * Flow: grant > **policy > price > request** > reserve. Invariant: nothing here has an effect; a refusal costs nothing.
+ */
+import { type ChatRequest, prepareChat } from './chat-request.ts';
+import type { Config } from './config.ts';
+import { GatewayError } from './errors.ts';
+import type { Grant } from './grant.ts';
+import type { Amounts } from './hold.ts';
+import { ZERO_USD } from './money.ts';
+import { isCapped, limitsOf } from './payer.ts';
+import { type ModelTarget, modelNotFound, requireAllowedModel, resolveModel } from './policy.ts';
+import { holdCostOf, type Price, type PriceBook } from './pricing.ts';
+import { DEMO_MODELS } from './providers/demo.ts';
+import { findProvider, isDemo, type Provider, type ProviderUrls } from './providers/provider.ts';
+import { type JsonObject, readModelId } from './request-body.ts';
+import type { Left } from './reserve.ts';
+
+/** What the proxy serves, and at which prices. */
+export interface ProxySettings {
+  readonly config: Config;
+  readonly prices: PriceBook;
+  readonly providerUrls: ProviderUrls;
+}
+
+export interface CallPlan {
+  readonly target: ModelTarget;
+  readonly provider: Provider;
+  /** Undefined: not known, and no USD limit applies. */
+  readonly price: Price | undefined;
+  readonly priceVersion: string;
+  readonly chat: ChatRequest;
+  /** A USD or token limit applies: the output cap is enforced. */
+  readonly isBounded: boolean;
+}
+
+/**
+ * @throws invalid_request, model_not_found, model_not_allowed, or model_price_unknown when a USD limit applies
+ */
+export function planCall(
+  body: JsonObject,
+  grant: Grant,
+  { config, prices, providerUrls }: ProxySettings,
+): CallPlan {
+  const limits = limitsOf(grant);
+  const id = readModelId(body);
+  const target = resolveModel(id, config, providerUrls);
+  requireAllowedModel(grant, target.id);
+  const provider = findProvider(config, providerUrls, target.provider);
+  if (provider === undefined) throw modelNotFound(id);
+  if (isDemo(provider) && !DEMO_MODELS.includes(target.model)) throw modelNotFound(id);
+  const price = prices.find(target.provider, target.model);
+  if (price === undefined && isCapped(limits)) {
+    throw new GatewayError('model_price_unknown', {
+      message: `the price of the model "${target.id}" is not known, and a spending limit applies`,
+      param: 'model',
+    });
+  }
+  const isBounded = limits.some(({ unit }) => unit !== 'requests');
+  const chat = prepareChat(body, {
+    row: provider.row,
+    model: target.model,
+    isCapped: isCapped(limits),
+    isBounded,
+    defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
+    contextWindow: price?.contextWindow,
+  });
+  return { target, provider, price, priceVersion: prices.version, chat, isBounded };
+}
+
+/** What a call takes at most under an output cap, at the dearest it can meet. */
+export function amountsUnder({ chat, price }: CallPlan, cap: number): Amounts {
+  const output = chat.outputTokens(cap);
+  return {
+    usd: price === undefined ? ZERO_USD : holdCostOf(price, chat.inputTokens, output),
+    tokens: BigInt(chat.inputTokens) + BigInt(output),
+  };
+}
+
+/** An answer of fewer tokens is of no use to anyone: the budget counts as gone. */
+export const OUTPUT_CAP_MIN = 16;
+
+/**
+ * The largest output cap below a given one that fits into what is left; undefined: not even 16 tokens do.
+ * Asked again, it is asked below its own last answer: a hold that was written late is then never too small.
+ */
+export function affordableCap(plan: CallPlan, left: Left, below: number): number | undefined {
+  const fits = (cap: number): boolean => {
+    const { usd, tokens } = amountsUnder(plan, cap);
+    return (
+      (left.usd === undefined || usd <= left.usd) &&
+      (left.tokens === undefined || tokens <= left.tokens)
+    );
+  };
+  let low = OUTPUT_CAP_MIN;
+  let high = below - 1;
+  if (high < low || !fits(low)) return undefined;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

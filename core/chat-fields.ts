@@ -1,0 +1,129 @@
+/**
+ * The fields of a chat completion request: which a credential with a USD limit may send, and with what values.
+ * Flow: policy > **fields** > price > reserve. Invariant: under a USD limit each field either costs nothing of its
+ * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
+ * https://platform.openai.com/docs/api-reference/chat/create
+ */
+
+/** Answers what is allowed when a value is not. */
+type Check = (value: unknown) => string | undefined;
+/**
+ * `free`: it costs nothing beyond the input bytes and the output cap, which count it in.
+ * `own`: read by core/chat-request.ts. A check: only these values are bounded.
+ */
+type FieldRule = 'free' | 'own' | Check;
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const oneOf =
+  (...allowed: readonly unknown[]): Check =>
+  (value) =>
+    allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
+
+/** Hosted tools (search, code, MCP servers) are billed by the call, beyond any token cap. */
+const ownTools: Check = (value) =>
+  Array.isArray(value) &&
+  value.every((tool) => isRecord(tool) && (tool.type === 'function' || tool.type === 'custom'))
+    ? undefined
+    : 'a list of tools of type function or custom';
+
+const textOnly: Check = (value) =>
+  Array.isArray(value) && value.every((item) => item === 'text') ? undefined : '["text"]';
+
+/** OpenRouter's switch for usage, which it always sends; nothing else of that name. */
+const usageSwitch: Check = (value) =>
+  isRecord(value) && Object.keys(value).every((name) => name === 'include')
+    ? undefined
+    : '{"include": true}';
+
+/** Every field that a credential with a USD limit may send. */
+const FIELDS: ReadonlyMap<string, FieldRule> = new Map<string, FieldRule>([
+  ...(['model', 'messages', 'stream', 'stream_options'] as const).map(own),
+  ...(['max_tokens', 'max_completion_tokens', 'n', 'prediction'] as const).map(own),
+  ['store', 'own'],
+  ['background', 'own'],
+  ['tools', ownTools],
+  ['modalities', textOnly],
+  ['service_tier', oneOf('auto', 'default')],
+  ['usage', usageSwitch],
+  // Text that becomes input: its bytes are counted with the rest of the body.
+  ...['functions', 'function_call', 'tool_choice', 'response_format', 'chat_template_kwargs'].map(
+    free,
+  ),
+  // How tokens are chosen, reported and grouped.
+  ...['temperature', 'top_p', 'top_k', 'top_a', 'min_p', 'seed', 'random_seed', 'stop'].map(free),
+  ...['frequency_penalty', 'presence_penalty', 'repetition_penalty', 'logit_bias'].map(free),
+  ...['logprobs', 'top_logprobs', 'min_tokens', 'stop_token_ids', 'ignore_eos'].map(free),
+  ...['parallel_tool_calls', 'verbosity', 'user', 'safety_identifier', 'metadata'].map(free),
+  ...['prompt_cache_key', 'prompt_cache_retention'].map(free),
+  // How much it thinks: thinking is output, inside the cap.
+  ...['reasoning', 'reasoning_effort', 'reasoning_format', 'include_reasoning'].map(free),
+  ...['thinking', 'enable_thinking'].map(free),
+]);
+
+function own(name: string): [string, FieldRule] {
+  return [name, 'own'];
+}
+
+function free(name: string): [string, FieldRule] {
+  return [name, 'free'];
+}
+
+/** A field that may not be sent, and what may be (absent: nothing). */
+export interface FieldRefusal {
+  readonly param: string;
+  readonly allowed?: string;
+}
+
+/** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
+export function findUnboundedField(
+  body: Readonly<Record<string, unknown>>,
+): FieldRefusal | undefined {
+  for (const [name, value] of Object.entries(body)) {
+    if (value === null) continue;
+    const rule = FIELDS.get(name);
+    if (rule === undefined) return { param: nameField(name) };
+    const allowed = typeof rule === 'function' ? rule(value) : undefined;
+    if (allowed !== undefined) return { param: name, allowed };
+  }
+  return findUnboundedMessage(body.messages);
+}
+
+/** Members of a message. `audio` is input by reference, so it is not among them. */
+const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
+  ...['role', 'content', 'name', 'tool_calls', 'tool_call_id', 'function_call', 'refusal'],
+  ...['reasoning', 'reasoning_content', 'reasoning_details', 'annotations', 'prefix'],
+  ...['cache_control', 'id'],
+]);
+/** Audio, video and files are priced by rules of their own, some are references to another's data. */
+const PART_TYPES: ReadonlySet<unknown> = new Set(['text', 'refusal', 'image_url', 'thinking']);
+
+function findUnboundedMessage(messages: unknown): FieldRefusal | undefined {
+  if (!Array.isArray(messages)) return undefined;
+  for (const [index, message] of messages.entries()) {
+    const path = `messages[${index}]`;
+    if (!isRecord(message)) return { param: path, allowed: 'an object' };
+    for (const [name, value] of Object.entries(message)) {
+      if (value !== null && !MESSAGE_FIELDS.has(name))
+        return { param: `${path}.${nameField(name)}` };
+    }
+    const refusal = findUnboundedPart(message.content, `${path}.content`);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+function findUnboundedPart(content: unknown, path: string): FieldRefusal | undefined {
+  if (!Array.isArray(content)) return undefined;
+  const index = content.findIndex((part) => !isRecord(part) || !PART_TYPES.has(part.type));
+  return index < 0
+    ? undefined
+    : { param: `${path}[${index}].type`, allowed: 'one of text, image_url, refusal, thinking' };
+}
+
+const FIELD_NAME_CHARS_MAX = 64;
+
+/** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
+const nameField = (name: string): string =>
+  /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';

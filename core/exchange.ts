@@ -1,0 +1,168 @@
+/**
+ * One call of a provider under a hold, from the reserve to the books. Flow: reserve > forward > meter > **settle**.
+ * Invariant: every way out closes the exchange once, before the client sees its end, and closing never throws.
+ */
+import type { CallPlan } from './call-plan.ts';
+import { type GatewayError, toGatewayError } from './errors.ts';
+import type { Grant } from './grant.ts';
+import type { TokenUsage, UsageRow } from './hold.ts';
+import type { RequestId } from './ids.ts';
+import { asNanoUsd, type NanoUsd, ZERO_USD } from './money.ts';
+import type { Clock, Log, Random, UsageRows, Wallets } from './ports.ts';
+import { costOf } from './pricing.ts';
+import { settle } from './settle.ts';
+import type { ReportedUsage } from './usage.ts';
+import type { OpenHold } from './wallet.ts';
+
+export interface Exchange {
+  readonly grant: Grant;
+  readonly requestId: RequestId;
+  readonly plan: CallPlan;
+  readonly hold: OpenHold;
+  /** Output cap of one choice as it is sent, in tokens. */
+  readonly cap: number;
+  readonly startedAtMs: number;
+  /** Of the reserve. */
+  readonly writeUnits: number;
+}
+
+/** How the provider's part ended. */
+export interface Outcome {
+  /** False: the provider was not called, or refused. Nothing is charged. */
+  readonly isCharged: boolean;
+  /** The provider's status, or ours where it gave none. */
+  readonly httpStatus: number;
+  /** Undefined: the provider did not say. */
+  readonly usage?: ReportedUsage | undefined;
+  /** UTF-8 bytes of all that it said. */
+  readonly contentBytes?: number;
+  readonly firstByteAtMs?: number | undefined;
+  readonly error?: GatewayError | undefined;
+}
+
+export interface BookPorts {
+  readonly wallets: Wallets;
+  readonly usage: UsageRows;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Bytes of text that count as one token where the provider reports none. */
+const ESTIMATE_BYTES_PER_TOKEN = 4;
+
+const NO_TOKENS: TokenUsage = {
+  input: 0,
+  cachedInput: 0,
+  cacheWrite: 0,
+  output: 0,
+  reasoning: 0,
+};
+
+/** What the provider billed: its own report, else the input bound and the bytes it sent. */
+function tokensOf({ plan }: Exchange, { isCharged, usage, contentBytes = 0 }: Outcome): TokenUsage {
+  if (!isCharged) return NO_TOKENS;
+  if (usage !== undefined) return usage.tokens;
+  return {
+    ...NO_TOKENS,
+    input: plan.chat.inputTokens,
+    output: Math.ceil(contentBytes / ESTIMATE_BYTES_PER_TOKEN),
+  };
+}
+
+/** What tokens cost; a provider that says what it billed is believed if its row says so. */
+export function costOfUsage({ price, provider }: CallPlan, usage: ReportedUsage): NanoUsd {
+  if (provider.row.reportsCost && usage.costNanoUsd !== undefined) return usage.costNanoUsd;
+  return price === undefined ? ZERO_USD : costOf(price, usage.tokens);
+}
+
+/** The usage row of an exchange. */
+export function billOf(exchange: Exchange, outcome: Outcome, nowMs: number): UsageRow {
+  const { grant, hold, plan, startedAtMs } = exchange;
+  const tokens = tokensOf(exchange, outcome);
+  const usage = outcome.usage ?? { tokens };
+  const usd = outcome.isCharged ? costOfUsage(plan, usage) : ZERO_USD;
+  const known = outcome.usage === undefined ? 'estimated' : 'exact';
+  return {
+    keyId: grant.keyId,
+    walletId: hold.walletId,
+    requestId: hold.requestId,
+    attempt: hold.attempt,
+    reservedAtMs: hold.reservedAtMs,
+    status: outcome.isCharged ? known : 'released',
+    cost: { usd, tokens: BigInt(tokens.input + tokens.output) },
+    overrunNanoUsd: usd > hold.amounts.usd ? asNanoUsd(usd - hold.amounts.usd) : ZERO_USD,
+    tokens,
+    provider: plan.target.provider,
+    model: plan.target.id,
+    httpStatus: outcome.httpStatus,
+    latencyMs: nowMs - startedAtMs,
+    ...(plan.price === undefined ? {} : { priceVersion: plan.priceVersion }),
+    ...(grant.identity === undefined ? {} : { identity: grant.identity }),
+    ...(grant.token === undefined ? {} : { tokenId: grant.token.id }),
+    ...(grant.conversation === undefined ? {} : { conversation: grant.conversation }),
+    ...(outcome.firstByteAtMs === undefined
+      ? {}
+      : { firstByteMs: outcome.firstByteAtMs - startedAtMs }),
+  };
+}
+
+/**
+ * Writes the books: the row, then the wallet, then one line of log. Never throws: what could not be written is
+ * closed by the sweep when the lease ends.
+ * @returns the row that stands
+ */
+export async function closeExchange(
+  exchange: Exchange,
+  outcome: Outcome,
+  ports: BookPorts,
+): Promise<UsageRow> {
+  const row = billOf(exchange, outcome, ports.clock.nowMs());
+  try {
+    const settled = await settle(exchange.hold, row, ports);
+    logRequest(exchange, outcome, settled.row, settled.writeUnits, ports.log);
+    if (!settled.settled)
+      ports.log.write({ ...subjectOf(exchange), level: 'warn', event: 'left_to_lease' });
+    return settled.row;
+  } catch (error) {
+    const { code, cause } = toGatewayError(error);
+    ports.log.write({
+      ...subjectOf(exchange),
+      level: 'error',
+      event: 'settle_failed',
+      code,
+      cause,
+    });
+    return row;
+  }
+}
+
+const subjectOf = ({ requestId, hold, grant }: Exchange) => ({
+  requestId,
+  keyId: grant.keyId,
+  walletId: hold.walletId,
+});
+
+function logRequest(
+  exchange: Exchange,
+  { error }: Outcome,
+  row: UsageRow,
+  writeUnits: number,
+  log: Log,
+): void {
+  log.write({
+    level: error === undefined ? 'info' : 'warn',
+    event: 'request',
+    ...subjectOf(exchange),
+    provider: exchange.plan.target.provider,
+    model: exchange.plan.target.id,
+    usageStatus: row.status,
+    costNanoUsd: row.cost.usd,
+    writeUnits: exchange.writeUnits + writeUnits,
+    ...(row.httpStatus === undefined ? {} : { httpStatus: row.httpStatus }),
+    ...(row.latencyMs === undefined ? {} : { durationMs: row.latencyMs }),
+    ...(row.firstByteMs === undefined ? {} : { firstByteMs: row.firstByteMs }),
+    ...(error === undefined ? {} : { code: error.code, cause: error.cause }),
+    ...(error?.detail === undefined ? {} : { detail: error.detail }),
+  });
+}

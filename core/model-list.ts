@@ -1,0 +1,104 @@
+/**
+ * `GET /v1/models`: the models that a credential may call and whose price is known. Flow: Grant > **answer**.
+ * OpenAI's list with OpenRouter's `pricing`: https://openrouter.ai/docs/api-reference/list-available-models
+ */
+import type { Config } from './config.ts';
+import { GatewayError } from './errors.ts';
+import type { Grant } from './grant.ts';
+import { isModelPattern } from './key-record.ts';
+import { isAllowedModel, type ModelTarget, modelNotFound, resolveModel } from './policy.ts';
+import type { Price, PriceBook, PriceTable } from './pricing.ts';
+import { DEMO_MODELS, DEMO_PROVIDER } from './providers/demo.ts';
+import { isConfigured, type ProviderUrls } from './providers/provider.ts';
+
+/** A model by the name under which it is called. */
+export interface ListedModel {
+  /** `provider/model`, or an alias. */
+  readonly id: string;
+  /** `provider/model`: what lists of allowed models name. */
+  readonly target: string;
+  readonly provider: string;
+  readonly price: Price;
+}
+
+/** All models with a price, by id. */
+export type ModelCatalogue = readonly ListedModel[];
+
+/** What a deployment serves: its configuration, the prices in force, and the table they come from. */
+export interface CatalogueSource {
+  readonly config: Config;
+  readonly providerUrls: ProviderUrls;
+  readonly prices: PriceBook;
+  readonly table: Pick<PriceTable, 'models'>;
+}
+
+/** The catalogue of a deployment: models of the table, of its own prices, built-in ones, and its aliases. */
+export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
+  const { config, providerUrls, prices, table } = source;
+  const tabled = Object.entries(table.models).flatMap(([provider, models]) =>
+    Object.keys(models).map((model) => `${provider}/${model}`),
+  );
+  const builtIn = DEMO_MODELS.map((model) => `${DEMO_PROVIDER}/${model}`);
+  const ids = [
+    ...tabled,
+    ...builtIn,
+    ...Object.keys(config.prices),
+    ...Object.keys(config.aliases),
+  ];
+  return [...new Set(ids)].sort().flatMap((id): ListedModel[] => {
+    const target = findTarget(id, config, providerUrls);
+    const price = target && prices.find(target.provider, target.model);
+    return price ? [{ id, target: target.id, provider: target.provider, price }] : [];
+  });
+}
+
+/** Undefined for what nothing here serves. A model of a provider that is not configured is not the default one's. */
+function findTarget(id: string, config: Config, urls: ProviderUrls): ModelTarget | undefined {
+  const provider = id.slice(0, Math.max(id.indexOf('/'), 0));
+  if (!Object.hasOwn(config.aliases, id) && !isConfigured(provider, config, urls)) return undefined;
+  try {
+    return resolveModel(id, config, urls);
+  } catch {
+    return undefined; // An alias of nothing: whoever calls it is told.
+  }
+}
+
+type Answer = Readonly<Record<string, unknown>>;
+
+export const listModels = (grant: Grant, catalogue: ModelCatalogue): Answer => ({
+  object: 'list',
+  data: catalogue.filter(({ target }) => isAllowedModel(grant, target)).map(toAnswer),
+});
+
+/** @throws model_not_found, also for a model that exists and may not be called */
+export function findModel(id: string, grant: Grant, catalogue: ModelCatalogue): Answer {
+  const model = catalogue.find((each) => each.id === id);
+  if (model !== undefined && isAllowedModel(grant, model.target)) return toAnswer(model);
+  // Only what could be a model's id is repeated to the caller.
+  throw isModelPattern(id) ? modelNotFound(id) : new GatewayError('model_not_found');
+}
+
+const toAnswer = ({ id, provider, price }: ListedModel): Answer => ({
+  id,
+  object: 'model',
+  created: 0, // The price table does not know it, and clients demand the field.
+  owned_by: provider,
+  ...(price.contextWindow !== undefined && { context_length: price.contextWindow }),
+  pricing: {
+    prompt: usdPerToken(price.inputNanoPerMillion),
+    completion: usdPerToken(price.outputNanoPerMillion),
+    input_cache_read: usdPerToken(price.cachedInputNanoPerMillion),
+    input_cache_write: usdPerToken(price.cacheWriteNanoPerMillion),
+  },
+});
+
+/** A nano-dollar per million tokens is 1e-15 dollars a token. */
+const FRACTION_DIGITS = 15;
+
+/** Dollars per token as a plain decimal: a double would round it, and write it with an exponent. */
+function usdPerToken(nanoPerMillion: bigint): string {
+  const digits = String(nanoPerMillion).padStart(FRACTION_DIGITS + 1, '0');
+  const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, '');
+  const whole = digits.slice(0, -FRACTION_DIGITS);
+  return fraction === '' ? whole : `${whole}.${fraction}`;
+}

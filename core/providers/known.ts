@@ -1,0 +1,135 @@
+/**
+ * The providers that are known by name, as rows of data: where they are and how their dialect differs from OpenAI's.
+ * Invariant: what a provider needs differently is said here and nowhere else.
+ */
+
+/** What sets one OpenAI-compatible provider apart from another. */
+export interface ProviderRow {
+  /** Everything before `/chat/completions`, without a slash at its end. Absent: the configuration must give it. */
+  readonly baseUrl?: string;
+  /** The environment variable that holds its API key on a developer's machine. */
+  readonly keyVariable?: string;
+  /** It may be called without a key. */
+  readonly keyless: boolean;
+  /** The one field in which the output cap is sent; the other is never sent beside it. */
+  readonly capField: 'max_tokens' | 'max_completion_tokens';
+  /**
+   * `inject`: usage of a stream is asked for by `stream_options.include_usage`. `always`: it comes unasked, and
+   * asking is refused or without effect.
+   */
+  readonly includeUsage: 'inject' | 'always';
+  /** Fields that the provider refuses and that change nothing of what is asked. */
+  readonly dropFields: readonly string[];
+  readonly renameFields: Readonly<Record<string, string>>;
+  /** The most input tokens that it counts for one image, whatever its size. */
+  readonly imageTokensMax: number;
+  /** Its `usage.cost`, in USD, is what it bills. */
+  readonly reportsCost: boolean;
+}
+
+/** What holds for a server that says it is OpenAI-compatible and of which no more is known. */
+export const GENERIC_ROW: ProviderRow = {
+  keyless: false,
+  capField: 'max_tokens',
+  includeUsage: 'inject',
+  dropFields: [],
+  renameFields: {},
+  // Qwen2-VL's default bound, the largest of the open models' (max_pixels / 28²).
+  imageTokensMax: 16_384,
+  reportsCost: false,
+};
+
+const row = (differences: Partial<ProviderRow>): ProviderRow => ({
+  ...GENERIC_ROW,
+  ...differences,
+});
+
+/** By provider name. */
+export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
+  [
+    'openai',
+    row({
+      baseUrl: 'https://api.openai.com/v1',
+      keyVariable: 'OPENAI_API_KEY',
+      // "max_tokens" is answered 400 by reasoning models.
+      capField: 'max_completion_tokens',
+      // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
+      imageTokensMax: 48_169,
+    }),
+  ],
+  [
+    'anthropic',
+    // https://docs.anthropic.com/en/api/openai-sdk
+    row({
+      baseUrl: 'https://api.anthropic.com/v1',
+      keyVariable: 'ANTHROPIC_API_KEY',
+      imageTokensMax: 8_192,
+    }),
+  ],
+  [
+    'google',
+    // https://ai.google.dev/gemini-api/docs/openai
+    row({
+      baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
+      keyVariable: 'GEMINI_API_KEY',
+    }),
+  ],
+  [
+    'deepinfra',
+    row({
+      baseUrl: 'https://api.deepinfra.com/v1/openai',
+      keyVariable: 'DEEPINFRA_API_KEY',
+    }),
+  ],
+  [
+    'openrouter',
+    // https://openrouter.ai/docs/use-cases/usage-accounting: usage with its cost is always in the last event.
+    row({
+      baseUrl: 'https://openrouter.ai/api/v1',
+      keyVariable: 'OPENROUTER_API_KEY',
+      includeUsage: 'always',
+      reportsCost: true,
+      imageTokensMax: 48_169,
+    }),
+  ],
+  [
+    'groq',
+    row({
+      baseUrl: 'https://api.groq.com/openai/v1',
+      keyVariable: 'GROQ_API_KEY',
+      capField: 'max_completion_tokens',
+    }),
+  ],
+  [
+    'mistral',
+    // Any unknown field is answered 422 (extra_forbidden), "stream_options" and "max_completion_tokens" too.
+    row({
+      baseUrl: 'https://api.mistral.ai/v1',
+      keyVariable: 'MISTRAL_API_KEY',
+      includeUsage: 'always',
+      dropFields: [
+        'stream_options',
+        'user',
+        'safety_identifier',
+        'prompt_cache_key',
+        'metadata',
+        'service_tier',
+        'logprobs',
+        'top_logprobs',
+        'logit_bias',
+      ],
+      renameFields: { seed: 'random_seed' },
+    }),
+  ],
+  ['together', row({ baseUrl: 'https://api.together.xyz/v1', keyVariable: 'TOGETHER_API_KEY' })],
+  ['deepseek', row({ baseUrl: 'https://api.deepseek.com', keyVariable: 'DEEPSEEK_API_KEY' })],
+  ['xai', row({ baseUrl: 'https://api.x.ai/v1', keyVariable: 'XAI_API_KEY' })],
+  [
+    'vllm',
+    row({ baseUrl: 'http://127.0.0.1:8000/v1', keyVariable: 'VLLM_API_KEY', keyless: true }),
+  ],
+  [
+    'ollama',
+    row({ baseUrl: 'http://127.0.0.1:11434/v1', keyVariable: 'OLLAMA_API_KEY', keyless: true }),
+  ],
+]);

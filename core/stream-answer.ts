@@ -1,0 +1,135 @@
+/**
+ * A provider's stream on its way to the client. Flow: forward > **meter > settle**.
+ * Invariant: it never throws, its bytes are the provider's, and the books are written before its end is sent: a
+ * client that has seen `[DONE]` finds its hold released.
+ */
+import { toErrorBody } from './error-body.ts';
+import { GatewayError, toGatewayError } from './errors.ts';
+import {
+  type BookPorts,
+  closeExchange,
+  costOfUsage,
+  type Exchange,
+  type Outcome,
+} from './exchange.ts';
+import { type Meter, makeMeter } from './meter.ts';
+import type { UpstreamResponse } from './ports.ts';
+import { makeEventSplitter } from './sse.ts';
+
+const EVENT_END: Buffer = Buffer.from('\n\n');
+const DONE = 'data: [DONE]\n\n';
+
+/** Output counts as run away beyond 2 × cap + 256 tokens of 3 bytes: no tokenizer's honest text comes near. */
+const RUNAWAY_BYTES_PER_TOKEN = 3;
+const RUNAWAY_CAPS = 2;
+const RUNAWAY_TOKENS_MORE = 256;
+
+/** Where a stream stands when no more of it is read. */
+interface Ending {
+  /** What the client gets last, after the books are written. */
+  readonly last: readonly Uint8Array[];
+  readonly error?: GatewayError | undefined;
+}
+
+/** The answer's body. A client that leaves is not noticed here: whoever reads it reads to the end. */
+export async function* streamAnswer(
+  exchange: Exchange,
+  response: UpstreamResponse,
+  ports: BookPorts,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const splitter = makeEventSplitter();
+  const meter = makeMeter({ dropsUsageEvent: !exchange.plan.chat.isUsageAsked });
+  let firstByteAtMs: number | undefined;
+  let ending: Ending | undefined;
+  try {
+    for await (const read of response.body) {
+      firstByteAtMs ??= ports.clock.nowMs();
+      const { unread, events } = splitter.push(read);
+      if (unread.length > 0) yield unread;
+      const { forward, end } = meter.take(events);
+      if (forward.length > 0) yield forward;
+      if (end !== undefined) ending = { last: [end] };
+      else if (isRunaway(exchange, meter))
+        ending = cutShort(exchange, splitter.isMidEvent(), ports);
+      if (ending !== undefined) break;
+    }
+    ending ??= endOf(meter, splitter.rest(), splitter.isMidEvent());
+  } catch (error) {
+    ending = failedEnd(toGatewayError(error), meter, splitter.isMidEvent());
+  }
+  await closeExchange(exchange, outcomeOf(response, meter, firstByteAtMs, ending.error), ports);
+  for (const bytes of ending.last) {
+    if (bytes.length > 0) yield bytes;
+  }
+}
+
+const outcomeOf = (
+  { status }: UpstreamResponse,
+  meter: Meter,
+  firstByteAtMs: number | undefined,
+  error: GatewayError | undefined,
+): Outcome => ({
+  isCharged: true,
+  httpStatus: status,
+  usage: meter.usage(),
+  contentBytes: meter.contentBytes(),
+  firstByteAtMs,
+  error,
+});
+
+/** The provider closed its stream without `[DONE]`. Some end so after the finish reason, some without a blank line. */
+function endOf(meter: Meter, rest: Buffer, isMidEvent: boolean): Ending {
+  const { forward, end } = meter.take(rest.length === 0 ? rest : Buffer.concat([rest, EVENT_END]));
+  if (meter.isFinished() || meter.hasFailed())
+    return { last: end === undefined ? [forward] : [forward, end] };
+  const error = new GatewayError('upstream_error', {
+    message: 'The provider ended its answer early.',
+  });
+  return { last: [toErrorEvent(error, isMidEvent)], error };
+}
+
+/** SDKs take a stream that just ends for a whole answer, so a failure is told, unless the answer is whole. */
+function failedEnd(error: GatewayError, meter: Meter, isMidEvent: boolean): Ending {
+  return meter.isFinished() && !isMidEvent
+    ? { last: [Buffer.from(DONE)], error }
+    : { last: [toErrorEvent(error, isMidEvent)], error };
+}
+
+/** `isMidEvent`: a blank line first ends the event of which a part has left. */
+const toErrorEvent = (error: GatewayError, isMidEvent: boolean): Uint8Array =>
+  Buffer.from(
+    `${isMidEvent ? '\n\n' : ''}data: ${JSON.stringify(toErrorBody('openai', error))}\n\n`,
+  );
+
+/** Whether a provider goes on past what is held, by its own report or by far more text than the cap allows. */
+function isRunaway({ plan, cap, hold }: Exchange, meter: Meter): boolean {
+  if (!plan.isBounded || meter.isFinished()) return false;
+  const tokensMax = RUNAWAY_CAPS * plan.chat.outputTokens(cap) + RUNAWAY_TOKENS_MORE;
+  if (meter.contentBytes() > RUNAWAY_BYTES_PER_TOKEN * tokensMax) return true;
+  const usage = meter.usage();
+  if (usage === undefined) return false;
+  return (
+    BigInt(usage.tokens.input + usage.tokens.output) > hold.amounts.tokens ||
+    (plan.price !== undefined && costOfUsage(plan, usage) > hold.amounts.usd)
+  );
+}
+
+/** Ends a stream as if the provider had kept its cap. */
+function cutShort(
+  { requestId, plan }: Exchange,
+  isMidEvent: boolean,
+  { clock }: BookPorts,
+): Ending {
+  const chunk = {
+    id: `chatcmpl-${requestId}`,
+    object: 'chat.completion.chunk',
+    created: Math.floor(clock.nowMs() / 1000),
+    model: plan.target.id,
+    choices: [{ index: 0, delta: {}, finish_reason: 'length' }],
+  };
+  const error = new GatewayError('upstream_error', {
+    detail: 'the provider went on past the output cap and was cut',
+  });
+  const text = `${isMidEvent ? '\n\n' : ''}data: ${JSON.stringify(chunk)}\n\n${DONE}`;
+  return { last: [Buffer.from(text)], error };
+}

@@ -1,0 +1,127 @@
+/**
+ * Sweep: closes what requests left open that never settled, and lets go of wallets with nothing in flight.
+ * Runs every few minutes beside the flow; it may stop at any point, run twice at once, and begin again.
+ * Invariant: a wallet leaves the index of due wallets only when nothing is in flight.
+ */
+import type { WalletId } from './ids.ts';
+import type { Wallets } from './ports.ts';
+import { closeExpiredHolds, type SettlePorts } from './settle.ts';
+
+export interface SweepOptions {
+  /** The index is spread over shards `0` to `shards − 1`. */
+  readonly shards: number;
+  /** The sweep stops there; the next one goes on. */
+  readonly deadlineAtMs: number;
+}
+
+export interface SweepOutcome {
+  /** Wallets looked at. */
+  readonly wallets: number;
+  /** Holds closed at their whole amount: their requests died. */
+  readonly swept: number;
+  /** Holds closed at the cost of a row that stood: late, or ghosts. */
+  readonly settled: number;
+  /** Holds and wallets that could not be written; the next sweep tries again. */
+  readonly failed: number;
+  /** False: the deadline came, or there was more than a sweep takes. */
+  readonly finished: boolean;
+}
+
+export type SweepPorts = Pick<SettlePorts, 'wallets' | 'usage' | 'clock'>;
+
+const PAGE_SIZE = 100;
+const PAGES_MAX = 1_000;
+const HOLDS_CLOSED_MAX = 256;
+
+/** Sweeps all shards, side by side so that none waits for another. Never throws. */
+export async function sweep(ports: SweepPorts, options: SweepOptions): Promise<SweepOutcome> {
+  const shards = Array.from({ length: options.shards }, (_, shard) =>
+    sweepShard(shard, ports, options.deadlineAtMs),
+  );
+  const outcomes = await Promise.all(shards);
+  const sum = (count: (outcome: SweepOutcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + count(outcome), 0);
+  return {
+    wallets: sum(({ wallets }) => wallets),
+    swept: sum(({ swept }) => swept),
+    settled: sum(({ settled }) => settled),
+    failed: sum(({ failed }) => failed),
+    finished: outcomes.every(({ finished }) => finished),
+  };
+}
+
+async function sweepShard(
+  shard: number,
+  ports: SweepPorts,
+  deadlineAtMs: number,
+): Promise<SweepOutcome> {
+  const total = { wallets: 0, swept: 0, settled: 0, failed: 0 };
+  const startedAtMs = ports.clock.nowMs();
+  const seen = new Set<WalletId>();
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    // Wallets that failed stay at the head of the index: the page grows by them, so that others get their turn.
+    const found = await findDue(ports.wallets, shard, startedAtMs, PAGE_SIZE + total.failed);
+    if (found === undefined) return { ...total, failed: total.failed + 1, finished: false };
+    const fresh = found.filter((walletId) => !seen.has(walletId));
+    if (fresh.length === 0) return { ...total, finished: true };
+    for (const walletId of fresh) {
+      if (ports.clock.nowMs() >= deadlineAtMs) return { ...total, finished: false };
+      seen.add(walletId);
+      const outcome = await sweepWallet(walletId, ports);
+      total.wallets += 1;
+      total.swept += outcome.swept;
+      total.settled += outcome.settled;
+      total.failed += outcome.failed;
+    }
+  }
+  return { ...total, finished: false };
+}
+
+async function findDue(
+  wallets: Wallets,
+  shard: number,
+  beforeMs: number,
+  pageSize: number,
+): Promise<readonly WalletId[] | undefined> {
+  try {
+    return await wallets.findDue(shard, beforeMs, pageSize);
+  } catch {
+    return undefined; // Counted as failed; the other shards go on.
+  }
+}
+
+type Counts = Pick<SweepOutcome, 'swept' | 'settled' | 'failed'>;
+
+/** One wallet that fails, whatever it is, keeps none of the others from being swept. */
+async function sweepWallet(walletId: WalletId, ports: SweepPorts): Promise<Counts> {
+  const counts = { swept: 0, settled: 0, failed: 0 };
+  try {
+    const due = await ports.wallets.find(walletId);
+    if (due?.dueAtMs === undefined) return counts; // The index lags behind: another sweep was here.
+    for (const closing of await closeExpiredHolds(due, HOLDS_CLOSED_MAX, ports)) {
+      counts[closing] += 1;
+    }
+    const left = counts.swept + counts.settled === 0 ? due : await ports.wallets.find(walletId);
+    await moveMark(walletId, due.dueAtMs, left?.holds.values(), ports.wallets);
+  } catch {
+    counts.failed += 1;
+  }
+  return counts;
+}
+
+/**
+ * The mark goes to the earliest lease that is open, or away. What happens between the look and the write:
+ * a settle leaves the mark, at worst too early, and the next sweep looks in vain; a reserve leaves it too, and then
+ * either its lease ends no later than the longest, or, with the mark to be removed, the removal fails on `inFlight`;
+ * another sweep has moved it, and this write fails on the mark that was seen.
+ */
+async function moveMark(
+  walletId: WalletId,
+  seenDueAtMs: number,
+  holds: Iterable<{ readonly leaseEndsAtMs: number }> | undefined,
+  wallets: Wallets,
+): Promise<void> {
+  const leases = [...(holds ?? [])].map((hold) => hold.leaseEndsAtMs);
+  const nextDueAtMs = leases.length === 0 ? undefined : Math.min(...leases);
+  if (nextDueAtMs !== seenDueAtMs) await wallets.moveDue(walletId, seenDueAtMs, nextDueAtMs);
+}

@@ -1,0 +1,268 @@
+/**
+ * The wallet: one item that counts all a payer spends and holds what requests in flight may still take of it.
+ * Flow: policy > **reserve** > forward > meter > **settle**. Here are its forms and decisions, without any call.
+ * Invariant: a counter = what settled requests cost + what the holds that count in it hold.
+ */
+import type { Amounts, AppliedLimit, Hold, LimitState, UsageRow } from './hold.ts';
+import { asTokenId, type RequestId, type TokenId, type WalletId } from './ids.ts';
+import {
+  type CounterKind,
+  counterName,
+  DAY_MS,
+  HOUR_MS,
+  LIMIT_UNITS,
+  LIMIT_WINDOWS,
+  type LimitUnit,
+  type LimitWindow,
+  MINUTE_MS,
+  windowAt,
+  windowEndMs,
+} from './limits.ts';
+import { asNanoUsd, ZERO_USD } from './money.ts';
+import type { CounterAdd, Settlement, Wallet } from './ports.ts';
+
+const COUNTER_PERS = ['user', 'token'] as const;
+
+/** Every kind of counter; its place is its letter in a hold (36 kinds, so one base-36 digit). */
+const COUNTER_KINDS: readonly CounterKind[] = COUNTER_PERS.flatMap((per) =>
+  LIMIT_UNITS.flatMap((unit) => LIMIT_WINDOWS.map((window) => ({ per, unit, window }))),
+);
+
+const letterOf = ({ per, unit, window }: CounterKind): string =>
+  COUNTER_KINDS.findIndex(
+    (kind) => kind.per === per && kind.unit === unit && kind.window === window,
+  ).toString(36);
+
+/**
+ * A hold as the text of its attribute: `attempt|reserved at|lease end|usd|tokens|token id|counter kinds`, numbers
+ * but the attempt in base 36. Short, so that a wallet with a few requests in flight costs one write unit.
+ * @throws TypeError for an amount or an instant that is not a whole number from zero: it could never be read again
+ */
+export function encodeHold(hold: Hold): string {
+  const { attempt, reservedAtMs, leaseEndsAtMs, amounts, tokenId, counted } = hold;
+  const numbers = [BigInt(reservedAtMs), BigInt(leaseEndsAtMs), amounts.usd, amounts.tokens];
+  if (numbers.some((number) => number < 0n)) throw new TypeError('a hold cannot be negative');
+  return [
+    attempt,
+    ...numbers.map((number) => number.toString(36)),
+    tokenId ?? '',
+    counted.map(letterOf).join(''),
+  ].join('|');
+}
+
+/** What the attribute of a hold begins with: a settle of one attempt leaves the hold of another alone. */
+export const holdPrefix = (attempt: number): string => `${attempt}|`;
+
+const HOLD_PATTERN =
+  /^([1-9]\d*)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([^|]*)\|([0-9a-z]*)$/;
+
+/**
+ * The inverse of `encodeHold`.
+ * @throws TypeError when the text is not a hold: nothing else writes these attributes
+ */
+export function decodeHold(walletId: WalletId, requestId: RequestId, text: string): Hold {
+  const [, attempt = '', at = '', lease = '', usd = '', tokens = '', token = '', letters = ''] =
+    HOLD_PATTERN.exec(text) ?? [];
+  if (attempt === '') throw new TypeError('a hold of the wallet cannot be read');
+  return {
+    walletId,
+    requestId,
+    attempt: Number(attempt),
+    reservedAtMs: Number.parseInt(at, 36),
+    leaseEndsAtMs: Number.parseInt(lease, 36),
+    amounts: { usd: asNanoUsd(parseBase36(usd)), tokens: parseBase36(tokens) },
+    ...(token === '' ? {} : { tokenId: asTokenId(token) }),
+    counted: [...letters].flatMap((letter) => COUNTER_KINDS[Number.parseInt(letter, 36)] ?? []),
+  };
+}
+
+const parseBase36 = (digits: string): bigint =>
+  [...digits].reduce((value, digit) => value * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
+
+/** What a request takes of a counter of this unit. */
+export const amountOf = (unit: LimitUnit, { usd, tokens }: Amounts): bigint =>
+  unit === 'requests' ? 1n : unit === 'usd' ? usd : tokens;
+
+/** What a reserve adds to each counter of the hold, and the most it may then be. */
+export function countersToReserve(
+  hold: Hold,
+  limits: readonly AppliedLimit[],
+): readonly CounterAdd[] {
+  return hold.counted.map((kind) => {
+    const limit = limits.find((other) => isSameKind(kind, other));
+    return {
+      name: counterName(kind, hold.tokenId, hold.reservedAtMs),
+      add: amountOf(kind.unit, hold.amounts),
+      ...(limit === undefined ? {} : { max: limit.amount }),
+    };
+  });
+}
+
+const isSameKind = (a: CounterKind, b: CounterKind): boolean =>
+  a.per === b.per && a.unit === b.unit && a.window === b.window;
+
+/**
+ * The state of limits in a wallet as read or written.
+ * @param payer the scoped token that the `token` limits are of, and the instant whose windows count
+ */
+export function limitStatesOf(
+  wallet: Wallet | undefined,
+  limits: readonly AppliedLimit[],
+  payer: { readonly tokenId?: TokenId | undefined; readonly atMs: number },
+): readonly LimitState[] {
+  return limits.map((limit) => {
+    const name = counterName(limit, payer.tokenId, payer.atMs);
+    let reserved = 0n;
+    for (const hold of wallet?.holds.values() ?? []) {
+      if (isCountedIn(hold, limit, name)) reserved += amountOf(limit.unit, hold.amounts);
+    }
+    return {
+      limit,
+      used: wallet?.counters.get(name) ?? 0n,
+      reserved,
+      resetsAtMs: windowAt(limit.window, payer.atMs).endsAtMs,
+    };
+  });
+}
+
+const isCountedIn = (hold: Hold, kind: CounterKind, name: string): boolean =>
+  hold.counted.some((counted) => isSameKind(counted, kind)) &&
+  counterName(kind, hold.tokenId, hold.reservedAtMs) === name;
+
+/** Whether a request of these amounts passes a limit in this state. */
+export const fitsIn = ({ limit, used }: LimitState, amounts: Amounts): boolean =>
+  used + amountOf(limit.unit, amounts) <= limit.amount;
+
+/** The state once all that is in flight now were given back. */
+export const withoutHolds = (state: LimitState): LimitState => ({
+  ...state,
+  used: state.used - state.reserved,
+  reserved: 0n,
+});
+
+/** What a wallet must say for a reserve to pass, apart from its limits. */
+export interface Admission {
+  readonly inFlightMax: number;
+  readonly tokenId?: TokenId | undefined;
+  readonly issuedAtMs?: number | undefined;
+}
+
+/** Why a wallet refuses a request; `limit` is the first that does not fit, in the order they were given. */
+export type Refusal =
+  | { readonly cause: 'revoked' }
+  | { readonly cause: 'concurrency'; readonly inFlight: number }
+  | { readonly cause: 'limit'; readonly state: LimitState };
+
+/** Why the wallet refuses; undefined: nothing in it does. */
+export function decideRefusal(
+  wallet: Wallet | undefined,
+  states: readonly LimitState[],
+  amounts: Amounts,
+  { inFlightMax, tokenId, issuedAtMs }: Admission,
+): Refusal | undefined {
+  if (tokenId !== undefined && wallet?.revokedTokens.has(tokenId)) return { cause: 'revoked' };
+  const notBeforeMs = wallet?.notBeforeMs;
+  if (notBeforeMs !== undefined && issuedAtMs !== undefined && issuedAtMs <= notBeforeMs) {
+    return { cause: 'revoked' };
+  }
+  const inFlight = wallet?.inFlight ?? 0;
+  if (inFlight >= inFlightMax) return { cause: 'concurrency', inFlight };
+  const state = states.find((each) => !fitsIn(each, amounts));
+  return state === undefined ? undefined : { cause: 'limit', state };
+}
+
+/** The holds whose lease has run out, oldest first. */
+export const expiredHolds = (wallet: Wallet, nowMs: number): readonly Hold[] =>
+  [...wallet.holds.values()]
+    .filter((hold) => hold.leaseEndsAtMs <= nowMs)
+    .sort((a, b) => a.leaseEndsAtMs - b.leaseEndsAtMs);
+
+/** What may be removed from a wallet in passing. */
+export type Stale = Pick<Settlement, 'drop' | 'dropTokens'>;
+
+/** A hold with what its reserve saw to be long past; its settle removes that. */
+export interface OpenHold extends Hold {
+  readonly stale?: Stale;
+}
+
+/** No settle grows past these, whatever has gathered; the next one goes on. */
+const DROPPED_COUNTERS_MAX = 24;
+const DROPPED_TOKENS_MAX = 4;
+/** Longer than a lease or a clock's error: an open hold or a slow clock still finds its counter. */
+const LONG_WINDOW_GRACE_MS = HOUR_MS;
+const SHORT_WINDOW_GRACE_MS = 2 * MINUTE_MS;
+
+const COUNTER_PATTERN =
+  /^(?:t:([^:]+):)?(?:requests|tokens|usd):(minute|hour|day|week|month|total)(?::(.+))?$/;
+
+/** The parts of a counter's name; undefined when it is not one. */
+export function parseCounterName(
+  name: string,
+): { tokenId: TokenId | undefined; window: LimitWindow; windowName: string } | undefined {
+  const [matched, token, text, windowName = ''] = COUNTER_PATTERN.exec(name) ?? [];
+  const window = LIMIT_WINDOWS.find((each) => each === text);
+  if (matched === undefined || window === undefined) return undefined;
+  return { tokenId: token === undefined ? undefined : asTokenId(token), window, windowName };
+}
+
+const isShort = (window: LimitWindow): boolean => window === 'minute' || window === 'hour';
+
+/** Whether a window ended so long ago that its counter may go. */
+function isLongPast(window: LimitWindow, windowName: string, nowMs: number): boolean {
+  const endsAtMs = windowEndMs(window, windowName);
+  const graceMs = isShort(window) ? SHORT_WINDOW_GRACE_MS : LONG_WINDOW_GRACE_MS;
+  return endsAtMs !== null && endsAtMs + graceMs <= nowMs;
+}
+
+/**
+ * What is long past in a wallet: counters of ended windows, and whole tokens whose mark is past by a day.
+ * A token goes as a whole or not at all: without its mark, what is left of it would stay for ever.
+ */
+export function staleOf(wallet: Wallet, nowMs: number, own: TokenId | undefined): Stale {
+  const drop: string[] = [];
+  const lasting = new Map<TokenId, string[]>();
+  for (const name of wallet.counters.keys()) {
+    const counter = parseCounterName(name);
+    if (counter === undefined) continue;
+    if (isLongPast(counter.window, counter.windowName, nowMs)) drop.push(name);
+    else if (counter.tokenId !== undefined) {
+      lasting.set(counter.tokenId, [...(lasting.get(counter.tokenId) ?? []), name]);
+    }
+  }
+  const kept = drop.slice(0, DROPPED_COUNTERS_MAX);
+  let room = DROPPED_COUNTERS_MAX - drop.length;
+  const inUse = new Set([own, ...[...wallet.holds.values()].map((hold) => hold.tokenId)]);
+  const dropTokens: Stale['dropTokens'][number][] = [];
+  for (const [tokenId, seenKeepUntilMs] of wallet.tokenKeepUntilMs) {
+    const names = lasting.get(tokenId) ?? [];
+    if (seenKeepUntilMs + DAY_MS > nowMs || inUse.has(tokenId) || names.length > room) continue;
+    if (dropTokens.length === DROPPED_TOKENS_MAX) break;
+    room -= names.length;
+    dropTokens.push({ tokenId, seenKeepUntilMs, names });
+  }
+  return { drop: kept, dropTokens };
+}
+
+/** What a hold costs by the row that stands: a hold of another attempt is a ghost, and costs nothing. */
+const chargeOf = (hold: Hold, row: UsageRow): { amounts: Amounts; requests: bigint } =>
+  row.attempt === hold.attempt
+    ? { amounts: row.cost, requests: row.status === 'released' ? 0n : 1n }
+    : { amounts: { usd: ZERO_USD, tokens: 0n }, requests: 0n };
+
+/** The settle of a hold at the cost of the row that stands. A counter that is long past is removed instead. */
+export function settlementOf(hold: OpenHold, row: UsageRow, nowMs: number): Settlement {
+  const { amounts, requests } = chargeOf(hold, row);
+  const counters: Settlement['counters'][number][] = [];
+  const drop = new Set(hold.stale?.drop);
+  for (const kind of hold.counted) {
+    const name = counterName(kind, hold.tokenId, hold.reservedAtMs);
+    const actual = kind.unit === 'requests' ? requests : amountOf(kind.unit, amounts);
+    const add = actual - amountOf(kind.unit, hold.amounts);
+    if (isLongPast(kind.window, windowAt(kind.window, hold.reservedAtMs).name, nowMs)) {
+      drop.add(name);
+    } else if (add !== 0n) counters.push({ name, add });
+  }
+  const { walletId, requestId, attempt } = hold;
+  const dropTokens = hold.stale?.dropTokens ?? [];
+  return { walletId, requestId, attempt, counters, drop: [...drop], dropTokens };
+}

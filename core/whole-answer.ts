@@ -1,0 +1,158 @@
+/**
+ * A provider's answer that is not a stream: read to its end, metered, settled, then passed on as it is.
+ * Flow: forward > **meter > settle**. Invariant: what is read is bounded, and nothing of the gateway's own
+ * credentials leaves with a provider's words.
+ */
+import { GatewayError, toGatewayError } from './errors.ts';
+import { type BookPorts, closeExchange, type Exchange, type Outcome } from './exchange.ts';
+import type { UsageRow } from './hold.ts';
+import { makeMeter } from './meter.ts';
+import type { UpstreamResponse } from './ports.ts';
+import { type ReportedUsage, readUsage } from './usage.ts';
+
+/** The most of an answer that is held in memory: some 2 million tokens of text. */
+export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
+/** The most of a provider's refusal. */
+const REFUSAL_BYTES_MAX = 256 * 1024;
+/** Statuses that speak of the gateway's own key, account or permission, and not of the caller's. */
+const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 403, 407]);
+const RETRY_AFTER_SECONDS_MAX = 60;
+
+/** An answer on its way out. */
+export interface PassedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly row: UsageRow;
+}
+
+/**
+ * Reads, bills and passes on a completion.
+ * @throws upstream_error or upstream_timeout, after the books are written: the provider took the request and may
+ *   bill it, so without a readable usage it is charged as estimated
+ */
+export async function passAnswer(
+  exchange: Exchange,
+  response: UpstreamResponse,
+  ports: BookPorts,
+): Promise<PassedAnswer> {
+  const firstByteAtMs = ports.clock.nowMs();
+  const answer = await readAnswer(response);
+  const outcome: Outcome = {
+    isCharged: true,
+    httpStatus: response.status,
+    firstByteAtMs,
+    ...answer,
+  };
+  const row = await closeExchange(exchange, outcome, ports);
+  if (answer.error !== undefined) throw answer.error;
+  return { status: response.status, headers: contentType(response), body: answer.bytes, row };
+}
+
+interface ReadAnswer {
+  readonly bytes: Buffer;
+  readonly usage?: ReportedUsage | undefined;
+  readonly contentBytes: number;
+  readonly error?: GatewayError;
+}
+
+async function readAnswer({ body }: UpstreamResponse): Promise<ReadAnswer> {
+  const { bytes, error } = await readBytes(body, ANSWER_BYTES_MAX);
+  const meter = makeMeter({ dropsUsageEvent: false });
+  meter.take(bytes);
+  const contentBytes = meter.contentBytes();
+  if (error !== undefined) return { bytes, contentBytes, error };
+  const completion = parseObject(bytes);
+  if (completion === undefined) {
+    return { bytes, contentBytes, error: new GatewayError('upstream_error', { detail: NOT_JSON }) };
+  }
+  return { bytes, contentBytes, usage: readUsage(completion.usage ?? completion.x_groq?.usage) };
+}
+
+const NOT_JSON = 'the provider answered with something other than a JSON object';
+
+/** Never throws: what came before a failure is still to be billed. */
+async function readBytes(
+  body: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+): Promise<{ readonly bytes: Buffer; readonly error?: GatewayError }> {
+  const reads: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const read of body) {
+      length += read.length;
+      if (length > bytesMax)
+        throw new GatewayError('upstream_error', { detail: 'the provider answered too much' });
+      reads.push(read);
+    }
+    return { bytes: Buffer.concat(reads) };
+  } catch (error) {
+    return { bytes: Buffer.concat(reads), error: toGatewayError(error) };
+  }
+}
+
+interface Completion {
+  readonly usage?: unknown;
+  readonly x_groq?: { readonly usage?: unknown } | null;
+}
+
+function parseObject(bytes: Buffer): Completion | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined; // Its words would quote the completion.
+  }
+}
+
+/**
+ * Passes on a provider's refusal (4xx) in its own words, at no charge.
+ * @param providerKey the gateway's own key: an answer that repeats it goes nowhere
+ * @throws upstream_error for any other status, for a refusal of the gateway itself, and for one that cannot be read
+ */
+export async function passRefusal(
+  exchange: Exchange,
+  response: UpstreamResponse,
+  providerKey: string | undefined,
+  ports: BookPorts,
+): Promise<PassedAnswer> {
+  const { status } = response;
+  const isCallers = status >= 400 && status < 500 && !OWN_STATUSES.has(status);
+  const { bytes, error } = await readBytes(response.body, isCallers ? REFUSAL_BYTES_MAX : 0);
+  const repeatsKey = providerKey !== undefined && bytes.includes(providerKey);
+  const failure =
+    isCallers && !repeatsKey
+      ? error
+      : new GatewayError('upstream_error', {
+          message: messageOf(status),
+          detail: `the provider answered HTTP ${status}`,
+        });
+  const outcome = { isCharged: false, httpStatus: status, error: failure };
+  const row = await closeExchange(exchange, outcome, ports);
+  if (failure !== undefined) throw failure;
+  return {
+    status,
+    headers: { ...contentType(response), ...retryHeaders(response) },
+    body: bytes,
+    row,
+  };
+}
+
+const messageOf = (status: number): string =>
+  OWN_STATUSES.has(status)
+    ? `The provider refused the gateway's own credentials (HTTP ${status}).`
+    : `The provider failed (HTTP ${status}).`;
+
+const contentType = ({ headers }: UpstreamResponse): Record<string, string> => ({
+  'content-type': headers['content-type'] ?? 'application/json',
+});
+
+/** SDKs sleep for as long as they are told, so a long wait becomes "do not try again". */
+function retryHeaders({ status, headers }: UpstreamResponse): Record<string, string> {
+  if (status !== 429) return {};
+  const seconds = headers['retry-after'] ?? '';
+  if (!/^\d{1,9}$/.test(seconds)) return {};
+  return Number(seconds) <= RETRY_AFTER_SECONDS_MAX
+    ? { 'retry-after': seconds }
+    : { 'x-should-retry': 'false' };
+}

@@ -1,0 +1,62 @@
+/**
+ * The account function: what a credential may call, what it has spent, tokens of its own, and 404 for all else.
+ */
+import middy from '@middy/core';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import {
+  readGrant,
+  readHttpRequest,
+  toErrorResult,
+  toJsonResult,
+} from '../adapters/api-gateway.ts';
+import { makeAwsCall } from '../adapters/aws-call.ts';
+import { makeWallets } from '../adapters/dynamodb-wallets.ts';
+import type { FunctionSettings } from '../adapters/environment.ts';
+import { makeLog } from '../adapters/log.ts';
+import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
+import { type AccountPorts, account } from '../core/account.ts';
+import { toGatewayError } from '../core/errors.ts';
+import { asRequestId } from '../core/ids.ts';
+import { makeCatalogue } from '../core/model-list.ts';
+import type { Log } from '../core/ports.ts';
+import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
+
+const CALL_TIMEOUT_MS = 3_000;
+
+export function makeAccountHandler(settings: FunctionSettings, log: Log = makeLog()) {
+  const ports = makePorts(settings);
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>().handler(async (event) => {
+    const requestId = asRequestId(random.uuid());
+    try {
+      const request = readHttpRequest(event);
+      const { status, body } = await account(request, readGrant(event), ports);
+      return toJsonResult(status, body, requestId);
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      const { code, status: httpStatus, detail, cause } = error;
+      const level = httpStatus >= 500 ? 'error' : 'info';
+      const more = detail === undefined ? {} : { detail };
+      log.write({ level, event: 'refused', requestId, code, httpStatus, ...more, cause });
+      return toErrorResult(error, event.path, requestId);
+    }
+  });
+}
+
+function makePorts({ environment, config }: FunctionSettings): AccountPorts {
+  const { dynamodbUrl, region, credentials, walletsTable, providerUrls } = environment;
+  const dynamodb = makeAwsCall({
+    url: dynamodbUrl,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+    region,
+    credentials,
+    timeoutMs: CALL_TIMEOUT_MS,
+  });
+  const prices = makePriceBook(PRICE_TABLE, config.prices);
+  return {
+    clock,
+    random,
+    wallets: makeWallets(dynamodb, walletsTable),
+    catalogue: makeCatalogue({ config, providerUrls, prices, table: PRICE_TABLE }),
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * The authorizer: API Gateway's REQUEST authorizer event in, a policy with a grant, a refusal or a denial out.
+ * An outage makes it throw, which API Gateway answers with 503 (AUTHORIZER_FAILURE).
+ */
+import middy from '@middy/core';
+import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { readHeaders, toAuthorizerResult } from '../adapters/api-gateway.ts';
+import { makeAwsCall } from '../adapters/aws-call.ts';
+import { makeKeyRecords } from '../adapters/dynamodb-keys.ts';
+import type { FunctionSettings } from '../adapters/environment.ts';
+import { makeLog } from '../adapters/log.ts';
+import { makeSecrets } from '../adapters/secrets-manager.ts';
+import { systemClock as clock } from '../adapters/system.ts';
+import { type AuthorizePorts, authorize } from '../core/authorize.ts';
+import { toGatewayError } from '../core/errors.ts';
+import type { Log } from '../core/ports.ts';
+
+/** A decision takes four calls at most, one after the other, and the function has 10 s. */
+const CALL_TIMEOUT_MS = 2_000;
+
+export function makeAuthorizerHandler(settings: FunctionSettings, log: Log = makeLog()) {
+  const ports = makePorts(settings);
+  return middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthorizerResult>()
+    .handler(async (event) => {
+      const headers = readHeaders(event.multiValueHeaders);
+      const authorization = await authorize({ headers }, ports);
+      if (authorization.kind === 'denied') {
+        const { code, detail = '' } = authorization.error;
+        log.write({ level: 'info', event: 'denied', code, detail });
+      }
+      return toAuthorizerResult(authorization, event.methodArn);
+    })
+    .onError((request) => {
+      const { code, detail, cause } = toGatewayError(request.error);
+      const more = detail === undefined ? {} : { detail };
+      log.write({ level: 'error', event: 'authorizer failed', code, ...more, cause });
+      // The runtime logs what is thrown, so it says no more than the code.
+      request.error = new Error(code);
+    });
+}
+
+function makePorts({ environment, config }: FunctionSettings): AuthorizePorts {
+  const { region, credentials } = environment;
+  const shared = { region, credentials, timeoutMs: CALL_TIMEOUT_MS };
+  const dynamodb = makeAwsCall({
+    ...shared,
+    url: environment.dynamodbUrl,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+  });
+  const secretsManager = makeAwsCall({
+    ...shared,
+    url: environment.secretsManagerUrl,
+    service: 'secretsmanager',
+    targetPrefix: 'secretsmanager',
+  });
+  return {
+    account: config.account ?? environment.defaultAccount,
+    keys: makeKeyRecords(dynamodb, environment.keysTable, clock),
+    secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
+    clock,
+  };
+}

@@ -1,0 +1,5 @@
+import { readEnvironment } from '../../adapters/environment.ts';
+import { config } from '../../hallpass.config.ts';
+import { makeAccountHandler } from '../account.ts';
+
+export const handler = makeAccountHandler({ environment: readEnvironment(process.env), config });

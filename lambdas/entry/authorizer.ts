@@ -1,0 +1,5 @@
+import { readEnvironment } from '../../adapters/environment.ts';
+import { config } from '../../hallpass.config.ts';
+import { makeAuthorizerHandler } from '../authorizer.ts';
+
+export const handler = makeAuthorizerHandler({ environment: readEnvironment(process.env), config });

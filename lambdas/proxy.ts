@@ -1,0 +1,130 @@
+/**
+ * The proxy: API Gateway's event in, a provider's answer out, streamed as it comes. Middy runs it in Lambda's
+ * streaming mode; all rules are in core/serve.ts.
+ */
+import { Readable } from 'node:stream';
+import middy from '@middy/core';
+import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
+import type { APIGatewayProxyEvent, Context } from 'aws-lambda';
+import {
+  type AnswerHead,
+  answerHeaders,
+  readGrant,
+  readHttpRequest,
+  toErrorResult,
+} from '../adapters/api-gateway.ts';
+import { makeAwsCall } from '../adapters/aws-call.ts';
+import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
+import { makeWallets } from '../adapters/dynamodb-wallets.ts';
+import type { FunctionSettings } from '../adapters/environment.ts';
+import { makeLog } from '../adapters/log.ts';
+import { toEventStream } from '../adapters/response-stream.ts';
+import { makeSecrets } from '../adapters/secrets-manager.ts';
+import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
+import { makeUpstream } from '../adapters/upstream.ts';
+import type { ProxySettings } from '../core/call-plan.ts';
+import { GatewayError, toGatewayError } from '../core/errors.ts';
+import { asRequestId, type RequestId } from '../core/ids.ts';
+import type { Log } from '../core/ports.ts';
+import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
+import { makeDemo } from '../core/providers/demo.ts';
+import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
+
+/** One call of the table or of the secrets. */
+const CALL_TIMEOUT_MS = 3_000;
+/** Left to the settle, from the provider's deadline to the function's own. */
+const SETTLE_RESERVE_MS = 5_000;
+/** From the function's end to the lease's: more than clocks differ. */
+const LEASE_GRACE_MS = 60_000;
+
+const ROUTE = '/v1/chat/completions';
+
+interface StreamedResult extends AnswerHead {
+  readonly body: Readable | string;
+}
+
+export function makeProxyHandler(settings: FunctionSettings, log: Log = makeLog()) {
+  const ports = makePorts(settings, log);
+  const proxy = toProxySettings(settings);
+  return middy<APIGatewayProxyEvent, StreamedResult>({
+    executionMode: executionModeStreamifyResponse,
+    timeoutEarlyInMillis: 0,
+  }).handler(async (event: APIGatewayProxyEvent, context: Context) => {
+    const requestId = asRequestId(random.uuid());
+    try {
+      const { method, path, body } = readHttpRequest(event);
+      const grant = readGrant(event);
+      if (method !== 'POST' || path !== ROUTE) throw new GatewayError('not_found');
+      const endsAtMs = clock.nowMs() + context.getRemainingTimeInMillis();
+      const deadlineAtMs = endsAtMs - SETTLE_RESERVE_MS;
+      const leaseEndsAtMs = endsAtMs + LEASE_GRACE_MS;
+      const call = { requestId, grant, body, deadlineAtMs, leaseEndsAtMs };
+      return toStreamedResult(await serve(call, proxy, ports), requestId, deadlineAtMs);
+    } catch (error) {
+      return refuse(toGatewayError(error), event.path, requestId, log);
+    }
+  });
+}
+
+function toStreamedResult(
+  { status, headers, body }: ProxyAnswer,
+  requestId: RequestId,
+  deadlineAtMs: number,
+): StreamedResult {
+  return {
+    statusCode: status,
+    headers: { ...answerHeaders(requestId), ...headers },
+    body: Buffer.isBuffer(body)
+      ? Readable.from([body])
+      : toEventStream(body, { patienceMs: Math.max(0, deadlineAtMs - clock.nowMs()) }),
+  };
+}
+
+function refuse(error: GatewayError, path: string, requestId: RequestId, log: Log): StreamedResult {
+  const { code, status, detail, cause } = error;
+  log.write({
+    level: status >= 500 ? 'error' : 'info',
+    event: 'refused',
+    requestId,
+    code,
+    httpStatus: status,
+    ...(detail === undefined ? {} : { detail }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+  return toErrorResult(error, path, requestId);
+}
+
+function toProxySettings({ environment, config }: FunctionSettings): ProxySettings {
+  return {
+    config,
+    prices: makePriceBook(PRICE_TABLE, config.prices),
+    providerUrls: environment.providerUrls,
+  };
+}
+
+function makePorts({ environment }: FunctionSettings, log: Log): ProxyPorts {
+  const { region, credentials } = environment;
+  const shared = { region, credentials, timeoutMs: CALL_TIMEOUT_MS };
+  const dynamodb = makeAwsCall({
+    ...shared,
+    url: environment.dynamodbUrl,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+  });
+  const secretsManager = makeAwsCall({
+    ...shared,
+    url: environment.secretsManagerUrl,
+    service: 'secretsmanager',
+    targetPrefix: 'secretsmanager',
+  });
+  return {
+    wallets: makeWallets(dynamodb, environment.walletsTable),
+    usage: makeUsageRows(dynamodb, environment.usageTable),
+    secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
+    upstream: makeUpstream(clock),
+    demo: makeDemo({ clock, random }),
+    clock,
+    random,
+    log,
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * The sweep: runs every five minutes, closes what requests left open, and logs what it did.
+ */
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { makeAwsCall } from '../adapters/aws-call.ts';
+import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
+import { makeWallets } from '../adapters/dynamodb-wallets.ts';
+import type { FunctionSettings } from '../adapters/environment.ts';
+import { makeLog } from '../adapters/log.ts';
+import { systemClock as clock } from '../adapters/system.ts';
+import { DUE_SHARDS } from '../adapters/table-schema.ts';
+import type { Log } from '../core/ports.ts';
+import { type SweepPorts, sweep } from '../core/sweep.ts';
+
+/** Nobody waits for a sweep, so a call may take its time. */
+const CALL_TIMEOUT_MS = 5_000;
+/** Left for the wallet that is being swept when the time is up: it makes a few calls, not all of them slow. */
+const END_RESERVE_MS = 20_000;
+
+export function makeSweepHandler(settings: FunctionSettings, log: Log = makeLog()) {
+  const ports = makePorts(settings);
+  return middy<unknown, void>().handler(async (_event: unknown, context: Context) => {
+    const deadlineAtMs = clock.nowMs() + context.getRemainingTimeInMillis() - END_RESERVE_MS;
+    const outcome = await sweep(ports, { shards: DUE_SHARDS, deadlineAtMs });
+    const { wallets, swept, settled, failed, finished } = outcome;
+    log.write({
+      level: failed > 0 || !finished ? 'warn' : 'info',
+      event: finished ? 'sweep finished' : 'sweep stopped early',
+      count: swept + settled,
+      detail: `wallets ${wallets}, holds swept ${swept}, holds settled ${settled}, failed ${failed}`,
+    });
+  });
+}
+
+function makePorts({ environment }: FunctionSettings): SweepPorts {
+  const { region, credentials, walletsTable, usageTable } = environment;
+  const call = makeAwsCall({
+    url: environment.dynamodbUrl,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+    region,
+    credentials,
+    timeoutMs: CALL_TIMEOUT_MS,
+  });
+  return {
+    wallets: makeWallets(call, walletsTable),
+    usage: makeUsageRows(call, usageTable),
+    clock,
+  };
+}

@@ -1,0 +1,238 @@
+/**
+ * The HTTP side: routes, authorizer, preflight, gateway responses, access log.
+ * Invariant: every method but OPTIONS is behind the authorizer, on every path.
+ */
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import {
+  AccessLogFormat,
+  AuthorizationType,
+  CfnAuthorizer,
+  EndpointType,
+  type IResource,
+  LambdaIntegration,
+  LogGroupLogDestination,
+  MethodLoggingLevel,
+  type MethodOptions,
+  MockIntegration,
+  RequestAuthorizer,
+  ResponseTransferMode,
+  ResponseType,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import {
+  CORS_HEADERS,
+  GATEWAY_RESPONSES,
+  PREFLIGHT_HEADERS,
+  toGatewayBody,
+} from '../adapters/gateway-responses.ts';
+import { type Functions, STREAM_TIMEOUT } from './functions.ts';
+
+const STAGE = 'prod';
+/** The routes of the proxy. Every other path, known or not, is the account function's. */
+const PROXIED_PATHS: readonly string[] = ['v1/chat/completions'];
+
+export interface ApiProps {
+  readonly functions: Functions;
+  /** Requests per second that are let in, before any function runs. */
+  readonly requestsPerSecond: number;
+  /** Requests at once that are let in. */
+  readonly burst: number;
+  /** Whether to set the role by which API Gateway writes logs, one for the account and region. */
+  readonly setLogRole: boolean;
+}
+
+/** Values that API Gateway fills in, one constant or number each: no path, query, header or message of an error. */
+const ACCESS_LOG = {
+  requestId: '$context.requestId',
+  time: '$context.requestTimeEpoch',
+  ip: '$context.identity.sourceIp',
+  method: '$context.httpMethod',
+  resource: '$context.resourcePath',
+  status: '$context.status',
+  responseType: '$context.error.responseType',
+  latencyMs: '$context.responseLatency',
+  responseBytes: '$context.responseLength',
+  authorizerStatus: '$context.authorizer.status',
+  authorizerLatencyMs: '$context.authorizer.latency',
+  integrationStatus: '$context.integration.status',
+  integrationLatencyMs: '$context.integration.latency',
+};
+
+export class Api extends Construct {
+  readonly restApi: RestApi;
+
+  constructor(scope: Construct, id: string, props: ApiProps) {
+    super(scope, id);
+    this.restApi = this.makeRestApi(props);
+    for (const response of GATEWAY_RESPONSES) this.addGatewayResponse(response);
+    this.addRoutes(props.functions);
+  }
+
+  /** What clients are given: ends in `/v1`. */
+  get baseUrl(): string {
+    return this.restApi.urlForPath('/v1');
+  }
+
+  private makeRestApi({ requestsPerSecond, burst, setLogRole }: ApiProps): RestApi {
+    const accessLog = new LogGroup(this, 'AccessLog', {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const restApi = new RestApi(this, 'RestApi', {
+      restApiName: 'hallpass',
+      // An EDGE endpoint closes a stream that is silent for 30 seconds, a REGIONAL one after 5 minutes.
+      endpointConfiguration: { types: [EndpointType.REGIONAL] },
+      cloudWatchRole: setLogRole,
+      deployOptions: {
+        stageName: STAGE,
+        throttlingRateLimit: requestsPerSecond,
+        throttlingBurstLimit: burst,
+        metricsEnabled: true,
+        // Execution logs hold headers and queries, and so credentials.
+        loggingLevel: MethodLoggingLevel.OFF,
+        dataTraceEnabled: false,
+        tracingEnabled: false,
+        accessLogDestination: new LogGroupLogDestination(accessLog),
+        accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+      },
+    });
+    restApi.node.tryRemoveChild('Endpoint'); // An output without /v1; the stack has the one that clients need.
+    this.acknowledgeFindings(restApi);
+    return restApi;
+  }
+
+  private acknowledgeFindings(restApi: RestApi): void {
+    const logPolicy = 'service-role/AmazonAPIGatewayPushToCloudWatchLogs';
+    Validations.of(restApi).acknowledge(
+      {
+        id: 'AwsSolutions-APIG2',
+        reason:
+          'Bodies are parsed by the functions, which refuse them in the words of the dialect.',
+      },
+      {
+        id: 'AwsSolutions-APIG3',
+        reason: 'A web ACL costs money while idle; throttling and the authorizer stand in front.',
+      },
+      {
+        id: 'AwsSolutions-APIG6',
+        reason:
+          'Execution logs hold headers and queries, and so credentials; there are access logs.',
+      },
+      {
+        id: 'Serverless-APIGWXrayEnabled',
+        reason: 'Access logs hold the times of each part; a trace costs more than its request.',
+      },
+      {
+        id: 'AwsSolutions-COG4',
+        reason: 'Callers hold keys and scoped tokens, which the Lambda authorizer verifies.',
+      },
+      {
+        id: `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${logPolicy}]`,
+        reason: 'The role of API Gateway itself; AWS keeps its policy to what log delivery needs.',
+      },
+    );
+  }
+
+  private addGatewayResponse(response: (typeof GATEWAY_RESPONSES)[number]): void {
+    const { type, status, headers, error } = response;
+    this.restApi.addGatewayResponse(type, {
+      type: ResponseType.of(type),
+      statusCode: String(status),
+      responseHeaders: {
+        ...mapValues({ ...CORS_HEADERS, ...headers, 'content-type': 'application/json' }, quote),
+        'x-request-id': 'context.requestId',
+      },
+      templates: { 'application/json': toGatewayBody(error, '$context.requestId') },
+    });
+  }
+
+  /** Asked for every request: it looks at headers any of which may be absent, so none can be the name of a cached result. */
+  private makeAuthorizer(handler: IFunction): RequestAuthorizer {
+    const authorizer = new RequestAuthorizer(this, 'Authorizer', {
+      handler,
+      identitySources: [],
+      resultsCacheTtl: Duration.seconds(0),
+    });
+    const resource = authorizer.node.defaultChild;
+    // CDK writes an empty text; none is what is meant.
+    if (resource instanceof CfnAuthorizer) resource.addPropertyDeletionOverride('IdentitySource');
+    return authorizer;
+  }
+
+  private addRoutes({ authorizer, proxy, account }: Functions): void {
+    const guarded: MethodOptions = {
+      authorizationType: AuthorizationType.CUSTOM,
+      authorizer: this.makeAuthorizer(authorizer),
+    };
+    const buffered = new LambdaIntegration(account, { allowTestInvoke: false });
+    const streamed = new LambdaIntegration(proxy, {
+      responseTransferMode: ResponseTransferMode.STREAM,
+      timeout: STREAM_TIMEOUT,
+      allowTestInvoke: false,
+    });
+    const { root } = this.restApi;
+    const proxied = new Set<IResource>(PROXIED_PATHS.map((path) => root.resourceForPath(path)));
+    // A resource without a method would answer for itself, without the authorizer; so none is.
+    for (const resource of withAncestors(proxied)) {
+      addMethods(resource, proxied.has(resource) ? streamed : buffered, guarded);
+      addMethods(resource.addResource('{proxy+}'), buffered, guarded);
+    }
+  }
+}
+
+/** The resources, all that lie above them, each once. */
+function withAncestors(resources: Iterable<IResource>): Set<IResource> {
+  const all = new Set<IResource>();
+  for (let resource of resources) {
+    all.add(resource);
+    while (resource.parentResource) {
+      resource = resource.parentResource;
+      all.add(resource);
+    }
+  }
+  return all;
+}
+
+/** `ANY` behind the authorizer and the one open method, `OPTIONS`, which API Gateway answers by itself. */
+function addMethods(resource: IResource, to: LambdaIntegration, guarded: MethodOptions): void {
+  resource.addMethod('ANY', to, guarded);
+  const inMethod = (name: string) => `method.response.header.${name}`;
+  const headers = {
+    ...mapValues(PREFLIGHT_HEADERS, quote),
+    'x-request-id': 'context.requestId',
+  };
+  const preflight = new MockIntegration({
+    requestTemplates: { 'application/json': '{"statusCode":204}' },
+    integrationResponses: [
+      {
+        statusCode: '204',
+        responseParameters: mapKeys(headers, inMethod),
+      },
+    ],
+  });
+  const options = resource.addMethod('OPTIONS', preflight, {
+    authorizationType: AuthorizationType.NONE,
+    methodResponses: [
+      {
+        statusCode: '204',
+        responseParameters: mapValues(mapKeys(headers, inMethod), () => true),
+      },
+    ],
+  });
+  Validations.of(options).acknowledge({
+    id: 'AwsSolutions-APIG4',
+    reason: 'A browser sends no credential with a preflight; the answer is made of constants.',
+  });
+}
+
+/** A constant, as API Gateway's mappings spell it. */
+const quote = (value: string): string => `'${value}'`;
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, to: (value: A) => B) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]));
+
+const mapKeys = <A>(record: Readonly<Record<string, A>>, to: (name: string) => string) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [to(name), value]));

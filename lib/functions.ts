@@ -1,0 +1,143 @@
+/**
+ * The four functions: bundle, size, role and log of each.
+ */
+import { fileURLToPath } from 'node:url';
+import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  ApplicationLogLevel,
+  Architecture,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { ENVIRONMENT } from '../adapters/table-schema.ts';
+import { FUNCTION_NAMES, type FunctionName, permissionsOf } from './permissions.ts';
+import type { Secrets } from './secrets.ts';
+import type { Tables } from './tables.ts';
+
+const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
+/** The longest a request may take: what API Gateway and Lambda allow for a streamed answer. */
+export const STREAM_TIMEOUT = Duration.minutes(15);
+/** Each run of the sweep ends before the next one starts. */
+export const SWEEP_INTERVAL = Duration.minutes(5);
+
+const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
+  authorizer: Duration.seconds(10),
+  proxy: STREAM_TIMEOUT,
+  account: Duration.seconds(30),
+  sweep: SWEEP_INTERVAL,
+};
+
+/**
+ * Nine tenths of the bill are the time a stream takes, so memory is small. 128 MB has CPU enough to stream, but there
+ * the slowest twentieth of requests take 34 ms instead of 8 and the first one twice as long; and a body of 6 MB,
+ * parsed and serialised, takes 48 MB beside the 43 of Node, which leaves little of 128 for the code.
+ */
+const MEMORY_MIB = 256;
+
+export interface FunctionsProps {
+  readonly tables: Tables;
+  readonly secrets: Secrets;
+  /** Streams at once, 1 to 10,000; taken from the account's concurrency. @default what the account has left */
+  readonly streamsMax?: number | undefined;
+}
+
+export class Functions extends Construct {
+  readonly authorizer: NodejsFunction;
+  readonly proxy: NodejsFunction;
+  readonly account: NodejsFunction;
+  readonly sweep: NodejsFunction;
+
+  constructor(scope: Construct, id: string, props: FunctionsProps) {
+    super(scope, id);
+    const { tables, secrets, streamsMax } = props;
+    const environment = {
+      [ENVIRONMENT.keysTable]: tables.keys.tableName,
+      [ENVIRONMENT.walletsTable]: tables.wallets.tableName,
+      [ENVIRONMENT.usageTable]: tables.usage.tableName,
+      [ENVIRONMENT.secretPrefix]: secrets.prefix,
+      [ENVIRONMENT.deployment]: Aws.STACK_ID,
+    };
+    this.authorizer = this.make('authorizer', environment);
+    this.proxy = this.make('proxy', environment, streamsMax);
+    this.account = this.make('account', environment);
+    this.sweep = this.make('sweep', environment);
+    // The next run is minutes away.
+    this.sweep.configureAsyncInvoke({ retryAttempts: 0 });
+
+    const permissions = permissionsOf(tables, secrets);
+    for (const name of FUNCTION_NAMES) {
+      for (const statement of permissions[name]) this[name].addToRolePolicy(statement);
+    }
+    Validations.of(this).acknowledge(
+      {
+        id: `AwsSolutions-IAM5[Resource::${secrets.keyArnsFinding}]`,
+        reason: 'Secrets of keys are made at run time; below this prefix there is nothing else.',
+      },
+      {
+        id: 'Serverless-LambdaDLQ',
+        reason:
+          'Three are called by API Gateway, which waits; what a sweep leaves the next one finds.',
+      },
+      {
+        id: 'Serverless-LambdaAsyncFailureDestination',
+        reason: 'The event of the sweep says nothing; an alarm counts its failures.',
+      },
+      {
+        id: 'Serverless-LambdaTracing',
+        reason: 'Logs hold the times of each part; a trace costs more than its request.',
+      },
+    );
+  }
+
+  private make(
+    name: FunctionName,
+    environment: Record<string, string>,
+    reservedConcurrentExecutions?: number,
+  ): NodejsFunction {
+    const id = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    const logGroup = new LogGroup(this, `${id}Log`, {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role = new Role(this, `${id}Role`, {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    });
+    logGroup.grantWrite(role);
+    return new NodejsFunction(this, id, {
+      description: `Hallpass ${name}`,
+      entry: pathOf(`lambdas/entry/${name}.ts`),
+      handler: 'handler',
+      projectRoot: pathOf('.'),
+      depsLockFilePath: pathOf('package-lock.json'),
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: MEMORY_MIB,
+      timeout: TIMEOUTS[name],
+      ...(reservedConcurrentExecutions === undefined ? {} : { reservedConcurrentExecutions }),
+      environment,
+      awsSdkConnectionReuse: false,
+      role,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      applicationLogLevelV2: ApplicationLogLevel.INFO,
+      systemLogLevelV2: SystemLogLevel.INFO,
+      bundling: {
+        format: OutputFormat.ESM,
+        target: 'node24',
+        mainFields: ['module', 'main'],
+        minify: true,
+        // Without a source map: a log line holds no stack that one could read.
+        sourceMap: false,
+        // All of it is in the bundle, nothing is taken from the runtime.
+        externalModules: [],
+        logLevel: LogLevel.ERROR,
+      },
+    });
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The three tables, by the schema that the adapters and the local gateway read too.
+ */
+import { RemovalPolicy } from 'aws-cdk-lib';
+import {
+  AttributeType,
+  BillingMode,
+  ProjectionType,
+  Table,
+  TableEncryption,
+} from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import { NUMERIC_KEYS, TABLES, type TableSchema } from '../adapters/table-schema.ts';
+
+const attribute = (name: string) => ({
+  name,
+  type: NUMERIC_KEYS.includes(name) ? AttributeType.NUMBER : AttributeType.STRING,
+});
+
+/** Keys, Wallets and Usage: on demand, restorable to any second of 35 days, kept when the stack is deleted. */
+export class Tables extends Construct {
+  readonly keys = this.make('Keys', TABLES.keys);
+  readonly wallets = this.make('Wallets', TABLES.wallets);
+  readonly usage = this.make('Usage', TABLES.usage);
+
+  private make(id: string, { partitionKey, sortKey, ttlAttribute, index }: TableSchema): Table {
+    const table = new Table(this, id, {
+      partitionKey: attribute(partitionKey),
+      ...(sortKey ? { sortKey: attribute(sortKey) } : {}),
+      ...(ttlAttribute ? { timeToLiveAttribute: ttlAttribute } : {}),
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      encryption: TableEncryption.AWS_MANAGED,
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    if (index) {
+      table.addGlobalSecondaryIndex({
+        indexName: index.name,
+        partitionKey: attribute(index.partitionKey),
+        sortKey: attribute(index.sortKey),
+        // What is found is read again, strongly, from the table itself.
+        projectionType: ProjectionType.KEYS_ONLY,
+      });
+    }
+    return table;
+  }
+}

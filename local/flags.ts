@@ -1,0 +1,61 @@
+/**
+ * The flags of `npm start`.
+ */
+import { Command, InvalidArgumentError } from 'commander';
+import type { Config } from '../core/config.ts';
+import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
+import type { ProviderUrls } from '../core/providers/provider.ts';
+
+export interface Flags {
+  readonly port: number;
+  readonly host: string;
+  readonly data: string;
+  readonly ephemeral: boolean;
+  /** Provider name to a base URL that replaces its own. */
+  readonly provider: ProviderUrls;
+  readonly json: boolean;
+}
+
+/** Reads them. @throws CommanderError when they are wrong or `--help` was asked for; it has been said to the user */
+export function readFlags(args: readonly string[], config: Config): Flags {
+  const program = new Command('npm start --')
+    .description('Starts the gateway on this machine.')
+    .option('--port <number>', 'where it listens; 0 takes any free port', parsePort, 8787)
+    .option('--host <address>', 'which address it listens on', '127.0.0.1')
+    .option('--data <folder>', 'keeps keys and spend across restarts', '.hallpass')
+    .option('--ephemeral', 'keeps all in memory and leaves nothing behind', false)
+    .option(
+      '--provider <name=url>',
+      "sends a provider's traffic to another base URL; repeatable",
+      (text: string, others: ProviderUrls) => addProvider(text, others, config),
+      {},
+    )
+    .option('--json', 'prints one JSON object when it is ready', false)
+    .allowExcessArguments(false)
+    .exitOverride();
+  return program.parse(args, { from: 'user' }).opts<Flags>();
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError(`"--port" must be 0 to 65535, got "${text}".`);
+}
+
+function addProvider(text: string, others: ProviderUrls, config: Config): ProviderUrls {
+  const at = text.indexOf('=');
+  const name = text.slice(0, Math.max(at, 0));
+  const url = text.slice(at + 1);
+  const allowed = [...new Set([...Object.keys(config.providers), ...KNOWN_PROVIDERS.keys()])];
+  if (!allowed.includes(name)) {
+    throw new InvalidArgumentError(
+      `"--provider" must be NAME=URL with a name of ${allowed.join(', ')}, got "${name}".`,
+    );
+  }
+  if (!/^https?:\/\/[^?#]+$/.test(url) || !URL.canParse(url)) {
+    throw new InvalidArgumentError(
+      `"--provider ${name}" must be an http or https URL without a query.`,
+    );
+  }
+  return { ...others, [name]: url };
+}

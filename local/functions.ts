@@ -1,0 +1,43 @@
+/**
+ * The Lambda functions in this process, with the stack's timeouts.
+ */
+import type { FunctionSettings } from '../adapters/environment.ts';
+import { makeAccountHandler } from '../lambdas/account.ts';
+import { makeAuthorizerHandler } from '../lambdas/authorizer.ts';
+import { makeProxyHandler } from '../lambdas/proxy.ts';
+import { makeSweepHandler } from '../lambdas/sweep.ts';
+import {
+  type BufferedFunction,
+  installAwsLambda,
+  makeBufferedFunction,
+  makeStreamingFunction,
+  type StreamingFunction,
+} from './lambda.ts';
+
+const AUTHORIZER_TIMEOUT_MS = 10_000;
+const ACCOUNT_TIMEOUT_MS = 30_000;
+const PROXY_TIMEOUT_MS = 900_000;
+const SWEEP_TIMEOUT_MS = 300_000;
+
+export interface Functions {
+  readonly authorizer: BufferedFunction;
+  readonly proxy: StreamingFunction;
+  readonly account: BufferedFunction;
+  sweep(): Promise<void>;
+}
+
+/** Makes them, each as its Lambda entry does. */
+export function makeFunctions(settings: FunctionSettings): Functions {
+  installAwsLambda(); // Before the proxy's handler is made, which asks for it.
+  const sweep = makeBufferedFunction(makeSweepHandler(settings), { timeoutMs: SWEEP_TIMEOUT_MS });
+  return {
+    authorizer: makeBufferedFunction(makeAuthorizerHandler(settings), {
+      timeoutMs: AUTHORIZER_TIMEOUT_MS,
+    }),
+    proxy: makeStreamingFunction(makeProxyHandler(settings), { timeoutMs: PROXY_TIMEOUT_MS }),
+    account: makeBufferedFunction(makeAccountHandler(settings), { timeoutMs: ACCOUNT_TIMEOUT_MS }),
+    async sweep() {
+      await sweep.invoke({});
+    },
+  };
+}

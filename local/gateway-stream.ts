@@ -1,0 +1,149 @@
+/**
+ * A streamed integration's answer on its way to the client, as API Gateway takes it from a function: metadata as
+ * JSON, eight NULs, then bytes that pass unchanged. A client that leaves is not the function's business: what it
+ * still writes is taken and dropped, so that it comes to its end and settles.
+ */
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { Writable } from 'node:stream';
+
+/** Status and headers do not fit into more (API Gateway's limit on response headers is 10,240 bytes). */
+const PRELUDE_BYTES_MAX = 16_384;
+const PRELUDE_END = Buffer.alloc(8);
+/** What may wait for a slow client, beyond the socket's own buffers. */
+const WAITING_BYTES_MAX = 65_536;
+/** A client that takes nothing for so long while bytes wait for it is gone. */
+export const STALL_MS = 60_000;
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * The stream that a function writes to. `refuse` answers the client when there is no usable prelude, with the
+ * function's error if it failed.
+ */
+export class IntegrationAnswer extends Writable {
+  readonly #client: ServerResponse;
+  readonly #refuse: (error?: Error) => void;
+  readonly #stallMs: number;
+  /** What came before the prelude's end; undefined once it was read. */
+  #head: Buffer | undefined = NOTHING;
+  #discarding = false;
+  #proceed: (() => void) | undefined;
+  #stall: NodeJS.Timeout | undefined;
+
+  constructor(client: ServerResponse, refuse: (error?: Error) => void, stallMs: number = STALL_MS) {
+    super({ highWaterMark: WAITING_BYTES_MAX });
+    this.#client = client;
+    this.#refuse = refuse;
+    this.#stallMs = stallMs;
+    if (client.destroyed) this.#discard();
+    client.once('close', () => this.#discard());
+    client.on('drain', () => this.#goOn());
+    // A write to a connection that has just gone; `close` follows.
+    client.on('error', () => this.#discard());
+    // `_destroy` has told the client; whoever invoked the function sees the error.
+    this.on('error', () => {});
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    const bytes = this.#head === undefined ? chunk : this.#readPrelude(chunk);
+    if (this.#discarding || bytes.length === 0 || this.#client.write(bytes)) {
+      done();
+      return;
+    }
+    this.#proceed = done;
+    this.#stall = setTimeout(() => this.#client.destroy(), this.#stallMs);
+  }
+
+  override _final(done: () => void): void {
+    if (!this.#discarding) {
+      if (this.#head === undefined) this.#client.end();
+      else this.#refuse();
+    }
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    // A truncated answer must not look like a whole one, so its connection is cut.
+    if (error !== null && !this.#discarding) {
+      if (this.#client.headersSent) this.#client.destroy();
+      else this.#refuse(error);
+    }
+    clearTimeout(this.#stall);
+    done(error);
+  }
+
+  /** @returns the first bytes of the body, once the prelude is whole */
+  #readPrelude(chunk: Buffer): Buffer {
+    const head = this.#head?.length ? Buffer.concat([this.#head, chunk]) : chunk;
+    const end = head.indexOf(PRELUDE_END);
+    this.#head = head;
+    if (end === -1 && head.length <= PRELUDE_BYTES_MAX) return NOTHING;
+    this.#head = undefined;
+    if (this.#discarding) return NOTHING;
+    const prelude = end === -1 ? undefined : parsePrelude(head.subarray(0, end));
+    if (prelude === undefined || !this.#writeHead(prelude)) {
+      this.#refuse();
+      this.#discard();
+      return NOTHING;
+    }
+    return head.subarray(end + PRELUDE_END.length);
+  }
+
+  #writeHead({ status, headers }: Prelude): boolean {
+    try {
+      this.#client.writeHead(status, headers);
+    } catch {
+      return false; // A header that HTTP does not allow; nothing has left.
+    }
+    // With a body that follows at once they leave in one packet; a stream that is silent at first sends them alone.
+    setImmediate(() => {
+      if (!this.#client.writableEnded && !this.#client.destroyed) this.#client.flushHeaders();
+    });
+    return true;
+  }
+
+  #discard(): void {
+    this.#discarding = true;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    clearTimeout(this.#stall);
+    const proceed = this.#proceed;
+    this.#proceed = undefined;
+    proceed?.();
+  }
+}
+
+interface Prelude {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+}
+
+/** Framing is this server's own. */
+const DROPPED_HEADERS: ReadonlySet<string> = new Set(['connection', 'transfer-encoding']);
+
+function parsePrelude(bytes: Buffer): Prelude | undefined {
+  try {
+    return readAnswerHead(JSON.parse(bytes.toString()));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Status and headers of a function's answer, streamed or not; undefined when it is not of that form. */
+export function readAnswerHead(answer: unknown): Prelude | undefined {
+  if (typeof answer !== 'object' || answer === null) return undefined;
+  const { statusCode, headers, multiValueHeaders, cookies } = answer as Record<string, unknown>;
+  const status = Number(statusCode ?? 200);
+  if (!Number.isInteger(status) || status < 200 || status > 599) return undefined;
+  const all: OutgoingHttpHeaders = {};
+  for (const group of [headers, multiValueHeaders]) {
+    for (const [name, value] of Object.entries(group ?? {})) {
+      if (value === undefined || value === null || DROPPED_HEADERS.has(name.toLowerCase()))
+        continue;
+      all[name.toLowerCase()] = Array.isArray(value) ? value.map(String) : String(value);
+    }
+  }
+  if (Array.isArray(cookies)) all['set-cookie'] = cookies.map(String);
+  return { status, headers: all };
+}

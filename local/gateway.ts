@@ -1,0 +1,230 @@
+/**
+ * The whole gateway on this machine: tables, secrets, the Lambda handlers, and API Gateway in front of them.
+ */
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeAwsCall } from '../adapters/aws-call.ts';
+import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb-keys.ts';
+import {
+  type Environment,
+  type FunctionSettings,
+  readEnvironment,
+  type Variables,
+} from '../adapters/environment.ts';
+import { makeSecrets, makeSecretWriter } from '../adapters/secrets-manager.ts';
+import { systemClock } from '../adapters/system.ts';
+import { ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
+import type { Config } from '../core/config.ts';
+import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
+import { kidOf } from '../core/scoped-token.ts';
+import { startApiGateway } from './api-gateway.ts';
+import { type Functions, makeFunctions } from './functions.ts';
+import { makeDeployment, openDataFolder, provisionDemoKey, signDemoToken } from './provision.ts';
+import { startSecrets } from './secrets.ts';
+import { writeOwnerOnly } from './secrets-store.ts';
+import { createTables } from './tables.ts';
+
+const SECRET_PREFIX = 'hallpass/local';
+const ENDPOINT_FILE = 'endpoint.json';
+const RANDOM_ID_BYTES = 20;
+const SETUP_CALL_TIMEOUT_MS = 10_000;
+const SWEEP_INTERVAL_MS = 300_000;
+
+export interface LocalGatewayOptions {
+  readonly config: Config;
+  /** The folder that survives a restart. @default in memory */
+  readonly data?: string;
+  /** `0` takes any free one. */
+  readonly port: number;
+  readonly host: string;
+  /** Provider name to a base URL that replaces its own. */
+  readonly providerUrls: Readonly<Record<string, string>>;
+  /**
+   * Provider keys, as the process has them. `AWS_ENDPOINT_URL_DYNAMODB` names a table server to use in place of the
+   * embedded one.
+   */
+  readonly variables: Variables;
+  /** Told of what went wrong outside any answer. @default nothing is told */
+  readonly onFault?: (error: unknown) => void;
+  /** Makes the functions, which run with these variables. @default handlers in this process */
+  readonly makeFunctions?: (settings: FunctionSettings, variables: Variables) => Functions;
+}
+
+export interface LocalGateway {
+  /** The base URL, which ends in `/v1`. */
+  readonly url: string;
+  readonly account: string;
+  /** The demo key, its `kid`, and a demo token signed with it. */
+  readonly key: string;
+  readonly kid: string;
+  readonly token: string;
+  /** Names of the providers that have an API key. */
+  readonly providersWithKeys: readonly string[];
+  /** What the functions run with: the way to its tables and secrets. */
+  readonly variables: Variables;
+  /** Requests whose function runs. */
+  inFlight(): number;
+  /** Closes what died requests hold; happens by itself every five minutes. */
+  sweep(): Promise<void>;
+  /** Takes no more requests, lets those in flight finish and settle for at most `graceMs`, then ends all. */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Starts it. What was started before a failure is ended again.
+ * @throws Error with the system's `code` when it cannot listen; any other when the folder cannot be used
+ */
+export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    return await startParts(options, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+/** In the reverse order of their start. */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers.toReversed()) await close();
+}
+
+async function startParts(
+  options: LocalGatewayOptions,
+  closers: (() => Promise<void>)[],
+): Promise<LocalGateway> {
+  const { config, data, port, host } = options;
+  const deployment = data === undefined ? makeDeployment() : await openDataFolder(data);
+  const accessKeyId = randomBytes(RANDOM_ID_BYTES).toString('hex');
+  const dynamodbUrl = await startTables(options, accessKeyId, closers);
+  const overlay = providerKeys(options);
+  const secrets = await startSecrets({
+    ...(data === undefined ? {} : { folder: join(data, 'secrets') }),
+    overlay: new Map(
+      [...overlay].map(([name, key]) => [providerSecretName(SECRET_PREFIX, name), key]),
+    ),
+    accessKeyId,
+  });
+  closers.push(secrets.close);
+  const variables: Variables = {
+    AWS_REGION: 'local',
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: randomBytes(RANDOM_ID_BYTES).toString('hex'),
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    [ENVIRONMENT.keysTable]: 'hallpass-keys',
+    [ENVIRONMENT.walletsTable]: 'hallpass-wallets',
+    [ENVIRONMENT.usageTable]: 'hallpass-usage',
+    [ENVIRONMENT.secretPrefix]: SECRET_PREFIX,
+    [ENVIRONMENT.deployment]: deployment,
+    [ENVIRONMENT.providerUrls]: JSON.stringify(options.providerUrls),
+  };
+  const environment = readEnvironment(variables);
+  const demo = await provision(environment, config);
+  const make = options.makeFunctions ?? makeFunctions;
+  const functions = make({ environment, config }, variables);
+  const gateway = await startApiGateway({
+    ...functions,
+    port,
+    host,
+    ...(options.onFault && { onFault: options.onFault }),
+  });
+  const sweeping = sweepRegularly(functions.sweep, options.onFault);
+  let graceMs = 0;
+  closers.push(sweeping.end, () => gateway.close(graceMs));
+  const url = `${gateway.url}/v1`;
+  if (data !== undefined) {
+    const endpoint = JSON.stringify({ url, pid: process.pid, variables });
+    await writeOwnerOnly(data, ENDPOINT_FILE, endpoint);
+    closers.push(() => rm(join(data, ENDPOINT_FILE), { force: true }));
+  }
+  return {
+    url,
+    account: demo.account,
+    key: demo.key,
+    kid: kidOf(demo.account, demo.keyName),
+    token: signDemoToken(demo, config, Date.now()),
+    providersWithKeys: providersWithKeys(config, overlay),
+    variables,
+    inFlight: gateway.inFlight,
+    sweep: sweeping.now,
+    async close(grace) {
+      graceMs = grace;
+      await closeAll(closers);
+    },
+  };
+}
+
+/** A folder's tables belong to one process: whoever comes second is turned away here. */
+async function startTables(
+  { data, variables }: LocalGatewayOptions,
+  accessKeyId: string,
+  closers: (() => Promise<void>)[],
+): Promise<string> {
+  const external = variables.AWS_ENDPOINT_URL_DYNAMODB;
+  if (external !== undefined && external !== '') return external;
+  // Loaded only where it is used: it is a third of the gateway's memory.
+  const { startDynamoDb } = await import('./dynamodb.ts');
+  const folder = data === undefined ? {} : { path: join(data, 'tables') };
+  const tables = await startDynamoDb({ ...folder, accessKeyId });
+  closers.push(tables.close);
+  return tables.url;
+}
+
+/** API keys of providers that are set in the process's environment, by the name of the secret they stand for. */
+function providerKeys({ config, variables }: LocalGatewayOptions): Map<string, string> {
+  const keys = new Map<string, string>();
+  for (const name of Object.keys(config.providers)) {
+    const secret = findProvider(config, {}, name)?.secret;
+    const key = variables[keyVariableOf(config, name)];
+    if (secret !== undefined && key !== undefined && key !== '') keys.set(secret, key);
+  }
+  return keys;
+}
+
+const providersWithKeys = (config: Config, keys: ReadonlyMap<string, string>): string[] =>
+  Object.keys(config.providers).filter((name) =>
+    keys.has(findProvider(config, {}, name)?.secret ?? ''),
+  );
+
+async function provision(environment: Environment, config: Config) {
+  const { region, credentials, keysTable, secretPrefix } = environment;
+  const signed = { region, credentials, timeoutMs: SETUP_CALL_TIMEOUT_MS };
+  const dynamodb = makeAwsCall({
+    ...signed,
+    url: environment.dynamodbUrl,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+  });
+  const secretsManager = makeAwsCall({
+    ...signed,
+    url: environment.secretsManagerUrl,
+    service: 'secretsmanager',
+    targetPrefix: 'secretsmanager',
+  });
+  await createTables(dynamodb, environment);
+  return provisionDemoKey(config.account ?? environment.defaultAccount, config, {
+    records: makeKeyRecords(dynamodb, keysTable, systemClock),
+    writer: makeKeyWriter(dynamodb, keysTable),
+    secrets: makeSecrets(secretsManager, secretPrefix, systemClock),
+    secretWriter: makeSecretWriter(secretsManager, secretPrefix),
+  });
+}
+
+/** One sweep at a time, every five minutes. */
+function sweepRegularly(sweep: () => Promise<void>, onFault?: (error: unknown) => void) {
+  let running: Promise<void> = Promise.resolve();
+  const now = (): Promise<void> => {
+    running = running.then(sweep).catch((error: unknown) => onFault?.(error));
+    return running;
+  };
+  const timer = setInterval(now, SWEEP_INTERVAL_MS);
+  return {
+    now,
+    end: async () => {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

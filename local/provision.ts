@@ -1,0 +1,115 @@
+/**
+ * What a gateway on this machine starts with: a deployment of its own, its tables, a demo key and a demo token.
+ * The first start makes them; later ones find them as they were left.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeyWriter } from '../adapters/dynamodb-keys.ts';
+import type { SecretWriter } from '../adapters/secrets-manager.ts';
+import { hashOfKey, makeApiKey } from '../core/api-key.ts';
+import type { Config } from '../core/config.ts';
+import { asKeyId } from '../core/ids.ts';
+import type { KeyRecord } from '../core/key-record.ts';
+import { isoDay } from '../core/limits.ts';
+import type { KeyRecords, Secrets } from '../core/ports.ts';
+import { signScopedToken } from '../core/scoped-token.ts';
+import { writeOwnerOnly } from './secrets-store.ts';
+
+const DEPLOYMENT_FILE = 'deployment.json';
+const DEPLOYMENT_BYTES = 16;
+const KEY_ID_BYTES = 16;
+const KEY_BYTES = 32;
+const DEMO_KEY_NAME = 'demo';
+/** Dollars a day: enough to play with, and small beside a real bill. */
+const DEMO_SPENDING_LIMIT_USD = 2;
+const DEMO_LIFETIME_SECONDS = 86_400;
+
+export const makeDeployment = (): string => randomBytes(DEPLOYMENT_BYTES).toString('hex');
+
+/**
+ * Opens the data folder, which only its owner may look into, and tells the deployment it belongs to.
+ * @throws Error when the folder's own file is not as it was written
+ */
+export async function openDataFolder(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  const text = await readIfThere(join(folder, DEPLOYMENT_FILE));
+  if (text === undefined) {
+    const deployment = makeDeployment();
+    await writeOwnerOnly(folder, DEPLOYMENT_FILE, JSON.stringify({ deployment }));
+    return deployment;
+  }
+  const deployment = /^\{"deployment":"([0-9a-f]{32})"\}$/.exec(text)?.[1];
+  if (deployment === undefined) throw new Error(`${join(folder, DEPLOYMENT_FILE)} is damaged`);
+  return deployment;
+}
+
+/** A file's text; undefined when there is none. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export interface DemoKeyPorts {
+  readonly records: KeyRecords;
+  readonly writer: KeyWriter;
+  readonly secrets: Secrets;
+  readonly secretWriter: SecretWriter;
+}
+
+export interface DemoKey {
+  readonly account: string;
+  readonly keyName: string;
+  /** The whole key string `sk-…`. */
+  readonly key: string;
+}
+
+/** The demo key of an account, made when there is none. The secret comes first: a record without one is of no use. */
+export async function provisionDemoKey(
+  account: string,
+  { defaults }: Config,
+  { records, writer, secrets, secretWriter }: DemoKeyPorts,
+): Promise<DemoKey> {
+  const known = await records.findByName(account, DEMO_KEY_NAME);
+  if (known !== undefined) {
+    const key = await secrets.readKey(known.id, known.version);
+    return { account, keyName: DEMO_KEY_NAME, key };
+  }
+  const key = makeApiKey(randomBytes(KEY_BYTES));
+  const record: KeyRecord = {
+    id: asKeyId(randomBytes(KEY_ID_BYTES).toString('base64url')),
+    account,
+    name: DEMO_KEY_NAME,
+    kind: 'server',
+    version: '1',
+    keyHash: hashOfKey(key),
+    disabled: false,
+    limits: defaults.limits,
+    maxTokenLifetimeSeconds: defaults.maxTokenLifetimeSeconds,
+    revoked: [],
+    createdAtMs: Date.now(),
+  };
+  await secretWriter.createKeySecret(record.id, record.version, key);
+  await writer.create(record);
+  return { account, keyName: DEMO_KEY_NAME, key };
+}
+
+/**
+ * A demo token for a day. Its `jti` is the day's: whoever starts again has the same allowance, with what was spent
+ * of it, and a new one tomorrow.
+ */
+export function signDemoToken(demo: DemoKey, { defaults }: Config, nowMs: number): string {
+  const issuedAtSeconds = Math.floor(nowMs / 1000);
+  return signScopedToken(demo, {
+    sub: demo.account,
+    iat: issuedAtSeconds,
+    exp: issuedAtSeconds + Math.min(DEMO_LIFETIME_SECONDS, defaults.maxTokenLifetimeSeconds),
+    jti: `demo-${isoDay(nowMs)}`,
+    spending_limit: DEMO_SPENDING_LIMIT_USD,
+  });
+}

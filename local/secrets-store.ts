@@ -1,0 +1,118 @@
+/**
+ * Where local secrets are kept: a file each, which only its owner may read, replaced as a whole.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+
+const secretSchema = v.strictObject({
+  name: v.string(),
+  arn: v.string(),
+  createdAtMs: v.number(),
+  /** Set when it is marked for deletion. */
+  deletedAtMs: v.optional(v.number()),
+  versions: v.array(
+    v.strictObject({
+      id: v.string(),
+      value: v.string(),
+      createdAtMs: v.number(),
+      stages: v.array(v.string()),
+    }),
+  ),
+});
+
+export type StoredSecret = v.InferOutput<typeof secretSchema>;
+export type StoredVersion = StoredSecret['versions'][number];
+
+export interface SecretStore {
+  /** All secrets, by name. */
+  readonly secrets: ReadonlyMap<string, StoredSecret>;
+  /** Written when the promise resolves. */
+  put(secret: StoredSecret): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+const OWNER_ONLY_FOLDER = 0o700;
+const OWNER_ONLY_FILE = 0o600;
+const SUFFIX = '.json';
+/** File systems allow 255 bytes; names are longer once they are escaped. */
+const FILE_NAME_CHARS_MAX = 240;
+
+/** Whether a secret of this name can be kept. */
+export const isStorableName = (name: string): boolean =>
+  name !== '' && fileName(name).length <= FILE_NAME_CHARS_MAX;
+
+const fileName = (name: string): string => `${encodeURIComponent(name)}${SUFFIX}`;
+
+/**
+ * Opens the folder, or keeps all in memory without one. Values of `overlay` hide stored ones and are never written.
+ * @throws Error naming the file that cannot be read; never what is in it
+ */
+export async function openSecretStore(
+  folder: string | undefined,
+  overlay: ReadonlyMap<string, string>,
+): Promise<SecretStore> {
+  const secrets = new Map<string, StoredSecret>();
+  if (folder !== undefined) {
+    for (const secret of await readFolder(folder)) secrets.set(secret.name, secret);
+  }
+  for (const [name, value] of overlay) secrets.set(name, toOverlaid(name, value));
+  const isKept = (name: string): boolean => !overlay.has(name);
+  return {
+    secrets,
+    async put(secret) {
+      if (folder !== undefined && isKept(secret.name)) {
+        await writeOwnerOnly(folder, fileName(secret.name), JSON.stringify(secret));
+      }
+      secrets.set(secret.name, secret);
+    },
+    async remove(name) {
+      if (folder !== undefined && isKept(name)) {
+        await rm(join(folder, fileName(name)), { force: true });
+      }
+      secrets.delete(name);
+    },
+  };
+}
+
+const toOverlaid = (name: string, value: string): StoredSecret => ({
+  name,
+  arn: arnOf(name),
+  createdAtMs: 0,
+  versions: [{ id: 'environment', value, createdAtMs: 0, stages: ['AWSCURRENT'] }],
+});
+
+/** As AWS's, which end in six random characters; here there is one secret a name. */
+export const arnOf = (name: string): string =>
+  `arn:aws:secretsmanager:local:000000000000:secret:${name}-local0`;
+
+async function readFolder(folder: string): Promise<StoredSecret[]> {
+  await mkdir(folder, { recursive: true, mode: OWNER_ONLY_FOLDER });
+  await chmod(folder, OWNER_ONLY_FOLDER);
+  const names = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX));
+  return Promise.all(names.map((name) => readSecret(join(folder, name))));
+}
+
+async function readSecret(path: string): Promise<StoredSecret> {
+  const text = await readFile(path, 'utf8');
+  try {
+    return v.parse(secretSchema, JSON.parse(text));
+  } catch {
+    throw new Error(`${path} is not a secret of the local gateway`);
+  }
+}
+
+/** Writes a file that only its owner may read, as a whole or not at all, and for good. */
+export async function writeOwnerOnly(folder: string, name: string, text: string): Promise<void> {
+  const path = join(folder, name);
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const file = await open(temporary, 'wx', OWNER_ONLY_FILE);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}

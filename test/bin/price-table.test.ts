@@ -1,0 +1,158 @@
+import { findProvider, type Provider } from '@pydantic/genai-prices';
+import { describe, expect, test } from 'vitest';
+import { makePriceTable } from '../../bin/price-table.ts';
+import { PRICE_TABLE } from '../../core/pricing.ts';
+
+const provider = (models: Provider['models'], id = 'lab'): Provider => ({
+  id,
+  name: id,
+  api_pattern: '',
+  models,
+});
+const prices = { input_mtok: 1, output_mtok: 2 };
+const make = (...providers: Provider[]) =>
+  makePriceTable(providers, { libraryVersion: '9.9.9', asOf: '2026-11-20' });
+const rowOf = (models: Provider['models'], id: string) => {
+  const table = make(provider(models));
+  const index = table.models.lab?.[id];
+  return index === undefined ? undefined : table.rows[index];
+};
+
+describe('makePriceTable', () => {
+  test('takes ids the library names in full, and no prefix, suffix, part or pattern of one', () => {
+    const match = {
+      or: [
+        { equals: 'a-2026' },
+        { starts_with: 'a-pre' },
+        { ends_with: 'fix-a' },
+        { contains: 'part-a' },
+        { regex: 'a-\\d' },
+      ],
+    };
+    const table = make(
+      provider([
+        { id: 'a', match: { or: [{ equals: 'a' }, ...match.or] }, prices },
+        { id: 'b-rule', match: { starts_with: 'b-1' }, prices },
+      ]),
+    );
+
+    expect(table.models).toEqual({ lab: { a: 0, 'a-2026': 0 } });
+  });
+
+  test('prices an id that two models match by the first, as the library does', () => {
+    const models = [
+      { id: 'first', match: { starts_with: 'x' }, prices: { input_mtok: 5, output_mtok: 5 } },
+      { id: 'x-2', match: { equals: 'x-2' }, prices },
+    ];
+
+    expect(rowOf(models, 'x-2')).toEqual([5e9, 5e9, 5e9, 5e9]);
+  });
+
+  test.each([
+    ['zero', { input_mtok: 0, output_mtok: 0 }],
+    ['free input', { input_mtok: 0, output_mtok: 1 }],
+    ['no prices', {}],
+    ['no output price', { input_mtok: 1 }],
+    ['images as output', { ...prices, output_image_mtok: 30 }],
+    ['sound as output', { ...prices, output_audio_mtok: 30 }],
+    ['hours', { audio_hours: 1 }],
+  ])('leaves out a model with %s', (_what, modelPrices) => {
+    expect(rowOf([{ id: 'a', match: { equals: 'a' }, prices: modelPrices }], 'a')).toBeUndefined();
+  });
+
+  test('reads cache prices, reasoning, windows, and floats to the nano-dollar', () => {
+    const model = {
+      id: 'a',
+      match: { equals: 'a' },
+      context_window: 1_000,
+      prices: {
+        input_mtok: 0.29,
+        output_mtok: 1,
+        output_reasoning_mtok: 3,
+        cache_read_mtok: 0.1 + 0.2,
+        cache_write_mtok: 1e-10,
+      },
+    };
+
+    expect(rowOf([model], 'a')).toEqual([290_000_000, 3e9, 300_000_000, 1, 1_000]);
+  });
+
+  test('puts tiers behind the input they begin above, each with all of its prices', () => {
+    const model = {
+      id: 'a',
+      match: { equals: 'a' },
+      prices: {
+        input_mtok: { base: 1, tiers: [{ start: 100, price: 2 }] },
+        output_mtok: {
+          base: 4,
+          tiers: [
+            { start: 50, price: 5 },
+            { start: 100, price: 6 },
+          ],
+        },
+      },
+    };
+
+    expect(rowOf([model], 'a')).toEqual([
+      1e9,
+      4e9,
+      1e9,
+      1e9,
+      0,
+      [
+        [50, 1e9, 5e9, 1e9, 1e9],
+        [100, 2e9, 6e9, 2e9, 2e9],
+      ],
+    ]);
+  });
+
+  test('takes the newest prices that have begun, and none that change with the hour', () => {
+    const dated = (start_date: string, input_mtok: number) => ({
+      constraint: { type: 'start_date' as const, start_date },
+      prices: { input_mtok, output_mtok: 1 },
+    });
+    const models = [
+      {
+        id: 'dated',
+        match: { equals: 'dated' },
+        prices: [{ prices }, dated('2026-11-20', 7), dated('2026-11-21', 9)],
+      },
+      {
+        id: 'hourly',
+        match: { equals: 'hourly' },
+        prices: [
+          { prices },
+          {
+            constraint: { type: 'time_of_date' as const, start_time: '00:30', end_time: '16:30' },
+            prices,
+          },
+        ],
+      },
+    ];
+
+    expect(rowOf(models, 'dated')?.[0]).toBe(7e9);
+    expect(rowOf(models, 'hourly')).toBeUndefined();
+  });
+
+  test('writes the same text for the same data in any order, and another version for other data', () => {
+    const a = provider([{ id: 'm', match: { equals: 'm' }, prices }], 'a');
+    const b = provider([{ id: 'n', match: { equals: 'n' }, prices }], 'b');
+    const dearer = provider(
+      [{ id: 'n', match: { equals: 'n' }, prices: { ...prices, input_mtok: 2 } }],
+      'b',
+    );
+
+    expect(JSON.stringify(make(a, b))).toBe(JSON.stringify(make(b, a)));
+    expect(make(a, b).version).toMatch(/^genai-prices 9\.9\.9 [0-9a-f]{8}$/);
+    expect(make(a, b).version).not.toBe(make(a, dearer).version);
+  });
+});
+
+test('the committed table is what the installed library gives', () => {
+  const providers = Object.keys(PRICE_TABLE.models).flatMap(
+    (providerId) => findProvider({ providerId }) ?? [],
+  );
+  const table = makePriceTable(providers, { libraryVersion: '0.1.8', asOf: PRICE_TABLE.asOf });
+
+  expect(JSON.stringify(table)).toBe(JSON.stringify(PRICE_TABLE));
+});

@@ -1,0 +1,278 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { toAuthorizerResult } from '../../adapters/api-gateway.ts';
+import { type Authorization, authorize } from '../../core/authorize.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { asTokenId } from '../../core/ids.ts';
+import type { KeyRecord } from '../../core/key-record.ts';
+import { parseLimit } from '../../core/limits.ts';
+import {
+  ACCOUNT,
+  FORMER_KEY,
+  KEY,
+  makeMemoryKeys,
+  OUTAGE,
+  SERVER_RECORD,
+  UNKNOWN_KEY,
+} from '../support/memory-keys.ts';
+import { mint, NOW_MS, NOW_SECONDS } from '../support/tokens.ts';
+
+const clock = { nowMs: () => NOW_MS, sleep: async () => {} };
+type Sent = Readonly<Record<string, readonly string[]>>;
+
+const decide = (sent: Sent, record: KeyRecord = SERVER_RECORD): Promise<Authorization> => {
+  const keys = makeMemoryKeys(record);
+  const ports = { account: ACCOUNT, keys, secrets: keys, clock };
+  return authorize({ headers: new Map(Object.entries(sent)) }, ports);
+};
+const bearer = (credential: string): Sent => ({ authorization: [`Bearer ${credential}`] });
+const grantOf = async (sent: Sent, record?: KeyRecord) => {
+  const decision = await decide(sent, record);
+  if (decision.kind !== 'grant') throw decision.error;
+  return decision.grant;
+};
+const codeOf = async (sent: Sent, record?: KeyRecord) => {
+  const decision = await decide(sent, record);
+  return decision.kind === 'grant' ? 'grant' : `${decision.kind} ${decision.error.code}`;
+};
+
+const ROTATED: KeyRecord = {
+  ...SERVER_RECORD,
+  former: { version: '1', untilMs: NOW_MS + 3_600_000 },
+};
+const PERSONAL: KeyRecord = { ...SERVER_RECORD, kind: 'personal', user: 'ada' };
+
+describe('a server key', () => {
+  it('is granted what its record says', async () => {
+    const limits = [parseLimit('user:requests:minute=20')];
+    expect(await grantOf(bearer(KEY), { ...SERVER_RECORD, limits, models: ['openai/*'] })).toEqual({
+      account: 'acct_test',
+      keyId: 'AAAAAAAAAAAAAAAAAAAAAA',
+      keyName: 'course',
+      keyKind: 'server',
+      credential: 'key',
+      former: false,
+      models: ['openai/*'],
+      limits: [{ per: 'user', unit: 'requests', window: 'minute', amount: 20n }],
+      maxTokenLifetimeSeconds: 604_800,
+    });
+  });
+
+  it('speaks for no one, whatever header names someone', async () => {
+    const sent = { ...bearer(KEY), 'x-user-email': ['ada@example.edu'] };
+    expect((await grantOf(sent)).identity).toBeUndefined();
+  });
+
+  it('carries the conversation', async () => {
+    const sent = { ...bearer(KEY), 'x-conversation-id': ['c-1'] };
+    expect((await grantOf(sent)).conversation).toBe('c-1');
+  });
+
+  it('is known by its former string until the overlap ends, and says so', async () => {
+    expect(await grantOf(bearer(FORMER_KEY), ROTATED)).toMatchObject({ former: true });
+    expect(await grantOf(bearer(KEY), ROTATED)).toMatchObject({ former: false });
+    const ended = { ...SERVER_RECORD, former: { version: '1', untilMs: NOW_MS } };
+    expect(await codeOf(bearer(FORMER_KEY), ended)).toBe('denied invalid_api_key');
+    expect(await codeOf(bearer(FORMER_KEY), SERVER_RECORD)).toBe('denied invalid_api_key');
+  });
+});
+
+it('lets a personal key speak for its user', async () => {
+  const grant = await grantOf(bearer(KEY), PERSONAL);
+  expect(grant).toMatchObject({
+    keyKind: 'personal',
+    identity: { source: 'personal', issuer: '', id: 'ada' },
+  });
+});
+
+describe('a scoped token', () => {
+  it('is granted what it says within what its key says', async () => {
+    const claims = { models: ['openai/gpt-5'], spending_limit: 2, user: 'ada', jti: 'j1' };
+    expect(
+      await grantOf(bearer(mint({ claims })), { ...SERVER_RECORD, models: ['openai/*'] }),
+    ).toEqual({
+      account: 'acct_test',
+      keyId: 'AAAAAAAAAAAAAAAAAAAAAA',
+      keyName: 'course',
+      keyKind: 'server',
+      credential: 'scoped-token',
+      former: false,
+      identity: { source: 'token', issuer: '', id: 'ada' },
+      token: {
+        id: '6WZ-D1Bh-Gwr8Jc_ubYnmD',
+        jti: 'j1',
+        spendingLimitNanoUsd: 2_000_000_000n,
+        models: ['openai/gpt-5'],
+        issuedAtMs: 1794574800000,
+        expiresAtMs: 1795179600000,
+        revoked: false,
+      },
+      models: ['openai/*'],
+      limits: [],
+      maxTokenLifetimeSeconds: 604_800,
+    });
+  });
+
+  it('is known as revoked when its key lists it', async () => {
+    const revoked = [asTokenId('6WZ-D1Bh-Gwr8Jc_ubYnmD')];
+    const token = bearer(mint({ claims: { jti: 'j1' } }));
+    expect((await grantOf(token, { ...SERVER_RECORD, revoked })).token?.revoked).toBe(true);
+    expect((await grantOf(bearer(mint()), { ...SERVER_RECORD, revoked })).token?.revoked).toBe(
+      false,
+    );
+  });
+
+  it('is the same one under every spelling of its claims that was signed with one jti', async () => {
+    const one = await grantOf(bearer(mint({ claims: { jti: 'j1' } })));
+    const two = await grantOf(bearer(mint({ claims: { jti: 'j1', spending_limit: 5 } })));
+    expect(one.token?.id).toBe(two.token?.id);
+  });
+
+  it('holds when the former key signed it, and not longer than that key', async () => {
+    const exp = NOW_SECONDS + 3600;
+    const token = mint({ key: FORMER_KEY, claims: { exp } });
+    expect(await grantOf(bearer(token), ROTATED)).toMatchObject({ former: true });
+    const longer = mint({ key: FORMER_KEY, claims: { exp: exp + 1 } });
+    expect(await codeOf(bearer(longer), ROTATED)).toBe('denied token_lifetime_too_long');
+    expect(await codeOf(bearer(mint({ claims: { exp: exp + 1 } })), ROTATED)).toBe('grant');
+    const ended = { ...SERVER_RECORD, former: { version: '1', untilMs: NOW_MS } };
+    expect(await codeOf(bearer(token), ended)).toBe('denied invalid_api_key');
+  });
+
+  it.each([
+    ['expired', { exp: NOW_SECONDS }, 'denied token_expired'],
+    ['not active', { nbf: NOW_SECONDS + 6 }, 'denied token_not_active'],
+    ['too long', { exp: NOW_SECONDS + 604_801 }, 'denied token_lifetime_too_long'],
+    ['without exp', { exp: undefined }, 'denied token_claim_invalid'],
+    ['for another sub', { sub: 'acct_other' }, 'denied token_claim_invalid'],
+  ])('is told what is wrong once its signature held: %s', async (_, claims, expected) => {
+    expect(await codeOf(bearer(mint({ claims })))).toBe(expected);
+    expect(await codeOf(bearer(mint({ claims, key: UNKNOWN_KEY })))).toBe('denied invalid_api_key');
+  });
+});
+
+describe('what is not known', () => {
+  const disabled = { ...SERVER_RECORD, disabled: true };
+  const client = { ...SERVER_RECORD, kind: 'client' } as const;
+  const foreign = { ...SERVER_RECORD, account: 'acct_other' };
+  const unknown: readonly (readonly [string, Sent, KeyRecord?])[] = [
+    ['no credential', {}],
+    ['an unknown key', bearer(UNKNOWN_KEY)],
+    ['a key of another service', bearer('sk-proj-CANARY')],
+    ['a wrong checksum', bearer(`${KEY.slice(0, -1)}n`)],
+    ['a disabled key', bearer(KEY), disabled],
+    ['a client key without a JWT', bearer(KEY), client],
+    ['a key of another account', bearer(KEY), foreign],
+    [
+      'a key whose record names another hash',
+      bearer(KEY),
+      { ...SERVER_RECORD, keyHash: ROTATED.keyHash.replace('1', '2') as KeyRecord['keyHash'] },
+    ],
+    ['a key with a JWT', bearer(`${KEY}:${mint().slice(4)}`)],
+    ['a token without jwt:', bearer(mint().slice(4))],
+    ['a forged kid', bearer(mint({ header: { kid: 'acct_test:b3RoZXI' } }))],
+    ['the kid of another account', bearer(mint({ header: { kid: 'acct_other:Y291cnNl' } }))],
+    ['a wrong signature', bearer(mint({ key: UNKNOWN_KEY }))],
+    [
+      'alg none',
+      bearer(
+        `${mint({ header: { alg: 'none' } })
+          .split('.')
+          .slice(0, 2)
+          .join('.')}.`,
+      ),
+    ],
+    ['a token of a disabled key', bearer(mint()), disabled],
+    ['a token of a client key', bearer(mint()), client],
+    ['a token of a personal key', bearer(mint()), PERSONAL],
+    ['an expired token with a wrong signature', bearer(mint({ key: 'sk-x', claims: { exp: 1 } }))],
+    ['not a token', bearer('jwt:CANARY')],
+    ['an empty token', bearer('jwt:')],
+    ['9 kB', bearer(`jwt:${'a'.repeat(9000)}`)],
+  ];
+
+  const cases = unknown.map(([name, sent, record = SERVER_RECORD]): [string, Sent, KeyRecord] => [
+    name,
+    sent,
+    record,
+  ]);
+
+  it.each(cases)('is denied in one and the same answer: %s', async (_, sent, record) => {
+    const arn = 'arn:aws:execute-api:eu-central-1:000000000000:api/prod/POST/v1/chat/completions';
+    expect(JSON.stringify(toAuthorizerResult(await decide(sent, record), arn))).toBe(
+      '{"principalId":"denied","policyDocument":{"Version":"2012-10-17","Statement":[{"Action":"execute-api:Invoke","Effect":"Deny","Resource":"arn:aws:execute-api:eu-central-1:000000000000:api/prod/*"}]},"context":{"type":"authentication_error","code":"invalid_api_key","message":"The API key is missing or not valid."}}',
+    );
+  });
+
+  it.each(cases)('is quoted nowhere: %s', async (_, sent, record) => {
+    const decision = await decide(sent, record);
+    if (decision.kind !== 'denied') throw new Error('it was not denied');
+    const { message, detail, facts, cause, stack } = decision.error;
+    const told = JSON.stringify([message, detail, facts, cause, stack]);
+    for (const secret of Object.values(sent).flat()) {
+      for (const part of secret.split(/[ .:]/).filter((text) => text.length > 6)) {
+        expect(told).not.toContain(part);
+      }
+    }
+  });
+});
+
+it.each([
+  ['two credentials', { ...bearer(KEY), 'api-key': [UNKNOWN_KEY] }],
+  ['a header twice', { 'x-api-key': [KEY, KEY] }],
+  ['a conversation twice', { ...bearer(KEY), 'x-conversation-id': ['a', 'a'] }],
+  ['a conversation of other characters', { ...bearer(KEY), 'x-conversation-id': ['a b'] }],
+])('refuses %s for the function to tell', async (_, sent) => {
+  expect(await codeOf(sent)).toBe('refusal invalid_request');
+});
+
+it('does not say that a conversation is malformed to whom it does not know', async () => {
+  const sent = { ...bearer(UNKNOWN_KEY), 'x-conversation-id': ['a b'] };
+  expect(await codeOf(sent)).toBe('denied invalid_api_key');
+});
+
+it('reads no table for what cannot be a key or a token', async () => {
+  const ports = { account: ACCOUNT, keys: OUTAGE, secrets: OUTAGE, clock };
+  for (const text of [
+    'sk-proj-abc',
+    'jwt:a.b.c',
+    `${KEY}:x`,
+    mint({ header: { kid: 'other:YQ' } }),
+  ]) {
+    const headers = new Map([['api-key', [text]]]);
+    expect(await authorize({ headers }, ports)).toMatchObject({ kind: 'denied' });
+  }
+});
+
+it.each([
+  ['keys are down, for a key', KEY, OUTAGE, makeMemoryKeys()],
+  ['keys are down, for a token', mint(), OUTAGE, makeMemoryKeys()],
+  ['secrets are down', mint(), makeMemoryKeys(), OUTAGE],
+])('throws service_unavailable when %s', async (_, credential, keys, secrets) => {
+  const headers = new Map([['api-key', [credential]]]);
+  await expect(authorize({ headers }, { account: ACCOUNT, keys, secrets, clock })).rejects.toThrow(
+    expect.objectContaining({ code: 'service_unavailable' }),
+  );
+});
+
+it('decides whatever is sent, and throws nothing while all is up', async () => {
+  const piece = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.constantFrom('Bearer ', 'sk-', 'jwt:', KEY, ':', '.', ...mint().split('.')),
+  );
+  const value = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''));
+  const name = fc.constantFrom(
+    'authorization',
+    'x-api-key',
+    'api-key',
+    'x-conversation-id',
+    'x-user-email',
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(name, fc.array(value, { maxLength: 2 })), async (sent) => {
+      const decision = await decide(sent);
+      if (decision.kind !== 'grant') expect(decision.error).toBeInstanceOf(GatewayError);
+    }),
+    { numRuns: 500 },
+  );
+});

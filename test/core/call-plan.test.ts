@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { affordableCap, amountsUnder, planCall } from '../../core/call-plan.ts';
+import { asNanoUsd } from '../../core/money.ts';
+import { makePriceBook } from '../../core/pricing.ts';
+import { ask, CAPPED, config, UNCAPPED } from '../support/proxy-fixtures.ts';
+import { makeGrant } from '../support/wallet-fixtures.ts';
+
+const prices = makePriceBook({ version: 'v1', asOf: '', models: {}, rows: [] }, config.prices);
+const settings = { config, prices, providerUrls: {} };
+const plan = (more: object, grant = CAPPED) =>
+  planCall(ask(more) as Readonly<Record<string, unknown>>, grant, settings);
+
+describe('planCall', () => {
+  it('finds model, provider and price', () => {
+    expect(plan({})).toMatchObject({
+      target: { provider: 'openai', model: 'm', id: 'openai/m' },
+      provider: { name: 'openai' },
+      price: { outputNanoPerMillion: 1_000_000_000n },
+      priceVersion: 'v1',
+      isBounded: true,
+    });
+  });
+
+  it.each([
+    ['model_not_found', { model: 'nobody/m' }, 'the model "nobody/m" does not exist'],
+    ['model_not_found', { model: 'demo/other' }, 'the model "demo/other" does not exist'],
+    [
+      'model_price_unknown',
+      { model: 'openai/unheard-of' },
+      'the price of the model "openai/unheard-of" is not known, and a spending limit applies',
+    ],
+    [
+      'invalid_request',
+      { model: undefined },
+      '"model" must be the id of a model, such as "provider/model"',
+    ],
+  ])('refuses with %s: %j', (code, more, message) => {
+    expect(() => plan(more)).toThrowError(expect.objectContaining({ code, message }));
+  });
+
+  it('refuses a model that is not allowed before it looks for its price', () => {
+    const grant = makeGrant(['token:usd:total=1'], { models: ['openai/m'] });
+    expect(() => plan({ model: 'openai/unheard-of' }, grant)).toThrowError(
+      expect.objectContaining({ code: 'model_not_allowed' }),
+    );
+  });
+
+  it('serves a model without a price when no USD limit applies', () => {
+    const unpriced = plan({ model: 'openai/unheard-of', max_tokens: 10 }, UNCAPPED);
+    expect(unpriced.price).toBeUndefined();
+    expect(amountsUnder(unpriced, 10).usd).toBe(0n);
+  });
+
+  it.each([
+    [['user:usd:day=1'], true],
+    [['user:tokens:minute=5'], true],
+    [['user:requests:minute=5'], false],
+    [[], false],
+  ])('bounds the output under %j: %s', (limits, isBounded) => {
+    expect(plan({}, makeGrant(limits)).isBounded).toBe(isBounded);
+  });
+});
+
+describe('what a call takes', () => {
+  it('is the dearest input and all output of all choices', () => {
+    const call = plan({ model: 'openai/both', max_tokens: 100, n: 2 });
+    const { inputTokens } = call.chat;
+    expect(amountsUnder(call, 100)).toEqual({
+      usd: BigInt(inputTokens + 200) * 1_000n,
+      tokens: BigInt(inputTokens + 200),
+    });
+  });
+});
+
+describe('affordableCap', () => {
+  const usd = (nanoUsd: bigint) => ({ usd: asNanoUsd(nanoUsd) });
+  const call = plan({ max_tokens: 100 });
+
+  it.each([
+    ['most of it', usd(99_999n), 99],
+    ['just 16 tokens', usd(16_000n), 16],
+    ['not 16 tokens', usd(15_999n), undefined],
+    ['nothing', usd(0n), undefined],
+    ['more than was asked for', usd(1_000_000n), 99],
+    ['less of tokens', { ...usd(99_999n), tokens: BigInt(call.chat.inputTokens + 40) }, 40],
+    ['fewer tokens than the input', { tokens: 5n }, undefined],
+  ])('finds what is affordable with %s left', (_, left, cap) => {
+    expect(affordableCap(call, left, 100)).toBe(cap);
+  });
+
+  it('never answers the cap it was asked below, nor lowers one under 17', () => {
+    expect(affordableCap(call, usd(1_000_000n), 40)).toBe(39);
+    expect(affordableCap(call, usd(1_000_000n), 16)).toBeUndefined();
+  });
+
+  it('fits, and one token more would not', () => {
+    const dear = plan({ model: 'openai/both', max_tokens: 100_000, n: 3 });
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 400_000_000n }), (left) => {
+        const cap = affordableCap(dear, usd(left), 100_000);
+        if (cap === undefined) {
+          expect(amountsUnder(dear, 16).usd).toBeGreaterThan(left);
+          return;
+        }
+        expect(amountsUnder(dear, cap).usd).toBeLessThanOrEqual(left);
+        if (cap < 99_999) expect(amountsUnder(dear, cap + 1).usd).toBeGreaterThan(left);
+      }),
+    );
+  });
+});

@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { boundInput, type InputRules } from '../../core/input-bound.ts';
+
+const RULES: InputRules = { imageTokensMax: 1_000, contextWindow: undefined };
+const bound = (body: Readonly<Record<string, unknown>>, rules = RULES) =>
+  boundInput({ body, serialised: JSON.stringify(body) }, rules);
+const ask = (content: unknown) => ({ messages: [{ role: 'user', content }] });
+const image = (url: unknown) => ({ type: 'image_url', image_url: { url } });
+const BASE64 = 'iVBORw0KGgo'.repeat(1_000);
+const INLINE = `data:image/png;base64,${BASE64}`;
+
+describe('boundInput', () => {
+  it('counts every byte that is sent, and an overhead a request and a message', () => {
+    // 48 bytes of JSON, 64 a request, 8 a message.
+    expect(bound(ask('hello'))).toEqual({ tokens: 120 });
+  });
+
+  it('counts bytes and not characters', () => {
+    // Four characters of three bytes each in the place of five.
+    expect(bound(ask('你好世界')).tokens).toBe(127);
+  });
+
+  it('counts tools with their overhead', () => {
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    // ,"tools":[…] is 54 bytes, 640 for having tools, 16 a tool.
+    expect(bound({ ...ask('hello'), tools }).tokens).toBe(120 + 54 + 640 + 16);
+  });
+
+  it('counts an image sent inline by its provider’s rule, not by its bytes', () => {
+    // 86 bytes of JSON without the URL's text.
+    expect(bound(ask([image(INLINE)]))).toEqual({ tokens: 86 + 64 + 8 + 1_000 });
+    expect(bound(ask([{ type: 'image_url', image_url: INLINE }])).tokens).toBeLessThan(1_200);
+  });
+
+  it.each([
+    ['a remote image', 'https://example.org/x.png'],
+    ['a document', 'data:application/pdf;base64,AAAA'],
+    ['something else than base64', 'data:image/svg+xml;base64,<svg>'],
+    ['no text', 7],
+  ])('takes %s as input by reference, bounded by the context window', (_, url) => {
+    const body = ask([{ type: 'text', text: 'x' }, image(url)]);
+    const reference = 'messages[0].content[1].image_url';
+    expect(bound(body)).toEqual({ tokens: undefined, reference });
+    expect(bound(body, { ...RULES, contextWindow: 128_000 })).toEqual({
+      tokens: 128_000,
+      reference,
+    });
+  });
+
+  it('does not take text for an image', () => {
+    const body = ask([{ type: 'text', text: 'x', image_url: { url: INLINE } }]);
+    expect(bound(body).tokens).toBeGreaterThan(11_000);
+  });
+
+  it.each([null, 7, 'x', [null], [7]])('reads any messages: %j', (messages) => {
+    expect(bound({ messages }).tokens).toBeGreaterThan(64);
+  });
+
+  it('is never under the bytes of all texts', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 200 }),
+      fc.string({ unit: 'grapheme', maxLength: 200 }),
+      fc.base64String(),
+    );
+    const parts = fc.array(fc.record({ type: fc.constant('text'), text }));
+    fc.assert(
+      fc.property(fc.array(fc.oneof(text, parts)), text, (contents, description) => {
+        const messages = contents.map((content) => ({ role: 'user', content }));
+        const tools = [{ type: 'function', function: { name: 'f', description } }];
+        const texts = contents.flatMap((content) =>
+          typeof content === 'string' ? [content] : content.map((part) => part.text),
+        );
+        const bytes = Buffer.byteLength(texts.join('')) + Buffer.byteLength(description);
+        expect(bound({ messages, tools }).tokens).toBeGreaterThanOrEqual(bytes);
+      }),
+    );
+  });
+});

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { type ConfigInput, defineConfig } from '../../core/config.ts';
+import { makeCatalogue } from '../../core/model-list.ts';
+import { makePriceBook, type PriceTable } from '../../core/pricing.ts';
+
+const TABLE: PriceTable = {
+  version: 'test',
+  asOf: '2026-11-20',
+  models: {
+    openai: { 'gpt-5': 0, 'gpt-5-mini': 1, 'not an id': 0 },
+    anthropic: { 'claude-sonnet-4': 0 },
+  },
+  rows: [
+    [2_000_000_000, 8_000_000_000, 500_000_000, 2_000_000_000, 400_000],
+    [1_000_000_000, 4_000_000_000, 1_000_000_000, 1_000_000_000],
+  ],
+};
+
+function idsOf(input: Partial<ConfigInput>, providerUrls: Record<string, string> = {}) {
+  const config = defineConfig({ providers: { openai: {} }, ...input });
+  const prices = makePriceBook(TABLE, config.prices);
+  const catalogue = makeCatalogue({ config, providerUrls, prices, table: TABLE });
+  return catalogue.map(({ id, target }) => (id === target ? id : `${id} -> ${target}`));
+}
+
+it('holds the priced models of configured providers, and the built-in one', () => {
+  expect(idsOf({})).toEqual(['demo/echo', 'openai/gpt-5', 'openai/gpt-5-mini']);
+  expect(idsOf({ demo: false })).toEqual(['openai/gpt-5', 'openai/gpt-5-mini']);
+});
+
+it('holds models that only the configuration prices', () => {
+  const prices = {
+    'ollama/llama': { inputUsdPerMillion: 0, outputUsdPerMillion: 0 },
+    'vllm/none': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
+  };
+  const providers = { ollama: {} };
+  expect(idsOf({ providers, prices, demo: false })).toEqual(['ollama/llama']);
+  expect(idsOf({ providers, prices, demo: false }, { vllm: 'http://127.0.0.1:1/v1' })).toEqual([
+    'ollama/llama',
+    'vllm/none',
+  ]);
+});
+
+it('holds aliases of priced models, and no other', () => {
+  const aliases = {
+    fast: 'openai/gpt-5-mini',
+    'openai/gpt-5': 'openai/gpt-5-mini',
+    bare: 'gpt-5',
+    unpriced: 'openai/gpt-1',
+    nowhere: 'anthropic/claude-sonnet-4',
+  };
+  expect(idsOf({ aliases, demo: false })).toEqual([
+    'fast -> openai/gpt-5-mini',
+    'openai/gpt-5 -> openai/gpt-5-mini',
+    'openai/gpt-5-mini',
+  ]);
+  expect(idsOf({ aliases, demo: false, defaultProvider: 'openai' })).toContain(
+    'bare -> openai/gpt-5',
+  );
+});
+
+it('does not hold a model of a provider that is not there, whatever the default provider', () => {
+  expect(idsOf({ demo: false, defaultProvider: 'openai' })).toEqual([
+    'openai/gpt-5',
+    'openai/gpt-5-mini',
+  ]);
+});

@@ -1,0 +1,225 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { TokenUsage } from '../../core/hold.ts';
+import {
+  costOf,
+  holdCostOf,
+  makePriceBook,
+  PRICE_TABLE,
+  type PriceTable,
+} from '../../core/pricing.ts';
+
+const book = makePriceBook(PRICE_TABLE, {});
+
+const TABLE: PriceTable = {
+  version: 'v1',
+  asOf: '2026-11-20',
+  models: { lab: { plain: 0, tiered: 1, cheap: 2 } },
+  rows: [
+    [2_000_000_000, 10_000_000_000, 200_000_000, 2_500_000_000, 128_000],
+    [
+      3_000_000_000,
+      15_000_000_000,
+      300_000_000,
+      3_750_000_000,
+      0,
+      [[200_000, 6_000_000_000, 22_500_000_000, 600_000_000, 7_500_000_000]],
+    ],
+    [1, 1, 1, 1],
+  ],
+};
+
+const used = (input: number, output: number, more: Partial<TokenUsage> = {}): TokenUsage => ({
+  input,
+  output,
+  cachedInput: 0,
+  cacheWrite: 0,
+  reasoning: 0,
+  ...more,
+});
+
+function priceOf(model: string) {
+  const price = makePriceBook(TABLE, {}).find('lab', model);
+  if (price === undefined) throw new Error(`no price of ${model}`);
+  return price;
+}
+
+describe('the generated table', () => {
+  test.each([
+    ['openai', 'gpt-5', 1_250_000_000n, 10_000_000_000n],
+    ['openai', 'gpt-5-mini', 250_000_000n, 2_000_000_000n],
+    ['openai', 'gpt-4o', 2_500_000_000n, 10_000_000_000n],
+    ['openai', 'gpt-4o-2024-08-06', 2_500_000_000n, 10_000_000_000n],
+    ['openai', 'gpt-4o-mini', 150_000_000n, 600_000_000n],
+    ['openai', 'o3', 2_000_000_000n, 8_000_000_000n],
+    ['openai', 'text-embedding-3-small', 20_000_000n, 0n],
+    ['anthropic', 'claude-sonnet-4-5', 3_000_000_000n, 15_000_000_000n],
+    ['anthropic', 'claude-sonnet-4-5-20250929', 3_000_000_000n, 15_000_000_000n],
+    ['anthropic', 'claude-opus-4-1', 15_000_000_000n, 75_000_000_000n],
+    ['anthropic', 'claude-haiku-4-5', 1_000_000_000n, 5_000_000_000n],
+    ['anthropic', 'claude-haiku-4-5-20251001', 1_000_000_000n, 5_000_000_000n],
+    ['google', 'gemini-2.5-flash', 300_000_000n, 2_500_000_000n],
+    ['google', 'gemini-2.5-pro', 1_250_000_000n, 10_000_000_000n],
+    ['openrouter', 'deepseek/deepseek-chat', 380_000_000n, 890_000_000n],
+    ['groq', 'llama-3.3-70b-versatile', 590_000_000n, 790_000_000n],
+    ['mistral', 'mistral-large-latest', 2_000_000_000n, 6_000_000_000n],
+    ['together', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', 880_000_000n, 880_000_000n],
+    ['demo', 'echo', 1_000_000_000n, 4_000_000_000n],
+  ])('knows %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
+    expect(book.find(provider, model)).toMatchObject({ inputNanoPerMillion, outputNanoPerMillion });
+  });
+
+  test.each([
+    ['anthropic', 'claude-sonnet-5-9'],
+    ['anthropic', 'claude-sonnet-4-5-'],
+    ['anthropic', 'claude-sonnet-4-5-turbo'],
+    ['anthropic', 'claude-sonnet'],
+    ['openai', 'gpt-5-nonexistent'],
+    ['openai', 'GPT-5'],
+    ['openai', ' gpt-5'],
+    ['openai', 'gpt-4o-2024-08-06-x'],
+    ['openai', ''],
+    ['openai', 'toString'],
+    ['openai', '__proto__'],
+    ['__proto__', 'toString'],
+    ['google', 'models/gemini-2.5-pro'],
+    ['google', 'gemini-2.5-flash-image'],
+    ['groq', 'gpt-5'],
+    ['deepinfra', 'meta-llama/Llama-3.3-70B-Instruct'],
+    ['openrouter', 'deepseek/deepseek-chat:free'],
+    ['demo', 'echo2'],
+  ])('does not know %s/%s', (provider, model) => {
+    expect(book.find(provider, model)).toBeUndefined();
+  });
+
+  test('has no price that is zero, but for the output of embeddings', () => {
+    for (const [provider, models] of Object.entries(PRICE_TABLE.models)) {
+      for (const model of Object.keys(models)) {
+        const price = book.find(provider, model);
+        expect(price?.inputNanoPerMillion, model).toBeGreaterThan(0n);
+        expect(price?.cachedInputNanoPerMillion, model).toBeGreaterThan(0n);
+        expect(price?.cacheWriteNanoPerMillion, model).toBeGreaterThan(0n);
+        if (!model.includes('embed'))
+          expect(price?.outputNanoPerMillion, model).toBeGreaterThan(0n);
+      }
+    }
+  });
+
+  test('names the library and its content, and keeps windows and tiers', () => {
+    expect(book.version).toMatch(/^genai-prices 0\.1\.8 [0-9a-f]{8}$/);
+    expect(book.find('anthropic', 'claude-sonnet-4-5')).toEqual({
+      inputNanoPerMillion: 3_000_000_000n,
+      outputNanoPerMillion: 15_000_000_000n,
+      cachedInputNanoPerMillion: 300_000_000n,
+      cacheWriteNanoPerMillion: 3_750_000_000n,
+      contextWindow: 200_000,
+      tiers: [
+        {
+          aboveInputTokens: 200_000,
+          inputNanoPerMillion: 6_000_000_000n,
+          outputNanoPerMillion: 22_500_000_000n,
+          cachedInputNanoPerMillion: 600_000_000n,
+          cacheWriteNanoPerMillion: 7_500_000_000n,
+        },
+      ],
+    });
+    expect(JSON.stringify(PRICE_TABLE).length).toBeLessThan(60_000);
+  });
+});
+
+describe('overrides', () => {
+  test('replace a whole price, add models, and may be free', () => {
+    const own = makePriceBook(TABLE, {
+      'lab/plain': { inputUsdPerMillion: 0.29, outputUsdPerMillion: 1 },
+      'ollama/llama3.2': { inputUsdPerMillion: 0, outputUsdPerMillion: 0, contextWindow: 8_192 },
+      'demo/echo': {
+        inputUsdPerMillion: 1e-12,
+        outputUsdPerMillion: 2,
+        cachedInputUsdPerMillion: 0.5,
+        cacheWriteUsdPerMillion: 3,
+      },
+    });
+
+    expect(own.find('lab', 'plain')).toEqual({
+      inputNanoPerMillion: 290_000_000n,
+      outputNanoPerMillion: 1_000_000_000n,
+      cachedInputNanoPerMillion: 290_000_000n,
+      cacheWriteNanoPerMillion: 290_000_000n,
+    });
+    expect(own.find('ollama', 'llama3.2')).toEqual({
+      inputNanoPerMillion: 0n,
+      outputNanoPerMillion: 0n,
+      cachedInputNanoPerMillion: 0n,
+      cacheWriteNanoPerMillion: 0n,
+      contextWindow: 8_192,
+    });
+    expect(own.find('demo', 'echo')).toEqual({
+      inputNanoPerMillion: 1n,
+      outputNanoPerMillion: 2_000_000_000n,
+      cachedInputNanoPerMillion: 500_000_000n,
+      cacheWriteNanoPerMillion: 3_000_000_000n,
+    });
+    expect(own.find('lab', 'tiered')).toBeDefined();
+    expect(own.version).toBe('v1');
+  });
+});
+
+describe('costOf', () => {
+  test.each([
+    ['input and output', 'plain', used(1_000, 500), 7_000_000n],
+    ['cached input at its own price', 'plain', used(1_000, 0, { cachedInput: 400 }), 1_280_000n],
+    ['cache writes at theirs', 'plain', used(1_000, 0, { cacheWrite: 400 }), 2_200_000n],
+    [
+      'more cached than there is input as it was reported',
+      'plain',
+      used(100, 0, { cachedInput: 400, cacheWrite: 10 }),
+      105_000n,
+    ],
+    ['nothing', 'plain', used(0, 0), 0n],
+    ['a fraction of a nano-dollar as a whole one', 'cheap', used(1, 0), 1n],
+    ['a million fractions as one', 'cheap', used(999_999, 1), 1n],
+    ['one fraction more as two', 'cheap', used(1_000_000, 1), 2n],
+    ['the lower tier at its very end', 'tiered', used(200_000, 1_000), 615_000_000n],
+    [
+      'the whole request in the upper tier one token later',
+      'tiered',
+      used(200_001, 1_000),
+      1_222_506_000n,
+    ],
+    [
+      'cached tokens of the upper tier',
+      'tiered',
+      used(200_001, 0, { cachedInput: 200_000 }),
+      120_006_000n,
+    ],
+  ])('charges %s', (_what, model, usage, costNanoUsd) => {
+    expect(costOf(priceOf(model), usage)).toBe(costNanoUsd);
+  });
+});
+
+describe('holdCostOf', () => {
+  test.each([
+    ['at the price of a cache write when that is dearer', 'plain', 1_000, 500, 7_500_000n],
+    ['in the lower tier when the input cannot pass it', 'tiered', 200_000, 0, 750_000_000n],
+    ['in the upper tier when it can', 'tiered', 200_001, 10, 1_500_232_500n],
+    ['rounded up', 'cheap', 1, 0, 1n],
+  ])('holds %s', (_how, model, input, output, costNanoUsd) => {
+    expect(holdCostOf(priceOf(model), input, output)).toBe(costNanoUsd);
+  });
+
+  test('is never under the cost of what it bounds', () => {
+    const tokens = fc.nat(400_000);
+    fc.assert(
+      fc.property(
+        fc.constantFrom('plain', 'tiered', 'cheap'),
+        fc.tuple(tokens, tokens, fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(100_000)),
+        (model, [input, more, share, output]) => {
+          const cachedInput = Math.floor(input * share);
+          const usage = used(input, output, { cachedInput, cacheWrite: input - cachedInput });
+          const price = priceOf(model);
+          expect(holdCostOf(price, input + more, output) >= costOf(price, usage)).toBe(true);
+        },
+      ),
+    );
+  });
+});

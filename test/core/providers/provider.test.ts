@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { defineConfig } from '../../../core/config.ts';
+import { KNOWN_PROVIDERS } from '../../../core/providers/known.ts';
+import {
+  findProvider,
+  isDemo,
+  keyVariableOf,
+  providerKeyMissing,
+} from '../../../core/providers/provider.ts';
+
+const config = defineConfig({
+  providers: {
+    openai: {},
+    google: {},
+    ollama: {},
+    work: { baseUrl: 'https://llm.example/v1/', like: 'mistral', auth: { secret: 'shared' } },
+    open: { baseUrl: 'https://open.example/v1', auth: 'none' },
+    plain: {},
+  },
+});
+
+describe('findProvider', () => {
+  it.each([
+    ['openai', 'https://api.openai.com/v1/chat/completions', 'openai', true],
+    [
+      'google',
+      'https://generativelanguage.googleapis.com/v1beta/openai/chat/completions',
+      'google',
+      true,
+    ],
+    ['ollama', 'http://127.0.0.1:11434/v1/chat/completions', 'ollama', false],
+    ['work', 'https://llm.example/v1/chat/completions', 'shared', true],
+    ['open', 'https://open.example/v1/chat/completions', undefined, false],
+  ])('finds %s at %s', (name, chatUrl, secret, keyRequired) => {
+    expect(findProvider(config, {}, name)).toMatchObject({ name, chatUrl, secret, keyRequired });
+  });
+
+  it('sends its traffic to another URL, and then needs no key', () => {
+    const urls = { openai: 'http://127.0.0.1:9/v1/', mine: 'http://127.0.0.1:9' };
+    expect(findProvider(config, urls, 'openai')).toMatchObject({
+      chatUrl: 'http://127.0.0.1:9/v1/chat/completions',
+      secret: 'openai',
+      keyRequired: false,
+      row: { capField: 'max_completion_tokens' },
+    });
+    expect(findProvider(config, urls, 'mine')).toMatchObject({
+      chatUrl: 'http://127.0.0.1:9/chat/completions',
+      row: { capField: 'max_tokens', includeUsage: 'inject' },
+    });
+  });
+
+  it('follows the rules of the provider it is like', () => {
+    expect(findProvider(config, {}, 'work')?.row.renameFields).toEqual({ seed: 'random_seed' });
+  });
+
+  it.each(['nobody', 'constructor', '__proto__'])('does not find %s', (name) => {
+    expect(findProvider(config, {}, name)).toBeUndefined();
+  });
+
+  it('has the built-in one unless the configuration says no or takes its name', () => {
+    const own = { baseUrl: 'https://demo.example/v1' };
+    const demoOf = (more: object) =>
+      findProvider(defineConfig({ providers: {}, ...more }), {}, 'demo');
+    expect(demoOf({}) && isDemo(demoOf({}) as never)).toBe(true);
+    expect(demoOf({ demo: false })).toBeUndefined();
+    expect(demoOf({ providers: { demo: own } })?.chatUrl).toBe(
+      'https://demo.example/v1/chat/completions',
+    );
+  });
+
+  it('says which setting is missing when there is no URL', () => {
+    expect(() => findProvider(config, {}, 'plain')).toThrowError(
+      'hallpass.config.ts: "providers.plain.baseUrl" must be set, got nothing',
+    );
+  });
+});
+
+describe('provider keys', () => {
+  it.each([
+    ['openai', 'OPENAI_API_KEY'],
+    ['google', 'GEMINI_API_KEY'],
+    ['work', 'MISTRAL_API_KEY'],
+    ['my-own', 'MY_OWN_API_KEY'],
+  ])('come for %s from %s', (name, variable) => {
+    expect(keyVariableOf(config, name)).toBe(variable);
+  });
+
+  it('say how to set the one that is missing', () => {
+    const provider = findProvider(config, {}, 'openai');
+    expect(provider && providerKeyMissing(config, provider)).toMatchObject({
+      code: 'model_not_found',
+      message: 'provider "openai" has no API key: set OPENAI_API_KEY or the secret "openai"',
+    });
+  });
+});
+
+describe('known providers', () => {
+  it('have a base URL without a slash at its end, and a key variable', () => {
+    for (const [name, row] of KNOWN_PROVIDERS) {
+      expect(row.baseUrl, name).toMatch(/^https?:\/\/.+[^/]$/);
+      expect(row.keyVariable, name).toMatch(/^[A-Z]+_API_KEY$/);
+    }
+  });
+
+  it('asks neither Mistral nor OpenRouter for usage', () => {
+    expect(KNOWN_PROVIDERS.get('mistral')?.includeUsage).toBe('always');
+    expect(KNOWN_PROVIDERS.get('openrouter')?.includeUsage).toBe('always');
+  });
+});

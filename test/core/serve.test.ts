@@ -1,0 +1,460 @@
+import { describe, expect, it } from 'vitest';
+import { GatewayError } from '../../core/errors.ts';
+import { makePriceBook } from '../../core/pricing.ts';
+import { serve } from '../../core/serve.ts';
+import {
+  completion,
+  DONE_EVENT,
+  FINISH_EVENT,
+  textEvent,
+  usageEvent,
+  usageOf,
+} from '../support/fake-provider.ts';
+import {
+  ask,
+  CAPPED,
+  config,
+  makeProxy,
+  PROVIDER_KEY,
+  REQUEST_ID,
+  readAnswer,
+  UNCAPPED,
+} from '../support/proxy-fixtures.ts';
+import { makeGrant, NOW_MS, TOKEN_ID } from '../support/wallet-fixtures.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const whole = (body: string, status = 200) => ({ status, headers: JSON_TYPE, reads: [body] });
+const refusal = (code: string) => expect.objectContaining({ code });
+
+describe('a completion', () => {
+  const answer = completion('hello', usageOf(9, 4));
+
+  it('passes on unchanged, with its cost and the state of the limits', async () => {
+    const proxy = makeProxy(whole(answer));
+    const served = await proxy.serve(ask({ max_tokens: 100 }));
+    expect(await readAnswer(served)).toBe(answer);
+    expect(served.status).toBe(200);
+    expect(served.headers).toEqual({
+      'content-type': 'application/json',
+      'cache-control': 'no-store, no-transform',
+      'x-hallpass-cost-usd': '0.000004',
+      'x-hallpass-budget-limit-usd': '1',
+      'x-hallpass-budget-remaining-usd': '0.9999',
+    });
+  });
+
+  it('is asked for with the gateway’s key and nothing of the client’s', async () => {
+    const proxy = makeProxy(whole(answer));
+    await proxy.serve(ask({ max_tokens: 100 }));
+    expect(proxy.sent).toEqual([
+      {
+        method: 'POST',
+        url: 'https://api.openai.com/v1/chat/completions',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          authorization: `Bearer ${PROVIDER_KEY}`,
+        },
+        body: '{"model":"m","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":100}',
+        deadlineAtMs: NOW_MS + 60_000,
+      },
+    ]);
+  });
+
+  it('is billed by what the provider reports, and its hold is released', async () => {
+    const proxy = makeProxy(whole(answer));
+    await proxy.serve(ask({ max_tokens: 100 }));
+    expect(proxy.rows()).toEqual([
+      {
+        keyId: 'k',
+        walletId: (await proxy.wallet())?.id,
+        requestId: REQUEST_ID,
+        attempt: 1,
+        reservedAtMs: NOW_MS,
+        status: 'exact',
+        cost: { usd: 4_000n, tokens: 13n },
+        overrunNanoUsd: 0n,
+        tokens: { input: 9, cachedInput: 0, cacheWrite: 0, output: 4, reasoning: 0 },
+        provider: 'openai',
+        model: 'openai/m',
+        priceVersion: 'v1',
+        identity: { source: 'token', issuer: '', id: 'ada' },
+        tokenId: 'tokenA',
+        httpStatus: 200,
+        latencyMs: 1,
+        firstByteMs: 0,
+      },
+    ]);
+    const wallet = await proxy.wallet();
+    expect(wallet?.holds.size).toBe(0);
+    expect(wallet?.counters.get('t:tokenA:usd:total')).toBe(4_000n);
+  });
+
+  it('is called for under a hold: one write before, none between', async () => {
+    const calls: string[] = [];
+    const inner = makeProxy(whole(answer));
+    const proxy = makeProxy(whole(answer), {
+      wallets: {
+        ...inner.ports.wallets,
+        reserve: (reservation) => {
+          calls.push('reserve');
+          return inner.ports.wallets.reserve(reservation);
+        },
+        settle: (settlement) => {
+          calls.push('settle');
+          return inner.ports.wallets.settle(settlement);
+        },
+      },
+      usage: {
+        put: (row) => {
+          calls.push('row');
+          return inner.ports.usage.put(row);
+        },
+      },
+      upstream: {
+        send: (request) => {
+          calls.push('send');
+          return inner.ports.upstream.send(request);
+        },
+      },
+    });
+    await proxy.serve(ask());
+    expect(calls).toEqual(['reserve', 'send', 'row', 'settle']);
+  });
+
+  it('is believed of the provider whose row says that it reports its cost', async () => {
+    const usage = { ...usageOf(9, 4), cost: 0.25 };
+    const believed = makeProxy(whole(completion('x', usage)));
+    await believed.serve(ask({ model: 'openrouter/m' }));
+    expect(believed.rows()[0]?.cost.usd).toBe(250_000_000n);
+    expect(believed.rows()[0]?.overrunNanoUsd).toBe(241_808_000n);
+    const priced = makeProxy(whole(completion('x', usage)));
+    await priced.serve(ask());
+    expect(priced.rows()[0]?.cost.usd).toBe(4_000n);
+  });
+
+  it('costs nothing, and has no price, where none is known and no USD limit applies', async () => {
+    const proxy = makeProxy(whole(answer));
+    await proxy.serve(ask({ model: 'openai/unheard-of', anything: 1 }), UNCAPPED);
+    expect(JSON.parse(proxy.sent[0]?.body ?? '')).toMatchObject({ anything: 1 });
+    expect(proxy.rows()[0]).toMatchObject({ status: 'exact', cost: { usd: 0n, tokens: 13n } });
+    expect(proxy.rows()[0]).not.toHaveProperty('priceVersion');
+  });
+
+  it('is estimated where the provider reports no usage: input bound, and a token for four bytes', async () => {
+    const proxy = makeProxy(whole(completion('123456789')));
+    const served = await proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }));
+    expect(proxy.rows()[0]).toMatchObject({
+      status: 'estimated',
+      tokens: { input: 160, output: 3 },
+      cost: { usd: 163_000n, tokens: 163n },
+    });
+    expect(served.headers['x-hallpass-cost-usd']).toBe('0.000163');
+  });
+
+  it('tells the log once, and nothing of what was said', async () => {
+    const proxy = makeProxy(whole(answer));
+    await proxy.serve(ask({ max_tokens: 100 }));
+    expect(proxy.log).toEqual([
+      {
+        level: 'info',
+        event: 'request',
+        requestId: REQUEST_ID,
+        keyId: 'k',
+        walletId: (await proxy.wallet())?.id,
+        provider: 'openai',
+        model: 'openai/m',
+        usageStatus: 'exact',
+        costNanoUsd: 4_000n,
+        writeUnits: 3,
+        httpStatus: 200,
+        durationMs: 1,
+        firstByteMs: 0,
+      },
+    ]);
+  });
+
+  it('comes from the built-in provider too, at its price', async () => {
+    const proxy = makeProxy();
+    const body = ask({ model: 'demo/echo', max_tokens: 10 });
+    const answered = JSON.parse(await readAnswer(await proxy.serve(body)));
+    expect(answered.choices[0].message.content).toBe('echo: hi');
+    expect(proxy.rows()[0]?.cost).toEqual({ usd: 9_000n, tokens: 3n });
+    expect(proxy.sent).toHaveLength(0);
+  });
+});
+
+describe('before anything is held', () => {
+  const token = { id: TOKEN_ID, issuedAtMs: NOW_MS - 2, expiresAtMs: NOW_MS + 1, revoked: false };
+
+  it.each([
+    ['token_expired', ask(), makeGrant([], { token: { ...token, expiresAtMs: NOW_MS } })],
+    ['token_revoked', ask(), makeGrant([], { token: { ...token, revoked: true } })],
+    ['invalid_request', '{"model":', CAPPED],
+    ['invalid_request', { messages: [] }, CAPPED],
+    ['invalid_request', ask({ web_search_options: {} }), CAPPED],
+    ['model_not_found', ask({ model: 'nobody/m' }), CAPPED],
+    ['model_not_allowed', ask(), makeGrant([], { models: ['openai/both'] })],
+    ['model_price_unknown', ask({ model: 'openai/unheard-of' }), CAPPED],
+    ['model_not_found', ask({ model: 'mistral/m' }), UNCAPPED],
+  ])('refuses with %s', async (code, body, grant) => {
+    const proxy = makeProxy();
+    await expect(proxy.serve(body, grant)).rejects.toThrowError(refusal(code));
+    expect(await proxy.wallet()).toBeUndefined();
+    expect(proxy.rows()).toEqual([]);
+    expect(proxy.sent).toEqual([]);
+  });
+
+  it('says which key a provider lacks, but calls one that needs none', async () => {
+    const proxy = makeProxy(whole(completion('x')));
+    await expect(proxy.serve(ask({ model: 'mistral/m' }), UNCAPPED)).rejects.toThrow(
+      'provider "mistral" has no API key: set MISTRAL_API_KEY or the secret "mistral"',
+    );
+    const bare = makeProxy(whole(completion('x')), {
+      secrets: { readKey: async () => '', findProviderKey: async () => undefined },
+    });
+    await bare.serve(ask({ model: 'ollama/m' }), UNCAPPED);
+    expect(bare.sent[0]?.headers).not.toHaveProperty('authorization');
+  });
+
+  it('lets an outage of the secrets through as it is', async () => {
+    const outage = new GatewayError('service_unavailable');
+    const proxy = makeProxy(
+      {},
+      {
+        secrets: { readKey: async () => '', findProviderKey: () => Promise.reject(outage) },
+      },
+    );
+    await expect(proxy.serve(ask())).rejects.toBe(outage);
+    expect(await proxy.wallet()).toBeUndefined();
+  });
+});
+
+describe('a limit', () => {
+  it('that affords less lowers the output cap and says so', async () => {
+    const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
+    const grant = makeGrant(['token:usd:total=0.00005']);
+    const served = await proxy.serve(ask({ max_tokens: 1_000 }), grant);
+    expect(JSON.parse(proxy.sent[0]?.body ?? '').max_completion_tokens).toBe(50);
+    expect(served.headers['x-hallpass-max-output-tokens']).toBe('50');
+    expect(served.headers['x-hallpass-budget-remaining-usd']).toBe('0');
+  });
+
+  it('that affords all of it is silent about the cap', async () => {
+    const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
+    const served = await proxy.serve(ask());
+    expect(JSON.parse(proxy.sent[0]?.body ?? '').max_completion_tokens).toBe(8_192);
+    expect(served.headers).not.toHaveProperty('x-hallpass-max-output-tokens');
+  });
+
+  it('that does not afford 16 tokens refuses, and nothing is sent', async () => {
+    const proxy = makeProxy();
+    const grant = makeGrant(['token:usd:total=0.000015']);
+    await expect(proxy.serve(ask(), grant)).rejects.toThrowError(refusal('insufficient_quota'));
+    expect(proxy.sent).toEqual([]);
+  });
+});
+
+describe('a provider that refuses', () => {
+  it('is passed on in its own words, at no charge', async () => {
+    const words = '{"error":{"message":"context too long"}}';
+    const proxy = makeProxy(whole(words, 400));
+    const served = await proxy.serve(ask({ stream: true }));
+    expect(served.status).toBe(400);
+    expect(await readAnswer(served)).toBe(words);
+    expect(served.headers).toMatchObject({
+      'content-type': 'application/json',
+      'x-hallpass-cost-usd': '0',
+    });
+    expect(proxy.rows()[0]).toMatchObject({ status: 'released', cost: { usd: 0n, tokens: 0n } });
+    expect((await proxy.wallet())?.holds.size).toBe(0);
+    expect((await proxy.wallet())?.counters.get('t:tokenA:usd:total')).toBe(0n);
+  });
+
+  it.each([
+    ['7', { 'retry-after': '7' }],
+    ['60', { 'retry-after': '60' }],
+    ['61', { 'x-should-retry': 'false' }],
+    ['Fri, 20 Nov 2026 12:00:00 GMT', {}],
+    ['', {}],
+  ])('for its rate limit passes on a wait of "%s" as %j', async (wait, expected) => {
+    const headers = { ...JSON_TYPE, 'retry-after': wait };
+    const proxy = makeProxy({ status: 429, headers, reads: ['{}'] });
+    const served = await proxy.serve(ask());
+    const { 'retry-after': after, 'x-should-retry': should } = served.headers;
+    expect(JSON.parse(JSON.stringify({ 'retry-after': after, 'x-should-retry': should }))).toEqual(
+      expected,
+    );
+  });
+
+  it.each([
+    [401, "The provider refused the gateway's own credentials (HTTP 401)."],
+    [402, "The provider refused the gateway's own credentials (HTTP 402)."],
+    [403, "The provider refused the gateway's own credentials (HTTP 403)."],
+    [307, 'The provider failed (HTTP 307).'],
+    [500, 'The provider failed (HTTP 500).'],
+    [529, 'The provider failed (HTTP 529).'],
+  ])('with %i is a fault of the provider, at no charge', async (status, message) => {
+    const proxy = makeProxy(whole(`{"error":"the key ${PROVIDER_KEY} is wrong"}`, status));
+    await expect(proxy.serve(ask())).rejects.toThrowError(
+      expect.objectContaining({ code: 'upstream_error', status: 502, message }),
+    );
+    expect(proxy.rows()[0]).toMatchObject({ status: 'released', httpStatus: status });
+    expect((await proxy.wallet())?.holds.size).toBe(0);
+    expect(proxy.isProviderLeft()).toBe(true);
+  });
+
+  it('is not passed on when it repeats the gateway’s key', async () => {
+    const proxy = makeProxy(whole(`{"error":"${PROVIDER_KEY}"}`, 400));
+    await expect(proxy.serve(ask())).rejects.toThrowError(refusal('upstream_error'));
+  });
+
+  it('is not passed on when it says too much', async () => {
+    const proxy = makeProxy(whole('x'.repeat(300_000), 400));
+    await expect(proxy.serve(ask())).rejects.toThrowError(refusal('upstream_error'));
+    expect(proxy.rows()[0]?.status).toBe('released');
+  });
+});
+
+describe('a provider that fails', () => {
+  it.each([
+    ['was never reached', new GatewayError('upstream_error', { transient: true }), 'released', 0n],
+    [
+      'took the request and never answered',
+      new GatewayError('upstream_timeout'),
+      'estimated',
+      160_000n,
+    ],
+    ['is called wrongly', new TypeError('a bug'), 'released', 0n],
+  ])('and %s is billed so: %s', async (_, failure, status, cost) => {
+    const proxy = makeProxy({ failure });
+    await expect(
+      proxy.serve(ask({ model: 'openai/both', max_tokens: 100 })),
+    ).rejects.toBeInstanceOf(GatewayError);
+    expect(proxy.rows()[0]).toMatchObject({ status, cost: { usd: cost } });
+    expect((await proxy.wallet())?.holds.size).toBe(0);
+  });
+
+  it.each([
+    ['garbage', ['<html>oops</html>'], 'upstream_error'],
+    ['a list', ['[1]'], 'upstream_error'],
+    ['nothing', [], 'upstream_error'],
+    ['half of an answer', ['{"choi', new GatewayError('upstream_error')], 'upstream_error'],
+    [
+      'an answer that takes too long',
+      ['{', new GatewayError('upstream_timeout')],
+      'upstream_timeout',
+    ],
+    ['an answer without end', Array(11).fill('x'.repeat(1_048_576)), 'upstream_error'],
+  ])('with %s at status 200 may have billed it', async (_, reads, code) => {
+    const proxy = makeProxy({ headers: JSON_TYPE, reads });
+    await expect(proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }))).rejects.toThrowError(
+      refusal(code),
+    );
+    expect(proxy.rows()[0]).toMatchObject({ status: 'estimated', tokens: { input: 160 } });
+    expect((await proxy.wallet())?.holds.size).toBe(0);
+  });
+
+  it('with a whole answer where a stream was asked for is billed for it', async () => {
+    const proxy = makeProxy(whole(completion('x', usageOf(9, 4))));
+    await expect(proxy.serve(ask({ stream: true }))).rejects.toThrowError(
+      refusal('upstream_error'),
+    );
+    expect(proxy.rows()[0]).toMatchObject({ status: 'exact', cost: { usd: 4_000n } });
+  });
+});
+
+describe('books that cannot be written', () => {
+  it('leave the hold to its lease, and the client with its answer', async () => {
+    const outage = () =>
+      Promise.reject(new GatewayError('service_unavailable', { transient: true }));
+    const proxy = makeProxy(whole(completion('x', usageOf(9, 4))), { usage: { put: outage } });
+    const served = await proxy.serve(ask());
+    expect(served.headers['x-hallpass-cost-usd']).toBe('0.000004');
+    expect((await proxy.wallet())?.holds.size).toBe(1);
+    expect(proxy.log.map(({ event }) => event)).toEqual(['request', 'left_to_lease']);
+  });
+
+  it('never fail a request, whatever goes wrong', async () => {
+    const proxy = makeProxy(whole(completion('x', usageOf(9, 4))), {
+      usage: {
+        put: () => {
+          throw new TypeError('a bug');
+        },
+      },
+    });
+    expect((await proxy.serve(ask())).status).toBe(200);
+  });
+});
+
+describe('what was sent', () => {
+  it('is what was checked: of members given twice the last', async () => {
+    const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
+    await proxy.serve(
+      '{"model":"openai/both","max_tokens":1000000,"messages":[],"max_tokens":20,"model":"openai/m"}',
+    );
+    expect(proxy.sent[0]?.body).toBe('{"model":"m","messages":[],"max_completion_tokens":20}');
+    const [hold] = [...((await proxy.wallet())?.holds.values() ?? [])];
+    expect(hold).toBeUndefined();
+    expect(proxy.rows()[0]?.model).toBe('openai/m');
+  });
+});
+
+describe('no secret', () => {
+  const PROMPT = 'prompt-canary';
+  const COMPLETION = 'completion-canary';
+
+  it.each([
+    ['an answer', whole(completion(COMPLETION, usageOf(1, 1)))],
+    ['a refusal', whole(`{"error":"${COMPLETION}"}`, 400)],
+    ['a refusal of the key', whole(`{"error":"${PROVIDER_KEY}"}`, 401)],
+    ['garbage', whole(`${COMPLETION} ${PROVIDER_KEY}`)],
+    [
+      'a dead provider',
+      { failure: new GatewayError('upstream_error', { cause: new Error(PROVIDER_KEY) }) },
+    ],
+    [
+      'a stream',
+      { reads: [textEvent(COMPLETION), FINISH_EVENT, usageEvent(usageOf(1, 1)), DONE_EVENT] },
+    ],
+    ['a stream that dies', { reads: [textEvent(COMPLETION), new Error(COMPLETION)] }],
+  ])('is in the log or the error after %s', async (_, script) => {
+    const proxy = makeProxy(script);
+    const body = ask({
+      messages: [{ role: 'user', content: PROMPT }],
+      stream: 'reads' in script && !('headers' in script),
+    });
+    const said = await proxy
+      .serve(body)
+      .then(async (served) => {
+        await readAnswer(served);
+        return '';
+      })
+      .catch((error: GatewayError) => `${error.message} ${error.detail}`);
+    const logged = proxy.log.map(({ cause, ...entry }) => ({ ...entry, cause: typeof cause }));
+    const everything = `${said} ${JSON.stringify(logged, (_key, value) => (typeof value === 'bigint' ? `${value}` : value))}`;
+    for (const canary of [PROMPT, COMPLETION, PROVIDER_KEY])
+      expect(everything).not.toContain(canary);
+  });
+});
+
+describe('a URL that replaces a provider’s', () => {
+  it('is where the traffic goes, with or without a key', async () => {
+    const proxy = makeProxy(whole(completion('x', usageOf(1, 1))), {
+      secrets: { readKey: async () => '', findProviderKey: async () => undefined },
+    });
+    const prices = makePriceBook({ version: 'v1', asOf: '', models: {}, rows: [] }, config.prices);
+    await serve(
+      {
+        requestId: REQUEST_ID,
+        grant: CAPPED,
+        body: JSON.stringify(ask()),
+        deadlineAtMs: NOW_MS,
+        leaseEndsAtMs: NOW_MS,
+      },
+      { config, prices, providerUrls: { openai: 'http://127.0.0.1:9/v1/' } },
+      proxy.ports,
+    );
+    expect(proxy.sent[0]?.url).toBe('http://127.0.0.1:9/v1/chat/completions');
+  });
+});

@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { type Dialect, toErrorBody } from '../core/error-body.ts';
+import { ERRORS, type ErrorCode, GatewayError } from '../core/errors.ts';
+
+const pathOf = (name: string): string => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+
+const FAULTS = {
+  caller: 'the caller',
+  policy: 'a rule of the key or token',
+  provider: 'the provider',
+  us: 'the gateway',
+};
+
+/** A member of the `error` object that a dialect gives a code. */
+function memberOf(dialect: Dialect, code: ErrorCode, name: string): string {
+  const { error } = toErrorBody(dialect, new GatewayError(code)) as {
+    readonly error: Readonly<Record<string, unknown>>;
+  };
+  return `\`${error[name]}\``;
+}
+
+const rowOf = (code: ErrorCode): string => {
+  const { status, message, fault } = ERRORS[code];
+  const cells = [
+    `\`${code}\``,
+    status,
+    message,
+    FAULTS[fault],
+    memberOf('openai', code, 'type'),
+    memberOf('anthropic', code, 'type'),
+    memberOf('google', code, 'status'),
+  ];
+  return `| ${cells.join(' | ')} |`;
+};
+
+const makeErrorsPage = (): string => `# Refusals
+
+Every way in which a request can be refused. Made from \`core/errors.ts\` and \`core/error-body.ts\`; after a change there,
+\`npm test -- test/docs.test.ts -u\` writes this page anew.
+
+The code is stable and meant to be switched on: \`error.code\` in OpenAI's and Anthropic's dialect, \`error.reason\` in
+Google's. The message may be longer than the one here and name a model, a field or a limit. A 401 carries
+\`WWW-Authenticate: Bearer\`; a 429 carries \`Retry-After\` of at most 60 seconds, or \`x-should-retry: false\` where waiting
+takes longer.
+
+| code | HTTP | message | because of | OpenAI's \`type\` | Anthropic's \`type\` | Google's \`status\` |
+|---|---|---|---|---|---|---|
+${(Object.keys(ERRORS) as ErrorCode[]).map(rowOf).join('\n')}
+`;
+
+describe('docs', () => {
+  test('the page of refusals is in step with the code', async () => {
+    await expect(makeErrorsPage()).toMatchFileSnapshot(pathOf('errors.md'));
+  });
+
+  test('each decision page says its context, its decision and what follows, in under a page', () => {
+    const pages = readdirSync(pathOf('decisions'));
+    expect(pages.length).toBeGreaterThan(0);
+    for (const page of pages) {
+      const text = readFileSync(pathOf(`decisions/${page}`), 'utf8');
+      expect(page).toMatch(/^\d{4}-[a-z0-9-]+\.md$/);
+      expect(text.match(/^#+ .*/gm)).toEqual([
+        expect.stringMatching(new RegExp(`^# ${Number(page.slice(0, 4))}\\. `)),
+        '## Context',
+        '## Decision',
+        '## Consequences',
+      ]);
+      expect(text.split(/\s+/).length).toBeLessThan(600);
+    }
+  });
+
+  test('decision pages are numbered without a gap', () => {
+    const numbers = readdirSync(pathOf('decisions')).map((page) => Number(page.slice(0, 4)));
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+  });
+});

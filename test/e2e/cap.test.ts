@@ -1,0 +1,184 @@
+/**
+ * The cap that holds: many requests at once on a token that affords some of them, with everything failing that can.
+ */
+import http from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { makeAwsCall } from '../../adapters/aws-call.ts';
+import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
+import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { DUE_SHARDS } from '../../adapters/table-schema.ts';
+import { defineConfig } from '../../core/config.ts';
+import { asWalletId } from '../../core/ids.ts';
+import { sweep } from '../../core/sweep.ts';
+import { startDynamoDb } from '../../local/dynamodb.ts';
+import { completion, jsonReply, startFakeProvider, usageOf } from '../support/fake-provider.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startTableProxy, type TableCall, type TableProxy } from '../support/table-proxy.ts';
+
+/** Input is free and 16 tokens of output cost 0.00016 USD: what a request holds is what it costs. */
+const config = defineConfig({
+  providers: { openai: {} },
+  prices: { 'openai/sixteen': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
+});
+const COST_NANO_USD = 160_000n;
+const AFFORDS = 100;
+const LIMIT_USD = 0.016;
+const REQUESTS = 300;
+const TWO_HOURS_MS = 7_200_000;
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+interface Course {
+  readonly gateway: TestGateway;
+  readonly proxy: TableProxy;
+  readonly credential: string;
+}
+
+async function startCourse(decide?: Parameters<typeof startTableProxy>[1]): Promise<Course> {
+  const provider = await startFakeProvider(jsonReply(completion('sixteen tokens', usageOf(1, 16))));
+  closers.push(provider.close);
+  const tables = await startDynamoDb({});
+  closers.push(tables.close);
+  const proxy = await startTableProxy(tables.url, decide);
+  closers.push(proxy.close);
+  const gateway = await startTestGateway({
+    config,
+    providerUrls: { openai: provider.url },
+    variables: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
+  });
+  closers.push(() => gateway.close());
+  proxy.clear();
+  const credential = gateway.sign({ jti: 'course', spending_limit: LIMIT_USD });
+  return { gateway, proxy, credential };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly code: string | undefined;
+}
+
+const body = JSON.stringify({
+  model: 'openai/sixteen',
+  messages: [{ role: 'user', content: 'x' }],
+  max_tokens: 16,
+});
+
+/** One request; a client that leaves is gone as soon as it has sent it. */
+function call({ gateway, credential }: Course, isLeaving: boolean): Promise<Reply | 'left'> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${gateway.url}/chat/completions`, {
+      method: 'POST',
+      agent: false,
+      headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+    });
+    request.on('error', (error) => (isLeaving ? resolve('left') : reject(error)));
+    request.on('response', async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk);
+      const answer = JSON.parse(Buffer.concat(chunks).toString());
+      resolve({ status: response.statusCode ?? 0, code: answer.error?.code });
+    });
+    request.end(body, () => {
+      if (isLeaving) setTimeout(() => request.destroy(), 5);
+    });
+  });
+}
+
+const inParallel = (course: Course, leavers = 0): Promise<(Reply | 'left')[]> =>
+  Promise.all(
+    Array.from({ length: REQUESTS }, (_, at) => call(course, at % 10 === 0 && at / 10 < leavers)),
+  );
+
+/** The token's wallet and the rows of its requests, straight from the tables. */
+async function booksOf({ gateway, proxy }: Course) {
+  const direct = makeAwsCall({
+    url: proxy.url,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+    region: 'local',
+    credentials: gateway.environment.credentials,
+    timeoutMs: 10_000,
+  });
+  const ports = {
+    wallets: makeWallets(direct, gateway.environment.walletsTable),
+    usage: makeUsageRows(direct, gateway.environment.usageTable),
+  };
+  const [item] = await gateway.tables.scan('wallets');
+  const id = (item?.pk as { S: string } | undefined)?.S ?? '';
+  const wallet = await ports.wallets.find(asWalletId(id));
+  const rows = await gateway.tables.scan('usage');
+  const spent = [...(wallet?.counters ?? [])].find(([name]) => /^t:.*:usd:total$/.test(name))?.[1];
+  return { ports, wallet, rows, spent: spent ?? 0n };
+}
+
+const costOf = (row: Record<string, unknown>): bigint =>
+  BigInt((row.costNanoUsd as { N: string }).N);
+const sumOf = (rows: readonly Record<string, unknown>[]): bigint =>
+  rows.reduce((sum, row) => sum + costOf(row), 0n);
+
+describe('300 requests at once on a token that affords 100', () => {
+  it('serves exactly 100 and refuses the others by name', async () => {
+    const course = await startCourse();
+
+    const replies = await inParallel(course);
+
+    const tally: Record<string, number> = {};
+    for (const reply of replies) {
+      const name = reply === 'left' ? reply : `${reply.status} ${reply.code ?? 'served'}`;
+      tally[name] = (tally[name] ?? 0) + 1;
+    }
+    const refused = (tally['402 insufficient_quota'] ?? 0) + (tally['429 budget_in_use'] ?? 0);
+    expect(tally['200 served']).toBe(AFFORDS);
+    expect(refused).toBe(REQUESTS - AFFORDS);
+    const { wallet, rows, spent } = await booksOf(course);
+    expect(spent).toBe(16_000_000n);
+    expect(sumOf(rows)).toBe(16_000_000n);
+    expect(wallet?.holds.size).toBe(0);
+    expect(wallet?.inFlight).toBe(0);
+  });
+
+  it('keeps the cap and the books exact while invocations die, clients leave and answers are lost', async () => {
+    const dead = new Set<string>();
+    let reserves = 0;
+    let answers = 0;
+    let isFaulty = true;
+    const requestOf = ({ text }: TableCall): string => /"h:([\w-]{36})"/.exec(text)?.[1] ?? '';
+    const rowOf = ({ text }: TableCall): string => /([\w-]{36})"\}/.exec(text)?.[1] ?? '';
+    const course = await startCourse((call) => {
+      if (!isFaulty || !/^(UpdateItem|PutItem)$/.test(call.operation)) return 'pass';
+      const isReserve = call.text.includes('"attribute_not_exists(#h)');
+      const request = requestOf(call) || rowOf(call);
+      // A tenth of the invocations reach the table no more after their reserve, as if they had died.
+      if (!isReserve && dead.has(request)) return 'drop';
+      if (isReserve && reserves++ % 10 === 3) dead.add(request);
+      return answers++ % 10 === 7 ? 'lose' : 'pass';
+    });
+
+    const replies = await inParallel(course, 30);
+    // A client that left leaves its request to run on: the books are read when all of them have ended.
+    await course.gateway.close(20_000).catch(() => {});
+    isFaulty = false;
+    closers.pop();
+
+    expect(dead.size).toBeGreaterThan(5);
+    expect(replies.filter((reply) => reply === 'left').length).toBeGreaterThan(0);
+    const before = await booksOf(course);
+    expect(before.spent).toBeLessThanOrEqual(16_000_000n);
+    const clock = { nowMs: () => Date.now() + TWO_HOURS_MS, sleep: async () => {} };
+    const random = { uuid: () => '', fraction: () => 0.5 };
+    await sweep({ ...before.ports, clock, random } as Parameters<typeof sweep>[0], {
+      shards: DUE_SHARDS,
+      deadlineAtMs: clock.nowMs() + 60_000,
+    });
+    const after = await booksOf(course);
+    expect(after.wallet?.holds.size).toBe(0);
+    expect(after.wallet?.inFlight).toBe(0);
+    expect(after.spent).toBe(sumOf(after.rows));
+    expect(after.spent).toBeLessThanOrEqual(16_000_000n);
+    const served = replies.filter((reply) => reply !== 'left' && reply.status === 200).length;
+    expect(after.spent).toBeGreaterThanOrEqual(BigInt(served) * COST_NANO_USD);
+  });
+});

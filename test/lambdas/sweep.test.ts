@@ -1,0 +1,84 @@
+import type { Context } from 'aws-lambda';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { defineConfig } from '../../core/config.ts';
+import type { LogEntry } from '../../core/ports.ts';
+import { makeSweepHandler } from '../../lambdas/sweep.ts';
+import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
+import { makeHold, WALLET_ID } from '../support/wallet-fixtures.ts';
+
+let tables: Awaited<ReturnType<typeof startTables>>;
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.close());
+
+/** As much of a Lambda's context as the sweep asks for. */
+const contextWith = (remainingMs: number): Context => ({
+  callbackWaitsForEmptyEventLoop: false,
+  functionName: 'sweep',
+  functionVersion: '1',
+  invokedFunctionArn: 'arn',
+  memoryLimitInMB: '256',
+  awsRequestId: '1',
+  logGroupName: 'g',
+  logStreamName: 's',
+  getRemainingTimeInMillis: () => remainingMs,
+  done: () => undefined,
+  fail: () => undefined,
+  succeed: () => undefined,
+});
+
+async function runSweep(url: string, remainingMs: number): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  const handler = makeSweepHandler(
+    {
+      config: defineConfig({ providers: {} }),
+      environment: {
+        ...TABLE_NAMES,
+        secretPrefix: 'test',
+        defaultAccount: 'acct_test',
+        region: 'us-east-1',
+        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+        dynamodbUrl: url,
+        secretsManagerUrl: url,
+        providerUrls: {},
+      },
+    },
+    { write: (entry) => entries.push(entry) },
+  );
+  await handler({}, contextWith(remainingMs));
+  return entries;
+}
+
+test('closes holds whose lease has ended, and logs what it did', async () => {
+  const wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
+  // The function reads the machine's clock, so the lease ends long before any.
+  const hold = makeHold({ reservedAtMs: 1_000, leaseEndsAtMs: 2_000 });
+  await wallets.reserve({ hold, counters: [], inFlightMax: 1 });
+
+  const entries = await runSweep(tables.url, 300_000);
+
+  expect(entries).toEqual([
+    {
+      level: 'info',
+      event: 'sweep finished',
+      count: 1,
+      detail: 'wallets 1, holds swept 1, holds settled 0, failed 0',
+    },
+  ]);
+  expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);
+});
+
+test('warns when the table is out of reach, and does not throw', async () => {
+  const entries = await runSweep('http://127.0.0.1:9', 300_000);
+
+  expect(entries).toEqual([
+    {
+      level: 'warn',
+      event: 'sweep stopped early',
+      count: 0,
+      detail: 'wallets 0, holds swept 0, holds settled 0, failed 4',
+    },
+  ]);
+});

@@ -1,0 +1,275 @@
+import type { Template } from 'aws-cdk-lib/assertions';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { makeTemplate } from '../support/stack.ts';
+
+interface Method {
+  readonly HttpMethod: string;
+  readonly AuthorizationType: string;
+  readonly AuthorizerId?: { readonly Ref: string };
+  readonly ResourceId: { readonly Ref?: string; readonly 'Fn::GetAtt'?: readonly [string, string] };
+  readonly Integration: Readonly<Record<string, unknown>>;
+}
+
+let template: Template;
+/** Methods by what a client sees: `ANY /v1/{proxy+}`. */
+let methods: ReadonlyMap<string, Method>;
+
+const propertiesOf = <Properties>(type: string): Properties[] =>
+  Object.values(template.findResources(type)).map(({ Properties }) => Properties as Properties);
+
+beforeAll(() => {
+  template = makeTemplate();
+  const resources = template.findResources('AWS::ApiGateway::Resource');
+  const pathOf = (id: string | undefined): string => {
+    if (id === undefined || resources[id] === undefined) return '';
+    const { PathPart, ParentId } = resources[id].Properties;
+    return `${pathOf(ParentId.Ref)}/${PathPart}`;
+  };
+  methods = new Map(
+    propertiesOf<Method>('AWS::ApiGateway::Method').map((method) => [
+      `${method.HttpMethod} ${pathOf(method.ResourceId.Ref) || '/'}`,
+      method,
+    ]),
+  );
+});
+
+const PATHS = [
+  '/',
+  '/{proxy+}',
+  '/v1',
+  '/v1/{proxy+}',
+  '/v1/chat',
+  '/v1/chat/{proxy+}',
+  '/v1/chat/completions',
+  '/v1/chat/completions/{proxy+}',
+];
+
+const methodAt = (name: string): Method => {
+  const method = methods.get(name);
+  if (method === undefined) throw new Error(`there is no method ${name}`);
+  return method;
+};
+
+describe('routes', () => {
+  test('every path has ANY and OPTIONS and nothing else', () => {
+    const expected = PATHS.flatMap((path) => [`ANY ${path}`, `OPTIONS ${path}`]);
+    expect([...methods.keys()].sort()).toEqual(expected.sort());
+  });
+
+  test('no resource is without a method, where API Gateway would answer by itself', () => {
+    template.resourceCountIs('AWS::ApiGateway::Resource', PATHS.length - 1);
+  });
+
+  test('no method but OPTIONS is open', () => {
+    const [authorizer] = Object.keys(template.findResources('AWS::ApiGateway::Authorizer'));
+    for (const [name, { HttpMethod, AuthorizationType, AuthorizerId }] of methods) {
+      if (HttpMethod === 'OPTIONS') continue;
+      expect({ name, AuthorizationType, AuthorizerId }).toEqual({
+        name,
+        AuthorizationType: 'CUSTOM',
+        AuthorizerId: { Ref: authorizer },
+      });
+    }
+  });
+
+  test('chat completions are streamed, for up to 15 minutes', () => {
+    const { Integration } = methodAt('ANY /v1/chat/completions');
+    expect(Integration).toMatchObject({
+      Type: 'AWS_PROXY',
+      ResponseTransferMode: 'STREAM',
+      TimeoutInMillis: 900_000,
+    });
+    const uri = JSON.stringify(Integration.Uri);
+    expect(uri).toContain(':lambda:path/2021-11-15/functions/');
+    expect(uri).toContain('/response-streaming-invocations');
+    expect(uri).toContain('FunctionsProxy');
+  });
+
+  test('everything else is answered by the account function, buffered', () => {
+    for (const path of PATHS.filter((path) => path !== '/v1/chat/completions')) {
+      const { Integration } = methodAt(`ANY ${path}`);
+      expect(Integration.Type).toBe('AWS_PROXY');
+      expect(Integration.ResponseTransferMode ?? 'BUFFERED').toBe('BUFFERED');
+      expect(JSON.stringify(Integration.Uri)).toContain('FunctionsAccount');
+    }
+  });
+
+  test('a preflight is answered on every path without a function, from any origin', () => {
+    for (const path of PATHS) {
+      const { AuthorizationType, Integration } = methodAt(`OPTIONS ${path}`);
+      expect(AuthorizationType).toBe('NONE');
+      expect(Integration).toMatchObject({
+        Type: 'MOCK',
+        RequestTemplates: { 'application/json': '{"statusCode":204}' },
+        IntegrationResponses: [
+          {
+            StatusCode: '204',
+            ResponseParameters: {
+              'method.response.header.access-control-allow-origin': "'*'",
+              'method.response.header.access-control-allow-methods': "'GET,POST,DELETE,OPTIONS'",
+              'method.response.header.access-control-allow-headers': expect.stringMatching(
+                /^'authorization,[a-z0-9,-]*\buser-agent\b[a-z0-9,-]*'$/,
+              ),
+              'method.response.header.access-control-max-age': "'7200'",
+              'method.response.header.x-request-id': 'context.requestId',
+            },
+          },
+        ],
+      });
+    }
+  });
+});
+
+describe('the authorizer', () => {
+  test('is asked for every request, whatever headers it has', () => {
+    const authorizers = propertiesOf<Record<string, unknown>>('AWS::ApiGateway::Authorizer');
+    expect(authorizers).toHaveLength(1);
+    expect(authorizers[0]).toMatchObject({ Type: 'REQUEST', AuthorizerResultTtlInSeconds: 0 });
+    expect(authorizers[0]).not.toHaveProperty('IdentitySource');
+    expect(authorizers[0]).not.toHaveProperty('IdentityValidationExpression');
+  });
+});
+
+describe('gateway responses', () => {
+  interface GatewayResponse {
+    readonly ResponseType: string;
+    readonly StatusCode: string;
+    readonly ResponseParameters: Readonly<Record<string, string>>;
+    readonly ResponseTemplates: Readonly<Record<string, string>>;
+  }
+  const responses = () => propertiesOf<GatewayResponse>('AWS::ApiGateway::GatewayResponse');
+
+  test('give each kind of answer its status', () => {
+    const statuses = responses().map(({ ResponseType, StatusCode }) => [ResponseType, StatusCode]);
+    expect(Object.fromEntries(statuses)).toEqual({
+      ACCESS_DENIED: '401',
+      UNAUTHORIZED: '401',
+      AUTHORIZER_FAILURE: '503',
+      AUTHORIZER_CONFIGURATION_ERROR: '503',
+      MISSING_AUTHENTICATION_TOKEN: '404',
+      RESOURCE_NOT_FOUND: '404',
+      REQUEST_TOO_LARGE: '413',
+      THROTTLED: '429',
+      INTEGRATION_TIMEOUT: '504',
+      DEFAULT_4XX: '400',
+      DEFAULT_5XX: '500',
+    });
+  });
+
+  test('carry CORS headers, a content type and the request id, all of them', () => {
+    for (const { ResponseParameters } of responses()) {
+      expect(ResponseParameters).toMatchObject({
+        'gatewayresponse.header.access-control-allow-origin': "'*'",
+        'gatewayresponse.header.access-control-expose-headers': expect.stringMatching(
+          /^'retry-after,[a-z-]+(,[a-z-]+)*'$/,
+        ),
+        'gatewayresponse.header.content-type': "'application/json'",
+        'gatewayresponse.header.x-request-id': 'context.requestId',
+      });
+    }
+  });
+
+  test('ask for a credential with a 401 and for patience with a 429', () => {
+    const headerOf = (type: string, name: string) =>
+      responses().find(({ ResponseType }) => ResponseType === type)?.ResponseParameters[
+        `gatewayresponse.header.${name}`
+      ];
+    expect(headerOf('ACCESS_DENIED', 'www-authenticate')).toBe("'Bearer'");
+    expect(headerOf('UNAUTHORIZED', 'www-authenticate')).toBe("'Bearer'");
+    expect(headerOf('THROTTLED', 'retry-after')).toBe("'1'");
+  });
+
+  test('are JSON once their variables are filled in', () => {
+    for (const { ResponseTemplates } of responses()) {
+      expect(Object.keys(ResponseTemplates)).toEqual(['application/json']);
+      const body = JSON.parse(ResponseTemplates['application/json'] ?? '');
+      expect(body).toMatchObject({
+        type: 'error',
+        error: { type: expect.any(String), code: expect.any(String), param: null },
+        request_id: '$context.requestId',
+      });
+    }
+  });
+
+  test('never print the message of an error, in which API Gateway may echo a credential', () => {
+    const text = JSON.stringify(template.toJSON());
+    expect(text).not.toContain('$context.error.message');
+    expect(text).not.toContain('$context.error.validationErrorString');
+  });
+
+  test('print no variable but the request id and the constants of the authorizer', () => {
+    const variables = new Set(
+      responses().flatMap(({ ResponseTemplates }) =>
+        Object.values(ResponseTemplates).flatMap((body) => body.match(/\$[\w.]+/g) ?? []),
+      ),
+    );
+    expect([...variables].sort()).toEqual([
+      '$context.authorizer.code',
+      '$context.authorizer.message',
+      '$context.authorizer.type',
+      '$context.requestId',
+    ]);
+  });
+});
+
+describe('the stage', () => {
+  interface Stage {
+    readonly AccessLogSetting: { readonly Format: string };
+  }
+  const stage = (): Stage => {
+    const [only, ...others] = propertiesOf<Stage>('AWS::ApiGateway::Stage');
+    if (only === undefined || others.length > 0) throw new Error('there must be one stage');
+    return only;
+  };
+
+  test('is prod, of a regional API, throttled, without data traces or execution logs', () => {
+    template.hasResourceProperties('AWS::ApiGateway::RestApi', {
+      EndpointConfiguration: { Types: ['REGIONAL'] },
+    });
+    expect(stage()).toMatchObject({
+      StageName: 'prod',
+      TracingEnabled: false,
+      MethodSettings: [
+        {
+          ResourcePath: '/*',
+          HttpMethod: '*',
+          DataTraceEnabled: false,
+          LoggingLevel: 'OFF',
+          ThrottlingRateLimit: 200,
+          ThrottlingBurstLimit: 400,
+        },
+      ],
+    });
+  });
+
+  test('throttles as it is told', () => {
+    makeTemplate({ requestsPerSecondMax: 20, burstMax: 40 }).hasResourceProperties(
+      'AWS::ApiGateway::Stage',
+      { MethodSettings: [{ ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 }] },
+    );
+  });
+
+  test('logs no path as it was typed, no query, no header, no authorizer context, no message', () => {
+    const { Format } = stage().AccessLogSetting;
+    expect(Object.values(JSON.parse(Format)).sort()).toEqual([
+      '$context.authorizer.latency',
+      '$context.authorizer.status',
+      '$context.error.responseType',
+      '$context.httpMethod',
+      '$context.identity.sourceIp',
+      '$context.integration.latency',
+      '$context.integration.status',
+      '$context.requestId',
+      '$context.requestTimeEpoch',
+      '$context.resourcePath',
+      '$context.responseLatency',
+      '$context.responseLength',
+      '$context.status',
+    ]);
+  });
+
+  test('sets the log role of the account, unless another stack has', () => {
+    template.resourceCountIs('AWS::ApiGateway::Account', 1);
+    makeTemplate({ setLogRole: false }).resourceCountIs('AWS::ApiGateway::Account', 0);
+  });
+});

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { findProblems } from '../support/resource-spec.ts';
+import { SYNTH_MS_MAX, type SynthResult, synthesize } from '../support/synth.ts';
+
+const KB = 1000;
+let synth: SynthResult;
+
+beforeAll(async () => {
+  synth = await synthesize();
+}, SYNTH_MS_MAX);
+
+const bundleOf = (name: 'authorizer' | 'proxy' | 'account' | 'sweep'): string =>
+  join(synth.functionFolder(name), 'index.mjs');
+
+describe('cdk synth', () => {
+  test('makes what AWS specifies, of the configuration as it is', () => {
+    expect(findProblems(synth.template)).toEqual([]);
+  });
+
+  test('has nothing to say but what it bundles and which of its options are not set', () => {
+    const lines = synth.output.split('\n').filter((line) => line.trim() !== '');
+    const expected = /^Bundling asset Hallpass\/|feature flags are not configured/;
+    expect(lines.filter((line) => !expected.test(line))).toEqual([]);
+  });
+});
+
+describe('what cdk synth makes of the functions', () => {
+  test.each([
+    ['authorizer', 430 * KB],
+    ['proxy', 460 * KB],
+    ['account', 430 * KB],
+    ['sweep', 100 * KB],
+  ] as const)('the bundle of the %s is at most %i bytes', (name, bytesMax) => {
+    const { size } = statSync(bundleOf(name));
+    expect(size).toBeLessThanOrEqual(bytesMax);
+  });
+
+  test.each(['authorizer', 'proxy', 'account', 'sweep'] as const)(
+    'the code of the %s is one file without a source map',
+    (name) => {
+      expect(readdirSync(synth.functionFolder(name))).toEqual(['index.mjs']);
+      expect(readFileSync(bundleOf(name), 'utf8')).not.toContain('sourceMappingURL');
+    },
+  );
+
+  test.each(['authorizer', 'proxy', 'account', 'sweep'] as const)(
+    'the bundle of the %s holds no client of the AWS SDK and takes none from the runtime',
+    (name) => {
+      const code = readFileSync(bundleOf(name), 'utf8');
+      expect(code).not.toContain('@aws-sdk/');
+      expect(code).not.toContain('DynamoDBClient');
+      expect(code).not.toContain('SecretsManagerClient');
+    },
+  );
+
+  test.each(['authorizer', 'proxy', 'account', 'sweep'] as const)(
+    'the bundle of the %s imports nothing but modules of Node',
+    (name) => {
+      const code = readFileSync(bundleOf(name), 'utf8');
+      const imported = [...code.matchAll(/\bfrom\s*"([^"]+)"/g)].map(([, module]) => module);
+      expect(imported.filter((module) => !module?.startsWith('node:'))).toEqual([]);
+    },
+  );
+
+  test.each(['authorizer', 'proxy', 'account', 'sweep'] as const)(
+    'the bundle of the %s exports its handler',
+    (name) => {
+      expect(readFileSync(bundleOf(name), 'utf8')).toMatch(/export\{\w+ as handler\}/);
+    },
+  );
+});

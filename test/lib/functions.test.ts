@@ -1,0 +1,76 @@
+import type { Template } from 'aws-cdk-lib/assertions';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { makeTemplate } from '../support/stack.ts';
+
+let template: Template;
+
+beforeAll(() => {
+  template = makeTemplate();
+});
+
+const functionOf = (name: string, from = template) => {
+  const functions = Object.values(from.findResources('AWS::Lambda::Function'));
+  return functions.find(({ Properties }) => Properties.Description === `Hallpass ${name}`)
+    ?.Properties;
+};
+
+describe('functions', () => {
+  test.each([
+    ['authorizer', 10],
+    ['proxy', 900],
+    ['account', 30],
+    ['sweep', 300],
+  ])('the %s has %i seconds and 256 MB on Node 24 and ARM', (name, seconds) => {
+    expect(functionOf(name)).toMatchObject({
+      Handler: 'index.handler',
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Timeout: seconds,
+      MemorySize: 256,
+    });
+  });
+
+  test('are told their tables, where secrets are, and which deployment this is', () => {
+    for (const name of ['authorizer', 'proxy', 'account', 'sweep']) {
+      expect(functionOf(name)?.Environment.Variables).toEqual({
+        HALLPASS_KEYS_TABLE: { Ref: expect.stringMatching(/^TablesKeys/) },
+        HALLPASS_WALLETS_TABLE: { Ref: expect.stringMatching(/^TablesWallets/) },
+        HALLPASS_USAGE_TABLE: { Ref: expect.stringMatching(/^TablesUsage/) },
+        HALLPASS_SECRET_PREFIX: expect.anything(),
+        HALLPASS_DEPLOYMENT: { Ref: 'AWS::StackId' },
+      });
+    }
+  });
+
+  test('log JSON, each to a group of its own that forgets after a month', () => {
+    const groups = new Set<string>();
+    for (const name of ['authorizer', 'proxy', 'account', 'sweep']) {
+      const { LogFormat, LogGroup } = functionOf(name)?.LoggingConfig ?? {};
+      expect(LogFormat).toBe('JSON');
+      groups.add(LogGroup.Ref);
+    }
+    expect(groups.size).toBe(4);
+    const all = template.findResources('AWS::Logs::LogGroup');
+    expect(Object.keys(all)).toHaveLength(5);
+    for (const { Properties } of Object.values(all)) expect(Properties.RetentionInDays).toBe(30);
+  });
+
+  test('take what concurrency the account has, unless streams are given their own', () => {
+    const key = 'ReservedConcurrentExecutions';
+    expect(functionOf('proxy')).not.toHaveProperty(key);
+    const reserved = makeTemplate({ streamsMax: 50 });
+    expect(functionOf('proxy', reserved)).toMatchObject({ [key]: 50 });
+    expect(functionOf('authorizer', reserved)).not.toHaveProperty(key);
+  });
+});
+
+describe('the sweep', () => {
+  test('runs every five minutes, and is not tried again in between', () => {
+    template.hasResourceProperties('AWS::Events::Rule', {
+      ScheduleExpression: 'rate(5 minutes)',
+      State: 'ENABLED',
+      Targets: [{ RetryPolicy: { MaximumRetryAttempts: 0 } }],
+    });
+    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', { MaximumRetryAttempts: 0 });
+  });
+});

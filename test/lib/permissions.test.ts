@@ -1,0 +1,147 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
+import { makeStack } from '../support/stack.ts';
+
+interface Statement {
+  readonly Sid?: string;
+  readonly Effect: string;
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+}
+
+let template: Template;
+/** Logical ids by what they stand for. */
+const names = new Map<string, string>();
+
+beforeAll(() => {
+  const { stack } = makeStack();
+  template = Template.fromStack(stack);
+  for (const id of Object.keys(template.toJSON().Resources)) {
+    names.set(id, id.replace(/[0-9A-F]{8}$/, ''));
+  }
+});
+
+/** An ARN as one can read it: `<TablesWallets.Arn>/index/due`. */
+function read(arn: unknown): string {
+  if (typeof arn === 'string') return arn;
+  const [[how, what] = []] = Object.entries(arn as Record<string, unknown>);
+  const list = Array.isArray(what) ? what : [];
+  if (how === 'Ref') return `<${names.get(String(what)) ?? what}>`;
+  if (how === 'Fn::GetAtt') return `<${names.get(list[0])}.${list[1]}>`;
+  if (how === 'Fn::Join') return list[1].map(read).join(list[0]);
+  if (how === 'Fn::Select') return `<part of ${read(list[1])}>`;
+  if (how === 'Fn::Split') return read(list[1]);
+  throw new Error(`unread: ${how}`);
+}
+
+/** Everything that a function's role may do, a line each. */
+function permissionsOf(name: string): string[] {
+  const policies = Object.values(template.findResources('AWS::IAM::Policy')).filter(
+    ({ Properties }) => JSON.stringify(Properties.Roles).includes(`Functions${name}Role`),
+  );
+  const statements = policies.flatMap<Statement>(
+    ({ Properties }) => Properties.PolicyDocument.Statement,
+  );
+  return statements.flatMap(({ Effect, Action, Resource }) =>
+    [Action]
+      .flat()
+      .flatMap((action) =>
+        [Resource].flat().map((resource) => `${Effect} ${action} on ${read(resource)}`),
+      ),
+  );
+}
+
+const logs = (name: string): string[] => [
+  `Allow logs:CreateLogStream on <Functions${name}Log.Arn>`,
+  `Allow logs:PutLogEvents on <Functions${name}Log.Arn>`,
+];
+
+describe('what each function may do, and nothing else', () => {
+  test('the authorizer reads keys and the secrets of keys, and writes nothing', () => {
+    expect(permissionsOf('Authorizer')).toEqual([
+      ...logs('Authorizer'),
+      'Allow dynamodb:GetItem on <TablesKeys.Arn>',
+      'Allow secretsmanager:GetSecretValue on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:hallpass/Hallpass/<part of <part of <AWS::StackId>>>/key/*',
+    ]);
+  });
+
+  test('the proxy holds, settles, writes usage and reads the secrets of providers, not of keys', () => {
+    expect(permissionsOf('Proxy')).toEqual([
+      ...logs('Proxy'),
+      'Allow dynamodb:GetItem on <TablesWallets.Arn>',
+      'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
+      'Allow dynamodb:PutItem on <TablesUsage.Arn>',
+      'Allow secretsmanager:GetSecretValue on <Secretsopenai>',
+      'Allow secretsmanager:GetSecretValue on <Secretsgroqteam>',
+    ]);
+  });
+
+  test('the account function reads wallets and writes nothing', () => {
+    expect(permissionsOf('Account')).toEqual([
+      ...logs('Account'),
+      'Allow dynamodb:GetItem on <TablesWallets.Arn>',
+    ]);
+  });
+
+  test('the sweep finds wallets by their index, settles, writes usage and reads no secret', () => {
+    expect(permissionsOf('Sweep')).toEqual([
+      ...logs('Sweep'),
+      'Allow dynamodb:Query on <TablesWallets.Arn>/index/due',
+      'Allow dynamodb:GetItem on <TablesWallets.Arn>',
+      'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
+      'Allow dynamodb:PutItem on <TablesUsage.Arn>',
+    ]);
+  });
+
+  test('a proxy without a provider that needs a key reads no secret', () => {
+    const config = defineConfig({ providers: { ollama: { auth: 'none' } } });
+    const { stack } = makeStack({ config });
+    expect(
+      JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy')),
+    ).not.toContain('ReadProviderSecrets');
+  });
+});
+
+describe('roles', () => {
+  test('there is no policy on all resources', () => {
+    for (const { Properties } of Object.values(template.findResources('AWS::IAM::Policy'))) {
+      for (const { Action, Resource } of Properties.PolicyDocument.Statement as Statement[]) {
+        expect([Resource].flat()).not.toContain('*');
+        expect([Action].flat().filter((action) => action.includes('*'))).toEqual([]);
+      }
+    }
+  });
+
+  test('the role of a function has no policy but its own', () => {
+    const roles = Object.entries(template.findResources('AWS::IAM::Role')).filter(([id]) =>
+      id.startsWith('Functions'),
+    );
+    expect(roles).toHaveLength(4);
+    for (const [, { Properties }] of roles) {
+      expect(Properties).not.toHaveProperty('ManagedPolicyArns');
+      expect(Properties).not.toHaveProperty('Policies');
+    }
+  });
+});
+
+describe('who may call the functions', () => {
+  test('API Gateway for this API and stage, its authorizer, and the schedule', () => {
+    const callers = Object.values(template.findResources('AWS::Lambda::Permission')).map(
+      ({ Properties: { FunctionName, Principal, SourceArn } }) =>
+        `${read(FunctionName)} by ${Principal} from ${read(SourceArn).replace(/^arn:.*<AWS::AccountId>:/, '')}`,
+    );
+    const stage = '<ApiRestApi>/<ApiRestApiDeploymentStageprod>';
+    const byApi = 'by apigateway.amazonaws.com from';
+    expect(callers.sort()).toEqual(
+      [
+        `<FunctionsAuthorizer.Arn> ${byApi} <ApiRestApi>/authorizers/<ApiAuthorizer>`,
+        `<FunctionsProxy.Arn> ${byApi} ${stage}/*/v1/chat/completions`,
+        ...['', '*', 'v1', 'v1/*', 'v1/chat', 'v1/chat/*', 'v1/chat/completions/*'].map(
+          (path) => `<FunctionsAccount.Arn> ${byApi} ${stage}/*/${path}`,
+        ),
+        '<FunctionsSweep.Arn> by events.amazonaws.com from <SweepSchedule.Arn>',
+      ].sort(),
+    );
+  });
+});

@@ -1,0 +1,164 @@
+import { Validations } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
+import { describe, expect, test } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
+import { HallpassStack } from '../../lib/stack.ts';
+import { makeStack, makeTemplate } from '../support/stack.ts';
+
+describe('settings', () => {
+  test.each([
+    [
+      'requestsPerSecondMax',
+      0,
+      '"requestsPerSecondMax" must be a whole number from 1 to 10000, got 0',
+    ],
+    [
+      'requestsPerSecondMax',
+      10_001,
+      '"requestsPerSecondMax" must be a whole number from 1 to 10000, got 10001',
+    ],
+    ['burstMax', 1.5, '"burstMax" must be a whole number from 1 to 5000, got 1.5'],
+    ['burstMax', 5001, '"burstMax" must be a whole number from 1 to 5000, got 5001'],
+    ['streamsMax', Number.NaN, '"streamsMax" must be a whole number from 1 to 10000, got NaN'],
+    ['streamsMax', 0, '"streamsMax" must be a whole number from 1 to 10000, got 0'],
+  ])('refuses %s of %d', (name, value, message) => {
+    expect(() => makeStack({ [name]: value })).toThrow(new RangeError(message));
+  });
+
+  test.each([
+    { requestsPerSecondMax: 1, burstMax: 1, streamsMax: 1 },
+    { requestsPerSecondMax: 10_000, burstMax: 5000, streamsMax: 10_000 },
+  ])('takes $requestsPerSecondMax requests a second', (settings) => {
+    expect(() => makeStack(settings)).not.toThrow();
+  });
+
+  test('refuses a provider without a URL before anything is deployed', () => {
+    const config = defineConfig({ providers: { house: {} } });
+    expect(() => makeStack({ config })).toThrow(
+      'hallpass.config.ts: "providers.house.baseUrl" must be set, got nothing',
+    );
+  });
+});
+
+describe('secrets', () => {
+  test('there is one for each provider that needs a key, kept when the stack goes', () => {
+    const secrets = Object.values(makeTemplate().findResources('AWS::SecretsManager::Secret'));
+    const names = secrets.map(({ Properties }) => Properties.Name['Fn::Join'][1].at(-1));
+    expect(names).toEqual(['/provider/openai', '/provider/groq-team']);
+    for (const { DeletionPolicy } of secrets) expect(DeletionPolicy).toBe('Retain');
+  });
+
+  test('hold a placeholder that no one can take for a key', () => {
+    makeTemplate().allResourcesProperties('AWS::SecretsManager::Secret', {
+      SecretString: '{"placeholder":true}',
+    });
+  });
+
+  test('shared by two providers, there is one', () => {
+    const config = defineConfig({
+      providers: { groq: { auth: { secret: 'team' } }, mistral: { auth: { secret: 'team' } } },
+    });
+    makeTemplate({ config }).resourceCountIs('AWS::SecretsManager::Secret', 1);
+  });
+});
+
+describe('outputs', () => {
+  test('name the base URL, the tables, where secrets are, and the deployment', () => {
+    const { Outputs } = makeTemplate().toJSON();
+    expect(Object.keys(Outputs).sort()).toEqual([
+      'BaseUrl',
+      'Deployment',
+      'KeysTable',
+      'SecretPrefix',
+      'UsageTable',
+      'WalletsTable',
+    ]);
+    expect(Outputs.BaseUrl.Value['Fn::Join'][1].at(-1)).toBe('/v1');
+    expect(JSON.stringify(Outputs.SecretPrefix)).toContain('hallpass/Hallpass/');
+  });
+
+  test('name the account where the configuration does', () => {
+    const config = defineConfig({ account: 'acct:school', providers: {} });
+    makeTemplate({ config }).hasOutput('Account', { Value: 'acct:school' });
+  });
+});
+
+describe('alarms', () => {
+  test('are raised for server errors, failed sweeps and throttled streams', () => {
+    const alarms = Object.values(makeTemplate().findResources('AWS::CloudWatch::Alarm'));
+    const seen = alarms.map(({ Properties }) => ({
+      metric: Properties.MetricName,
+      above: Properties.Threshold,
+      missing: Properties.TreatMissingData,
+    }));
+    expect(seen).toEqual([
+      { metric: '5XXError', above: 0.05, missing: 'notBreaching' },
+      { metric: 'Errors', above: 0, missing: 'notBreaching' },
+      { metric: 'Throttles', above: 0, missing: 'notBreaching' },
+    ]);
+    for (const { Properties } of alarms) expect(Properties).not.toHaveProperty('AlarmActions');
+  });
+
+  test('are told to a topic, when they are raised and when they are over', () => {
+    const { app, stack: other } = makeStack();
+    const alarmTopic = new Topic(other, 'Topic');
+    const config = defineConfig({ providers: {} });
+    const stack = new HallpassStack(app, 'Second', { config, alarmTopic });
+    const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
+    expect(alarms).toHaveLength(3);
+    for (const { Properties } of alarms) {
+      expect(Properties.AlarmActions).toHaveLength(1);
+      expect(Properties.OKActions).toEqual(Properties.AlarmActions);
+    }
+  });
+});
+
+describe('cdk-nag', () => {
+  test.each([
+    ['AwsSolutionsChecks', AwsSolutionsChecks],
+    ['ServerlessChecks', ServerlessChecks],
+  ])('%s finds nothing that is not acknowledged with a reason', (_, Checks) => {
+    const { app } = makeStack();
+    const { violations } = new Checks(app).validateScope(app);
+    const findings = violations.flatMap(({ ruleName, violatingResources }) =>
+      violatingResources.map((resource) => `${ruleName} at ${resource.constructPath}`),
+    );
+    expect(findings).toEqual([]);
+  });
+
+  test('finds what is not acknowledged', () => {
+    const { app, stack } = makeStack();
+    new Topic(stack, 'Topic');
+    const { violations } = new AwsSolutionsChecks(app).validateScope(app);
+    expect(violations.map(({ ruleName }) => ruleName)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/SNS/)]),
+    );
+  });
+
+  test('what is acknowledged is this and nothing else', () => {
+    const { stack } = makeStack();
+    const acknowledged = stack.node
+      .findAll()
+      .flatMap(({ node }) => node.metadata)
+      .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+      .flatMap(({ data }) => Object.keys(data))
+      .map((id) => id.replace(/^Annotation::/, '').replace(/\[.*\]$/, ''));
+    expect([...new Set(acknowledged)].sort()).toEqual([
+      'AwsSolutions-APIG2',
+      'AwsSolutions-APIG3',
+      'AwsSolutions-APIG4',
+      'AwsSolutions-APIG6',
+      'AwsSolutions-COG4',
+      'AwsSolutions-IAM4',
+      'AwsSolutions-IAM5',
+      'AwsSolutions-SMG4',
+      'Serverless-APIGWXrayEnabled',
+      'Serverless-EventBusDLQ',
+      'Serverless-LambdaAsyncFailureDestination',
+      'Serverless-LambdaDLQ',
+      'Serverless-LambdaTracing',
+    ]);
+  });
+});

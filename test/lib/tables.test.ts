@@ -1,0 +1,82 @@
+import type { Template } from 'aws-cdk-lib/assertions';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { makeTemplate } from '../support/stack.ts';
+
+let template: Template;
+
+beforeAll(() => {
+  template = makeTemplate();
+});
+
+const tableOf = (name: string) => {
+  const [table] = Object.entries(template.findResources('AWS::DynamoDB::Table'))
+    .filter(([id]) => id.startsWith(`Tables${name}`))
+    .map(([, resource]) => resource);
+  return table;
+};
+
+describe('tables', () => {
+  test.each(['Keys', 'Wallets', 'Usage'])(
+    '%s is on demand, restorable, encrypted with a key that is audited, and outlives the stack',
+    (name) => {
+      expect(tableOf(name)).toMatchObject({
+        DeletionPolicy: 'Retain',
+        UpdateReplacePolicy: 'Retain',
+        Properties: {
+          BillingMode: 'PAY_PER_REQUEST',
+          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+          SSESpecification: { SSEEnabled: true },
+          DeletionProtectionEnabled: true,
+        },
+      });
+    },
+  );
+
+  test('there are three of one region each', () => {
+    template.resourceCountIs('AWS::DynamoDB::Table', 3);
+    template.resourceCountIs('AWS::DynamoDB::GlobalTable', 0);
+  });
+
+  test('Keys are found by one text', () => {
+    expect(tableOf('Keys')?.Properties).toMatchObject({
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+    });
+  });
+
+  test('Wallets have one index, of keys only, over those with something in flight', () => {
+    expect(tableOf('Wallets')?.Properties).toMatchObject({
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+      AttributeDefinitions: [
+        { AttributeName: 'pk', AttributeType: 'S' },
+        { AttributeName: 'due', AttributeType: 'S' },
+        { AttributeName: 'dueAt', AttributeType: 'N' },
+      ],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'due',
+          KeySchema: [
+            { AttributeName: 'due', KeyType: 'HASH' },
+            { AttributeName: 'dueAt', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
+    });
+  });
+
+  test('Usage rows are sorted within a day and go when their time has come', () => {
+    expect(tableOf('Usage')?.Properties).toMatchObject({
+      KeySchema: [
+        { AttributeName: 'pk', KeyType: 'HASH' },
+        { AttributeName: 'sk', KeyType: 'RANGE' },
+      ],
+      TimeToLiveSpecification: { AttributeName: 'expiresAtSeconds', Enabled: true },
+    });
+  });
+
+  test('no wallet and no key goes by itself', () => {
+    expect(tableOf('Keys')?.Properties).not.toHaveProperty('TimeToLiveSpecification');
+    expect(tableOf('Wallets')?.Properties).not.toHaveProperty('TimeToLiveSpecification');
+  });
+});

@@ -1,0 +1,76 @@
+import { CommanderError } from 'commander';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { config } from '../../hallpass.config.ts';
+import { readFlags } from '../../local/flags.ts';
+
+const said: string[] = [];
+
+beforeEach(() => {
+  for (const stream of [process.stdout, process.stderr]) {
+    vi.spyOn(stream, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  }
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  said.length = 0;
+});
+
+test('have these defaults', () => {
+  expect(readFlags([], config)).toEqual({
+    port: 8787,
+    host: '127.0.0.1',
+    data: '.hallpass',
+    ephemeral: false,
+    provider: {},
+    json: false,
+  });
+});
+
+test('take a provider as often as it is given, the last of a name', () => {
+  const { provider } = readFlags(
+    [
+      ['--provider', 'openai=http://127.0.0.1:1/v1'],
+      ['--provider', 'vllm=https://models.example/v1/'],
+      ['--provider', 'openai=http://[::1]:2'],
+    ].flat(),
+    config,
+  );
+  expect(provider).toEqual({
+    openai: 'http://[::1]:2',
+    vllm: 'https://models.example/v1/',
+  });
+});
+
+test.each([
+  [
+    'a provider that is not known',
+    ['--provider', 'nobody=http://127.0.0.1:1'],
+    /"--provider" must be NAME=URL with a name of openai, anthropic, .*, got "nobody"/,
+  ],
+  ['a provider without a URL', ['--provider', 'openai'], /must be NAME=URL/],
+  [
+    'a URL without a scheme',
+    ['--provider', 'openai=127.0.0.1:1'],
+    /"--provider openai" must be an http or https URL without a query/,
+  ],
+  ['a URL with a query', ['--provider', 'openai=http://a/?b'], /without a query/],
+  ['a URL of another scheme', ['--provider', 'openai=file:///etc'], /http or https/],
+  ['a URL that is none', ['--provider', 'openai=http://:x'], /http or https/],
+  ['a port out of range', ['--port', '65536'], /"--port" must be 0 to 65535, got "65536"/],
+  ['a port that is none', ['--port', '1e3'], /"--port" must be 0 to 65535, got "1e3"/],
+  ['a flag that is not known', ['--nonsense'], /unknown option '--nonsense'/],
+  ['an argument', ['nonsense'], /too many arguments/],
+])('refuse %s', (_, args, message) => {
+  expect(() => readFlags(args, config)).toThrow(CommanderError);
+  expect(said.join('')).toMatch(message);
+});
+
+test('are all explained by --help, which is no mistake', () => {
+  expect(() => readFlags(['--help'], config)).toThrow(
+    expect.objectContaining({ exitCode: 0 }) as Error,
+  );
+  for (const flag of ['--port', '--host', '--data', '--ephemeral', '--provider', '--json']) {
+    expect(said.join('')).toContain(flag);
+  }
+});

@@ -1,0 +1,257 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { open, send } from '../support/http-client.ts';
+import { type Ready, run, type Started, start } from '../support/start-process.ts';
+
+let folder: string;
+const running: Started[] = [];
+const servers: Server[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hallpass-start-'));
+});
+
+afterEach(async () => {
+  for (const { process: child } of running.splice(0)) child.kill('SIGKILL');
+  for (const server of servers.splice(0)) server.close().closeAllConnections();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function launch(...args: string[]): Promise<Started> {
+  const started = await start(args, folder);
+  running.push(started);
+  return started;
+}
+
+const as = (credential: string) => ({
+  authorization: `Bearer ${credential}`,
+  'content-type': 'application/json',
+});
+
+const chat = ({ url, token }: Ready, model = 'demo/echo') =>
+  send(`${url}/chat/completions`, {
+    method: 'POST',
+    headers: as(token),
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] }),
+  });
+
+async function about({ url, token }: Ready): Promise<{ usage: number; reserved: number }> {
+  const { text } = await send(`${url}/key`, { headers: as(token) });
+  return JSON.parse(text).data;
+}
+
+test('says in one JSON line what a script needs, within five seconds', async () => {
+  const { ready, readyMs } = await launch('--data', 'kept');
+  expect(Object.keys(ready)).toEqual([
+    'url',
+    'account',
+    'key',
+    'kid',
+    'clientKey',
+    'clientJwtSecret',
+    'token',
+    'data',
+  ]);
+  expect(ready).toMatchObject({
+    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1$/),
+    account: expect.stringMatching(/^acct_[A-Za-z0-9]{16}$/),
+    key: expect.stringMatching(/^sk-hp-[\w-]{49}$/),
+    kid: `${ready.account}:ZGVtbw==`,
+    clientKey: null,
+    clientJwtSecret: null,
+    token: expect.stringMatching(/^jwt:/),
+    data: join(folder, 'kept'),
+  });
+  expect(readyMs).toBeLessThan(5_000);
+});
+
+test('keeps keys and spend across a restart, with one allowance a day', async () => {
+  const first = await launch();
+  expect((await chat(first.ready)).status).toBe(200);
+  const before = await about(first.ready);
+  expect(before.usage).toBeGreaterThan(0);
+  expect(await first.end()).toBe(0);
+
+  const second = await launch();
+  expect(second.ready).toMatchObject({
+    account: first.ready.account,
+    key: first.ready.key,
+    kid: first.ready.kid,
+  });
+  expect(await about(second.ready)).toMatchObject({ usage: before.usage, reserved: 0 });
+  // What was signed before the restart holds as well.
+  expect((await chat({ ...second.ready, token: first.ready.token })).status).toBe(200);
+});
+
+test('keeps what it writes from all but its owner', async () => {
+  const { ready } = await launch();
+  await chat(ready);
+  const data = join(folder, '.hallpass');
+  const entries = await readdir(data, { recursive: true, withFileTypes: true });
+  expect(entries.length).toBeGreaterThan(5);
+  for (const entry of entries) {
+    const { mode } = await stat(join(entry.parentPath, entry.name));
+    expect([entry.name, mode & 0o777]).toEqual([entry.name, entry.isDirectory() ? 0o700 : 0o600]);
+  }
+  expect((await stat(data)).mode & 0o777).toBe(0o700);
+});
+
+test('tells other commands where it is, until it ends', async () => {
+  const started = await launch();
+  const path = join(folder, '.hallpass/endpoint.json');
+  const { url, pid, variables } = JSON.parse(await readFile(path, 'utf8'));
+  expect({ url, pid }).toEqual({ url: started.ready.url, pid: started.process.pid });
+  expect(variables.AWS_ENDPOINT_URL_DYNAMODB).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  await started.end();
+  await expect(readFile(path)).rejects.toThrow('ENOENT');
+});
+
+test('leaves nothing behind when it is ephemeral', async () => {
+  const started = await launch('--ephemeral');
+  expect(started.ready.data).toBeNull();
+  expect((await chat(started.ready)).status).toBe(200);
+  expect(await started.end('SIGINT')).toBe(0);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('starts again after it was killed, and no one else may start beside it', async () => {
+  const first = await launch();
+  const second = await run(['--port', '0'], folder);
+  expect(second.status).toBe(1);
+  expect(second.stderr).toBe(
+    `hallpass: a gateway is running on ${join(folder, '.hallpass')} (${first.ready.url}); use it, end it, or take another folder with --data\n`,
+  );
+  await first.end('SIGKILL');
+  const third = await launch();
+  expect(third.ready.key).toBe(first.ready.key);
+});
+
+describe('a signal to end', () => {
+  /** A provider that says one word and then waits to be told to go on. */
+  async function startProvider(): Promise<{ url: string; answering: Promise<ServerResponse> }> {
+    const { promise: answering, resolve } = Promise.withResolvers<ServerResponse>();
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(event({ choices: [{ index: 0, delta: { content: 'one' } }] }));
+      resolve(response);
+    });
+    servers.push(server);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = server.address();
+    if (typeof address !== 'object' || address === null) throw new Error('no address');
+    return { url: `http://127.0.0.1:${address.port}/v1`, answering };
+  }
+
+  const event = (data: object): string => `data: ${JSON.stringify({ id: 'c', ...data })}\n\n`;
+
+  test('lets a stream in flight come to its end and settles it', async () => {
+    const provider = await startProvider();
+    const started = await launch('--provider', `openai=${provider.url}`);
+    const { url, token } = started.ready;
+    const { response } = await open(`${url}/chat/completions`, {
+      method: 'POST',
+      headers: as(token),
+      body: JSON.stringify({
+        model: 'openai/gpt-4o-mini',
+        stream: true,
+        max_tokens: 100,
+        messages: [{ role: 'user', content: 'Hello' }],
+      }),
+    });
+    expect(response.statusCode).toBe(200);
+    const upstream = await provider.answering;
+    const ended = started.end();
+    await once(started.process.stderr ?? process.stdin, 'data');
+    upstream.end(
+      event({ choices: [], usage: { prompt_tokens: 10, completion_tokens: 1, total_tokens: 11 } }) +
+        'data: [DONE]\n\n',
+    );
+    const text = Buffer.concat(await response.toArray()).toString();
+    expect(text).toContain('"one"');
+    expect(text).toMatch(/data: \[DONE\]\n\n$/);
+    expect(await ended).toBe(0);
+
+    const again = await launch();
+    // 10 input tokens at 0.15 and 1 output token at 0.60 USD per million.
+    expect(await about(again.ready)).toMatchObject({ usage: 0.0000021, reserved: 0 });
+  });
+
+  test('is one signal when it comes twice at the same time, and ends it at once when repeated', async () => {
+    const provider = await startProvider();
+    const started = await launch('--provider', `openai=${provider.url}`);
+    const answer = chat(started.ready, 'openai/gpt-4o-mini').catch(() => 'cut');
+    await provider.answering;
+    const { process: child } = started;
+    child.kill('SIGINT');
+    await once(child.stderr ?? process.stdin, 'data');
+    child.kill('SIGINT');
+    const repeat = setInterval(() => child.kill('SIGINT'), 100);
+    const startedAtMs = performance.now();
+    const [status] = await once(child, 'exit');
+    clearInterval(repeat);
+    expect(status).toBe(1);
+    expect(performance.now() - startedAtMs).toBeGreaterThan(300);
+    expect(await answer).toBe('cut');
+  });
+});
+
+describe('the flags', () => {
+  test('name a port that is free', async () => {
+    const server = createServer();
+    servers.push(server);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? String(address?.port) : '';
+    const { status, stderr } = await run(['--ephemeral', '--port', port], folder);
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      `hallpass: port ${port} of 127.0.0.1 is in use; take another with --port\n`,
+    );
+  });
+
+  test('are refused as wrong use with status 2, before anything is written', async () => {
+    const { status, stderr } = await run(['--provider', 'nobody=http://127.0.0.1:1'], folder);
+    expect(status).toBe(2);
+    expect(stderr).toContain('got "nobody"');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('are explained by --help with status 0', async () => {
+    const { status, stdout } = await run(['--help'], folder);
+    expect(status).toBe(0);
+    expect(stdout).toContain('--provider <name=url>');
+  });
+});
+
+const hasCurl = spawnSync('curl', ['--version']).status === 0;
+
+test.skipIf(!hasCurl)('prints a line of curl that streams (needs curl)', async () => {
+  const { spawn } = await import('node:child_process');
+  const root = new URL('../..', import.meta.url).pathname;
+  const child = spawn(process.execPath, [`${root}local/start.ts`, '--ephemeral', '--port', '0'], {
+    cwd: folder,
+    env: {},
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let text = '';
+  for await (const chunk of child.stdout) {
+    text += chunk;
+    if (/^ {2}data /m.test(text)) break;
+  }
+  expect(text).toMatch(/^ {2}demo key {4}sk-hp-/m);
+  expect(text).toMatch(/^ {2}demo token {2}jwt:/m);
+  expect(text).toContain('no API key is set, demo/echo answers; others by OPENAI_API_KEY,');
+  const [line = ''] = /^ {2}curl -N .*$/m.exec(text) ?? [];
+  const { stdout } = await promisify(execFile)('sh', ['-c', line]);
+  expect(stdout).toMatch(/^data: \{.*\n\ndata: \{/);
+  expect(stdout).toMatch(/data: \[DONE\]\n\n$/);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+});

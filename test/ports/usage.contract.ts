@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { UsageRow } from '../../core/hold.ts';
+import { asRequestId } from '../../core/ids.ts';
+import { asNanoUsd } from '../../core/money.ts';
+import type { UsageRows } from '../../core/ports.ts';
+import { makeHold, makeRow, usd } from '../support/wallet-fixtures.ts';
+
+export interface UsageUnderTest {
+  readonly usage: UsageRows;
+  close(): Promise<void> | void;
+}
+
+/** The same questions to every implementation of usage rows, and the same answers. */
+export function describeUsageRows(name: string, start: () => Promise<UsageUnderTest>): void {
+  describe(`usage rows ${name}`, () => {
+    let under: UsageUnderTest;
+    beforeAll(async () => {
+      under = await start();
+    });
+    afterAll(() => under.close());
+
+    const rowOf = (request: string, overrides: Partial<UsageRow> = {}): UsageRow =>
+      makeRow(makeHold({ requestId: asRequestId(request) }), usd(5, 7n), overrides);
+
+    test('answer the row that was written', async () => {
+      const row = rowOf('r1');
+
+      const { row: stored, writeUnits } = await under.usage.put(row);
+
+      expect(stored).toEqual(row);
+      expect(writeUnits).toBeGreaterThan(0);
+    });
+
+    test('keep the first row of a request, and answer it whole to whoever is second', async () => {
+      const first = rowOf('r2', {
+        attempt: 3,
+        status: 'estimated',
+        cost: usd(9_007_199_254_740_993n, 12n),
+        overrunNanoUsd: asNanoUsd(4n),
+        tokens: { input: 1, cachedInput: 2, cacheWrite: 3, output: 4, reasoning: 5 },
+        provider: 'openai',
+        model: 'gpt-5',
+        priceVersion: 'genai-prices 0.1.8 ec63c941',
+        identity: { source: 'jwt', issuer: 'https://issuer', id: 'ada' },
+        conversation: 'c.1',
+        httpStatus: 200,
+        latencyMs: 1_200,
+        firstByteMs: 300,
+      });
+      await under.usage.put(first);
+
+      const second = await under.usage.put(rowOf('r2', { status: 'swept' }));
+
+      expect(second.row).toEqual(first);
+      expect(second.writeUnits).toBeGreaterThan(0);
+    });
+
+    test('keep the first of two at once', async () => {
+      const rows = [rowOf('r3', { attempt: 1 }), rowOf('r3', { attempt: 2 })];
+
+      const [a, b] = await Promise.all(rows.map((row) => under.usage.put(row)));
+
+      expect(a?.row).toEqual(b?.row);
+    });
+
+    test('keep a row of every request', async () => {
+      await under.usage.put(rowOf('r4', { status: 'swept' }));
+
+      const other = await under.usage.put(rowOf('r5'));
+
+      expect(other.row.status).toBe('exact');
+    });
+  });
+}

@@ -1,0 +1,168 @@
+/**
+ * One execution environment of Lambda: a process with AWS's runtime client and a function's bundle, and the Runtime
+ * API that it asks for work. It serves one invocation at a time, as Lambda does.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const RUNTIME_CLIENT = createRequire(import.meta.url).resolve('aws-lambda-ric');
+const NATIVE_CLIENT = fileURLToPath(new URL('./register-native-client.ts', import.meta.url));
+
+export interface FunctionCode {
+  readonly name: string;
+  /** The folder of the bundle. */
+  readonly taskRoot: string;
+  /** `index.handler` */
+  readonly handler: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+/** What is done with a function's answer; ends when the answer does. Rejects when the answer is an error. */
+export type TakeAnswer = (answer: IncomingMessage) => Promise<void>;
+
+interface Invocation {
+  readonly id: string;
+  readonly event: object;
+  readonly take: TakeAnswer;
+  readonly settle: (error?: Error) => void;
+}
+
+export class Sandbox {
+  readonly #code: FunctionCode;
+  #server: Server | undefined;
+  #process: ChildProcess | undefined;
+  /** The runtime client's open question for work. */
+  #asking: ServerResponse | undefined;
+  #invocation: Invocation | undefined;
+  #isDead = false;
+
+  constructor(code: FunctionCode) {
+    this.#code = code;
+  }
+
+  get isFree(): boolean {
+    return !this.#isDead && this.#invocation === undefined;
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  get isBusy(): boolean {
+    return this.#invocation !== undefined;
+  }
+
+  /** Runs one invocation; starts the process when there is none. */
+  async invoke(event: object, take: TakeAnswer): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { timeoutMs } = this.#code;
+    const timer = setTimeout(() => this.kill(), timeoutMs);
+    const settle = (error?: Error): void => {
+      clearTimeout(timer);
+      this.#invocation = undefined;
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    this.#invocation = { id: randomUUID(), event, take, settle };
+    if (this.#process === undefined) await this.#start();
+    this.#handOut();
+    await promise;
+  }
+
+  /** Ends the process in the middle of whatever it does. */
+  kill(): void {
+    this.#isDead = true;
+    this.#process?.kill('SIGKILL');
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+  }
+
+  async #start(): Promise<void> {
+    const server = createServer((request, response) => this.#answer(request, response));
+    server.requestTimeout = 0;
+    this.#server = server;
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const { name, taskRoot, handler, environment } = this.#code;
+    this.#process = spawn(process.execPath, ['--import', NATIVE_CLIENT, RUNTIME_CLIENT], {
+      cwd: taskRoot,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        TZ: ':UTC',
+        LAMBDA_TASK_ROOT: taskRoot,
+        _HANDLER: handler,
+        AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+        AWS_LAMBDA_FUNCTION_NAME: name,
+        AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
+        AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
+        AWS_LAMBDA_LOG_STREAM_NAME: 'test',
+        AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+        AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+        ...environment,
+      },
+    });
+    this.#process.once('exit', () => {
+      this.kill();
+      this.#invocation?.settle(new Error('Runtime.ExitError'));
+    });
+  }
+
+  #handOut(): void {
+    const asking = this.#asking;
+    if (asking === undefined || this.#invocation === undefined) return;
+    this.#asking = undefined;
+    const { id, event } = this.#invocation;
+    const deadlineAtMs = Date.now() + this.#code.timeoutMs;
+    asking.writeHead(200, {
+      'content-type': 'application/json',
+      'Lambda-Runtime-Aws-Request-Id': id,
+      'Lambda-Runtime-Deadline-Ms': String(deadlineAtMs),
+      'Lambda-Runtime-Invoked-Function-Arn': `arn:aws:lambda:local:000000000000:function:${this.#code.name}`,
+    });
+    asking.end(JSON.stringify(event));
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (request.url?.endsWith('/invocation/next')) {
+      this.#asking = response;
+      this.#handOut();
+      return;
+    }
+    const invocation = this.#invocation;
+    const [id, kind] = request.url?.split('/').slice(-2) ?? [];
+    if (invocation === undefined || (id !== invocation.id && kind !== 'error')) {
+      response.writeHead(400).end();
+      return;
+    }
+    const take = kind === 'response' ? invocation.take : takeError;
+    const taken = () => response.writeHead(202).end('{"status":"OK"}');
+    take(request).then(
+      () => {
+        taken();
+        invocation.settle();
+      },
+      (error: unknown) => {
+        taken();
+        invocation.settle(error instanceof Error ? error : new Error('Runtime.Unknown'));
+      },
+    );
+  }
+}
+
+async function takeError(request: IncomingMessage): Promise<void> {
+  const text = await readText(request);
+  const { errorMessage = '' }: { errorMessage?: string } = JSON.parse(text);
+  throw new Error(errorMessage);
+}
+
+export async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,153 @@
+/** A provider on loopback that answers as it is told, well or badly, and remembers what it was asked. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** What it does next: write bytes, wait, drop the connection, or never do anything again. */
+export type Step =
+  | { readonly write: string | Uint8Array }
+  | { readonly waitMs: number }
+  | { readonly until: Promise<unknown> }
+  | 'die'
+  | 'hang';
+
+export interface Reply {
+  /** @default 200 */
+  readonly status?: number;
+  /** @default event stream */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** After the last step the answer ends. */
+  readonly steps: readonly Step[];
+}
+
+export interface RecordedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+export interface FakeProvider {
+  /** Base URL, up to and with `/v1`. */
+  readonly url: string;
+  readonly requests: readonly RecordedRequest[];
+  /** How many answers the gateway left before their end. */
+  abortedCount(): number;
+  connectionCount(): number;
+  /** From the next request on. A list is used up one a request, its last reply again and again. */
+  reply(...replies: readonly Reply[]): void;
+  close(): Promise<void>;
+}
+
+export async function startFakeProvider(...first: readonly Reply[]): Promise<FakeProvider> {
+  const requests: RecordedRequest[] = [];
+  const sockets = new Set<Socket>();
+  let replies: Reply[] = [...first];
+  let aborted = 0;
+  let connections = 0;
+  const server = createServer(async (request, response) => {
+    const body = await readText(request);
+    requests.push({
+      method: request.method ?? '',
+      path: request.url ?? '',
+      headers: request.headers,
+      body,
+    });
+    response.on('close', () => {
+      if (!response.writableFinished) aborted += 1;
+    });
+    const reply = replies.length > 1 ? replies.shift() : replies[0];
+    await play(reply ?? { status: 500, steps: [] }, response);
+  });
+  server.on('connection', (socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/v1`,
+    requests,
+    abortedCount: () => aborted,
+    connectionCount: () => connections,
+    reply: (...next) => {
+      replies = [...next];
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+async function play(reply: Reply, response: ServerResponse): Promise<void> {
+  const [start] = reply.steps;
+  if (start === 'hang') return;
+  if (start === 'die') {
+    response.destroy();
+    return;
+  }
+  response.writeHead(reply.status ?? 200, reply.headers ?? { 'content-type': 'text/event-stream' });
+  response.flushHeaders();
+  for (const step of reply.steps) {
+    if (step === 'hang') return;
+    if (step === 'die') {
+      response.destroy();
+      return;
+    }
+    if ('waitMs' in step) await wait(step.waitMs);
+    else if ('until' in step) await step.until;
+    else if (!response.destroyed) response.write(step.write);
+  }
+  response.end();
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const reads: Buffer[] = [];
+  for await (const read of request) reads.push(read);
+  return Buffer.concat(reads).toString();
+}
+
+const ENVELOPE = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm' };
+
+/** One event of a chat stream. */
+export const chatEvent = (
+  delta: object,
+  { finish = null, ...more }: { finish?: string | null; [member: string]: unknown } = {},
+): string =>
+  `data: ${JSON.stringify({ ...ENVELOPE, choices: [{ index: 0, delta, finish_reason: finish }], ...more })}\n\n`;
+
+export const textEvent = (content: string): string => chatEvent({ content });
+export const FINISH_EVENT: string = chatEvent({}, { finish: 'stop' });
+export const usageEvent = (usage: object): string =>
+  `data: ${JSON.stringify({ ...ENVELOPE, choices: [], usage })}\n\n`;
+export const DONE_EVENT = 'data: [DONE]\n\n';
+
+export const usageOf = (promptTokens: number, completionTokens: number): object => ({
+  prompt_tokens: promptTokens,
+  completion_tokens: completionTokens,
+  total_tokens: promptTokens + completionTokens,
+});
+
+/** A whole completion, not streamed. */
+export const completion = (content: string, usage?: object): string =>
+  JSON.stringify({
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+    ...(usage === undefined ? {} : { usage }),
+  });
+
+export const streamReply = (...events: readonly string[]): Reply => ({
+  steps: events.map((write) => ({ write })),
+});
+
+export const jsonReply = (body: string, status = 200): Reply => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  steps: [{ write: body }],
+});

@@ -1,0 +1,73 @@
+/**
+ * What the functions run on in tests: tables and secrets on loopback, with the server key `course` made in them.
+ */
+import type { APIGatewayRequestAuthorizerEvent, Context } from 'aws-lambda';
+import { makeAwsCall } from '../../adapters/aws-call.ts';
+import { makeKeyWriter } from '../../adapters/dynamodb-keys.ts';
+import type { FunctionSettings } from '../../adapters/environment.ts';
+import { makeSecretWriter } from '../../adapters/secrets-manager.ts';
+import { defineConfig } from '../../core/config.ts';
+import { startSecrets } from '../../local/secrets.ts';
+import { startTables, TABLE_NAMES } from './dynamodb.ts';
+import { ACCOUNT, KEY, SERVER_RECORD } from './memory-keys.ts';
+
+const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
+
+export interface TestFunctions {
+  readonly settings: FunctionSettings;
+  close(): Promise<void>;
+}
+
+export async function startFunctionSettings(): Promise<TestFunctions> {
+  const tables = await startTables();
+  const secrets = await startSecrets({ overlay: new Map(), accessKeyId: 'test' });
+  const secretsCall = makeAwsCall({
+    url: secrets.url,
+    service: 'secretsmanager',
+    targetPrefix: 'secretsmanager',
+    region: 'us-east-1',
+    credentials: CREDENTIALS,
+    timeoutMs: 10_000,
+  });
+  await makeSecretWriter(secretsCall, 'hallpass').createKeySecret(SERVER_RECORD.id, '2', KEY);
+  await makeKeyWriter(tables.call, TABLE_NAMES.keysTable).create(SERVER_RECORD);
+  const environment = {
+    ...TABLE_NAMES,
+    secretPrefix: 'hallpass',
+    defaultAccount: 'acct_unused',
+    region: 'us-east-1',
+    credentials: CREDENTIALS,
+    dynamodbUrl: tables.url,
+    secretsManagerUrl: secrets.url,
+    providerUrls: {},
+  };
+  const config = defineConfig({ account: ACCOUNT, providers: {} });
+  return {
+    settings: { environment, config },
+    async close() {
+      await tables.close();
+      await secrets.close();
+    },
+  };
+}
+
+/** The settings with both outsides on a port where nothing listens. */
+export const unreachable = ({ environment, config }: FunctionSettings): FunctionSettings => ({
+  config,
+  environment: {
+    ...environment,
+    dynamodbUrl: 'http://127.0.0.1:1',
+    secretsManagerUrl: 'http://127.0.0.1:1',
+  },
+});
+
+export const CONTEXT = { getRemainingTimeInMillis: () => 10_000 } as unknown as Context;
+
+export const authorizerEvent = (
+  headers: Readonly<Record<string, readonly string[]>>,
+): APIGatewayRequestAuthorizerEvent =>
+  ({
+    type: 'REQUEST',
+    methodArn: 'arn:aws:execute-api:us-east-1:000000000000:api1/prod/GET/v1/key',
+    multiValueHeaders: headers,
+  }) as unknown as APIGatewayRequestAuthorizerEvent;

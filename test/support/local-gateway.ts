@@ -1,0 +1,94 @@
+/**
+ * The whole gateway in this process, in memory, on a port of its own, for tests and measurements.
+ */
+import { type AwsCall, makeAwsCall } from '../../adapters/aws-call.ts';
+import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
+import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { type Environment, readEnvironment } from '../../adapters/environment.ts';
+import type { Config } from '../../core/config.ts';
+import type { UsageRows, Wallets } from '../../core/ports.ts';
+import { signScopedToken } from '../../core/scoped-token.ts';
+import { config as defaultConfig } from '../../hallpass.config.ts';
+import { type LocalGatewayOptions, startLocalGateway } from '../../local/gateway.ts';
+
+export interface TestGatewayOptions
+  extends Partial<Pick<LocalGatewayOptions, 'data' | 'makeFunctions' | 'variables'>> {
+  /** @default the one of this repository */
+  readonly config?: Config;
+  /** Provider name to the base URL of a server that stands for it. */
+  readonly providerUrls?: Readonly<Record<string, string>>;
+}
+
+export interface TestGateway {
+  /** The base URL, which ends in `/v1`. */
+  readonly url: string;
+  readonly account: string;
+  /** The demo key, its `kid`, and a demo token of 2 USD. */
+  readonly key: string;
+  readonly kid: string;
+  readonly token: string;
+  readonly environment: Environment;
+  /** The tables the functions use, to look into. */
+  readonly tables: {
+    readonly call: AwsCall;
+    readonly wallets: Wallets;
+    readonly usage: UsageRows;
+    /** All items of a table, in DynamoDB's notation; up to 1 MB. */
+    scan(table: 'keys' | 'wallets' | 'usage'): Promise<readonly Record<string, unknown>[]>;
+  };
+  /** Signs a scoped token with the demo key; `sub`, `iat` and `exp` (in an hour) are there unless they are given. */
+  sign(claims?: Readonly<Record<string, unknown>>): string;
+  sweep(): Promise<void>;
+  close(graceMs?: number): Promise<void>;
+}
+
+const CLOSE_GRACE_MS = 2_000;
+const TOKEN_SECONDS = 3_600;
+
+export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const { config = defaultConfig, providerUrls = {}, variables = {}, ...rest } = options;
+  const gateway = await startLocalGateway({
+    config,
+    providerUrls,
+    variables,
+    port: 0,
+    host: '127.0.0.1',
+    ...rest,
+  });
+  const { url, account, key, kid, token, sweep } = gateway;
+  const environment = readEnvironment(gateway.variables);
+  const { keysTable, walletsTable, usageTable } = environment;
+  const names = { keys: keysTable, wallets: walletsTable, usage: usageTable };
+  const call = makeAwsCall({
+    url: environment.dynamodbUrl,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+    region: environment.region,
+    credentials: environment.credentials,
+    timeoutMs: 10_000,
+  });
+  return {
+    url,
+    account,
+    key,
+    kid,
+    token,
+    environment,
+    tables: {
+      call,
+      wallets: makeWallets(call, walletsTable),
+      usage: makeUsageRows(call, usageTable),
+      async scan(table) {
+        const { Items: items } = await call('Scan', { TableName: names[table] });
+        return Array.isArray(items) ? items : [];
+      },
+    },
+    sign(claims = {}) {
+      const iat = Math.floor(Date.now() / 1000);
+      const signer = { account, keyName: 'demo', key };
+      return signScopedToken(signer, { sub: account, iat, exp: iat + TOKEN_SECONDS, ...claims });
+    },
+    sweep,
+    close: (graceMs = CLOSE_GRACE_MS) => gateway.close(graceMs),
+  };
+}

@@ -1,0 +1,143 @@
+import type { Hold } from '../../core/hold.ts';
+import type { RequestId, TokenId, WalletId } from '../../core/ids.ts';
+import type { Reservation, Settlement, Wallet, Wallets, WriteOutcome } from '../../core/ports.ts';
+
+interface Stored {
+  readonly counters: Map<string, bigint>;
+  readonly holds: Map<RequestId, Hold>;
+  readonly revokedTokens: Set<TokenId>;
+  readonly tokenKeepUntilMs: Map<TokenId, number>;
+  notBeforeMs?: number | undefined;
+  dueAtMs?: number | undefined;
+}
+
+export interface MemoryWallets extends Wallets {
+  /** Marks as revocations leave them. */
+  revokeToken(walletId: WalletId, tokenId: TokenId): void;
+  setNotBefore(walletId: WalletId, atMs: number): void;
+  shardOf(walletId: WalletId): number;
+}
+
+const SHARDS = 4;
+
+/** Wallets in memory: the rules of the port in plain words. */
+export function makeMemoryWallets(): MemoryWallets {
+  const wallets = new Map<WalletId, Stored>();
+
+  const open = (id: WalletId): Stored => {
+    const wallet = wallets.get(id) ?? {
+      counters: new Map(),
+      holds: new Map(),
+      revokedTokens: new Set(),
+      tokenKeepUntilMs: new Map(),
+    };
+    wallets.set(id, wallet);
+    return wallet;
+  };
+  const look = (id: WalletId): Wallet | undefined => {
+    const stored = wallets.get(id);
+    return stored && toWallet(id, stored);
+  };
+  const outcome = (id: WalletId, written: boolean): WriteOutcome => ({
+    written,
+    wallet: look(id),
+    writeUnits: 1,
+  });
+  const shardOf = (walletId: WalletId): number =>
+    [...walletId].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % SHARDS;
+
+  return {
+    shardOf,
+
+    async reserve(reservation) {
+      const { hold } = reservation;
+      if (!isAdmitted(reservation, wallets.get(hold.walletId)))
+        return outcome(hold.walletId, false);
+      const wallet = open(hold.walletId);
+      for (const { name, add } of reservation.counters) {
+        wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + add);
+      }
+      wallet.holds.set(hold.requestId, hold);
+      wallet.dueAtMs ??= hold.leaseEndsAtMs;
+      const { tokenId, tokenKeepUntilMs } = reservation;
+      if (tokenId !== undefined && tokenKeepUntilMs !== undefined) {
+        wallet.tokenKeepUntilMs.set(tokenId, tokenKeepUntilMs);
+      }
+      return outcome(hold.walletId, true);
+    },
+
+    async settle(settlement) {
+      const wallet = wallets.get(settlement.walletId);
+      if (wallet === undefined || !isSettleable(settlement, wallet)) {
+        return outcome(settlement.walletId, false);
+      }
+      for (const { name, add } of settlement.counters) {
+        wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + add);
+      }
+      for (const name of settlement.drop) wallet.counters.delete(name);
+      for (const { tokenId, names } of settlement.dropTokens) {
+        wallet.tokenKeepUntilMs.delete(tokenId);
+        for (const name of names) wallet.counters.delete(name);
+      }
+      wallet.holds.delete(settlement.requestId);
+      return outcome(settlement.walletId, true);
+    },
+
+    find: async (id) => look(id),
+
+    findDue: async (shard, beforeMs, pageSize) =>
+      [...wallets]
+        .map(([id, { dueAtMs }]) => ({ id, dueAtMs: dueAtMs ?? Number.POSITIVE_INFINITY }))
+        .filter(({ id, dueAtMs }) => dueAtMs < beforeMs && shardOf(id) === shard)
+        .sort((a, b) => a.dueAtMs - b.dueAtMs)
+        .slice(0, pageSize)
+        .map(({ id }) => id),
+
+    async moveDue(id, seenDueAtMs, nextDueAtMs) {
+      const wallet = wallets.get(id);
+      if (wallet?.dueAtMs !== seenDueAtMs) return false;
+      if (nextDueAtMs === undefined && wallet.holds.size > 0) return false;
+      wallet.dueAtMs = nextDueAtMs;
+      return true;
+    },
+
+    revokeToken: (id, tokenId) => {
+      open(id).revokedTokens.add(tokenId);
+    },
+    setNotBefore: (id, atMs) => {
+      open(id).notBeforeMs = atMs;
+    },
+  };
+}
+
+function isAdmitted(reservation: Reservation, wallet: Stored | undefined): boolean {
+  const { hold, counters, inFlightMax, tokenId, issuedAtMs } = reservation;
+  if (wallet === undefined) return inFlightMax > 0;
+  if (wallet.holds.has(hold.requestId) || wallet.holds.size >= inFlightMax) return false;
+  if (tokenId !== undefined && wallet.revokedTokens.has(tokenId)) return false;
+  const { notBeforeMs } = wallet;
+  if (issuedAtMs !== undefined && notBeforeMs !== undefined && issuedAtMs <= notBeforeMs) {
+    return false;
+  }
+  return counters.every(({ name, add, max }) => {
+    const used = wallet.counters.get(name);
+    return max === undefined || used === undefined || used + add <= max;
+  });
+}
+
+const isSettleable = (settlement: Settlement, wallet: Stored): boolean =>
+  wallet.holds.get(settlement.requestId)?.attempt === settlement.attempt &&
+  settlement.dropTokens.every(
+    ({ tokenId, seenKeepUntilMs }) => wallet.tokenKeepUntilMs.get(tokenId) === seenKeepUntilMs,
+  );
+
+const toWallet = (id: WalletId, stored: Stored): Wallet => ({
+  id,
+  counters: new Map(stored.counters),
+  holds: new Map(stored.holds),
+  inFlight: stored.holds.size,
+  revokedTokens: new Set(stored.revokedTokens),
+  tokenKeepUntilMs: new Map(stored.tokenKeepUntilMs),
+  ...(stored.notBeforeMs === undefined ? {} : { notBeforeMs: stored.notBeforeMs }),
+  ...(stored.dueAtMs === undefined ? {} : { dueAtMs: stored.dueAtMs }),
+});

@@ -1,0 +1,132 @@
+/** The proxy's flow with everything outside in memory. */
+import { defineConfig } from '../../core/config.ts';
+import type { Grant } from '../../core/grant.ts';
+import type { UsageRow } from '../../core/hold.ts';
+import { asRequestId } from '../../core/ids.ts';
+import { walletIdOf } from '../../core/payer.ts';
+import type { LogEntry, UpstreamRequest, UpstreamResponse, Wallet } from '../../core/ports.ts';
+import { makePriceBook } from '../../core/pricing.ts';
+import { makeDemo } from '../../core/providers/demo.ts';
+import { type ProxyAnswer, type ProxyPorts, serve } from '../../core/serve.ts';
+import { makeMemoryUsage } from './memory-usage.ts';
+import { makeMemoryWallets } from './memory-wallets.ts';
+import { fixedRandom, makeGrant, makeManualClock, NOW_MS } from './wallet-fixtures.ts';
+
+export const PROVIDER_KEY = 'sk-provider-canary';
+export const REQUEST_ID = asRequestId('r1');
+
+/** Input is free and output costs a thousand nano-dollars a token, so that holds are round numbers. */
+const OUTPUT_ONLY = { inputUsdPerMillion: 0, outputUsdPerMillion: 1 };
+
+export const config = defineConfig({
+  providers: { openai: {}, openrouter: {}, mistral: {}, ollama: {}, groq: {} },
+  prices: {
+    'openai/m': OUTPUT_ONLY,
+    'openrouter/m': OUTPUT_ONLY,
+    'openai/both': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
+  },
+});
+
+/** What the provider answers: reads, and errors that come instead of one. */
+export interface Script {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly reads?: readonly (string | Uint8Array | Error)[];
+  /** Instead of any answer. */
+  readonly failure?: Error;
+}
+
+export interface ProxyFixture {
+  readonly ports: ProxyPorts;
+  readonly sent: readonly UpstreamRequest[];
+  readonly log: readonly LogEntry[];
+  readonly rows: () => readonly UsageRow[];
+  readonly wallet: (grant?: Grant) => Promise<Wallet | undefined>;
+  /** True once the provider's answer was left or read to its end. */
+  readonly isProviderLeft: () => boolean;
+  serve(body: unknown, grant?: Grant): Promise<ProxyAnswer>;
+}
+
+export const CAPPED: Grant = makeGrant(['token:usd:total=1']);
+export const UNCAPPED: Grant = makeGrant([]);
+
+export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = {}): ProxyFixture {
+  const clock = makeManualClock();
+  const wallets = makeMemoryWallets();
+  const usage = makeMemoryUsage();
+  const sent: UpstreamRequest[] = [];
+  const log: LogEntry[] = [];
+  let isProviderLeft = false;
+  async function* play(): AsyncGenerator<Uint8Array> {
+    try {
+      for (const read of script.reads ?? []) {
+        if (read instanceof Error) throw read;
+        clock.advance(1);
+        yield Buffer.from(read as string);
+      }
+    } finally {
+      isProviderLeft = true;
+    }
+  }
+  const ports: ProxyPorts = {
+    wallets,
+    usage,
+    clock,
+    random: fixedRandom,
+    log: { write: (entry) => log.push(entry) },
+    secrets: {
+      readKey: async () => '',
+      findProviderKey: async (name) => (name === 'mistral' ? undefined : PROVIDER_KEY),
+    },
+    upstream: {
+      async send(request): Promise<UpstreamResponse> {
+        sent.push(request);
+        if (script.failure !== undefined) throw script.failure;
+        return {
+          status: script.status ?? 200,
+          headers: script.headers ?? { 'content-type': 'text/event-stream' },
+          body: play(),
+        };
+      },
+    },
+    demo: makeDemo({ clock, random: fixedRandom }),
+    ...overrides,
+  };
+  const prices = makePriceBook({ version: 'v1', asOf: '', models: {}, rows: [] }, config.prices);
+  return {
+    ports,
+    sent,
+    log,
+    rows: () => [...usage.rows.values()],
+    wallet: (grant) => wallets.find(grant === undefined ? WALLET_ID_OF_ADA : walletIdOf(grant)),
+    isProviderLeft: () => isProviderLeft,
+    serve: (body, grant = CAPPED) =>
+      serve(
+        {
+          requestId: REQUEST_ID,
+          grant,
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+          deadlineAtMs: NOW_MS + 60_000,
+          leaseEndsAtMs: NOW_MS + 120_000,
+        },
+        { config, prices, providerUrls: {} },
+        ports,
+      ),
+  };
+}
+
+const WALLET_ID_OF_ADA = walletIdOf(CAPPED);
+
+/** Everything a client gets. */
+export async function readAnswer({ body }: ProxyAnswer): Promise<string> {
+  if (Buffer.isBuffer(body)) return body.toString();
+  const reads: Uint8Array[] = [];
+  for await (const read of body) reads.push(read);
+  return Buffer.concat(reads).toString();
+}
+
+export const ask = (more: object = {}): object => ({
+  model: 'openai/m',
+  messages: [{ role: 'user', content: 'hi' }],
+  ...more,
+});

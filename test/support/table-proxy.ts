@@ -1,0 +1,76 @@
+/**
+ * A proxy in front of the table server: keeps a journal of the calls and, where a test says so, makes them fail.
+ */
+import http, { type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** `drop`: the call never arrives. `lose`: it is carried out, and the answer is lost. */
+export type Fate = 'pass' | 'drop' | 'lose';
+
+export interface TableCall {
+  /** `UpdateItem`, `PutItem`, … */
+  readonly operation: string;
+  readonly table: string;
+  readonly atMs: number;
+  /** The request's JSON text. */
+  readonly text: string;
+}
+
+export interface TableProxy {
+  readonly url: string;
+  /** Every call since the last `clear`, in the order of arrival. */
+  readonly journal: readonly TableCall[];
+  clear(): void;
+  close(): Promise<void>;
+}
+
+async function read(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Starts the proxy on loopback. `decide` is asked once a call. */
+export async function startTableProxy(
+  tableUrl: string,
+  decide: (call: TableCall) => Fate = () => 'pass',
+): Promise<TableProxy> {
+  const journal: TableCall[] = [];
+  const agent = new http.Agent({ keepAlive: true });
+  const forward = (request: IncomingMessage, body: Buffer): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const options = { agent, method: 'POST', headers: request.headers };
+      http.request(tableUrl, options, resolve).on('error', reject).end(body);
+    });
+  const server = http.createServer(async (request, response) => {
+    const body = await read(request);
+    const text = body.toString();
+    const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
+    const table = /"TableName":"([^"]+)"/.exec(text)?.[1] ?? '';
+    const call = { operation, table, atMs: performance.now(), text };
+    journal.push(call);
+    const fate = decide(call);
+    if (fate === 'drop') {
+      request.destroy();
+      return;
+    }
+    const answer = await forward(request, body);
+    const answerBody = await read(answer);
+    if (fate === 'lose') request.destroy();
+    else response.writeHead(answer.statusCode ?? 502, answer.headers).end(answerBody);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    journal,
+    clear: () => {
+      journal.length = 0;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        agent.destroy();
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}

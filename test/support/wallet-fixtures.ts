@@ -1,0 +1,100 @@
+import type { Grant } from '../../core/grant.ts';
+import type { Amounts, Hold, UsageRow } from '../../core/hold.ts';
+import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/ids.ts';
+import { parseLimit } from '../../core/limits.ts';
+import { asNanoUsd } from '../../core/money.ts';
+import type { Clock, Random } from '../../core/ports.ts';
+
+/** 2026-11-20T12:00:00Z */
+export const NOW_MS = 1_795_176_000_000;
+export const KEY_ID = asKeyId('k');
+export const WALLET_ID = asWalletId('k#uada');
+export const TOKEN_ID = asTokenId('tokenA');
+
+export const usd = (nanoUsd: number | bigint, tokens = 0n): Amounts => ({
+  usd: asNanoUsd(BigInt(nanoUsd)),
+  tokens,
+});
+
+export interface ManualClock extends Clock {
+  advance(durationMs: number): void;
+  readonly sleptMs: number[];
+}
+
+/** A clock that stands still until it is advanced or slept on. */
+export function makeManualClock(nowMs = NOW_MS): ManualClock {
+  let currentMs = nowMs;
+  const sleptMs: number[] = [];
+  return {
+    sleptMs,
+    nowMs: () => currentMs,
+    advance: (durationMs) => {
+      currentMs += durationMs;
+    },
+    sleep: async (durationMs) => {
+      sleptMs.push(durationMs);
+      currentMs += durationMs;
+    },
+  };
+}
+
+export const fixedRandom: Random = { uuid: () => 'fixed', fraction: () => 0.5 };
+
+/** A scoped token of the user Ada, unless said otherwise. */
+export function makeGrant(limits: readonly string[], overrides: Partial<Grant> = {}): Grant {
+  return {
+    account: 'acct',
+    keyId: KEY_ID,
+    keyName: 'class',
+    keyKind: 'server',
+    credential: 'scoped-token',
+    former: false,
+    identity: { source: 'token', issuer: '', id: 'ada' },
+    token: {
+      id: TOKEN_ID,
+      issuedAtMs: NOW_MS - 60_000,
+      expiresAtMs: NOW_MS + 86_400_000,
+      revoked: false,
+    },
+    limits: limits.map(parseLimit),
+    maxTokenLifetimeSeconds: 604_800,
+    ...overrides,
+  };
+}
+
+/** A hold of a tenth of a dollar and 100 tokens by Ada's token, counted by user and token. */
+export function makeHold(overrides: Partial<Hold> = {}): Hold {
+  return {
+    walletId: WALLET_ID,
+    requestId: asRequestId('r1'),
+    attempt: 1,
+    reservedAtMs: NOW_MS,
+    leaseEndsAtMs: NOW_MS + 900_000,
+    amounts: usd(100_000_000, 100n),
+    tokenId: TOKEN_ID,
+    counted: [
+      { per: 'user', unit: 'usd', window: 'total' },
+      { per: 'token', unit: 'usd', window: 'total' },
+    ],
+    ...overrides,
+  };
+}
+
+/** The row of a hold at a cost, exact. */
+export const makeRow = (
+  hold: Hold,
+  cost: Amounts,
+  overrides: Partial<UsageRow> = {},
+): UsageRow => ({
+  keyId: KEY_ID,
+  walletId: hold.walletId,
+  requestId: hold.requestId,
+  attempt: hold.attempt,
+  reservedAtMs: hold.reservedAtMs,
+  status: 'exact',
+  cost,
+  overrunNanoUsd: asNanoUsd(0n),
+  tokens: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0 },
+  ...(hold.tokenId === undefined ? {} : { tokenId: hold.tokenId }),
+  ...overrides,
+});
