@@ -14,7 +14,7 @@ export const config = defineConfig({
     groq: {},
     mistral: {},
     together: {},
-    ollama: {},
+    ollama: { auth: 'none' },
   },
   aliases: {},
   defaults: {

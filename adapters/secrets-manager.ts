@@ -12,6 +12,8 @@ import { keySecretName, providerSecretName } from './table-schema.ts';
 
 /** A provider's key that was replaced is used no longer than that. */
 const PROVIDER_KEY_AGE_MAX_MS = 300_000;
+/** A provider without a key costs a read no more often than that, and a key that was just set is used as soon. */
+const PROVIDER_KEY_MISS_AGE_MAX_MS = 10_000;
 /** A key's secret that lacks the version asked for is not read again sooner: tokens cannot drive reads. */
 const MISSING_COOL_DOWN_MS = 10_000;
 const ENTRIES_MAX = 1_000;
@@ -41,19 +43,22 @@ export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secret
     async findProviderKey(provider) {
       const nowMs = clock.nowMs();
       const known = providerKeys.get(provider);
-      if (known && isWithin(known.readAtMs, PROVIDER_KEY_AGE_MAX_MS, nowMs)) return known.key;
+      if (known && isWithin(known.readAtMs, ageMaxMsOf(known), nowMs)) return known.key;
       const key = parseProviderKey(await read(providerSecretName(prefix, provider)));
-      // Not set is not kept: a key that has just been set is used by the next request.
-      if (key !== undefined) providerKeys.set(provider, { key, readAtMs: nowMs });
+      providerKeys.set(provider, { key, readAtMs: nowMs });
       return key;
     },
   };
 }
 
 interface ProviderKey {
-  readonly key: string;
+  /** Undefined: there was none. */
+  readonly key: string | undefined;
   readonly readAtMs: number;
 }
+
+const ageMaxMsOf = ({ key }: ProviderKey): number =>
+  key === undefined ? PROVIDER_KEY_MISS_AGE_MAX_MS : PROVIDER_KEY_AGE_MAX_MS;
 
 const isWithin = (sinceMs: number | undefined, durationMs: number, nowMs: number): boolean =>
   sinceMs !== undefined && nowMs >= sinceMs && nowMs - sinceMs < durationMs;

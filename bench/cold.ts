@@ -32,6 +32,11 @@ const VARIABLES = {
 const TIMED_IMPORT = `globalThis.awslambda = { streamifyResponse: (f) => f, HttpResponseStream: {} };
 const started = performance.now(); await import(process.argv[1]); process.stdout.write(String(performance.now() - started)); process.exit(0);`;
 
+interface SynthesizedResource {
+  readonly Properties?: { readonly Description?: string };
+  readonly Metadata?: Readonly<Record<string, string>>;
+}
+
 /** The functions' bundles out of a real synth, by name. */
 function synthesize(folder: string): Map<string, string> {
   execFileSync('npx', ['cdk', 'synth', '--quiet', '--output', folder], {
@@ -41,12 +46,12 @@ function synthesize(folder: string): Map<string, string> {
   const bundles = new Map<string, string>();
   const templateFile = readdirSync(folder).find((name) => name.endsWith('.template.json')) ?? '';
   const template = JSON.parse(readFileSync(path.join(folder, templateFile), 'utf8')) as {
-    Resources: Record<string, { Type: string; Metadata?: Record<string, string> }>;
+    Resources: Record<string, SynthesizedResource>;
   };
-  for (const [id, { Type, Metadata }] of Object.entries(template.Resources)) {
+  for (const { Properties, Metadata } of Object.values(template.Resources)) {
     const asset = Metadata?.['aws:asset:path'];
-    const name = FUNCTIONS.find((each) => id.toLowerCase().startsWith(each));
-    if (Type !== 'AWS::Lambda::Function' || asset === undefined || name === undefined) continue;
+    const name = FUNCTIONS.find((each) => Properties?.Description === `Hallpass ${each}`);
+    if (asset === undefined || name === undefined) continue;
     bundles.set(name, path.join(folder, asset, 'index.mjs'));
   }
   return bundles;

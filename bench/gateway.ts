@@ -14,7 +14,7 @@ const gateway = await startLocalGateway({
   port: 0,
   host: '127.0.0.1',
   providerUrls: { openai: process.env.BENCH_PROVIDER ?? '' },
-  variables: { AWS_ENDPOINT_URL_DYNAMODB: process.env.BENCH_TABLE },
+  variables: { AWS_ENDPOINT_URL_DYNAMODB: process.env.BENCH_TABLE, OPENAI_API_KEY: 'bench' },
   onFault: (error) => console.error(error),
 });
 const { account, key } = gateway;

@@ -81,8 +81,8 @@ async function grantOfKey(key: string, ports: AuthorizePorts): Promise<Grant> {
   if (signer === undefined || (!signer.former && record.keyHash !== hash)) {
     throw unknown('a version of the key that is no longer in force');
   }
-  const fault = faultOf(record, ports.account, 'presented');
-  if (fault !== undefined) throw unknown(fault);
+  const usable = usableOr(record, ports.account, 'presented');
+  if (typeof usable === 'string') throw unknown(usable);
   const identity = identityOfKey(record);
   return {
     ...grantBase(record),
@@ -97,37 +97,37 @@ async function grantOfToken(token: ScopedToken, ports: AuthorizePorts): Promise<
     token.account === ports.account
       ? await ports.keys.findByName(token.account, token.keyName)
       : undefined;
-  const fault = record === undefined ? 'no such key' : faultOf(record, ports.account, 'signer');
-  if (record === undefined || fault !== undefined) {
+  const usable = record === undefined ? 'no such key' : usableOr(record, ports.account, 'signer');
+  if (typeof usable === 'string') {
     isSignedWith(token, ''); // So that this takes as long as a wrong signature does.
-    throw unknown(fault ?? '');
+    throw unknown(usable);
   }
   const nowMs = ports.clock.nowMs();
-  const signer = await findSigner(token, record, nowMs, ports.secrets);
+  const signer = await findSigner(token, usable, nowMs, ports.secrets);
   if (signer === undefined) throw unknown('the signature does not hold');
-  const claims = parseScopedClaims(parsePayload(token), record);
-  requireInForce(claims, record.maxTokenLifetimeSeconds, nowMs, signer.endsAtMs);
+  const claims = parseScopedClaims(parsePayload(token), usable);
+  requireInForce(claims, usable.maxTokenLifetimeSeconds, nowMs, signer.endsAtMs);
   const id = tokenIdOf(claims.token.jti, token.signingInput);
   const identity = identityOfToken(claims.user);
   return {
-    ...grantBase(record),
+    ...grantBase(usable),
     credential: 'scoped-token',
     former: signer.former,
-    token: { ...claims.token, id, revoked: record.revoked.includes(id) },
+    token: { ...claims.token, id, revoked: usable.revoked.includes(id) },
     ...(identity && { identity }),
   };
 }
 
-/** Why a key may not be presented alone, or may not sign. */
-function faultOf(
+/** The record, or why its key may not be presented alone, or may not sign. */
+function usableOr(
   record: KeyRecord,
   account: string,
   use: 'presented' | 'signer',
-): string | undefined {
+): KeyRecord | string {
   if (record.account !== account) return 'a key of another account';
   if (record.disabled) return 'a disabled key';
   if (record.kind === 'client') return 'a client key without a JWT';
-  return use === 'signer' && record.kind === 'personal' ? 'a personal key as signer' : undefined;
+  return use === 'signer' && record.kind === 'personal' ? 'a personal key as signer' : record;
 }
 
 /** A version of a key that holds now. What a former one signed may not outlive it. */

@@ -3,7 +3,7 @@
  * Invariant: every way out closes the exchange once, before the client sees its end, and closing never throws.
  */
 import type { CallPlan } from './call-plan.ts';
-import { type GatewayError, toGatewayError } from './errors.ts';
+import type { GatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { TokenUsage, UsageRow } from './hold.ts';
 import type { RequestId } from './ids.ts';
@@ -117,24 +117,13 @@ export async function closeExchange(
   outcome: Outcome,
   ports: BookPorts,
 ): Promise<UsageRow> {
-  const row = billOf(exchange, outcome, ports.clock.nowMs());
-  try {
-    const settled = await settle(exchange.hold, row, ports);
-    logRequest(exchange, outcome, settled.row, settled.writeUnits, ports.log);
-    if (!settled.settled)
-      ports.log.write({ ...subjectOf(exchange), level: 'warn', event: 'left_to_lease' });
-    return settled.row;
-  } catch (error) {
-    const { code, cause } = toGatewayError(error);
-    ports.log.write({
-      ...subjectOf(exchange),
-      level: 'error',
-      event: 'settle_failed',
-      code,
-      cause,
-    });
-    return row;
+  const bill = billOf(exchange, outcome, ports.clock.nowMs());
+  const { row, settled, writeUnits } = await settle(exchange.hold, bill, ports);
+  logRequest(exchange, outcome, row, writeUnits, ports.log);
+  if (!settled) {
+    ports.log.write({ level: 'warn', event: 'left_to_lease', ...subjectOf(exchange) });
   }
+  return row;
 }
 
 const subjectOf = ({ requestId, hold, grant }: Exchange) => ({

@@ -74,9 +74,13 @@ export function spentOf(
 ): { readonly settled: NanoUsd; readonly reserved: NanoUsd } {
   const per = token === undefined ? 'user' : 'token';
   const counter = { per, unit: 'usd', window: 'total', amount: 0n } as const;
-  const [state] = limitStatesOf(wallet, [counter], { tokenId: token?.id, atMs });
-  const { used, reserved } = state ?? { used: 0n, reserved: 0n };
-  return { settled: asNanoUsd(used - reserved), reserved: asNanoUsd(reserved) };
+  let used = 0n;
+  let held = 0n;
+  for (const state of limitStatesOf(wallet, [counter], { tokenId: token?.id, atMs })) {
+    used += state.used;
+    held += state.reserved;
+  }
+  return { settled: asNanoUsd(used - held), reserved: asNanoUsd(held) };
 }
 
 const usdOf = (amount: bigint): number => usdFromNano(asNanoUsd(amount));

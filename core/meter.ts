@@ -34,12 +34,11 @@ export interface Meter {
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
-/** One pass finds all fields of interest, by name and by the kind of their value. */
-const makeFieldPattern = (): RegExp =>
+/** One pass finds all fields of interest, by name and by the kind of their value. Each scan starts it anew. */
+const FIELDS =
   /"(?:content|reasoning|reasoning_content|text|refusal|arguments|finish_reason|usage|error)"\s*:\s*["{]/g;
 
 export function makeMeter({ dropsUsageEvent }: MeterOptions): Meter {
-  const pattern = makeFieldPattern();
   const bytes = { said: 0, reasoning: 0, reasoningContent: 0, text: 0 };
   let usage: ReportedUsage | undefined;
   let isFinished = false;
@@ -48,19 +47,19 @@ export function makeMeter({ dropsUsageEvent }: MeterOptions): Meter {
   /** Counts what is said, and answers where usage objects stand. */
   const scan = (events: string): readonly number[] => {
     const usageAt: number[] = [];
-    pattern.lastIndex = 0;
-    for (let found = pattern.exec(events); found !== null; found = pattern.exec(events)) {
-      const isText = events.charCodeAt(pattern.lastIndex - 1) === QUOTE;
+    FIELDS.lastIndex = 0;
+    for (let found = FIELDS.exec(events); found !== null; found = FIELDS.exec(events)) {
+      const isText = events.charCodeAt(FIELDS.lastIndex - 1) === QUOTE;
       const field = fieldAt(events, found.index);
       if (field === 'usage') {
         if (!isText) usageAt.push(found.index);
       } else if (field === 'error') {
         hasFailed = true;
       } else if (isText) {
-        const end = endOfString(events, pattern.lastIndex);
+        const end = endOfString(events, FIELDS.lastIndex);
         if (field === 'finish') isFinished = true;
-        else bytes[field] += bytesOfRaw(events.slice(pattern.lastIndex, end));
-        pattern.lastIndex = end;
+        else bytes[field] += bytesOfRaw(events.slice(FIELDS.lastIndex, end));
+        FIELDS.lastIndex = end;
       }
     }
     return usageAt;

@@ -94,7 +94,7 @@ export function makePriceBook(
 
 function findInTable(table: PriceTable, provider: string, model: string): Price | undefined {
   const models = Object.hasOwn(table.models, provider) ? table.models[provider] : undefined;
-  const index = models && Object.hasOwn(models, model) ? models[model] : undefined;
+  const index = models?.[model];
   const row = index === undefined ? undefined : table.rows[index];
   return row && fromRow(row);
 }

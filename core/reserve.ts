@@ -110,7 +110,7 @@ async function takeRoom(state: Reserving): Promise<ReserveOutcome> {
   const { ask, ports } = state;
   let amounts = ask.amounts;
   let hasClosed = false;
-  for (let lowered = 0; lowered <= LOWERED_MAX; ) {
+  for (let lowered = 0; ; ) {
     const tried = await tryToHold(state, amounts);
     if (tried.hold !== undefined) return toOutcome(state, tried.hold, tried.wallet);
     if (!hasClosed && tried.wallet !== undefined) {
@@ -124,7 +124,6 @@ async function takeRoom(state: Reserving): Promise<ReserveOutcome> {
     amounts = smaller;
     lowered += 1;
   }
-  throw new TypeError('a reserve neither holds nor refuses');
 }
 
 interface Tried {

@@ -70,7 +70,7 @@ export function makeEventSplitter(): EventSplitter {
 
   return {
     push(read) {
-      const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength);
+      const bytes = Buffer.isBuffer(read) ? read : Buffer.from(read);
       if (!isMidEvent) return pushWhole(bytes);
       const passed = passLongEvent(bytes);
       if (isMidEvent) return { unread: passed, events: NOTHING };

@@ -33,7 +33,7 @@ function isPlain(text: string): boolean {
       const end = endOfString(text, at);
       if (isMemberName(text, end)) {
         const names = open.at(-1);
-        const name = unescape(text.slice(at, end));
+        const name = toName(text.slice(at, end));
         if (names?.has(name)) return false;
         names?.add(name);
       }
@@ -46,7 +46,8 @@ function isPlain(text: string): boolean {
 /** The position after the closing quote of the string that opens at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
-  while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  while (at < text.length && text.charCodeAt(at) !== QUOTE)
+    at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
   return at + 1;
 }
 
@@ -57,5 +58,5 @@ function isMemberName(text: string, end: number): boolean {
   return text.charCodeAt(at) === COLON;
 }
 
-const unescape = (quoted: string): string =>
+const toName = (quoted: string): string =>
   quoted.includes('\\') ? JSON.parse(quoted) : quoted.slice(1, -1);

@@ -123,5 +123,5 @@ async function moveMark(
 ): Promise<void> {
   const leases = [...(holds ?? [])].map((hold) => hold.leaseEndsAtMs);
   const nextDueAtMs = leases.length === 0 ? undefined : Math.min(...leases);
-  if (nextDueAtMs !== seenDueAtMs) await wallets.moveDue(walletId, seenDueAtMs, nextDueAtMs);
+  await wallets.moveDue(walletId, seenDueAtMs, nextDueAtMs);
 }

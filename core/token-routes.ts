@@ -3,7 +3,7 @@
  * Invariant: a token is signed with the very key presented, and only when the gateway would take it.
  */
 import { readCredential } from './credential.ts';
-import { GatewayError } from './errors.ts';
+import { GatewayError, toGatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { HttpRequest } from './http.ts';
 import { identityOfToken } from './identity.ts';
@@ -116,8 +116,8 @@ function requireAcceptable(claims: Body, grant: Grant, nowMs: number): void {
   try {
     requireInForce(parseScopedClaims(claims, grant), grant.maxTokenLifetimeSeconds, nowMs);
   } catch (error) {
-    const claim = error instanceof GatewayError ? error.facts.param : undefined;
-    const field = CLAIM_FIELDS.find((name) => name === claim);
+    const { param } = toGatewayError(error).facts;
+    const field = CLAIM_FIELDS.find((name) => name === param);
     throw field === undefined ? error : badField(field, `must be ${CLAIM_RULES[field]}`);
   }
 }
@@ -168,8 +168,8 @@ function parseOwnToken(text: string, key: string, grant: Grant) {
       const claims: ScopedClaims = parseScopedClaims(parsePayload(token), grant);
       return { claims, id: tokenIdOf(claims.token.jti, token.signingInput) };
     }
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error; // Why a token is not one of ours makes no difference here.
+  } catch {
+    // Why a token is not one of ours makes no difference here.
   }
   throw new GatewayError('invalid_request', {
     message: '"jwtoken" must be a scoped token that was signed with the key presented',

@@ -14,8 +14,8 @@ import { type ReportedUsage, readUsage } from './usage.ts';
 export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
 /** The most of a provider's refusal. */
 const REFUSAL_BYTES_MAX = 256 * 1024;
-/** Statuses that speak of the gateway's own key, account or permission, and not of the caller's. */
-const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 403, 407]);
+/** Statuses that speak of the gateway's own key or account, and would read as the caller's. */
+const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 407]);
 const RETRY_AFTER_SECONDS_MAX = 60;
 
 /** An answer on its way out. */
@@ -52,21 +52,26 @@ export async function passAnswer(
 interface ReadAnswer {
   readonly bytes: Buffer;
   readonly usage?: ReportedUsage | undefined;
-  readonly contentBytes: number;
+  readonly contentBytes?: number;
   readonly error?: GatewayError;
 }
 
 async function readAnswer({ body }: UpstreamResponse): Promise<ReadAnswer> {
   const { bytes, error } = await readBytes(body, ANSWER_BYTES_MAX);
+  const completion = error === undefined ? parseObject(bytes) : undefined;
+  const usage = readUsage(completion?.usage ?? completion?.x_groq?.usage);
+  if (usage !== undefined) return { bytes, usage };
+  const contentBytes = countContent(bytes);
+  if (completion !== undefined) return { bytes, contentBytes };
+  const failure = error ?? new GatewayError('upstream_error', { detail: NOT_JSON });
+  return { bytes, contentBytes, error: failure };
+}
+
+/** A completion names its texts as the events of a stream do, whole or broken off. */
+function countContent(bytes: Buffer): number {
   const meter = makeMeter({ dropsUsageEvent: false });
   meter.take(bytes);
-  const contentBytes = meter.contentBytes();
-  if (error !== undefined) return { bytes, contentBytes, error };
-  const completion = parseObject(bytes);
-  if (completion === undefined) {
-    return { bytes, contentBytes, error: new GatewayError('upstream_error', { detail: NOT_JSON }) };
-  }
-  return { bytes, contentBytes, usage: readUsage(completion.usage ?? completion.x_groq?.usage) };
+  return meter.contentBytes();
 }
 
 const NOT_JSON = 'the provider answered with something other than a JSON object';

@@ -104,12 +104,19 @@ describe('the key of a provider', () => {
     ['white space', ' \n'],
     ['the placeholder of a deployment', '{"placeholder":true}'],
     ['two words', 'not set'],
-  ])('is not set when there is %s, and used once it is', async (_, text) => {
-    const bench = makeBench({ [OPENAI]: text });
-    expect(await bench.secrets.findProviderKey('openai')).toBeUndefined();
-    bench.texts[OPENAI] = 'sk-set';
-    expect(await bench.secrets.findProviderKey('openai')).toBe('sk-set');
-  });
+  ])(
+    'is not set when there is %s, looked for every 10 s at most, and used once it is',
+    async (_, text) => {
+      const bench = makeBench({ [OPENAI]: text });
+      expect(await bench.secrets.findProviderKey('openai')).toBeUndefined();
+      bench.texts[OPENAI] = 'sk-set';
+      bench.nowMs = START_MS + 9_999;
+      expect(await bench.secrets.findProviderKey('openai')).toBeUndefined();
+      expect(bench.reads).toEqual([OPENAI]);
+      bench.nowMs = START_MS + 10_000;
+      expect(await bench.secrets.findProviderKey('openai')).toBe('sk-set');
+    },
+  );
 
   it('is an outage while the service is down', async () => {
     const { secrets } = makeBench({ [OPENAI]: '!ThrottlingException' });

@@ -75,6 +75,17 @@ describe('makeUpstream', () => {
     expect(provider.connectionCount()).toBe(1);
   });
 
+  it('sends anew what could not be written to a kept connection', async () => {
+    await start(ok);
+    const upstream = makeUpstream(clock);
+    await readText((await send({}, upstream)).body);
+    // Not noticed here before the next write.
+    provider.resetConnections();
+    expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\n');
+    expect(provider.requests).toHaveLength(2);
+    expect(provider.connectionCount()).toBe(2);
+  });
+
   it('keeps the connection when the reader left at the last event', async () => {
     await start({ steps: [{ write: 'data: [DONE]\n\n' }, { waitMs: 20 }] });
     const upstream = makeUpstream(clock);

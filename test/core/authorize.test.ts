@@ -255,6 +255,19 @@ it.each([
   );
 });
 
+it('passes a mistake of ours on as it is', async () => {
+  const mistake = new TypeError('a mistake');
+  const keys = {
+    ...makeMemoryKeys(),
+    findByKeyHash: async () => {
+      throw mistake;
+    },
+  };
+  const headers = new Map([['api-key', [KEY]]]);
+  const decision = authorize({ headers }, { account: ACCOUNT, keys, secrets: keys, clock });
+  await expect(decision).rejects.toBe(mistake);
+});
+
 it('decides whatever is sent, and throws nothing while all is up', async () => {
   const piece = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),

@@ -72,6 +72,13 @@ describe('what is sent', () => {
     expect(sent({ stream: true }, { row: rowOf(name) })).not.toHaveProperty('stream_options');
   });
 
+  it('passes on what else OpenRouter is told of a stream', () => {
+    const body = { stream: true, stream_options: { include_usage: true } };
+    expect(sent(body, { row: rowOf('openrouter') }).stream_options).toEqual({
+      include_usage: true,
+    });
+  });
+
   it('drops and renames what Mistral refuses', () => {
     const body = { seed: 7, user: 'u', stream: true, stream_options: {}, logprobs: true };
     expect(sent(body, { row: rowOf('mistral') })).toEqual({

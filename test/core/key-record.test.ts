@@ -75,6 +75,12 @@ describe('a key record', () => {
   });
 });
 
+it.each([[null], ['CANARY'], [[]]])('is an outage when it is no object: %j', (value) => {
+  expect(() => parseKeyRecord(value)).toThrow(
+    expect.objectContaining({ code: 'service_unavailable' }),
+  );
+});
+
 describe('isModelPattern', () => {
   it.each([
     ['openai/gpt-5', true],

@@ -82,6 +82,7 @@ describe('the generated table', () => {
     ['openai', 'toString'],
     ['openai', '__proto__'],
     ['__proto__', 'toString'],
+    ['constructor', 'length'],
     ['google', 'models/gemini-2.5-pro'],
     ['google', 'gemini-2.5-flash-image'],
     ['groq', 'gpt-5'],

@@ -292,6 +292,21 @@ describe('a refusal', () => {
     expect([error.code, error.status]).toEqual(['token_revoked', 401]);
   });
 
+  test.each([
+    ['revoked', () => wallets.revokeToken(walletIdOf(makeGrant([])), TOKEN_ID)],
+    [
+      'issued at "notBefore"',
+      () => wallets.setNotBefore(walletIdOf(makeGrant([])), NOW_MS - 60_000),
+    ],
+  ])('of a token that was %s needs no other reason', async (_what, revoke) => {
+    revoke();
+
+    const error = await refusalOf(reserve(ask(makeGrant([]), 'r1', usd(1)), ports));
+
+    expect(error.code).toBe('token_revoked');
+    expect((await wallets.find(walletIdOf(makeGrant([]))))?.inFlight).toBe(0);
+  });
+
   test('of one token leaves the other tokens of the user alone', async () => {
     const grant = makeGrant([]);
     wallets.revokeToken(walletIdOf(grant), asTokenId('another'));

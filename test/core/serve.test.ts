@@ -256,20 +256,23 @@ describe('a limit', () => {
 });
 
 describe('a provider that refuses', () => {
-  it('is passed on in its own words, at no charge', async () => {
-    const words = '{"error":{"message":"context too long"}}';
-    const proxy = makeProxy(whole(words, 400));
-    const served = await proxy.serve(ask({ stream: true }));
-    expect(served.status).toBe(400);
-    expect(await readAnswer(served)).toBe(words);
-    expect(served.headers).toMatchObject({
-      'content-type': 'application/json',
-      'x-hallpass-cost-usd': '0',
-    });
-    expect(proxy.rows()[0]).toMatchObject({ status: 'released', cost: { usd: 0n, tokens: 0n } });
-    expect((await proxy.wallet())?.holds.size).toBe(0);
-    expect((await proxy.wallet())?.counters.get('t:tokenA:usd:total')).toBe(0n);
-  });
+  it.each([400, 403, 404, 422])(
+    'with %i is passed on in its own words, at no charge',
+    async (status) => {
+      const words = '{"error":{"message":"context too long"}}';
+      const proxy = makeProxy(whole(words, status));
+      const served = await proxy.serve(ask({ stream: true }));
+      expect(served.status).toBe(status);
+      expect(await readAnswer(served)).toBe(words);
+      expect(served.headers).toMatchObject({
+        'content-type': 'application/json',
+        'x-hallpass-cost-usd': '0',
+      });
+      expect(proxy.rows()[0]).toMatchObject({ status: 'released', cost: { usd: 0n, tokens: 0n } });
+      expect((await proxy.wallet())?.holds.size).toBe(0);
+      expect((await proxy.wallet())?.counters.get('t:tokenA:usd:total')).toBe(0n);
+    },
+  );
 
   it.each([
     ['7', { 'retry-after': '7' }],
@@ -290,7 +293,6 @@ describe('a provider that refuses', () => {
   it.each([
     [401, "The provider refused the gateway's own credentials (HTTP 401)."],
     [402, "The provider refused the gateway's own credentials (HTTP 402)."],
-    [403, "The provider refused the gateway's own credentials (HTTP 403)."],
     [307, 'The provider failed (HTTP 307).'],
     [500, 'The provider failed (HTTP 500).'],
     [529, 'The provider failed (HTTP 529).'],

@@ -119,7 +119,7 @@ const costOf = (row: Record<string, unknown>): bigint =>
 const sumOf = (rows: readonly Record<string, unknown>[]): bigint =>
   rows.reduce((sum, row) => sum + costOf(row), 0n);
 
-describe('300 requests at once on a token that affords 100', () => {
+describe('300 requests at once on a token that affords 100', { timeout: 90_000 }, () => {
   it('serves exactly 100 and refuses the others by name', async () => {
     const course = await startCourse();
 

@@ -5,10 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const RUNTIME_CLIENT = createRequire(import.meta.url).resolve('aws-lambda-ric');
+const RUNTIME_CLIENT = fileURLToPath(import.meta.resolve('aws-lambda-ric'));
 const NATIVE_CLIENT = fileURLToPath(new URL('./register-native-client.ts', import.meta.url));
 
 export interface FunctionCode {

@@ -34,6 +34,8 @@ export interface FakeProvider {
   /** How many answers the gateway left before their end. */
   abortedCount(): number;
   connectionCount(): number;
+  /** Resets all connections, at once. */
+  resetConnections(): void;
   /** From the next request on. A list is used up one a request, its last reply again and again. */
   reply(...replies: readonly Reply[]): void;
   close(): Promise<void>;
@@ -73,6 +75,9 @@ export async function startFakeProvider(...first: readonly Reply[]): Promise<Fak
     requests,
     abortedCount: () => aborted,
     connectionCount: () => connections,
+    resetConnections: () => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
     reply: (...next) => {
       replies = [...next];
     },

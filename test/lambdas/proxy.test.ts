@@ -1,0 +1,365 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { makeLog } from '../../adapters/log.ts';
+import { defineConfig } from '../../core/config.ts';
+import type { Grant } from '../../core/grant.ts';
+import { encodeGrant } from '../../core/grant-codec.ts';
+import { asTokenId } from '../../core/ids.ts';
+import { walletIdOf } from '../../core/payer.ts';
+import { makeProxyHandler } from '../../lambdas/proxy.ts';
+import { installAwsLambda, invokeStreaming } from '../../local/lambda.ts';
+import { makeTestCall, TABLE_NAMES } from '../support/dynamodb.ts';
+import {
+  completion,
+  DONE_EVENT,
+  type FakeProvider,
+  FINISH_EVENT,
+  jsonReply,
+  startFakeProvider,
+  streamReply,
+  textEvent,
+  usageEvent,
+  usageOf,
+} from '../support/fake-provider.ts';
+import {
+  startFunctionSettings,
+  type TestFunctions,
+  unreachable,
+} from '../support/function-settings.ts';
+import { makeGrant } from '../support/wallet-fixtures.ts';
+
+const PROMPT = 'prompt-canary';
+const SAID = 'completion-canary';
+const USAGE = usageEvent(usageOf(9, 4));
+const CAP = { max_tokens: 100 };
+
+let functions: TestFunctions;
+let provider: FakeProvider;
+let settings: TestFunctions['settings'];
+const logged: string[] = [];
+let users = 0;
+
+beforeAll(async () => {
+  installAwsLambda();
+  functions = await startFunctionSettings();
+  provider = await startFakeProvider();
+  const { environment } = functions.settings;
+  settings = {
+    environment: { ...environment, providerUrls: { openai: provider.url } },
+    config: defineConfig({
+      providers: { openai: {}, mistral: {} },
+      prices: { 'openai/m': { inputUsdPerMillion: 0, outputUsdPerMillion: 1 } },
+    }),
+  };
+});
+afterAll(async () => {
+  await functions.close();
+  await provider.close();
+});
+afterEach(() => {
+  for (const canary of [PROMPT, SAID]) expect(logged.join('\n')).not.toContain(canary);
+  logged.length = 0;
+});
+
+/** Another user each time, so that wallets start empty. The clock is the machine's here. */
+function grantOf(limits: readonly string[] = ['token:usd:total=1']): Grant {
+  users += 1;
+  const nowMs = Date.now();
+  return makeGrant(limits, {
+    identity: { source: 'token', issuer: '', id: `user${users}` },
+    token: {
+      id: asTokenId(`token${users}`),
+      issuedAtMs: nowMs - 1_000,
+      expiresAtMs: nowMs + 60_000,
+      revoked: false,
+    },
+  });
+}
+
+const ask = (more: object = {}) =>
+  JSON.stringify({
+    model: 'openai/m',
+    messages: [{ role: 'user', content: PROMPT }],
+    ...CAP,
+    ...more,
+  });
+
+const eventOf = (body: string | null, authorizer: object, more: object = {}) =>
+  ({
+    httpMethod: 'POST',
+    path: '/v1/chat/completions',
+    multiValueHeaders: {},
+    queryStringParameters: null,
+    body,
+    isBase64Encoded: false,
+    requestContext: { authorizer },
+    ...more,
+  }) as unknown as APIGatewayProxyEvent;
+
+interface Call {
+  readonly body?: string | null;
+  readonly grant?: Grant;
+  readonly authorizer?: object;
+  readonly event?: object;
+  readonly timeoutMs?: number;
+  readonly with?: TestFunctions['settings'];
+}
+
+function call({
+  body = ask(),
+  grant = grantOf(),
+  authorizer,
+  event,
+  timeoutMs = 20_000,
+  ...rest
+}: Call) {
+  const handler = makeProxyHandler(
+    rest.with ?? settings,
+    makeLog((line) => logged.push(line)),
+  );
+  const context = authorizer ?? { grant: encodeGrant(grant) };
+  return invokeStreaming(handler, eventOf(body, context, event), { timeoutMs }).stream;
+}
+
+const PRELUDE_END = Buffer.alloc(8);
+
+async function answerTo(asked: Call) {
+  const reads = await call(asked).toArray();
+  const bytes = Buffer.concat(reads);
+  const at = bytes.indexOf(PRELUDE_END);
+  const { statusCode, headers } = JSON.parse(bytes.subarray(0, at).toString());
+  return { status: statusCode, headers, text: bytes.subarray(at + 8).toString() };
+}
+
+const walletOf = (grant: Grant) =>
+  makeWallets(makeTestCall(settings.environment.dynamodbUrl), TABLE_NAMES.walletsTable).find(
+    walletIdOf(grant),
+  );
+
+/** What the wallet shows once nothing is in flight: nano-dollars spent, requests held. */
+async function booksOf(grant: Grant) {
+  const wallet = await walletOf(grant);
+  return [wallet?.counters.get('usd:total'), wallet?.holds.size, wallet?.inFlight];
+}
+
+describe('the proxy function', () => {
+  it('passes a completion on, and writes the books', async () => {
+    const answer = completion(SAID, usageOf(9, 4));
+    provider.reply(jsonReply(answer));
+    const grant = grantOf();
+    const { status, headers, text } = await answerTo({ grant });
+    expect([status, text]).toEqual([200, answer]);
+    expect(headers).toMatchObject({
+      'content-type': 'application/json',
+      'cache-control': 'no-store, no-transform',
+      'access-control-allow-origin': '*',
+      'x-hallpass-cost-usd': '0.000004',
+      'x-hallpass-budget-limit-usd': '1',
+      'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
+  });
+
+  it('lets the first event go when it comes, and the others as they come', async () => {
+    provider.reply({
+      steps: [
+        { write: textEvent('first') },
+        { waitMs: 150 },
+        { write: textEvent('second') },
+        { waitMs: 150 },
+        { write: FINISH_EVENT + USAGE + DONE_EVENT },
+      ],
+    });
+    const grant = grantOf();
+    const arrivals: [string, number][] = [];
+    const startedAtMs = performance.now();
+    for await (const read of call({ body: ask({ stream: true }), grant })) {
+      const text = read.toString();
+      for (const word of ['first', 'second', 'DONE']) {
+        if (text.includes(word)) arrivals.push([word, performance.now() - startedAtMs]);
+      }
+    }
+    const [[, first], [, second], [, done]] = arrivals as [
+      [string, number],
+      [string, number],
+      [string, number],
+    ];
+    expect(arrivals.map(([word]) => word)).toEqual(['first', 'second', 'DONE']);
+    expect(second - first).toBeGreaterThan(100);
+    expect(done - second).toBeGreaterThan(100);
+    expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
+  });
+
+  it('holds the whole cost while the provider works', async () => {
+    provider.reply({
+      steps: [
+        { write: textEvent('x') },
+        { waitMs: 200 },
+        { write: FINISH_EVENT + USAGE + DONE_EVENT },
+      ],
+    });
+    const grant = grantOf();
+    const stream = call({ body: ask({ stream: true }), grant });
+    for await (const read of stream) {
+      if (!read.toString().includes('"x"')) continue;
+      expect(await booksOf(grant)).toEqual([100_000n, 1, 1]);
+    }
+    expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
+  });
+
+  it('settles for a client that left', async () => {
+    provider.reply({
+      steps: [
+        { write: textEvent('x') },
+        { waitMs: 100 },
+        { write: FINISH_EVENT + USAGE + DONE_EVENT },
+      ],
+    });
+    const grant = grantOf();
+    const stream = call({ body: ask({ stream: true }), grant });
+    stream.on('error', () => {});
+    stream.once('data', () => stream.destroy());
+    await expect.poll(() => booksOf(grant), { timeout: 5_000 }).toEqual([4_000n, 0, 0]);
+  });
+});
+
+describe('an awkward provider', () => {
+  const hello = textEvent('12345678');
+  const error = (code: string) => expect.stringContaining(`"code":"${code}"}}\n\n`);
+
+  it.each([
+    [
+      'dies mid-stream',
+      { steps: [{ write: hello }, { waitMs: 20 }, 'die'] },
+      error('upstream_error'),
+      2_000n,
+    ],
+    ['answers garbage', { steps: [{ write: '<html>' }] }, error('upstream_error'), 0n],
+    [
+      'sends usage twice',
+      streamReply(hello, FINISH_EVENT, USAGE, USAGE, DONE_EVENT),
+      hello + FINISH_EVENT + DONE_EVENT,
+      4_000n,
+    ],
+    [
+      'sends no usage',
+      streamReply(hello, FINISH_EVENT, DONE_EVENT),
+      hello + FINISH_EVENT + DONE_EVENT,
+      2_000n,
+    ],
+    [
+      'ignores the cap',
+      streamReply(
+        ...Array(60).fill(textEvent('x'.repeat(100))),
+        FINISH_EVENT,
+        usageEvent(usageOf(9, 900)),
+        DONE_EVENT,
+      ),
+      expect.stringMatching(/\[DONE\]\n\n$/),
+      undefined,
+    ],
+    [
+      'drips',
+      {
+        steps: [...(hello + FINISH_EVENT + USAGE + DONE_EVENT)].flatMap((write) => [
+          { write },
+          { waitMs: 0 },
+        ]),
+      },
+      hello + FINISH_EVENT + DONE_EVENT,
+      4_000n,
+    ],
+  ] as const)('that %s gets a right end and a right bill', async (_, reply, text, spent) => {
+    provider.reply(reply as never);
+    const grant = grantOf();
+    const answer = await answerTo({ body: ask({ stream: true }), grant });
+    expect([answer.status, answer.text]).toEqual([200, text]);
+    const [usd, ...rest] = await booksOf(grant);
+    expect(rest).toEqual([0, 0]);
+    if (spent === undefined) expect(usd).toBeGreaterThan(100_000n);
+    else expect(usd).toBe(spent);
+  });
+
+  it('that never answers is given up before the function’s own end', async () => {
+    provider.reply({ steps: ['hang'] });
+    const grant = grantOf();
+    const { status, text } = await answerTo({ grant, timeoutMs: 5_200 });
+    expect([status, JSON.parse(text).error.code]).toEqual([504, 'upstream_timeout']);
+    expect(await booksOf(grant)).toEqual([0n, 0, 0]);
+  });
+
+  it('that stops within its stream has the client told before the function’s own end', async () => {
+    provider.reply({ steps: [{ write: hello }, 'hang'] });
+    const grant = grantOf();
+    const { text } = await answerTo({ body: ask({ stream: true }), grant, timeoutMs: 5_200 });
+    expect(text).toContain('"code":"upstream_timeout"');
+    expect(await booksOf(grant)).toEqual([2_000n, 0, 0]);
+  });
+});
+
+describe('a refusal', () => {
+  const errorOf = async (asked: Call) => {
+    const { status, text, headers } = await answerTo(asked);
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': '*',
+      'x-request-id': expect.any(String),
+      'content-type': 'application/json',
+    });
+    const { code, param } = JSON.parse(text).error;
+    return [status, code, param];
+  };
+
+  it.each([
+    ['unreadable JSON', { body: `{"model":"${PROMPT}` }, [400, 'invalid_request', null]],
+    ['no body', { body: null }, [400, 'invalid_request', null]],
+    ['no model', { body: ask({ model: undefined }) }, [400, 'invalid_request', 'model']],
+    [
+      'a body of 6 MB and more',
+      { body: ask({ x: 'x'.repeat(6_300_000) }) },
+      [413, 'request_too_large', null],
+    ],
+    ['an unbounded field', { body: ask({ plugins: [] }) }, [400, 'invalid_request', 'plugins']],
+    ['an unknown model', { body: ask({ model: 'nobody/m' }) }, [404, 'model_not_found', 'model']],
+    ['another route', { event: { path: '/v1/other' } }, [404, 'not_found', null]],
+    ['another method', { event: { httpMethod: 'GET' } }, [404, 'not_found', null]],
+    ['no grant', { authorizer: {} }, [503, 'service_unavailable', null]],
+  ])('of %s comes in OpenAI’s form', async (_, asked, expected) => {
+    expect(await errorOf(asked)).toEqual(expected);
+  });
+
+  it('of a limit comes with its facts', async () => {
+    const { status, text } = await answerTo({ grant: grantOf(['token:usd:total=0.000001']) });
+    expect(status).toBe(402);
+    expect(JSON.parse(text).error).toMatchObject({
+      code: 'insufficient_quota',
+      limit: { per: 'token', unit: 'usd', window: 'total' },
+      limit_value: 0.000001,
+      resets_at: null,
+    });
+  });
+
+  it('is 503, and nothing is sent, when the table cannot be reached', async () => {
+    const sent = provider.requests.length;
+    const cut = unreachable(settings);
+    const secretsManagerUrl = settings.environment.secretsManagerUrl;
+    const dead = { ...cut, environment: { ...cut.environment, secretsManagerUrl } };
+    expect(await errorOf({ with: dead })).toEqual([503, 'service_unavailable', null]);
+    expect(provider.requests).toHaveLength(sent);
+  });
+
+  it('is 503 when the secrets cannot be reached', async () => {
+    expect(await errorOf({ with: unreachable(settings) })).toEqual([
+      503,
+      'service_unavailable',
+      null,
+    ]);
+  });
+
+  it('is logged by its code', async () => {
+    await errorOf({ body: '{' });
+    expect(logged.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'info', event: 'refused', code: 'invalid_request', httpStatus: 400 },
+    ]);
+  });
+});

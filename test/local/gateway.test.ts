@@ -1,0 +1,124 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
+import { config } from '../../hallpass.config.ts';
+import { type LocalGateway, startLocalGateway } from '../../local/gateway.ts';
+import { send } from '../support/http-client.ts';
+
+let folder: string;
+let data: string;
+const running: LocalGateway[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hallpass-gateway-'));
+  data = join(folder, 'data');
+});
+
+afterEach(async () => {
+  for (const gateway of running.splice(0)) await gateway.close(1_000);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start(more: object = {}): Promise<LocalGateway> {
+  const gateway = await startLocalGateway({
+    config,
+    data,
+    port: 0,
+    host: '127.0.0.1',
+    providerUrls: {},
+    variables: {},
+    ...more,
+  });
+  running.push(gateway);
+  return gateway;
+}
+
+async function restart(more: object = {}): Promise<LocalGateway> {
+  await running.pop()?.close(1_000);
+  return start(more);
+}
+
+/** The text of all files below the folder. */
+async function allText(): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const texts = files.map(({ parentPath, name }) => readFile(join(parentPath, name), 'latin1'));
+  return (await Promise.all(texts)).join('\n');
+}
+
+const statusOf = async ({ url }: LocalGateway, credential: string): Promise<number> =>
+  (await send(`${url}/models`, { headers: { authorization: `Bearer ${credential}` } })).status;
+
+test('takes the account of the configuration, else one of the folder', async () => {
+  const first = await start();
+  expect(first.account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
+  expect((await restart()).account).toBe(first.account);
+  const named = await restart({ config: defineConfig({ account: 'acme:eu', providers: {} }) });
+  expect(named.account).toBe('acme:eu');
+  expect(named.kid).toBe('acme:eu:ZGVtbw==');
+  expect(await statusOf(named, named.token)).toBe(200);
+  // The key of the former account is another account's now.
+  expect(await statusOf(named, first.key)).toBe(401);
+});
+
+test('gives every folder a deployment and a key of its own', async () => {
+  const first = await start();
+  const second = await start({ data: join(folder, 'other') });
+  expect(second.account).not.toBe(first.account);
+  expect(second.key).not.toBe(first.key);
+  expect(await statusOf(second, first.key)).toBe(401);
+});
+
+test('knows which providers have a key, and writes none of these keys', async () => {
+  const gateway = await start({
+    variables: { OPENAI_API_KEY: 'provider-secret-1', GEMINI_API_KEY: 'provider-secret-2', X: 'y' },
+  });
+  expect(gateway.providersWithKeys).toEqual(['openai', 'google']);
+  expect(await allText()).not.toContain('provider-secret');
+  expect(JSON.stringify(gateway.variables)).not.toContain('provider-secret');
+});
+
+test('turns a second one on the same folder away, and the first goes on', async () => {
+  const first = await start();
+  const failure = await start().catch((error: unknown) => error);
+  expect(failure).toMatchObject({ cause: { code: 'LEVEL_LOCKED' } });
+  expect(await statusOf(first, first.key)).toBe(200);
+});
+
+test('ends what it has started when it cannot listen', async () => {
+  const first = await start({ data: join(folder, 'other') });
+  const port = Number(new URL(first.url).port);
+  await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  // The folder is free again.
+  expect(await statusOf(await start(), first.key)).toBe(401);
+});
+
+test('refuses a folder whose deployment is damaged, rather than making a new one', async () => {
+  await start();
+  await running.pop()?.close(1_000);
+  await writeFile(join(data, 'deployment.json'), '{"deployment":"');
+  await expect(start()).rejects.toThrow(/deployment\.json is damaged$/);
+});
+
+test('keeps its tables and secrets from whoever does not know its access key id', async () => {
+  const { variables } = await start();
+  for (const [name, target] of [
+    ['AWS_ENDPOINT_URL_DYNAMODB', 'DynamoDB_20120810.ListTables'],
+    ['AWS_ENDPOINT_URL_SECRETS_MANAGER', 'secretsmanager.ListSecrets'],
+  ] as const) {
+    const answer = await send(variables[name] ?? '', {
+      method: 'POST',
+      headers: {
+        'x-amz-target': target,
+        'content-type': 'application/x-amz-json-1.0',
+        authorization:
+          'AWS4-HMAC-SHA256 Credential=guess/20261120/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
+      },
+      body: '{}',
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain('UnrecognizedClientException');
+  }
+});

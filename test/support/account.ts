@@ -1,0 +1,114 @@
+/**
+ * The account function's routes, asked with a grant and with wallets in hand.
+ */
+import { type AccountPorts, account } from '../../core/account.ts';
+import type { Grant } from '../../core/grant.ts';
+import type { Hold } from '../../core/hold.ts';
+import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/ids.ts';
+import type { ListedModel } from '../../core/model-list.ts';
+import { asNanoUsd } from '../../core/money.ts';
+import type { Wallet } from '../../core/ports.ts';
+import { KEY } from './memory-keys.ts';
+import { NOW_MS } from './tokens.ts';
+
+export const SERVER: Grant = {
+  account: 'acct_test',
+  keyId: asKeyId('K1'),
+  keyName: 'course',
+  keyKind: 'server',
+  credential: 'key',
+  former: false,
+  limits: [],
+  maxTokenLifetimeSeconds: 604_800,
+};
+/** The digest of `jti` and `j1`. */
+export const J1 = asTokenId('6WZ-D1Bh-Gwr8Jc_ubYnmD');
+export const TOKEN: Grant = {
+  ...SERVER,
+  credential: 'scoped-token',
+  token: {
+    id: J1,
+    jti: 'j1',
+    spendingLimitNanoUsd: asNanoUsd(2_000_000_000n),
+    issuedAtMs: NOW_MS - 1000,
+    expiresAtMs: NOW_MS + 1000,
+    revoked: false,
+  },
+};
+
+const price = (input: bigint, output: bigint) => ({
+  inputNanoPerMillion: input,
+  outputNanoPerMillion: output,
+  cachedInputNanoPerMillion: input / 10n,
+  cacheWriteNanoPerMillion: input,
+});
+const model = (id: string, target = id): ListedModel => ({
+  id,
+  target,
+  provider: target.split('/')[0] ?? '',
+  price: price(2_500_000_000n, 10_000_000_000n),
+});
+const CATALOGUE: readonly ListedModel[] = [
+  { ...model('demo/echo'), price: { ...price(1_000_000_000n, 0n), contextWindow: 128_000 } },
+  model('fast', 'google/gemini-2.5-flash'),
+  model('google/gemini-2.5-flash'),
+  model('openai/gpt-5'),
+  model('openrouter/meta-llama/llama-3'),
+];
+
+export const EMPTY: Wallet = {
+  id: asWalletId('W'),
+  counters: new Map(),
+  holds: new Map(),
+  inFlight: 0,
+  revokedTokens: new Set(),
+  tokenKeepUntilMs: new Map(),
+};
+export const hold = (usd: bigint, tokenId = J1): Hold => ({
+  walletId: asWalletId('W'),
+  requestId: asRequestId('R1'),
+  attempt: 1,
+  reservedAtMs: NOW_MS,
+  leaseEndsAtMs: NOW_MS + 1,
+  amounts: { usd: asNanoUsd(usd), tokens: 10n },
+  tokenId,
+  counted: [
+    { per: 'user', unit: 'usd', window: 'total' },
+    { per: 'token', unit: 'usd', window: 'total' },
+    { per: 'user', unit: 'usd', window: 'week' },
+  ],
+});
+
+export interface Ask {
+  readonly grant?: Grant;
+  readonly wallets?: Readonly<Record<string, Wallet>>;
+  readonly body?: unknown;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly key?: string;
+}
+async function ask(
+  route: string,
+  { grant = SERVER, wallets = {}, body, query = {}, key = KEY }: Ask = {},
+) {
+  const [method = '', path = ''] = route.split(' ');
+  const ports: AccountPorts = {
+    clock: { nowMs: () => NOW_MS, sleep: async () => {} },
+    random: { uuid: () => '00000000-0000-4000-8000-000000000001' },
+    wallets: { find: async (id) => wallets[id] },
+    catalogue: CATALOGUE,
+  };
+  const credential = grant.credential === 'key' ? key : 'jwt:a.b.c';
+  const request = {
+    method,
+    path,
+    query,
+    headers: new Map([['authorization', [`Bearer ${credential}`]]]),
+    body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+  };
+  return account(request, grant, ports);
+}
+export const bodyOf = async (route: string, options?: Ask) => (await ask(route, options)).body;
+export const errorOf = async (route: string, options?: Ask) => {
+  const error = await ask(route, options).catch((thrown) => thrown);
+  return { code: error.code, message: error.message, param: error.facts?.param };
+};
