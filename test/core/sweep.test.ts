@@ -135,6 +135,17 @@ describe('sweep', () => {
     ]);
   });
 
+  test('passes over what the index still shows and another sweep has let go', async () => {
+    const findDue = async () => [ADA, BOB];
+    const hold = await reserve(BOB, 'r1', 1);
+    await settleAtRow(hold, makeRow(hold, usd(5)), ports);
+    await wallets.moveDue(BOB, NOW_MS + MINUTE_MS, undefined);
+
+    const outcome = await run({ wallets: { ...wallets, findDue } });
+
+    expect(outcome).toMatchObject({ swept: 0, settled: 0, failed: 0, finished: true });
+  });
+
   test('stops at its deadline, and the next one goes on', async () => {
     await reserve(ADA, 'r1', 1);
     await reserve(BOB, 'r2', 1);

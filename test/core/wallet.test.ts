@@ -277,6 +277,14 @@ describe('staleOf', () => {
     ]);
   });
 
+  test('lets go of the mark of a token that has no counters left', () => {
+    const wallet = makeWallet({ tokenKeepUntilMs: new Map([[OTHER, 0]]) });
+
+    expect(staleOf(wallet, NOW_MS, undefined).dropTokens).toEqual([
+      { tokenId: OTHER, seenKeepUntilMs: 0, names: [] },
+    ]);
+  });
+
   test('keeps the token that reserves and those with a hold', () => {
     const wallet = {
       ...withTokens(3, 0),
