@@ -33,5 +33,6 @@ const credential = signScopedToken(
 const environment = readEnvironment(gateway.variables);
 
 serveCommands({ url: gateway.url, credential } satisfies Target, {
+  mem: () => process.memoryUsage(),
   'table-calls': (kind) => measureTableCalls(environment, kind === 'sdk' ? 'sdk' : 'bare'),
 });

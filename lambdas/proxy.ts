@@ -2,6 +2,7 @@
  * The proxy: API Gateway's event in, a provider's answer out, streamed as it comes. Middy runs it in Lambda's
  * streaming mode; all rules are in core/serve.ts.
  */
+import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import middy from '@middy/core';
 import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
@@ -75,10 +76,14 @@ function toStreamedResult(
     statusCode: status,
     headers: { ...answerHeaders(requestId), ...headers },
     body: Buffer.isBuffer(body)
-      ? Readable.from([body])
+      ? toWholeBody(body)
       : toEventStream(body, { patienceMs: Math.max(0, deadlineAtMs - clock.nowMs()) }),
   };
 }
+
+/** Text is written at once, which spares a pipeline; bytes that are no UTF-8 would not survive it. */
+const toWholeBody = (body: Buffer): Readable | string =>
+  isUtf8(body) ? body.toString() : Readable.from([body]);
 
 function refuse(error: GatewayError, path: string, requestId: RequestId, log: Log): StreamedResult {
   const { code, status, detail, cause } = error;

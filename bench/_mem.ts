@@ -1,0 +1,14 @@
+import { startChild } from './child.ts';
+import { load } from './load.ts';
+const provider = await startChild('./provider.ts', 1);
+const table = await startChild('./table.ts', 1);
+const g = await startChild('./gateway.ts', 0, {BENCH_PROVIDER:String(provider.ready), BENCH_TABLE:String(table.ready)});
+const show = async (n:string)=>console.log(n, JSON.stringify(await g.ask('mem')), (await g.usage()).peakRssBytes/1e6);
+await show('start');
+const t:any=g.ready;
+await load(t,'plain',300,1); await show('c1 300');
+let r=await load(t,'plain',1500,1); console.log('p50', r.exchanges.map(e=>e.totalNs).sort((a,b)=>a-b)[750]/1000);await show('c1 1500');
+r=await load(t,'plain',1500,32); console.log('rps',1500/r.elapsedMs*1000); await show('c32 1500');
+await load(t,'burst',5,1); await show('burst');
+await load(t,'paced',80,40); await show('paced');
+await g.stop(); await table.stop(); await provider.stop(); process.exit();
