@@ -150,7 +150,8 @@ const shardOf = (walletId: WalletId): string => String(sha256(walletId).charCode
  * Invariant: no counter passes its limit, whatever order writes arrive in. The check and the add are one write, so
  * two requests that both saw room cannot both take it. `#h` absent: an attempt that arrives after another of the same
  * request was written adds nothing. Conditions cannot add, so a counter is held against `limit − amount`; a counter
- * that is not there is zero, which passes because the core never sends an amount above its limit.
+ * that is not there is zero, which passes because the core never sends an amount above its limit: no comparison with
+ * an absent attribute is true, and so its `NOT` is.
  */
 function toReserve(reservation: Reservation): Update {
   const { hold, counters, inFlightMax, tokenId, issuedAtMs, tokenKeepUntilMs } = reservation;
@@ -167,7 +168,7 @@ function toReserve(reservation: Reservation): Update {
   );
   update.set.push('#h = :h', '#i = if_not_exists(#i, :zero) + :one');
   update.set.push('#due = if_not_exists(#due, :shard)', '#dueAt = if_not_exists(#dueAt, :lease)');
-  update.conditions.push('attribute_not_exists(#h)', '(attribute_not_exists(#i) OR #i < :max)');
+  update.conditions.push('attribute_not_exists(#h)', 'NOT #i >= :max');
   counters.forEach(({ name, add, max }, index) => {
     const [counter, amount, room] = [`#c${index}`, `:c${index}`, `:r${index}`];
     update.names[counter] = name;
@@ -175,7 +176,7 @@ function toReserve(reservation: Reservation): Update {
     update.set.push(`${counter} = if_not_exists(${counter}, :zero) + ${amount}`);
     if (max === undefined) return;
     update.values[room] = toNumber(max - add);
-    update.conditions.push(`(attribute_not_exists(${counter}) OR ${counter} <= ${room})`);
+    update.conditions.push(`NOT ${counter} > ${room}`);
   });
   if (tokenId !== undefined) {
     update.names['#r'] = REVOKED + tokenId;
@@ -184,7 +185,7 @@ function toReserve(reservation: Reservation): Update {
   if (issuedAtMs !== undefined) {
     update.names['#nb'] = NOT_BEFORE;
     update.values[':iat'] = toNumber(issuedAtMs);
-    update.conditions.push('(attribute_not_exists(#nb) OR #nb < :iat)');
+    update.conditions.push('NOT #nb >= :iat');
   }
   if (tokenId !== undefined && tokenKeepUntilMs !== undefined) {
     update.names['#x'] = KEEP_UNTIL + tokenId;
