@@ -3,10 +3,9 @@
  * The SDK's clients do the same in 325 kB, tens of milliseconds of start and half a millisecond a call (docs/decisions/0002).
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
  */
-import http from 'node:http';
-import https from 'node:https';
 import type { AwsCredentials } from './environment.ts';
 import { makeSigner } from './signature.ts';
+import { ExchangeError, makeSocketPool } from './socket-pool.ts';
 
 /**
  * Calls one operation of one service.
@@ -58,32 +57,30 @@ const JSON_VERSIONS = { dynamodb: '1.0', secretsmanager: '1.1' } as const;
 export function makeAwsCall(options: AwsCallOptions): AwsCall {
   const { service, targetPrefix, timeoutMs } = options;
   const { protocol, hostname, port, host } = new URL(options.url);
-  const transport = protocol === 'https:' ? https : http;
-  const agent = new transport.Agent({
-    keepAlive: true,
-    maxSockets: SOCKETS_MAX,
-    timeout: IDLE_SOCKET_MS,
+  const isPlain = protocol === 'http:';
+  const pool = makeSocketPool({
+    protocol: isPlain ? 'http:' : 'https:',
+    // URL keeps the brackets of an IPv6 address; a socket does not take them.
+    hostname: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (isPlain ? 80 : 443) : Number(port),
+    socketsMax: SOCKETS_MAX,
+    idleMs: IDLE_SOCKET_MS,
+    answerBytesMax: RESPONSE_BYTES_MAX,
   });
-  const target = { method: 'POST', hostname, port, path: '/', agent };
   const contentType = `application/x-amz-json-${JSON_VERSIONS[service]}`;
   const sign = makeSigner(options);
 
   async function once(operation: string, body: string): Promise<Record<string, unknown>> {
-    const signed = sign({
-      host,
-      contentType,
-      target: `${targetPrefix}.${operation}`,
-      body,
-      atMs: Date.now(),
-    });
-    const headers = { ...signed, 'content-length': Buffer.byteLength(body) };
-    const { status, text } = await exchange(
-      () => transport.request({ ...target, headers }),
-      operation,
-      body,
-      timeoutMs,
-    );
-    return parseAnswer(operation, status, text);
+    const target = `${targetPrefix}.${operation}`;
+    const headers = sign({ host, contentType, target, body, atMs: Date.now() });
+    const request = toRequest(headers, body);
+    try {
+      const { status, text } = await pool.exchange(request, timeoutMs);
+      return parseAnswer(operation, status, text);
+    } catch (error) {
+      if (error instanceof ExchangeError) throw new AwsCallError(error.fault, operation, 0);
+      throw error;
+    }
   }
 
   return async (operation, input) => {
@@ -97,6 +94,16 @@ export function makeAwsCall(options: AwsCallOptions): AwsCall {
   };
 }
 
+/** @throws TypeError for a header value that could end its line: a session token comes from the environment */
+function toRequest(headers: Readonly<Record<string, string>>, body: string): string {
+  let head = 'POST / HTTP/1.1\r\n';
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[\x20-\x7e]*$/.test(value)) throw new TypeError(`the header "${name}" cannot be sent`);
+    head += `${name}: ${value}\r\n`;
+  }
+  return `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
 /**
  * Reads are sent once more when the connection broke, as one does that went stale while the environment was frozen.
  * Writes never are: whoever repeats a write must be able to tell its attempts apart.
@@ -104,49 +111,6 @@ export function makeAwsCall(options: AwsCallOptions): AwsCall {
 const READS: ReadonlySet<string> = new Set(['GetItem', 'Query', 'GetSecretValue']);
 const isBroken = (error: unknown): boolean =>
   error instanceof AwsCallError && error.name === 'NetworkError';
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** Sends and reads to the end. An error's own words are dropped: a socket's or a parser's may quote what was sent. */
-function exchange(
-  open: () => http.ClientRequest,
-  operation: string,
-  body: string,
-  timeoutMs: number,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = open();
-    const fail = (name: string): void => {
-      clearTimeout(timer);
-      reject(new AwsCallError(name, operation, 0));
-      request.destroy();
-    };
-    const timer = setTimeout(() => fail('TimeoutError'), timeoutMs);
-    request.on('error', () => fail('NetworkError'));
-    request.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > RESPONSE_BYTES_MAX) fail('ResponseTooLarge');
-        else chunks.push(chunk);
-      });
-      response.on('error', () => fail('NetworkError'));
-      response.on('aborted', () => fail('NetworkError'));
-      response.on('end', () => {
-        clearTimeout(timer);
-        resolve({
-          status: response.statusCode ?? 0,
-          text: Buffer.concat(chunks, bytes).toString('utf8'),
-        });
-      });
-    });
-    request.end(body);
-  });
-}
 
 function parseAnswer(operation: string, status: number, text: string): Record<string, unknown> {
   const body = parseObject(text);

@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Processor time used so far and the most memory ever resident. */
@@ -15,6 +16,15 @@ type Reply = { readonly id: number; readonly result: unknown };
 type Command = { readonly id: number; readonly command: string; readonly argument: unknown };
 /** What a child can be asked; `usage` is always there. */
 export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
+
+/** The flags of `npm start`, for every process alike. */
+const NODE_FLAGS = [
+  '--max-semi-space-size=4',
+  '--import',
+  new URL('../bin/node-24.mjs', import.meta.url).href,
+];
+
+const STOP_GRACE_MS = 3_000;
 
 const canPin = spawnSync('taskset', ['--version']).status === 0;
 
@@ -45,7 +55,7 @@ export async function startChild(
   const path = fileURLToPath(new URL(file, import.meta.url));
   const command = canPin ? 'taskset' : process.execPath;
   const pinning = canPin ? ['-c', String(core), process.execPath] : [];
-  const child = spawn(command, [...pinning, path], {
+  const child = spawn(command, [...pinning, ...NODE_FLAGS, path], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
@@ -71,8 +81,13 @@ export async function startChild(
     ask,
     usage: async () => (await ask('usage')) as ProcessUsage,
     stop: async () => {
-      child.kill('SIGKILL');
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      // It ends by itself, so that what Node compiled is kept for the next run.
+      child.disconnect();
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+      await exited;
+      clearTimeout(timer);
     },
   };
 }
@@ -85,12 +100,23 @@ async function firstMessage(child: ChildProcess, file: string): Promise<unknown>
   return message;
 }
 
+/** Of this program alone: what `getrusage` tells includes the memory of the process that started it. */
+function readPeakRssBytes(): number {
+  try {
+    const [, kilobytes] =
+      /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    return Number(kilobytes) * 1024;
+  } catch {
+    return process.resourceUsage().maxRSS * 1024; // Not Linux.
+  }
+}
+
 /** The child's side: says what is ready and answers commands. */
 export function serveCommands(ready: unknown, commands: Commands = {}): void {
   const all: Commands = {
     usage: () => {
       const { user, system } = process.cpuUsage();
-      const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+      const peakRssBytes = readPeakRssBytes();
       return { cpuMicros: user + system, peakRssBytes } satisfies ProcessUsage;
     },
     ...commands,

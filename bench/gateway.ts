@@ -7,7 +7,6 @@ import { config } from '../hallpass.config.ts';
 import { startLocalGateway } from '../local/gateway.ts';
 import { serveCommands } from './child.ts';
 import type { Target } from './load.ts';
-import { measureTableCalls } from './table-calls.ts';
 
 const gateway = await startLocalGateway({
   config,
@@ -33,6 +32,9 @@ const credential = signScopedToken(
 const environment = readEnvironment(gateway.variables);
 
 serveCommands({ url: gateway.url, credential } satisfies Target, {
-  mem: () => process.memoryUsage(),
-  'table-calls': (kind) => measureTableCalls(environment, kind === 'sdk' ? 'sdk' : 'bare'),
+  'table-calls': async (kind) => {
+    // Loaded late: it brings the SDK's client along, whose memory is not the gateway's.
+    const { measureTableCalls } = await import('./table-calls.ts');
+    return measureTableCalls(environment, kind === 'sdk' ? 'sdk' : 'bare');
+  },
 });
