@@ -25,6 +25,9 @@ export class IntegrationAnswer extends Writable {
   readonly #stallMs: number;
   /** What came before the prelude's end; undefined once it was read. */
   #head: Buffer | undefined = NOTHING;
+  /** Read, and not sent yet: an answer that is whole by the end of this turn leaves in one piece. */
+  #prelude: Prelude | undefined;
+  #first: Buffer = NOTHING;
   #discarding = false;
   #proceed: (() => void) | undefined;
   #stall: NodeJS.Timeout | undefined;
@@ -45,6 +48,12 @@ export class IntegrationAnswer extends Writable {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     const bytes = this.#head === undefined ? chunk : this.#readPrelude(chunk);
+    if (this.#prelude !== undefined && this.#first.length === 0) {
+      this.#first = bytes;
+      done();
+      return;
+    }
+    this.#sendHead();
     if (this.#discarding || bytes.length === 0 || this.#client.write(bytes)) {
       done();
       return;
@@ -55,13 +64,14 @@ export class IntegrationAnswer extends Writable {
 
   override _final(done: () => void): void {
     if (!this.#discarding) {
-      if (this.#head === undefined) this.#client.end();
-      else this.#refuse();
+      if (this.#head !== undefined) this.#refuse();
+      else if (this.#sendHead(true)) this.#client.end();
     }
     done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#prelude = undefined;
     // A truncated answer must not look like a whole one, so its connection is cut.
     if (error !== null && !this.#discarding) {
       if (this.#client.headersSent) this.#client.destroy();
@@ -80,25 +90,39 @@ export class IntegrationAnswer extends Writable {
     this.#head = undefined;
     if (this.#discarding) return NOTHING;
     const prelude = end === -1 ? undefined : parsePrelude(head.subarray(0, end));
-    if (prelude === undefined || !this.#writeHead(prelude)) {
+    if (prelude === undefined) {
       this.#refuse();
       this.#discard();
       return NOTHING;
     }
+    this.#prelude = prelude;
+    setImmediate(() => {
+      if (this.#sendHead() && !this.#client.writableEnded) this.#client.flushHeaders();
+    });
     return head.subarray(end + PRELUDE_END.length);
   }
 
-  #writeHead({ status, headers }: Prelude): boolean {
-    try {
-      this.#client.writeHead(status, headers);
-    } catch {
-      return false; // A header that HTTP does not allow; nothing has left.
+  /**
+   * Sends what waits, once. A stream's head leaves at the turn's end, silent or not.
+   * @param isWhole nothing follows: the answer has a length
+   * @returns whether the client can take more
+   */
+  #sendHead(isWhole = false): boolean {
+    const prelude = this.#prelude;
+    this.#prelude = undefined;
+    if (prelude !== undefined && !this.#discarding) {
+      const length = isWhole ? { 'content-length': this.#first.length } : {};
+      try {
+        this.#client.writeHead(prelude.status, { ...prelude.headers, ...length });
+        if (this.#first.length > 0) this.#client.write(this.#first);
+      } catch {
+        // A header that HTTP does not allow; nothing has left.
+        this.#refuse();
+        this.#discard();
+      }
+      this.#first = NOTHING;
     }
-    // With a body that follows at once they leave in one packet; a stream that is silent at first sends them alone.
-    setImmediate(() => {
-      if (!this.#client.writableEnded && !this.#client.destroyed) this.#client.flushHeaders();
-    });
-    return true;
+    return !this.#discarding && !this.#client.destroyed;
   }
 
   #discard(): void {
