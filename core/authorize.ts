@@ -9,6 +9,7 @@ import type { Grant } from './grant.ts';
 import type { Headers } from './http.ts';
 import { identityOfKey, identityOfToken, readConversation } from './identity.ts';
 import type { KeyRecord } from './key-record.ts';
+import { requireAllowedOrigin } from './origin.ts';
 import type { Clock, KeyRecords, Secrets } from './ports.ts';
 import { parseScopedClaims, requireInForce, tokenIdOf } from './scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken, type ScopedToken } from './scoped-token.ts';
@@ -27,6 +28,8 @@ export type Authorization =
 export interface AuthorizePorts {
   /** The gateway's account: keys and tokens of others are unknown here. */
   readonly account: string;
+  /** Of the configuration. */
+  readonly allowedOrigins: readonly string[];
   readonly keys: KeyRecords;
   readonly secrets: Secrets;
   readonly clock: Clock;
@@ -42,6 +45,7 @@ export async function authorize(
 ): Promise<Authorization> {
   try {
     const grant = await grantOf(request, ports);
+    requireAllowedOrigin(request.headers, ports.allowedOrigins);
     const conversation = readConversation(request.headers);
     return {
       kind: 'grant',

@@ -56,6 +56,7 @@ function makePorts({ environment, config }: FunctionSettings): AuthorizePorts {
   });
   return {
     account: config.account ?? environment.defaultAccount,
+    allowedOrigins: config.allowedOrigins,
     keys: makeKeyRecords(dynamodb, environment.keysTable, clock),
     secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
     clock,

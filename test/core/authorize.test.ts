@@ -22,7 +22,7 @@ type Sent = Readonly<Record<string, readonly string[]>>;
 
 const decide = (sent: Sent, record: KeyRecord = SERVER_RECORD): Promise<Authorization> => {
   const keys = makeMemoryKeys(record);
-  const ports = { account: ACCOUNT, keys, secrets: keys, clock };
+  const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, clock };
   return authorize({ headers: new Map(Object.entries(sent)) }, ports);
 };
 const bearer = (credential: string): Sent => ({ authorization: [`Bearer ${credential}`] });
@@ -232,7 +232,7 @@ it('does not say that a conversation is malformed to whom it does not know', asy
 });
 
 it('reads no table for what cannot be a key or a token', async () => {
-  const ports = { account: ACCOUNT, keys: OUTAGE, secrets: OUTAGE, clock };
+  const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys: OUTAGE, secrets: OUTAGE, clock };
   for (const text of [
     'sk-proj-abc',
     'jwt:a.b.c',
@@ -250,9 +250,9 @@ it.each([
   ['secrets are down', mint(), makeMemoryKeys(), OUTAGE],
 ])('throws service_unavailable when %s', async (_, credential, keys, secrets) => {
   const headers = new Map([['api-key', [credential]]]);
-  await expect(authorize({ headers }, { account: ACCOUNT, keys, secrets, clock })).rejects.toThrow(
-    expect.objectContaining({ code: 'service_unavailable' }),
-  );
+  await expect(
+    authorize({ headers }, { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets, clock }),
+  ).rejects.toThrow(expect.objectContaining({ code: 'service_unavailable' }));
 });
 
 it('passes a mistake of ours on as it is', async () => {
@@ -264,7 +264,10 @@ it('passes a mistake of ours on as it is', async () => {
     },
   };
   const headers = new Map([['api-key', [KEY]]]);
-  const decision = authorize({ headers }, { account: ACCOUNT, keys, secrets: keys, clock });
+  const decision = authorize(
+    { headers },
+    { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, clock },
+  );
   await expect(decision).rejects.toBe(mistake);
 });
 
@@ -288,4 +291,34 @@ it('decides whatever is sent, and throws nothing while all is up', async () => {
     }),
     { numRuns: 500 },
   );
+});
+
+it('tells a page of another origin so, and only once its credential held', async () => {
+  const keys = makeMemoryKeys();
+  const ports = {
+    account: ACCOUNT,
+    allowedOrigins: ['https://app.example.edu'],
+    keys,
+    secrets: keys,
+    clock,
+  };
+  const from = (credential: string) =>
+    authorize(
+      {
+        headers: new Map([
+          ['authorization', [`Bearer ${credential}`]],
+          ['origin', ['https://evil.example']],
+        ]),
+      },
+      ports,
+    );
+
+  expect(await from(mint())).toMatchObject({
+    kind: 'refusal',
+    error: { code: 'origin_not_allowed', status: 403 },
+  });
+  expect(await from('sk-unknown')).toMatchObject({
+    kind: 'denied',
+    error: { code: 'invalid_api_key' },
+  });
 });
