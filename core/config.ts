@@ -91,7 +91,7 @@ const configSchema = v.strictObject({
 
 /** The configuration as it is written. */
 export type ConfigInput = v.InferInput<typeof configSchema>;
-export type ProviderSettings = v.InferOutput<typeof providerSchema>;
+
 export type PriceOverride = v.InferOutput<typeof priceSchema>;
 
 /** The configuration, checked and with its defaults filled in. */
