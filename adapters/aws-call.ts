@@ -10,9 +10,14 @@ import { makeSigner } from './signature.ts';
 
 /**
  * Calls one operation of one service.
+ * @param timeoutMs less time than the call has otherwise
  * @throws AwsCallError for anything but a 200
  */
-export type AwsCall = (operation: string, input: object) => Promise<Record<string, unknown>>;
+export type AwsCall = (
+  operation: string,
+  input: object,
+  timeoutMs?: number,
+) => Promise<Record<string, unknown>>;
 
 export interface AwsCallOptions {
   readonly url: string;
@@ -56,7 +61,7 @@ const JSON_VERSIONS = { dynamodb: '1.0', secretsmanager: '1.1' } as const;
 
 /** Makes the call. Its connections live as long as it does. */
 export function makeAwsCall(options: AwsCallOptions): AwsCall {
-  const { service, targetPrefix, timeoutMs } = options;
+  const { service, targetPrefix } = options;
   const { protocol, hostname, port, host } = new URL(options.url);
   const transport = protocol === 'https:' ? https : http;
   const agent = new transport.Agent({
@@ -68,7 +73,11 @@ export function makeAwsCall(options: AwsCallOptions): AwsCall {
   const contentType = `application/x-amz-json-${JSON_VERSIONS[service]}`;
   const sign = makeSigner(options);
 
-  async function once(operation: string, body: string): Promise<Record<string, unknown>> {
+  async function once(
+    operation: string,
+    body: string,
+    timeoutMs: number,
+  ): Promise<Record<string, unknown>> {
     const signed = sign({
       host,
       contentType,
@@ -86,13 +95,14 @@ export function makeAwsCall(options: AwsCallOptions): AwsCall {
     return parseAnswer(operation, status, text);
   }
 
-  return async (operation, input) => {
+  return async (operation, input, withinMs = options.timeoutMs) => {
     const body = JSON.stringify(input);
+    const timeoutMs = Math.min(withinMs, options.timeoutMs);
     try {
-      return await once(operation, body);
+      return await once(operation, body, timeoutMs);
     } catch (error) {
       if (!READS.has(operation) || !isBroken(error)) throw error;
-      return once(operation, body);
+      return once(operation, body, timeoutMs);
     }
   };
 }
