@@ -21,6 +21,13 @@ describe('boundInput', () => {
     expect(bound(ask('你好世界')).tokens).toBe(127);
   });
 
+  it('counts what a character becomes where a tokenizer normalises it', () => {
+    // Three bytes; 33 in the form NFKC: eight words of Arabic, 18 characters.
+    expect(bound(ask('\uFDFA')).tokens).toBe(115 + 33);
+    // Three bytes each, and one: the longer form counts.
+    expect(bound(ask('ＡＢ')).tokens).toBe(115 + 6);
+  });
+
   it('counts tools with their overhead', () => {
     const tools = [{ type: 'function', function: { name: 'f' } }];
     // ,"tools":[…] is 54 bytes, 640 for having tools, 16 a tool.
@@ -46,6 +53,15 @@ describe('boundInput', () => {
       tokens: 128_000,
       reference,
     });
+  });
+
+  it.each([
+    ['a file', 'messages[0].content[0]', ask([{ type: 'file', file: { file_data: 'x' } }])],
+    ['a video', 'messages[0].content[0]', ask([{ type: 'video_url', video_url: {} }])],
+    ['a voice', 'messages[0].audio', { messages: [{ role: 'assistant', audio: { id: 'a' } }] }],
+  ])('takes %s as input by reference, whatever bytes it has', (_, reference, body) => {
+    expect(bound(body)).toEqual({ tokens: undefined, reference });
+    expect(bound(body, { ...RULES, contextWindow: 9_000 })).toEqual({ tokens: 9_000, reference });
   });
 
   it('does not take text for an image', () => {
