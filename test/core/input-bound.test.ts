@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { boundInput, type InputRules } from '../../core/input-bound.ts';
+import { CORPUS } from '../support/corpus.ts';
 
 const RULES: InputRules = { imageTokensMax: 1_000, contextWindow: undefined };
 const bound = (body: Readonly<Record<string, unknown>>, rules = RULES) =>
@@ -73,7 +74,15 @@ describe('boundInput', () => {
     expect(bound({ messages }).tokens).toBeGreaterThan(64);
   });
 
-  it('is never under the bytes of all texts', () => {
+  it.each(CORPUS)('is never under what tokenizers count: $kind', ({ text, tokens }) => {
+    const { o200k, cl100k } = tokens;
+    const counted = bound(ask(text)).tokens ?? 0;
+    expect(counted).toBeGreaterThanOrEqual(Math.max(o200k, cl100k));
+    // Nor is it beyond all measure: bytes, their escapes in JSON, and the frame of a message.
+    expect(counted).toBeLessThanOrEqual(2 * Buffer.byteLength(text) + 200);
+  });
+
+  it('is never under the bytes of all texts, as they are and as tokenizers normalise them', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 200 }),
       fc.string({ unit: 'grapheme', maxLength: 200 }),
@@ -87,8 +96,13 @@ describe('boundInput', () => {
         const texts = contents.flatMap((content) =>
           typeof content === 'string' ? [content] : content.map((part) => part.text),
         );
-        const bytes = Buffer.byteLength(texts.join('')) + Buffer.byteLength(description);
-        expect(bound({ messages, tools }).tokens).toBeGreaterThanOrEqual(bytes);
+        const counted = bound({ messages, tools }).tokens;
+        for (const form of ['NFC', 'NFKC']) {
+          const bytes = [...texts, description].map((each) =>
+            Buffer.byteLength(form === 'NFC' ? each : each.normalize(form)),
+          );
+          expect(counted).toBeGreaterThanOrEqual(bytes.reduce((sum, each) => sum + each, 0));
+        }
       }),
     );
   });
