@@ -9,9 +9,14 @@ import { ExchangeError, makeSocketPool } from './socket-pool.ts';
 
 /**
  * Calls one operation of one service.
+ * @param timeoutMs less time than the call has otherwise
  * @throws AwsCallError for anything but a 200
  */
-export type AwsCall = (operation: string, input: object) => Promise<Record<string, unknown>>;
+export type AwsCall = (
+  operation: string,
+  input: object,
+  timeoutMs?: number,
+) => Promise<Record<string, unknown>>;
 
 export interface AwsCallOptions {
   readonly url: string;
@@ -55,7 +60,7 @@ const JSON_VERSIONS = { dynamodb: '1.0', secretsmanager: '1.1' } as const;
 
 /** Makes the call. Its connections live as long as it does. */
 export function makeAwsCall(options: AwsCallOptions): AwsCall {
-  const { service, targetPrefix, timeoutMs } = options;
+  const { service, targetPrefix } = options;
   const { protocol, hostname, port, host } = new URL(options.url);
   const isPlain = protocol === 'http:';
   const pool = makeSocketPool({
@@ -70,7 +75,11 @@ export function makeAwsCall(options: AwsCallOptions): AwsCall {
   const contentType = `application/x-amz-json-${JSON_VERSIONS[service]}`;
   const sign = makeSigner(options);
 
-  async function once(operation: string, body: string): Promise<Record<string, unknown>> {
+  async function once(
+    operation: string,
+    body: string,
+    timeoutMs: number,
+  ): Promise<Record<string, unknown>> {
     const target = `${targetPrefix}.${operation}`;
     const headers = sign({ host, contentType, target, body, atMs: Date.now() });
     const request = toRequest(headers, body);
@@ -83,13 +92,14 @@ export function makeAwsCall(options: AwsCallOptions): AwsCall {
     }
   }
 
-  return async (operation, input) => {
+  return async (operation, input, withinMs = options.timeoutMs) => {
     const body = JSON.stringify(input);
+    const timeoutMs = Math.min(withinMs, options.timeoutMs);
     try {
-      return await once(operation, body);
+      return await once(operation, body, timeoutMs);
     } catch (error) {
       if (!READS.has(operation) || !isBroken(error)) throw error;
-      return once(operation, body);
+      return once(operation, body, timeoutMs);
     }
   };
 }

@@ -36,16 +36,17 @@ export function makeUsageRows(call: AwsCall, table: string): UsageRows {
      * Invariant: the first row of a request stands. Function and sweep may both bring one; whoever is second is told
      * the first and settles at its cost, so that a request is never billed as two different sums.
      */
-    async put(row) {
+    async put(row, timeoutMs) {
       try {
-        const answer = await call('PutItem', {
+        const input = {
           TableName: table,
           Item: toItem(row),
           ConditionExpression: 'attribute_not_exists(#pk)',
           ExpressionAttributeNames: { '#pk': partitionKey },
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
           ReturnConsumedCapacity: 'TOTAL',
-        });
+        };
+        const answer = await call('PutItem', input, timeoutMs);
         return { row, writeUnits: writeUnitsOf(answer) };
       } catch (error) {
         const item = error instanceof AwsCallError ? parseItem(error.body.Item) : undefined;

@@ -41,9 +41,14 @@ const KEEP_UNTIL = 'x:';
 
 /** The wallets of a table. Fails closed, and never repeats a write by itself: each try needs its own attempt. */
 export function makeWallets(call: AwsCall, table: string): Wallets {
-  async function write(walletId: WalletId, update: Update): Promise<WriteOutcome> {
+  async function write(
+    walletId: WalletId,
+    update: Update,
+    timeoutMs?: number,
+  ): Promise<WriteOutcome> {
     try {
-      const answer = await call('UpdateItem', { ...toInput(table, walletId, update), ...RETURNS });
+      const input = { ...toInput(table, walletId, update), ...RETURNS };
+      const answer = await call('UpdateItem', input, timeoutMs);
       const item = parseItem(answer.Attributes);
       return { written: true, wallet: item && parseWallet(item), writeUnits: writeUnitsOf(answer) };
     } catch (error) {
@@ -55,7 +60,7 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
 
   return {
     reserve: (reservation) => write(reservation.hold.walletId, toReserve(reservation)),
-    settle: (settlement) => write(settlement.walletId, toSettle(settlement)),
+    settle: (settlement, timeoutMs) => write(settlement.walletId, toSettle(settlement), timeoutMs),
 
     async find(walletId) {
       const input = { TableName: table, Key: toKey(walletId), ConsistentRead: true };

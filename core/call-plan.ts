@@ -62,6 +62,7 @@ export function planCall(
     model: target.model,
     isCapped: isCapped(limits),
     isBounded,
+    isServerKey: grant.credential === 'key' && grant.keyKind === 'server',
     defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
     contextWindow: price?.contextWindow,
   });

@@ -21,12 +21,23 @@ const oneOf =
   (value) =>
     allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
 
+/** A write to a cache of five minutes is in the price table; one that lasts an hour costs twice the input. */
+const isShortCache = ({ cache_control: cache }: Readonly<Record<string, unknown>>): boolean =>
+  cache === undefined ||
+  cache === null ||
+  (isRecord(cache) && (cache.ttl === undefined || cache.ttl === null || cache.ttl === '5m'));
+
+const SHORT_CACHE = '{"type": "ephemeral", "ttl": "5m"}';
+
 /** Hosted tools (search, code, MCP servers) are billed by the call, beyond any token cap. */
 const ownTools: Check = (value) =>
   Array.isArray(value) &&
-  value.every((tool) => isRecord(tool) && (tool.type === 'function' || tool.type === 'custom'))
+  value.every(
+    (tool) =>
+      isRecord(tool) && (tool.type === 'function' || tool.type === 'custom') && isShortCache(tool),
+  )
     ? undefined
-    : 'a list of tools of type function or custom';
+    : 'a list of tools of type function or custom, cached for five minutes at most';
 
 const textOnly: Check = (value) =>
   Array.isArray(value) && value.every((item) => item === 'text') ? undefined : '["text"]';
@@ -108,6 +119,7 @@ function findUnboundedMessage(messages: unknown): FieldRefusal | undefined {
       if (value !== null && !MESSAGE_FIELDS.has(name))
         return { param: `${path}.${nameField(name)}` };
     }
+    if (!isShortCache(message)) return { param: `${path}.cache_control`, allowed: SHORT_CACHE };
     const refusal = findUnboundedPart(message.content, `${path}.content`);
     if (refusal !== undefined) return refusal;
   }
@@ -115,12 +127,48 @@ function findUnboundedMessage(messages: unknown): FieldRefusal | undefined {
 }
 
 function findUnboundedPart(content: unknown, path: string): FieldRefusal | undefined {
-  if (!Array.isArray(content)) return undefined;
-  const index = content.findIndex((part) => !isRecord(part) || !PART_TYPES.has(part.type));
-  return index < 0
-    ? undefined
-    : { param: `${path}[${index}].type`, allowed: 'one of text, image_url, refusal, thinking' };
+  if (content === undefined || content === null || typeof content === 'string') return undefined;
+  if (!Array.isArray(content)) return { param: path, allowed: 'a text or a list of parts' };
+  for (const [index, part] of content.entries()) {
+    if (!isRecord(part) || !PART_TYPES.has(part.type)) {
+      const allowed = 'one of text, image_url, refusal, thinking';
+      return { param: `${path}[${index}].type`, allowed };
+    }
+    if (!isShortCache(part)) {
+      return { param: `${path}[${index}].cache_control`, allowed: SHORT_CACHE };
+    }
+  }
+  return undefined;
 }
+
+/** Fields that name what is stored at the provider; `prompt` is a text elsewhere, and an object where it is stored. */
+const STORED_FIELDS = ['previous_response_id', 'conversation', 'cached_content', 'file_ids'];
+
+/**
+ * The first field that names something stored at the provider. All users share the gateway's account there, so an
+ * id could reach another's data: only who holds a server key may name one, whatever limits apply.
+ */
+export function findStoredReference(body: Readonly<Record<string, unknown>>): string | undefined {
+  const field = STORED_FIELDS.find((name) => isGiven(body[name]));
+  if (field !== undefined) return field;
+  if (isRecord(body.prompt)) return 'prompt';
+  if (!Array.isArray(body.messages)) return undefined;
+  for (const [index, message] of body.messages.entries()) {
+    if (!isRecord(message)) continue;
+    const path = `messages[${index}]`;
+    if (isRecord(message.audio) && isGiven(message.audio.id)) return `${path}.audio.id`;
+    if (isGiven(message.file_ids)) return `${path}.file_ids`;
+    const parts = Array.isArray(message.content) ? message.content : [];
+    const part = parts.findIndex((each) => isRecord(each) && namesFile(each));
+    if (part >= 0) return `${path}.content[${part}].file_id`;
+  }
+  return undefined;
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+const namesFile = (part: Readonly<Record<string, unknown>>): boolean =>
+  isGiven(part.file_id) ||
+  Object.values(part).some((member) => isRecord(member) && isGiven(member.file_id));
 
 const FIELD_NAME_CHARS_MAX = 64;
 

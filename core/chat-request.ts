@@ -3,7 +3,7 @@
  * Flow: policy > price > **request** > reserve > forward. Invariant: what is sent is the serialisation of what was
  * checked, with one output cap in the one field that the provider reads.
  */
-import { findUnboundedField } from './chat-fields.ts';
+import { findStoredReference, findUnboundedField } from './chat-fields.ts';
 import { GatewayError } from './errors.ts';
 import { boundInput } from './input-bound.ts';
 import type { ProviderRow } from './providers/known.ts';
@@ -18,6 +18,8 @@ export interface ChatRules {
   readonly isCapped: boolean;
   /** A USD or token limit applies: an output cap is always sent. */
   readonly isBounded: boolean;
+  /** A server key itself asks, for nobody else: it may name what is stored at the provider. */
+  readonly isServerKey: boolean;
   readonly defaultMaxOutputTokens: number;
   /** In tokens; undefined: not known. */
   readonly contextWindow: number | undefined;
@@ -42,13 +44,14 @@ const CAP_MAX = 10_000_000;
 
 /**
  * Checks a body and readies it.
- * @throws invalid_request naming the field that cannot be read, or that a credential with a USD limit may not send
+ * @throws invalid_request naming the field that cannot be read, or that this credential may not send
  */
 export function prepareChat(body: JsonObject, rules: ChatRules): ChatRequest {
   const { row, isBounded, defaultMaxOutputTokens } = rules;
   if (!Array.isArray(body.messages)) throw invalid('messages', 'a list of messages', body);
   if (body.background === true) throw refused('background', 'false');
   if (rules.isCapped) requireBounded(body, rules);
+  if (!rules.isServerKey) requireOwnData(body);
   const given = readCap(body);
   const cap = given ?? defaultMaxOutputTokens;
   const choices = readWhole(body, 'n', CHOICES_MAX) ?? 1;
@@ -64,7 +67,8 @@ export function prepareChat(body: JsonObject, rules: ChatRules): ChatRequest {
     isUsageAsked: options?.include_usage === true,
     inputTokens: requireInputBound(sent, serialised, rules),
     cap,
-    outputTokens: (sentCap) => sentCap * choices + bytesOf(body.prediction),
+    // Rejected tokens of a prediction are billed as output, beyond the cap.
+    outputTokens: (sentCap) => (sentCap + bytesOf(body.prediction)) * choices,
     toBody: (sentCap) => (sentCap === cap ? serialised : toBody(sentCap)),
   };
 }
@@ -75,6 +79,15 @@ function requireBounded(body: JsonObject, { model, row }: ChatRules): void {
   // OpenRouter's web search by a suffix of the model id; billed by the result.
   if (row.reportsCost && model.endsWith(':online'))
     throw refused('model', 'a model without ":online"');
+}
+
+function requireOwnData(body: JsonObject): void {
+  const param = findStoredReference(body);
+  if (param === undefined) return;
+  throw new GatewayError('invalid_request', {
+    message: `"${param}" names what is stored at the provider, which only a server key may do`,
+    param,
+  });
 }
 
 const refused = (param: string, allowed?: string): GatewayError =>

@@ -2,7 +2,8 @@
  * The most input tokens a chat request can be counted as. Flow: policy > price > **bound** > reserve.
  * Invariant: never under. A token of any byte-level or byte-fallback tokenizer stands for at least one byte, so
  * UTF-8 bytes bound tokens; JSON's quotes, names and escapes come on top and more than cover a chat template's own
- * tokens a message. Typical over-estimate: 4 times for English text, 2 for code, 3 for CJK.
+ * tokens a message. Some tokenizers first bring text into Unicode's form NFKC, in which a few characters grow to many
+ * times their size, so the longer of the two counts. How far over: docs/limits.md.
  */
 
 /** Default system prompts and the template's frame around a conversation. */
@@ -41,7 +42,7 @@ export function boundInput(
   { imageTokensMax, contextWindow }: InputRules,
 ): InputBound {
   const images = findImages(body.messages);
-  const textBytes = Buffer.byteLength(serialised) - images.dataUrlChars;
+  const textBytes = bytesOf(serialised) - images.dataUrlChars;
   const tokens =
     textBytes +
     images.inlineCount * imageTokensMax +
@@ -52,6 +53,12 @@ export function boundInput(
   if (images.reference === undefined) return { tokens };
   // What the model cannot take, the provider refuses: so the window bounds the whole input.
   return { tokens: contextWindow, reference: images.reference };
+}
+
+/** The bytes a tokenizer may see. What is all ASCII is the same in every form. */
+function bytesOf(text: string): number {
+  const bytes = Buffer.byteLength(text);
+  return bytes === text.length ? bytes : Math.max(bytes, Buffer.byteLength(text.normalize('NFKC')));
 }
 
 const lengthOf = (list: unknown): number => (Array.isArray(list) ? list.length : 0);
@@ -74,9 +81,15 @@ function findImages(messages: unknown): Images {
   let dataUrlChars = 0;
   if (!Array.isArray(messages)) return { inlineCount, dataUrlChars };
   for (const [index, message] of messages.entries()) {
+    if (isGiven(message?.audio)) {
+      return { inlineCount, dataUrlChars, reference: `messages[${index}].audio` };
+    }
     const content: unknown = message?.content;
     if (!Array.isArray(content)) continue;
     for (const [part, value] of content.entries()) {
+      if (isOfOtherKind(value)) {
+        return { inlineCount, dataUrlChars, reference: `messages[${index}].content[${part}]` };
+      }
       const url = imageUrlOf(value);
       if (url === undefined) continue;
       if (typeof url !== 'string' || !INLINE_IMAGE.test(url)) {
@@ -88,6 +101,16 @@ function findImages(messages: unknown): Images {
     }
   }
   return { inlineCount, dataUrlChars };
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
+/** Kinds of parts whose bytes bound their tokens, beside images. A file's pages or a video's frames may be more. */
+const TEXT_KINDS: ReadonlySet<unknown> = new Set(['text', 'refusal', 'thinking', 'input_audio']);
+
+function isOfOtherKind(part: unknown): boolean {
+  const { type } = (part ?? {}) as { type?: unknown };
+  return isGiven(type) && type !== 'image_url' && !TEXT_KINDS.has(type);
 }
 
 /** Both forms that are understood: `{"image_url": {"url": …}}` and Mistral's `{"image_url": …}`. */

@@ -92,7 +92,8 @@ export interface WriteOutcome {
 /** Wallets. Fails closed: `service_unavailable` means the outcome is not known. Never retries by itself. */
 export interface Wallets {
   reserve(reservation: Reservation): Promise<WriteOutcome>;
-  settle(settlement: Settlement): Promise<WriteOutcome>;
+  /** @param timeoutMs the answer counts as lost after that. @default what the adapter gives any call */
+  settle(settlement: Settlement, timeoutMs?: number): Promise<WriteOutcome>;
   find(walletId: WalletId): Promise<Wallet | undefined>;
   /** Ids of wallets whose earliest lease ended before an instant, oldest first, a page at a time. */
   findDue(shard: number, beforeMs: number, pageSize: number): Promise<readonly WalletId[]>;
@@ -109,8 +110,14 @@ export interface Wallets {
 
 /** Usage rows. Fails closed before the provider is called; afterwards the lease closes the hold. */
 export interface UsageRows {
-  /** Writes the row unless one stands for this request; the row that stands is the answer. */
-  put(row: UsageRow): Promise<{ readonly row: UsageRow; readonly writeUnits: number }>;
+  /**
+   * Writes the row unless one stands for this request; the row that stands is the answer.
+   * @param timeoutMs the answer counts as lost after that. @default what the adapter gives any call
+   */
+  put(
+    row: UsageRow,
+    timeoutMs?: number,
+  ): Promise<{ readonly row: UsageRow; readonly writeUnits: number }>;
 }
 
 export interface UpstreamRequest {

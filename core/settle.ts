@@ -10,7 +10,10 @@ import { ZERO_USD } from './money.ts';
 import type { Clock, Random, UsageRows, Wallet, Wallets } from './ports.ts';
 import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
 
-/** How long a settle is tried before it is left to the lease: the end of the client's answer waits for it. */
+/**
+ * How long a settle takes at most, its last call and all, before it is left to the lease: the end of the client's
+ * answer waits for it, and the function ends this long after its provider's deadline.
+ */
 export const SETTLE_RETRY_MS = 5_000;
 const SETTLE_ATTEMPTS_MAX = 12;
 const FIRST_WAIT_MS = 50;
@@ -39,16 +42,18 @@ export async function settle(
 ): Promise<SettleOutcome> {
   const { clock, random } = ports;
   const deadlineAtMs = clock.nowMs() + SETTLE_RETRY_MS;
+  // A call that could outlast the deadline is cut by it, and counts as lost.
+  const leftMs = (): number => Math.max(1, deadlineAtMs - clock.nowMs());
   let stored: UsageRow | undefined;
   let writeUnits = 0;
   for (let attempt = 0; attempt < SETTLE_ATTEMPTS_MAX; attempt += 1) {
     try {
       if (stored === undefined) {
-        const put = await ports.usage.put(row);
+        const put = await ports.usage.put(row, leftMs());
         stored = put.row;
         writeUnits += put.writeUnits;
       }
-      writeUnits += await settleAtRow(hold, stored, ports);
+      writeUnits += await settleAtRow(hold, stored, ports, leftMs);
       return { row: stored, settled: true, writeUnits };
     } catch (error) {
       // Nothing is lost: the lease ends, and the sweep settles at the row's cost, or at the whole hold without a row.
@@ -69,6 +74,7 @@ const isTransient = (error: unknown): boolean => error instanceof GatewayError &
 
 /**
  * Settles a hold at the cost of the row that stands. That the condition fails is fine: someone else settled it.
+ * @param leftMs how long the next write may take. @default what the adapter gives any call
  * @returns the write units it took
  * @throws service_unavailable
  */
@@ -76,14 +82,15 @@ export async function settleAtRow(
   hold: OpenHold,
   row: UsageRow,
   { wallets, clock }: Pick<SettlePorts, 'wallets' | 'clock'>,
+  leftMs: () => number | undefined = () => undefined,
 ): Promise<number> {
   const settlement = settlementOf(hold, row, clock.nowMs());
-  const outcome = await wallets.settle(settlement);
+  const outcome = await wallets.settle(settlement, leftMs());
   const isStillHeld =
     !outcome.written && outcome.wallet?.holds.get(hold.requestId)?.attempt === hold.attempt;
   if (!isStillHeld) return outcome.writeUnits;
   // The hold is there, so it was a token's mark that had moved: that token is in use again, and nothing of it may go.
-  const again = await wallets.settle({ ...settlement, dropTokens: [] });
+  const again = await wallets.settle({ ...settlement, dropTokens: [] }, leftMs());
   return outcome.writeUnits + again.writeUnits;
 }
 

@@ -206,6 +206,14 @@ test('names an answer that does not come in time', async () => {
   expect(error.message).toBe('GetItem: TimeoutError (0)');
 });
 
+test('gives a call less time when it is told to', async () => {
+  const url = await serve(() => undefined);
+
+  const error = await failureOf(makeCall(url)('UpdateItem', {}, 20));
+
+  expect(error.name).toBe('TimeoutError');
+});
+
 test('names an answer whose body stops half way and does not come in time', async () => {
   const url = await serve((_request, response) => {
     response.writeHead(200, { 'content-length': '100' }).write('{"Item":');

@@ -39,6 +39,35 @@ describe('planCall', () => {
     expect(() => plan(more)).toThrowError(expect.objectContaining({ code, message }));
   });
 
+  /** What each kind of limit asks of a request; `no`: refused, else the tokens that are held. */
+  describe.each([
+    ['usd alone', ['token:usd:total=1'], 'no', 'no', 100],
+    ['tokens alone', ['token:tokens:day=1000000'], 'passes', 'no', 100],
+    ['both', ['token:usd:total=1', 'user:tokens:day=1000000'], 'no', 'no', 100],
+    ['neither', ['token:requests:day=5'], 'passes', 'passes', undefined],
+  ] as const)('under %s', (_, limits, unknownField, reference, cap) => {
+    const outcomeOf = (more: object) => {
+      try {
+        return plan(more, makeGrant(limits)) && 'passes';
+      } catch {
+        return 'no';
+      }
+    };
+    const contentOf = (part: object) => ({ messages: [{ role: 'user', content: [part] }] });
+
+    it('takes unknown fields, input by reference and an uncapped output as it should', () => {
+      expect(outcomeOf({ unheard_of: 1 })).toBe(unknownField);
+      expect(outcomeOf(contentOf({ type: 'image_url', image_url: 'https://x/y.png' }))).toBe(
+        reference,
+      );
+      expect(outcomeOf(contentOf({ type: 'video_url', video_url: {} }))).toBe(reference);
+      const { chat } = plan({}, makeGrant(limits));
+      expect(JSON.parse(chat.toBody(100)).max_completion_tokens).toBe(cap);
+      expect(outcomeOf({ background: true })).toBe('no');
+      expect(JSON.parse(chat.toBody(100))).not.toHaveProperty('store');
+    });
+  });
+
   it('refuses a model that is not allowed before it looks for its price', () => {
     const grant = makeGrant(['token:usd:total=1'], { models: ['openai/m'] });
     expect(() => plan({ model: 'openai/unheard-of' }, grant)).toThrowError(

@@ -16,6 +16,7 @@ describe('fields under a USD limit', () => {
     { reasoning_effort: 'high', reasoning: { max_tokens: 5 }, thinking: { type: 'disabled' } },
     { web_search_options: null, audio: null, unheard_of: null },
     { prediction: { type: 'content', content: 'x' } },
+    { tools: [{ type: 'custom', cache_control: { type: 'ephemeral' } }] },
   ])('allows %j', (body) => {
     expect(param(body)).toBeUndefined();
   });
@@ -28,6 +29,7 @@ describe('fields under a USD limit', () => {
     ['tools', { tools: [{ type: 'web_search' }] }],
     ['tools', { tools: [{ type: 'function' }, { type: 'mcp', server_url: 'x' }] }],
     ['tools', { tools: {} }],
+    ['tools', { tools: [{ type: 'function', cache_control: { type: 'ephemeral', ttl: '1h' } }] }],
     ['models', { models: ['a/b'] }],
     ['route', { route: 'fallback' }],
     ['plugins', { plugins: [{ id: 'web' }] }],
@@ -49,6 +51,13 @@ describe('fields under a USD limit', () => {
     [undefined, { role: 'assistant', content: null, tool_calls: [], audio: null }],
     [undefined, { role: 'user', content: [{ type: 'text', text: 'x' }] }],
     [undefined, { role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }],
+    [undefined, { role: 'user', content: 'x', cache_control: { type: 'ephemeral', ttl: '5m' } }],
+    ['messages[1].cache_control', { role: 'user', cache_control: { ttl: '1h' } }],
+    [
+      'messages[1].content[0].cache_control',
+      { role: 'user', content: [{ type: 'text', cache_control: { ttl: '1h' } }] },
+    ],
+    ['messages[1].content', { role: 'user', content: { type: 'file', file: {} } }],
     ['messages[1].audio', { role: 'assistant', audio: { id: 'a' } }],
     ['messages[1].file_ids', { role: 'user', file_ids: ['f'] }],
     ['messages[1].content[0].type', { role: 'user', content: [{ type: 'file', file: {} }] }],

@@ -11,6 +11,7 @@ const RULES: ChatRules = {
   model: 'm',
   isCapped: true,
   isBounded: true,
+  isServerKey: false,
   defaultMaxOutputTokens: 8_192,
   contextWindow: undefined,
 };
@@ -107,6 +108,7 @@ describe('what it takes at most', () => {
     const prediction = { type: 'content', content: 'abc' };
     // {"type":"content","content":"abc"} is 34 bytes.
     expect(prepare({ prediction }).outputTokens(100)).toBe(134);
+    expect(prepare({ prediction, n: 2 }).outputTokens(100)).toBe(268);
   });
 
   it('bounds the input by what is sent', () => {
@@ -172,6 +174,25 @@ describe('refusals', () => {
     const rules = { row: rowOf('openrouter'), model: 'a/b:online' };
     expect(() => prepare({}, rules)).toThrowError(/"model" may not be used with a spending limit/);
     expect(() => prepare({}, { ...rules, ...UNCAPPED })).not.toThrow();
+  });
+
+  const file = [{ type: 'file', file: { file_id: 'file-1' } }];
+  it.each<[string, JsonObject]>([
+    ['previous_response_id', { previous_response_id: 'resp_1' }],
+    ['conversation', { conversation: 'conv_1' }],
+    ['prompt', { prompt: { id: 'pmpt_1' } }],
+    ['messages[0].audio.id', { messages: [{ role: 'assistant', audio: { id: 'audio_1' } }] }],
+    ['messages[0].content[0].file_id', { messages: [{ role: 'user', content: file }] }],
+    ['messages[0].file_ids', { messages: [{ role: 'user', file_ids: ['file-1'] }] }],
+  ])('refuses %s to all but a server key: it could be another user’s', (param, body) => {
+    expect(() => prepare(body, UNCAPPED)).toThrowError(
+      refusal(
+        'invalid_request',
+        `"${param}" names what is stored at the provider, which only a server key may do`,
+        param,
+      ),
+    );
+    expect(() => prepare(body, { ...UNCAPPED, isServerKey: true })).not.toThrow();
   });
 
   it('refuses a remote image unless the context window bounds it or nothing needs bounding', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { boundInput, type InputRules } from '../../core/input-bound.ts';
+import { CORPUS } from '../support/corpus.ts';
 
 const RULES: InputRules = { imageTokensMax: 1_000, contextWindow: undefined };
 const bound = (body: Readonly<Record<string, unknown>>, rules = RULES) =>
@@ -19,6 +20,13 @@ describe('boundInput', () => {
   it('counts bytes and not characters', () => {
     // Four characters of three bytes each in the place of five.
     expect(bound(ask('你好世界')).tokens).toBe(127);
+  });
+
+  it('counts what a character becomes where a tokenizer normalises it', () => {
+    // Three bytes; 33 in the form NFKC: eight words of Arabic, 18 characters.
+    expect(bound(ask('\uFDFA')).tokens).toBe(115 + 33);
+    // Three bytes each, and one: the longer form counts.
+    expect(bound(ask('ＡＢ')).tokens).toBe(115 + 6);
   });
 
   it('counts tools with their overhead', () => {
@@ -48,6 +56,15 @@ describe('boundInput', () => {
     });
   });
 
+  it.each([
+    ['a file', 'messages[0].content[0]', ask([{ type: 'file', file: { file_data: 'x' } }])],
+    ['a video', 'messages[0].content[0]', ask([{ type: 'video_url', video_url: {} }])],
+    ['a voice', 'messages[0].audio', { messages: [{ role: 'assistant', audio: { id: 'a' } }] }],
+  ])('takes %s as input by reference, whatever bytes it has', (_, reference, body) => {
+    expect(bound(body)).toEqual({ tokens: undefined, reference });
+    expect(bound(body, { ...RULES, contextWindow: 9_000 })).toEqual({ tokens: 9_000, reference });
+  });
+
   it('does not take text for an image', () => {
     const body = ask([{ type: 'text', text: 'x', image_url: { url: INLINE } }]);
     expect(bound(body).tokens).toBeGreaterThan(11_000);
@@ -57,7 +74,15 @@ describe('boundInput', () => {
     expect(bound({ messages }).tokens).toBeGreaterThan(64);
   });
 
-  it('is never under the bytes of all texts', () => {
+  it.each(CORPUS)('is never under what tokenizers count: $kind', ({ text, tokens }) => {
+    const { o200k, cl100k } = tokens;
+    const counted = bound(ask(text)).tokens ?? 0;
+    expect(counted).toBeGreaterThanOrEqual(Math.max(o200k, cl100k));
+    // Nor is it beyond all measure: bytes, their escapes in JSON, and the frame of a message.
+    expect(counted).toBeLessThanOrEqual(2 * Buffer.byteLength(text) + 200);
+  });
+
+  it('is never under the bytes of all texts, as they are and as tokenizers normalise them', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 200 }),
       fc.string({ unit: 'grapheme', maxLength: 200 }),
@@ -71,8 +96,13 @@ describe('boundInput', () => {
         const texts = contents.flatMap((content) =>
           typeof content === 'string' ? [content] : content.map((part) => part.text),
         );
-        const bytes = Buffer.byteLength(texts.join('')) + Buffer.byteLength(description);
-        expect(bound({ messages, tools }).tokens).toBeGreaterThanOrEqual(bytes);
+        const counted = bound({ messages, tools }).tokens;
+        for (const form of ['NFC', 'NFKC']) {
+          const bytes = [...texts, description].map((each) =>
+            Buffer.byteLength(form === 'NFC' ? each : each.normalize(form)),
+          );
+          expect(counted).toBeGreaterThanOrEqual(bytes.reduce((sum, each) => sum + each, 0));
+        }
       }),
     );
   });

@@ -134,6 +134,27 @@ describe('settle', () => {
     expect(usage.rows.get(hold.requestId)).toEqual(row);
   });
 
+  test('takes five seconds and no more, however slow each call is', async () => {
+    await reserve();
+    /** A table that answers nothing: each call lasts as long as it may, three seconds at most. */
+    const hang = async (timeoutMs = 3_000): Promise<never> => {
+      clock.advance(Math.min(timeoutMs, 3_000));
+      throw outage();
+    };
+
+    await settle(hold, makeRow(hold, usd(7)), {
+      ...ports,
+      usage: { put: (_, timeoutMs) => hang(timeoutMs) },
+    });
+    expect(clock.nowMs() - NOW_MS).toBe(5_000);
+
+    await settle(hold, makeRow(hold, usd(7)), {
+      ...ports,
+      wallets: { ...wallets, settle: (_, timeoutMs) => hang(timeoutMs) },
+    });
+    expect(clock.nowMs() - NOW_MS).toBe(10_000);
+  });
+
   test('leaves the wallet as it is while the row cannot be written', async () => {
     await reserve();
 

@@ -4,7 +4,7 @@ import type { Hold } from '../../core/hold.ts';
 import { asRequestId, asWalletId, type WalletId } from '../../core/ids.ts';
 import type { Wallets } from '../../core/ports.ts';
 import { settleAtRow } from '../../core/settle.ts';
-import { type SweepPorts, sweep } from '../../core/sweep.ts';
+import { type SweepOutcome, type SweepPorts, sweep } from '../../core/sweep.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../support/memory-usage.ts';
 import { type MemoryWallets, makeMemoryWallets } from '../support/memory-wallets.ts';
 import {
@@ -153,6 +153,43 @@ describe('sweep', () => {
 
     expect(await run({}, clock.nowMs())).toMatchObject({ wallets: 0, finished: false });
     expect(await run()).toMatchObject({ wallets: 2, swept: 2, finished: true });
+  });
+
+  test('closes 10,000 expired holds, each once, in as many runs as its deadline makes of them', async () => {
+    const count = 10_000;
+    const walletsOf = 2_500;
+    for (let at = 0; at < count; at += 1) {
+      await reserve(asWalletId(`k#u${at % walletsOf}`), `r${at}`, 1);
+    }
+    clock.advance(2 * MINUTE_MS);
+    let longestMs = 0;
+    let settles = 0;
+    const slow: Wallets = {
+      ...wallets,
+      settle: async (settlement) => {
+        settles += 1;
+        clock.advance(10);
+        return wallets.settle(settlement);
+      },
+    };
+    const outcomes: SweepOutcome[] = [];
+    do {
+      const startedAtMs = clock.nowMs();
+      outcomes.push(await run({ wallets: slow }, startedAtMs + 30_000));
+      longestMs = Math.max(longestMs, clock.nowMs() - startedAtMs);
+    } while (outcomes.at(-1)?.finished === false && outcomes.length < 10);
+
+    expect(outcomes.map(({ finished }) => finished)).toEqual([false, false, false, true]);
+    expect(outcomes.reduce((sum, { swept }) => sum + swept, 0)).toBe(count);
+    expect([settles, usage.rows.size]).toEqual([count, count]);
+    // Past its deadline a shard only ends the wallet that it is at: four holds of 10 ms, of four shards.
+    expect(longestMs).toBeLessThanOrEqual(30_160);
+    const left = await Promise.all(
+      Array.from({ length: walletsOf }, (_, at) => wallets.find(asWalletId(`k#u${at}`))),
+    );
+    expect(left.every((wallet) => wallet?.inFlight === 0 && wallet.dueAtMs === undefined)).toBe(
+      true,
+    );
   });
 
   test('goes on with the others when one wallet fails, and tries that one again next time', async () => {

@@ -348,12 +348,15 @@ describe('a refusal', () => {
     expect(provider.requests).toHaveLength(sent);
   });
 
-  it('is 503 when the secrets cannot be reached', async () => {
-    expect(await errorOf({ with: unreachable(settings) })).toEqual([
-      503,
-      'service_unavailable',
-      null,
-    ]);
+  it('is 503, nothing is held and nothing is sent, when the secrets cannot be reached', async () => {
+    const sent = provider.requests.length;
+    const { dynamodbUrl } = settings.environment;
+    const cut = unreachable(settings);
+    const dead = { ...cut, environment: { ...cut.environment, dynamodbUrl } };
+    const grant = grantOf();
+    expect(await errorOf({ with: dead, grant })).toEqual([503, 'service_unavailable', null]);
+    expect(provider.requests).toHaveLength(sent);
+    expect(await walletOf(grant)).toBeUndefined();
   });
 
   it('is logged by its code', async () => {

@@ -2,6 +2,7 @@ import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
 import { defineConfig } from '../../core/config.ts';
+import { asRequestId, asWalletId } from '../../core/ids.ts';
 import type { LogEntry } from '../../core/ports.ts';
 import { makeSweepHandler } from '../../lambdas/sweep.ts';
 import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
@@ -68,6 +69,34 @@ test('closes holds whose lease has ended, and logs what it did', async () => {
     },
   ]);
   expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);
+});
+
+test('closes hundreds, stops when its time is up, and goes on from there', async () => {
+  const wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
+  const ids = Array.from({ length: 60 }, (_, at) => asWalletId(`k#many${at}`));
+  for (const walletId of ids) {
+    for (let at = 0; at < 5; at += 1) {
+      const requestId = asRequestId(`${walletId}-${at}`);
+      const hold = makeHold({ walletId, requestId, reservedAtMs: 1_000, leaseEndsAtMs: 2_000 });
+      const counters = [{ name: 'usd:total', add: hold.amounts.usd }];
+      await wallets.reserve({ hold, counters, inFlightMax: 5 });
+    }
+  }
+
+  // Of its time 20 s are left to what it is at when the time is up.
+  const stopped = await runSweep(tables.url, 20_001);
+  const finished = await runSweep(tables.url, 300_000);
+
+  expect(stopped).toMatchObject([{ level: 'warn', event: 'sweep stopped early' }]);
+  expect(finished).toMatchObject([{ level: 'info', event: 'sweep finished' }]);
+  expect((stopped[0]?.count ?? 0) + (finished[0]?.count ?? 0)).toBe(300);
+  expect(stopped[0]?.count).toBeLessThan(300);
+  for (const id of ids) {
+    const wallet = await wallets.find(id);
+    // Five holds of a tenth of a dollar, at their whole amount: nobody knows better.
+    expect([wallet?.inFlight, wallet?.holds.size]).toEqual([0, 0]);
+    expect(wallet?.counters.get('usd:total')).toBe(500_000_000n);
+  }
 });
 
 test('warns when the table is out of reach, and does not throw', async () => {

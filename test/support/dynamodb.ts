@@ -1,17 +1,21 @@
+import { randomBytes } from 'node:crypto';
 import { type AwsCall, makeAwsCall } from '../../adapters/aws-call.ts';
 import { startDynamoDb } from '../../local/dynamodb.ts';
 import { createTables } from '../../local/tables.ts';
 
 export const TABLE_NAMES = { keysTable: 'keys', walletsTable: 'wallets', usageTable: 'usage' };
 
-/** A call to a table server on loopback. */
-export const makeTestCall = (url: string): AwsCall =>
+/** Names the address of a DynamoDB that is to stand for the embedded one: `npm run test:dynamodb-local`. */
+export const DYNAMODB_LOCAL_URL = 'HALLPASS_TEST_DYNAMODB_URL';
+
+/** A call to a table server on loopback. DynamoDB Local keeps the tables of each access key apart. */
+export const makeTestCall = (url: string, accessKeyId = 'test'): AwsCall =>
   makeAwsCall({
     url,
     service: 'dynamodb',
     targetPrefix: 'DynamoDB_20120810',
     region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    credentials: { accessKeyId, secretAccessKey: 'test' },
     timeoutMs: 10_000,
   });
 
@@ -21,8 +25,10 @@ export async function startTables(): Promise<{
   url: string;
   close(): Promise<void>;
 }> {
-  const { url, close } = await startDynamoDb({});
-  const call = makeTestCall(url);
+  const other = process.env[DYNAMODB_LOCAL_URL];
+  const { url, close } =
+    other === undefined ? await startDynamoDb({}) : { url: other, close: async () => {} };
+  const call = makeTestCall(url, `test${randomBytes(8).toString('hex')}`);
   await createTables(call, TABLE_NAMES);
   return { call, url, close };
 }

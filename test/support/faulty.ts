@@ -1,7 +1,7 @@
 import { type AwsCall, AwsCallError } from '../../adapters/aws-call.ts';
 
-/** What becomes of a call: done, never arrived, done with its answer lost, or lost now and done later. */
-export type Fault = 'none' | 'dropped' | 'answer-lost' | 'late';
+/** What becomes of a call: done, never arrived, done with its answer lost, lost now and done later, or done twice. */
+export type Fault = 'none' | 'dropped' | 'answer-lost' | 'late' | 'doubled';
 
 /** Draws like a die that is cast the same in every run (mulberry32). */
 export function makeSeededFraction(seed: number): () => number {
@@ -27,7 +27,7 @@ export function makeFaultyLine(toError: () => Error = lost): FaultyLine {
   const late: (() => Promise<unknown>)[] = [];
   return {
     async through(fault, write) {
-      if (fault === 'late') late.push(write);
+      if (fault === 'late' || fault === 'doubled') late.push(write);
       if (fault === 'dropped' || fault === 'late') throw toError();
       const answer = await write();
       if (fault === 'answer-lost') throw toError();

@@ -3,9 +3,13 @@
  */
 import http, { type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 
-/** `drop`: the call never arrives. `lose`: it is carried out, and the answer is lost. */
-export type Fate = 'pass' | 'drop' | 'lose';
+/**
+ * `drop`: the call never arrives. `lose`: it is carried out, and the answer is lost. `throttle`: refused as one too
+ * many. `hang`: it never arrives, and nobody says so. `afterMs`: it is carried out, and answered that much later.
+ */
+export type Fate = 'pass' | 'drop' | 'lose' | 'throttle' | 'hang' | { readonly afterMs: number };
 
 export interface TableCall {
   /** `UpdateItem`, `PutItem`, … */
@@ -23,6 +27,10 @@ export interface TableProxy {
   clear(): void;
   close(): Promise<void>;
 }
+
+const THROTTLED = JSON.stringify({
+  __type: 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException',
+});
 
 async function read(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -51,12 +59,18 @@ export async function startTableProxy(
     journal.push(call);
     const fate = decide(call);
     if (fate === 'drop') {
-      request.destroy();
+      request.socket.destroy();
+      return;
+    }
+    if (fate === 'hang') return;
+    if (fate === 'throttle') {
+      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(THROTTLED);
       return;
     }
     const answer = await forward(request, body);
     const answerBody = await read(answer);
-    if (fate === 'lose') request.destroy();
+    if (typeof fate === 'object') await wait(fate.afterMs);
+    if (fate === 'lose') request.socket.destroy();
     else response.writeHead(answer.statusCode ?? 502, answer.headers).end(answerBody);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,0 +1,206 @@
+/**
+ * A term's worth of traffic in a quarter of a minute: many users at once, limits of token and user together, clients
+ * that leave, a provider that fails. What the gateway counted is held against its rows, and these against what the
+ * provider says.
+ */
+import http from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
+import { asWalletId } from '../../core/ids.ts';
+import {
+  chatEvent,
+  DONE_EVENT,
+  type FakeProvider,
+  FINISH_EVENT,
+  type Reply,
+  startFakeProvider,
+  textEvent,
+  usageEvent,
+  usageOf,
+} from '../support/fake-provider.ts';
+import { makeSeededFraction } from '../support/faulty.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+
+const USERS = 50;
+const REQUESTS = 2_000;
+const AT_ONCE = 100;
+const TOKENS_PER_USER = 2;
+const LEAVING = 0.1;
+const FAILING = 0.05;
+const CAP = 16;
+/** Of output; input is free. A request holds 16 tokens and spends 1 to 16. */
+const NANO_USD_PER_TOKEN = 10_000n;
+/** A user sends 40 requests of about 85,000 nano-dollars, half of them by each token. */
+const TOKEN_LIMIT = 1_400_000n;
+const USER_LIMIT = 2_500_000n;
+
+const config = defineConfig({
+  providers: { openai: {} },
+  prices: { 'openai/m': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
+  defaults: {
+    limits: [
+      'user:usd:day=0.0025',
+      'user:requests:minute=100000',
+      'token:tokens:total=1000000000',
+      'user:tokens:month=1000000000',
+    ],
+  },
+});
+
+const fraction = makeSeededFraction(2026);
+let provider: FakeProvider;
+let gateway: TestGateway;
+
+interface Drawn {
+  readonly reply: Reply;
+  /** What the provider counts; undefined: it fails. */
+  readonly tokens?: number;
+}
+
+/** One in twenty fails: half of these before a word, half after one. */
+function drawReply(): Drawn {
+  const said = textEvent('x'.repeat(8));
+  const drawn = fraction();
+  if (drawn < FAILING / 2) return { reply: { status: 500, steps: [] } };
+  if (drawn < FAILING) return { reply: { steps: [{ write: said }, { waitMs: 2 }, 'die'] } };
+  const tokens = 1 + Math.floor(fraction() * CAP);
+  const end = FINISH_EVENT + usageEvent(usageOf(3, tokens)) + DONE_EVENT;
+  const steps = [{ write: said }, { waitMs: 5 }, { write: chatEvent({ content: 'y' }) + end }];
+  return { reply: { steps }, tokens };
+}
+
+beforeAll(async () => {
+  provider = await startFakeProvider();
+  gateway = await startTestGateway({ config, providerUrls: { openai: provider.url } });
+});
+afterAll(async () => {
+  await gateway.close();
+  await provider.close();
+});
+
+const agent = new http.Agent({ keepAlive: true, maxSockets: AT_ONCE });
+const body = JSON.stringify({
+  model: 'openai/m',
+  messages: [{ role: 'user', content: 'x' }],
+  max_tokens: CAP,
+  stream: true,
+});
+
+/** Sends a request and reads its answer, or leaves with the first bytes of it. */
+function send(credential: string, isLeaving: boolean): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${credential}`, 'content-type': 'application/json' };
+    const request = http.request(
+      `${gateway.url}/chat/completions`,
+      { method: 'POST', agent, headers },
+      async (response) => {
+        const chunks: Buffer[] = [];
+        try {
+          for await (const chunk of response) {
+            chunks.push(chunk);
+            if (isLeaving && response.statusCode === 200) {
+              resolve('left');
+              return request.destroy();
+            }
+          }
+        } catch (error) {
+          return reject(error);
+        }
+        const text = Buffer.concat(chunks).toString();
+        const code = /"code":"(\w+)"/.exec(text)?.[1] ?? 'served';
+        resolve(`${response.statusCode} ${code}`);
+      },
+    );
+    request.on('error', (error) => (isLeaving ? resolve('left') : reject(error)));
+    request.end(body);
+  });
+}
+
+type Row = Readonly<Record<string, { readonly S: string; readonly N: string }>>;
+
+/** All items of a table, page by page. */
+async function readAll(table: string): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  let from: unknown;
+  do {
+    const page = await gateway.tables.call('Scan', {
+      TableName: table,
+      ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+    });
+    rows.push(...((page.Items ?? []) as Row[]));
+    from = page.LastEvaluatedKey;
+  } while (from !== undefined);
+  return rows;
+}
+
+const sumOf = (rows: readonly Row[], name: string): bigint =>
+  rows.reduce((sum, row) => sum + BigInt(row[name]?.N ?? 0), 0n);
+
+/** Holds each counter of a wallet against the rows of its user, token and day. */
+async function expectExact(walletId: string, rows: readonly Row[]): Promise<void> {
+  const wallet = await gateway.tables.wallets.find(asWalletId(walletId));
+  expect([wallet?.holds.size, wallet?.inFlight]).toEqual([0, 0]);
+  let seen = 0;
+  for (const [name, counted] of wallet?.counters ?? []) {
+    const [, token, unit, window, span] =
+      /^(?:t:([^:]+):)?(usd|tokens):(day|month|total)(?::(.+))?$/.exec(name) ?? [];
+    if (unit === undefined) continue;
+    seen += 1;
+    const own = rows.filter(
+      (row) =>
+        row.wallet?.S === walletId &&
+        (token === undefined || row.token?.S === token) &&
+        (span === undefined ||
+          new Date(Number(row.sk?.S.split('#')[0])).toISOString().startsWith(span)),
+    );
+    expect(counted, name).toBe(sumOf(own, unit === 'usd' ? 'costNanoUsd' : 'costTokens'));
+    if (unit === 'usd' && token !== undefined) expect(counted <= TOKEN_LIMIT, name).toBe(true);
+    if (unit === 'usd' && window === 'day') expect(counted <= USER_LIMIT, name).toBe(true);
+  }
+  // Dollars and tokens of the user, and of each token that was let through.
+  expect(seen).toBeGreaterThanOrEqual(5);
+}
+
+describe(`${REQUESTS} requests of ${USERS} users, ${AT_ONCE} at once`, () => {
+  it('leave every limit kept and every counter exact, to the nano-dollar', {
+    timeout: 180_000,
+  }, async () => {
+    const credentials = Array.from({ length: USERS * TOKENS_PER_USER }, (_, at) =>
+      gateway.sign({ user: `u${at % USERS}`, jti: `t${at}`, spending_limit: 0.0014 }),
+    );
+    const drawn = Array.from({ length: REQUESTS }, drawReply);
+    provider.reply(...drawn.map(({ reply }) => reply), { status: 500, steps: [] });
+    let next = 0;
+    const tally: Record<string, number> = {};
+    const work = async (): Promise<void> => {
+      while (next < REQUESTS) {
+        const credential = credentials[next++ % credentials.length] ?? '';
+        const outcome = await send(credential, fraction() < LEAVING);
+        tally[outcome] = (tally[outcome] ?? 0) + 1;
+      }
+    };
+
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    // What clients left runs on; the gateway is ended when all of it has.
+    agent.destroy();
+    const walletIds = (await readAll('hallpass-wallets')).map((item) => item.pk?.S ?? '');
+    const isIdle = async () =>
+      (await readAll('hallpass-wallets')).every((item) => item.inFlight?.N === '0');
+    await expect.poll(isIdle, { timeout: 20_000, interval: 100 }).toBe(true);
+
+    const rows = await readAll('hallpass-usage');
+    expect(walletIds).toHaveLength(USERS);
+    for (const walletId of walletIds) await expectExact(walletId, rows);
+    // Every call of the provider has one row, and every row one call.
+    expect(rows).toHaveLength(provider.requests.length);
+    const exact = rows.filter((row) => row.status?.S === 'exact');
+    const reported = drawn.slice(0, rows.length).map(({ tokens }) => tokens ?? 0);
+    const reportedTokens = BigInt(reported.reduce((sum, tokens) => sum + tokens, 0));
+    expect(exact).toHaveLength(reported.filter((tokens) => tokens > 0).length);
+    expect(sumOf(exact, 'costNanoUsd')).toBe(reportedTokens * NANO_USD_PER_TOKEN);
+    // The limits were met, by users and by tokens.
+    expect(tally['402 insufficient_quota'] ?? 0).toBeGreaterThan(0);
+    expect(tally.left ?? 0).toBeGreaterThan(REQUESTS * LEAVING * 0.4);
+    expect(tally['200 served'] ?? 0).toBeGreaterThan(REQUESTS / 4);
+  });
+});

@@ -1,0 +1,118 @@
+/** A gateway between a provider that answers and tables that fail as a test decides, and a look into its books. */
+import { DUE_SHARDS } from '../../adapters/table-schema.ts';
+import { defineConfig } from '../../core/config.ts';
+import { asWalletId } from '../../core/ids.ts';
+import type { Wallet } from '../../core/ports.ts';
+import { type SweepOutcome, sweep } from '../../core/sweep.ts';
+import { startDynamoDb } from '../../local/dynamodb.ts';
+import {
+  completion,
+  type FakeProvider,
+  jsonReply,
+  startFakeProvider,
+  usageOf,
+} from './fake-provider.ts';
+import { type Answer, send } from './http-client.ts';
+import { startTestGateway, type TestGateway } from './local-gateway.ts';
+import { type Fate, startTableProxy, type TableCall } from './table-proxy.ts';
+
+/** Input is free; 16 tokens of output are held and cost 160,000 nano-dollars, a request that said 4 costs 40,000. */
+const config = defineConfig({
+  providers: { openai: {} },
+  prices: { 'openai/m': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
+});
+const LATER_MS = 7_200_000;
+const SWEEP_MS = 60_000;
+
+export interface Books {
+  readonly wallet: Wallet | undefined;
+  /** Nano-dollars in the counter of the token's whole life. */
+  readonly spent: bigint;
+  /** Nano-dollars of all rows, and how each came to be. */
+  readonly billed: bigint;
+  readonly statuses: readonly string[];
+}
+
+export interface FaultyGateway {
+  readonly gateway: TestGateway;
+  readonly provider: FakeProvider;
+  /** Calls of the wallets and of the rows, in the order of arrival, since the start. */
+  readonly calls: readonly TableCall[];
+  /** From now on; `undefined`: all is well. The tables of keys never fail. */
+  decide(fate: ((call: TableCall) => Fate) | undefined): void;
+  /** One completion of 16 tokens at most, with a token of 0.001 USD. */
+  ask(more?: object): Promise<Answer>;
+  books(): Promise<Books>;
+  /** The sweep as it runs when all leases have ended. */
+  sweepLater(): Promise<SweepOutcome>;
+  close(): Promise<void>;
+}
+
+export async function startFaultyGateway(): Promise<FaultyGateway> {
+  const provider = await startFakeProvider(jsonReply(completion('four', usageOf(1, 4))));
+  const tables = await startDynamoDb({});
+  const calls: TableCall[] = [];
+  let fateOf: ((call: TableCall) => Fate) | undefined;
+  const proxy = await startTableProxy(tables.url, (call) => {
+    if (call.table === 'hallpass-keys') return 'pass';
+    calls.push(call);
+    return fateOf?.(call) ?? 'pass';
+  });
+  const gateway = await startTestGateway({
+    config,
+    providerUrls: { openai: provider.url },
+    variables: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
+  });
+  calls.length = 0;
+  const credential = gateway.sign({ jti: 'faults', spending_limit: 0.001 });
+  return {
+    gateway,
+    provider,
+    calls,
+    decide: (fate) => {
+      fateOf = fate;
+    },
+    ask: (more = {}) =>
+      send(`${gateway.url}/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          model: 'openai/m',
+          messages: [{ role: 'user', content: 'x' }],
+          max_tokens: 16,
+          ...more,
+        }),
+      }),
+    books: () => readBooks(gateway),
+    sweepLater: () => {
+      const nowMs = (): number => Date.now() + LATER_MS;
+      return sweep(
+        { ...gateway.tables, clock: { nowMs, sleep: async () => {} } },
+        { shards: DUE_SHARDS, deadlineAtMs: nowMs() + SWEEP_MS },
+      );
+    },
+    async close() {
+      await gateway.close(100).catch(() => {});
+      await proxy.close();
+      await tables.close();
+      await provider.close();
+    },
+  };
+}
+
+async function readBooks({ tables }: TestGateway): Promise<Books> {
+  const [item] = await tables.scan('wallets');
+  const id = (item?.pk as { S: string } | undefined)?.S;
+  const wallet = id === undefined ? undefined : await tables.wallets.find(asWalletId(id));
+  const total = [...(wallet?.counters ?? [])].find(([name]) => /^t:.*:usd:total$/.test(name));
+  const rows = (await tables.scan('usage')) as {
+    costNanoUsd: { N: string };
+    status: { S: string };
+  }[];
+  return {
+    wallet,
+    spent: total?.[1] ?? 0n,
+    billed: rows.reduce((sum, row) => sum + BigInt(row.costNanoUsd.N), 0n),
+    statuses: rows.map((row) => row.status.S),
+  };
+}
