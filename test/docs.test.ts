@@ -55,6 +55,17 @@ describe('docs', () => {
     await expect(makeErrorsPage()).toMatchFileSnapshot(pathOf('errors.md'));
   });
 
+  test('each failure on the page of limits names a test that is there', () => {
+    const page = readFileSync(pathOf('limits.md'), 'utf8');
+    const named = [...page.matchAll(/\| `(test\/[^`]+)`: "([^"]+)" \|$/gm)];
+    const tables = page.split('## When something fails')[1] ?? '';
+    expect(named).toHaveLength(tables.match(/^\| (?!---|failure)/gm)?.length ?? 0);
+    for (const [, file = '', title = ''] of named) {
+      const text = readFileSync(pathOf(`../${file}`), 'utf8');
+      expect(text.includes(title), `${file}: ${title}`).toBe(true);
+    }
+  });
+
   test('each decision page says its context, its decision and what follows, in under a page', () => {
     const pages = readdirSync(pathOf('decisions'));
     expect(pages.length).toBeGreaterThan(0);

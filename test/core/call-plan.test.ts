@@ -68,6 +68,21 @@ describe('planCall', () => {
     });
   });
 
+  it.each([
+    ['key', 'server', true],
+    ['key', 'personal', false],
+    ['scoped-token', 'server', false],
+    ['client-access', 'client', false],
+  ] as const)(
+    'lets a %s of a %s key name what is stored at the provider: %s',
+    (credential, keyKind, allowed) => {
+      const grant = makeGrant([], { credential, keyKind });
+      const attempt = () => plan({ previous_response_id: 'resp_1' }, grant);
+      if (allowed) expect(attempt).not.toThrow();
+      else expect(attempt).toThrowError(/"previous_response_id" names what is stored/);
+    },
+  );
+
   it('refuses a model that is not allowed before it looks for its price', () => {
     const grant = makeGrant(['token:usd:total=1'], { models: ['openai/m'] });
     expect(() => plan({ model: 'openai/unheard-of' }, grant)).toThrowError(

@@ -190,6 +190,35 @@ describe('settle', () => {
   });
 });
 
+describe('clock skew: a request at the edge of a window', () => {
+  const LAST_MS = Date.UTC(2026, 10, 21) - 1;
+
+  test('is counted in the one window it was reserved in, however late it is settled', async () => {
+    clock = makeManualClock(LAST_MS);
+    ports = { ...ports, clock };
+    const day = { per: 'user', unit: 'usd', window: 'day' } as const;
+    const minute = { per: 'user', unit: 'requests', window: 'minute' } as const;
+    const atEdge = makeHold({ reservedAtMs: LAST_MS, counted: [day, minute] });
+    await wallets.reserve({
+      hold: atEdge,
+      counters: [
+        { name: 'usd:day:2026-11-20', add: atEdge.amounts.usd },
+        { name: 'requests:minute:29920319', add: 1n },
+      ],
+      inFlightMax: 128,
+    });
+    clock.advance(60_000);
+
+    await settle(atEdge, makeRow(atEdge, usd(7)), ports);
+
+    const { counters } = (await wallets.find(WALLET_ID)) ?? {};
+    expect(Object.fromEntries(counters ?? [])).toEqual({
+      'usd:day:2026-11-20': 7n,
+      'requests:minute:29920319': 1n,
+    });
+  });
+});
+
 describe('what is long past', () => {
   const open = (keepUntilMs: number): OpenHold => ({
     ...hold,

@@ -213,6 +213,27 @@ describe('an awkward provider', () => {
   });
 });
 
+describe('provider dies mid-stream', () => {
+  const whole = textEvent('12345678') + textEvent('é') + FINISH_EVENT + USAGE + DONE_EVENT;
+  const shown = textEvent('12345678') + textEvent('é') + FINISH_EVENT;
+  const bytes = Buffer.from(whole);
+
+  it('at any byte of it: what came is passed on, its end is never a clean one by mistake, its bill is closed', async () => {
+    const finishedAt = Buffer.byteLength(shown);
+    for (let cut = 0; cut < bytes.length; cut += 1) {
+      const { text, isReleased, bill, spent } = await stream([bytes.subarray(0, cut), died]);
+      const isFinished = cut >= finishedAt;
+      const last = isFinished ? DONE_EVENT : FAILED;
+      expect(text.endsWith(last), `cut at ${cut}`).toBe(true);
+      expect(text.includes('[DONE]'), `cut at ${cut}`).toBe(isFinished);
+      // Whole events before the cut, as they were.
+      const came = bytes.subarray(0, Math.min(cut, finishedAt)).toString();
+      expect(text.startsWith(came.slice(0, came.lastIndexOf('\n\n') + 1))).toBe(true);
+      expect([isReleased, spent]).toEqual([true, bill[2]]);
+    }
+  });
+});
+
 describe('a provider that ignores the output cap', () => {
   // Under a cap of 100: 3 × (2 × 100 + 256) bytes are 1,368.
   const kilobyte = textEvent('x'.repeat(1_000));

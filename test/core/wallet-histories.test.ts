@@ -58,7 +58,7 @@ const step = fc.oneof(
   },
   fc.record({ kind: fc.constant('crash' as const), which: fc.nat() }),
   fc.record({ kind: fc.constant('deliver' as const) }),
-  fc.record({ kind: fc.constant('sweep' as const) }),
+  fc.record({ kind: fc.constant('sweep' as const), isMet: fc.boolean() }),
   fc.record({ kind: fc.constant('wait' as const), minutes: fc.integer({ min: 0, max: 600 }) }),
   fc.record({
     kind: fc.constant('limits' as const),
@@ -71,6 +71,17 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('revoke all' as const) }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+type PlayedReserve = Omit<Step & { kind: 'reserve' }, 'faults'> & {
+  readonly faults: readonly Fault[];
+};
+/** A request that comes while the sweep runs. */
+const MEETING = {
+  kind: 'reserve',
+  token: 'A',
+  nanoUsd: 1,
+  isLowered: false,
+  faults: [],
+} as const satisfies PlayedReserve;
 
 const nanoUsd = (amount: bigint): string => `0.${String(amount).padStart(9, '0')}`;
 
@@ -126,7 +137,7 @@ function startGateway() {
     });
   }
 
-  async function playReserve(next: Step & { readonly kind: 'reserve' }): Promise<void> {
+  async function playReserve(next: PlayedReserve): Promise<void> {
     const grant = grantOf(next.token);
     count += 1;
     pending = [...next.faults];
@@ -157,7 +168,18 @@ function startGateway() {
     if (next.isTwice) await settle(hold, row, steady);
   }
 
-  const runSweep = () => sweep(steady, { shards: 4, deadlineAtMs: clock.nowMs() + 1_000 });
+  /** `meet` happens while the sweep looks at a wallet, before it moves its mark. */
+  const runSweep = (meet?: () => Promise<void>) => {
+    const met = {
+      ...wallets,
+      moveDue: async (...move: Parameters<typeof wallets.moveDue>) => {
+        await meet?.();
+        return wallets.moveDue(...move);
+      },
+    };
+    const deadlineAtMs = clock.nowMs() + 1_000;
+    return sweep({ ...steady, wallets: met }, { shards: 4, deadlineAtMs });
+  };
 
   async function play(next: Step): Promise<void> {
     switch (next.kind) {
@@ -174,7 +196,7 @@ function startGateway() {
         await line.deliver();
         break;
       case 'sweep':
-        await runSweep();
+        await runSweep(next.isMet ? () => playReserve(MEETING) : undefined);
         break;
       case 'wait':
         clock.advance(next.minutes * 60_000);
@@ -196,7 +218,6 @@ function startGateway() {
       }
       default:
         wallets.setNotBefore(WALLET_ID, clock.nowMs() - 1);
-        clock.advance(1);
     }
     pending = [];
   }

@@ -46,14 +46,16 @@ async function sideBySide<Row>(rows: readonly Row[], run: (row: Row) => Promise<
   }
 }
 
-describe('a table that fails before the provider is called', { timeout: 60_000 }, () => {
+describe('DynamoDB throttles, or its outcome is unknown, before the provider is called:', {
+  timeout: 60_000,
+}, () => {
   it.each<[string, (call: TableCall) => Fate]>([
     ['is throttled', always('throttle')],
     ['is unreachable', always('drop')],
     ['loses every answer', always('lose')],
     ['loses the answers of the wallets alone', (call) => (isRow(call) ? 'pass' : 'lose')],
     ['is lost for the wallets alone', (call) => (isRow(call) ? 'pass' : 'drop')],
-  ])('and %s: 503, nothing is sent, nothing is spent', async (_, fate) => {
+  ])('the table %s: 503, nothing is sent, nothing is spent', async (_, fate) => {
     const faulty = await start(fate);
 
     const answer = await faulty.ask();
@@ -64,7 +66,7 @@ describe('a table that fails before the provider is called', { timeout: 60_000 }
     await expectClosed(faulty, 0n);
   });
 
-  it('and does not answer in time, or at all: 503 within thirteen seconds, nothing is sent', async () => {
+  it('the table does not answer in time, or at all: 503 within thirteen seconds, nothing is sent', async () => {
     await sideBySide<Fate>(['hang', { afterMs: TOO_LATE_MS }], async (fate) => {
       const faulty = await start(always(fate));
       const startedAtMs = performance.now();
@@ -78,7 +80,7 @@ describe('a table that fails before the provider is called', { timeout: 60_000 }
     });
   });
 
-  it('but only for a moment, or is slow: served and billed once', async () => {
+  it('the table fails but for a moment, or is slow: served and billed once', async () => {
     let calls = 0;
     const fates: ((call: TableCall) => Fate)[] = [
       () => (calls++ < 2 ? 'throttle' : 'pass'),
@@ -96,12 +98,14 @@ describe('a table that fails before the provider is called', { timeout: 60_000 }
   });
 });
 
-describe('a table that fails after the provider was called', { timeout: 60_000 }, () => {
+describe('DynamoDB throttles, or its outcome is unknown, after the provider was called:', {
+  timeout: 60_000,
+}, () => {
   it.each<[string, Fate]>([
     ['is throttled', 'throttle'],
     ['loses its answers', 'lose'],
     ['is unreachable', 'drop'],
-  ])('and %s for a second: settled once all the same', async (_, fate) => {
+  ])('the table %s for a second: settled once all the same', async (_, fate) => {
     let failsUntilMs: number | undefined;
     const faulty = await start((call) => {
       if (isReserve(call)) return 'pass';
@@ -116,7 +120,7 @@ describe('a table that fails after the provider was called', { timeout: 60_000 }
     await expectClosed(faulty, COST);
   });
 
-  it('for good: the client has its answer within five seconds, and the lease closes the hold', async () => {
+  it('the table fails for good: the client has its answer within five seconds, and the lease closes the hold', async () => {
     const rows: [(call: TableCall) => Fate, bigint, string][] = [
       // No row: whether the provider was called cannot be known, and the cap must hold.
       [(call) => (isReserve(call) ? 'pass' : 'throttle'), HELD, 'swept'],
@@ -139,7 +143,7 @@ describe('a table that fails after the provider was called', { timeout: 60_000 }
     });
   });
 
-  it('and a stream: its end is written all the same', async () => {
+  it('the table fails under a stream: its end is written all the same', async () => {
     const faulty = await start((call) => (isReserve(call) ? 'pass' : 'throttle'));
     const event = 'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n';
     faulty.provider.reply({ steps: [{ write: `${event}data: [DONE]\n\n` }] });
@@ -151,13 +155,15 @@ describe('a table that fails after the provider was called', { timeout: 60_000 }
   });
 });
 
-describe('a function that is killed', { timeout: 60_000 }, () => {
+describe('killed between reserve and settle, or anywhere else: a function', {
+  timeout: 60_000,
+}, () => {
   /** A request makes three calls. From one of them on it reaches nothing; that one may still have arrived. */
   const deaths = [0, 1, 2].flatMap((at) =>
     (['drop', 'lose'] as const).map((fate) => [at, fate] as const),
   );
 
-  it('at any of its calls has its hold closed on time; what it still sent changes nothing', async () => {
+  it('at any of its calls has its hold closed on time; its late settle changes nothing', async () => {
     await sideBySide(deaths, async ([at, fate]) => {
       let seen = 0;
       const unsent: TableCall[] = [];
@@ -191,7 +197,7 @@ describe('a function that is killed', { timeout: 60_000 }, () => {
     });
   });
 
-  it('before its reserve arrived, which then arrives late, takes one hold at most, within the limit', async () => {
+  it('whose reserve arrives late takes one hold at most, within the limit', async () => {
     const faulty = await start(always('drop'));
     await faulty.ask();
     faulty.decide(undefined);

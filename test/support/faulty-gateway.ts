@@ -13,14 +13,14 @@ import {
   usageOf,
 } from './fake-provider.ts';
 import { type Answer, send } from './http-client.ts';
-import { startTestGateway, type TestGateway } from './local-gateway.ts';
+import { startTestGateway, type TestGateway, type TestGatewayOptions } from './local-gateway.ts';
 import { type Fate, startTableProxy, type TableCall } from './table-proxy.ts';
 
 /** Input is free; 16 tokens of output are held and cost 160,000 nano-dollars, a request that said 4 costs 40,000. */
-const config = defineConfig({
+const CONFIG = {
   providers: { openai: {} },
   prices: { 'openai/m': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
-});
+};
 const LATER_MS = 7_200_000;
 const SWEEP_MS = 60_000;
 
@@ -33,6 +33,13 @@ export interface Books {
   readonly statuses: readonly string[];
 }
 
+export interface FaultyGatewayOptions extends Pick<TestGatewayOptions, 'makeFunctions'> {
+  /** Limits of the key. @default none */
+  readonly limits?: readonly string[];
+  /** Of the one token that asks, in USD. @default 0.001 */
+  readonly spendingLimit?: number;
+}
+
 export interface FaultyGateway {
   readonly gateway: TestGateway;
   readonly provider: FakeProvider;
@@ -40,15 +47,20 @@ export interface FaultyGateway {
   readonly calls: readonly TableCall[];
   /** From now on; `undefined`: all is well. The tables of keys never fail. */
   decide(fate: ((call: TableCall) => Fate) | undefined): void;
-  /** One completion of 16 tokens at most, with a token of 0.001 USD. */
-  ask(more?: object): Promise<Answer>;
+  readonly credential: string;
+  /** One completion of 16 tokens at most. */
+  ask(more?: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   books(): Promise<Books>;
   /** The sweep as it runs when all leases have ended. */
   sweepLater(): Promise<SweepOutcome>;
   close(): Promise<void>;
 }
 
-export async function startFaultyGateway(): Promise<FaultyGateway> {
+export async function startFaultyGateway({
+  limits = [],
+  spendingLimit = 0.001,
+  ...options
+}: FaultyGatewayOptions = {}): Promise<FaultyGateway> {
   const provider = await startFakeProvider(jsonReply(completion('four', usageOf(1, 4))));
   const tables = await startDynamoDb({});
   const calls: TableCall[] = [];
@@ -59,23 +71,29 @@ export async function startFaultyGateway(): Promise<FaultyGateway> {
     return fateOf?.(call) ?? 'pass';
   });
   const gateway = await startTestGateway({
-    config,
+    ...options,
+    config: defineConfig({ ...CONFIG, defaults: { limits: [...limits] } }),
     providerUrls: { openai: provider.url },
     variables: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
   });
   calls.length = 0;
-  const credential = gateway.sign({ jti: 'faults', spending_limit: 0.001 });
+  const credential = gateway.sign({ jti: 'faults', spending_limit: spendingLimit });
   return {
     gateway,
     provider,
     calls,
+    credential,
     decide: (fate) => {
       fateOf = fate;
     },
-    ask: (more = {}) =>
+    ask: (more = {}, headers = {}) =>
       send(`${gateway.url}/chat/completions`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+        headers: {
+          authorization: `Bearer ${credential}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
         body: JSON.stringify({
           model: 'openai/m',
           messages: [{ role: 'user', content: 'x' }],
