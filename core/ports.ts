@@ -6,6 +6,7 @@ import type { ErrorCode } from './errors.ts';
 import type { Hold, UsageRow } from './hold.ts';
 import type { KeyHash, KeyId, RequestId, TokenId, WalletId } from './ids.ts';
 import type { KeyRecord } from './key-record.ts';
+import type { RollupSegment, SealedDay } from './usage-cells.ts';
 
 /** Time. */
 export interface Clock {
@@ -111,6 +112,66 @@ export interface Wallets {
 export interface UsageRows {
   /** Writes the row unless one stands for this request; the row that stands is the answer. */
   put(row: UsageRow): Promise<{ readonly row: UsageRow; readonly writeUnits: number }>;
+}
+
+/** Usage, read. Fails closed. */
+export interface UsageReader {
+  /**
+   * Rows of a key's day in the order in which their requests began, a page at a time, strongly consistent.
+   * @param after where the page before ended
+   */
+  readRows(ask: RowsAsk): Promise<RowsPage>;
+  /** Days that are rolled up, and what their rollups say, a page at a time; both days inclusive. */
+  readRollups(
+    keyId: KeyId,
+    fromDay: string,
+    toDay: string,
+    after?: string,
+  ): Promise<{
+    readonly sealed: readonly SealedDay[];
+    readonly segments: readonly RollupSegment[];
+    readonly next?: string;
+  }>;
+}
+
+export interface RowsAsk {
+  readonly keyId: KeyId;
+  /** `2026-11-20`. */
+  readonly day: string;
+  readonly after?: string;
+  /** Rows of this wallet only. */
+  readonly walletId?: WalletId;
+}
+
+export interface RowsPage {
+  readonly rows: readonly UsageRow[];
+  /** Where the next page begins; absent: this was the last. */
+  readonly next?: string;
+}
+
+/** Marks of revocation on wallets. Fails closed; each may be repeated. */
+export interface WalletMarks {
+  /** Marks a token as revoked, until its counters go: not before this instant. */
+  revokeToken(walletId: WalletId, tokenId: TokenId, keepUntilMs: number): Promise<void>;
+  /** Raises `notBefore`, which never falls. */
+  raiseNotBefore(walletId: WalletId, notBeforeMs: number): Promise<void>;
+}
+
+/** A key, as its record is found. */
+export interface KeyName {
+  readonly account: string;
+  readonly keyId: KeyId;
+  readonly keyName: string;
+}
+
+/** The list of tokens, by `jti`, that a key's record says are revoked. Fails closed. */
+export interface RevokedList {
+  has(key: KeyName, tokenId: TokenId): Promise<boolean>;
+  /** @throws invalid_request when the list is full; service_unavailable */
+  add(
+    key: KeyName,
+    entry: { readonly tokenId: TokenId; readonly keepUntilMs: number; readonly nowMs: number },
+  ): Promise<void>;
 }
 
 export interface UpstreamRequest {
