@@ -93,6 +93,7 @@ export function billOf(exchange: Exchange, outcome: Outcome, nowMs: number): Usa
     cost: { usd, tokens: BigInt(tokens.input + tokens.output) },
     overrunNanoUsd: usd > hold.amounts.usd ? asNanoUsd(usd - hold.amounts.usd) : ZERO_USD,
     tokens,
+    counted: hold.counted,
     provider: plan.target.provider,
     model: plan.target.id,
     httpStatus: outcome.httpStatus,

@@ -75,6 +75,8 @@ export interface UsageRow {
   readonly priceVersion?: string;
   readonly identity?: Identity;
   readonly tokenId?: TokenId;
+  /** The counters that its cost stands in. */
+  readonly counted?: readonly CounterKind[];
   readonly conversation?: string;
   readonly httpStatus?: number;
   readonly latencyMs?: number;

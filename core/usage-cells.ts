@@ -80,3 +80,60 @@ export interface SealedDay {
   readonly generation: number;
   readonly segments: number;
 }
+
+/** Where a row stands in the order of its day: by the instant at which its request began. */
+export const placeOf = ({ reservedAtMs, requestId }: UsageRow): string =>
+  `${String(reservedAtMs).padStart(TIME_DIGITS, '0')}#${requestId}`;
+
+const TIME_DIGITS = 13;
+
+/** A segment stays well below the 400 kB of an item. */
+const CELL_BYTES_MAX = 200_000;
+const MARKED_MAX = 1_000;
+/** A segment that is cut for its rows alone has more of them than a page. */
+const SEGMENT_ROWS_MAX = 50_000;
+/** The sums of a cell, written out. */
+const SUMS_BYTES = 100;
+
+type CellName = Omit<UsageCell, keyof UsageSums>;
+
+const nameOfRow = ({ walletId, tokenId, model, identity }: UsageRow): CellName => ({
+  walletId,
+  ...(tokenId === undefined ? {} : { tokenId }),
+  ...(model === undefined ? {} : { model }),
+  ...(identity === undefined ? {} : { identity }),
+});
+
+/** Sums rows, one by one in their order, until a segment is full. */
+export interface SegmentBuilder {
+  /** False: it is full, and the row is not in it. */
+  add(row: UsageRow, isMarked: boolean): boolean;
+  build(isLast: boolean): RollupSegment;
+}
+
+export function startSegment(
+  start: Pick<RollupSegment, 'day' | 'generation' | 'after'>,
+): SegmentBuilder {
+  const cells = new Map<string, UsageCell>();
+  const marked: string[] = [];
+  let until = start.after;
+  let rows = 0;
+  let bytes = 0;
+  return {
+    add(row, isMarked) {
+      const name = nameOfRow(row);
+      const text = JSON.stringify(name);
+      const cell = cells.get(text);
+      const grownBytes = cell === undefined ? bytes + Buffer.byteLength(text) + SUMS_BYTES : bytes;
+      if (rows === SEGMENT_ROWS_MAX || marked.length === MARKED_MAX || grownBytes > CELL_BYTES_MAX)
+        return false;
+      bytes = grownBytes;
+      rows += 1;
+      until = placeOf(row);
+      if (isMarked) marked.push(until);
+      cells.set(text, { ...name, ...addSums(cell ?? NO_USAGE, sumsOfRow(row)) });
+      return true;
+    },
+    build: (isLast) => ({ ...start, until, isLast, rows, cells: [...cells.values()], marked }),
+  };
+}
