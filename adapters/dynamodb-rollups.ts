@@ -20,11 +20,10 @@ import {
   toText,
   toUnavailable,
 } from './dynamodb-values.ts';
-import { TABLES } from './table-schema.ts';
+import { OPEN_MARK, TABLES } from './table-schema.ts';
 
 const { partitionKey, sortKey, ttlAttribute } = TABLES.usage;
 const { name: OPEN, partitionKey: open, sortKey: openDay } = TABLES.usage.index;
-const OPEN_MARK = '1';
 const ROLLUP_DAYS_KEPT = 1_200;
 /** A report that reads a segment of an earlier generation is over by then. */
 const LET_GO_SECONDS = 3_600;

@@ -29,15 +29,13 @@ import {
   toUnavailable,
   writeUnitsOf,
 } from './dynamodb-values.ts';
-import { TABLES } from './table-schema.ts';
+import { OPEN_MARK, TABLES } from './table-schema.ts';
 
 const { partitionKey, sortKey, ttlAttribute } = TABLES.usage;
 const ROW_DAYS_KEPT = 400;
 const { partitionKey: open, sortKey: openDay } = TABLES.usage.index;
 /** Days of keys that this process has marked a row of; a day that is pushed out is marked once more. */
 const MARKED_DAYS_MAX = 1_000;
-/** All marks stand under one value: there are a few thousand writes a day at most. */
-const OPEN_MARK = '1';
 /** A failed condition is charged like a write of the row that stands, which is within a kilobyte. */
 const FAILED_WRITE_UNITS = 1;
 
@@ -116,7 +114,7 @@ const BEFORE_ALL = '#';
 const partitionOf = (keyId: string, day: string): string => `${keyId}#${day}`;
 
 /** Attributes that a row may lack, by their names here and in the row. */
-const OPTIONAL_TEXTS = ['provider', 'model', 'priceVersion', 'conversation'] as const;
+const OPTIONAL_TEXTS = ['provider', 'model', 'priceVersion', 'conversation', 'errorCode'] as const;
 const OPTIONAL_NUMBERS = ['httpStatus', 'latencyMs', 'firstByteMs'] as const;
 
 function toItem(row: UsageRow): Item {

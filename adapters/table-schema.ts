@@ -9,6 +9,8 @@ export const DUE_INDEX = 'due';
 export const DUE_SHARDS = 4;
 /** The sparse index over usage rows that lead the sweep to days to roll up; all other rows are not in it. */
 export const OPEN_INDEX = 'open';
+/** All marks stand under one value of it: there are a few thousand a day at most. */
+export const OPEN_MARK = '1';
 
 export interface TableSchema {
   readonly partitionKey: string;
@@ -57,6 +59,13 @@ export const ENVIRONMENT = {
   /** JSON object: provider name to another base URL (local gateway only). */
   providerUrls: 'HALLPASS_PROVIDER_URLS',
 } as const;
+
+/** Where the record of a key is, by the digest of its name. */
+export const recordPk = (account: string, nameDigest: string): string =>
+  `name#${account}#${nameDigest}`;
+
+/** What of a record the account function may read and write (dynamodb-revoked.ts). */
+export const REVOKED_LIST_ATTRIBUTES = ['pk', 'id', 'revoked'] as const;
 
 /** A key's secret: JSON `{"versions":{"<version>":"sk-…"}}`. */
 export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;

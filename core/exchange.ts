@@ -98,6 +98,7 @@ export function billOf(exchange: Exchange, outcome: Outcome, nowMs: number): Usa
     model: plan.target.id,
     httpStatus: outcome.httpStatus,
     latencyMs: nowMs - startedAtMs,
+    ...(outcome.error === undefined ? {} : { errorCode: outcome.error.code }),
     ...(plan.price === undefined ? {} : { priceVersion: plan.priceVersion }),
     ...(grant.identity === undefined ? {} : { identity: grant.identity }),
     ...(grant.token === undefined ? {} : { tokenId: grant.token.id }),

@@ -19,7 +19,7 @@ const READS_PER_SEGMENT_MAX = 50;
 const SEGMENTS_MAX = 500;
 
 export interface RollupPorts {
-  readonly usage: UsageReader;
+  readonly usage: Pick<UsageReader, 'readRows'>;
   readonly rollups: Rollups;
   readonly clock: Clock;
 }
@@ -129,7 +129,7 @@ function chainOf(segments: readonly RollupSegment[]): RollupSegment[] {
 async function sumSegment(
   keyId: KeyId,
   start: Pick<RollupSegment, 'day' | 'generation' | 'after'>,
-  usage: UsageReader,
+  usage: RollupPorts['usage'],
 ): Promise<RollupSegment> {
   const builder = startSegment(start);
   let after = start.after === '' ? undefined : start.after;
