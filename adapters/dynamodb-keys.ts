@@ -12,6 +12,7 @@ import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../core/key-rec
 import type { Clock, KeyRecords } from '../core/ports.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 import { toUnavailable } from './dynamodb-values.ts';
+import { recordPk } from './table-schema.ts';
 
 /** How long a record is believed: a key that is disabled, or a limit that is changed, is seen that soon. */
 const RECORD_AGE_MAX_MS = 10_000;
@@ -29,7 +30,6 @@ interface Pointer {
   readonly version: string;
 }
 
-const recordPk = (account: string, name: string): string => `name#${account}#${shortDigest(name)}`;
 const hashPk = (hash: KeyHash): string => `hash#${hash}`;
 
 /** The read side, cached. Fails closed: `service_unavailable`, and never an older record than ten seconds. */
@@ -48,7 +48,7 @@ export function makeKeyRecords(call: AwsCall, table: string, clock: Clock): KeyR
     const nowMs = clock.nowMs();
     if (known && isYoung(known.readAtMs, RECORD_AGE_MAX_MS, nowMs)) return known.record;
     records.delete(id);
-    const pk = recordPk(account, name);
+    const pk = recordPk(account, shortDigest(name));
     if (isAbsent(pk, nowMs)) return undefined;
     const { item, readAtMs } = await read(pk);
     if (item === undefined) {
@@ -140,7 +140,7 @@ export function makeKeyWriter(call: AwsCall, table: string): KeyWriter {
       try {
         // One id per name: of two who create at once, the second finds the first's.
         await put({
-          Item: toItem(recordPk(account, name), formatKeyRecord(record)),
+          Item: toItem(recordPk(account, shortDigest(name)), formatKeyRecord(record)),
           ConditionExpression: 'attribute_not_exists(pk) OR id = :id',
           ExpressionAttributeValues: { ':id': { S: record.id } },
         });
@@ -196,8 +196,15 @@ function toAttribute(value: unknown): object {
 /** The inverse of `toItem`, without the key. What has another type stays undefined, for the parser to refuse. */
 function fromItem(item: unknown): Item {
   const { pk: _, ...attributes } = Object(item) as Record<string, unknown>;
-  const isRecord = Object.hasOwn(attributes, 'keyHash');
-  return { ...(isRecord && { revoked: [] }), ...fromMembers(attributes) };
+  const members = fromMembers(attributes);
+  return Object.hasOwn(members, 'keyHash') ? { ...members, revoked: revokedIn(members) } : members;
+}
+
+/** The tokens of the list, without the days they may go (dynamodb-revoked.ts). */
+function revokedIn({ revoked = [] }: Item): unknown {
+  return Array.isArray(revoked)
+    ? [...new Set(revoked.map((element) => String(element).split(':')[0]))]
+    : revoked;
 }
 
 const fromMembers = (members: object): Item =>

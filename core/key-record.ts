@@ -48,7 +48,7 @@ export const MODELS_MAX = 64;
 export const MODELS_CHARS_MAX = 2048;
 const LIMITS_MAX = 16;
 /** What a DynamoDB item of 400 kB and a record read every ten seconds bear with ease. */
-const REVOKED_MAX = 2000;
+export const REVOKED_MAX = 2000;
 
 /** Whether a text may name a key or a user: without control characters, which part the fields of a digest. */
 export const isName = (text: string, charsMax: number): boolean =>

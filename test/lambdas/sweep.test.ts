@@ -52,7 +52,7 @@ async function runSweep(url: string, remainingMs: number): Promise<LogEntry[]> {
   return entries;
 }
 
-test('closes holds whose lease has ended, and logs what it did', async () => {
+test('closes holds whose lease has ended, rolls up past days, and logs what it did', async () => {
   const wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
   // The function reads the machine's clock, so the lease ends long before any.
   const hold = makeHold({ reservedAtMs: 1_000, leaseEndsAtMs: 2_000 });
@@ -67,6 +67,8 @@ test('closes holds whose lease has ended, and logs what it did', async () => {
       count: 1,
       detail: 'wallets 1, holds swept 1, holds settled 0, failed 0',
     },
+    // Of the row that the sweep wrote, whose day ended long before any.
+    { level: 'info', event: 'rollups finished', count: 1, detail: 'days 1, rows 1, failed 0' },
   ]);
   expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);
 });
@@ -87,8 +89,14 @@ test('closes hundreds, stops when its time is up, and goes on from there', async
   const stopped = await runSweep(tables.url, 20_001);
   const finished = await runSweep(tables.url, 300_000);
 
-  expect(stopped).toMatchObject([{ level: 'warn', event: 'sweep stopped early' }]);
-  expect(finished).toMatchObject([{ level: 'info', event: 'sweep finished' }]);
+  expect(stopped).toMatchObject([
+    { level: 'warn', event: 'sweep stopped early' },
+    { event: 'rollups stopped early' },
+  ]);
+  expect(finished).toMatchObject([
+    { level: 'info', event: 'sweep finished' },
+    { event: 'rollups finished' },
+  ]);
   expect((stopped[0]?.count ?? 0) + (finished[0]?.count ?? 0)).toBe(300);
   expect(stopped[0]?.count).toBeLessThan(300);
   for (const id of ids) {
@@ -108,6 +116,12 @@ test('warns when the table is out of reach, and does not throw', async () => {
       event: 'sweep stopped early',
       count: 0,
       detail: 'wallets 0, holds swept 0, holds settled 0, failed 4',
+    },
+    {
+      level: 'warn',
+      event: 'rollups stopped early',
+      count: 0,
+      detail: 'days 0, rows 0, failed 1',
     },
   ]);
 });
