@@ -16,6 +16,7 @@ import {
 } from '../core/key-record.ts';
 import { type Limit, parseLimit } from '../core/limits.ts';
 import { nanoUsdFromUsd } from '../core/money.ts';
+import { JTI_CHARS_MAX } from '../core/scoped-claims.ts';
 import type { Place } from './connect.ts';
 
 /** What every command that needs tables takes. */
@@ -36,7 +37,7 @@ export const withAuthor = (command: Command): Command =>
   command.option(
     '--as <name>',
     'who is making the change (default: the user of this machine, or the AWS identity)',
-    toName('--as', USER_CHARS_MAX),
+    (text) => toUser(text),
   );
 
 export const withJson = (command: Command): Command =>
@@ -45,15 +46,16 @@ export const withJson = (command: Command): Command =>
 const must = (rule: string, text: string): InvalidArgumentError =>
   new InvalidArgumentError(`It must be ${rule}, got "${text}".`);
 
-const toName = (_flag: string, charsMax: number) => (text: string) => {
+const toName = (charsMax: number) => (text: string) => {
   if (isName(text, charsMax)) return text;
   throw new InvalidArgumentError(
     `It must be 1 to ${charsMax} characters, none of them a control character.`,
   );
 };
 
-export const toKeyName = toName('name', KEY_NAME_CHARS_MAX);
-export const toUser = toName('--user', USER_CHARS_MAX);
+export const toKeyName = toName(KEY_NAME_CHARS_MAX);
+export const toUser = toName(USER_CHARS_MAX);
+export const toJti = toName(JTI_CHARS_MAX);
 
 /** `a,b`; repeated flags add up. */
 export function toModels(text: string, others: readonly string[] = []): readonly string[] {

@@ -2,6 +2,7 @@
  * What a command says: its result to standard output, everything else to standard error.
  */
 import { styleText } from 'node:util';
+import { wrongUse } from './failure.ts';
 
 /** Where a command reads and writes. */
 export interface Terminal {
@@ -11,6 +12,21 @@ export interface Terminal {
   note(text: string): void;
   readInput(): Promise<string>;
   readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+/** Longer than any credential. */
+const SECRET_CHARS_MAX = 65_536;
+
+/**
+ * A token or key that is an argument, or what stands on standard input for `-`: a process list shows arguments.
+ * @throws CommandError when there is nothing
+ */
+export async function readSecret(argument: string, terminal: Terminal): Promise<string> {
+  const secret = (argument === '-' ? await terminal.readInput() : argument).trim();
+  if (secret === '' || secret.length > SECRET_CHARS_MAX) {
+    throw wrongUse('there is no token or key on standard input');
+  }
+  return secret;
 }
 
 export const toJson = (value: unknown): string => JSON.stringify(value, undefined, 2);

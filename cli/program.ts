@@ -3,9 +3,12 @@
  */
 import { Command, CommanderError } from 'commander';
 import { GatewayError } from '../core/errors.ts';
+import { addExplainCommand } from './explain.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './failure.ts';
 import { addKeyCommands } from './keys.ts';
 import type { Terminal } from './output.ts';
+import { addPriceCommand } from './prices.ts';
+import { addTokenCommands } from './tokens.ts';
 
 const HELP = `
 Exit status: 0 done, 1 refused or failed, 2 wrong use.
@@ -22,6 +25,9 @@ function makeProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what is allowed)')
     .addHelpText('after', HELP);
   addKeyCommands(program, terminal);
+  addTokenCommands(program, terminal);
+  addPriceCommand(program, terminal);
+  addExplainCommand(program, terminal);
   return program;
 }
 

@@ -10,7 +10,7 @@ import { type NanoUsd, nanoUsdFromUsd } from './money.ts';
 
 /** How far an issuer's clock may be ahead of ours, for `nbf` and `iat` (RFC 7519, 4.1.5). */
 const CLOCK_SKEW_MS = 5_000;
-const JTI_CHARS_MAX = 256;
+export const JTI_CHARS_MAX = 256;
 /** The last instant of a `Date` (ECMA-262, 21.4.1.1): beyond it, arithmetic on instants means nothing. */
 const INSTANT_MS_MAX = 8.64e15;
 
