@@ -4,13 +4,16 @@
  * on requests, holds nothing, and tells no secret.
  */
 import { type AuthorizePorts, authorize } from './authorize.ts';
-import { type ProxySettings, planCall } from './call-plan.ts';
+import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './call-plan.ts';
 import { type ErrorCode, GatewayError, toGatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { Headers } from './http.ts';
 import { describeKey } from './key-info.ts';
+import type { LimitUnit } from './limits.ts';
+import { asNanoUsd, toUsdText, usdFromNano } from './money.ts';
 import { requireAllowedModel, resolveModel } from './policy.ts';
 import type { Wallets } from './ports.ts';
+import type { Price } from './pricing.ts';
 
 /** One check. `code` and `status` are of the refusal, when it did not pass. */
 export interface Check {
@@ -54,8 +57,9 @@ export async function explain(
   const { grant } = outcome;
   onPassed('identity', identityOf(grant));
   try {
-    if (model !== undefined) explainModel(model, grant, ports.settings, onPassed);
-    checks.push(...(await explainLimits(grant, ports)));
+    const least =
+      model === undefined ? NOTHING : explainModel(model, grant, ports.settings, onPassed);
+    checks.push(...(await explainLimits(grant, least, ports)));
   } catch (thrown) {
     const error = toGatewayError(thrown);
     if (error.status >= 500) throw thrown;
@@ -100,29 +104,45 @@ function explainModel(
   grant: Grant,
   settings: ProxySettings,
   onPassed: (check: string, found: string) => void,
-): void {
+): Least {
   const target = resolveModel(id, settings.config, settings.providerUrls);
   onPassed('model', `"${target.model}" of the provider "${target.provider}"`);
   requireAllowedModel(grant, target.id);
   onPassed('allowed', `"${target.id}" may be called`);
-  const { price } = planCall({ model: id, messages: [SOME_MESSAGE] }, grant, settings);
-  onPassed('price', price === undefined ? 'not known, and no USD limit applies' : 'known');
+  const plan = planCall({ model: id, messages: [SOME_MESSAGE] }, grant, settings);
+  onPassed('price', wordsOf(plan.price));
+  const { usd, tokens } = amountsUnder(plan, OUTPUT_CAP_MIN);
+  return { usd: usdFromNano(usd), tokens: Number(tokens), requests: 1 };
+}
+
+/** What a limit must have left for the smallest request, in its unit. */
+type Least = Readonly<Record<LimitUnit, number>>;
+const NOTHING: Least = { usd: 0, tokens: 0, requests: 0 };
+
+function wordsOf(price: Price | undefined): string {
+  if (price === undefined) return 'not known, and no USD limit applies';
+  const { inputNanoPerMillion: input, outputNanoPerMillion: output } = price;
+  return `${toUsdText(asNanoUsd(input))} USD per million tokens in, ${toUsdText(asNanoUsd(output))} out`;
 }
 
 const SOME_MESSAGE = { role: 'user', content: 'Hello' };
 
 /** Each limit that applies, with what is left of it. */
-async function explainLimits(grant: Grant, ports: ExplainPorts): Promise<readonly Check[]> {
+async function explainLimits(
+  grant: Grant,
+  least: Least,
+  ports: ExplainPorts,
+): Promise<readonly Check[]> {
   if (grant.token?.revoked) throw new GatewayError('token_revoked');
   const { clock } = ports.authorize;
   const { limits } = parseInfo(await describeKey(grant, { wallets: ports.wallets, clock }));
   const revocation = { check: 'revocation', passed: true, found: 'not revoked' };
-  return [...(grant.token ? [revocation] : []), ...limits.map(toLimitCheck)];
+  return [...(grant.token ? [revocation] : []), ...limits.map((info) => toLimitCheck(info, least))];
 }
 
 interface LimitInfo {
   readonly per: string;
-  readonly unit: string;
+  readonly unit: LimitUnit;
   readonly window: string;
   readonly limit: number;
   readonly used: number;
@@ -134,18 +154,20 @@ interface LimitInfo {
 const parseInfo = (body: Readonly<Record<string, unknown>>) =>
   body.data as { readonly limits: readonly LimitInfo[] };
 
-function toLimitCheck(info: LimitInfo): Check {
+function toLimitCheck(info: LimitInfo, least: Least): Check {
   const { per, unit, window, limit, used, reserved, remaining, resets_at: resetsAt } = info;
   const parts = [`${used} of ${limit} used`, `${remaining} left`];
   if (reserved > 0) parts.push(`${reserved} of it held by requests in flight`);
   if (resetsAt !== null) parts.push(`begins anew at ${resetsAt}`);
   const check = { check: `limit ${per}:${unit}:${window}`, found: parts.join(', ') };
-  if (remaining > 0) return { ...check, passed: true };
-  const { code, status } = new GatewayError(refusalOf(info));
+  if (remaining > 0 && remaining >= least[unit]) return { ...check, passed: true };
+  const { code, status } = new GatewayError(refusalOf(info, least));
   return { ...check, passed: false, code, status };
 }
 
-function refusalOf({ unit, limit, used, reserved }: LimitInfo): ErrorCode {
+/** Money that requests in flight may give back is not gone. */
+function refusalOf({ unit, reserved, remaining }: LimitInfo, least: Least): ErrorCode {
   if (unit !== 'usd') return 'rate_limit_exceeded';
-  return used - reserved < limit ? 'budget_in_use' : 'insufficient_quota';
+  const fitsLater = reserved > 0 && remaining + reserved >= least.usd;
+  return fitsLater ? 'budget_in_use' : 'insufficient_quota';
 }
