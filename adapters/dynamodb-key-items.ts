@@ -1,16 +1,14 @@
 /**
- * Items of the keys table, and their names: a record is `name#<account>#<digest of the name>`, the pointer from a key's
- * hash to it `hash#<key hash>`, a change of it `audit#<key id>#<change id>`.
+ * Items of the keys table as plain JSON, and their names: a record is what `recordPk` says (table-schema.ts), the pointer
+ * from a key's hash to it `hash#<key hash>`, a change of it `audit#<key id>#<change id>`.
  */
-import { type KeyHash, type KeyId, shortDigest } from '../core/ids.ts';
+import type { KeyHash, KeyId } from '../core/ids.ts';
 
 /** An item as plain JSON. */
 export type PlainItem = Readonly<Record<string, unknown>>;
 
 /** What the names of an account's records begin with; those of another account whose name goes on may, too. */
 export const recordsOf = (account: string): string => `name#${account}#`;
-export const recordPk = (account: string, name: string): string =>
-  `${recordsOf(account)}${shortDigest(name)}`;
 export const hashPk = (hash: KeyHash): string => `hash#${hash}`;
 export const changePk = (keyId: KeyId, id: string): string => `audit#${keyId}#${id}`;
 
@@ -43,8 +41,15 @@ export function toAttribute(value: unknown): object {
 /** The inverse of `toItem`, without the key. What has another type stays undefined, for the parser to refuse. */
 export function fromItem(item: unknown): PlainItem {
   const { pk: _, ...attributes } = Object(item) as Record<string, unknown>;
-  const isRecord = Object.hasOwn(attributes, 'keyHash');
-  return { ...(isRecord && { revoked: [] }), ...fromMembers(attributes) };
+  const members = fromMembers(attributes);
+  return Object.hasOwn(members, 'keyHash') ? { ...members, revoked: revokedIn(members) } : members;
+}
+
+/** The tokens of the list, without the days they may go (dynamodb-revoked.ts). */
+function revokedIn({ revoked = [] }: PlainItem): unknown {
+  return Array.isArray(revoked)
+    ? [...new Set(revoked.map((element) => String(element).split(':')[0]))]
+    : revoked;
 }
 
 const fromMembers = (members: object): PlainItem =>

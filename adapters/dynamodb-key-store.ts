@@ -3,7 +3,7 @@
  * Fails closed: `service_unavailable`.
  */
 import { GatewayError } from '../core/errors.ts';
-import type { KeyId } from '../core/ids.ts';
+import { type KeyId, shortDigest } from '../core/ids.ts';
 import type { KeyChange, KeyStore } from '../core/key-admin.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../core/key-record.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
@@ -12,12 +12,12 @@ import {
   fromItem,
   hashPk,
   type PlainItem,
-  recordPk,
   recordsOf,
   toAttribute,
   toItem,
 } from './dynamodb-key-items.ts';
 import { toUnavailable } from './dynamodb-values.ts';
+import { recordPk } from './table-schema.ts';
 
 /** A page is 1 MB of items: some thousand keys with their pointers and changes. */
 const LIST_PAGES_MAX = 1_000;
@@ -36,7 +36,7 @@ export function makeKeyStore(call: AwsCall, table: string): Omit<KeyStore, 'crea
 
   return {
     async find(account, name) {
-      const item = await read(recordPk(account, name));
+      const item = await read(recordPk(account, shortDigest(name)));
       return item && parseKeyRecord(item);
     },
 
@@ -111,7 +111,7 @@ function toReplacement(seen: KeyRecord, next: KeyRecord): object {
   const removals = removed.map((name) => `#${name}`).join(', ');
   const { revision } = seen;
   return {
-    Key: { pk: { S: recordPk(seen.account, seen.name) } },
+    Key: { pk: { S: recordPk(seen.account, shortDigest(seen.name)) } },
     UpdateExpression: `SET ${assignments}${removals === '' ? '' : ` REMOVE ${removals}`}`,
     ConditionExpression: `#id = :id AND ${revision === undefined ? 'attribute_not_exists(#revision)' : '#revision = :seen'}`,
     ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),

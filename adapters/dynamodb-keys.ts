@@ -7,18 +7,13 @@
  */
 import { makeBoundedMap, makeSingleFlight } from '../core/bounded-map.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { KeyHash } from '../core/ids.ts';
+import { type KeyHash, shortDigest } from '../core/ids.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../core/key-record.ts';
 import type { Clock, KeyRecords } from '../core/ports.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
-import {
-  fromItem,
-  hashPk,
-  type PlainItem as Item,
-  recordPk,
-  toItem,
-} from './dynamodb-key-items.ts';
+import { fromItem, hashPk, type PlainItem as Item, toItem } from './dynamodb-key-items.ts';
 import { toUnavailable } from './dynamodb-values.ts';
+import { recordPk } from './table-schema.ts';
 
 /** How long a record is believed: a key that is disabled, or a limit that is changed, is seen that soon. */
 const RECORD_AGE_MAX_MS = 10_000;
@@ -52,7 +47,7 @@ export function makeKeyRecords(call: AwsCall, table: string, clock: Clock): KeyR
     const nowMs = clock.nowMs();
     if (known && isYoung(known.readAtMs, RECORD_AGE_MAX_MS, nowMs)) return known.record;
     records.delete(id);
-    const pk = recordPk(account, name);
+    const pk = recordPk(account, shortDigest(name));
     if (isAbsent(pk, nowMs)) return undefined;
     const { item, readAtMs } = await read(pk);
     if (item === undefined) {
@@ -142,7 +137,7 @@ export function makeKeyWriter(call: AwsCall, table: string): KeyWriter {
       try {
         // One id per name: of two who create at once, the second finds the first's.
         await put({
-          Item: toItem(recordPk(account, name), formatKeyRecord(record)),
+          Item: toItem(recordPk(account, shortDigest(name)), formatKeyRecord(record)),
           ConditionExpression: 'attribute_not_exists(pk) OR id = :id',
           ExpressionAttributeValues: { ':id': { S: record.id } },
         });

@@ -1,18 +1,26 @@
 /**
  * Usage rows in DynamoDB: one a request, written once, kept 400 days.
  * The key follows from what a hold says, so that the function and the sweep meet in the same row.
+ *
+ * The sweep finds days to roll up by a mark on rows, in a sparse index. Invariant: a row that no rollup counts bears the
+ * mark, or was written before its day ended by a process that had marked another row of the day. A mark is one more
+ * write in the index, so each process marks its first row of a key's day only, and every row that comes after its day.
  */
+import { makeBoundedMap } from '../core/bounded-map.ts';
 import type { Identity, IdentitySource } from '../core/grant.ts';
 import type { UsageRow, UsageStatus } from '../core/hold.ts';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../core/ids.ts';
 import { DAY_MS, isoDay } from '../core/limits.ts';
 import { asNanoUsd } from '../core/money.ts';
-import type { UsageRows } from '../core/ports.ts';
+import type { UsageReader, UsageRows } from '../core/ports.ts';
+import { placeOf } from '../core/usage-cells.ts';
+import { decodeCounted, encodeCounted } from '../core/wallet.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 import {
   type AttributeValue,
   type Item,
   integerOf,
+  itemsOf,
   parseItem,
   readNumber,
   readText,
@@ -21,31 +29,46 @@ import {
   toUnavailable,
   writeUnitsOf,
 } from './dynamodb-values.ts';
-import { TABLES } from './table-schema.ts';
+import { OPEN_MARK, TABLES } from './table-schema.ts';
 
 const { partitionKey, sortKey, ttlAttribute } = TABLES.usage;
 const ROW_DAYS_KEPT = 400;
-const TIME_DIGITS = 13;
+const { partitionKey: open, sortKey: openDay } = TABLES.usage.index;
+/** Days of keys that this process has marked a row of; a day that is pushed out is marked once more. */
+const MARKED_DAYS_MAX = 1_000;
 /** A failed condition is charged like a write of the row that stands, which is within a kilobyte. */
 const FAILED_WRITE_UNITS = 1;
 
 /** The usage rows of a table. Fails closed. */
-export function makeUsageRows(call: AwsCall, table: string): UsageRows {
+export function makeUsageRows(
+  call: AwsCall,
+  table: string,
+  nowMs: () => number = Date.now,
+): UsageRows & Pick<UsageReader, 'readRows'> {
+  const markedDays = makeBoundedMap<string, true>(MARKED_DAYS_MAX);
   return {
     /**
      * Invariant: the first row of a request stands. Function and sweep may both bring one; whoever is second is told
      * the first and settles at its cost, so that a request is never billed as two different sums.
      */
     async put(row) {
+      const day = isoDay(row.reservedAtMs);
+      const partition = partitionOf(row.keyId, day);
+      const isMarked = markedDays.get(partition) === undefined || day !== isoDay(nowMs());
       try {
         const answer = await call('PutItem', {
           TableName: table,
-          Item: toItem(row),
+          Item: {
+            ...toItem(row),
+            ...(isMarked && { [open]: toText(OPEN_MARK), [openDay]: toText(day) }),
+          },
           ConditionExpression: 'attribute_not_exists(#pk)',
           ExpressionAttributeNames: { '#pk': partitionKey },
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
           ReturnConsumedCapacity: 'TOTAL',
         });
+        // Only a mark that was written leads to the rows without one that follow.
+        if (isMarked) markedDays.set(partition, true);
         return { row, writeUnits: writeUnitsOf(answer) };
       } catch (error) {
         const item = error instanceof AwsCallError ? parseItem(error.body.Item) : undefined;
@@ -53,19 +76,52 @@ export function makeUsageRows(call: AwsCall, table: string): UsageRows {
         return { row: parseRow(item), writeUnits: FAILED_WRITE_UNITS };
       }
     },
+
+    async readRows({ keyId, day, after, walletId }) {
+      const answer = await call('Query', {
+        TableName: table,
+        ConsistentRead: true,
+        KeyConditionExpression: '#pk = :pk AND #sk > :after',
+        ...(walletId && { FilterExpression: '#wallet = :wallet' }),
+        ExpressionAttributeNames: {
+          '#pk': partitionKey,
+          '#sk': sortKey,
+          ...(walletId && { '#wallet': 'wallet' }),
+        },
+        ExpressionAttributeValues: {
+          ':pk': toText(partitionOf(keyId, day)),
+          ':after': toText(after ?? BEFORE_ALL),
+          ...(walletId && { ':wallet': toText(walletId) }),
+        },
+      }).catch((error) => {
+        throw toUnavailable(error);
+      });
+      const next = readText(parseItem(answer.LastEvaluatedKey) ?? {}, sortKey);
+      return {
+        rows: itemsOf(answer).map((item) => ({
+          row: parseRow(item),
+          isMarked: item[open] !== undefined,
+        })),
+        ...(next === undefined ? {} : { next }),
+      };
+    },
   };
 }
 
+/** A sort key cannot be empty; every row's begins with a digit, which comes later. */
+const BEFORE_ALL = '#';
+
+const partitionOf = (keyId: string, day: string): string => `${keyId}#${day}`;
+
 /** Attributes that a row may lack, by their names here and in the row. */
-const OPTIONAL_TEXTS = ['provider', 'model', 'priceVersion', 'conversation'] as const;
+const OPTIONAL_TEXTS = ['provider', 'model', 'priceVersion', 'conversation', 'errorCode'] as const;
 const OPTIONAL_NUMBERS = ['httpStatus', 'latencyMs', 'firstByteMs'] as const;
 
 function toItem(row: UsageRow): Item {
-  const { tokens, identity, reservedAtMs, requestId } = row;
-  const at = String(reservedAtMs).padStart(TIME_DIGITS, '0');
+  const { tokens, identity, reservedAtMs } = row;
   const item: Record<string, AttributeValue> = {
-    [partitionKey]: toText(`${row.keyId}#${isoDay(reservedAtMs)}`),
-    [sortKey]: toText(`${at}#${requestId}`),
+    [partitionKey]: toText(partitionOf(row.keyId, isoDay(reservedAtMs))),
+    [sortKey]: toText(placeOf(row)),
     [ttlAttribute]: toNumber(Math.ceil((reservedAtMs + ROW_DAYS_KEPT * DAY_MS) / 1_000)),
     wallet: toText(row.walletId),
     attempt: toNumber(row.attempt),
@@ -80,6 +136,7 @@ function toItem(row: UsageRow): Item {
     reasoningTokens: toNumber(tokens.reasoning),
   };
   if (row.tokenId !== undefined) item.token = toText(row.tokenId);
+  if (row.counted !== undefined) item.counted = toText(encodeCounted(row.counted));
   if (identity !== undefined) {
     item.identitySource = toText(identity.source);
     item.identityId = toText(identity.id);
@@ -103,6 +160,7 @@ function parseRow(item: Item): UsageRow {
   const [keyId = ''] = text(partitionKey).split('#');
   const [at = '', requestId = ''] = text(sortKey).split('#');
   const tokenId = readText(item, 'token');
+  const counted = readText(item, 'counted');
   const identity = parseIdentity(item);
   const optional = [
     ...OPTIONAL_TEXTS.map((name) => [name, readText(item, name)]),
@@ -128,6 +186,7 @@ function parseRow(item: Item): UsageRow {
       reasoning: number('reasoningTokens'),
     },
     ...(tokenId === undefined ? {} : { tokenId: asTokenId(tokenId) }),
+    ...(counted === undefined ? {} : { counted: decodeCounted(counted) }),
     ...(identity === undefined ? {} : { identity }),
     ...Object.fromEntries(optional),
   };

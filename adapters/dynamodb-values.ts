@@ -22,6 +22,12 @@ export function parseItem(value: unknown): Item | undefined {
   return typeof value === 'object' && value !== null ? (value as Item) : undefined;
 }
 
+/** The items an answer to a query holds. */
+export function itemsOf({ Items: items }: Readonly<Record<string, unknown>>): readonly Item[] {
+  const list: unknown[] = Array.isArray(items) ? items : [];
+  return list.map(parseItem).filter((item) => item !== undefined);
+}
+
 export const readText = (item: Item, name: string): string | undefined => textOf(item[name]);
 
 export const textOf = (value: AttributeValue | undefined): string | undefined =>

@@ -199,7 +199,8 @@ function toReserve(reservation: Reservation): Update {
  * Invariant: a hold is settled once. The hold must still be there and of this attempt: a settle that comes twice, late
  * or after the sweep's finds none and changes nothing, and one of an attempt that was given up leaves the other's alone.
  * A token's counters go only if its mark is as it was seen: a reserve of that token moves the mark, and its hold would
- * otherwise stand in a counter that is gone, so that the token could spend its limit once more.
+ * otherwise stand in a counter that is gone, so that the token could spend its limit once more. Its revocation goes
+ * with it: nothing that it names has been in force for a day.
  */
 function toSettle(settlement: Settlement): Update {
   const { requestId, attempt, counters, drop, dropTokens } = settlement;
@@ -219,7 +220,8 @@ function toSettle(settlement: Settlement): Update {
   dropTokens.forEach(({ tokenId, seenKeepUntilMs }, index) => {
     update.names[`#x${index}`] = KEEP_UNTIL + tokenId;
     update.values[`:x${index}`] = toNumber(seenKeepUntilMs);
-    update.remove.push(`#x${index}`);
+    update.names[`#k${index}`] = REVOKED + tokenId;
+    update.remove.push(`#x${index}`, `#k${index}`);
     update.conditions.push(`#x${index} = :x${index}`);
   });
   [...drop, ...dropTokens.flatMap(({ names }) => names)].forEach((name, index) => {

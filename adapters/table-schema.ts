@@ -7,6 +7,10 @@
 export const DUE_INDEX = 'due';
 /** Wallets are spread over this many values of `due`, so that no index partition is hot. */
 export const DUE_SHARDS = 4;
+/** The sparse index over usage rows that lead the sweep to days to roll up; all other rows are not in it. */
+export const OPEN_INDEX = 'open';
+/** All marks stand under one value of it: there are a few thousand a day at most. */
+export const OPEN_MARK = '1';
 
 export interface TableSchema {
   readonly partitionKey: string;
@@ -21,7 +25,10 @@ export interface TableSchema {
 
 /**
  * Keys: `pk` is `name#<account>#<digest of the name>` for a record, `hash#<key hash>` for a pointer to one.
- * Wallets: `pk` is the wallet id. Usage: `pk` is `<key id>#<day>`, `sk` is `<reserved at>#<request id>`.
+ * Wallets: `pk` is the wallet id.
+ * Usage: `pk` is `<key id>#<day>` and `sk` `<reserved at>#<request id>` for a row. Rollups of days have the `pk`
+ * `<key id>#rollups`; their `sk` is `<day>` for the seal, which says which generation holds and how many segments it has,
+ * and `<day>#<generation>#<sk of the last row before>` for a segment. `open` and `openDay` mark rows that lead to a day.
  */
 export const TABLES = {
   keys: { partitionKey: 'pk' },
@@ -29,7 +36,12 @@ export const TABLES = {
     partitionKey: 'pk',
     index: { name: DUE_INDEX, partitionKey: 'due', sortKey: 'dueAt' },
   },
-  usage: { partitionKey: 'pk', sortKey: 'sk', ttlAttribute: 'expiresAtSeconds' },
+  usage: {
+    partitionKey: 'pk',
+    sortKey: 'sk',
+    ttlAttribute: 'expiresAtSeconds',
+    index: { name: OPEN_INDEX, partitionKey: 'open', sortKey: 'openDay' },
+  },
 } as const satisfies Record<string, TableSchema>;
 
 /** `due` is a string (the shard), `dueAt` a number (ms); all other keys are strings. */
@@ -47,6 +59,13 @@ export const ENVIRONMENT = {
   /** JSON object: provider name to another base URL (local gateway only). */
   providerUrls: 'HALLPASS_PROVIDER_URLS',
 } as const;
+
+/** Where the record of a key is, by the digest of its name. */
+export const recordPk = (account: string, nameDigest: string): string =>
+  `name#${account}#${nameDigest}`;
+
+/** What of a record the account function may read and write (dynamodb-revoked.ts). */
+export const REVOKED_LIST_ATTRIBUTES = ['pk', 'id', 'revoked'] as const;
 
 /** A key's secret: JSON `{"versions":{"<version>":"sk-…"}}`. */
 export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;

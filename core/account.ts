@@ -1,6 +1,6 @@
 /**
  * The account function's routes: what a credential may call, what it has spent, and tokens of its own.
- * Flow: Grant > **answer**. Invariant: nothing here reserves or changes anything; an unknown route is a 404.
+ * Flow: Grant > **answer**. Invariant: nothing here reserves, and nothing but a revocation changes anything; an unknown route is a 404.
  */
 import { GatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
@@ -8,13 +8,18 @@ import { requireNotExpired } from './grant-codec.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { describeKey } from './key-info.ts';
 import { findModel, listModels, type ModelCatalogue } from './model-list.ts';
-import type { Clock, Random, Wallets } from './ports.ts';
+import type { Clock, Random, RevokedList, UsageReader, WalletMarks, Wallets } from './ports.ts';
+import { revoke } from './revoke-route.ts';
 import { describeToken, issueToken } from './token-routes.ts';
+import { describeUsage } from './usage-route.ts';
 
 export interface AccountPorts {
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
   readonly wallets: Pick<Wallets, 'find'>;
+  readonly marks: WalletMarks;
+  readonly revokedList: RevokedList;
+  readonly usage: UsageReader;
   readonly catalogue: ModelCatalogue;
 }
 
@@ -29,6 +34,8 @@ const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['GET /v1/key', (_, grant, ports) => describeKey(grant, ports)],
   ['POST /v1/scoped-jwt', issueToken],
   ['GET /v1/scoped-jwt', describeToken],
+  ['DELETE /v1/scoped-jwt', revoke],
+  ['GET /v1/usage', describeUsage],
 ]);
 
 const MODEL_PATH = /^\/v1\/models\/(.+)$/;

@@ -2,6 +2,7 @@
  * What a request holds of a wallet while it is in flight, and the row that says what it cost.
  * Flow: policy > **reserve** > forward > meter > **settle**.
  */
+import type { ErrorCode } from './errors.ts';
 import type { Identity } from './grant.ts';
 import type { KeyId, RequestId, TokenId, WalletId } from './ids.ts';
 import type { CounterKind, Limit } from './limits.ts';
@@ -75,8 +76,12 @@ export interface UsageRow {
   readonly priceVersion?: string;
   readonly identity?: Identity;
   readonly tokenId?: TokenId;
+  /** The counters that its cost stands in. */
+  readonly counted?: readonly CounterKind[];
   readonly conversation?: string;
   readonly httpStatus?: number;
+  /** Why it failed, where it did. */
+  readonly errorCode?: ErrorCode;
   readonly latencyMs?: number;
   readonly firstByteMs?: number;
 }

@@ -53,7 +53,7 @@ export const LIMITS_MAX = 16;
 export const TOKEN_LIFETIME_MIN_SECONDS = 60;
 export const TOKEN_LIFETIME_MAX_SECONDS = 31_536_000;
 /** What a DynamoDB item of 400 kB and a record read every ten seconds bear with ease. */
-const REVOKED_MAX = 2000;
+export const REVOKED_MAX = 2000;
 
 /** Whether a text may name a key or a user: without control characters, which part the fields of a digest. */
 export const isName = (text: string, charsMax: number): boolean =>

@@ -2,13 +2,16 @@
  * Who pays: one wallet a payer, and the limits that bind it. Flow: identity > policy > **reserve**.
  * Invariant: the payer is the user if there is one, else the token, else the key.
  */
-import type { Grant } from './grant.ts';
+import type { Grant, TokenGrant } from './grant.ts';
 import type { AppliedLimit } from './hold.ts';
 import { asWalletId, shortDigest, type WalletId } from './ids.ts';
 import { type CounterKind, LIMIT_WINDOWS } from './limits.ts';
 
+/** What of a grant says who pays. */
+export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
+
 /** The wallet of a grant's payer. */
-export function walletIdOf({ keyId, identity, token }: Grant): WalletId {
+export function walletIdOf({ keyId, identity, token }: Payer): WalletId {
   if (identity !== undefined) {
     return asWalletId(`${keyId}#u${shortDigest(identity.source, identity.issuer, identity.id)}`);
   }

@@ -6,6 +6,7 @@ import type { ErrorCode } from './errors.ts';
 import type { Hold, UsageRow } from './hold.ts';
 import type { KeyHash, KeyId, RequestId, TokenId, WalletId } from './ids.ts';
 import type { KeyRecord } from './key-record.ts';
+import type { RollupSegment, SealedDay } from './usage-cells.ts';
 
 /** Time. */
 export interface Clock {
@@ -111,6 +112,98 @@ export interface Wallets {
 export interface UsageRows {
   /** Writes the row unless one stands for this request; the row that stands is the answer. */
   put(row: UsageRow): Promise<{ readonly row: UsageRow; readonly writeUnits: number }>;
+}
+
+/** Usage, read. Fails closed. */
+export interface UsageReader {
+  /**
+   * Rows of a key's day in the order in which their requests began, a page at a time, strongly consistent.
+   * @param after where the page before ended
+   */
+  readRows(ask: RowsAsk): Promise<RowsPage>;
+  /**
+   * Days that are rolled up, each followed by the segments of its rollup, of whatever generation, in their order, a
+   * page at a time; both days inclusive.
+   */
+  readRollups(
+    keyId: KeyId,
+    fromDay: string,
+    toDay: string,
+    after?: string,
+  ): Promise<{ readonly entries: readonly (SealedDay | RollupSegment)[]; readonly next?: string }>;
+}
+
+export interface RowsAsk {
+  readonly keyId: KeyId;
+  /** `2026-11-20`. */
+  readonly day: string;
+  readonly after?: string;
+  /** Rows of this wallet only. */
+  readonly walletId?: WalletId;
+}
+
+export interface RowsPage {
+  /** `isMarked`: it bears the mark by which the sweep finds days to roll up. */
+  readonly rows: readonly { readonly row: UsageRow; readonly isMarked: boolean }[];
+  /** Where the next page begins; absent: this was the last. */
+  readonly next?: string;
+}
+
+/** A key's day that has rows which bear a mark, and the places of those that were found. */
+export interface OpenDay {
+  readonly keyId: KeyId;
+  readonly day: string;
+  readonly marked: readonly string[];
+}
+
+/** Rollups of days, for the sweep that makes them. Fails closed; each write may be repeated. */
+export interface Rollups {
+  /** Days up to the last one that have marked rows, oldest first, a page at a time. May lag behind the rows. */
+  findOpenDays(
+    lastDay: string,
+    after?: string,
+  ): Promise<{ readonly days: readonly OpenDay[]; readonly next?: string }>;
+  /** All there is of a day's rollup, of whatever generation. */
+  findDay(
+    keyId: KeyId,
+    day: string,
+  ): Promise<{
+    readonly sealed: SealedDay | undefined;
+    readonly segments: readonly RollupSegment[];
+  }>;
+  /** False: there is one of this generation that begins there. */
+  addSegment(keyId: KeyId, segment: RollupSegment): Promise<boolean>;
+  /** False: a rollup of this or a later generation is sealed. */
+  seal(keyId: KeyId, sealed: SealedDay): Promise<boolean>;
+  /** Takes the mark from a row. */
+  unmark(keyId: KeyId, day: string, place: string): Promise<void>;
+  /** Lets a segment of an earlier generation go, once whoever reads it now is done. */
+  letGo(keyId: KeyId, segment: RollupSegment): Promise<void>;
+}
+
+/** Marks of revocation on wallets. Fails closed; each may be repeated. */
+export interface WalletMarks {
+  /** Marks a token as revoked, until its counters go: not before this instant. */
+  revokeToken(walletId: WalletId, tokenId: TokenId, keepUntilMs: number): Promise<void>;
+  /** Raises `notBefore`, which never falls. */
+  raiseNotBefore(walletId: WalletId, notBeforeMs: number): Promise<void>;
+}
+
+/** A key, as its record is found. */
+export interface KeyName {
+  readonly account: string;
+  readonly keyId: KeyId;
+  readonly keyName: string;
+}
+
+/** The list of tokens, by `jti`, that a key's record says are revoked. Fails closed. */
+export interface RevokedList {
+  has(key: KeyName, tokenId: TokenId): Promise<boolean>;
+  /** @throws invalid_request when the list is full; service_unavailable */
+  add(
+    key: KeyName,
+    entry: { readonly tokenId: TokenId; readonly keepUntilMs: number; readonly nowMs: number },
+  ): Promise<void>;
 }
 
 export interface UpstreamRequest {

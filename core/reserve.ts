@@ -173,7 +173,7 @@ async function tryOnce(
       : {
           tokenId: token.id,
           issuedAtMs: token.issuedAtMs,
-          tokenKeepUntilMs: keepUntilMs(hold.reservedAtMs, maxTokenLifetimeSeconds),
+          tokenKeepUntilMs: keepTokenUntilMs(hold.reservedAtMs, maxTokenLifetimeSeconds),
         }),
   });
   state.writeUnits += outcome.writeUnits;
@@ -181,7 +181,7 @@ async function tryOnce(
 }
 
 /** Twice the longest life of a token from now, on a whole day: by then whoever shares its counters has expired. */
-const keepUntilMs = (nowMs: number, maxTokenLifetimeSeconds: number): number =>
+export const keepTokenUntilMs = (nowMs: number, maxTokenLifetimeSeconds: number): number =>
   Math.ceil((nowMs + 2_000 * maxTokenLifetimeSeconds) / DAY_MS) * DAY_MS;
 
 function toOutcome(state: Reserving, hold: Hold, wallet: Wallet | undefined): ReserveOutcome {

@@ -131,7 +131,7 @@ const NO_TOKENS: TokenUsage = {
 
 /** The row of a hold that nobody metered: `swept` at the whole amount, `released` at nothing. */
 export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {
-  const { walletId, requestId, attempt, reservedAtMs, tokenId } = hold;
+  const { walletId, requestId, attempt, reservedAtMs, tokenId, counted } = hold;
   const [keyId = ''] = walletId.split('#');
   return {
     keyId: asKeyId(keyId),
@@ -143,6 +143,7 @@ export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {
     cost: status === 'swept' ? hold.amounts : { usd: ZERO_USD, tokens: 0n },
     overrunNanoUsd: ZERO_USD,
     tokens: NO_TOKENS,
+    counted,
     ...(tokenId === undefined ? {} : { tokenId }),
   };
 }

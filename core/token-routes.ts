@@ -6,11 +6,11 @@ import { readCredential } from './credential.ts';
 import { GatewayError, toGatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { HttpRequest } from './http.ts';
-import { identityOfToken } from './identity.ts';
+import type { TokenId } from './ids.ts';
 import { isRevoked, spentOf } from './key-info.ts';
 import { asNanoUsd, usdFromNano, ZERO_USD } from './money.ts';
-import { walletIdOf } from './payer.ts';
-import type { Clock, Random, Wallets } from './ports.ts';
+import type { Clock, Random, RevokedList, Wallets } from './ports.ts';
+import { walletIdOfToken } from './revoke.ts';
 import {
   CLAIM_RULES,
   parseScopedClaims,
@@ -60,8 +60,11 @@ export function issueToken(
   return { token: signScopedToken({ account, keyName: name, key }, claims), expires_at: exp };
 }
 
-/** The key string of a request whose grant says that it is a server's. */
-function requireServerKey({ headers }: HttpRequest, grant: Grant): string {
+/**
+ * The key string of a request whose grant says that it is a server's.
+ * @throws route_not_allowed for any other credential
+ */
+export function requireServerKey({ headers }: HttpRequest, grant: Grant): string {
   const credential = readCredential(headers);
   if (grant.keyKind !== 'server' || grant.credential !== 'key' || credential.kind !== 'key') {
     throw new GatewayError('route_not_allowed', {
@@ -130,18 +133,20 @@ function requireAcceptable(claims: Body, grant: Grant, nowMs: number): void {
 export async function describeToken(
   request: HttpRequest,
   grant: Grant,
-  { wallets, clock }: { readonly wallets: Pick<Wallets, 'find'>; readonly clock: Clock },
+  ports: {
+    readonly wallets: Pick<Wallets, 'find'>;
+    readonly revokedList: RevokedList;
+    readonly clock: Clock;
+  },
 ): Promise<Body> {
   const key = requireServerKey(request, grant);
   const { id, claims } = parseOwnToken(request.query.jwtoken ?? '', key, grant);
   const { user, token } = claims;
-  const identity = identityOfToken(user);
-  const payer = {
-    ...grant,
-    token: { ...token, id, revoked: false },
-    ...(identity && { identity }),
-  };
-  const wallet = await wallets.find(walletIdOf(payer));
+  const { wallets, revokedList, clock } = ports;
+  const [wallet, isListed] = await Promise.all([
+    wallets.find(walletIdOfToken(grant.keyId, { id, user })),
+    revokedList.has(grant, id),
+  ]);
   const { settled, reserved } = spentOf(wallet, { id }, clock.nowMs());
   const limit = token.spendingLimitNanoUsd;
   return {
@@ -151,7 +156,7 @@ export async function describeToken(
     spent: usdFromNano(settled),
     reserved: usdFromNano(reserved),
     remaining: limit === undefined ? null : leftOf(limit, settled + reserved),
-    revoked: isRevoked({ id, issuedAtMs: token.issuedAtMs }, wallet),
+    revoked: isListed || isRevoked({ id, issuedAtMs: token.issuedAtMs }, wallet),
     user: user ?? null,
   };
 }
@@ -159,8 +164,15 @@ export async function describeToken(
 const leftOf = (limit: bigint, used: bigint): number =>
   usdFromNano(limit > used ? asNanoUsd(limit - used) : ZERO_USD);
 
-/** A token that the presented key signed, in force or not. */
-function parseOwnToken(text: string, key: string, grant: Grant) {
+/**
+ * A token that the presented key signed, in force or not, with or without its `jwt:`.
+ * @throws invalid_request when it is none
+ */
+export function parseOwnToken(
+  text: string,
+  key: string,
+  grant: Pick<Grant, 'account' | 'keyName' | 'maxTokenLifetimeSeconds'>,
+): { readonly id: TokenId; readonly claims: ScopedClaims } {
   try {
     const token = parseScopedToken(text.replace(/^jwt:/, ''));
     const isOwn = token.account === grant.account && token.keyName === grant.keyName;

@@ -33,6 +33,14 @@ const letterOf = ({ per, unit, window }: CounterKind): string =>
     (kind) => kind.per === per && kind.unit === unit && kind.window === window,
   ).toString(36);
 
+/** Kinds of counters as a text, a letter each. */
+export const encodeCounted = (counted: readonly CounterKind[]): string =>
+  counted.map(letterOf).join('');
+
+/** The inverse of `encodeCounted`. */
+export const decodeCounted = (letters: string): readonly CounterKind[] =>
+  [...letters].flatMap((letter) => COUNTER_KINDS[Number.parseInt(letter, 36)] ?? []);
+
 /**
  * A hold as the text of its attribute: `attempt|reserved at|lease end|usd|tokens|token id|counter kinds`, numbers
  * but the attempt in base 36. Short, so that a wallet with a few requests in flight costs one write unit.
@@ -46,7 +54,7 @@ export function encodeHold(hold: Hold): string {
     attempt,
     ...numbers.map((number) => number.toString(36)),
     tokenId ?? '',
-    counted.map(letterOf).join(''),
+    encodeCounted(counted),
   ].join('|');
 }
 
@@ -72,7 +80,7 @@ export function decodeHold(walletId: WalletId, requestId: RequestId, text: strin
     leaseEndsAtMs: Number.parseInt(lease, 36),
     amounts: { usd: asNanoUsd(parseBase36(usd)), tokens: parseBase36(tokens) },
     ...(token === '' ? {} : { tokenId: asTokenId(token) }),
-    counted: [...letters].flatMap((letter) => COUNTER_KINDS[Number.parseInt(letter, 36)] ?? []),
+    counted: decodeCounted(letters),
   };
 }
 

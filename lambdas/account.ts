@@ -10,6 +10,10 @@ import {
   toJsonResult,
 } from '../adapters/api-gateway.ts';
 import { makeAwsCall } from '../adapters/aws-call.ts';
+import { makeWalletMarks } from '../adapters/dynamodb-marks.ts';
+import { makeRevokedList } from '../adapters/dynamodb-revoked.ts';
+import { makeRollups } from '../adapters/dynamodb-rollups.ts';
+import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
 import { makeWallets } from '../adapters/dynamodb-wallets.ts';
 import type { FunctionSettings } from '../adapters/environment.ts';
 import { makeLog } from '../adapters/log.ts';
@@ -43,7 +47,8 @@ export function makeAccountHandler(settings: FunctionSettings, log: Log = makeLo
 }
 
 function makePorts({ environment, config }: FunctionSettings): AccountPorts {
-  const { dynamodbUrl, region, credentials, walletsTable, providerUrls } = environment;
+  const { dynamodbUrl, region, credentials, providerUrls } = environment;
+  const { keysTable, walletsTable, usageTable } = environment;
   const dynamodb = makeAwsCall({
     url: dynamodbUrl,
     service: 'dynamodb',
@@ -57,6 +62,12 @@ function makePorts({ environment, config }: FunctionSettings): AccountPorts {
     clock,
     random,
     wallets: makeWallets(dynamodb, walletsTable),
+    marks: makeWalletMarks(dynamodb, walletsTable),
+    revokedList: makeRevokedList(dynamodb, keysTable),
+    usage: {
+      readRows: makeUsageRows(dynamodb, usageTable).readRows,
+      readRollups: makeRollups(dynamodb, usageTable).readRollups,
+    },
     catalogue: makeCatalogue({ config, providerUrls, prices, table: PRICE_TABLE }),
   };
 }

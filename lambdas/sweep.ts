@@ -1,9 +1,11 @@
 /**
- * The sweep: runs every five minutes, closes what requests left open, and logs what it did.
+ * The sweep: runs every five minutes, closes what requests left open, sums the rows of past days, and logs
+ * what it did.
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { makeAwsCall } from '../adapters/aws-call.ts';
+import { makeRollups } from '../adapters/dynamodb-rollups.ts';
 import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
 import { makeWallets } from '../adapters/dynamodb-wallets.ts';
 import type { FunctionSettings } from '../adapters/environment.ts';
@@ -11,6 +13,7 @@ import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { DUE_SHARDS } from '../adapters/table-schema.ts';
 import type { Log } from '../core/ports.ts';
+import { type RollupPorts, rollUp } from '../core/rollup.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
 
 /** Nobody waits for a sweep, so a call may take its time. */
@@ -30,10 +33,18 @@ export function makeSweepHandler(settings: FunctionSettings, log: Log = makeLog(
       count: swept + settled,
       detail: `wallets ${wallets}, holds swept ${swept}, holds settled ${settled}, failed ${failed}`,
     });
+    // After the holds: these keep money from people, rollups only save reads.
+    const made = await rollUp(ports, { deadlineAtMs });
+    log.write({
+      level: made.failed > 0 ? 'warn' : 'info',
+      event: made.finished ? 'rollups finished' : 'rollups stopped early',
+      count: made.days,
+      detail: `days ${made.days}, rows ${made.rows}, failed ${made.failed}`,
+    });
   });
 }
 
-function makePorts({ environment }: FunctionSettings): SweepPorts {
+function makePorts({ environment }: FunctionSettings): SweepPorts & RollupPorts {
   const { region, credentials, walletsTable, usageTable } = environment;
   const call = makeAwsCall({
     url: environment.dynamodbUrl,
@@ -46,6 +57,7 @@ function makePorts({ environment }: FunctionSettings): SweepPorts {
   return {
     wallets: makeWallets(call, walletsTable),
     usage: makeUsageRows(call, usageTable),
+    rollups: makeRollups(call, usageTable),
     clock,
   };
 }

@@ -2,7 +2,7 @@
  * What each function may do, and nothing else: one list a function, read next to `core/ports.ts`.
  */
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { TABLES } from '../adapters/table-schema.ts';
+import { REVOKED_LIST_ATTRIBUTES, TABLES } from '../adapters/table-schema.ts';
 import type { Secrets } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
@@ -11,6 +11,26 @@ export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 const allow = (sid: string, actions: string[], resources: string[]): PolicyStatement =>
   new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources });
+
+/**
+ * The list of revoked tokens in records, and no other attribute of a record, nor any pointer from a hash: whoever takes
+ * the account function over can refuse tokens, not make or widen a key.
+ */
+const revokeInRecords = (keysTableArn: string): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'RevokeInRecords',
+    effect: Effect.ALLOW,
+    actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    resources: [keysTableArn],
+    conditions: {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] },
+      'ForAllValues:StringEquals': { 'dynamodb:Attributes': [...REVOKED_LIST_ATTRIBUTES] },
+      StringEqualsIfExists: {
+        'dynamodb:Select': 'SPECIFIC_ATTRIBUTES',
+        'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'],
+      },
+    },
+  });
 
 /** Statements by function. A list without resources would mean all of them, so it is left out. */
 export function permissionsOf(
@@ -21,6 +41,7 @@ export function permissionsOf(
   const wallets = [tables.wallets.tableArn];
   const usage = [tables.usage.tableArn];
   const dueIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.index.name}`];
+  const openIndex = [`${tables.usage.tableArn}/index/${TABLES.usage.index.name}`];
   const providerSecrets = secrets.providers.map((secret) => secret.secretArn);
 
   const holdAndSettle = [
@@ -38,7 +59,17 @@ export function permissionsOf(
         ? []
         : [allow('ReadProviderSecrets', ['secretsmanager:GetSecretValue'], providerSecrets)]),
     ],
-    account: [allow('ReadWallets', ['dynamodb:GetItem'], wallets)],
-    sweep: [allow('FindDue', ['dynamodb:Query'], dueIndex), ...holdAndSettle],
+    account: [
+      // Of wallets it writes marks of revocation only; that they are attributes beside the counters, no policy can say.
+      allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
+      revokeInRecords(tables.keys.tableArn),
+      allow('ReadUsage', ['dynamodb:Query'], usage),
+    ],
+    sweep: [
+      allow('FindDue', ['dynamodb:Query'], dueIndex),
+      ...holdAndSettle,
+      allow('FindOpenDays', ['dynamodb:Query'], openIndex),
+      allow('RollUp', ['dynamodb:Query', 'dynamodb:UpdateItem'], usage),
+    ],
   };
 }

@@ -80,6 +80,10 @@ describe('a completion', () => {
         priceVersion: 'v1',
         identity: { source: 'token', issuer: '', id: 'ada' },
         tokenId: 'tokenA',
+        counted: [
+          { per: 'user', unit: 'usd', window: 'total' },
+          { per: 'token', unit: 'usd', window: 'total' },
+        ],
         httpStatus: 200,
         latencyMs: 1,
         firstByteMs: 0,

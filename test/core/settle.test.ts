@@ -239,6 +239,7 @@ describe('closeExpiredHolds', () => {
       overrunNanoUsd: 0n,
       tokens: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0 },
       tokenId: TOKEN_ID,
+      counted: hold.counted,
     });
     expect(await spent()).toBe(100_000_000n);
     expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { UsageRow } from '../../core/hold.ts';
-import { asRequestId } from '../../core/ids.ts';
+import { asKeyId, asRequestId, asWalletId, type WalletId } from '../../core/ids.ts';
 import { asNanoUsd } from '../../core/money.ts';
-import type { UsageRows } from '../../core/ports.ts';
-import { makeHold, makeRow, usd } from '../support/wallet-fixtures.ts';
+import type { UsageReader, UsageRows } from '../../core/ports.ts';
+import { makeHold, makeRow, NOW_MS, usd } from '../support/wallet-fixtures.ts';
 
 export interface UsageUnderTest {
-  readonly usage: UsageRows;
+  readonly usage: UsageRows & Pick<UsageReader, 'readRows'>;
   close(): Promise<void> | void;
 }
 
@@ -42,7 +42,9 @@ export function describeUsageRows(name: string, start: () => Promise<UsageUnderT
         model: 'gpt-5',
         priceVersion: 'genai-prices 0.1.8 ec63c941',
         identity: { source: 'jwt', issuer: 'https://issuer', id: 'ada' },
+        counted: [{ per: 'token', unit: 'tokens', window: 'month' }],
         conversation: 'c.1',
+        errorCode: 'upstream_error',
         httpStatus: 200,
         latencyMs: 1_200,
         firstByteMs: 300,
@@ -69,6 +71,24 @@ export function describeUsageRows(name: string, start: () => Promise<UsageUnderT
       const other = await under.usage.put(rowOf('r5'));
 
       expect(other.row.status).toBe('exact');
+    });
+
+    test('are read by day, in the order in which their requests began, from a place on', async () => {
+      const keyId = asKeyId('readers');
+      const at = (request: string, reservedAtMs: number, wallet = 'readers#uada') =>
+        rowOf(request, { keyId, reservedAtMs, walletId: asWalletId(wallet) });
+      const [late, early, other] = [at('l', NOW_MS + 9), at('e', NOW_MS), at('o', NOW_MS + 5, 'b')];
+      for (const row of [late, early, other, at('n', NOW_MS + 86_400_000)]) {
+        await under.usage.put(row);
+      }
+      const read = async (ask: { after?: string; walletId?: WalletId } = {}) => {
+        const { rows } = await under.usage.readRows({ keyId, day: '2026-11-20', ...ask });
+        return rows.map(({ row }) => row);
+      };
+
+      expect((await read()).slice(0, 2)).toEqual([early, other]);
+      expect(await read({ after: '1795176000005#o' })).toEqual([late]);
+      expect(await read({ after: '1795176000000#e', walletId: asWalletId('b') })).toEqual([other]);
     });
   });
 }

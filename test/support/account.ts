@@ -3,12 +3,13 @@
  */
 import { type AccountPorts, account } from '../../core/account.ts';
 import type { Grant } from '../../core/grant.ts';
-import type { Hold } from '../../core/hold.ts';
+import type { Hold, UsageRow } from '../../core/hold.ts';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/ids.ts';
 import type { ListedModel } from '../../core/model-list.ts';
 import { asNanoUsd } from '../../core/money.ts';
 import type { Wallet } from '../../core/ports.ts';
 import { KEY } from './memory-keys.ts';
+import { makeMemoryUsage } from './memory-usage.ts';
 import { NOW_MS } from './tokens.ts';
 
 export const SERVER: Grant = {
@@ -85,16 +86,39 @@ export interface Ask {
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string>>;
   readonly key?: string;
+  /** Ids of tokens on the key's list. */
+  readonly listed?: readonly string[];
+  readonly rows?: readonly UsageRow[];
+  /** Gets what is marked as revoked, in order. */
+  readonly marked?: unknown[];
 }
 async function ask(
   route: string,
-  { grant = SERVER, wallets = {}, body, query = {}, key = KEY }: Ask = {},
+  { grant = SERVER, wallets = {}, body, query = {}, key = KEY, ...more }: Ask = {},
 ) {
   const [method = '', path = ''] = route.split(' ');
+  const { listed = [], rows = [], marked = [] } = more;
+  const usage = makeMemoryUsage();
+  for (const row of rows) await usage.put(row);
   const ports: AccountPorts = {
     clock: { nowMs: () => NOW_MS, sleep: async () => {} },
     random: { uuid: () => '00000000-0000-4000-8000-000000000001' },
     wallets: { find: async (id) => wallets[id] },
+    marks: {
+      revokeToken: async (...mark) => {
+        marked.push(['token', ...mark]);
+      },
+      raiseNotBefore: async (...mark) => {
+        marked.push(['notBefore', ...mark]);
+      },
+    },
+    revokedList: {
+      has: async (_, tokenId) => listed.includes(tokenId),
+      add: async ({ account, keyId, keyName }, entry) => {
+        marked.push(['list', { account, keyId, keyName }, entry]);
+      },
+    },
+    usage: { readRows: usage.readRows, readRollups: async () => ({ entries: [] }) },
     catalogue: CATALOGUE,
   };
   const credential = grant.credential === 'key' ? key : 'jwt:a.b.c';

@@ -1,13 +1,15 @@
 import type { UsageRow } from '../../core/hold.ts';
 import type { RequestId } from '../../core/ids.ts';
-import type { UsageRows } from '../../core/ports.ts';
+import { isoDay } from '../../core/limits.ts';
+import type { UsageReader, UsageRows } from '../../core/ports.ts';
+import { placeOf } from '../../core/usage-cells.ts';
 
-export interface MemoryUsage extends UsageRows {
+export interface MemoryUsage extends UsageRows, Pick<UsageReader, 'readRows'> {
   readonly rows: ReadonlyMap<RequestId, UsageRow>;
 }
 
-/** Usage rows in memory: the first of a request stands. */
-export function makeMemoryUsage(): MemoryUsage {
+/** Usage rows in memory: the first of a request stands. Read in pages of so many. */
+export function makeMemoryUsage(pageSize = 2): MemoryUsage {
   const rows = new Map<RequestId, UsageRow>();
   return {
     rows,
@@ -15,6 +17,20 @@ export function makeMemoryUsage(): MemoryUsage {
       const standing = rows.get(row.requestId) ?? row;
       rows.set(row.requestId, standing);
       return { row: standing, writeUnits: 1 };
+    },
+    async readRows({ keyId, day, after = '', walletId }) {
+      const found = [...rows.values()]
+        .filter((row) => row.keyId === keyId && isoDay(row.reservedAtMs) === day)
+        .filter((row) => placeOf(row) > after)
+        .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+      const page = found.slice(0, pageSize);
+      const last = page.at(-1);
+      return {
+        rows: page
+          .filter((row) => walletId === undefined || row.walletId === walletId)
+          .map((row) => ({ row, isMarked: false })),
+        ...(last === undefined || found.length === page.length ? {} : { next: placeOf(last) }),
+      };
     },
   };
 }

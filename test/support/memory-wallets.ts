@@ -77,6 +77,7 @@ export function makeMemoryWallets(): MemoryWallets {
       for (const name of settlement.drop) wallet.counters.delete(name);
       for (const { tokenId, names } of settlement.dropTokens) {
         wallet.tokenKeepUntilMs.delete(tokenId);
+        wallet.revokedTokens.delete(tokenId);
         for (const name of names) wallet.counters.delete(name);
       }
       wallet.holds.delete(settlement.requestId);
