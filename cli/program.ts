@@ -9,6 +9,7 @@ import { addKeyCommands } from './keys.ts';
 import type { Terminal } from './output.ts';
 import { addPriceCommand } from './prices.ts';
 import { addTokenCommands } from './tokens.ts';
+import { addUsageCommands } from './usage.ts';
 
 const HELP = `
 Exit status: 0 done, 1 refused or failed, 2 wrong use.
@@ -26,6 +27,7 @@ function makeProgram(terminal: Terminal): Command {
     .addHelpText('after', HELP);
   addKeyCommands(program, terminal);
   addTokenCommands(program, terminal);
+  addUsageCommands(program, terminal);
   addPriceCommand(program, terminal);
   addExplainCommand(program, terminal);
   return program;

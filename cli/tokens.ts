@@ -1,28 +1,30 @@
 /**
  * `hallpass tokens`: issue, inspect and revoke scoped tokens.
  */
-import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { toWords } from '../core/duration.ts';
-import { issueOffline } from '../core/issue-offline.ts';
-import { config } from '../hallpass.config.ts';
-import { wrongUse } from './failure.ts';
-import { toExpiry, toJti, toModels, toTokenLifetime, toUsd, toUser, withJson } from './flags.ts';
-import { type Terminal, toInstant, toJson } from './output.ts';
+import {
+  toExpiry,
+  toJti,
+  toKeyName,
+  toModels,
+  toTokenLifetime,
+  toUsd,
+  toUser,
+  withAuthor,
+  withJson,
+  withPlace,
+} from './flags.ts';
+import type { Terminal } from './output.ts';
+import { type InspectFlags, inspect } from './token-inspect.ts';
+import { type IssueFlags, issue } from './token-issue.ts';
+import { type RevokeFlags, revoke } from './token-revoke.ts';
 
-interface IssueFlags {
-  readonly models?: readonly string[];
-  readonly limitUsd?: number;
-  readonly expires: number;
-  readonly user?: string;
-  readonly jti?: string;
-  readonly maxTokenLifetime?: number;
-  readonly json?: true;
-}
+const TOKEN = 'the token, or "-" to read it from standard input';
 
 /** Adds the group to the program. */
 export function addTokenCommands(program: Command, terminal: Terminal): void {
   const tokens = program.command('tokens').description('issue, inspect and revoke scoped tokens');
+
   const nowMs = Date.now();
   withJson(tokens.command('issue'))
     .summary('issue a token, offline')
@@ -48,58 +50,23 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
       toTokenLifetime,
     )
     .action((flags: IssueFlags) => issue(flags, nowMs, terminal));
-}
 
-function issue(flags: IssueFlags, nowMs: number, terminal: Terminal): void {
-  const { models, limitUsd, user, jti = randomUUID(), maxTokenLifetime } = flags;
-  const issued = issueOffline(
-    {
-      key: needVariable('HALLPASS_KEY', 'the key', terminal),
-      kid: needVariable('HALLPASS_KEY_ID', 'its kid', terminal),
-      ...(models && { models }),
-      ...(limitUsd !== undefined && { spendingLimit: limitUsd }),
-      ...(user !== undefined && { user }),
-      jti,
-      expiresAtMs: flags.expires,
-      maxTokenLifetimeSeconds: maxTokenLifetime ?? config.defaults.maxTokenLifetimeSeconds,
-    },
-    nowMs,
-  );
-  const expiresAt = toInstant(issued.expiresAtMs);
-  terminal.note(
-    [
-      `issued the token "${jti}" of the key "${issued.keyName}"`,
-      user === undefined ? 'for nobody by name' : `for ${user}`,
-      models === undefined ? 'for any model of the key' : `for ${models.join(', ')}`,
-      limitUsd === undefined ? 'without a spending limit of its own' : `for ${limitUsd} USD`,
-      `until ${expiresAt} (${toWords((issued.expiresAtMs - nowMs) / 1000)})`,
-    ].join(', '),
-  );
-  if (!flags.json) {
-    terminal.print(issued.token);
-    return;
-  }
-  terminal.print(
-    toJson({
-      token: issued.token,
-      account: issued.account,
-      key_name: issued.keyName,
-      jti,
-      user: user ?? null,
-      models: models ?? null,
-      spending_limit: limitUsd ?? null,
-      expires_at: expiresAt,
-    }),
-  );
-}
+  withPlace(tokens.command('inspect'))
+    .summary('what a token says, and what it has spent')
+    .description(
+      'Reads a token offline, and holds its signature against HALLPASS_KEY if that is set. With --data or --stack it asks the gateway too: what was spent, what is held, what is left, whether it is revoked.',
+    )
+    .argument('<token>', TOKEN)
+    .action((token: string, flags: InspectFlags) => inspect(token, flags, terminal));
 
-/** A secret from the environment: never an argument, which a process list shows. */
-function needVariable(name: string, what: string, { variables }: Terminal): string {
-  const value = variables[name]?.trim();
-  if (value === undefined || value === '') {
-    throw wrongUse(
-      `the environment variable ${name} must hold ${what}, as "keys create" prints it`,
-    );
-  }
-  return value;
+  withAuthor(withPlace(tokens.command('revoke')))
+    .summary('end tokens before they expire')
+    .description(
+      "Revokes one token (its next request is refused), all tokens of a jti (within 10 seconds), or all of a user's that were issued until now (their next requests). For --jti and --user, --key says whose.",
+    )
+    .argument('[token]', TOKEN)
+    .option('--jti <name>', 'all tokens of this name', toJti)
+    .option('--user <user>', "all of this user's tokens", toUser)
+    .option('--key <name>', 'the key that signed them', toKeyName)
+    .action((token: string | undefined, flags: RevokeFlags) => revoke(token, flags, terminal));
 }

@@ -240,14 +240,25 @@ async function change(
   );
 }
 
-/** Writes down what was done with a key's tokens. Does NOT do it; `revoke.ts` does. */
+const NOTE_ATTEMPTS_MAX = 3;
+
+/**
+ * Writes down what was revoked of a key's tokens, afterwards: a revocation waits for nothing. Does NOT revoke;
+ * `revoke.ts` does.
+ * @throws invalid_request when other changes keep coming in between
+ */
 export async function noteRevocation(
   name: string,
   fields: KeyChange['fields'],
   ports: KeyAdminPorts,
 ): Promise<void> {
-  const seen = await requireKey(name, ports);
-  await change(seen, seen, 'revoke', fields, ports);
+  for (let attempt = 0; attempt < NOTE_ATTEMPTS_MAX; attempt += 1) {
+    const seen = await requireKey(name, ports);
+    const made = makeChange(seen.id, seen.revision, 'revoke', fields, ports);
+    await ports.store.putChange(made);
+    if (await ports.store.replace(seen, { ...seen, revision: made.id })) return;
+  }
+  throw refused(`the tokens of "${name}" are revoked, but that could not be written down`);
 }
 
 const makeChange = (
