@@ -147,7 +147,7 @@ async function audit(
   terminal.print(flags.json ? toJson(audits.map(toAuditJson)) : toAuditText(audits));
   const differences = audits.reduce((sum, { found }) => sum + found.differences.length, 0);
   if (differences > 0) {
-    throw new CommandError(`${differences} counters differ from the rows of their windows`);
+    throw new CommandError(`counters that differ from the rows of their windows: ${differences}`);
   }
   const unread = audits.filter(({ found }) => found.truncated).map(({ name }) => name);
   if (unread.length > 0) {
