@@ -2,7 +2,7 @@
  * A deployed gateway, found by its stack's outputs. Credentials and region come as the AWS command line has them:
  * variables, profiles, single sign-on. What knows of all that is loaded here and nowhere else.
  */
-import { readEnvironment, type Variables } from '../adapters/environment.ts';
+import type { Variables } from '../adapters/environment.ts';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
 import { CommandError } from './failure.ts';
 
@@ -47,7 +47,10 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
         Object.entries(OUTPUTS).map(([variable, output]) => [variable, outputs.get(output)]),
       ),
     };
-    readEnvironment(variables);
+    const missing = Object.values(OUTPUTS).find((output) => outputs.get(output) === undefined);
+    if (missing !== undefined) {
+      throw new CommandError(`it has no output ${missing}, as a gateway's stack has`);
+    }
     return { variables, account: outputs.get('Account') };
   } catch (error) {
     throw new CommandError(`the stack "${name}" cannot be used: ${wordsOf(error)}`);
@@ -56,5 +59,7 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
   }
 }
 
-const wordsOf = (error: unknown): string =>
-  error instanceof Error ? `${error.message} (${error.name})` : 'AWS did not say why';
+function wordsOf(error: unknown): string {
+  if (error instanceof CommandError) return error.message;
+  return error instanceof Error ? `${error.message} (${error.name})` : 'AWS did not say why';
+}
