@@ -51,7 +51,7 @@ async function runSweep(url: string, remainingMs: number): Promise<LogEntry[]> {
   return entries;
 }
 
-test('closes holds whose lease has ended, and logs what it did', async () => {
+test('closes holds whose lease has ended, rolls up past days, and logs what it did', async () => {
   const wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
   // The function reads the machine's clock, so the lease ends long before any.
   const hold = makeHold({ reservedAtMs: 1_000, leaseEndsAtMs: 2_000 });
@@ -66,6 +66,8 @@ test('closes holds whose lease has ended, and logs what it did', async () => {
       count: 1,
       detail: 'wallets 1, holds swept 1, holds settled 0, failed 0',
     },
+    // Of the row that the sweep wrote, whose day ended long before any.
+    { level: 'info', event: 'rollups finished', count: 1, detail: 'days 1, rows 1, failed 0' },
   ]);
   expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);
 });
@@ -79,6 +81,12 @@ test('warns when the table is out of reach, and does not throw', async () => {
       event: 'sweep stopped early',
       count: 0,
       detail: 'wallets 0, holds swept 0, holds settled 0, failed 4',
+    },
+    {
+      level: 'warn',
+      event: 'rollups stopped early',
+      count: 0,
+      detail: 'days 0, rows 0, failed 1',
     },
   ]);
 });

@@ -77,20 +77,46 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
-  test('the account function reads wallets and writes nothing', () => {
+  test('the account function reads wallets and usage, and writes marks of revocation', () => {
     expect(permissionsOf('Account')).toEqual([
       ...logs('Account'),
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
+      'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
+      'Allow dynamodb:GetItem on <TablesKeys.Arn>',
+      'Allow dynamodb:UpdateItem on <TablesKeys.Arn>',
+      'Allow dynamodb:Query on <TablesUsage.Arn>',
     ]);
   });
 
-  test('the sweep finds wallets by their index, settles, writes usage and reads no secret', () => {
+  test('of the keys table the account function reaches the list of revoked tokens in records only', () => {
+    const statements = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
+      ({ Properties }) => Properties.PolicyDocument.Statement,
+    );
+    expect(statements.filter(({ Condition }) => Condition !== undefined)).toMatchObject([
+      {
+        Sid: 'RevokeInRecords',
+        Condition: {
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] },
+          'ForAllValues:StringEquals': { 'dynamodb:Attributes': ['pk', 'id', 'revoked'] },
+          StringEqualsIfExists: {
+            'dynamodb:Select': 'SPECIFIC_ATTRIBUTES',
+            'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'],
+          },
+        },
+      },
+    ]);
+  });
+
+  test('the sweep finds wallets and days by their indexes, settles, rolls up and reads no secret', () => {
     expect(permissionsOf('Sweep')).toEqual([
       ...logs('Sweep'),
       'Allow dynamodb:Query on <TablesWallets.Arn>/index/due',
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
       'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
       'Allow dynamodb:PutItem on <TablesUsage.Arn>',
+      'Allow dynamodb:Query on <TablesUsage.Arn>/index/open',
+      'Allow dynamodb:Query on <TablesUsage.Arn>',
+      'Allow dynamodb:UpdateItem on <TablesUsage.Arn>',
     ]);
   });
 

@@ -65,8 +65,18 @@ describe('tables', () => {
     });
   });
 
-  test('Usage rows are sorted within a day and go when their time has come', () => {
+  test('Usage rows are sorted within a day and go when their time has come; those that lead to a day are indexed', () => {
     expect(tableOf('Usage')?.Properties).toMatchObject({
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'open',
+          KeySchema: [
+            { AttributeName: 'open', KeyType: 'HASH' },
+            { AttributeName: 'openDay', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
       KeySchema: [
         { AttributeName: 'pk', KeyType: 'HASH' },
         { AttributeName: 'sk', KeyType: 'RANGE' },
