@@ -11,6 +11,7 @@ import { type KeyHash, shortDigest } from '../core/ids.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../core/key-record.ts';
 import type { Clock, KeyRecords } from '../core/ports.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
+import { fromItem, hashPk, type PlainItem as Item, toItem } from './dynamodb-key-items.ts';
 import { toUnavailable } from './dynamodb-values.ts';
 import { recordPk } from './table-schema.ts';
 
@@ -29,8 +30,6 @@ interface Pointer {
   readonly name: string;
   readonly version: string;
 }
-
-const hashPk = (hash: KeyHash): string => `hash#${hash}`;
 
 /** The read side, cached. Fails closed: `service_unavailable`, and never an older record than ten seconds. */
 export function makeKeyRecords(call: AwsCall, table: string, clock: Clock): KeyRecords {
@@ -92,8 +91,6 @@ const isYoung = (sinceMs: number | undefined, ageMaxMs: number, nowMs: number): 
 
 const unreadable = (): GatewayError =>
   new GatewayError('service_unavailable', { detail: 'an item of the keys table cannot be read' });
-
-type Item = Readonly<Record<string, unknown>>;
 
 /** What was read, and when at the latest it was so: before the call, whoever joined it later. */
 interface Reading {
@@ -166,67 +163,3 @@ const nameTaken = (): GatewayError =>
     message: 'a key of this name exists or has existed, and names are not used again',
     param: 'name',
   });
-
-/** The string sets: what is added to them without a read. */
-const SETS = ['revoked'] as const;
-const isSet = (name: string): boolean => SETS.some((set) => set === name);
-
-/** A plain record as an item. A set cannot be empty, so an empty one is left out. */
-function toItem(pk: string, plain: Item): Record<string, unknown> {
-  const item: Record<string, unknown> = { pk: { S: pk } };
-  for (const [name, value] of Object.entries(plain)) {
-    if (!isSet(name)) item[name] = toAttribute(value);
-    else if (Array.isArray(value) && value.length > 0) item[name] = { SS: value };
-  }
-  return item;
-}
-
-function toAttribute(value: unknown): object {
-  if (typeof value === 'string') return { S: value };
-  if (typeof value === 'number') return { N: String(value) };
-  if (typeof value === 'boolean') return { BOOL: value };
-  if (Array.isArray(value)) return { L: value.map(toAttribute) };
-  const members = Object.entries(Object(value)).map(([name, member]) => [
-    name,
-    toAttribute(member),
-  ]);
-  return { M: Object.fromEntries(members) };
-}
-
-/** The inverse of `toItem`, without the key. What has another type stays undefined, for the parser to refuse. */
-function fromItem(item: unknown): Item {
-  const { pk: _, ...attributes } = Object(item) as Record<string, unknown>;
-  const members = fromMembers(attributes);
-  return Object.hasOwn(members, 'keyHash') ? { ...members, revoked: revokedIn(members) } : members;
-}
-
-/** The tokens of the list, without the days they may go (dynamodb-revoked.ts). */
-function revokedIn({ revoked = [] }: Item): unknown {
-  return Array.isArray(revoked)
-    ? [...new Set(revoked.map((element) => String(element).split(':')[0]))]
-    : revoked;
-}
-
-const fromMembers = (members: object): Item =>
-  Object.fromEntries(
-    Object.entries(members).map(([name, member]) => [name, fromAttribute(Object(member))]),
-  );
-
-function fromAttribute(attribute: Item): unknown {
-  const [[type, value] = []] = Object.entries(attribute);
-  switch (type) {
-    case 'S':
-    case 'BOOL':
-      return value;
-    case 'N':
-      return Number(value);
-    case 'SS':
-      return Array.isArray(value) ? value.toSorted() : undefined;
-    case 'L':
-      return Array.isArray(value) ? value.map(Object).map(fromAttribute) : undefined;
-    case 'M':
-      return fromMembers(Object(value));
-    default:
-      return undefined;
-  }
-}

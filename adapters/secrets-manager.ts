@@ -108,6 +108,11 @@ export interface SecretWriter {
    * @throws service_unavailable
    */
   createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
+  /**
+   * Adds a version to the secret of a key. Of two who do so at once, neither loses what it added.
+   * @throws service_unavailable
+   */
+  addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
 }
 
 export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter => ({
@@ -123,4 +128,60 @@ export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter =>
       throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
     }
   },
+  async addKeyVersion(keyId, version, key) {
+    const secretId = keySecretName(prefix, keyId);
+    try {
+      for (let attempt = 0; attempt < ADD_ATTEMPTS_MAX; attempt += 1) {
+        if (await tryToAdd(call, secretId, version, key)) return;
+      }
+    } catch (cause) {
+      throw new GatewayError('service_unavailable', {
+        detail: 'a secret cannot be changed',
+        cause,
+      });
+    }
+    throw new GatewayError('service_unavailable', { detail: 'a secret is changed all the time' });
+  },
 });
+
+const ADD_ATTEMPTS_MAX = 8;
+/** The newest versions are kept; of these a record names two at most, and a command at work one more. */
+const VERSIONS_KEPT_MAX = 32;
+const CURRENT = 'AWSCURRENT';
+/** Where a text waits until it takes the place of the one it was made of. */
+const ADDING = 'HALLPASSADDING';
+
+/**
+ * Makes the text with one more version, then moves `AWSCURRENT` to it from the very text it was made of: where another
+ * command was faster the service refuses, and the version it added is not lost.
+ * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+ */
+async function tryToAdd(
+  call: AwsCall,
+  secretId: string,
+  version: string,
+  key: string,
+): Promise<boolean> {
+  const seen = await call('GetSecretValue', { SecretId: secretId });
+  const others = Object.entries(parseVersions(String(seen.SecretString ?? '')));
+  const kept = others.slice(1 - VERSIONS_KEPT_MAX);
+  const text = JSON.stringify({ versions: { ...Object.fromEntries(kept), [version]: key } });
+  const made = await call('PutSecretValue', {
+    SecretId: secretId,
+    SecretString: text,
+    ClientRequestToken: sha256(`${seen.VersionId} ${version}`),
+    VersionStages: [ADDING],
+  });
+  try {
+    await call('UpdateSecretVersionStage', {
+      SecretId: secretId,
+      VersionStage: CURRENT,
+      MoveToVersionId: made.VersionId,
+      RemoveFromVersionId: seen.VersionId,
+    });
+    return true;
+  } catch (error) {
+    if (isNamed(error, 'InvalidParameterException')) return false;
+    throw error;
+  }
+}

@@ -33,6 +33,8 @@ export interface AuthorizePorts {
   readonly keys: KeyRecords;
   readonly secrets: Secrets;
   readonly clock: Clock;
+  /** Told of each check that is passed, in order, and what was found: `hallpass explain` prints them. @default nobody */
+  readonly onPassed?: (check: string, found: string) => void;
 }
 
 /**
@@ -61,6 +63,7 @@ export async function authorize(
 
 function grantOf(request: CredentialRequest, ports: AuthorizePorts): Promise<Grant> {
   const credential = readCredential(request.headers);
+  ports.onPassed?.('credential', CREDENTIAL_NAMES[credential.kind]);
   switch (credential.kind) {
     case 'key':
       return grantOfKey(credential.key, ports);
@@ -72,11 +75,18 @@ function grantOf(request: CredentialRequest, ports: AuthorizePorts): Promise<Gra
   }
 }
 
+const CREDENTIAL_NAMES = {
+  key: 'a key',
+  'scoped-token': 'a scoped token',
+  'client-access': 'a key with a JWT',
+};
+
 /** One answer for every credential that is not known, whatever the reason, so that none can be told from another. */
 const unknown = (detail: string): GatewayError => new GatewayError('invalid_api_key', { detail });
 
 async function grantOfKey(key: string, ports: AuthorizePorts): Promise<Grant> {
   if (!isWellFormed(key)) throw unknown('not a key of this gateway');
+  ports.onPassed?.('form', 'a key of Hallpass, with its checksum');
   const hash = hashOfKey(key);
   const found = await ports.keys.findByKeyHash(hash);
   if (found === undefined) throw unknown('no such key');
@@ -87,6 +97,8 @@ async function grantOfKey(key: string, ports: AuthorizePorts): Promise<Grant> {
   }
   const usable = usableOr(record, ports.account, 'presented');
   if (typeof usable === 'string') throw unknown(usable);
+  tellKey(usable, ports);
+  tellSigner(signer, 'version', ports);
   const identity = identityOfKey(record);
   return {
     ...grantBase(record),
@@ -97,6 +109,7 @@ async function grantOfKey(key: string, ports: AuthorizePorts): Promise<Grant> {
 }
 
 async function grantOfToken(token: ScopedToken, ports: AuthorizePorts): Promise<Grant> {
+  ports.onPassed?.('form', `it says it is of the key "${token.keyName}" of "${token.account}"`);
   const record =
     token.account === ports.account
       ? await ports.keys.findByName(token.account, token.keyName)
@@ -106,11 +119,15 @@ async function grantOfToken(token: ScopedToken, ports: AuthorizePorts): Promise<
     isSignedWith(token, ''); // So that this takes as long as a wrong signature does.
     throw unknown(usable);
   }
+  tellKey(usable, ports);
   const nowMs = ports.clock.nowMs();
   const signer = await findSigner(token, usable, nowMs, ports.secrets);
   if (signer === undefined) throw unknown('the signature does not hold');
+  tellSigner(signer, 'signature', ports);
   const claims = parseScopedClaims(parsePayload(token), usable);
+  ports.onPassed?.('claims', 'each is as a token may have it');
   requireInForce(claims, usable.maxTokenLifetimeSeconds, nowMs, signer.endsAtMs);
+  ports.onPassed?.('times', `in force until ${new Date(claims.token.expiresAtMs).toISOString()}`);
   const id = tokenIdOf(claims.token.jti, token.signingInput);
   const identity = identityOfToken(claims.user);
   return {
@@ -133,6 +150,15 @@ function usableOr(
   if (record.kind === 'client') return 'a client key without a JWT';
   return use === 'signer' && record.kind === 'personal' ? 'a personal key as signer' : record;
 }
+
+const tellKey = ({ name, kind }: KeyRecord, { onPassed }: AuthorizePorts): void =>
+  onPassed?.('key', `"${name}", a ${kind} key that is in force`);
+
+const tellSigner = ({ former }: Signer, check: string, { onPassed }: AuthorizePorts): void =>
+  onPassed?.(
+    check,
+    `of the key's ${former ? 'former string, which still holds' : 'string in force'}`,
+  );
 
 /** A version of a key that holds now. What a former one signed may not outlive it. */
 interface Signer {

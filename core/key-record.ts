@@ -38,6 +38,8 @@ export interface KeyRecord {
   /** Tokens revoked by `jti` (contract.md, DELETE /v1/scoped-jwt). */
   readonly revoked: readonly TokenId[];
   readonly createdAtMs: number;
+  /** The change that made the record what it is, save for what is revoked (key-admin.ts); absent: no command made one. */
+  readonly revision?: string;
 }
 
 /** A key's name and a user's, in characters. Names reach the authorizer's context, which is a few kilobytes. */
@@ -46,7 +48,10 @@ export const USER_CHARS_MAX = 256;
 /** An allowlist has at most this many entries of at most this many characters together. */
 export const MODELS_MAX = 64;
 export const MODELS_CHARS_MAX = 2048;
-const LIMITS_MAX = 16;
+export const LIMITS_MAX = 16;
+/** How long a key may let its tokens live: a minute to a year. */
+export const TOKEN_LIFETIME_MIN_SECONDS = 60;
+export const TOKEN_LIFETIME_MAX_SECONDS = 31_536_000;
 /** What a DynamoDB item of 400 kB and a record read every ten seconds bear with ease. */
 export const REVOKED_MAX = 2000;
 
@@ -106,9 +111,15 @@ const recordSchema = v.strictObject({
       }
     }),
   ),
-  maxTokenLifetimeSeconds: v.pipe(v.number(), v.integer(), v.minValue(60), v.maxValue(31_536_000)),
+  maxTokenLifetimeSeconds: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(TOKEN_LIFETIME_MIN_SECONDS),
+    v.maxValue(TOKEN_LIFETIME_MAX_SECONDS),
+  ),
   revoked: v.pipe(v.array(v.pipe(digest(22), v.transform(asTokenId))), v.maxLength(REVOKED_MAX)),
   createdAtMs: instant,
+  revision: v.exactOptional(version),
 });
 
 /** A record as plain JSON: limits as text, all else as in `KeyRecord`. */

@@ -86,8 +86,11 @@ function parseHeader(bytes: Buffer): string {
   return header.kid;
 }
 
-/** `<account>:<base64 of the key's name>`, parted at the last colon: an account may hold colons. */
-function parseKid(kid: string): { account: string; keyName: string } {
+/**
+ * `<account>:<base64 of the key's name>`, parted at the last colon: an account may hold colons.
+ * @throws invalid_api_key for any other text
+ */
+export function parseKid(kid: string): { account: string; keyName: string } {
   const colon = kid.lastIndexOf(':');
   const keyName = decodeKeyName(kid.slice(colon + 1));
   if (colon === -1 || keyName === undefined) {

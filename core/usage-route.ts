@@ -66,7 +66,11 @@ function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax'> {
   return { only: own, readsMax: OWN_READS_MAX };
 }
 
-function namesOf(row: UsageGroup, { keyId, keyName }: Grant): Body {
+/** What a line of a report was grouped by, in the words of the route. */
+export function namesOf(
+  row: UsageGroup,
+  { keyId, keyName }: Pick<Grant, 'keyId' | 'keyName'>,
+): Body {
   const { walletId, user, userSource, tokenId, model, day, conversation } = row;
   return {
     ...(day === undefined ? {} : { day }),
@@ -80,7 +84,8 @@ function namesOf(row: UsageGroup, { keyId, keyName }: Grant): Body {
   };
 }
 
-const toBody = (sums: UsageSums): Body => ({
+/** The sums of a line, in the words of the route. */
+export const toBody = (sums: UsageSums): Body => ({
   requests: sums.requests,
   input_tokens: sums.inputTokens,
   cached_input_tokens: sums.cachedInputTokens,

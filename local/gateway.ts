@@ -1,7 +1,6 @@
 /**
  * The whole gateway on this machine: tables, secrets, the Lambda handlers, and API Gateway in front of them.
  */
-import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeAwsCall } from '../adapters/aws-call.ts';
@@ -24,10 +23,8 @@ import { makeDeployment, openDataFolder, provisionDemoKey, signDemoToken } from 
 import { startSecrets } from './secrets.ts';
 import { writeOwnerOnly } from './secrets-store.ts';
 import { createTables } from './tables.ts';
+import { ENDPOINT_FILE, makeAccessKeyId, makeVariables, SECRET_PREFIX } from './variables.ts';
 
-const SECRET_PREFIX = 'hallpass/local';
-const ENDPOINT_FILE = 'endpoint.json';
-const RANDOM_ID_BYTES = 20;
 const SETUP_CALL_TIMEOUT_MS = 10_000;
 const SWEEP_INTERVAL_MS = 300_000;
 
@@ -96,7 +93,7 @@ async function startParts(
 ): Promise<LocalGateway> {
   const { config, data, port, host } = options;
   const deployment = data === undefined ? makeDeployment() : await openDataFolder(data);
-  const accessKeyId = randomBytes(RANDOM_ID_BYTES).toString('hex');
+  const accessKeyId = makeAccessKeyId();
   const dynamodbUrl = await startTables(options, accessKeyId, closers);
   const overlay = providerKeys(options);
   const secrets = await startSecrets({
@@ -108,16 +105,7 @@ async function startParts(
   });
   closers.push(secrets.close);
   const variables: Variables = {
-    AWS_REGION: 'local',
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: randomBytes(RANDOM_ID_BYTES).toString('hex'),
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
-    [ENVIRONMENT.keysTable]: 'hallpass-keys',
-    [ENVIRONMENT.walletsTable]: 'hallpass-wallets',
-    [ENVIRONMENT.usageTable]: 'hallpass-usage',
-    [ENVIRONMENT.secretPrefix]: SECRET_PREFIX,
-    [ENVIRONMENT.deployment]: deployment,
+    ...makeVariables({ deployment, accessKeyId, dynamodbUrl, secretsManagerUrl: secrets.url }),
     [ENVIRONMENT.providerUrls]: JSON.stringify(options.providerUrls),
   };
   const environment = readEnvironment(variables);

@@ -45,6 +45,10 @@ export async function openDataFolder(folder: string): Promise<string> {
   return deployment;
 }
 
+/** Whether a folder is a gateway's. */
+export const hasDeployment = async (folder: string): Promise<boolean> =>
+  (await readIfThere(join(folder, DEPLOYMENT_FILE))) !== undefined;
+
 /** A file's text; undefined when there is none. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {

@@ -43,6 +43,7 @@ export async function operate(
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['CreateSecret', createSecret],
   ['PutSecretValue', putSecretValue],
+  ['UpdateSecretVersionStage', updateSecretVersionStage],
   ['GetSecretValue', getSecretValue],
   ['DescribeSecret', (store, input) => describe(find(store, input))],
   ['ListSecrets', listSecrets],
@@ -66,8 +67,27 @@ async function createSecret(store: SecretStore, input: Input): Promise<object> {
 async function putSecretValue(store: SecretStore, input: Input): Promise<object> {
   const secret = addVersion(find(store, input), input);
   await store.put(secret);
-  const version = currentOf(secret);
-  return { ...names(secret), ...versionId(version), VersionStages: version?.stages };
+  const asked = secret.versions.find(({ id }) => id === input.ClientRequestToken);
+  const made = asked ?? secret.versions.at(-1);
+  return { ...names(secret), ...versionId(made), VersionStages: made?.stages };
+}
+
+/** A stage moves only from where the caller knows it to be. */
+async function updateSecretVersionStage(store: SecretStore, input: Input): Promise<object> {
+  const secret = find(store, input);
+  const stage = text(input, 'VersionStage');
+  const to = text(input, 'MoveToVersionId');
+  const holder = secret.versions.find(({ stages }) => stages.includes(stage));
+  if (holder !== undefined && holder.id !== input.RemoveFromVersionId && holder.id !== to) {
+    throw new SecretsError('InvalidParameterException', 'the stage is of another version');
+  }
+  if (!secret.versions.some(({ id }) => id === to)) throw notFound();
+  const versions = secret.versions.map((version) => ({
+    ...version,
+    stages: stagesAfter(version, [stage], version.id === to),
+  }));
+  await store.put({ ...secret, versions });
+  return names(secret);
 }
 
 function getSecretValue(store: SecretStore, input: Input): object {
@@ -121,15 +141,26 @@ function addVersion(secret: StoredSecret, input: Input): StoredSecret {
   if (same !== undefined) {
     throw new SecretsError('ResourceExistsException', 'a version of this token exists');
   }
-  const former = secret.versions.map((version) => ({ ...version, stages: afterwards(version) }));
-  const added = { id, value, createdAtMs: Date.now(), stages: [CURRENT] };
-  return { ...secret, versions: withinLimit([...former, added]) };
+  const stages = input.VersionStages === undefined ? [CURRENT] : texts(input, 'VersionStages');
+  const others = secret.versions.map((version) => ({
+    ...version,
+    stages: stagesAfter(version, stages, false),
+  }));
+  const added = { id, value, createdAtMs: Date.now(), stages };
+  return { ...secret, versions: withinLimit([...others, added]) };
 }
 
-const afterwards = ({ stages }: StoredVersion): string[] =>
-  stages.includes(CURRENT)
-    ? [...stages.filter((stage) => stage !== CURRENT && stage !== PREVIOUS), PREVIOUS]
-    : stages.filter((stage) => stage !== PREVIOUS);
+/** The stages of a version once `moved` ones went to it, or away from it: `AWSPREVIOUS` follows `AWSCURRENT`. */
+function stagesAfter(
+  { stages }: StoredVersion,
+  moved: readonly string[],
+  isTarget: boolean,
+): string[] {
+  const gone = moved.includes(CURRENT) ? [...moved, PREVIOUS] : moved;
+  const kept = stages.filter((stage) => !gone.includes(stage));
+  if (isTarget) return [...kept, ...moved];
+  return moved.includes(CURRENT) && stages.includes(CURRENT) ? [...kept, PREVIOUS] : kept;
+}
 
 function withinLimit(versions: StoredVersion[]): StoredVersion[] {
   let excess = versions.length - VERSIONS_MAX;
@@ -157,4 +188,11 @@ function text(input: Input, field: string): string {
   const value = input[field];
   if (typeof value === 'string' && value !== '') return value;
   throw new SecretsError('ValidationException', `"${field}" must be a text that is not empty`);
+}
+
+function texts(input: Input, field: string): string[] {
+  const value = input[field];
+  const listed = Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+  if (listed.length > 0) return listed;
+  throw new SecretsError('ValidationException', `"${field}" must be a list of texts`);
 }

@@ -9,6 +9,8 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AwsCall, makeAwsCall } from '../../adapters/aws-call.ts';
+import { makeSecrets, makeSecretWriter } from '../../adapters/secrets-manager.ts';
+import { asKeyId } from '../../core/ids.ts';
 import { type LocalSecrets, startSecrets } from '../../local/secrets.ts';
 
 const ACCESS_KEY_ID = 'this-run';
@@ -203,4 +205,84 @@ test("answers AWS's own client", async () => {
     name: 'ResourceNotFoundException',
   });
   client.destroy();
+});
+
+describe('a stage', () => {
+  const stagesOf = async (): Promise<unknown> =>
+    (await call('DescribeSecret', { SecretId: NAME })).VersionIdsToStages;
+  const put = (token: string, stages: object = {}) =>
+    call('PutSecretValue', {
+      SecretId: NAME,
+      SecretString: token,
+      ClientRequestToken: token,
+      ...stages,
+    });
+  const move = (stage: string, to: string, from?: string) =>
+    call('UpdateSecretVersionStage', {
+      SecretId: NAME,
+      VersionStage: stage,
+      MoveToVersionId: to,
+      ...(from !== undefined && { RemoveFromVersionId: from }),
+    });
+
+  beforeEach(async () => {
+    await call('CreateSecret', { Name: NAME, SecretString: 'a', ClientRequestToken: 'a' });
+  });
+
+  test('of its own leaves the current version alone', async () => {
+    expect(await put('b', { VersionStages: ['WAITING'] })).toMatchObject({ VersionId: 'b' });
+    expect(await stagesOf()).toEqual({ a: ['AWSCURRENT'], b: ['WAITING'] });
+    await put('c', { VersionStages: ['WAITING'] });
+    expect(await stagesOf()).toEqual({ a: ['AWSCURRENT'], b: [], c: ['WAITING'] });
+    expect(await call('GetSecretValue', { SecretId: NAME })).toMatchObject({ SecretString: 'a' });
+  });
+
+  test('moves from the version that has it, and the former current is the previous one', async () => {
+    await put('b', { VersionStages: ['WAITING'] });
+    await move('AWSCURRENT', 'b', 'a');
+    expect(await stagesOf()).toEqual({ a: ['AWSPREVIOUS'], b: ['WAITING', 'AWSCURRENT'] });
+    await restart();
+    expect(await call('GetSecretValue', { SecretId: NAME })).toMatchObject({ SecretString: 'b' });
+  });
+
+  test('does not move from where the caller wrongly thinks it is, or to nowhere', async () => {
+    await put('b', { VersionStages: ['WAITING'] });
+    await put('c');
+    await expect(move('AWSCURRENT', 'b', 'a')).rejects.toThrow('InvalidParameterException');
+    await expect(move('AWSCURRENT', 'b')).rejects.toThrow('InvalidParameterException');
+    await expect(move('AWSCURRENT', 'd', 'c')).rejects.toThrow('ResourceNotFoundException');
+    expect(await stagesOf()).toEqual({ a: ['AWSPREVIOUS'], b: ['WAITING'], c: ['AWSCURRENT'] });
+  });
+});
+
+describe('versions of a key', () => {
+  test('are all there, however many are added at once', async () => {
+    const id = asKeyId('A'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, '1', 'sk-one');
+    const versions = ['two', 'three', 'four', 'five'];
+    await Promise.all(
+      versions.map((version) => writer.addKeyVersion(id, version, `sk-${version}`)),
+    );
+    const clock = { nowMs: () => 0, sleep: async () => {} };
+    const reader = makeSecrets(call, 'hallpass/local', clock);
+    expect(await reader.readKey(id, '1')).toBe('sk-one');
+    for (const version of versions) {
+      expect(await reader.readKey(id, version)).toBe(`sk-${version}`);
+    }
+  });
+
+  test('are the newest 32', async () => {
+    const id = asKeyId('B'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, 'v0', 'sk-0');
+    for (let count = 1; count <= 32; count += 1) {
+      await writer.addKeyVersion(id, `v${count}`, `sk-${count}`);
+    }
+    const { SecretString: text } = await call('GetSecretValue', {
+      SecretId: `hallpass/local/key/${id}`,
+    });
+    const kept = Object.keys(JSON.parse(String(text)).versions);
+    expect([kept.length, kept[0], kept.at(-1)]).toEqual([32, 'v1', 'v32']);
+  });
 });

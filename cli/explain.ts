@@ -1,0 +1,92 @@
+/**
+ * `hallpass explain`: which check a credential passes and which one fails, and why.
+ */
+import type { Command } from 'commander';
+import { makeKeyRecords } from '../adapters/dynamodb-keys.ts';
+import { makeWallets } from '../adapters/dynamodb-wallets.ts';
+import { makeSecrets } from '../adapters/secrets-manager.ts';
+import { systemClock as clock } from '../adapters/system.ts';
+import { type Check, explain } from '../core/explain.ts';
+import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
+import { config } from '../hallpass.config.ts';
+import { type Gateway, withGateway } from './connect.ts';
+import { CommandError, wrongUse } from './failure.ts';
+import { type PlaceFlags, withPlace } from './flags.ts';
+import { readSecret, styled, type Terminal, toJson } from './output.ts';
+
+interface ExplainFlags extends PlaceFlags {
+  readonly model?: string;
+  readonly header?: readonly string[];
+}
+
+/** Adds the command to the program. */
+export function addExplainCommand(program: Command, terminal: Terminal): void {
+  withPlace(program.command('explain'))
+    .summary('why a credential is taken or refused')
+    .description(
+      'Goes through the checks of a request, calls no provider and spends nothing. Exit status 1 when one of them fails.',
+    )
+    .argument('<credential>', 'a key or a token, or "-" to read it from standard input')
+    .option('--model <model>', 'a model that the request would name')
+    .option(
+      '--header <header>',
+      "a header of the request, such as 'X-Conversation-Id: c1'; repeatable",
+      (text: string, others: readonly string[] = []) => [...others, text],
+    )
+    .action((credential: string, flags: ExplainFlags) =>
+      explainCredential(credential, flags, terminal),
+    );
+}
+
+async function explainCredential(
+  argument: string,
+  flags: ExplainFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const credential = await readSecret(argument, terminal);
+  const headers = readHeaders(credential, flags.header ?? []);
+  const checks = await withGateway(flags, terminal.variables, (gateway) =>
+    explain({ headers, model: flags.model }, makePorts(gateway)),
+  );
+  const failed = checks.filter(({ passed }) => !passed);
+  if (flags.json) terminal.print(toJson({ passed: failed.length === 0, checks }));
+  else terminal.print(checks.map(toLine).join('\n'));
+  const [first] = failed;
+  if (first !== undefined) {
+    throw new CommandError(`refused with ${first.status} ${first.code}: ${first.check}`);
+  }
+}
+
+function makePorts({ account, environment, dynamodb, secretsManager }: Gateway) {
+  const { keysTable, walletsTable, secretPrefix, providerUrls } = environment;
+  return {
+    authorize: {
+      account,
+      keys: makeKeyRecords(dynamodb, keysTable, clock),
+      secrets: makeSecrets(secretsManager, secretPrefix, clock),
+      clock,
+    },
+    wallets: makeWallets(dynamodb, walletsTable),
+    settings: { config, providerUrls, prices: makePriceBook(PRICE_TABLE, config.prices) },
+  };
+}
+
+/** The headers of the request; the credential stands where SDKs put it. */
+function readHeaders(
+  credential: string,
+  texts: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
+  const headers = new Map<string, readonly string[]>([['authorization', [`Bearer ${credential}`]]]);
+  for (const text of texts) {
+    const [, name, value = ''] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([^\r\n]*)$/.exec(text) ?? [];
+    if (name === undefined) throw wrongUse('"--header" must be \'Name: value\'');
+    const key = name.toLowerCase();
+    headers.set(key, [...(headers.get(key) ?? []), value.trim()]);
+  }
+  return headers;
+}
+
+const toLine = ({ check, passed, found, code }: Check): string =>
+  passed
+    ? `${styled('green', 'passed')}  ${check}: ${found}`
+    : `${styled('red', 'failed')}  ${check}: ${found} [${code}]`;

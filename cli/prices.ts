@@ -1,0 +1,115 @@
+/**
+ * `hallpass prices`: what models cost here, and where each price comes from.
+ */
+import type { Command } from 'commander';
+import { makeCatalogue } from '../core/model-list.ts';
+import { asNanoUsd, toUsdText } from '../core/money.ts';
+import { resolveModel } from '../core/policy.ts';
+import { makePriceBook, PRICE_TABLE, type Price, type PriceTier } from '../core/pricing.ts';
+import { DEMO_PROVIDER } from '../core/providers/demo.ts';
+import { config } from '../hallpass.config.ts';
+import { CommandError } from './failure.ts';
+import { withJson } from './flags.ts';
+import { type Terminal, toJson, toLines, toTable } from './output.ts';
+
+const NEAR_MAX = 5;
+
+/** Adds the command to the program. */
+export function addPriceCommand(program: Command, terminal: Terminal): void {
+  withJson(program.command('prices'))
+    .summary('what a model costs, and who says so')
+    .description(
+      'Prices in USD per million tokens, of hallpass.config.ts or of the table that comes with Hallpass. Under a spending limit a model without one is refused.',
+    )
+    .argument('[model]', 'provider/model, or an alias; without it, all that have a price')
+    .action((model: string | undefined, flags: { json?: true }) =>
+      model === undefined ? listPrices(flags, terminal) : showPrice(model, flags, terminal),
+    );
+}
+
+const book = makePriceBook(PRICE_TABLE, config.prices);
+const catalogue = () =>
+  makeCatalogue({ config, providerUrls: {}, prices: book, table: PRICE_TABLE });
+
+/** The rates of a price or of one of its tiers, in USD per million tokens. */
+const ratesOf = (price: Price | PriceTier) => ({
+  input: usd(price.inputNanoPerMillion),
+  output: usd(price.outputNanoPerMillion),
+  cached_input: usd(price.cachedInputNanoPerMillion),
+  cache_write: usd(price.cacheWriteNanoPerMillion),
+});
+
+const usd = (nanoPerMillion: bigint): string => toUsdText(asNanoUsd(nanoPerMillion));
+
+/** Where the price of a model comes from. */
+function sourceOf(id: string): string {
+  if (Object.hasOwn(config.prices, id)) return 'hallpass.config.ts';
+  return id.startsWith(`${DEMO_PROVIDER}/`) ? 'built in' : `table ${PRICE_TABLE.version}`;
+}
+
+const toPriceJson = (model: string, id: string, price: Price) => ({
+  model,
+  id,
+  usd_per_million_tokens: ratesOf(price),
+  tiers: (price.tiers ?? []).map((tier) => ({
+    above_input_tokens: tier.aboveInputTokens,
+    usd_per_million_tokens: ratesOf(tier),
+  })),
+  context_window: price.contextWindow ?? null,
+  source: sourceOf(id),
+});
+
+function showPrice(model: string, { json }: { json?: true }, terminal: Terminal): void {
+  const target = resolveModel(model, config);
+  const price = book.find(target.provider, target.model);
+  if (price === undefined) throw new CommandError(noPrice(model, target.id));
+  const shown = toPriceJson(model, target.id, price);
+  if (json) {
+    terminal.print(toJson(shown));
+    return;
+  }
+  const rates = shown.usd_per_million_tokens;
+  terminal.print(
+    toLines([
+      ['model', target.id],
+      ['input', `${rates.input} USD per million tokens`],
+      ['output', `${rates.output} USD`],
+      ['cached input', `${rates.cached_input} USD`],
+      ['cache write', `${rates.cache_write} USD`],
+      ...shown.tiers.map(
+        ({ above_input_tokens: tokens, usd_per_million_tokens: tier }) =>
+          [`above ${tokens}`, `input ${tier.input} USD, output ${tier.output} USD`] as const,
+      ),
+      [
+        'context',
+        price.contextWindow === undefined ? 'not known' : `${price.contextWindow} tokens`,
+      ],
+      ['source', shown.source],
+    ]),
+  );
+}
+
+function noPrice(model: string, id: string): string {
+  const near = catalogue()
+    .map((listed) => listed.id)
+    .filter((other) => other.startsWith(id) || id.startsWith(other))
+    .slice(0, NEAR_MAX);
+  const more = near.length === 0 ? '' : ` (it is none of ${near.join(', ')})`;
+  return `no price is known for "${model}"${more}: under a spending limit it is refused; set one in "prices" of hallpass.config.ts`;
+}
+
+function listPrices({ json }: { json?: true }, terminal: Terminal): void {
+  const listed = catalogue().map(({ id, target, price }) => toPriceJson(id, target, price));
+  if (json) {
+    terminal.print(toJson(listed));
+    return;
+  }
+  const rows = listed.map(({ model, usd_per_million_tokens: rates, source }) => [
+    model,
+    rates.input,
+    rates.output,
+    rates.cached_input,
+    source,
+  ]);
+  terminal.print(toTable(['MODEL', 'INPUT', 'OUTPUT', 'CACHED', 'SOURCE'], rows));
+}

@@ -1,0 +1,173 @@
+/**
+ * Why a request with this credential would pass, or what would refuse it: the checks in their order, without a call.
+ * Flow: request > authorize > policy > limits, told step by step. Invariant: it decides by the very code that decides
+ * on requests, holds nothing, and tells no secret.
+ */
+import { type AuthorizePorts, authorize } from './authorize.ts';
+import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './call-plan.ts';
+import { type ErrorCode, GatewayError, toGatewayError } from './errors.ts';
+import type { Grant } from './grant.ts';
+import type { Headers } from './http.ts';
+import { describeKey } from './key-info.ts';
+import type { LimitUnit } from './limits.ts';
+import { asNanoUsd, toUsdText, usdFromNano } from './money.ts';
+import { requireAllowedModel, resolveModel } from './policy.ts';
+import type { Wallets } from './ports.ts';
+import type { Price } from './pricing.ts';
+
+/** One check. `code` and `status` are of the refusal, when it did not pass. */
+export interface Check {
+  readonly check: string;
+  readonly passed: boolean;
+  readonly found: string;
+  readonly code?: ErrorCode;
+  readonly status?: number;
+}
+
+export interface ExplainPorts {
+  readonly authorize: Omit<AuthorizePorts, 'onPassed'>;
+  readonly wallets: Pick<Wallets, 'find'>;
+  readonly settings: ProxySettings;
+}
+
+export interface ExplainRequest {
+  readonly headers: Headers;
+  /** Undefined: no model is looked at. */
+  readonly model: string | undefined;
+}
+
+/**
+ * Tells the checks up to the first that fails; of limits, all.
+ * @throws service_unavailable when tables or secrets cannot be read
+ */
+export async function explain(
+  { headers, model }: ExplainRequest,
+  ports: ExplainPorts,
+): Promise<readonly Check[]> {
+  const checks: Check[] = [];
+  const onPassed = (check: string, found: string): void => {
+    checks.push({ check, passed: true, found });
+  };
+  const outcome = await authorize({ headers }, { ...ports.authorize, onPassed });
+  if (outcome.kind !== 'grant')
+    return [
+      ...checks,
+      toFailed(NEXT_CHECK[checks.at(-1)?.check ?? ''] ?? 'request', outcome.error),
+    ];
+  const { grant } = outcome;
+  onPassed('identity', identityOf(grant));
+  try {
+    const least =
+      model === undefined ? NOTHING : explainModel(model, grant, ports.settings, onPassed);
+    checks.push(...(await explainLimits(grant, least, ports)));
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    if (error.status >= 500) throw thrown;
+    checks.push(toFailed(CHECK_OF[error.code] ?? 'request', error));
+  }
+  return checks;
+}
+
+/** The check behind the last one that was passed. */
+const NEXT_CHECK: Readonly<Record<string, string>> = {
+  '': 'credential',
+  credential: 'form',
+  form: 'key',
+  key: 'signature',
+  signature: 'claims',
+  claims: 'times',
+};
+
+const CHECK_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
+  model_not_found: 'model',
+  invalid_request: 'model',
+  model_not_allowed: 'allowed',
+  model_price_unknown: 'price',
+  token_revoked: 'revocation',
+};
+
+const toFailed = (check: string, { code, status, message, detail }: GatewayError): Check => ({
+  check,
+  passed: false,
+  found: detail === undefined ? message : `${message} (${detail})`,
+  code,
+  status,
+});
+
+function identityOf({ identity, conversation }: Grant): string {
+  const who = identity === undefined ? 'none: no user' : `the user "${identity.id}"`;
+  return conversation === undefined ? who : `${who}, conversation "${conversation}"`;
+}
+
+function explainModel(
+  id: string,
+  grant: Grant,
+  settings: ProxySettings,
+  onPassed: (check: string, found: string) => void,
+): Least {
+  const target = resolveModel(id, settings.config, settings.providerUrls);
+  onPassed('model', `"${target.model}" of the provider "${target.provider}"`);
+  requireAllowedModel(grant, target.id);
+  onPassed('allowed', `"${target.id}" may be called`);
+  const plan = planCall({ model: id, messages: [SOME_MESSAGE] }, grant, settings);
+  onPassed('price', wordsOf(plan.price));
+  const { usd, tokens } = amountsUnder(plan, OUTPUT_CAP_MIN);
+  return { usd: usdFromNano(usd), tokens: Number(tokens), requests: 1 };
+}
+
+/** What a limit must have left for the smallest request, in its unit. */
+type Least = Readonly<Record<LimitUnit, number>>;
+const NOTHING: Least = { usd: 0, tokens: 0, requests: 0 };
+
+function wordsOf(price: Price | undefined): string {
+  if (price === undefined) return 'not known, and no USD limit applies';
+  const { inputNanoPerMillion: input, outputNanoPerMillion: output } = price;
+  return `${toUsdText(asNanoUsd(input))} USD per million tokens in, ${toUsdText(asNanoUsd(output))} out`;
+}
+
+const SOME_MESSAGE = { role: 'user', content: 'Hello' };
+
+/** Each limit that applies, with what is left of it. */
+async function explainLimits(
+  grant: Grant,
+  least: Least,
+  ports: ExplainPorts,
+): Promise<readonly Check[]> {
+  if (grant.token?.revoked) throw new GatewayError('token_revoked');
+  const { clock } = ports.authorize;
+  const { limits } = parseInfo(await describeKey(grant, { wallets: ports.wallets, clock }));
+  const revocation = { check: 'revocation', passed: true, found: 'not revoked' };
+  return [...(grant.token ? [revocation] : []), ...limits.map((info) => toLimitCheck(info, least))];
+}
+
+interface LimitInfo {
+  readonly per: string;
+  readonly unit: LimitUnit;
+  readonly window: string;
+  readonly limit: number;
+  readonly used: number;
+  readonly reserved: number;
+  readonly remaining: number;
+  readonly resets_at: string | null;
+}
+
+const parseInfo = (body: Readonly<Record<string, unknown>>) =>
+  body.data as { readonly limits: readonly LimitInfo[] };
+
+function toLimitCheck(info: LimitInfo, least: Least): Check {
+  const { per, unit, window, limit, used, reserved, remaining, resets_at: resetsAt } = info;
+  const parts = [`${used} of ${limit} used`, `${remaining} left`];
+  if (reserved > 0) parts.push(`${reserved} of it held by requests in flight`);
+  if (resetsAt !== null) parts.push(`begins anew at ${resetsAt}`);
+  const check = { check: `limit ${per}:${unit}:${window}`, found: parts.join(', ') };
+  if (remaining > 0 && remaining >= least[unit]) return { ...check, passed: true };
+  const { code, status } = new GatewayError(refusalOf(info, least));
+  return { ...check, passed: false, code, status };
+}
+
+/** Money that requests in flight may give back is not gone. */
+function refusalOf({ unit, reserved, remaining }: LimitInfo, least: Least): ErrorCode {
+  if (unit !== 'usd') return 'rate_limit_exceeded';
+  const fitsLater = reserved > 0 && remaining + reserved >= least.usd;
+  return fitsLater ? 'budget_in_use' : 'insufficient_quota';
+}

@@ -1,0 +1,108 @@
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hallpass } from '../support/hallpass-command.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+
+/** A gateway's tables and secrets in the place of AWS's, and a stack's outputs that name them. */
+let gateway: TestGateway;
+let aws: Server;
+let variables: Record<string, string>;
+const asked: string[] = [];
+
+const ARN = 'arn:aws:iam::123456789012:user/grace';
+
+const outputsOf = ({ environment, deployment }: { environment: object; deployment: string }) => {
+  const { keysTable, walletsTable, usageTable, secretPrefix } = Object(environment);
+  const outputs = {
+    KeysTable: keysTable,
+    WalletsTable: walletsTable,
+    UsageTable: usageTable,
+    SecretPrefix: secretPrefix,
+    Deployment: deployment,
+  };
+  return Object.entries(outputs).map(
+    ([key, value]) =>
+      `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
+  );
+};
+
+beforeAll(async () => {
+  gateway = await startTestGateway();
+  const { environment } = gateway;
+  aws = createServer(async (request, response) => {
+    const form = new URLSearchParams(await text(request));
+    asked.push(`${form.get('Action')} ${form.get('StackName') ?? ''}`.trim());
+    response.setHeader('content-type', 'text/xml');
+    if (form.get('Action') === 'GetCallerIdentity') {
+      response.end(`<R><Arn>${ARN}</Arn></R>`);
+    } else if (form.get('StackName') === 'Gone') {
+      response.writeHead(400);
+      response.end(
+        '<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id Gone does not exist</Message></Error></ErrorResponse>',
+      );
+    } else {
+      const isOurs = form.get('StackName') === 'Hallpass';
+      const outputs = isOurs ? outputsOf({ environment, deployment: 'a deployment' }) : [];
+      response.end(
+        `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>x</StackName><CreationTime>2026-11-20T12:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>${outputs.join('')}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
+      );
+    }
+  });
+  await new Promise<void>((resolve) => aws.listen(0, '127.0.0.1', resolve));
+  const address = aws.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  variables = {
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: environment.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: environment.credentials.secretAccessKey,
+    AWS_ENDPOINT_URL_CLOUDFORMATION: url,
+    AWS_ENDPOINT_URL_STS: url,
+    AWS_ENDPOINT_URL_DYNAMODB: environment.dynamodbUrl,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: environment.secretsManagerUrl,
+  };
+});
+
+afterAll(async () => {
+  aws.close().closeAllConnections();
+  await gateway.close();
+});
+
+const run = (...args: string[]) => hallpass(args, { cwd: tmpdir(), variables });
+
+describe('--stack', () => {
+  test('works in the tables and secrets that the stack names, in the name of who AWS says', async () => {
+    const made = await run('keys', 'create', 'course', '--stack', 'Hallpass', '--json');
+    expect(made.status).toBe(0);
+    const { key, account } = JSON.parse(made.stdout);
+    expect(key).toMatch(/^sk-hp-/);
+    // A hash of the deployment, as the stack's functions work it out.
+    expect(account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
+    expect(account).not.toBe(gateway.account);
+    const shown = await run('keys', 'show', 'course', '--audit', '--stack', 'Hallpass', '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      account,
+      audit: [{ action: 'create', by: ARN }],
+    });
+    expect(asked).toEqual([
+      'DescribeStacks Hallpass',
+      'GetCallerIdentity',
+      'DescribeStacks Hallpass',
+    ]);
+  });
+
+  test('says what AWS says of a stack that is not there, and of one that is not a gateway', async () => {
+    expect(await run('keys', 'list', '--stack', 'Gone')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        'hallpass: the stack "Gone" cannot be used: Stack with id Gone does not exist (ValidationError)\n',
+    });
+    expect(await run('keys', 'list', '--stack', 'Other')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `hallpass: the stack "Other" cannot be used: it has no output KeysTable, as a gateway's stack has\n`,
+    });
+  });
+});

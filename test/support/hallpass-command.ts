@@ -1,0 +1,57 @@
+/** `hallpass`, as a process of its own or, for what needs none, in this one. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { runHallpass } from '../../cli/program.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const NODE_ARGS = ['--import', `${ROOT}bin/node-24.mjs`, `${ROOT}bin/hallpass.ts`];
+
+export interface CommandOptions {
+  /** Where it is run; its `.hallpass` is the default folder. */
+  readonly cwd: string;
+  readonly input?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+export interface CommandResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command to its end. */
+export async function hallpass(
+  args: readonly string[],
+  { cwd, input = '', variables = {} }: CommandOptions,
+): Promise<CommandResult> {
+  const child = spawn(process.execPath, [...NODE_ARGS, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: cwd, ...variables },
+  });
+  child.stdin.on('error', () => {}); // It may end without reading.
+  child.stdin.end(input);
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { status, stdout, stderr };
+}
+
+/** Runs one command in this process. */
+export async function runHere(
+  args: readonly string[],
+  { input = '', variables = {} }: Omit<CommandOptions, 'cwd'> = {},
+): Promise<CommandResult> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const status = await runHallpass(args, {
+    print: (line) => out.push(`${line}\n`),
+    note: (line) => err.push(`${line}\n`),
+    readInput: async () => input,
+    variables,
+  });
+  return { status, stdout: out.join(''), stderr: err.join('') };
+}

@@ -1,0 +1,85 @@
+/**
+ * Keys, their changes and their secrets in memory, for what commands do with them.
+ */
+import { sha256 } from '../../core/ids.ts';
+import type { KeyAdminPorts, KeyChange } from '../../core/key-admin.ts';
+import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/key-record.ts';
+import { ACCOUNT } from './memory-keys.ts';
+import { NOW_MS } from './tokens.ts';
+
+export interface MemoryKeyAdmin extends KeyAdminPorts {
+  nowMs: number;
+  readonly records: Map<string, KeyRecord>;
+  readonly changes: Map<string, KeyChange>;
+  /** Key strings by `<key id> <version>`. */
+  readonly secrets: Map<string, string>;
+  /** Names by the hashes that lead to them. */
+  readonly pointers: Map<string, string>;
+  /** What was asked, in its order. */
+  readonly calls: string[];
+  /** Done before a record is replaced: another command, or a crash. */
+  beforeReplace: () => void;
+}
+
+/** Random bytes and ids that are the same in each run. */
+export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
+  const records = new Map<string, KeyRecord>();
+  const changes = new Map<string, KeyChange>();
+  const secrets = new Map<string, string>();
+  const pointers = new Map<string, string>();
+  const calls: string[] = [];
+  let drawn = 0;
+  const admin: MemoryKeyAdmin = {
+    nowMs: NOW_MS,
+    account: ACCOUNT,
+    by,
+    records,
+    changes,
+    secrets,
+    pointers,
+    calls,
+    beforeReplace: () => {},
+    clock: { nowMs: () => admin.nowMs },
+    random: {
+      uuid: () => `uuid-${++drawn}`,
+      bytes: (count) => Buffer.from(sha256(`${++drawn}`)).subarray(0, count),
+    },
+    vault: {
+      async createKeySecret(keyId, version, key) {
+        calls.push('create secret');
+        secrets.set(`${keyId} ${version}`, key);
+      },
+      async addKeyVersion(keyId, version, key) {
+        calls.push('add secret');
+        secrets.set(`${keyId} ${version}`, key);
+      },
+    },
+    store: {
+      find: async (_, name) => records.get(name),
+      list: async () => [...records.values()],
+      async create(record) {
+        calls.push('create record');
+        // What is written must be readable, for the authorizer too.
+        records.set(record.name, parseKeyRecord(formatKeyRecord(record)));
+        pointers.set(record.keyHash, record.name);
+      },
+      async point({ keyHash, name }) {
+        calls.push('point');
+        pointers.set(keyHash, name);
+      },
+      async replace(seen, next) {
+        calls.push('replace');
+        admin.beforeReplace();
+        if (records.get(seen.name)?.revision !== seen.revision) return false;
+        records.set(seen.name, parseKeyRecord(formatKeyRecord(next)));
+        return true;
+      },
+      async putChange(change) {
+        calls.push(`note ${change.action}`);
+        changes.set(change.id, change);
+      },
+      findChange: async (_, id) => changes.get(id),
+    },
+  };
+  return admin;
+}
