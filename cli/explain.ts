@@ -62,6 +62,7 @@ function makePorts({ account, environment, dynamodb, secretsManager }: Gateway) 
   return {
     authorize: {
       account,
+      allowedOrigins: config.allowedOrigins,
       keys: makeKeyRecords(dynamodb, keysTable, clock),
       secrets: makeSecrets(secretsManager, secretPrefix, clock),
       clock,

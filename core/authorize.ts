@@ -48,6 +48,7 @@ export async function authorize(
   try {
     const grant = await grantOf(request, ports);
     requireAllowedOrigin(request.headers, ports.allowedOrigins);
+    if (request.headers.has('origin')) ports.onPassed?.('origin', 'pages of it may call');
     const conversation = readConversation(request.headers);
     return {
       kind: 'grant',
