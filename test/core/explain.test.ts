@@ -59,6 +59,18 @@ describe('what is explained', () => {
     });
   });
 
+  test("of a token on its key's list: that it is revoked", async () => {
+    const keys = makeMemoryKeys({ ...SERVER_RECORD, revoked: [J1] });
+    const token = mint({ claims: { jti: 'j1' } });
+    expect((await explain(ask(token), makePorts(undefined, keys))).at(-1)).toEqual({
+      check: 'revocation',
+      passed: false,
+      found: 'The token has been revoked.',
+      code: 'token_revoked',
+      status: 401,
+    });
+  });
+
   test('is an outage, not a refusal, while tables are down', async () => {
     await expect(explain(ask(KEY), makePorts(undefined, OUTAGE))).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),
