@@ -12,7 +12,7 @@ export const REPORT_DAYS_MAX = 366;
 /**
  * The span of a report. A date stands for its whole day, UTC, `to` too; an instant `to` is exclusive.
  * Without `from` the month of `to`, or this one, from its start; without `to` until now.
- * @returns a span that ends no later than today does
+ * @returns a span that ends no later than today does; an empty one for days to come
  * @throws invalid_request naming the parameter
  */
 export function readSpan(
@@ -29,7 +29,7 @@ export function readSpan(
   if (askedToMs - fromMs > REPORT_DAYS_MAX * DAY_MS) {
     throw badParameter('from', `must be at most ${REPORT_DAYS_MAX} days before "to"`);
   }
-  return { fromMs, toMs: Math.min(askedToMs, endOfTodayMs) };
+  return { fromMs, toMs: Math.max(fromMs, Math.min(askedToMs, endOfTodayMs)) };
 }
 
 const startOfMonth = (atMs: number): number =>

@@ -60,6 +60,13 @@ describe('the span of a report', () => {
       '2025-11-20T00:00:00.000Z',
       '2026-11-21T00:00:00.000Z',
     ],
+    [
+      'empty for days to come',
+      '2027-01-01',
+      '2027-01-31',
+      '2027-01-01T00:00:00.000Z',
+      '2027-01-01T00:00:00.000Z',
+    ],
   ])('is %s', (_, from, to, fromIso, toIso) => {
     expect(spanOf(from, to)).toEqual([fromIso, toIso]);
   });
