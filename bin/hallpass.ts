@@ -1,14 +1,25 @@
 /**
  * The command line, as a process.
  */
-import { text } from 'node:stream/consumers';
 import { runHallpass } from '../cli/program.ts';
+
+/** More than any credential has; the rest is not read. */
+const INPUT_CHARS_MAX = 65_536;
+
+async function readInput(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    text += chunk;
+    if (text.length > INPUT_CHARS_MAX) break;
+  }
+  return text;
+}
 
 // Whoever read the result may be gone, as `head` is.
 process.stdout.on('error', () => {});
 process.exitCode = await runHallpass(process.argv.slice(2), {
   print: (line) => process.stdout.write(`${line}\n`),
   note: (line) => process.stderr.write(`${line}\n`),
-  readInput: () => text(process.stdin),
+  readInput,
   variables: process.env,
 });

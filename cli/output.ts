@@ -14,18 +14,13 @@ export interface Terminal {
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
-/** Longer than any credential. */
-const SECRET_CHARS_MAX = 65_536;
-
 /**
  * A token or key that is an argument, or what stands on standard input for `-`: a process list shows arguments.
  * @throws CommandError when there is nothing
  */
 export async function readSecret(argument: string, terminal: Terminal): Promise<string> {
   const secret = (argument === '-' ? await terminal.readInput() : argument).trim();
-  if (secret === '' || secret.length > SECRET_CHARS_MAX) {
-    throw wrongUse('there is no token or key on standard input');
-  }
+  if (secret === '') throw wrongUse('there is no token or key on standard input');
   return secret;
 }
 

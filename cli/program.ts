@@ -18,6 +18,7 @@ Wherever a secret or a token is an argument, "-" reads it from standard input.`;
 function makeProgram(terminal: Terminal): Command {
   const program = new Command('hallpass')
     .description('Hands out access to language models that is scoped, capped and expires.')
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),

@@ -41,6 +41,7 @@ export function addUsageCommands(program: Command, terminal: Terminal): void {
     .option('--from <when>', 'a date, or an instant such as 2026-12-01T12:00Z')
     .option('--to <when>', 'a date, which is included, or an instant, which is not')
     .option('--csv', 'print CSV to standard output')
+    .enablePositionalOptions() // What stands behind "audit" is the audit's alone.
     .action((flags: UsageFlags) => report(flags, terminal));
 
   withKey(withPlace(usage.command('audit')))
@@ -48,7 +49,6 @@ export function addUsageCommands(program: Command, terminal: Terminal): void {
     .description(
       'Compares each counter of every wallet with the usage rows of its window. Exit status 1 when one differs.',
     )
-    // An option that stands before "audit", or that both have, is the outer command's.
     .action((_: PlaceFlags, command: Command) => audit(command.optsWithGlobals(), terminal));
 }
 

@@ -156,8 +156,8 @@ const parseInfo = (body: Readonly<Record<string, unknown>>) =>
 
 function toLimitCheck(info: LimitInfo, least: Least): Check {
   const { per, unit, window, limit, used, reserved, remaining, resets_at: resetsAt } = info;
-  const parts = [`${used} of ${limit} used`, `${remaining} left`];
-  if (reserved > 0) parts.push(`${reserved} of it held by requests in flight`);
+  const held = reserved > 0 ? ` (${reserved} of it held by requests in flight)` : '';
+  const parts = [`${used} of ${limit} used${held}`, `${remaining} left`];
   if (resetsAt !== null) parts.push(`begins anew at ${resetsAt}`);
   const check = { check: `limit ${per}:${unit}:${window}`, found: parts.join(', ') };
   if (remaining > 0 && remaining >= least[unit]) return { ...check, passed: true };

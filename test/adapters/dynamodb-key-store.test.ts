@@ -71,6 +71,7 @@ describe('replacing a record', () => {
     // Whoever read the record before that has no revision to name.
     expect(await store.replace(seen, { ...seen, revision: 'third' })).toBe(false);
     expect(await store.replace(second, { ...second, revision: 'third' })).toBe(true);
+    expect(await store.replace(second, { ...second, revision: 'fourth' })).toBe(false);
   });
 
   it('lets one of many who read the same win', async () => {

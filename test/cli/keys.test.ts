@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -212,6 +212,21 @@ describe('wrong use', () => {
       expect(stdout).toMatch(/^Usage: hallpass/);
     }
   });
+});
+
+test('a file that a gateway left behind when it was killed does not stand in the way', async () => {
+  const endpoint = join(folder, '.hallpass/endpoint.json');
+  const variables = {
+    ...{ AWS_REGION: 'local', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
+    ...{ AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1', HALLPASS_KEYS_TABLE: 'k' },
+    ...{ HALLPASS_WALLETS_TABLE: 'w', HALLPASS_USAGE_TABLE: 'u', HALLPASS_SECRET_PREFIX: 'p' },
+    HALLPASS_DEPLOYMENT: 'd',
+  };
+  for (const text of [JSON.stringify({ url: 'x', pid: 1, variables }), '{}', 'not JSON']) {
+    await writeFile(endpoint, text);
+    expect((await here('keys', 'list')).status).toBe(0);
+  }
+  await rm(endpoint);
 });
 
 describe('two commands at once on one folder', () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { mint } from '../support/tokens.ts';
 
 let folder: string;
 let gateway: TestGateway;
@@ -93,6 +94,10 @@ describe('tokens inspect', () => {
       status: 1,
       stdout: '',
       stderr: 'hallpass: the token was not signed with the key "demo"\n',
+    });
+    expect(await online(['inspect', mint()])).toMatchObject({
+      status: 1,
+      stderr: 'hallpass: the token is of the account "acct_test", not of this gateway\n',
     });
   });
 });

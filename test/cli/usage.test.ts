@@ -113,6 +113,7 @@ describe('usage', () => {
     ],
     [['--from', 'yesterday'], 2, /--from must be a date \(2026-11-20\) or an instant/],
     [['--csv', '--json'], 2, /--csv and --json exclude each other/],
+    [['audit', '--csv'], 2, /unknown option '--csv'/],
     [['--key', 'nobody'], 1, /there is no key "nobody"/],
   ])('%j ends with %i', async (args, status, words) => {
     const result = await usage(...args);

@@ -272,6 +272,27 @@ describe('versions of a key', () => {
     }
   });
 
+  test('are all there when one is added between the reading and the writing of another', async () => {
+    const id = asKeyId('C'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, '1', 'sk-one');
+    let isFirst = true;
+    const slow: AwsCall = async (operation, input) => {
+      if (operation === 'PutSecretValue' && isFirst) {
+        isFirst = false;
+        await writer.addKeyVersion(id, 'fast', 'sk-fast');
+      }
+      return call(operation, input);
+    };
+    await makeSecretWriter(slow, 'hallpass/local').addKeyVersion(id, 'slow', 'sk-slow');
+    const { SecretString: text } = await call('GetSecretValue', {
+      SecretId: `hallpass/local/key/${id}`,
+    });
+    expect(JSON.parse(String(text))).toEqual({
+      versions: { 1: 'sk-one', fast: 'sk-fast', slow: 'sk-slow' },
+    });
+  });
+
   test('are the newest 32', async () => {
     const id = asKeyId('B'.repeat(22));
     const writer = makeSecretWriter(call, 'hallpass/local');

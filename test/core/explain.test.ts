@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { explain } from '../../core/explain.ts';
+import type { Wallet } from '../../core/ports.ts';
+import { makePriceBook, PRICE_TABLE } from '../../core/pricing.ts';
+import { config } from '../../hallpass.config.ts';
+import { EMPTY, hold, J1 } from '../support/account.ts';
+import { KEY, makeMemoryKeys, OUTAGE, SERVER_RECORD } from '../support/memory-keys.ts';
+import { mint, NOW_MS } from '../support/tokens.ts';
+
+const CLOCK = { nowMs: () => NOW_MS, sleep: async () => {} };
+
+const makePorts = (wallet?: Wallet, keys = makeMemoryKeys()) => ({
+  authorize: { account: 'acct_test', keys, secrets: keys, clock: CLOCK },
+  wallets: { find: async () => wallet },
+  settings: { config, providerUrls: {}, prices: makePriceBook(PRICE_TABLE, {}) },
+});
+
+const ask = (credential: string, model?: string) => ({
+  headers: new Map([['authorization', [`Bearer ${credential}`]]]),
+  model,
+});
+
+/** A token of 1 USD whose counter stands at `used`, of which `held` is held. */
+async function limitCheck(used: bigint, held: bigint) {
+  const token = mint({ claims: { jti: 'j1', spending_limit: 1 } });
+  const wallet = {
+    ...EMPTY,
+    counters: new Map([[`t:${J1}:usd:total`, used]]),
+    holds: new Map(held === 0n ? [] : [[hold(held).requestId, hold(held)]]),
+    inFlight: held === 0n ? 0 : 1,
+  };
+  const checks = await explain(ask(token, 'demo/echo'), makePorts(wallet));
+  return checks.at(-1);
+}
+
+describe('what is explained', () => {
+  test('of a key: its form, its record, its version, and for whom it speaks', async () => {
+    const record = { ...SERVER_RECORD, kind: 'personal' as const, user: 'ada' };
+    const checks = await explain(ask(KEY), makePorts(undefined, makeMemoryKeys(record)));
+    expect(checks).toEqual(
+      [
+        ['credential', 'a key'],
+        ['form', 'a key of Hallpass, with its checksum'],
+        ['key', '"course", a personal key that is in force'],
+        ['version', "of the key's string in force"],
+        ['identity', 'the user "ada"'],
+      ].map(([check, found]) => ({ check, passed: true, found })),
+    );
+  });
+
+  test('of a key that is disabled: that it is, which the caller is not told', async () => {
+    const keys = makeMemoryKeys({ ...SERVER_RECORD, disabled: true });
+    expect((await explain(ask(KEY), makePorts(undefined, keys))).at(-1)).toEqual({
+      check: 'key',
+      passed: false,
+      found: 'The API key is missing or not valid. (a disabled key)',
+      code: 'invalid_api_key',
+      status: 401,
+    });
+  });
+
+  test("of a token on its key's list: that it is revoked", async () => {
+    const keys = makeMemoryKeys({ ...SERVER_RECORD, revoked: [J1] });
+    const token = mint({ claims: { jti: 'j1' } });
+    expect((await explain(ask(token), makePorts(undefined, keys))).at(-1)).toEqual({
+      check: 'revocation',
+      passed: false,
+      found: 'The token has been revoked.',
+      code: 'token_revoked',
+      status: 401,
+    });
+  });
+
+  test('is an outage, not a refusal, while tables are down', async () => {
+    await expect(explain(ask(KEY), makePorts(undefined, OUTAGE))).rejects.toThrow(
+      expect.objectContaining({ code: 'service_unavailable' }),
+    );
+  });
+});
+
+describe('a spending limit', () => {
+  test('with enough left passes', async () => {
+    expect(await limitCheck(400_000_000n, 100_000_000n)).toEqual({
+      check: 'limit token:usd:total',
+      passed: true,
+      found: '0.4 of 1 used (0.1 of it held by requests in flight), 0.6 left',
+    });
+  });
+
+  test('whose money is gone is a 402', async () => {
+    expect(await limitCheck(1_000_000_000n, 0n)).toMatchObject({
+      passed: false,
+      code: 'insufficient_quota',
+      status: 402,
+    });
+  });
+
+  test('whose money is held by others is a 429, and they may give it back', async () => {
+    expect(await limitCheck(1_000_000_000n, 100_000_000n)).toMatchObject({
+      passed: false,
+      code: 'budget_in_use',
+      status: 429,
+    });
+  });
+});
