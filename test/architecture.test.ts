@@ -104,7 +104,7 @@ describe('the source', () => {
     const paths = files
       .filter(({ text }) => /^export default\b/m.test(withoutComments(text)))
       .map(({ path }) => path)
-      .filter((path) => !/^[a-z]+\.config\.ts$/.test(path));
+      .filter((path) => !/(^|\/)[a-z]+\.config\.ts$/.test(path));
     expect(paths).toEqual([]);
   });
 
