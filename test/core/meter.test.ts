@@ -71,6 +71,11 @@ describe('usage', () => {
       [textEvent('"usage":{"prompt_tokens":999,"completion_tokens":9}')],
       undefined,
     ],
+    [
+      'another object of that name',
+      ['data: {"choices":[],"more":{"usage":{"a":1}}}\n\n'],
+      undefined,
+    ],
     ['a comment', [': "usage":{"prompt_tokens":9,"completion_tokens":4}\n\n'], undefined],
   ])('is read from %s', (_, events, usage) => {
     expect(whole(...events).usage).toEqual(usage);
@@ -96,6 +101,17 @@ describe('content', () => {
       }),
       3,
     ],
+    [
+      'a refusal beside reasoning under two names',
+      chatEvent({ refusal: 'ab', reasoning: 'cd', reasoning_content: 'cdefg' }),
+      7,
+    ],
+    ['a text that begins with a quote', chatEvent({ content: '"x', refusal: 'b' }), 3],
+    [
+      'an object in the place of a text',
+      'data: {"choices":[{"delta":{"content":{ "a":1}}}]}\n\n',
+      0,
+    ],
     ['parts', chatEvent({ content: [{ type: 'text', text: 'ab' }] }), 2],
     ['an empty text', chatEvent({ content: '' }), 0],
     ['no text', chatEvent({ role: 'assistant', content: null }), 0],
@@ -111,7 +127,9 @@ describe('the end', () => {
     ['[DONE]', [DONE_EVENT], true],
     ['[DONE] without a space', ['data:[DONE]\n\n'], true],
     ['a completion that says it', [textEvent('data: [DONE]')], false],
+    ['[DONE] after carriage returns', ['data: {}\r\rdata: [DONE]\r\r'], true],
     ['a comment that says it', [': [DONE]\n\n'], false],
+    ['another field that says it', ['dota: [DONE]\n\n'], false],
   ])('is seen after %s: %s', (_, events, isFinished) => {
     expect(whole(...events).isFinished).toBe(isFinished);
   });
@@ -138,6 +156,12 @@ describe('the event of usage alone', () => {
     expect(seen.end).toBe(DONE_EVENT);
   });
 
+  it('is dropped with white space in it, and what stands before it is kept', () => {
+    const spaced =
+      'data: {"choices" : [ ], "usage" : {"prompt_tokens":9,"completion_tokens":4}}\n\n';
+    expect(dropping(`\n\n${spaced}`, textEvent('b')).forwarded).toBe(`\n\n${textEvent('b')}`);
+  });
+
   it('is kept for a client that asked', () => {
     expect(whole(textEvent('a'), usage).forwarded).toBe(textEvent('a') + usage);
   });
@@ -146,6 +170,18 @@ describe('the event of usage alone', () => {
     ['usage beside choices', chatEvent({}, { usage: usageOf(9, 4) })],
     ['no choices and no usage', 'data: {"choices":[],"prompt_filter_results":[]}\n\n'],
     ['no choices and usage null', 'data: {"choices":[],"usage":null}\n\n'],
+    [
+      'usage beside choices, and an empty list elsewhere',
+      chatEvent({ content: 'x' }, { usage: usageOf(9, 4), more: { choices: [] } }),
+    ],
+    [
+      'usage without choices of its own',
+      'data: {"more":{"choices":[]},"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n',
+    ],
+    [
+      'usage null and usage elsewhere',
+      'data: {"choices":[],"usage":null,"x_groq":{"usage":{"prompt_tokens":1,"completion_tokens":1}}}\n\n',
+    ],
     ['usage without choices', 'data: {"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n'],
     [
       'usage elsewhere',

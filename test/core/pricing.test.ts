@@ -128,6 +128,14 @@ describe('the generated table', () => {
   });
 });
 
+test('the built-in model costs a dollar a million of input, however it is cached, and four of output', () => {
+  const echo = book.find('demo', 'echo');
+  const million = 1_000_000;
+  expect(echo && costOf(echo, used(million, million))).toBe(5_000_000_000n);
+  expect(echo && costOf(echo, used(million, 0, { cachedInput: million }))).toBe(1_000_000_000n);
+  expect(echo && costOf(echo, used(million, 0, { cacheWrite: million }))).toBe(1_000_000_000n);
+});
+
 describe('overrides', () => {
   test('replace a whole price, add models, and may be free', () => {
     const own = makePriceBook(TABLE, {
@@ -206,6 +214,30 @@ describe('holdCostOf', () => {
     ['rounded up', 'cheap', 1, 0, 1n],
   ])('holds %s', (_how, model, input, output, costNanoUsd) => {
     expect(holdCostOf(priceOf(model), input, output)).toBe(costNanoUsd);
+  });
+
+  test.each([
+    [
+      'plain input',
+      { inputUsdPerMillion: 5, cachedInputUsdPerMillion: 1, cacheWriteUsdPerMillion: 2 },
+    ],
+    [
+      'cached input',
+      { inputUsdPerMillion: 1, cachedInputUsdPerMillion: 5, cacheWriteUsdPerMillion: 2 },
+    ],
+    [
+      'a cache write',
+      { inputUsdPerMillion: 1, cachedInputUsdPerMillion: 2, cacheWriteUsdPerMillion: 5 },
+    ],
+  ])('holds at the price of %s where that is the dearest', (_which, rates) => {
+    const prices = makePriceBook(TABLE, { 'lab/own': { ...rates, outputUsdPerMillion: 0 } });
+    const price = prices.find('lab', 'own');
+    expect(price && holdCostOf(price, 1_000, 0)).toBe(5_000_000n);
+  });
+
+  test('holds at the lower tier where that is the dearer', () => {
+    const tier = { ...priceOf('cheap'), aboveInputTokens: 10 };
+    expect(holdCostOf({ ...priceOf('plain'), tiers: [tier] }, 1_000, 0)).toBe(2_500_000n);
   });
 
   test('is never under the cost of what it bounds', () => {

@@ -11,6 +11,7 @@ import {
   decodeHold,
   encodeHold,
   expiredHolds,
+  holdPrefix,
   limitStatesOf,
   parseCounterName,
   settlementOf,
@@ -42,6 +43,11 @@ describe('the text of a hold', () => {
 
     expect(text).toBe('2|mwoxfuo0|mwoxz540|1njchs|2s|tokenA|hz');
     expect(decodeHold(WALLET_ID, REQUEST_ID, text)).toEqual(makeHold({ attempt: 2 }));
+  });
+
+  test('begins with its attempt, so that a settle of 1 does not take 12 for its own', () => {
+    expect([holdPrefix(1), holdPrefix(12)]).toEqual(['1|', '12|']);
+    expect(encodeHold(makeHold({ attempt: 12 })).startsWith(holdPrefix(1))).toBe(false);
   });
 
   test('reads back as the hold it was made of', () => {
@@ -115,6 +121,30 @@ describe('countersToReserve', () => {
     ]);
   });
 });
+
+test.each(['usd', 'tokens'] as const)(
+  'countersToReserve holds each counter to the limit of its own unit and window, %s first',
+  (first) => {
+    const limits: AppliedLimit[] = [
+      { per: 'user', unit: 'usd', window: 'day', amount: 1n },
+      { per: 'user', unit: 'usd', window: 'month', amount: 2n },
+      { per: 'user', unit: 'tokens', window: 'day', amount: 3n },
+    ];
+    const ordered = first === 'usd' ? limits : limits.toReversed();
+    const hold = makeHold({ counted: ordered, amounts: usd(10, 20n) });
+
+    const counters = countersToReserve(hold, ordered).map(({ name, add, max }) => [
+      name,
+      [add, max],
+    ]);
+
+    expect(Object.fromEntries(counters)).toEqual({
+      'usd:day:2026-11-20': [10n, 1n],
+      'usd:month:2026-11': [10n, 2n],
+      'tokens:day:2026-11-20': [20n, 3n],
+    });
+  },
+);
 
 describe('limitStatesOf', () => {
   const monthly: AppliedLimit = { per: 'user', unit: 'usd', window: 'month', amount: 10n };
@@ -252,6 +282,10 @@ describe('staleOf', () => {
     },
   );
 
+  test('is nothing of a wallet with nothing in it', () => {
+    expect(staleOf(makeWallet(), NOW_MS, undefined)).toEqual({ drop: [], dropTokens: [] });
+  });
+
   test('is no more than 24 counters at once', () => {
     const counters = new Map(Array.from({ length: 40 }, (_, index) => [`usd:minute:${index}`, 1n]));
 
@@ -299,6 +333,13 @@ describe('staleOf', () => {
     const names = Array.from({ length: 10 }, (_, index) => `usd:week:${2030 + index}-01-07`);
     const three = staleOf(withTokens(3, 0, names), NOW_MS, undefined);
     expect(three.dropTokens.map((token) => token.names.length)).toEqual([10, 10]);
+  });
+
+  test('takes a token that just fits, and not one that is a counter too large', () => {
+    const names = (count: number) =>
+      Array.from({ length: count }, (_, index) => `usd:week:${2030 + index}-01-07`);
+    expect(droppedTokens(withTokens(1, 0, names(24)))).toEqual(['token0']);
+    expect(droppedTokens(withTokens(1, 0, names(25)))).toEqual([]);
   });
 
   test('leaves tokens for later while ended windows take all the room', () => {

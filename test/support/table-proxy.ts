@@ -45,11 +45,13 @@ export async function startTableProxy(
 ): Promise<TableProxy> {
   const journal: TableCall[] = [];
   const agent = new http.Agent({ keepAlive: true });
-  const forward = (request: IncomingMessage, body: Buffer): Promise<IncomingMessage> =>
-    new Promise((resolve, reject) => {
+  const forward = async (request: IncomingMessage, body: Buffer) => {
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const options = { agent, method: 'POST', headers: request.headers };
       http.request(tableUrl, options, resolve).on('error', reject).end(body);
     });
+    return { answer, answerBody: await read(answer) };
+  };
   const server = http.createServer(async (request, response) => {
     const body = await read(request);
     const text = body.toString();
@@ -67,8 +69,12 @@ export async function startTableProxy(
       response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(THROTTLED);
       return;
     }
-    const answer = await forward(request, body);
-    const answerBody = await read(answer);
+    const answered = await forward(request, body).catch(() => undefined);
+    if (answered === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    const { answer, answerBody } = answered;
     if (typeof fate === 'object') await wait(fate.afterMs);
     if (fate === 'lose') request.socket.destroy();
     else response.writeHead(answer.statusCode ?? 502, answer.headers).end(answerBody);
