@@ -10,7 +10,7 @@ import { mint, NOW_MS } from '../support/tokens.ts';
 const CLOCK = { nowMs: () => NOW_MS, sleep: async () => {} };
 
 const makePorts = (wallet?: Wallet, keys = makeMemoryKeys()) => ({
-  authorize: { account: 'acct_test', keys, secrets: keys, clock: CLOCK },
+  authorize: { account: 'acct_test', allowedOrigins: ['*'], keys, secrets: keys, clock: CLOCK },
   wallets: { find: async () => wallet },
   settings: { config, providerUrls: {}, prices: makePriceBook(PRICE_TABLE, {}) },
 });
