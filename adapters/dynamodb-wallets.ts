@@ -5,6 +5,7 @@
  */
 
 import type { Hold } from '../core/hold.ts';
+import { decodeHold, encodeHold, holdPrefix } from '../core/hold-codec.ts';
 import {
   asRequestId,
   asTokenId,
@@ -15,7 +16,7 @@ import {
   type WalletId,
 } from '../core/ids.ts';
 import type { Reservation, Settlement, Wallet, Wallets, WriteOutcome } from '../core/ports.ts';
-import { decodeHold, encodeHold, holdPrefix, parseCounterName } from '../core/wallet.ts';
+import { parseCounterName } from '../core/wallet.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 import {
   type AttributeValue,

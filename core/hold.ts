@@ -27,12 +27,12 @@ export interface Hold {
   readonly tokenId?: TokenId;
   /** The counters it was added to; their names follow from `reservedAtMs` and `tokenId`. */
   readonly counted: readonly CounterKind[];
+  /** Of a hold in the key's wallet beside the payer's: whose request it is. The attempt is the payer's hold's. */
+  readonly payerId?: WalletId;
 }
 
-/** A limit that applies to a request, with the wallet counter that it bounds. */
-export interface AppliedLimit extends Limit {
-  readonly per: 'user' | 'token';
-}
+/** A limit that applies to a request, with the counter that it bounds. */
+export type AppliedLimit = Limit;
 
 /** A limit's state after a write: `used` includes `reserved`, what requests in flight hold of it. */
 export interface LimitState {

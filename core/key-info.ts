@@ -36,7 +36,8 @@ export async function describeKey(
   const { token } = grant;
   if (token !== undefined && isRevoked(token, wallet)) throw new GatewayError('token_revoked');
   const payer = { tokenId: token?.id, atMs: clock.nowMs() };
-  const limits = limitStatesOf(wallet, limitsOf(grant), payer);
+  const own = limitsOf(grant).filter(({ per }) => per !== 'key');
+  const limits = limitStatesOf(wallet, own, payer);
   const tightest = tightestOf(limits);
   const spent = spentOf(wallet, token, payer.atMs);
   return {

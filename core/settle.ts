@@ -68,7 +68,7 @@ export const jittered = (waitMs: number, random: Random): number =>
 const isTransient = (error: unknown): boolean => error instanceof GatewayError && error.transient;
 
 /**
- * Settles a hold at the cost of the row that stands. That the condition fails is fine: someone else settled it.
+ * Settles a hold, with the one beside it in the key's wallet, at the cost of the row that stands. That the condition fails is fine: someone else settled it.
  * @returns the write units it took
  * @throws service_unavailable
  */
@@ -79,12 +79,16 @@ export async function settleAtRow(
 ): Promise<number> {
   const settlement = settlementOf(hold, row, clock.nowMs());
   const outcome = await wallets.settle(settlement);
+  const beside =
+    hold.inKeyWallet === undefined
+      ? 0
+      : await settleAtRow(hold.inKeyWallet, row, { wallets, clock });
   const isStillHeld =
     !outcome.written && outcome.wallet?.holds.get(hold.requestId)?.attempt === hold.attempt;
-  if (!isStillHeld) return outcome.writeUnits;
+  if (!isStillHeld) return outcome.writeUnits + beside;
   // The hold is there, so it was a token's mark that had moved: that token is in use again, and nothing of it may go.
   const again = await wallets.settle({ ...settlement, dropTokens: [] });
-  return outcome.writeUnits + again.writeUnits;
+  return outcome.writeUnits + again.writeUnits + beside;
 }
 
 /** What became of a hold whose lease ran out. */
@@ -131,7 +135,8 @@ const NO_TOKENS: TokenUsage = {
 
 /** The row of a hold that nobody metered: `swept` at the whole amount, `released` at nothing. */
 export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {
-  const { walletId, requestId, attempt, reservedAtMs, tokenId } = hold;
+  const { requestId, attempt, reservedAtMs, tokenId } = hold;
+  const walletId = hold.payerId ?? hold.walletId;
   const [keyId = ''] = walletId.split('#');
   return {
     keyId: asKeyId(keyId),

@@ -4,13 +4,13 @@
  * Invariant: a counter = what settled requests cost + what the holds that count in it hold.
  */
 import type { Amounts, AppliedLimit, Hold, LimitState, UsageRow } from './hold.ts';
-import { asTokenId, type RequestId, type TokenId, type WalletId } from './ids.ts';
+import { asTokenId, type TokenId } from './ids.ts';
 import {
   type CounterKind,
   counterName,
   DAY_MS,
   HOUR_MS,
-  LIMIT_UNITS,
+  isShortWindow,
   LIMIT_WINDOWS,
   type LimitUnit,
   type LimitWindow,
@@ -18,66 +18,8 @@ import {
   windowAt,
   windowEndMs,
 } from './limits.ts';
-import { asNanoUsd, ZERO_USD } from './money.ts';
+import { ZERO_USD } from './money.ts';
 import type { CounterAdd, Settlement, Wallet } from './ports.ts';
-
-const COUNTER_PERS = ['user', 'token'] as const;
-
-/** Every kind of counter; its place is its letter in a hold (36 kinds, so one base-36 digit). */
-const COUNTER_KINDS: readonly CounterKind[] = COUNTER_PERS.flatMap((per) =>
-  LIMIT_UNITS.flatMap((unit) => LIMIT_WINDOWS.map((window) => ({ per, unit, window }))),
-);
-
-const letterOf = ({ per, unit, window }: CounterKind): string =>
-  COUNTER_KINDS.findIndex(
-    (kind) => kind.per === per && kind.unit === unit && kind.window === window,
-  ).toString(36);
-
-/**
- * A hold as the text of its attribute: `attempt|reserved at|lease end|usd|tokens|token id|counter kinds`, numbers
- * but the attempt in base 36. Short, so that a wallet with a few requests in flight costs one write unit.
- * @throws TypeError for an amount or an instant that is not a whole number from zero: it could never be read again
- */
-export function encodeHold(hold: Hold): string {
-  const { attempt, reservedAtMs, leaseEndsAtMs, amounts, tokenId, counted } = hold;
-  const numbers = [BigInt(reservedAtMs), BigInt(leaseEndsAtMs), amounts.usd, amounts.tokens];
-  if (numbers.some((number) => number < 0n)) throw new TypeError('a hold cannot be negative');
-  return [
-    attempt,
-    ...numbers.map((number) => number.toString(36)),
-    tokenId ?? '',
-    counted.map(letterOf).join(''),
-  ].join('|');
-}
-
-/** What the attribute of a hold begins with: a settle of one attempt leaves the hold of another alone. */
-export const holdPrefix = (attempt: number): string => `${attempt}|`;
-
-const HOLD_PATTERN =
-  /^([1-9]\d*)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([^|]*)\|([0-9a-z]*)$/;
-
-/**
- * The inverse of `encodeHold`.
- * @throws TypeError when the text is not a hold: nothing else writes these attributes
- */
-export function decodeHold(walletId: WalletId, requestId: RequestId, text: string): Hold {
-  const [, attempt = '', at = '', lease = '', usd = '', tokens = '', token = '', letters = ''] =
-    HOLD_PATTERN.exec(text) ?? [];
-  if (attempt === '') throw new TypeError('a hold of the wallet cannot be read');
-  return {
-    walletId,
-    requestId,
-    attempt: Number(attempt),
-    reservedAtMs: Number.parseInt(at, 36),
-    leaseEndsAtMs: Number.parseInt(lease, 36),
-    amounts: { usd: asNanoUsd(parseBase36(usd)), tokens: parseBase36(tokens) },
-    ...(token === '' ? {} : { tokenId: asTokenId(token) }),
-    counted: [...letters].flatMap((letter) => COUNTER_KINDS[Number.parseInt(letter, 36)] ?? []),
-  };
-}
-
-const parseBase36 = (digits: string): bigint =>
-  [...digits].reduce((value, digit) => value * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
 
 /** What a request takes of a counter of this unit. */
 export const amountOf = (unit: LimitUnit, { usd, tokens }: Amounts): bigint =>
@@ -183,6 +125,8 @@ export type Stale = Pick<Settlement, 'drop' | 'dropTokens'>;
 /** A hold with what its reserve saw to be long past; its settle removes that. */
 export interface OpenHold extends Hold {
   readonly stale?: Stale;
+  /** The hold of the same request in the key's wallet, when rates of the whole key apply. */
+  readonly inKeyWallet?: OpenHold;
 }
 
 /** No settle grows past these, whatever has gathered; the next one goes on. */
@@ -205,12 +149,10 @@ export function parseCounterName(
   return { tokenId: token === undefined ? undefined : asTokenId(token), window, windowName };
 }
 
-const isShort = (window: LimitWindow): boolean => window === 'minute' || window === 'hour';
-
 /** Whether a window ended so long ago that its counter may go. */
 function isLongPast(window: LimitWindow, windowName: string, nowMs: number): boolean {
   const endsAtMs = windowEndMs(window, windowName);
-  const graceMs = isShort(window) ? SHORT_WINDOW_GRACE_MS : LONG_WINDOW_GRACE_MS;
+  const graceMs = isShortWindow(window) ? SHORT_WINDOW_GRACE_MS : LONG_WINDOW_GRACE_MS;
   return endsAtMs !== null && endsAtMs + graceMs <= nowMs;
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AppliedLimit, Hold, LimitState } from '../../core/hold.ts';
+import { decodeHold, encodeHold } from '../../core/hold-codec.ts';
 import { asRequestId, asTokenId, type TokenId } from '../../core/ids.ts';
 import { LIMIT_UNITS, LIMIT_WINDOWS } from '../../core/limits.ts';
 import { asNanoUsd } from '../../core/money.ts';
@@ -8,8 +9,6 @@ import type { Wallet } from '../../core/ports.ts';
 import {
   countersToReserve,
   decideRefusal,
-  decodeHold,
-  encodeHold,
   expiredHolds,
   limitStatesOf,
   parseCounterName,
