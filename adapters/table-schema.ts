@@ -7,27 +7,38 @@
 export const DUE_INDEX = 'due';
 /** Wallets are spread over this many values of `due`, so that no index partition is hot. */
 export const DUE_SHARDS = 4;
+/** The sparse index over wallets that may have something left of a key-wide budget, by key; the others are not in it. */
+export const SLICES_INDEX = 'slices';
 
 export interface TableSchema {
   readonly partitionKey: string;
   readonly sortKey?: string;
   readonly ttlAttribute?: string;
-  readonly index?: {
-    readonly name: string;
-    readonly partitionKey: string;
-    readonly sortKey: string;
-  };
+  readonly index?: IndexSchema;
+  readonly slicesIndex?: IndexSchema;
 }
+
+export interface IndexSchema {
+  readonly name: string;
+  readonly partitionKey: string;
+  readonly sortKey: string;
+}
+
+/** All indexes of a table. */
+export const indexesOf = ({ index, slicesIndex }: TableSchema): readonly IndexSchema[] =>
+  [index, slicesIndex].filter((each) => each !== undefined);
 
 /**
  * Keys: `pk` is `name#<account>#<digest of the name>` for a record, `hash#<key hash>` for a pointer to one.
- * Wallets: `pk` is the wallet id. Usage: `pk` is `<key id>#<day>`, `sk` is `<reserved at>#<request id>`.
+ * Wallets: `pk` is the wallet id, or `pool#<key id>#<slice>` for what all wallets have drawn of a key-wide budget.
+ * Usage: `pk` is `<key id>#<day>`, `sk` is `<reserved at>#<request id>`.
  */
 export const TABLES = {
   keys: { partitionKey: 'pk' },
   wallets: {
     partitionKey: 'pk',
     index: { name: DUE_INDEX, partitionKey: 'due', sortKey: 'dueAt' },
+    slicesIndex: { name: SLICES_INDEX, partitionKey: 'slices', sortKey: 'pk' },
   },
   usage: { partitionKey: 'pk', sortKey: 'sk', ttlAttribute: 'expiresAtSeconds' },
 } as const satisfies Record<string, TableSchema>;

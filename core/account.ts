@@ -7,14 +7,15 @@ import type { Grant } from './grant.ts';
 import { requireNotExpired } from './grant-codec.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { describeKey } from './key-info.ts';
+import type { KeyWallets } from './key-limit-states.ts';
 import { findModel, listModels, type ModelCatalogue } from './model-list.ts';
-import type { Clock, Random, Wallets } from './ports.ts';
+import type { Clock, Random } from './ports.ts';
 import { describeToken, issueToken } from './token-routes.ts';
 
 export interface AccountPorts {
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
-  readonly wallets: Pick<Wallets, 'find'>;
+  readonly wallets: KeyWallets;
   readonly catalogue: ModelCatalogue;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Identity } from './grant.ts';
 import type { KeyId, RequestId, TokenId, WalletId } from './ids.ts';
-import type { CounterKind, Limit } from './limits.ts';
+import type { CounterKind, Limit, LimitUnit } from './limits.ts';
 import type { NanoUsd } from './money.ts';
 
 /** What one request takes at most (as a hold) or took (as a cost). */
@@ -13,6 +13,10 @@ export interface Amounts {
   /** Input + output tokens. */
   readonly tokens: bigint;
 }
+
+/** What a request takes of a counter of this unit. */
+export const amountOf = (unit: LimitUnit, { usd, tokens }: Amounts): bigint =>
+  unit === 'requests' ? 1n : unit === 'usd' ? usd : tokens;
 
 /** A hold as it stands in the wallet's attribute `h:<request>`. */
 export interface Hold {

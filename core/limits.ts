@@ -39,11 +39,6 @@ export function parseLimit(text: string): Limit {
       message: `limit "${text}": its value must be ${unit === 'usd' ? 'dollars from 0.000000001 to 1000000000' : 'a whole number from 1 to 9007199254740991'}, got "${value}"`,
     });
   }
-  if (per === 'key' && !isShortWindow(window)) {
-    throw new GatewayError('invalid_request', {
-      message: `limit "${text}": key-wide limits of a day and longer are not supported yet`,
-    });
-  }
   return { per, unit, window, amount };
 }
 
@@ -137,7 +132,7 @@ export function windowEndMs(window: LimitWindow, name: string): number | null {
 
 /**
  * What a counter of a wallet counts: `user` ones belong to the payer, `token` ones to one scoped token, `key` ones to
- * all who come by the key: those of a minute or an hour stand in the key's own wallet.
+ * all who come by the key: those of a minute or an hour in the key's own wallet, longer ones in slices.
  */
 export interface CounterKind {
   readonly per: LimitPer;

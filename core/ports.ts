@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from './errors.ts';
 import type { Hold, UsageRow } from './hold.ts';
-import type { KeyHash, KeyId, RequestId, TokenId, WalletId } from './ids.ts';
+import type { KeyHash, KeyId, PoolId, RequestId, TokenId, WalletId } from './ids.ts';
 import type { KeyRecord } from './key-record.ts';
 
 /** Time. */
@@ -40,9 +40,21 @@ export interface CounterAdd {
   readonly max?: bigint;
 }
 
+/**
+ * What a reserve takes of a slice (of `name`, such as `usd:month:2026-11`): refused when there is less left, or when it
+ * was drawn under a larger limit than the one that holds now.
+ */
+export interface SliceTake {
+  readonly name: string;
+  readonly take: bigint;
+  readonly limit: bigint;
+}
+
 export interface Reservation {
   readonly hold: Hold;
   readonly counters: readonly CounterAdd[];
+  /** None by default. Each takes more than zero. */
+  readonly slices?: readonly SliceTake[];
   readonly inFlightMax: number;
   /** Refused when the wallet holds the mark `revoked:<token>`. */
   readonly tokenId?: TokenId;
@@ -58,8 +70,12 @@ export interface Settlement {
   readonly attempt: number;
   /** What to add to each counter: actual − held, so mostly negative. */
   readonly counters: readonly { readonly name: string; readonly add: bigint }[];
+  /** What to give back to each slice: held − actual, below zero when more was billed than held. None by default. */
+  readonly slices?: readonly { readonly name: string; readonly back: bigint }[];
   /** Counters of windows long past, removed in passing. */
   readonly drop: readonly string[];
+  /** Slices of windows long past, removed likewise. None by default. */
+  readonly dropSlices?: readonly string[];
   /** Token counters to remove, only if the token's `x:` mark is still as seen. */
   readonly dropTokens: readonly {
     readonly tokenId: TokenId;
@@ -68,11 +84,26 @@ export interface Settlement {
   }[];
 }
 
+/** A wallet's part of a budget of the whole key in one window. What its pool has drawn is the sum of all in − out. */
+export interface Slice {
+  /** What the wallet may still spend of it; below zero after an overrun. */
+  readonly left: bigint;
+  /** All that was ever drawn into it, and ever recalled from it: these only grow. */
+  readonly drawnIn: bigint;
+  readonly recalledOut: bigint;
+  /** The limit at the last draw. */
+  readonly limit: bigint;
+}
+
 /** A wallet item, read. */
 export interface Wallet {
   readonly id: WalletId;
   readonly counters: ReadonlyMap<string, bigint>;
   readonly holds: ReadonlyMap<RequestId, Hold>;
+  /** By name, such as `usd:month:2026-11`. */
+  readonly slices: ReadonlyMap<string, Slice>;
+  /** How many draws there were: whoever saw this many has seen every slice. */
+  readonly draws: number;
   readonly inFlight: number;
   readonly revokedTokens: ReadonlySet<TokenId>;
   readonly notBeforeMs?: number;
@@ -89,8 +120,59 @@ export interface WriteOutcome {
   readonly writeUnits: number;
 }
 
+/** Money from a pool into a wallet's slice. */
+export interface Draw {
+  readonly poolId: PoolId;
+  readonly walletId: WalletId;
+  readonly name: string;
+  /** From zero: a draw of nothing asks whether the slice may be spent under the limit. Never above the limit. */
+  readonly amount: bigint;
+  /** What the wallet's `drawnIn` was seen to be. */
+  readonly seenIn: bigint;
+  /** What the pool may then have drawn at most; absent: it covers what was billed already. */
+  readonly limit?: bigint;
+}
+
+/** Money from a wallet's slice back into its pool. */
+export interface Recall {
+  readonly poolId: PoolId;
+  readonly walletId: WalletId;
+  readonly name: string;
+  /** Above zero. */
+  readonly amount: bigint;
+  /** What the wallet's `recalledOut` was seen to be. */
+  readonly seenOut: bigint;
+}
+
+/** `wallet-changed`: it is not as it was seen, so look again. `pool-refused`: there is not as much in the pool. */
+export interface Move {
+  readonly kind: 'moved' | 'wallet-changed' | 'pool-refused';
+  readonly writeUnits: number;
+}
+
+/**
+ * Budgets of whole keys, cut into slices. Fails closed. A draw and a recall change pool and wallet together or neither,
+ * and each happens at most once however often it is sent.
+ */
+export interface Pools {
+  /** What wallets have drawn of a pool, in all; zero when there is none. */
+  findDrawn(poolId: PoolId): Promise<bigint>;
+  draw(draw: Draw): Promise<Move>;
+  recall(recall: Recall): Promise<Move>;
+  /**
+   * Ids of wallets of a key that may have something left in a slice or hold something of one, those after an id, in
+   * their order, a page at a time. What was drawn a moment ago may be missing.
+   */
+  findHolders(keyId: KeyId, after: string, pageSize: number): Promise<readonly WalletId[]>;
+  /**
+   * Takes a wallet out of those: it was seen with nothing left, nothing in flight and this many draws, and still is so.
+   * Slices of windows long past go with it.
+   */
+  retire(walletId: WalletId, seenDraws: number, dropSlices: readonly string[]): Promise<boolean>;
+}
+
 /** Wallets. Fails closed: `service_unavailable` means the outcome is not known. Never retries by itself. */
-export interface Wallets {
+export interface Wallets extends Pools {
   reserve(reservation: Reservation): Promise<WriteOutcome>;
   settle(settlement: Settlement): Promise<WriteOutcome>;
   find(walletId: WalletId): Promise<Wallet | undefined>;

@@ -21,8 +21,9 @@ import {
   withStale,
 } from './reserving.ts';
 import { closeExpiredHolds, rowOf, type SettlePorts, settleAtRow } from './settle.ts';
+import { crowded, shortagesOf, supply, type Verdict } from './supply.ts';
 import { tryWallets } from './try-hold.ts';
-import { fitsIn, type OpenHold, withoutHolds } from './wallet.ts';
+import { fitsIn, type OpenHold, type Refusal, withoutHolds } from './wallet.ts';
 
 export interface ReserveAsk {
   readonly grant: Grant;
@@ -54,6 +55,8 @@ export interface ReserveOutcome {
 
 const LOWERED_MAX = 2;
 const CLOSED_MAX = 8;
+/** Supplies of one request: between a supply and the next try others may recall what it brought. */
+const SUPPLIES_MAX = 8;
 
 /**
  * Holds the amounts, or smaller ones that `afford` answers.
@@ -70,11 +73,15 @@ export async function reserve(ask: ReserveAsk, ports: SettlePorts): Promise<Rese
   }
 }
 
-/** Tries; then once more without what expired holds kept; then with less, twice at most. */
+/**
+ * Tries; then once more without what expired holds kept; then with slices that were too small supplied; then with less,
+ * twice at most.
+ */
 async function takeRoom(state: Reserving): Promise<ReserveOutcome> {
   const { ask, ports } = state;
   let amounts = ask.amounts;
   const looked = new Set<Place>();
+  let supplies = 0;
   for (let lowered = 0; ; ) {
     const tried = await tryWallets(state, amounts);
     if (tried.hold !== undefined) return toOutcome(tried.hold, tried, state.writeUnits);
@@ -84,12 +91,43 @@ async function takeRoom(state: Reserving): Promise<ReserveOutcome> {
       const closings = await closeExpiredHolds(wallet, CLOSED_MAX, ports);
       if (closings.length > 0) continue;
     }
-    const smaller = affordable(state, tried, amounts);
-    if (smaller === undefined || lowered === LOWERED_MAX) throw refusalOf(state, tried, amounts);
+    let verdict: Verdict | undefined;
+    if (isShort(state, tried, amounts)) {
+      supplies += 1;
+      const bring = supplies > SUPPLIES_MAX ? crowded : supply;
+      verdict = await bring(state, tried, amounts);
+      if (verdict === undefined) continue;
+    }
+    const refused = { ...tried, verdict };
+    const smaller = affordable(state, refused, amounts);
+    if (smaller === undefined || lowered === LOWERED_MAX) throw refusalOf(state, refused, amounts);
     amounts = smaller;
     lowered += 1;
   }
 }
+
+/** Whether it is slices that are too small: limits of token and user are named before, rates of the key after. */
+function isShort(state: Reserving, tried: Tried, amounts: Amounts): boolean {
+  const refusal = decide(state, tried, amounts);
+  const isNamedBefore =
+    refusal !== undefined && !(refusal.cause === 'limit' && refusal.state.limit.per === 'key');
+  return !isNamedBefore && shortagesOf(tried.place, tried.wallet, amounts).length > 0;
+}
+
+/** What refused: a wallet, or a budget of the whole key. */
+interface Refused extends Tried {
+  readonly verdict: Verdict | undefined;
+}
+
+const whyRefused = (state: Reserving, refused: Refused, amounts: Amounts): Refusal | undefined =>
+  refused.verdict === undefined
+    ? decide(state, refused, amounts)
+    : { cause: 'limit', state: refused.verdict.state };
+
+const allStatesOf = (refused: Refused): readonly LimitState[] => [
+  ...statesOf(refused),
+  ...(refused.verdict === undefined ? [] : [refused.verdict.state]),
+];
 
 const toOutcome = (hold: OpenHold, tried: Tried, writeUnits: number): ReserveOutcome => ({
   hold: withStale(hold, tried.wallet),
@@ -98,10 +136,10 @@ const toOutcome = (hold: OpenHold, tried: Tried, writeUnits: number): ReserveOut
 });
 
 /** Smaller amounts that fit into the wallet as it was seen, when it is only usd or tokens that are short. */
-function affordable(state: Reserving, tried: Tried, amounts: Amounts): Amounts | undefined {
-  const refusal = decide(state, tried, amounts);
+function affordable(state: Reserving, refused: Refused, amounts: Amounts): Amounts | undefined {
+  const refusal = whyRefused(state, refused, amounts);
   if (refusal?.cause !== 'limit' || refusal.state.limit.unit === 'requests') return undefined;
-  return affordableIn(statesOf(tried), state.ask);
+  return affordableIn(allStatesOf(refused), state.ask);
 }
 
 function affordableIn(states: readonly LimitState[], { afford }: ReserveAsk): Amounts | undefined {
@@ -125,27 +163,44 @@ function leftOf(states: readonly LimitState[], unit: 'usd' | 'tokens'): bigint |
     : lefts.reduce((least, left) => (left < least ? left : least));
 }
 
-function refusalOf(state: Reserving, tried: Tried, amounts: Amounts): GatewayError {
-  const refusal = decide(state, tried, amounts);
+function refusalOf(state: Reserving, refused: Refused, amounts: Amounts): GatewayError {
+  const { place, verdict } = refused;
+  const refusal = whyRefused(state, refused, amounts);
   if (refusal === undefined) {
     const detail = 'a wallet refused a reserve that it has room for';
     return new GatewayError('service_unavailable', { detail });
   }
   // Money that others hold may come back; money that is spent does not.
-  const money = statesOf(tried).filter(({ limit }) => limit.unit === 'usd');
-  const settled = money.map(withoutHolds);
+  const settled = [
+    ...statesOf(refused).map(withoutHolds),
+    ...(verdict ? [atBest(verdict)] : []),
+  ].filter(({ limit }) => limit.unit === 'usd');
   const fitsLater =
     settled.every((each) => fitsIn(each, amounts)) ||
     affordableIn(settled, state.ask) !== undefined;
-  return toRefusalError(refusal, {
-    fitsLater,
-    nowMs: tried.place.hold.reservedAtMs,
-    fraction: state.ports.random.fraction(),
-    inFlightMax: tried.place.inFlightMax,
-    per: tried.place.per,
-    seesKeyFigures: seesKeyFigures(state.ask.grant),
-  });
+  return toRefusalError(
+    verdict === undefined ? refusal : { cause: 'limit', state: asTold(verdict) },
+    {
+      fitsLater,
+      nowMs: place.hold.reservedAtMs,
+      fraction: state.ports.random.fraction(),
+      inFlightMax: place.inFlightMax,
+      per: place.per,
+      seesKeyFigures: seesKeyFigures(state.ask.grant),
+    },
+  );
 }
+
+/** A budget once all that others hold came back, or, when not all was seen, all that there is. */
+const atBest = ({ state, isWhole }: Verdict): LimitState =>
+  isWhole ? withoutHolds(state) : { ...state, used: 0n, reserved: 0n };
+
+/** What was drawn and lies idle counts as reserved. */
+const asTold = ({ state, ownLeft }: Verdict): LimitState => ({
+  ...state,
+  used: state.used + ownLeft,
+  reserved: state.reserved + ownLeft,
+});
 
 /**
  * Gives up a request that was refused while a try of it may stand or still arrive: a row at zero comes first, so that

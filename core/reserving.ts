@@ -5,6 +5,7 @@
  */
 import type { Grant } from './grant.ts';
 import type { Amounts, AppliedLimit, Hold, LimitState } from './hold.ts';
+import type { KeyId } from './ids.ts';
 import type { LimitPer } from './limits.ts';
 import {
   countersOf,
@@ -17,6 +18,7 @@ import {
 import type { Wallet } from './ports.ts';
 import type { ReserveAsk } from './reserve.ts';
 import type { SettlePorts } from './settle.ts';
+import { isKeyBudget } from './slices.ts';
 import { decideRefusal, limitStatesOf, type OpenHold, type Refusal, staleOf } from './wallet.ts';
 
 /** Requests of one payer at once. A wallet item with so many holds is some 12 kB. */
@@ -27,8 +29,10 @@ const KEY_IN_FLIGHT_MAX = 1_000;
 /** A wallet that a request is held in, and the limits that are counted there. */
 export interface Place {
   readonly limits: readonly AppliedLimit[];
+  /** Budgets of the whole key that the payer spends of by slices. */
+  readonly budgets: readonly AppliedLimit[];
   /** All but the attempt and the amounts. */
-  readonly hold: Omit<Hold, 'attempt' | 'amounts'>;
+  readonly hold: Omit<Hold, 'attempt' | 'amounts'> & { readonly keyId: KeyId };
   readonly inFlightMax: number;
   readonly per: LimitPer;
 }
@@ -59,6 +63,7 @@ export function startReserving(ask: ReserveAsk, ports: SettlePorts): Reserving {
   const { grant, requestId, leaseEndsAtMs, inFlightMax = IN_FLIGHT_MAX } = ask;
   const limits = limitsOf(grant);
   const common = {
+    keyId: grant.keyId,
     requestId,
     reservedAtMs: ports.clock.nowMs(),
     leaseEndsAtMs,
@@ -69,7 +74,10 @@ export function startReserving(ask: ReserveAsk, ports: SettlePorts): Reserving {
   const keyCounted = keyCountersOf(grant, limits);
   const isCrowded = walletId === keyWalletId && limits.some(isKeyRate);
   const payer: Place = {
-    limits: keyCounted.length === 0 ? limits : limits.filter((limit) => !isKeyRate(limit)),
+    limits: limits.filter(
+      (limit) => !isKeyBudget(limit) && (keyCounted.length === 0 || !isKeyRate(limit)),
+    ),
+    budgets: limits.filter(isKeyBudget),
     hold: { ...common, walletId, counted: countersOf(grant, limits) },
     inFlightMax: isCrowded ? Math.max(inFlightMax, KEY_IN_FLIGHT_MAX) : inFlightMax,
     per: payerKind(grant),
@@ -79,6 +87,7 @@ export function startReserving(ask: ReserveAsk, ports: SettlePorts): Reserving {
       ? undefined
       : {
           limits: limits.filter(isKeyRate),
+          budgets: [],
           hold: { ...common, walletId: keyWalletId, counted: keyCounted, payerId: walletId },
           inFlightMax: KEY_IN_FLIGHT_MAX,
           per: 'key',

@@ -4,12 +4,13 @@
  * Invariant: a hold in the key's wallet has the attempt of the payer's hold, and stands only beside it.
  */
 import { GatewayError } from './errors.ts';
-import type { Amounts, Hold } from './hold.ts';
+import { type Amounts, amountOf, type Hold } from './hold.ts';
 import { DAY_MS } from './limits.ts';
 import type { Wallet } from './ports.ts';
 import { type Place, type Reserving, type Tried, withStale } from './reserving.ts';
 import { jittered, rowOf, settleAtRow } from './settle.ts';
-import { amountOf, countersToReserve } from './wallet.ts';
+import { slicesToReserve } from './slices.ts';
+import { countersToReserve } from './wallet.ts';
 
 const ATTEMPTS_MAX = 3;
 const FIRST_WAIT_MS = 25;
@@ -64,17 +65,19 @@ async function tryOnce(
   attempt: number | undefined,
 ): Promise<{ written: boolean; wallet: Wallet | undefined; hold: Hold }> {
   const { ask, ports } = state;
-  const { limits, inFlightMax } = place;
+  const { limits, budgets, inFlightMax } = place;
   if (attempt === undefined) state.attempt += 1;
-  const hold: Hold = { ...place.hold, attempt: attempt ?? state.attempt, amounts };
+  const { keyId: _keyId, ...own } = place.hold;
+  const hold: Hold = { ...own, attempt: attempt ?? state.attempt, amounts };
   // An amount above its limit never fits, and a condition could not say so of a counter that is not there yet.
-  if (limits.some(({ unit, amount }) => amountOf(unit, amounts) > amount)) {
+  if ([...limits, ...budgets].some(({ unit, amount }) => amountOf(unit, amounts) > amount)) {
     return { written: false, wallet: await ports.wallets.find(hold.walletId), hold };
   }
   const { token, maxTokenLifetimeSeconds } = ask.grant;
   const outcome = await ports.wallets.reserve({
     hold,
     counters: countersToReserve(hold, limits),
+    slices: slicesToReserve(hold, budgets),
     inFlightMax,
     ...(token === undefined || place === state.key
       ? {}

@@ -21,8 +21,10 @@ export function permissionsOf(
   const wallets = [tables.wallets.tableArn];
   const usage = [tables.usage.tableArn];
   const dueIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.index.name}`];
+  const slicesIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.slicesIndex.name}`];
   const providerSecrets = secrets.providers.map((secret) => secret.secretArn);
 
+  // A transaction needs what its parts need: draws and recalls are updates.
   const holdAndSettle = [
     allow('HoldAndSettle', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
     allow('WriteUsage', ['dynamodb:PutItem'], usage),
@@ -34,11 +36,15 @@ export function permissionsOf(
     ],
     proxy: [
       ...holdAndSettle,
+      allow('FindSlices', ['dynamodb:Query'], slicesIndex),
       ...(providerSecrets.length === 0
         ? []
         : [allow('ReadProviderSecrets', ['secretsmanager:GetSecretValue'], providerSecrets)]),
     ],
-    account: [allow('ReadWallets', ['dynamodb:GetItem'], wallets)],
+    account: [
+      allow('ReadWallets', ['dynamodb:GetItem'], wallets),
+      allow('FindSlices', ['dynamodb:Query'], slicesIndex),
+    ],
     sweep: [allow('FindDue', ['dynamodb:Query'], dueIndex), ...holdAndSettle],
   };
 }

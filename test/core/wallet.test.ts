@@ -27,6 +27,8 @@ const makeWallet = (overrides: Partial<Wallet> = {}): Wallet => ({
   id: WALLET_ID,
   counters: new Map(),
   holds: new Map(),
+  slices: new Map(),
+  draws: 0,
   inFlight: 0,
   revokedTokens: new Set(),
   tokenKeepUntilMs: new Map(),

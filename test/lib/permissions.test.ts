@@ -66,21 +66,23 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
-  test('the proxy holds, settles, writes usage and reads the secrets of providers, not of keys', () => {
+  test('the proxy holds, settles, finds slices, writes usage and reads the secrets of providers, not of keys', () => {
     expect(permissionsOf('Proxy')).toEqual([
       ...logs('Proxy'),
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
       'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
       'Allow dynamodb:PutItem on <TablesUsage.Arn>',
+      'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
       'Allow secretsmanager:GetSecretValue on <Secretsopenai>',
       'Allow secretsmanager:GetSecretValue on <Secretsgroqteam>',
     ]);
   });
 
-  test('the account function reads wallets and writes nothing', () => {
+  test('the account function reads wallets, finds slices and writes nothing', () => {
     expect(permissionsOf('Account')).toEqual([
       ...logs('Account'),
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
+      'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
     ]);
   });
 

@@ -60,6 +60,8 @@ export const EMPTY: Wallet = {
   id: asWalletId('W'),
   counters: new Map(),
   holds: new Map(),
+  slices: new Map(),
+  draws: 0,
   inFlight: 0,
   revokedTokens: new Set(),
   tokenKeepUntilMs: new Map(),
@@ -94,7 +96,11 @@ async function ask(
   const ports: AccountPorts = {
     clock: { nowMs: () => NOW_MS, sleep: async () => {} },
     random: { uuid: () => '00000000-0000-4000-8000-000000000001' },
-    wallets: { find: async (id) => wallets[id] },
+    wallets: {
+      find: async (id) => wallets[id],
+      findDrawn: async () => 0n,
+      findHolders: async () => [],
+    },
     catalogue: CATALOGUE,
   };
   const credential = grant.credential === 'key' ? key : 'jwt:a.b.c';
