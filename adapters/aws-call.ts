@@ -101,7 +101,7 @@ export function makeAwsCall(options: AwsCallOptions): AwsCall {
  * Reads are sent once more when the connection broke, as one does that went stale while the environment was frozen.
  * Writes never are: whoever repeats a write must be able to tell its attempts apart.
  */
-const READS: ReadonlySet<string> = new Set(['GetItem', 'Query', 'GetSecretValue']);
+const READS: ReadonlySet<string> = new Set(['GetItem', 'BatchGetItem', 'Query', 'GetSecretValue']);
 const isBroken = (error: unknown): boolean =>
   error instanceof AwsCallError && error.name === 'NetworkError';
 

@@ -23,7 +23,7 @@ import {
   toUnavailable,
   writeUnitsOf,
 } from './dynamodb-values.ts';
-import { DRAWS, IN_FLIGHT, SLICE, sliceAttributes } from './dynamodb-wallet-item.ts';
+import { DRAWS, IN_FLIGHT, parseWallet, SLICE, sliceAttributes } from './dynamodb-wallet-item.ts';
 import { SLICES_INDEX, TABLES } from './table-schema.ts';
 
 const { partitionKey } = TABLES.wallets;
@@ -70,6 +70,20 @@ export function makePools(call: AwsCall, table: string): Pools {
       }).catch(rethrow);
       const items: unknown[] = Array.isArray(answer.Items) ? answer.Items : [];
       return items.map((item) => asWalletId(textOf(parseItem(item)?.[partitionKey]) ?? ''));
+    },
+
+    async findAll(walletIds) {
+      if (walletIds.length === 0) return [];
+      const asked = { Keys: walletIds.map(toKey), ConsistentRead: true };
+      const answer = await call('BatchGetItem', { RequestItems: { [table]: asked } }).catch(
+        rethrow,
+      );
+      const responses: Readonly<Record<string, unknown>> = { ...(answer.Responses ?? {}) };
+      const items = responses[table];
+      return (Array.isArray(items) ? items : []).flatMap((item) => {
+        const parsed = parseItem(item);
+        return parsed === undefined ? [] : [parseWallet(parsed)];
+      });
     },
 
     async retire(walletId, seenDraws, dropSlices) {

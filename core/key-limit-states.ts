@@ -12,11 +12,11 @@ import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from './slices.ts';
 import { limitStatesOf } from './wallet.ts';
 
 /** What is read of wallets. */
-export type KeyWallets = Pick<Wallets, 'find' | 'findDrawn' | 'findHolders'>;
+export type KeyWallets = Pick<Wallets, 'find' | 'findAll' | 'findDrawn' | 'findHolders'>;
 
-/** Wallets read side by side, and in all: of more than 2,048, what lies idle in the rest is told as used. */
-const PAGE_SIZE = 64;
-const PAGES_MAX = 32;
+/** Wallets read in one go, and goes: of more than 2,048 wallets, what lies idle in the rest is told as used. */
+const PAGE_SIZE = 32;
+const PAGES_MAX = 64;
 
 /**
  * The state of a key's own limits, the one first that resets last.
@@ -55,8 +55,7 @@ async function readHolders(keyId: KeyId, wallets: KeyWallets): Promise<readonly 
   let after = `${keyId}#`;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const ids = await wallets.findHolders(keyId, after, PAGE_SIZE);
-    const found = await Promise.all(ids.map((id) => wallets.find(id)));
-    holders.push(...found.filter((wallet) => wallet !== undefined));
+    holders.push(...(await wallets.findAll(ids)));
     const last = ids.at(-1);
     if (ids.length < PAGE_SIZE || last === undefined) break;
     after = last;

@@ -164,6 +164,8 @@ export interface Pools {
    * their order, a page at a time. What was drawn a moment ago may be missing.
    */
   findHolders(keyId: KeyId, after: string, pageSize: number): Promise<readonly WalletId[]>;
+  /** Those wallets, at most 100, as the last write left them; one that could not be read now is missing. */
+  findAll(walletIds: readonly WalletId[]): Promise<readonly Wallet[]>;
   /**
    * Takes a wallet out of those: it was seen with nothing left, nothing in flight and this many draws, and still is so.
    * Slices of windows long past go with it.

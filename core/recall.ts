@@ -22,9 +22,12 @@ export interface Idle {
   readonly isMoving: boolean;
 }
 
-/** Wallets looked at in one go: they are read side by side. */
-const PAGE_SIZE = 32;
-const PAGES_MAX = 4;
+/**
+ * Wallets looked at in one go, and goes: a class that has spent all would otherwise read every wallet for each request
+ * that it is refused.
+ */
+const PAGE_SIZE = 16;
+const PAGES_MAX = 3;
 const LETTERS = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
 
 type Asker = Pick<Hold, 'walletId' | 'reservedAtMs'> & { readonly keyId: KeyId };
@@ -39,7 +42,7 @@ export async function recallIdle(
   shortage: Shortage,
   missing: bigint,
 ): Promise<Idle> {
-  const total = { gained: 0n, reserved: 0n, isMoving: false };
+  const total: Total = { gained: 0n, reserved: 0n, isMoving: false, isWhole: true };
   const first = startOf(asker, state.ports.random.fraction());
   let after = first;
   let isAround = false;
@@ -51,7 +54,7 @@ export async function recallIdle(
     const last = found.at(-1);
     if (found.length === PAGE_SIZE && last !== undefined && !(isAround && last > first)) {
       after = last;
-    } else if (isAround) return { ...total, isWhole: true };
+    } else if (isAround) return total;
     else {
       isAround = true;
       after = `${asker.keyId}#`;
@@ -69,6 +72,7 @@ function startOf({ walletId, keyId }: Asker, fraction: number): string {
 }
 
 interface Total {
+  isWhole: boolean;
   gained: bigint;
   reserved: bigint;
   isMoving: boolean;
@@ -83,9 +87,10 @@ async function recallFrom(
   total: Total,
 ): Promise<void> {
   const { wallets } = state.ports;
-  const read = await Promise.all(ids.map((id) => wallets.find(id)));
-  const found = read.filter((wallet) => wallet !== undefined);
+  const found = [...(await wallets.findAll(ids))];
+  if (found.length < ids.length) total.isWhole = false;
   const most = (wallet: Wallet): bigint => sliceOf(wallet, name).left;
+  const empty: Wallet[] = [];
   for (const wallet of found.sort((a, b) => (most(a) > most(b) ? -1 : 1))) {
     const { left, recalledOut } = sliceOf(wallet, name);
     total.reserved += heldIn(wallet, name);
@@ -97,8 +102,9 @@ async function recallFrom(
       if (kind === 'moved') total.gained += left;
       else total.reserved += left;
     } else if (left > 0n) total.reserved += left;
-    else if (hasNothingLeft(wallet, reservedAtMs)) await retire(state, wallet);
+    else if (hasNothingLeft(wallet, reservedAtMs)) empty.push(wallet);
   }
+  await Promise.all(empty.map((wallet) => retire(state, wallet)));
 }
 
 /** So that those who look next need not look at it. */

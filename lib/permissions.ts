@@ -29,6 +29,10 @@ export function permissionsOf(
     allow('HoldAndSettle', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
     allow('WriteUsage', ['dynamodb:PutItem'], usage),
   ];
+  const findSlices = [
+    allow('FindSlices', ['dynamodb:Query'], slicesIndex),
+    allow('ReadSlices', ['dynamodb:BatchGetItem'], wallets),
+  ];
   return {
     authorizer: [
       allow('ReadKeys', ['dynamodb:GetItem'], keys),
@@ -36,15 +40,12 @@ export function permissionsOf(
     ],
     proxy: [
       ...holdAndSettle,
-      allow('FindSlices', ['dynamodb:Query'], slicesIndex),
+      ...findSlices,
       ...(providerSecrets.length === 0
         ? []
         : [allow('ReadProviderSecrets', ['secretsmanager:GetSecretValue'], providerSecrets)]),
     ],
-    account: [
-      allow('ReadWallets', ['dynamodb:GetItem'], wallets),
-      allow('FindSlices', ['dynamodb:Query'], slicesIndex),
-    ],
+    account: [allow('ReadWallets', ['dynamodb:GetItem'], wallets), ...findSlices],
     sweep: [allow('FindDue', ['dynamodb:Query'], dueIndex), ...holdAndSettle],
   };
 }

@@ -73,6 +73,7 @@ describe('what each function may do, and nothing else', () => {
       'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
       'Allow dynamodb:PutItem on <TablesUsage.Arn>',
       'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
+      'Allow dynamodb:BatchGetItem on <TablesWallets.Arn>',
       'Allow secretsmanager:GetSecretValue on <Secretsopenai>',
       'Allow secretsmanager:GetSecretValue on <Secretsgroqteam>',
     ]);
@@ -83,6 +84,7 @@ describe('what each function may do, and nothing else', () => {
       ...logs('Account'),
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
       'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
+      'Allow dynamodb:BatchGetItem on <TablesWallets.Arn>',
     ]);
   });
 

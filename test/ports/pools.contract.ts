@@ -370,6 +370,17 @@ export function describePools(
         expect(await holdersOf('m', 'm#', 2)).toEqual(['m#u1', 'm#u2']);
       });
 
+      test('are read in one go, as they now stand', async () => {
+        for (const id of ['r#u1', 'r#u2']) await drawIn(id);
+        await take(asWalletId('r#u1'), 4n);
+
+        const read = await wallets.findAll(['r#u1', 'r#u2', 'r#u3'].map(asWalletId));
+
+        const lefts = new Map(read.map(({ id, slices }) => [id, slices.get(MONTH)?.left]));
+        expect(Object.fromEntries(lefts)).toEqual({ 'r#u1': 6n, 'r#u2': 10n });
+        expect(await wallets.findAll([])).toEqual([]);
+      });
+
       test('are no more when one was seen empty, until it draws again', async () => {
         const draw = makeDraw({ walletId: asWalletId('o#u1') });
         await wallets.draw(draw);

@@ -1,5 +1,5 @@
 import type { PoolId, WalletId } from '../../core/ids.ts';
-import type { Pools } from '../../core/ports.ts';
+import type { Pools, Wallet } from '../../core/ports.ts';
 import type { Stored } from './memory-wallets.ts';
 
 const MOVED = { kind: 'moved', writeUnits: 4 } as const;
@@ -10,6 +10,7 @@ const POOL_REFUSED = { kind: 'pool-refused', writeUnits: 4 } as const;
 export function makeMemoryPools(
   wallets: ReadonlyMap<WalletId, Stored>,
   open: (id: WalletId) => Stored,
+  look: (id: WalletId) => Wallet | undefined,
 ): Pools {
   const pools = new Map<PoolId, bigint>();
   return {
@@ -57,6 +58,8 @@ export function makeMemoryPools(
         .map(([id]) => id)
         .sort((a, b) => (a < b ? -1 : 1))
         .slice(0, pageSize),
+
+    findAll: async (ids) => ids.map(look).filter((wallet) => wallet !== undefined),
 
     async retire(walletId, seenDraws, dropSlices) {
       const wallet = wallets.get(walletId);

@@ -61,7 +61,7 @@ export function makeMemoryWallets(): MemoryWallets {
     [...walletId].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % SHARDS;
 
   return {
-    ...makeMemoryPools(wallets, open),
+    ...makeMemoryPools(wallets, open, look),
     shardOf,
 
     async reserve(reservation) {
