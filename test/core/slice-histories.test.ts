@@ -18,6 +18,9 @@ import { makeGrant, makeManualClock, makeRow, usd } from '../support/wallet-fixt
 const LEASE_MS = 60_000;
 const LIMIT = 1_000n;
 const MONTHS = ['2026-11', '2026-12'];
+/** Slices of November go an hour after it; from then on its pool has nothing to be compared with. */
+const NOVEMBER_GOES_AT_MS = Date.parse('2026-12-01T01:00:00Z');
+const monthsAt = (nowMs: number): string[] => (nowMs < NOVEMBER_GOES_AT_MS ? MONTHS : ['2026-12']);
 const USERS = ['ada', 'bob', 'eve', 'kim'];
 
 const grantOf = (user: string, limit = 'key:usd:month=0.000001'): Grant =>
@@ -151,7 +154,7 @@ async function booksOf(month: string, { wallets, readWallets }: ReturnType<typeo
   return { drawn, inOut, spentAndHeld: inOut - left };
 }
 
-const RUNS = Number(process.env.RUNS ?? 600);
+const RUNS = Number(process.env.RUNS ?? 400);
 const seed = process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) };
 
 test('whatever is lost, late, doubled or dead: a key is never over its budget, and it is exact at rest', async () => {
@@ -160,7 +163,7 @@ test('whatever is lost, late, doubled or dead: a key is never over its budget, a
       const key = startKey();
       for (const next of steps) {
         await key.play(next);
-        for (const month of MONTHS) {
+        for (const month of monthsAt(key.clock.nowMs())) {
           const { drawn, inOut, spentAndHeld } = await booksOf(month, key);
           expect(drawn, month).toBe(inOut);
           expect(spentAndHeld <= LIMIT, month).toBe(true);
@@ -173,7 +176,7 @@ test('whatever is lost, late, doubled or dead: a key is never over its budget, a
 
       const open = await key.readWallets();
       expect(open.map(({ holds }) => holds.size)).toEqual(open.map(() => 0));
-      for (const month of MONTHS) {
+      for (const month of monthsAt(key.clock.nowMs())) {
         const { spentAndHeld } = await booksOf(month, key);
         let billed = 0n;
         for (const row of key.usage.rows.values()) {
