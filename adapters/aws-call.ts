@@ -118,7 +118,7 @@ function toRequest(headers: Readonly<Record<string, string>>, body: string): str
  * Reads are sent once more when the connection broke, as one does that went stale while the environment was frozen.
  * Writes never are: whoever repeats a write must be able to tell its attempts apart.
  */
-const READS: ReadonlySet<string> = new Set(['GetItem', 'Query', 'GetSecretValue']);
+const READS: ReadonlySet<string> = new Set(['GetItem', 'BatchGetItem', 'Query', 'GetSecretValue']);
 const isBroken = (error: unknown): boolean =>
   error instanceof AwsCallError && error.name === 'NetworkError';
 

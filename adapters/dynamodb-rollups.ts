@@ -6,8 +6,8 @@ import type { Identity, IdentitySource } from '../core/grant.ts';
 import { asKeyId, asTokenId, asWalletId, type KeyId } from '../core/ids.ts';
 import { DAY_MS } from '../core/limits.ts';
 import { asNanoUsd } from '../core/money.ts';
-import type { OpenDay, Rollups, UsageReader } from '../core/ports.ts';
 import type { RollupSegment, SealedDay, UsageCell } from '../core/usage-cells.ts';
+import type { OpenDay, Rollups, UsageReader } from '../core/usage-ports.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 import {
   type AttributeValue,

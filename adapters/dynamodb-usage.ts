@@ -9,12 +9,13 @@
 import { makeBoundedMap } from '../core/bounded-map.ts';
 import type { Identity, IdentitySource } from '../core/grant.ts';
 import type { UsageRow, UsageStatus } from '../core/hold.ts';
+import { decodeCounted, encodeCounted } from '../core/hold-codec.ts';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../core/ids.ts';
 import { DAY_MS, isoDay } from '../core/limits.ts';
 import { asNanoUsd } from '../core/money.ts';
-import type { UsageReader, UsageRows } from '../core/ports.ts';
+import type { UsageRows } from '../core/ports.ts';
 import { placeOf } from '../core/usage-cells.ts';
-import { decodeCounted, encodeCounted } from '../core/wallet.ts';
+import type { UsageReader } from '../core/usage-ports.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 import {
   type AttributeValue,

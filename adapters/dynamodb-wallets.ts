@@ -1,43 +1,43 @@
 /**
  * Wallets in DynamoDB: an item a payer, written by two conditional updates, reserve and settle.
- * Attributes are flat: counters by their names, `h:<request>` a hold, `inFlight` the number of holds, `due` and `dueAt`
- * the sparse index, `revoked:<token>` and `notBefore` revocations, `x:<token>` when a token's counters may go.
+ * Its attributes are told in dynamodb-wallet-item.ts; how slices are drawn and recalled, in dynamodb-pools.ts.
  */
-
-import type { Hold } from '../core/hold.ts';
+import { encodeHold, holdPrefix } from '../core/hold-codec.ts';
+import { asWalletId, sha256, type WalletId } from '../core/ids.ts';
+import type { Reservation, Settlement, Wallets, WriteOutcome } from '../core/ports.ts';
+import type { AwsCall } from './aws-call.ts';
+import { makePools } from './dynamodb-pools.ts';
 import {
-  asRequestId,
-  asTokenId,
-  asWalletId,
-  type RequestId,
-  sha256,
-  type TokenId,
-  type WalletId,
-} from '../core/ids.ts';
-import type { Reservation, Settlement, Wallet, Wallets, WriteOutcome } from '../core/ports.ts';
-import { decodeHold, encodeHold, holdPrefix, parseCounterName } from '../core/wallet.ts';
-import { type AwsCall, AwsCallError } from './aws-call.ts';
+  FAILED_WRITE_UNITS,
+  isConditionFailed,
+  rethrow,
+  startUpdate,
+  toInput,
+  toKey,
+  type Update,
+} from './dynamodb-update.ts';
 import {
-  type AttributeValue,
-  type Item,
-  integerOf,
   parseItem,
-  readNumber,
   textOf,
   toNumber,
   toText,
   toUnavailable,
   writeUnitsOf,
 } from './dynamodb-values.ts';
+import {
+  HOLD,
+  IN_FLIGHT,
+  KEEP_UNTIL,
+  NOT_BEFORE,
+  parseWallet,
+  REVOKED,
+  SLICE,
+  sliceAttributes,
+} from './dynamodb-wallet-item.ts';
 import { DUE_INDEX, DUE_SHARDS, TABLES } from './table-schema.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
-const IN_FLIGHT = 'inFlight';
-const NOT_BEFORE = 'notBefore';
-const HOLD = 'h:';
-const REVOKED = 'revoked:';
-const KEEP_UNTIL = 'x:';
 
 /** The wallets of a table. Fails closed, and never repeats a write by itself: each try needs its own attempt. */
 export function makeWallets(call: AwsCall, table: string): Wallets {
@@ -59,6 +59,7 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
   }
 
   return {
+    ...makePools(call, table),
     reserve: (reservation) => write(reservation.hold.walletId, toReserve(reservation)),
     settle: (settlement, timeoutMs) => write(settlement.walletId, toSettle(settlement), timeoutMs),
 
@@ -103,51 +104,6 @@ const RETURNS = {
   ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   ReturnConsumedCapacity: 'TOTAL',
 };
-/** DynamoDB does not tell what a failed condition consumed; it is one for a wallet within a kilobyte. */
-const FAILED_WRITE_UNITS = 1;
-
-const isConditionFailed = (error: unknown): error is AwsCallError =>
-  error instanceof AwsCallError && error.name === 'ConditionalCheckFailedException';
-
-function rethrow(error: unknown): never {
-  throw toUnavailable(error);
-}
-
-/** The parts of an UpdateItem, gathered one by one. */
-interface Update {
-  readonly set: string[];
-  readonly remove: string[];
-  readonly conditions: string[];
-  readonly names: Record<string, string>;
-  readonly values: Record<string, AttributeValue>;
-}
-
-const startUpdate = (names: Update['names'], values: Update['values']): Update => ({
-  set: [],
-  remove: [],
-  conditions: [],
-  names,
-  values,
-});
-
-const toKey = (walletId: WalletId): Item => ({ [partitionKey]: toText(walletId) });
-
-function toInput(table: string, walletId: WalletId, update: Update): object {
-  const { set, remove, conditions, names, values } = update;
-  const sections = [
-    ...(set.length > 0 ? [`SET ${set.join(', ')}`] : []),
-    ...(remove.length > 0 ? [`REMOVE ${remove.join(', ')}`] : []),
-  ];
-  return {
-    TableName: table,
-    Key: toKey(walletId),
-    UpdateExpression: sections.join(' '),
-    ConditionExpression: conditions.join(' AND '),
-    ExpressionAttributeNames: names,
-    ExpressionAttributeValues: values,
-  };
-}
-
 /** Where in the sparse index a wallet stands. */
 const shardOf = (walletId: WalletId): string => String(sha256(walletId).charCodeAt(0) % DUE_SHARDS);
 
@@ -156,10 +112,12 @@ const shardOf = (walletId: WalletId): string => String(sha256(walletId).charCode
  * two requests that both saw room cannot both take it. `#h` absent: an attempt that arrives after another of the same
  * request was written adds nothing. Conditions cannot add, so a counter is held against `limit − amount`; a counter
  * that is not there is zero, which passes because the core never sends an amount above its limit: no comparison with
- * an absent attribute is true, and so its `NOT` is.
+ * an absent attribute is true, and so its `NOT` is. A slice must be there and have as much left; and not be drawn
+ * under a larger limit than holds now, or a budget that was cut down would be spent as it had been.
  */
 function toReserve(reservation: Reservation): Update {
-  const { hold, counters, inFlightMax, tokenId, issuedAtMs, tokenKeepUntilMs } = reservation;
+  const { hold, counters, slices, inFlightMax } = reservation;
+  const { tokenId, issuedAtMs, tokenKeepUntilMs } = reservation;
   const update = startUpdate(
     { '#h': HOLD + hold.requestId, '#i': IN_FLIGHT, '#due': due, '#dueAt': dueAt },
     {
@@ -182,6 +140,13 @@ function toReserve(reservation: Reservation): Update {
     if (max === undefined) return;
     update.values[room] = toNumber(max - add);
     update.conditions.push(`NOT ${counter} > ${room}`);
+  });
+  slices?.forEach(({ name, take, limit }, index) => {
+    const [left, cap, amount, most] = [`#l${index}`, `#m${index}`, `:l${index}`, `:m${index}`];
+    Object.assign(update.names, { [left]: SLICE.left + name, [cap]: SLICE.cap + name });
+    Object.assign(update.values, { [amount]: toNumber(take), [most]: toNumber(limit) });
+    update.set.push(`${left} = ${left} - ${amount}`);
+    update.conditions.push(`${left} >= ${amount}`, `NOT ${cap} > ${most}`);
   });
   if (tokenId !== undefined) {
     update.names['#r'] = REVOKED + tokenId;
@@ -208,7 +173,7 @@ function toReserve(reservation: Reservation): Update {
  * with it: nothing that it names has been in force for a day.
  */
 function toSettle(settlement: Settlement): Update {
-  const { requestId, attempt, counters, drop, dropTokens } = settlement;
+  const { requestId, attempt, counters, slices, drop, dropSlices, dropTokens } = settlement;
   const update = startUpdate(
     { '#h': HOLD + requestId, '#i': IN_FLIGHT },
     { ':one': toNumber(1), ':attempt': toText(holdPrefix(attempt)) },
@@ -222,6 +187,12 @@ function toSettle(settlement: Settlement): Update {
     update.values[':zero'] = toNumber(0);
     update.set.push(`#c${index} = if_not_exists(#c${index}, :zero) + :c${index}`);
   });
+  slices?.forEach(({ name, back }, index) => {
+    update.names[`#l${index}`] = SLICE.left + name;
+    update.values[`:l${index}`] = toNumber(back);
+    update.values[':zero'] = toNumber(0);
+    update.set.push(`#l${index} = if_not_exists(#l${index}, :zero) + :l${index}`);
+  });
   dropTokens.forEach(({ tokenId, seenKeepUntilMs }, index) => {
     update.names[`#x${index}`] = KEEP_UNTIL + tokenId;
     update.values[`:x${index}`] = toNumber(seenKeepUntilMs);
@@ -229,7 +200,12 @@ function toSettle(settlement: Settlement): Update {
     update.remove.push(`#x${index}`, `#k${index}`);
     update.conditions.push(`#x${index} = :x${index}`);
   });
-  [...drop, ...dropTokens.flatMap(({ names }) => names)].forEach((name, index) => {
+  const dropped = [
+    ...drop,
+    ...dropTokens.flatMap(({ names }) => names),
+    ...(dropSlices ?? []).flatMap(sliceAttributes),
+  ];
+  dropped.forEach((name, index) => {
     update.names[`#d${index}`] = name;
     update.remove.push(`#d${index}`);
   });
@@ -254,37 +230,4 @@ function toMoveDue(seenDueAtMs: number, nextDueAtMs: number | undefined): Update
   update.remove.push('#due', '#dueAt');
   update.conditions.push('#i = :zero');
   return update;
-}
-
-/** @throws TypeError when a hold cannot be read */
-function parseWallet(item: Item): Wallet {
-  const id = asWalletId(textOf(item[partitionKey]) ?? '');
-  const counters = new Map<string, bigint>();
-  const holds = new Map<RequestId, Hold>();
-  const revokedTokens = new Set<TokenId>();
-  const tokenKeepUntilMs = new Map<TokenId, number>();
-  for (const [name, value] of Object.entries(item)) {
-    if (name.startsWith(HOLD)) {
-      const requestId = asRequestId(name.slice(HOLD.length));
-      holds.set(requestId, decodeHold(id, requestId, textOf(value) ?? ''));
-    } else if (name.startsWith(REVOKED)) revokedTokens.add(asTokenId(name.slice(REVOKED.length)));
-    else if (name.startsWith(KEEP_UNTIL)) {
-      tokenKeepUntilMs.set(
-        asTokenId(name.slice(KEEP_UNTIL.length)),
-        Number(integerOf(value) ?? 0n),
-      );
-    } else if (parseCounterName(name)) counters.set(name, integerOf(value) ?? 0n);
-  }
-  const notBeforeMs = readNumber(item, NOT_BEFORE);
-  const dueAtMs = readNumber(item, dueAt);
-  return {
-    id,
-    counters,
-    holds,
-    inFlight: readNumber(item, IN_FLIGHT) ?? 0,
-    revokedTokens,
-    tokenKeepUntilMs,
-    ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
-    ...(dueAtMs === undefined ? {} : { dueAtMs }),
-  };
 }

@@ -11,21 +11,30 @@ export const DUE_SHARDS = 4;
 export const OPEN_INDEX = 'open';
 /** All marks stand under one value of it: there are a few thousand a day at most. */
 export const OPEN_MARK = '1';
+/** The sparse index over wallets that may have something left of a key-wide budget, by key; the others are not in it. */
+export const SLICES_INDEX = 'slices';
 
 export interface TableSchema {
   readonly partitionKey: string;
   readonly sortKey?: string;
   readonly ttlAttribute?: string;
-  readonly index?: {
-    readonly name: string;
-    readonly partitionKey: string;
-    readonly sortKey: string;
-  };
+  readonly index?: IndexSchema;
+  readonly slicesIndex?: IndexSchema;
 }
+
+export interface IndexSchema {
+  readonly name: string;
+  readonly partitionKey: string;
+  readonly sortKey: string;
+}
+
+/** All indexes of a table. */
+export const indexesOf = ({ index, slicesIndex }: TableSchema): readonly IndexSchema[] =>
+  [index, slicesIndex].filter((each) => each !== undefined);
 
 /**
  * Keys: `pk` is `name#<account>#<digest of the name>` for a record, `hash#<key hash>` for a pointer to one.
- * Wallets: `pk` is the wallet id.
+ * Wallets: `pk` is the wallet id, or `pool#<key id>#<slice>` for what all wallets have drawn of a key-wide budget.
  * Usage: `pk` is `<key id>#<day>` and `sk` `<reserved at>#<request id>` for a row. Rollups of days have the `pk`
  * `<key id>#rollups`; their `sk` is `<day>` for the seal, which says which generation holds and how many segments it has,
  * and `<day>#<generation>#<sk of the last row before>` for a segment. `open` and `openDay` mark rows that lead to a day.
@@ -35,6 +44,7 @@ export const TABLES = {
   wallets: {
     partitionKey: 'pk',
     index: { name: DUE_INDEX, partitionKey: 'due', sortKey: 'dueAt' },
+    slicesIndex: { name: SLICES_INDEX, partitionKey: 'slices', sortKey: 'pk' },
   },
   usage: {
     partitionKey: 'pk',

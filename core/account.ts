@@ -7,16 +7,18 @@ import type { Grant } from './grant.ts';
 import { requireNotExpired } from './grant-codec.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { describeKey } from './key-info.ts';
+import type { KeyWallets } from './key-limit-states.ts';
 import { findModel, listModels, type ModelCatalogue } from './model-list.ts';
-import type { Clock, Random, RevokedList, UsageReader, WalletMarks, Wallets } from './ports.ts';
+import type { Clock, Random, RevokedList, WalletMarks } from './ports.ts';
 import { revoke } from './revoke-route.ts';
 import { describeToken, issueToken } from './token-routes.ts';
+import type { UsageReader } from './usage-ports.ts';
 import { describeUsage } from './usage-route.ts';
 
 export interface AccountPorts {
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
-  readonly wallets: Pick<Wallets, 'find'>;
+  readonly wallets: KeyWallets;
   readonly marks: WalletMarks;
   readonly revokedList: RevokedList;
   readonly usage: UsageReader;

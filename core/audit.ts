@@ -2,7 +2,7 @@
  * Audit: recomputes the counters of a key's wallets from its usage rows. Beside the flow; it changes nothing.
  * Invariant it checks: a counter = what its settled rows cost + what the holds in flight that count in it hold.
  */
-import type { UsageRow } from './hold.ts';
+import { amountOf, type UsageRow } from './hold.ts';
 import type { KeyId, RequestId, WalletId } from './ids.ts';
 import {
   type CounterKind,
@@ -12,8 +12,9 @@ import {
   type LimitUnit,
   windowEndMs,
 } from './limits.ts';
-import type { Clock, UsageReader, Wallet, Wallets } from './ports.ts';
-import { amountOf, parseCounterName } from './wallet.ts';
+import type { Clock, Wallet, Wallets } from './ports.ts';
+import type { UsageReader } from './usage-ports.ts';
+import { parseCounterName } from './wallet.ts';
 
 export interface AuditAsk {
   readonly keyId: KeyId;

@@ -19,10 +19,7 @@ const modelId = v.pipe(
 const usdPerMillion = v.pipe(v.number(), v.minValue(0), v.maxValue(1_000_000));
 const limitText = v.pipe(
   v.string(),
-  v.check(
-    (text) => isLimit(text),
-    'must be a limit such as "user:requests:minute=20" (key-wide limits are not supported yet)',
-  ),
+  v.check((text) => isLimit(text), 'must be a limit such as "user:requests:minute=20"'),
 );
 
 function isLimit(text: string): boolean {

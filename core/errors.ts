@@ -121,8 +121,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   internal_error: row(500, 'api_error', 'us', 'The gateway failed.'),
 };
 
-/** The limit that refused, as contract.md names it. `concurrency` stands for too many requests at once. */
-export interface LimitFacts {
+/** A limit and how far it is used. `concurrency` stands for too many requests at once. */
+export interface LimitFigures {
   readonly per: LimitPer;
   readonly unit: LimitUnit | 'concurrency';
   readonly window: LimitWindow | 'now';
@@ -133,6 +133,11 @@ export interface LimitFacts {
   /** When the window ends; null for `total` and `concurrency`. */
   readonly resetsAtMs: number | null;
 }
+
+type Figure = 'limitValue' | 'used' | 'reserved';
+
+/** The limit that refused; of a limit of the whole key, only who holds the key is told the figures. */
+export type LimitFacts = Omit<LimitFigures, Figure> & Partial<Pick<LimitFigures, Figure>>;
 
 /** The only facts that may be told to a caller beside the code. None is secret. */
 export interface PublicFacts {

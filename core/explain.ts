@@ -9,10 +9,10 @@ import { type ErrorCode, GatewayError, toGatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { Headers } from './http.ts';
 import { describeKey } from './key-info.ts';
+import type { KeyWallets } from './key-limit-states.ts';
 import type { LimitUnit } from './limits.ts';
 import { asNanoUsd, toUsdText, usdFromNano } from './money.ts';
 import { requireAllowedModel, resolveModel } from './policy.ts';
-import type { Wallets } from './ports.ts';
 import type { Price } from './pricing.ts';
 
 /** One check. `code` and `status` are of the refusal, when it did not pass. */
@@ -26,7 +26,7 @@ export interface Check {
 
 export interface ExplainPorts {
   readonly authorize: Omit<AuthorizePorts, 'onPassed'>;
-  readonly wallets: Pick<Wallets, 'find'>;
+  readonly wallets: KeyWallets;
   readonly settings: ProxySettings;
 }
 

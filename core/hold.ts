@@ -5,7 +5,7 @@
 import type { ErrorCode } from './errors.ts';
 import type { Identity } from './grant.ts';
 import type { KeyId, RequestId, TokenId, WalletId } from './ids.ts';
-import type { CounterKind, Limit } from './limits.ts';
+import type { CounterKind, Limit, LimitUnit } from './limits.ts';
 import type { NanoUsd } from './money.ts';
 
 /** What one request takes at most (as a hold) or took (as a cost). */
@@ -14,6 +14,10 @@ export interface Amounts {
   /** Input + output tokens. */
   readonly tokens: bigint;
 }
+
+/** What a request takes of a counter of this unit. */
+export const amountOf = (unit: LimitUnit, { usd, tokens }: Amounts): bigint =>
+  unit === 'requests' ? 1n : unit === 'usd' ? usd : tokens;
 
 /** A hold as it stands in the wallet's attribute `h:<request>`. */
 export interface Hold {
@@ -28,12 +32,12 @@ export interface Hold {
   readonly tokenId?: TokenId;
   /** The counters it was added to; their names follow from `reservedAtMs` and `tokenId`. */
   readonly counted: readonly CounterKind[];
+  /** Of a hold in the key's wallet beside the payer's: whose request it is. The attempt is the payer's hold's. */
+  readonly payerId?: WalletId;
 }
 
-/** A limit that applies to a request, with the wallet counter that it bounds. */
-export interface AppliedLimit extends Limit {
-  readonly per: 'user' | 'token';
-}
+/** A limit that applies to a request, with the counter that it bounds. */
+export type AppliedLimit = Limit;
 
 /** A limit's state after a write: `used` includes `reserved`, what requests in flight hold of it. */
 export interface LimitState {

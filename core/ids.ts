@@ -15,6 +15,8 @@ export type TokenId = Branded<'TokenId'>;
 export type RequestId = Branded<'RequestId'>;
 /** A wallet item's key: `<key id>#u<digest>` (a user), `#t<digest>` (a token) or `#k` (the key itself). */
 export type WalletId = Branded<'WalletId'>;
+/** The item of a key-wide budget: `pool#<key id>#<unit>:<window>:<name>`. */
+export type PoolId = Branded<'PoolId'>;
 /** SHA-256 of a whole key string, base64url: how a key is looked up without storing it. */
 export type KeyHash = Branded<'KeyHash'>;
 
@@ -22,6 +24,7 @@ export const asKeyId = (text: string): KeyId => text as KeyId;
 export const asTokenId = (text: string): TokenId => text as TokenId;
 export const asRequestId = (text: string): RequestId => text as RequestId;
 export const asWalletId = (text: string): WalletId => text as WalletId;
+export const asPoolId = (text: string): PoolId => text as PoolId;
 export const asKeyHash = (text: string): KeyHash => text as KeyHash;
 
 /** SHA-256 of a text, base64url (43 characters). */

@@ -5,11 +5,12 @@
 import { GatewayError } from './errors.ts';
 import type { Grant, TokenGrant } from './grant.ts';
 import type { LimitState } from './hold.ts';
+import { type KeyWallets, keyLimitStates } from './key-limit-states.ts';
 import type { LimitWindow } from './limits.ts';
 import { asNanoUsd, type NanoUsd, usdFromNano, ZERO_USD } from './money.ts';
-import { limitsOf, walletIdOf } from './payer.ts';
+import { limitsOf, seesKeyFigures, walletIdOf } from './payer.ts';
 import { isAllowedModel } from './policy.ts';
-import type { Clock, Wallet, Wallets } from './ports.ts';
+import type { Clock, Wallet } from './ports.ts';
 import { toLimitFacts } from './refusal.ts';
 import { decideRefusal, limitStatesOf } from './wallet.ts';
 
@@ -26,16 +27,21 @@ const RESETS: Readonly<Record<LimitWindow, string | null>> = {
 /**
  * What the credential is, what it has spent in its life, and the USD limit that will stop it first.
  * Amounts are dollars; `usage` is settled, `reserved` is held by requests in flight.
+ * Limits of the whole key are told to whoever holds it.
  * @throws token_revoked, service_unavailable
  */
 export async function describeKey(
   grant: Grant,
-  { wallets, clock }: { readonly wallets: Pick<Wallets, 'find'>; readonly clock: Clock },
+  { wallets, clock }: { readonly wallets: KeyWallets; readonly clock: Clock },
 ): Promise<Readonly<Record<string, unknown>>> {
   const wallet = await findLiveWallet(grant, wallets);
   const { token } = grant;
   const payer = { tokenId: token?.id, atMs: clock.nowMs() };
-  const limits = limitStatesOf(wallet, limitsOf(grant), payer);
+  const own = limitsOf(grant).filter(({ per }) => per !== 'key');
+  const limits = [
+    ...limitStatesOf(wallet, own, payer),
+    ...(seesKeyFigures(grant) ? await keyLimitStates(grant, wallets, payer.atMs) : []),
+  ];
   const tightest = tightestOf(limits);
   const spent = spentOf(wallet, token, payer.atMs);
   return {
@@ -60,7 +66,7 @@ export async function describeKey(
  */
 export async function findLiveWallet(
   grant: Grant,
-  wallets: Pick<Wallets, 'find'>,
+  wallets: Pick<KeyWallets, 'find'>,
 ): Promise<Wallet | undefined> {
   const wallet = await wallets.find(walletIdOf(grant));
   if (grant.token !== undefined && isRevoked(grant.token, wallet)) {

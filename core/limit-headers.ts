@@ -1,6 +1,6 @@
 /**
  * What a proxied answer says of the limits that apply: the state after this request's hold (contract.md, "Headers").
- * Invariant: of several limits of one unit, the one with the least left is told.
+ * Invariant: of several limits of one unit, the one with the least left is told, and none of the whole key.
  */
 import type { LimitState } from './hold.ts';
 import type { LimitUnit } from './limits.ts';
@@ -11,10 +11,11 @@ export function limitHeaders(
   limits: readonly LimitState[],
   nowMs: number,
 ): Readonly<Record<string, string>> {
+  const own = limits.filter(({ limit }) => limit.per !== 'key');
   return {
-    ...rateHeaders('requests', limits, nowMs),
-    ...rateHeaders('tokens', limits, nowMs),
-    ...budgetHeaders(limits),
+    ...rateHeaders('requests', own, nowMs),
+    ...rateHeaders('tokens', own, nowMs),
+    ...budgetHeaders(own),
   };
 }
 

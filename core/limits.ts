@@ -25,8 +25,7 @@ const isOneOf = <T extends string>(allowed: readonly T[], text: string | undefin
 
 /**
  * Reads `user:requests:minute=20`, `user:usd:week=5`, `token:usd:total=2`.
- * @throws invalid_request with what was got and what is allowed. `key:` limits are refused until key-wide
- *   budgets exist: a limit that is set is a limit that holds.
+ * @throws invalid_request with what was got and what is allowed
  */
 export function parseLimit(text: string): Limit {
   const [name = '', value = '', ...rest] = text.split('=');
@@ -38,11 +37,6 @@ export function parseLimit(text: string): Limit {
   if (rest.length > 0 || more.length > 0 || amount === undefined) {
     throw new GatewayError('invalid_request', {
       message: `limit "${text}": its value must be ${unit === 'usd' ? 'dollars from 0.000000001 to 1000000000' : 'a whole number from 1 to 9007199254740991'}, got "${value}"`,
-    });
-  }
-  if (per === 'key') {
-    throw new GatewayError('invalid_request', {
-      message: `limit "${text}": key-wide limits are not supported yet, got "key", allowed are user, token`,
     });
   }
   return { per, unit, window, amount };
@@ -116,6 +110,10 @@ function numbered(lengthMs: number, atMs: number): WindowSpan {
 /** `2026-11-20`, UTC. */
 export const isoDay = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
+/** Minute and hour: rates, kept fair. Day and longer are budgets, kept exact. */
+export const isShortWindow = (window: LimitWindow): boolean =>
+  window === 'minute' || window === 'hour';
+
 /** When a window of this kind and name ends; null for `total`. For counters already written. */
 export function windowEndMs(window: LimitWindow, name: string): number | null {
   switch (window) {
@@ -132,16 +130,19 @@ export function windowEndMs(window: LimitWindow, name: string): number | null {
   }
 }
 
-/** What a counter of a wallet counts: `user` ones belong to the payer, `token` ones to one scoped token. */
+/**
+ * What a counter of a wallet counts: `user` ones belong to the payer, `token` ones to one scoped token, `key` ones to
+ * all who come by the key: those of a minute or an hour in the key's own wallet, longer ones in slices.
+ */
 export interface CounterKind {
-  readonly per: 'user' | 'token';
+  readonly per: LimitPer;
   readonly unit: LimitUnit;
   readonly window: LimitWindow;
 }
 
 /**
- * The attribute that counts: `usd:month:2026-11`, `requests:minute:29384756`, `usd:total` for the payer,
- * the same behind `t:<token>:` for one token.
+ * The attribute that counts: `usd:month:2026-11`, `requests:minute:29384756`, `usd:total` for the payer
+ * and for the key, the same behind `t:<token>:` for one token.
  */
 export function counterName(kind: CounterKind, tokenId: string | undefined, atMs: number): string {
   const { name } = windowAt(kind.window, atMs);

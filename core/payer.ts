@@ -1,11 +1,12 @@
 /**
  * Who pays: one wallet a payer, and the limits that bind it. Flow: identity > policy > **reserve**.
- * Invariant: the payer is the user if there is one, else the token, else the key.
+ * Invariant: the payer is the user if there is one, else the token, else the key. What binds the whole key and lasts a
+ * minute or an hour is counted in the key's own wallet beside the payer's.
  */
 import type { Grant, TokenGrant } from './grant.ts';
 import type { AppliedLimit } from './hold.ts';
-import { asWalletId, shortDigest, type WalletId } from './ids.ts';
-import { type CounterKind, LIMIT_WINDOWS } from './limits.ts';
+import { asWalletId, type KeyId, shortDigest, type WalletId } from './ids.ts';
+import { type CounterKind, isShortWindow, LIMIT_WINDOWS, type LimitPer } from './limits.ts';
 
 /** What of a grant says who pays. */
 export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
@@ -15,18 +16,22 @@ export function walletIdOf({ keyId, identity, token }: Payer): WalletId {
   if (identity !== undefined) {
     return asWalletId(`${keyId}#u${shortDigest(identity.source, identity.issuer, identity.id)}`);
   }
-  return asWalletId(token === undefined ? `${keyId}#k` : `${keyId}#t${token.id}`);
+  return token === undefined ? keyWalletIdOf(keyId) : asWalletId(`${keyId}#t${token.id}`);
 }
 
+/** The wallet of a key itself: a plain key pays from it, and its rates count everyone. */
+export const keyWalletIdOf = (keyId: KeyId): WalletId => asWalletId(`${keyId}#k`);
+
 /**
- * The limits that must pass, in the order in which a refusal names them: token before user, and within each the
- * one that resets last. A plain key without identity has none of these: only `key:` limits bind it.
+ * The limits that must pass, in the order in which a refusal names them: token, user, key, and within each the
+ * one that resets last. A plain key without identity is bound by `key:` limits only.
  */
 export function limitsOf(grant: Grant): readonly AppliedLimit[] {
   const applied: AppliedLimit[] = [];
   for (const { per, unit, window, amount } of grant.limits) {
     if (per === 'token' && grant.token !== undefined) applied.push({ per, unit, window, amount });
     if (per === 'user' && hasOwnWallet(grant)) applied.push({ per, unit, window, amount });
+    if (per === 'key') applied.push({ per, unit, window, amount });
   }
   const own = grant.token?.spendingLimitNanoUsd;
   if (own !== undefined) applied.push({ per: 'token', unit: 'usd', window: 'total', amount: own });
@@ -47,26 +52,43 @@ function smallestOfEach(limits: readonly AppliedLimit[]): AppliedLimit[] {
   return [...smallest.values()];
 }
 
+const PRECEDENCE: readonly LimitPer[] = ['token', 'user', 'key'];
+
 const byPrecedence = (a: AppliedLimit, b: AppliedLimit): number =>
-  a.per === b.per
-    ? LIMIT_WINDOWS.indexOf(b.window) - LIMIT_WINDOWS.indexOf(a.window)
-    : a.per === 'token'
-      ? -1
-      : 1;
+  PRECEDENCE.indexOf(a.per) - PRECEDENCE.indexOf(b.per) ||
+  LIMIT_WINDOWS.indexOf(b.window) - LIMIT_WINDOWS.indexOf(a.window);
+
+/** Whether a limit counts in the key's wallet: the rates of the whole key. */
+export const isKeyRate = ({ per, window }: CounterKind): boolean =>
+  per === 'key' && isShortWindow(window);
+
+/** What a request is counted under in the key's wallet, when that is not the payer's own. */
+export function keyCountersOf(
+  grant: Grant,
+  limits: readonly AppliedLimit[],
+): readonly CounterKind[] {
+  if (!hasOwnWallet(grant)) return [];
+  return limits.filter(isKeyRate).map(({ per, unit, window }) => ({ per, unit, window }));
+}
 
 /**
- * What a request is counted under: every limit that applies, and always the dollars of the payer's and of the
+ * What a request is counted under in the payer's wallet: every limit that applies there, and always the dollars of the payer's and of the
  * token's whole life, so that a limit set later and `GET /v1/key` know what was spent.
  */
 export function countersOf(grant: Grant, limits: readonly AppliedLimit[]): readonly CounterKind[] {
   const kinds = new Map<string, CounterKind>();
   const always: CounterKind[] = [{ per: 'user', unit: 'usd', window: 'total' }];
   if (grant.token !== undefined) always.push({ per: 'token', unit: 'usd', window: 'total' });
-  for (const { per, unit, window } of [...always, ...limits]) {
+  const isHere = (limit: CounterKind): boolean => !hasOwnWallet(grant) || !isKeyRate(limit);
+  for (const { per, unit, window } of [...always, ...limits.filter(isHere)]) {
     kinds.set(nameOf({ per, unit, window }), { per, unit, window });
   }
   return [...kinds.values()];
 }
+
+/** Whether a credential may know what all who share its key have spent: a bare server key's holder. */
+export const seesKeyFigures = ({ keyKind, credential }: Grant): boolean =>
+  keyKind === 'server' && credential === 'key';
 
 /** Whether a USD limit applies: then prices must be known and every field of the request bounded. */
 export const isCapped = (limits: readonly AppliedLimit[]): boolean =>

@@ -4,9 +4,8 @@
  */
 import type { ErrorCode } from './errors.ts';
 import type { Hold, UsageRow } from './hold.ts';
-import type { KeyHash, KeyId, RequestId, TokenId, WalletId } from './ids.ts';
+import type { KeyHash, KeyId, PoolId, RequestId, TokenId, WalletId } from './ids.ts';
 import type { KeyRecord } from './key-record.ts';
-import type { RollupSegment, SealedDay } from './usage-cells.ts';
 
 /** Time. */
 export interface Clock {
@@ -41,9 +40,21 @@ export interface CounterAdd {
   readonly max?: bigint;
 }
 
+/**
+ * What a reserve takes of a slice (of `name`, such as `usd:month:2026-11`): refused when there is less left, or when it
+ * was drawn under a larger limit than the one that holds now.
+ */
+export interface SliceTake {
+  readonly name: string;
+  readonly take: bigint;
+  readonly limit: bigint;
+}
+
 export interface Reservation {
   readonly hold: Hold;
   readonly counters: readonly CounterAdd[];
+  /** None by default. Each takes more than zero. */
+  readonly slices?: readonly SliceTake[];
   readonly inFlightMax: number;
   /** Refused when the wallet holds the mark `revoked:<token>`. */
   readonly tokenId?: TokenId;
@@ -59,8 +70,12 @@ export interface Settlement {
   readonly attempt: number;
   /** What to add to each counter: actual − held, so mostly negative. */
   readonly counters: readonly { readonly name: string; readonly add: bigint }[];
+  /** What to give back to each slice: held − actual, below zero when more was billed than held. None by default. */
+  readonly slices?: readonly { readonly name: string; readonly back: bigint }[];
   /** Counters of windows long past, removed in passing. */
   readonly drop: readonly string[];
+  /** Slices of windows long past, removed likewise. None by default. */
+  readonly dropSlices?: readonly string[];
   /** Token counters to remove, only if the token's `x:` mark is still as seen. */
   readonly dropTokens: readonly {
     readonly tokenId: TokenId;
@@ -69,11 +84,26 @@ export interface Settlement {
   }[];
 }
 
+/** A wallet's part of a budget of the whole key in one window. What its pool has drawn is the sum of all in − out. */
+export interface Slice {
+  /** What the wallet may still spend of it; below zero after an overrun. */
+  readonly left: bigint;
+  /** All that was ever drawn into it, and ever recalled from it: these only grow. */
+  readonly drawnIn: bigint;
+  readonly recalledOut: bigint;
+  /** The limit at the last draw. */
+  readonly limit: bigint;
+}
+
 /** A wallet item, read. */
 export interface Wallet {
   readonly id: WalletId;
   readonly counters: ReadonlyMap<string, bigint>;
   readonly holds: ReadonlyMap<RequestId, Hold>;
+  /** By name, such as `usd:month:2026-11`. */
+  readonly slices: ReadonlyMap<string, Slice>;
+  /** How many draws there were: whoever saw this many has seen every slice. */
+  readonly draws: number;
   readonly inFlight: number;
   readonly revokedTokens: ReadonlySet<TokenId>;
   readonly notBeforeMs?: number;
@@ -90,8 +120,61 @@ export interface WriteOutcome {
   readonly writeUnits: number;
 }
 
+/** Money from a pool into a wallet's slice. */
+export interface Draw {
+  readonly poolId: PoolId;
+  readonly walletId: WalletId;
+  readonly name: string;
+  /** From zero: a draw of nothing asks whether the slice may be spent under the limit. Never above the limit. */
+  readonly amount: bigint;
+  /** What the wallet's `drawnIn` was seen to be. */
+  readonly seenIn: bigint;
+  /** What the pool may then have drawn at most; absent: it covers what was billed already. */
+  readonly limit?: bigint;
+}
+
+/** Money from a wallet's slice back into its pool. */
+export interface Recall {
+  readonly poolId: PoolId;
+  readonly walletId: WalletId;
+  readonly name: string;
+  /** Above zero. */
+  readonly amount: bigint;
+  /** What the wallet's `recalledOut` was seen to be. */
+  readonly seenOut: bigint;
+}
+
+/** `wallet-changed`: it is not as it was seen, so look again. `pool-refused`: there is not as much in the pool. */
+export interface Move {
+  readonly kind: 'moved' | 'wallet-changed' | 'pool-refused';
+  readonly writeUnits: number;
+}
+
+/**
+ * Budgets of whole keys, cut into slices. Fails closed. A draw and a recall change pool and wallet together or neither,
+ * and each happens at most once however often it is sent.
+ */
+export interface Pools {
+  /** What wallets have drawn of a pool, in all; zero when there is none. */
+  findDrawn(poolId: PoolId): Promise<bigint>;
+  draw(draw: Draw): Promise<Move>;
+  recall(recall: Recall): Promise<Move>;
+  /**
+   * Ids of wallets of a key that may have something left in a slice or hold something of one, those after an id, in
+   * their order, a page at a time. What was drawn a moment ago may be missing.
+   */
+  findHolders(keyId: KeyId, after: string, pageSize: number): Promise<readonly WalletId[]>;
+  /** Those wallets, at most 100, as the last write left them; one that could not be read now is missing. */
+  findAll(walletIds: readonly WalletId[]): Promise<readonly Wallet[]>;
+  /**
+   * Takes a wallet out of those: it was seen with nothing left, nothing in flight and this many draws, and still is so.
+   * Slices of windows long past go with it.
+   */
+  retire(walletId: WalletId, seenDraws: number, dropSlices: readonly string[]): Promise<boolean>;
+}
+
 /** Wallets. Fails closed: `service_unavailable` means the outcome is not known. Never retries by itself. */
-export interface Wallets {
+export interface Wallets extends Pools {
   reserve(reservation: Reservation): Promise<WriteOutcome>;
   /** @param timeoutMs the answer counts as lost after that. @default what the adapter gives any call */
   settle(settlement: Settlement, timeoutMs?: number): Promise<WriteOutcome>;
@@ -119,73 +202,6 @@ export interface UsageRows {
     row: UsageRow,
     timeoutMs?: number,
   ): Promise<{ readonly row: UsageRow; readonly writeUnits: number }>;
-}
-
-/** Usage, read. Fails closed. */
-export interface UsageReader {
-  /**
-   * Rows of a key's day in the order in which their requests began, a page at a time, strongly consistent.
-   * @param after where the page before ended
-   */
-  readRows(ask: RowsAsk): Promise<RowsPage>;
-  /**
-   * Days that are rolled up, each followed by the segments of its rollup, of whatever generation, in their order, a
-   * page at a time; both days inclusive.
-   */
-  readRollups(
-    keyId: KeyId,
-    fromDay: string,
-    toDay: string,
-    after?: string,
-  ): Promise<{ readonly entries: readonly (SealedDay | RollupSegment)[]; readonly next?: string }>;
-}
-
-export interface RowsAsk {
-  readonly keyId: KeyId;
-  /** `2026-11-20`. */
-  readonly day: string;
-  readonly after?: string;
-  /** Rows of this wallet only. */
-  readonly walletId?: WalletId;
-}
-
-export interface RowsPage {
-  /** `isMarked`: it bears the mark by which the sweep finds days to roll up. */
-  readonly rows: readonly { readonly row: UsageRow; readonly isMarked: boolean }[];
-  /** Where the next page begins; absent: this was the last. */
-  readonly next?: string;
-}
-
-/** A key's day that has rows which bear a mark, and the places of those that were found. */
-export interface OpenDay {
-  readonly keyId: KeyId;
-  readonly day: string;
-  readonly marked: readonly string[];
-}
-
-/** Rollups of days, for the sweep that makes them. Fails closed; each write may be repeated. */
-export interface Rollups {
-  /** Days up to the last one that have marked rows, oldest first, a page at a time. May lag behind the rows. */
-  findOpenDays(
-    lastDay: string,
-    after?: string,
-  ): Promise<{ readonly days: readonly OpenDay[]; readonly next?: string }>;
-  /** All there is of a day's rollup, of whatever generation. */
-  findDay(
-    keyId: KeyId,
-    day: string,
-  ): Promise<{
-    readonly sealed: SealedDay | undefined;
-    readonly segments: readonly RollupSegment[];
-  }>;
-  /** False: there is one of this generation that begins there. */
-  addSegment(keyId: KeyId, segment: RollupSegment): Promise<boolean>;
-  /** False: a rollup of this or a later generation is sealed. */
-  seal(keyId: KeyId, sealed: SealedDay): Promise<boolean>;
-  /** Takes the mark from a row. */
-  unmark(keyId: KeyId, day: string, place: string): Promise<void>;
-  /** Lets a segment of an earlier generation go, once whoever reads it now is done. */
-  letGo(keyId: KeyId, segment: RollupSegment): Promise<void>;
 }
 
 /** Marks of revocation on wallets. Fails closed; each may be repeated. */

@@ -3,7 +3,7 @@
  * Flow: policy > **reserve** > forward > meter > settle.
  * Invariant: money gone is 402, which no SDK retries; money held by others, rates and crowds are 429.
  */
-import { GatewayError, type LimitFacts } from './errors.ts';
+import { GatewayError, type LimitFacts, type LimitFigures } from './errors.ts';
 import type { LimitState } from './hold.ts';
 import { asNanoUsd, usdFromNano } from './money.ts';
 import type { Refusal } from './wallet.ts';
@@ -17,6 +17,8 @@ export interface RefusalContext {
   readonly inFlightMax: number;
   /** Whose wallet it is. */
   readonly per: LimitFacts['per'];
+  /** Whether the caller may know the figures of a limit of the whole key. */
+  readonly seesKeyFigures: boolean;
 }
 
 /** The longest wait that is told: a client that is told of more sleeps through it. */
@@ -32,26 +34,34 @@ export function toRefusalError(refusal: Refusal, context: RefusalContext): Gatew
     case 'concurrency':
       return new GatewayError('rate_limit_exceeded', {
         retryAfterSeconds: CONCURRENCY_RETRY_SECONDS,
-        limit: {
-          per: context.per,
-          unit: 'concurrency',
-          window: 'now',
-          limitValue: context.inFlightMax,
-          used: refusal.inFlight,
-          reserved: refusal.inFlight,
-          resetsAtMs: null,
-        },
+        limit: toToldFacts(
+          {
+            per: context.per,
+            unit: 'concurrency',
+            window: 'now',
+            limitValue: context.inFlightMax,
+            used: refusal.inFlight,
+            reserved: refusal.inFlight,
+            resetsAtMs: null,
+          },
+          context,
+        ),
       });
     case 'limit':
       return toLimitError(refusal.state, context);
   }
 }
 
-function toLimitError(
-  state: LimitState,
-  { fitsLater, nowMs, fraction }: RefusalContext,
-): GatewayError {
-  const limit = toLimitFacts(state);
+/** What all who share a key spend of it is the business of whoever holds the key. */
+function toToldFacts(facts: LimitFigures, { seesKeyFigures }: RefusalContext): LimitFacts {
+  if (facts.per !== 'key' || seesKeyFigures) return facts;
+  const { per, unit, window, resetsAtMs } = facts;
+  return { per, unit, window, resetsAtMs };
+}
+
+function toLimitError(state: LimitState, context: RefusalContext): GatewayError {
+  const { fitsLater, nowMs, fraction } = context;
+  const limit = toToldFacts(toLimitFacts(state), context);
   if (state.limit.unit !== 'usd') {
     const retryAfterSeconds = secondsUntil(state.resetsAtMs, nowMs);
     return new GatewayError('rate_limit_exceeded', {
@@ -65,7 +75,7 @@ function toLimitError(
 }
 
 /** A limit's figures in its own measure: requests and tokens as whole numbers, dollars as a decimal number. */
-export function toLimitFacts({ limit, used, reserved, resetsAtMs }: LimitState): LimitFacts {
+export function toLimitFacts({ limit, used, reserved, resetsAtMs }: LimitState): LimitFigures {
   const { per, unit, window } = limit;
   const toFigure = (amount: bigint): number =>
     unit === 'usd' ? usdFromNano(asNanoUsd(amount)) : Number(amount);

@@ -7,8 +7,8 @@ import { identityOfToken } from './identity.ts';
 import type { TokenId, WalletId } from './ids.ts';
 import { walletIdOf } from './payer.ts';
 import type { Clock, RevokedList, WalletMarks } from './ports.ts';
-import { keepTokenUntilMs } from './reserve.ts';
 import { tokenIdOf } from './scoped-claims.ts';
+import { keepTokenUntilMs } from './try-hold.ts';
 
 /** The key whose tokens are revoked; a grant of it, or its record with `id` and `name` so named. */
 export type RevokingKey = Pick<Grant, 'account' | 'keyId' | 'keyName' | 'maxTokenLifetimeSeconds'>;

@@ -4,8 +4,9 @@
  */
 import type { KeyId } from './ids.ts';
 import { DAY_MS, HOUR_MS, isoDay } from './limits.ts';
-import type { Clock, OpenDay, Rollups, UsageReader } from './ports.ts';
+import type { Clock } from './ports.ts';
 import { type RollupSegment, type SealedDay, startSegment } from './usage-cells.ts';
+import type { OpenDay, Rollups, UsageReader } from './usage-ports.ts';
 
 /**
  * How long after its end a day is rolled up: a request that began in its last moment holds for a quarter of an hour,

@@ -5,9 +5,18 @@
  */
 import { GatewayError } from './errors.ts';
 import type { Hold, TokenUsage, UsageRow } from './hold.ts';
-import { asKeyId } from './ids.ts';
+import { asKeyId, type KeyId, type WalletId } from './ids.ts';
 import { ZERO_USD } from './money.ts';
-import type { Clock, Random, UsageRows, Wallet, Wallets } from './ports.ts';
+import type {
+  Clock,
+  Random,
+  Settlement,
+  UsageRows,
+  Wallet,
+  Wallets,
+  WriteOutcome,
+} from './ports.ts';
+import { poolIdOf, sliceOf } from './slices.ts';
 import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
 
 /**
@@ -73,7 +82,8 @@ export const jittered = (waitMs: number, random: Random): number =>
 const isTransient = (error: unknown): boolean => error instanceof GatewayError && error.transient;
 
 /**
- * Settles a hold at the cost of the row that stands. That the condition fails is fine: someone else settled it.
+ * Settles a hold, with the one beside it in the key's wallet, at the cost of the row that stands. That the condition
+ * fails is fine: someone else settled it.
  * @param leftMs how long the next write may take. @default what the adapter gives any call
  * @returns the write units it took
  * @throws service_unavailable
@@ -86,13 +96,42 @@ export async function settleAtRow(
 ): Promise<number> {
   const settlement = settlementOf(hold, row, clock.nowMs());
   const outcome = await wallets.settle(settlement, leftMs());
+  const covered = outcome.written ? await coverOverruns(hold, settlement, outcome, wallets) : 0;
+  const beside =
+    hold.inKeyWallet === undefined
+      ? 0
+      : await settleAtRow(hold.inKeyWallet, row, { wallets, clock }, leftMs);
   const isStillHeld =
     !outcome.written && outcome.wallet?.holds.get(hold.requestId)?.attempt === hold.attempt;
-  if (!isStillHeld) return outcome.writeUnits;
+  if (!isStillHeld) return outcome.writeUnits + covered + beside;
   // The hold is there, so it was a token's mark that had moved: that token is in use again, and nothing of it may go.
   const again = await wallets.settle({ ...settlement, dropTokens: [] }, leftMs());
-  return outcome.writeUnits + again.writeUnits;
+  return outcome.writeUnits + again.writeUnits + beside;
 }
+
+/**
+ * What was billed beyond a slice is drawn of its pool whatever the limit, so that the next reserve of any wallet sees it.
+ * One that fails is made up for by the next draw of the wallet itself, which begins below zero.
+ */
+async function coverOverruns(
+  { walletId }: OpenHold,
+  { slices = [] }: Settlement,
+  { wallet }: WriteOutcome,
+  wallets: Wallets,
+): Promise<number> {
+  let writeUnits = 0;
+  for (const { name } of slices) {
+    const { left, drawnIn } = sliceOf(wallet, name);
+    if (left >= 0n) continue;
+    const poolId = poolIdOf(keyIdOf(walletId), name);
+    const draw = { poolId, walletId, name, amount: -left, seenIn: drawnIn };
+    const move = await wallets.draw(draw).catch(() => undefined);
+    writeUnits += move?.writeUnits ?? 0;
+  }
+  return writeUnits;
+}
+
+const keyIdOf = (walletId: WalletId): KeyId => asKeyId(walletId.slice(0, walletId.indexOf('#')));
 
 /** What became of a hold whose lease ran out. */
 export type Closing = 'swept' | 'settled' | 'failed';
@@ -138,10 +177,10 @@ const NO_TOKENS: TokenUsage = {
 
 /** The row of a hold that nobody metered: `swept` at the whole amount, `released` at nothing. */
 export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {
-  const { walletId, requestId, attempt, reservedAtMs, tokenId, counted } = hold;
-  const [keyId = ''] = walletId.split('#');
+  const { requestId, attempt, reservedAtMs, tokenId, counted } = hold;
+  const walletId = hold.payerId ?? hold.walletId;
   return {
-    keyId: asKeyId(keyId),
+    keyId: keyIdOf(walletId),
     walletId,
     requestId,
     attempt,

@@ -5,7 +5,6 @@
 import type { Identity, IdentitySource } from './grant.ts';
 import type { KeyId, TokenId, WalletId } from './ids.ts';
 import { DAY_MS, isoDay } from './limits.ts';
-import type { UsageReader } from './ports.ts';
 import {
   addSums,
   NO_USAGE,
@@ -15,6 +14,7 @@ import {
   type UsageCell,
   type UsageSums,
 } from './usage-cells.ts';
+import type { UsageReader } from './usage-ports.ts';
 
 export const GROUP_BYS = ['user', 'token', 'key', 'model', 'day', 'conversation'] as const;
 export type GroupBy = (typeof GROUP_BYS)[number];

@@ -8,8 +8,9 @@ import type { HttpRequest } from './http.ts';
 import { findLiveWallet } from './key-info.ts';
 import { usdFromNano } from './money.ts';
 import { walletIdOf } from './payer.ts';
-import type { Clock, UsageReader, Wallets } from './ports.ts';
+import type { Clock, Wallets } from './ports.ts';
 import type { UsageSums } from './usage-cells.ts';
+import type { UsageReader } from './usage-ports.ts';
 import { readGroupBy, readSpan } from './usage-query.ts';
 import { reportUsage, type UsageAsk, type UsageGroup } from './usage-report.ts';
 

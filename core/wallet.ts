@@ -3,100 +3,38 @@
  * Flow: policy > **reserve** > forward > meter > **settle**. Here are its forms and decisions, without any call.
  * Invariant: a counter = what settled requests cost + what the holds that count in it hold.
  */
-import type { Amounts, AppliedLimit, Hold, LimitState, UsageRow } from './hold.ts';
-import { asTokenId, type RequestId, type TokenId, type WalletId } from './ids.ts';
+import {
+  type Amounts,
+  type AppliedLimit,
+  amountOf,
+  type Hold,
+  type LimitState,
+  type UsageRow,
+} from './hold.ts';
+import { asTokenId, type TokenId } from './ids.ts';
 import {
   type CounterKind,
   counterName,
   DAY_MS,
   HOUR_MS,
-  LIMIT_UNITS,
+  isShortWindow,
   LIMIT_WINDOWS,
-  type LimitUnit,
   type LimitWindow,
   MINUTE_MS,
   windowAt,
   windowEndMs,
 } from './limits.ts';
-import { asNanoUsd, ZERO_USD } from './money.ts';
+import { ZERO_USD } from './money.ts';
 import type { CounterAdd, Settlement, Wallet } from './ports.ts';
-
-const COUNTER_PERS = ['user', 'token'] as const;
-
-/** Every kind of counter; its place is its letter in a hold (36 kinds, so one base-36 digit). */
-const COUNTER_KINDS: readonly CounterKind[] = COUNTER_PERS.flatMap((per) =>
-  LIMIT_UNITS.flatMap((unit) => LIMIT_WINDOWS.map((window) => ({ per, unit, window }))),
-);
-
-const letterOf = ({ per, unit, window }: CounterKind): string =>
-  COUNTER_KINDS.findIndex(
-    (kind) => kind.per === per && kind.unit === unit && kind.window === window,
-  ).toString(36);
-
-/** Kinds of counters as a text, a letter each. */
-export const encodeCounted = (counted: readonly CounterKind[]): string =>
-  counted.map(letterOf).join('');
-
-/** The inverse of `encodeCounted`. */
-export const decodeCounted = (letters: string): readonly CounterKind[] =>
-  [...letters].flatMap((letter) => COUNTER_KINDS[Number.parseInt(letter, 36)] ?? []);
-
-/**
- * A hold as the text of its attribute: `attempt|reserved at|lease end|usd|tokens|token id|counter kinds`, numbers
- * but the attempt in base 36. Short, so that a wallet with a few requests in flight costs one write unit.
- * @throws TypeError for an amount or an instant that is not a whole number from zero: it could never be read again
- */
-export function encodeHold(hold: Hold): string {
-  const { attempt, reservedAtMs, leaseEndsAtMs, amounts, tokenId, counted } = hold;
-  const numbers = [BigInt(reservedAtMs), BigInt(leaseEndsAtMs), amounts.usd, amounts.tokens];
-  if (numbers.some((number) => number < 0n)) throw new TypeError('a hold cannot be negative');
-  return [
-    attempt,
-    ...numbers.map((number) => number.toString(36)),
-    tokenId ?? '',
-    encodeCounted(counted),
-  ].join('|');
-}
-
-/** What the attribute of a hold begins with: a settle of one attempt leaves the hold of another alone. */
-export const holdPrefix = (attempt: number): string => `${attempt}|`;
-
-const HOLD_PATTERN =
-  /^([1-9]\d*)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([^|]*)\|([0-9a-z]*)$/;
-
-/**
- * The inverse of `encodeHold`.
- * @throws TypeError when the text is not a hold: nothing else writes these attributes
- */
-export function decodeHold(walletId: WalletId, requestId: RequestId, text: string): Hold {
-  const [, attempt = '', at = '', lease = '', usd = '', tokens = '', token = '', letters = ''] =
-    HOLD_PATTERN.exec(text) ?? [];
-  if (attempt === '') throw new TypeError('a hold of the wallet cannot be read');
-  return {
-    walletId,
-    requestId,
-    attempt: Number(attempt),
-    reservedAtMs: Number.parseInt(at, 36),
-    leaseEndsAtMs: Number.parseInt(lease, 36),
-    amounts: { usd: asNanoUsd(parseBase36(usd)), tokens: parseBase36(tokens) },
-    ...(token === '' ? {} : { tokenId: asTokenId(token) }),
-    counted: decodeCounted(letters),
-  };
-}
-
-const parseBase36 = (digits: string): bigint =>
-  [...digits].reduce((value, digit) => value * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
-
-/** What a request takes of a counter of this unit. */
-export const amountOf = (unit: LimitUnit, { usd, tokens }: Amounts): bigint =>
-  unit === 'requests' ? 1n : unit === 'usd' ? usd : tokens;
+import { isKeyBudget, sliceName } from './slices.ts';
 
 /** What a reserve adds to each counter of the hold, and the most it may then be. */
 export function countersToReserve(
   hold: Hold,
   limits: readonly AppliedLimit[],
 ): readonly CounterAdd[] {
-  return hold.counted.map((kind) => {
+  const counted = hold.counted.filter((kind) => !isKeyBudget(kind));
+  return counted.map((kind) => {
     const limit = limits.find((other) => isSameKind(kind, other));
     return {
       name: counterName(kind, hold.tokenId, hold.reservedAtMs),
@@ -110,7 +48,7 @@ const isSameKind = (a: CounterKind, b: CounterKind): boolean =>
   a.per === b.per && a.unit === b.unit && a.window === b.window;
 
 /**
- * The state of limits in a wallet as read or written.
+ * The state of limits in a wallet as read or written; budgets of the whole key are not told by one wallet.
  * @param payer the scoped token that the `token` limits are of, and the instant whose windows count
  */
 export function limitStatesOf(
@@ -118,7 +56,8 @@ export function limitStatesOf(
   limits: readonly AppliedLimit[],
   payer: { readonly tokenId?: TokenId | undefined; readonly atMs: number },
 ): readonly LimitState[] {
-  return limits.map((limit) => {
+  const counted = limits.filter((limit) => !isKeyBudget(limit));
+  return counted.map((limit) => {
     const name = counterName(limit, payer.tokenId, payer.atMs);
     let reserved = 0n;
     for (const hold of wallet?.holds.values() ?? []) {
@@ -186,16 +125,19 @@ export const expiredHolds = (wallet: Wallet, nowMs: number): readonly Hold[] =>
     .sort((a, b) => a.leaseEndsAtMs - b.leaseEndsAtMs);
 
 /** What may be removed from a wallet in passing. */
-export type Stale = Pick<Settlement, 'drop' | 'dropTokens'>;
+export type Stale = Pick<Settlement, 'drop' | 'dropTokens' | 'dropSlices'>;
 
 /** A hold with what its reserve saw to be long past; its settle removes that. */
 export interface OpenHold extends Hold {
   readonly stale?: Stale;
+  /** The hold of the same request in the key's wallet, when rates of the whole key apply. */
+  readonly inKeyWallet?: OpenHold;
 }
 
 /** No settle grows past these, whatever has gathered; the next one goes on. */
 const DROPPED_COUNTERS_MAX = 24;
 const DROPPED_TOKENS_MAX = 4;
+const DROPPED_SLICES_MAX = 4;
 /** Longer than a lease or a clock's error: an open hold or a slow clock still finds its counter. */
 const LONG_WINDOW_GRACE_MS = HOUR_MS;
 const SHORT_WINDOW_GRACE_MS = 2 * MINUTE_MS;
@@ -213,12 +155,10 @@ export function parseCounterName(
   return { tokenId: token === undefined ? undefined : asTokenId(token), window, windowName };
 }
 
-const isShort = (window: LimitWindow): boolean => window === 'minute' || window === 'hour';
-
 /** Whether a window ended so long ago that its counter may go. */
-function isLongPast(window: LimitWindow, windowName: string, nowMs: number): boolean {
+export function isLongPast(window: LimitWindow, windowName: string, nowMs: number): boolean {
   const endsAtMs = windowEndMs(window, windowName);
-  const graceMs = isShort(window) ? SHORT_WINDOW_GRACE_MS : LONG_WINDOW_GRACE_MS;
+  const graceMs = isShortWindow(window) ? SHORT_WINDOW_GRACE_MS : LONG_WINDOW_GRACE_MS;
   return endsAtMs !== null && endsAtMs + graceMs <= nowMs;
 }
 
@@ -248,7 +188,30 @@ export function staleOf(wallet: Wallet, nowMs: number, own: TokenId | undefined)
     room -= names.length;
     dropTokens.push({ tokenId, seenKeepUntilMs, names });
   }
-  return { drop: kept, dropTokens };
+  return { drop: kept, dropTokens, dropSlices: staleSlicesOf(wallet, nowMs) };
+}
+
+/**
+ * Slices of windows long past. Nothing is drawn of these any more, so that it does not matter that their pools still
+ * count what was drawn.
+ */
+export const staleSlicesOf = (wallet: Wallet, nowMs: number): readonly string[] =>
+  [...wallet.slices.keys()]
+    .filter((name) => {
+      const window = parseCounterName(name);
+      return window !== undefined && isLongPast(window.window, window.windowName, nowMs);
+    })
+    .slice(0, DROPPED_SLICES_MAX);
+
+/** Whether nothing is in flight and no slice of a window that lasts has anything left. */
+export const hasNothingLeft = (wallet: Wallet, nowMs: number): boolean =>
+  wallet.inFlight === 0 &&
+  [...wallet.slices].every(([name, { left }]) => left <= 0n || hasEnded(name, nowMs));
+
+function hasEnded(sliceName: string, nowMs: number): boolean {
+  const window = parseCounterName(sliceName);
+  const endsAtMs = window === undefined ? null : windowEndMs(window.window, window.windowName);
+  return endsAtMs !== null && endsAtMs <= nowMs;
 }
 
 /** What a hold costs by the row that stands: a hold of another attempt is a ghost, and costs nothing. */
@@ -261,16 +224,31 @@ const chargeOf = (hold: Hold, row: UsageRow): { amounts: Amounts; requests: bigi
 export function settlementOf(hold: OpenHold, row: UsageRow, nowMs: number): Settlement {
   const { amounts, requests } = chargeOf(hold, row);
   const counters: Settlement['counters'][number][] = [];
+  const slices: { readonly name: string; readonly back: bigint }[] = [];
   const drop = new Set(hold.stale?.drop);
+  const dropSlices = new Set(hold.stale?.dropSlices);
   for (const kind of hold.counted) {
     const name = counterName(kind, hold.tokenId, hold.reservedAtMs);
     const actual = kind.unit === 'requests' ? requests : amountOf(kind.unit, amounts);
     const add = actual - amountOf(kind.unit, hold.amounts);
-    if (isLongPast(kind.window, windowAt(kind.window, hold.reservedAtMs).name, nowMs)) {
-      drop.add(name);
-    } else if (add !== 0n) counters.push({ name, add });
+    const isPast = isLongPast(kind.window, windowAt(kind.window, hold.reservedAtMs).name, nowMs);
+    if (isKeyBudget(kind)) {
+      const slice = sliceName(kind, hold.reservedAtMs);
+      if (isPast) dropSlices.add(slice);
+      else if (add !== 0n) slices.push({ name: slice, back: -add });
+    } else if (isPast) drop.add(name);
+    else if (add !== 0n) counters.push({ name, add });
   }
   const { walletId, requestId, attempt } = hold;
   const dropTokens = hold.stale?.dropTokens ?? [];
-  return { walletId, requestId, attempt, counters, drop: [...drop], dropTokens };
+  return {
+    walletId,
+    requestId,
+    attempt,
+    counters,
+    slices,
+    drop: [...drop],
+    dropSlices: [...dropSlices],
+    dropTokens,
+  };
 }

@@ -42,11 +42,17 @@ export function permissionsOf(
   const usage = [tables.usage.tableArn];
   const dueIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.index.name}`];
   const openIndex = [`${tables.usage.tableArn}/index/${TABLES.usage.index.name}`];
+  const slicesIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.slicesIndex.name}`];
   const providerSecrets = secrets.providers.map((secret) => secret.secretArn);
 
+  // A transaction needs what its parts need: draws and recalls are updates.
   const holdAndSettle = [
     allow('HoldAndSettle', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
     allow('WriteUsage', ['dynamodb:PutItem'], usage),
+  ];
+  const findSlices = [
+    allow('FindSlices', ['dynamodb:Query'], slicesIndex),
+    allow('ReadSlices', ['dynamodb:BatchGetItem'], wallets),
   ];
   return {
     authorizer: [
@@ -55,6 +61,7 @@ export function permissionsOf(
     ],
     proxy: [
       ...holdAndSettle,
+      ...findSlices,
       ...(providerSecrets.length === 0
         ? []
         : [allow('ReadProviderSecrets', ['secretsmanager:GetSecretValue'], providerSecrets)]),
@@ -64,6 +71,7 @@ export function permissionsOf(
       allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
       revokeInRecords(tables.keys.tableArn),
       allow('ReadUsage', ['dynamodb:Query'], usage),
+      ...findSlices,
     ],
     sweep: [
       allow('FindDue', ['dynamodb:Query'], dueIndex),

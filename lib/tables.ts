@@ -10,7 +10,7 @@ import {
   TableEncryption,
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
-import { NUMERIC_KEYS, TABLES, type TableSchema } from '../adapters/table-schema.ts';
+import { indexesOf, NUMERIC_KEYS, TABLES, type TableSchema } from '../adapters/table-schema.ts';
 
 const attribute = (name: string) => ({
   name,
@@ -23,7 +23,8 @@ export class Tables extends Construct {
   readonly wallets = this.make('Wallets', TABLES.wallets);
   readonly usage = this.make('Usage', TABLES.usage);
 
-  private make(id: string, { partitionKey, sortKey, ttlAttribute, index }: TableSchema): Table {
+  private make(id: string, schema: TableSchema): Table {
+    const { partitionKey, sortKey, ttlAttribute } = schema;
     const table = new Table(this, id, {
       partitionKey: attribute(partitionKey),
       ...(sortKey ? { sortKey: attribute(sortKey) } : {}),
@@ -34,7 +35,7 @@ export class Tables extends Construct {
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    if (index) {
+    for (const index of indexesOf(schema)) {
       table.addGlobalSecondaryIndex({
         indexName: index.name,
         partitionKey: attribute(index.partitionKey),

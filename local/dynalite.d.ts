@@ -15,27 +15,53 @@ declare module 'dynalite' {
 }
 
 declare module 'dynalite/db/index.js' {
-  interface ConditionalError {
-    body: Record<string, unknown>;
-  }
-  interface DynaliteStore {
-    readonly db: { open(): Promise<void> };
+  namespace db {
+    /** A refusal, as it is answered. */
+    interface DynaliteError {
+      readonly statusCode: number;
+      body: Record<string, unknown>;
+    }
+    interface DynaliteStore {
+      readonly db: { open(): Promise<void> };
+    }
   }
   interface DynaliteDb {
-    create(options: object): DynaliteStore;
+    create(options: object): db.DynaliteStore;
     checkConditional(
       data: Readonly<Record<string, unknown>>,
       existing: Readonly<Record<string, unknown>> | undefined,
-    ): ConditionalError | null | undefined;
+    ): db.DynaliteError | null | undefined;
   }
   const db: DynaliteDb;
   export = db;
+}
+
+declare module 'dynalite/actions/*' {
+  function action(
+    store: object,
+    data: Readonly<Record<string, unknown>>,
+    done: (
+      error: { readonly body: object } | null | undefined,
+      answer?: Record<string, unknown>,
+    ) => void,
+  ): void;
+  export = action;
+}
+
+declare module 'dynalite/validations/index.js' {
+  const validations: {
+    checkTypes(data: object, types: object): Record<string, unknown>;
+    checkValidations(data: object, types: object, custom: unknown, store: object): void;
+  };
+  export = validations;
 }
 
 declare module 'dynalite/validations/*' {
   /** The fields an operation may have; any other is dropped before the operation sees it. */
   const validation: {
     readonly types: Record<string, { readonly type: string; readonly enum: readonly string[] }>;
+    /** What cannot be said by types, such as whether an expression can be read. */
+    readonly custom: unknown;
   };
   export = validation;
 }

@@ -1,6 +1,6 @@
 /**
  * DynamoDB on this machine: dynalite, with the things the gateway needs that it lacks:
- * `ReturnValuesOnConditionCheckFailure` and the time-to-live calls.
+ * `ReturnValuesOnConditionCheckFailure`, transactions of updates and the time-to-live calls.
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import dynalite from 'dynalite';
@@ -9,6 +9,7 @@ import deleteItem from 'dynalite/validations/deleteItem.js';
 import putItem from 'dynalite/validations/putItem.js';
 import updateItem from 'dynalite/validations/updateItem.js';
 import { isSignedWith } from './signed-with.ts';
+import { conflicting, transactWrite, WriteGate } from './transactions.ts';
 
 /** A table server that runs. */
 export interface LocalDynamoDb {
@@ -23,6 +24,8 @@ export interface LocalDynamoDbOptions {
   readonly path?: string;
   /** What requests must be signed with. @default anything */
   readonly accessKeyId?: string;
+  /** Asked once a transaction: whether it meets another one and is cancelled. @default never */
+  readonly isConflicting?: () => boolean;
 }
 
 /**
@@ -32,11 +35,12 @@ export interface LocalDynamoDbOptions {
  */
 export async function startDynamoDb(options: LocalDynamoDbOptions): Promise<LocalDynamoDb> {
   returnItemsOfFailedConditions();
-  const { path, accessKeyId } = options;
-  const server = await openDynalite(path);
+  const { path, accessKeyId, isConflicting = () => false } = options;
+  const { server, store } = await openDynalite(path);
   const [listener] = server.listeners('request');
   server.removeAllListeners('request');
-  server.on('request', onlySignedWith(accessKeyId, withTimeToLive(toListener(listener))));
+  const complete = withTransactions(withTimeToLive(toListener(listener)), store, isConflicting);
+  server.on('request', onlySignedWith(accessKeyId, complete));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -54,21 +58,26 @@ export async function startDynamoDb(options: LocalDynamoDbOptions): Promise<Loca
 }
 
 /** dynalite opens its folder by the way and dies of it when it cannot; so it is opened here, before anything is asked. */
-async function openDynalite(path: string | undefined): Promise<Server> {
+async function openDynalite(
+  path: string | undefined,
+): Promise<{ readonly server: Server; readonly store: db.DynaliteStore }> {
   const { create } = db;
-  let opened: Promise<void> | undefined;
+  const opened: Promise<db.DynaliteStore>[] = [];
   db.create = (options) => {
     const store = create(options);
-    opened = store.db.open();
+    opened.push(store.db.open().then(() => store));
     return store;
   };
+  let server: Server;
   try {
     const noDelay = { createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 };
-    return dynalite({ ...(path === undefined ? {} : { path }), ...noDelay });
+    server = dynalite({ ...(path === undefined ? {} : { path }), ...noDelay });
   } finally {
     db.create = create;
-    await opened;
   }
+  const [store] = await Promise.all(opened);
+  if (store === undefined) throw new TypeError('dynalite made no store');
+  return { server, store };
 }
 
 /** Turns away whatever else reaches the port: another user's process, or a web page. */
@@ -107,6 +116,31 @@ function returnItemsOfFailedConditions(): void {
       error.body = { ...error.body, Item: existing };
     }
     return error;
+  };
+}
+
+/** Answers `TransactWriteItems`, and keeps other writes out of it. */
+function withTransactions(
+  listener: RequestListener,
+  store: db.DynaliteStore,
+  isConflicting: () => boolean,
+): RequestListener {
+  const gate = new WriteGate();
+  const guarded = gate.guard(listener);
+  return (request, response) => {
+    const [, operation] = String(request.headers['x-amz-target'] ?? '').split('.');
+    if (operation !== 'TransactWriteItems') {
+      guarded(request, response);
+      return;
+    }
+    void readJson(request)
+      .then((input) =>
+        isConflicting() ? conflicting() : gate.alone(() => transactWrite(store, input)),
+      )
+      .then(
+        ({ status, body }) => send(response, body, status),
+        () => response.destroy(), // A mistake in the call, or the server ends: the caller sees a broken connection.
+      );
   };
 }
 
@@ -154,8 +188,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
-function send(response: ServerResponse, body: object): void {
-  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
+function send(response: ServerResponse, body: object, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
   response.end(JSON.stringify(body));
 }
 

@@ -2,7 +2,13 @@
  * The tables of a local gateway, made as the stack makes them (adapters/table-schema.ts).
  */
 import { type AwsCall, AwsCallError } from '../adapters/aws-call.ts';
-import { NUMERIC_KEYS, TABLES, type TableSchema } from '../adapters/table-schema.ts';
+import {
+  type IndexSchema,
+  indexesOf,
+  NUMERIC_KEYS,
+  TABLES,
+  type TableSchema,
+} from '../adapters/table-schema.ts';
 
 /** What the tables are called. */
 export interface TableNames {
@@ -45,29 +51,33 @@ async function waitUntilActive(call: AwsCall, name: string): Promise<void> {
   throw new Error(`table "${name}" did not become active`);
 }
 
-function toCreateTable(name: string, { partitionKey, sortKey, index }: TableSchema): object {
-  const keys = [partitionKey, sortKey, index?.partitionKey, index?.sortKey];
+function toCreateTable(name: string, schema: TableSchema): object {
+  const { partitionKey, sortKey } = schema;
+  const indexes = indexesOf(schema);
+  const keys = new Set([
+    partitionKey,
+    sortKey,
+    ...indexes.flatMap((index) => [index.partitionKey, index.sortKey]),
+  ]);
   return {
     TableName: name,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: keys
+    AttributeDefinitions: [...keys]
       .filter((key) => key !== undefined)
       .map((key) => ({
         AttributeName: key,
         AttributeType: NUMERIC_KEYS.includes(key) ? 'N' : 'S',
       })),
     KeySchema: toKeySchema(partitionKey, sortKey),
-    ...(index && {
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: index.name,
-          KeySchema: toKeySchema(index.partitionKey, index.sortKey),
-          Projection: { ProjectionType: 'KEYS_ONLY' },
-        },
-      ],
-    }),
+    ...(indexes.length > 0 && { GlobalSecondaryIndexes: indexes.map(toIndex) }),
   };
 }
+
+const toIndex = ({ name, partitionKey, sortKey }: IndexSchema): object => ({
+  IndexName: name,
+  KeySchema: toKeySchema(partitionKey, sortKey),
+  Projection: { ProjectionType: 'KEYS_ONLY' },
+});
 
 const toKeySchema = (partitionKey: string, sortKey: string | undefined): object[] => [
   { AttributeName: partitionKey, KeyType: 'HASH' },

@@ -48,9 +48,9 @@ describe('defineConfig', () => {
       '"prices.a/b.inputUsdPerMillion"',
     ],
     [
-      'a key-wide limit',
-      { providers: {}, defaults: { limits: ['key:usd:month=5'] } },
-      'key-wide limits are not supported yet',
+      'a limit per something else',
+      { providers: {}, defaults: { limits: ['course:usd:month=5'] } },
+      'must be a limit such as "user:requests:minute=20"',
     ],
   ])('refuses %s by its path', (_name, input, words) => {
     expect(() => defineConfig(input as ConfigInput)).toThrow(words);

@@ -11,7 +11,12 @@ const CLOCK = { nowMs: () => NOW_MS, sleep: async () => {} };
 
 const makePorts = (wallet?: Wallet, keys = makeMemoryKeys()) => ({
   authorize: { account: 'acct_test', allowedOrigins: ['*'], keys, secrets: keys, clock: CLOCK },
-  wallets: { find: async () => wallet },
+  wallets: {
+    find: async () => wallet,
+    findAll: async () => [],
+    findDrawn: async () => 0n,
+    findHolders: async () => [],
+  },
   settings: { config, providerUrls: {}, prices: makePriceBook(PRICE_TABLE, {}) },
 });
 

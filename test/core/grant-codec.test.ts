@@ -124,7 +124,7 @@ describe('a grant', () => {
     ['an unknown field of its token', TEXT.replace('{"id":"T1"', '{"id":"T1","x":1')],
     ['a missing field', TEXT.replace('"former":false,', '')],
     ['another kind', TEXT.replace('"server"', '"root"')],
-    ['a limit that cannot be read', TEXT.replace('user:usd:week=5', 'key:usd:week=5')],
+    ['a limit that cannot be read', TEXT.replace('user:usd:week=5', 'course:usd:week=5')],
     ['an amount with a sign', TEXT.replace('"2000000001"', '"-1"')],
     ['an amount as a number', TEXT.replace('"2000000001"', '2000000001')],
   ])('is an outage when its text is %s', (_, text) => {

@@ -58,7 +58,7 @@ describe('a key record', () => {
     ['an empty list of models', { models: [] }, 'models'],
     ['a pattern of models', { models: ['openai/gpt-*'] }, 'models'],
     ['a limit that cannot be read', { limits: ['user:usd:week=CANARY'] }, 'limits'],
-    ['a key-wide limit', { limits: ['key:usd:week=5'] }, 'limits'],
+    ['a limit per something else', { limits: ['course:usd:week=5'] }, 'limits'],
     ['17 limits', { limits: Array(17).fill('user:usd:week=5') }, 'limits'],
     ['a lifetime under a minute', { maxTokenLifetimeSeconds: 59 }, 'maxTokenLifetimeSeconds'],
     ['a revoked token by its jti', { revoked: ['CANARY'] }, 'revoked.0'],

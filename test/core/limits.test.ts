@@ -16,16 +16,14 @@ describe('parseLimit', () => {
   it.each([
     ['user:requests:minute=20', { per: 'user', unit: 'requests', window: 'minute', amount: 20n }],
     ['user:usd:week=5', { per: 'user', unit: 'usd', window: 'week', amount: 5_000_000_000n }],
+    ['key:usd:month=500', { per: 'key', unit: 'usd', window: 'month', amount: 500_000_000_000n }],
+    ['key:requests:hour=9', { per: 'key', unit: 'requests', window: 'hour', amount: 9n }],
     ['token:usd:total=0.5', { per: 'token', unit: 'usd', window: 'total', amount: 500_000_000n }],
   ])('reads %s', (text, limit) => {
     expect(parseLimit(text)).toEqual(limit);
   });
 
   it.each([
-    [
-      'key:usd:month=500',
-      'key-wide limits are not supported yet, got "key", allowed are user, token',
-    ],
     ['users:usd:month=5', '"per" must be one of user, token, key, got "users"'],
     ['user:eur:month=5', '"unit" must be one of requests, tokens, usd, got "eur"'],
     [

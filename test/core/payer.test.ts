@@ -62,6 +62,13 @@ describe('limitsOf', () => {
     expect(lines({ ...KEY, limits })).toEqual([]);
   });
 
+  it('binds everyone by the limits of the key, after those of token and user', () => {
+    const wide = [...limits, ...['key:usd:month=500', 'key:requests:minute=9'].map(parseLimit)];
+    const key = ['key:usd:month=500000000000', 'key:requests:minute=9'];
+    expect(lines({ ...KEY, limits: wide })).toEqual(key);
+    expect(lines({ ...TOKEN, limits: wide })).toEqual([...lines({ ...TOKEN, limits }), ...key]);
+  });
+
   it('binds a user of a key by its user limits', () => {
     expect(lines({ ...KEY, limits, identity: ada })).toEqual([
       'user:usd:month=9000000000',

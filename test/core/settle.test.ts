@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../core/errors.ts';
 import type { Hold } from '../../core/hold.ts';
+import { encodeHold } from '../../core/hold-codec.ts';
 import { asRequestId, asTokenId } from '../../core/ids.ts';
 import type { UsageRows, Wallets } from '../../core/ports.ts';
 import { closeExpiredHolds, type SettlePorts, settle } from '../../core/settle.ts';
-import { encodeHold, type OpenHold } from '../../core/wallet.ts';
+import type { OpenHold } from '../../core/wallet.ts';
 import { makeFaultyLine } from '../support/faulty.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../support/memory-usage.ts';
 import { type MemoryWallets, makeMemoryWallets } from '../support/memory-wallets.ts';

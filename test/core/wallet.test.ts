@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AppliedLimit, Hold, LimitState } from '../../core/hold.ts';
+import { decodeHold, encodeHold, holdPrefix } from '../../core/hold-codec.ts';
 import { asRequestId, asTokenId, type TokenId } from '../../core/ids.ts';
 import { LIMIT_UNITS, LIMIT_WINDOWS } from '../../core/limits.ts';
 import { asNanoUsd } from '../../core/money.ts';
@@ -8,10 +9,7 @@ import type { Wallet } from '../../core/ports.ts';
 import {
   countersToReserve,
   decideRefusal,
-  decodeHold,
-  encodeHold,
   expiredHolds,
-  holdPrefix,
   limitStatesOf,
   parseCounterName,
   settlementOf,
@@ -29,6 +27,8 @@ const makeWallet = (overrides: Partial<Wallet> = {}): Wallet => ({
   id: WALLET_ID,
   counters: new Map(),
   holds: new Map(),
+  slices: new Map(),
+  draws: 0,
   inFlight: 0,
   revokedTokens: new Set(),
   tokenKeepUntilMs: new Map(),
@@ -283,7 +283,11 @@ describe('staleOf', () => {
   );
 
   test('is nothing of a wallet with nothing in it', () => {
-    expect(staleOf(makeWallet(), NOW_MS, undefined)).toEqual({ drop: [], dropTokens: [] });
+    expect(staleOf(makeWallet(), NOW_MS, undefined)).toEqual({
+      drop: [],
+      dropSlices: [],
+      dropTokens: [],
+    });
   });
 
   test('is no more than 24 counters at once', () => {

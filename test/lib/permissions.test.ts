@@ -66,12 +66,14 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
-  test('the proxy holds, settles, writes usage and reads the secrets of providers, not of keys', () => {
+  test('the proxy holds, settles, finds slices, writes usage and reads the secrets of providers, not of keys', () => {
     expect(permissionsOf('Proxy')).toEqual([
       ...logs('Proxy'),
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
       'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
       'Allow dynamodb:PutItem on <TablesUsage.Arn>',
+      'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
+      'Allow dynamodb:BatchGetItem on <TablesWallets.Arn>',
       'Allow secretsmanager:GetSecretValue on <Secretsopenai>',
       'Allow secretsmanager:GetSecretValue on <Secretsgroqteam>',
     ]);
@@ -85,6 +87,8 @@ describe('what each function may do, and nothing else', () => {
       'Allow dynamodb:GetItem on <TablesKeys.Arn>',
       'Allow dynamodb:UpdateItem on <TablesKeys.Arn>',
       'Allow dynamodb:Query on <TablesUsage.Arn>',
+      'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
+      'Allow dynamodb:BatchGetItem on <TablesWallets.Arn>',
     ]);
   });
 

@@ -44,13 +44,14 @@ describe('tables', () => {
     });
   });
 
-  test('Wallets have one index, of keys only, over those with something in flight', () => {
+  test('Wallets have two indexes, of keys only: what is in flight, and what may be left of a key-wide budget', () => {
     expect(tableOf('Wallets')?.Properties).toMatchObject({
       KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       AttributeDefinitions: [
         { AttributeName: 'pk', AttributeType: 'S' },
         { AttributeName: 'due', AttributeType: 'S' },
         { AttributeName: 'dueAt', AttributeType: 'N' },
+        { AttributeName: 'slices', AttributeType: 'S' },
       ],
       GlobalSecondaryIndexes: [
         {
@@ -58,6 +59,14 @@ describe('tables', () => {
           KeySchema: [
             { AttributeName: 'due', KeyType: 'HASH' },
             { AttributeName: 'dueAt', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+        {
+          IndexName: 'slices',
+          KeySchema: [
+            { AttributeName: 'slices', KeyType: 'HASH' },
+            { AttributeName: 'pk', KeyType: 'RANGE' },
           ],
           Projection: { ProjectionType: 'KEYS_ONLY' },
         },

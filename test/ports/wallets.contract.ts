@@ -62,6 +62,8 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
           id: hold.walletId,
           counters: new Map([['usd:total', 7n]]),
           holds: new Map([[hold.requestId, hold]]),
+          slices: new Map(),
+          draws: 0,
           inFlight: 1,
           revokedTokens: new Set(),
           tokenKeepUntilMs: new Map(),

@@ -61,6 +61,8 @@ export const EMPTY: Wallet = {
   id: asWalletId('W'),
   counters: new Map(),
   holds: new Map(),
+  slices: new Map(),
+  draws: 0,
   inFlight: 0,
   revokedTokens: new Set(),
   tokenKeepUntilMs: new Map(),
@@ -103,7 +105,12 @@ async function ask(
   const ports: AccountPorts = {
     clock: { nowMs: () => NOW_MS, sleep: async () => {} },
     random: { uuid: () => '00000000-0000-4000-8000-000000000001' },
-    wallets: { find: async (id) => wallets[id] },
+    wallets: {
+      find: async (id) => wallets[id],
+      findAll: async () => [],
+      findDrawn: async () => 0n,
+      findHolders: async () => [],
+    },
     marks: {
       revokeToken: async (...mark) => {
         marked.push(['token', ...mark]);

@@ -1,8 +1,9 @@
 import type { UsageRow } from '../../core/hold.ts';
 import type { RequestId } from '../../core/ids.ts';
 import { isoDay } from '../../core/limits.ts';
-import type { UsageReader, UsageRows } from '../../core/ports.ts';
+import type { UsageRows } from '../../core/ports.ts';
 import { placeOf } from '../../core/usage-cells.ts';
+import type { UsageReader } from '../../core/usage-ports.ts';
 
 export interface MemoryUsage extends UsageRows, Pick<UsageReader, 'readRows'> {
   readonly rows: ReadonlyMap<RequestId, UsageRow>;

@@ -1,10 +1,21 @@
 import type { Hold } from '../../core/hold.ts';
 import type { RequestId, TokenId, WalletId } from '../../core/ids.ts';
-import type { Reservation, Settlement, Wallet, Wallets, WriteOutcome } from '../../core/ports.ts';
+import type {
+  Reservation,
+  Settlement,
+  Slice,
+  Wallet,
+  Wallets,
+  WriteOutcome,
+} from '../../core/ports.ts';
+import { makeMemoryPools } from './memory-pools.ts';
 
-interface Stored {
+export interface Stored {
   readonly counters: Map<string, bigint>;
   readonly holds: Map<RequestId, Hold>;
+  readonly slices: Map<string, Slice>;
+  draws: number;
+  isIndexed: boolean;
   readonly revokedTokens: Set<TokenId>;
   readonly tokenKeepUntilMs: Map<TokenId, number>;
   notBeforeMs?: number | undefined;
@@ -28,6 +39,9 @@ export function makeMemoryWallets(): MemoryWallets {
     const wallet = wallets.get(id) ?? {
       counters: new Map(),
       holds: new Map(),
+      slices: new Map(),
+      draws: 0,
+      isIndexed: false,
       revokedTokens: new Set(),
       tokenKeepUntilMs: new Map(),
     };
@@ -47,6 +61,7 @@ export function makeMemoryWallets(): MemoryWallets {
     [...walletId].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % SHARDS;
 
   return {
+    ...makeMemoryPools(wallets, open, look),
     shardOf,
 
     async reserve(reservation) {
@@ -57,6 +72,7 @@ export function makeMemoryWallets(): MemoryWallets {
       for (const { name, add } of reservation.counters) {
         wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + add);
       }
+      for (const { name, take } of reservation.slices ?? []) addLeft(wallet, name, -take);
       wallet.holds.set(hold.requestId, hold);
       wallet.dueAtMs ??= hold.leaseEndsAtMs;
       const { tokenId, tokenKeepUntilMs } = reservation;
@@ -74,7 +90,9 @@ export function makeMemoryWallets(): MemoryWallets {
       for (const { name, add } of settlement.counters) {
         wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + add);
       }
+      for (const { name, back } of settlement.slices ?? []) addLeft(wallet, name, back);
       for (const name of settlement.drop) wallet.counters.delete(name);
+      for (const name of settlement.dropSlices ?? []) wallet.slices.delete(name);
       for (const { tokenId, names } of settlement.dropTokens) {
         wallet.tokenKeepUntilMs.delete(tokenId);
         wallet.revokedTokens.delete(tokenId);
@@ -111,15 +129,27 @@ export function makeMemoryWallets(): MemoryWallets {
   };
 }
 
+const NO_SLICE: Slice = { left: 0n, drawnIn: 0n, recalledOut: 0n, limit: 0n };
+
+function addLeft(wallet: Stored, name: string, amount: bigint): void {
+  const slice = wallet.slices.get(name) ?? NO_SLICE;
+  wallet.slices.set(name, { ...slice, left: slice.left + amount });
+}
+
 function isAdmitted(reservation: Reservation, wallet: Stored | undefined): boolean {
-  const { hold, counters, inFlightMax, tokenId, issuedAtMs } = reservation;
-  if (wallet === undefined) return inFlightMax > 0;
+  const { hold, counters, slices = [], inFlightMax, tokenId, issuedAtMs } = reservation;
+  if (wallet === undefined) return inFlightMax > 0 && slices.length === 0;
   if (wallet.holds.has(hold.requestId) || wallet.holds.size >= inFlightMax) return false;
   if (tokenId !== undefined && wallet.revokedTokens.has(tokenId)) return false;
   const { notBeforeMs } = wallet;
   if (issuedAtMs !== undefined && notBeforeMs !== undefined && issuedAtMs <= notBeforeMs) {
     return false;
   }
+  const isDrawn = slices.every(({ name, take, limit }) => {
+    const slice = wallet.slices.get(name);
+    return slice !== undefined && slice.left >= take && slice.limit <= limit;
+  });
+  if (!isDrawn) return false;
   return counters.every(({ name, add, max }) => {
     const used = wallet.counters.get(name);
     return max === undefined || used === undefined || used + add <= max;
@@ -136,6 +166,8 @@ const toWallet = (id: WalletId, stored: Stored): Wallet => ({
   id,
   counters: new Map(stored.counters),
   holds: new Map(stored.holds),
+  slices: new Map(stored.slices),
+  draws: stored.draws,
   inFlight: stored.holds.size,
   revokedTokens: new Set(stored.revokedTokens),
   tokenKeepUntilMs: new Map(stored.tokenKeepUntilMs),

@@ -1,0 +1,235 @@
+/**
+ * A budget of the whole key that holds: many users at once on a key that affords part of what they ask.
+ */
+import { afterEach, describe, expect, it } from 'vitest';
+import { DUE_SHARDS } from '../../adapters/table-schema.ts';
+import { defineConfig } from '../../core/config.ts';
+import { asPoolId, asWalletId } from '../../core/ids.ts';
+import { windowAt } from '../../core/limits.ts';
+import { sweep } from '../../core/sweep.ts';
+import { startDynamoDb } from '../../local/dynamodb.ts';
+import { completion, jsonReply, startFakeProvider, usageOf } from '../support/fake-provider.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startTableProxy, type TableCall, type TableProxy } from '../support/table-proxy.ts';
+
+/** Input is free; a request holds 0.00032 USD, for 32 tokens of output, and costs 0.00016, for 16. */
+const COST_NANO_USD = 160_000n;
+const USERS = 200;
+const AFFORDS = 100;
+const LIMIT_NANO_USD = 16_000_000n;
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+interface Course {
+  readonly gateway: TestGateway;
+  readonly proxy: TableProxy;
+}
+
+async function startCourse(
+  limits: string[],
+  isConflicting: () => boolean = () => false,
+  decide?: Parameters<typeof startTableProxy>[1],
+): Promise<Course> {
+  const config = defineConfig({
+    providers: { openai: {} },
+    prices: { 'openai/sixteen': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
+    defaults: { limits },
+  });
+  const provider = await startFakeProvider(jsonReply(completion('sixteen tokens', usageOf(1, 16))));
+  closers.push(provider.close);
+  const tables = await startDynamoDb({ isConflicting });
+  closers.push(tables.close);
+  const proxy = await startTableProxy(tables.url, decide);
+  closers.push(proxy.close);
+  const gateway = await startTestGateway({
+    config,
+    providerUrls: { openai: provider.url },
+    variables: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
+  });
+  closers.push(() => gateway.close());
+  proxy.clear();
+  return { gateway, proxy };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly error?: Readonly<Record<string, unknown>>;
+}
+
+async function call({ gateway }: Course, credential: string, maxTokens: number): Promise<Reply> {
+  const response = await fetch(`${gateway.url}/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'openai/sixteen',
+      messages: [{ role: 'user', content: 'x' }],
+      max_tokens: maxTokens,
+    }),
+  });
+  const body = (await response.json()) as { error?: Reply['error'] };
+  return { status: response.status, ...(body.error === undefined ? {} : { error: body.error }) };
+}
+
+const RETRIES_MAX = 40;
+const RETRY_MS = 100;
+
+/** As a client does: waits, here only briefly, while the money is held by others or the table is slow. */
+async function persist(course: Course, credential: string, maxTokens: number): Promise<Reply> {
+  for (let tries = 0; ; tries += 1) {
+    const reply = await call(course, credential, maxTokens);
+    const isWorthIt = reply.error?.code === 'budget_in_use' || reply.status === 503;
+    if (!isWorthIt || tries === RETRIES_MAX) return reply;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+/** All users, as many at once as one process that is gateway, provider and table serves within its timeouts. */
+const IN_PARALLEL = 40;
+
+async function everyone(course: Course, ask: (token: string) => Promise<Reply>): Promise<Reply[]> {
+  const waiting = tokensOf(course);
+  const replies: Reply[] = [];
+  const work = async (): Promise<void> => {
+    for (let token = waiting.pop(); token !== undefined; token = waiting.pop()) {
+      replies.push(await ask(token));
+    }
+  };
+  await Promise.all(Array.from({ length: IN_PARALLEL }, work));
+  return replies;
+}
+
+/** Two hours later, so that whatever was left to a lease is closed. */
+async function sweepLater({ gateway }: Course): Promise<void> {
+  const clock = { nowMs: () => Date.now() + 7_200_000, sleep: async () => {} };
+  const { wallets, usage } = gateway.tables;
+  const deadlineAtMs = clock.nowMs() + 60_000;
+  await sweep({ wallets, usage, clock }, { shards: DUE_SHARDS, deadlineAtMs });
+}
+
+const tokensOf = ({ gateway }: Course): string[] =>
+  Array.from({ length: USERS }, (_, index) => gateway.sign({ user: `student${index}`, jti: 'a' }));
+
+const month = (): string => `usd:month:${windowAt('month', Date.now()).name}`;
+
+/** The pool, the slices and the rows, straight from the tables, with nothing in flight. */
+async function booksOf(course: Course, name = month()) {
+  await sweepLater(course);
+  const { gateway } = course;
+  const items = await gateway.tables.scan('wallets');
+  const ids = items.map(({ pk }) => (pk as { S: string }).S);
+  const pool = ids.find((id) => id.startsWith('pool#')) ?? '';
+  const wallets = await Promise.all(
+    ids
+      .filter((id) => !id.startsWith('pool#'))
+      .map((id) => gateway.tables.wallets.find(asWalletId(id))),
+  );
+  let inOut = 0n;
+  let left = 0n;
+  let held = 0;
+  for (const wallet of wallets) {
+    const slice = wallet?.slices.get(name);
+    inOut += (slice?.drawnIn ?? 0n) - (slice?.recalledOut ?? 0n);
+    left += slice?.left ?? 0n;
+    held += wallet?.holds.size ?? 0;
+  }
+  const rows = await gateway.tables.scan('usage');
+  const billed = rows.reduce((sum, row) => sum + BigInt((row.costNanoUsd as { N: string }).N), 0n);
+  const drawn = await gateway.tables.wallets.findDrawn(asPoolId(pool));
+  return { drawn, inOut, left, held, spent: inOut - left, billed };
+}
+
+const tallyOf = (replies: readonly Reply[]): Record<string, number> => {
+  const tally: Record<string, number> = {};
+  for (const { status, error } of replies) {
+    const name = `${status} ${error?.code ?? 'served'}`;
+    tally[name] = (tally[name] ?? 0) + 1;
+  }
+  return tally;
+};
+
+describe('200 users at once on a key that affords 100 of them', { timeout: 120_000 }, () => {
+  it('are served to the last dollar, exactly, and none over', async () => {
+    const course = await startCourse(['key:usd:month=0.016']);
+
+    const replies = await everyone(course, (token) => persist(course, token, 16));
+
+    const tally = tallyOf(replies);
+    expect(tally['200 served']).toBe(AFFORDS);
+    expect((tally['402 insufficient_quota'] ?? 0) + (tally['429 budget_in_use'] ?? 0)).toBe(
+      USERS - AFFORDS,
+    );
+    expect(await booksOf(course)).toEqual({
+      drawn: LIMIT_NANO_USD,
+      inOut: LIMIT_NANO_USD,
+      left: 0n,
+      held: 0,
+      spent: LIMIT_NANO_USD,
+      billed: LIMIT_NANO_USD,
+    });
+    const late = await call(course, course.gateway.sign({ user: 'late' }), 16);
+    expect([late.status, late.error?.code]).toEqual([402, 'insufficient_quota']);
+    expect(late.error?.limit).toEqual({ per: 'key', unit: 'usd', window: 'month' });
+    expect(late.error).not.toHaveProperty('used');
+    const key = await call(course, course.gateway.key, 16);
+    expect(key.error).toMatchObject({ limit_value: 0.016, used: 0.016, reserved: 0 });
+  });
+
+  it('are so too when they hold twice what they spend, and transactions meet', async () => {
+    let transactions = 0;
+    const course = await startCourse(['key:usd:month=0.016'], () => transactions++ % 5 === 2);
+
+    const replies = await everyone(course, (token) => persist(course, token, 32));
+
+    const served = tallyOf(replies)['200 served'] ?? 0;
+    const books = await booksOf(course);
+    expect(books.spent).toBeGreaterThanOrEqual(BigInt(served) * COST_NANO_USD);
+    expect(books.billed).toBe(books.spent);
+    expect([books.drawn, books.held]).toEqual([books.inOut, 0]);
+    expect(books.spent).toBeLessThanOrEqual(LIMIT_NANO_USD);
+    expect(transactions).toBeGreaterThan(USERS);
+    // What lies idle in 200 wallets is had by one that asks: it may be cut to fit, down to 16 tokens.
+    const last = course.gateway.sign({ user: 'last' });
+    while ((await persist(course, last, 32)).status === 200);
+    expect((await booksOf(course)).spent).toBe(LIMIT_NANO_USD);
+  });
+
+  it('never pass it, and books are exact, while answers are lost', async () => {
+    let writes = 0;
+    let isFaulty = true;
+    const lossy = ({ operation }: TableCall) =>
+      isFaulty && /^(UpdateItem|TransactWriteItems)$/.test(operation) && writes++ % 10 === 7
+        ? 'lose'
+        : 'pass';
+    const course = await startCourse(['key:usd:month=0.016'], () => false, lossy);
+
+    await everyone(course, (token) => persist(course, token, 16));
+    isFaulty = false;
+
+    const books = await booksOf(course);
+    expect(books.spent).toBeLessThanOrEqual(LIMIT_NANO_USD);
+    expect([books.drawn, books.billed, books.held]).toEqual([books.inOut, books.spent, 0]);
+    const last = course.gateway.sign({ user: 'last' });
+    while ((await persist(course, last, 16)).status === 200);
+    expect((await booksOf(course)).spent).toBe(LIMIT_NANO_USD);
+  });
+});
+
+describe('a rate of the key', { timeout: 60_000 }, () => {
+  it('admits as many of 200 users at once as it says, and tells nobody but the key how many came', async () => {
+    const course = await startCourse(['key:requests:hour=50']);
+
+    const replies = await everyone(course, (token) => call(course, token, 16));
+
+    const tally = tallyOf(replies);
+    expect(tally['200 served']).toBe(50);
+    expect(tally['429 rate_limit_exceeded']).toBe(150);
+    const told = await fetch(`${course.gateway.url}/key`, {
+      headers: { authorization: `Bearer ${course.gateway.key}` },
+    });
+    const { data } = (await told.json()) as { data: { limits: object[] } };
+    expect(data.limits).toMatchObject([{ per: 'key', limit: 50, used: 50, reserved: 0 }]);
+  });
+});

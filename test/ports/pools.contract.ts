@@ -1,0 +1,420 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { asKeyId, asPoolId, asRequestId, asWalletId, type WalletId } from '../../core/ids.ts';
+import type { Draw, Recall, Slice, Wallets } from '../../core/ports.ts';
+import { makeHold } from '../support/wallet-fixtures.ts';
+
+const MONTH = 'usd:month:2026-11';
+const KEY = asKeyId('k');
+
+/** The same questions to every implementation of pools and slices, and the same answers. */
+export function describePools(
+  name: string,
+  start: () => Promise<{ readonly wallets: Wallets; close(): Promise<void> | void }>,
+): void {
+  describe(`pools ${name}`, () => {
+    let wallets: Wallets;
+    let close: () => Promise<void> | void;
+    let count = 0;
+    beforeAll(async () => {
+      ({ wallets, close } = await start());
+    });
+    afterAll(() => close());
+
+    /** Each test has a pool and wallets of its own. */
+    const makeDraw = (overrides: Partial<Draw> = {}): Draw => {
+      count += 1;
+      return {
+        poolId: asPoolId(`pool#k#${count}`),
+        walletId: asWalletId(`k#p${count}`),
+        name: MONTH,
+        amount: 10n,
+        seenIn: 0n,
+        limit: 100n,
+        ...overrides,
+      };
+    };
+    const recallOf = ({ poolId, walletId }: Draw, overrides: Partial<Recall> = {}): Recall => ({
+      poolId,
+      walletId,
+      name: MONTH,
+      amount: 10n,
+      seenOut: 0n,
+      ...overrides,
+    });
+    const sliceOf = async (walletId: WalletId): Promise<Slice | undefined> =>
+      (await wallets.find(walletId))?.slices.get(MONTH);
+    const holdIn = (walletId: WalletId, request = 'r1') =>
+      makeHold({ walletId, requestId: asRequestId(request) });
+    const take = (walletId: WalletId, amount: bigint, limit = 100n, request = 'r1') =>
+      wallets.reserve({
+        hold: holdIn(walletId, request),
+        counters: [],
+        slices: [{ name: MONTH, take: amount, limit }],
+        inFlightMax: 128,
+      });
+    const settle = (walletId: WalletId, back: bigint, dropSlices: string[] = []) =>
+      wallets.settle({
+        walletId,
+        requestId: asRequestId('r1'),
+        attempt: 1,
+        counters: [],
+        slices: back === 0n ? [] : [{ name: MONTH, back }],
+        drop: [],
+        dropSlices,
+        dropTokens: [],
+      });
+
+    describe('a draw', () => {
+      test('moves money from a pool that is not there yet into a wallet that is not either', async () => {
+        const draw = makeDraw();
+
+        const { kind, writeUnits } = await wallets.draw(draw);
+
+        expect([kind, writeUnits]).toEqual(['moved', 4]);
+        expect(await wallets.findDrawn(draw.poolId)).toBe(10n);
+        const wallet = await wallets.find(draw.walletId);
+        expect(wallet?.slices).toEqual(
+          new Map([[MONTH, { left: 10n, drawnIn: 10n, recalledOut: 0n, limit: 100n }]]),
+        );
+        expect([wallet?.draws, wallet?.inFlight]).toEqual([1, 0]);
+      });
+
+      test('comes on top of what is left, under the limit that holds now', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+        await take(draw.walletId, 4n);
+
+        await wallets.draw({ ...draw, amount: 5n, seenIn: 10n, limit: 90n });
+
+        expect(await sliceOf(draw.walletId)).toEqual({
+          left: 11n,
+          drawnIn: 15n,
+          recalledOut: 0n,
+          limit: 90n,
+        });
+      });
+
+      test('takes the last of a pool and not more', async () => {
+        const draw = makeDraw({ amount: 60n });
+        await wallets.draw(draw);
+        const other = { ...draw, walletId: asWalletId('k#other1') };
+
+        const over = await wallets.draw({ ...other, amount: 41n });
+        const last = await wallets.draw({ ...other, amount: 40n });
+
+        expect([over.kind, last.kind]).toEqual(['pool-refused', 'moved']);
+        expect(over.writeUnits).toBe(4);
+        expect(await wallets.findDrawn(draw.poolId)).toBe(100n);
+        expect((await sliceOf(other.walletId))?.left).toBe(40n);
+      });
+
+      test('of the whole limit is one', async () => {
+        const draw = makeDraw({ amount: 100n });
+
+        expect((await wallets.draw(draw)).kind).toBe('moved');
+      });
+
+      test('that is sent twice is made once', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+        const second = { ...draw, seenIn: 10n };
+        await wallets.draw(second);
+
+        const kinds = [(await wallets.draw(draw)).kind, (await wallets.draw(second)).kind];
+
+        expect(kinds).toEqual(['wallet-changed', 'wallet-changed']);
+        expect(await wallets.findDrawn(draw.poolId)).toBe(20n);
+        expect((await sliceOf(draw.walletId))?.left).toBe(20n);
+      });
+
+      test('that comes late, when all of it was recalled, changes nothing', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+        await wallets.recall(recallOf(draw));
+
+        expect((await wallets.draw(draw)).kind).toBe('wallet-changed');
+        expect(await wallets.findDrawn(draw.poolId)).toBe(0n);
+      });
+
+      test('says that the wallet has changed, whatever the pool says', async () => {
+        const draw = makeDraw({ amount: 100n });
+        await wallets.draw(draw);
+
+        expect((await wallets.draw({ ...draw, amount: 1n })).kind).toBe('wallet-changed');
+      });
+
+      test('of nothing asks whether a pool is within its limit, and says so of the slice', async () => {
+        const draw = makeDraw({ amount: 50n });
+        await wallets.draw(draw);
+        const ask = { ...draw, amount: 0n, seenIn: 50n };
+
+        const over = await wallets.draw({ ...ask, limit: 49n });
+        const within = await wallets.draw({ ...ask, limit: 50n });
+
+        expect([over.kind, within.kind]).toEqual(['pool-refused', 'moved']);
+        expect(await sliceOf(draw.walletId)).toMatchObject({ left: 50n, drawnIn: 50n, limit: 50n });
+      });
+
+      test('without a limit covers what was spent already', async () => {
+        const draw = makeDraw({ amount: 100n });
+        await wallets.draw(draw);
+        await take(draw.walletId, 100n);
+        await settle(draw.walletId, -7n);
+        const { limit: _limit, ...cover } = { ...draw, amount: 7n, seenIn: 100n };
+
+        expect((await wallets.draw(cover)).kind).toBe('moved');
+        expect(await sliceOf(draw.walletId)).toMatchObject({
+          left: 0n,
+          drawnIn: 107n,
+          limit: 100n,
+        });
+        expect(await wallets.findDrawn(draw.poolId)).toBe(107n);
+      });
+
+      test('is exact in amounts that no double holds', async () => {
+        const amount = 9_007_199_254_740_993n;
+        const draw = makeDraw({ amount, limit: amount });
+        await wallets.draw(draw);
+
+        expect(await wallets.findDrawn(draw.poolId)).toBe(9_007_199_254_740_993n);
+        expect((await sliceOf(draw.walletId))?.left).toBe(9_007_199_254_740_993n);
+      });
+
+      test('by 100 wallets at once gives no more than the limit', async () => {
+        const draw = makeDraw({ limit: 305n });
+        const kinds = await Promise.all(
+          Array.from({ length: 100 }, async (_, index) => {
+            const walletId = asWalletId(`k#crowd${index}`);
+            return (await wallets.draw({ ...draw, walletId })).kind;
+          }),
+        );
+
+        expect(kinds.filter((kind) => kind === 'moved')).toHaveLength(30);
+        expect(kinds.filter((kind) => kind === 'pool-refused')).toHaveLength(70);
+        expect(await wallets.findDrawn(draw.poolId)).toBe(300n);
+      });
+    });
+
+    describe('a reserve of a slice', () => {
+      test('takes what is left to the last, and not more', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+
+        const over = await take(draw.walletId, 11n, 100n, 'r1');
+        const last = await take(draw.walletId, 10n, 100n, 'r2');
+        const after = await take(draw.walletId, 1n, 100n, 'r3');
+
+        expect([over.written, last.written, after.written]).toEqual([false, true, false]);
+        expect(last.wallet?.slices.get(MONTH)?.left).toBe(0n);
+        expect(over.wallet?.slices.get(MONTH)?.left).toBe(10n);
+      });
+
+      test('is refused where nothing was drawn', async () => {
+        const outcome = await take(asWalletId('k#none'), 1n);
+
+        expect(outcome.written).toBe(false);
+        expect(outcome.wallet).toBeUndefined();
+      });
+
+      test.each([
+        ['larger', 99n, false],
+        ['the same', 100n, true],
+        ['smaller', 101n, true],
+      ])('of one drawn under a %s limit than holds now: %s', async (_how, limit, written) => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+
+        expect((await take(draw.walletId, 1n, limit)).written).toBe(written);
+      });
+
+      test('takes of no counter when the slice is too small', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+
+        const outcome = await wallets.reserve({
+          hold: holdIn(draw.walletId),
+          counters: [{ name: 'usd:total', add: 1n }],
+          slices: [{ name: MONTH, take: 11n, limit: 100n }],
+          inFlightMax: 128,
+        });
+
+        expect(outcome.wallet?.counters).toEqual(new Map());
+      });
+    });
+
+    describe('a settle of a slice', () => {
+      test('gives back what was held too much, once', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+        await take(draw.walletId, 8n);
+
+        await settle(draw.walletId, 5n);
+        await settle(draw.walletId, 5n);
+
+        expect((await sliceOf(draw.walletId))?.left).toBe(7n);
+      });
+
+      test('bills beyond what was left, where nothing was drawn too', async () => {
+        const walletId = asWalletId('k#undrawn');
+        await wallets.reserve({ hold: holdIn(walletId), counters: [], inFlightMax: 128 });
+        await settle(walletId, -3n);
+
+        expect(await sliceOf(walletId)).toEqual({
+          left: -3n,
+          drawnIn: 0n,
+          recalledOut: 0n,
+          limit: 0n,
+        });
+      });
+
+      test('removes slices in passing, whole', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+        await wallets.recall(recallOf(draw, { amount: 1n }));
+        await take(draw.walletId, 1n);
+
+        const { wallet } = await settle(draw.walletId, 0n, [MONTH, 'usd:month:2026-10']);
+
+        expect(wallet?.slices).toEqual(new Map());
+        expect((await wallets.draw(draw)).kind).toBe('moved');
+      });
+    });
+
+    describe('a recall', () => {
+      test('moves what is left back into the pool', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+
+        const { kind, writeUnits } = await wallets.recall(recallOf(draw, { amount: 4n }));
+
+        expect([kind, writeUnits]).toEqual(['moved', 4]);
+        expect(await wallets.findDrawn(draw.poolId)).toBe(6n);
+        expect(await sliceOf(draw.walletId)).toMatchObject({
+          left: 6n,
+          drawnIn: 10n,
+          recalledOut: 4n,
+        });
+      });
+
+      test('that is sent twice or late is made once', async () => {
+        const draw = makeDraw({ amount: 50n });
+        await wallets.draw(draw);
+        const first = recallOf(draw, { amount: 4n });
+        await wallets.recall(first);
+        const second = recallOf(draw, { amount: 4n, seenOut: 4n });
+        await wallets.recall(second);
+
+        const kinds = [(await wallets.recall(first)).kind, (await wallets.recall(second)).kind];
+
+        expect(kinds).toEqual(['wallet-changed', 'wallet-changed']);
+        expect(await wallets.findDrawn(draw.poolId)).toBe(42n);
+      });
+
+      test('takes nothing of what is held', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+        await take(draw.walletId, 8n);
+
+        expect((await wallets.recall(recallOf(draw, { amount: 3n }))).kind).toBe('wallet-changed');
+        expect((await wallets.recall(recallOf(draw, { amount: 2n }))).kind).toBe('moved');
+        expect(await wallets.findDrawn(draw.poolId)).toBe(8n);
+      });
+
+      test('finds nothing in a wallet that is not there', async () => {
+        expect((await wallets.recall(recallOf(makeDraw()))).kind).toBe('wallet-changed');
+      });
+
+      test('never takes a pool below nothing', async () => {
+        const draw = makeDraw();
+        await wallets.draw(draw);
+        const poolId = asPoolId('pool#k#empty');
+
+        expect((await wallets.recall(recallOf(draw, { poolId }))).kind).toBe('pool-refused');
+        expect((await sliceOf(draw.walletId))?.left).toBe(10n);
+      });
+
+      test('side by side with reserves leaves what they took', async () => {
+        const draw = makeDraw({ amount: 100n });
+        await wallets.draw(draw);
+        const takes = Array.from({ length: 20 }, (_, index) =>
+          take(draw.walletId, 5n, 100n, `r${index}`),
+        );
+        const recalls = Array.from({ length: 20 }, (_, index) =>
+          wallets.recall(recallOf(draw, { amount: 5n, seenOut: BigInt(index) * 5n })),
+        );
+        const taken = (await Promise.all(takes)).filter(({ written }) => written).length;
+        const recalled = (await Promise.all(recalls)).filter(({ kind }) => kind === 'moved').length;
+
+        const slice = await sliceOf(draw.walletId);
+        expect(slice?.left).toBe(100n - 5n * BigInt(taken + recalled));
+        expect(await wallets.findDrawn(draw.poolId)).toBe(100n - 5n * BigInt(recalled));
+      });
+    });
+
+    describe('wallets that may have something left', () => {
+      const holdersOf = (key: string, after = `${key}#`, pageSize = 100) =>
+        wallets.findHolders(asKeyId(key), after, pageSize);
+      const drawIn = (walletId: string) =>
+        wallets.draw(makeDraw({ walletId: asWalletId(walletId) }));
+
+      test('are those of the key that drew, in order, a page at a time', async () => {
+        for (const id of ['m#u3', 'm#u1', 'm#u2', 'n#u1']) await drawIn(id);
+        await wallets.reserve({
+          hold: holdIn(asWalletId('m#u9')),
+          counters: [],
+          inFlightMax: 1,
+        });
+
+        expect(await holdersOf('m')).toEqual(['m#u1', 'm#u2', 'm#u3']);
+        expect(await holdersOf('m', 'm#u1')).toEqual(['m#u2', 'm#u3']);
+        expect(await holdersOf('m', 'm#', 2)).toEqual(['m#u1', 'm#u2']);
+      });
+
+      test('are read in one go, as they now stand', async () => {
+        for (const id of ['r#u1', 'r#u2']) await drawIn(id);
+        await take(asWalletId('r#u1'), 4n);
+
+        const read = await wallets.findAll(['r#u1', 'r#u2', 'r#u3'].map(asWalletId));
+
+        const lefts = new Map(read.map(({ id, slices }) => [id, slices.get(MONTH)?.left]));
+        expect(Object.fromEntries(lefts)).toEqual({ 'r#u1': 6n, 'r#u2': 10n });
+        expect(await wallets.findAll([])).toEqual([]);
+      });
+
+      test('are no more when one was seen empty, until it draws again', async () => {
+        const draw = makeDraw({ walletId: asWalletId('o#u1') });
+        await wallets.draw(draw);
+        await wallets.recall(recallOf(draw));
+
+        expect(await wallets.retire(draw.walletId, 1, [])).toBe(true);
+        expect(await holdersOf('o')).toEqual([]);
+        await wallets.draw({ ...draw, seenIn: 10n });
+        expect(await holdersOf('o')).toEqual(['o#u1']);
+      });
+
+      test('stay when one drew since it was seen', async () => {
+        const draw = makeDraw({ walletId: asWalletId('q#u1') });
+        await wallets.draw(draw);
+        await wallets.draw({ ...draw, name: 'tokens:day:2026-11-20' });
+
+        expect(await wallets.retire(draw.walletId, 1, [])).toBe(false);
+        expect(await holdersOf('q')).toEqual(['q#u1']);
+      });
+
+      test('stay while anything is in flight', async () => {
+        const draw = makeDraw({ walletId: asWalletId('s#u1') });
+        await wallets.draw(draw);
+        await take(draw.walletId, 10n);
+
+        expect(await wallets.retire(draw.walletId, 1, [])).toBe(false);
+        await settle(draw.walletId, 0n);
+        expect(await wallets.retire(draw.walletId, 1, [MONTH])).toBe(true);
+        expect((await wallets.find(draw.walletId))?.slices).toEqual(new Map());
+      });
+    });
+
+    test('a pool that nobody drew of has drawn nothing', async () => {
+      expect(await wallets.findDrawn(asPoolId(`pool#${KEY}#none`))).toBe(0n);
+    });
+  });
+}
