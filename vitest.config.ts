@@ -1,12 +1,41 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that keep both cores busy for seconds by themselves: they run after the others, one at a time. */
+const HEAVY = [
+  'test/e2e/{cap,soak,key-budget,outage,promises}.test.ts',
+  'test/runtime/**/*.test.ts',
+  'test/cli/**/*.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/synth-folder.ts'],
     silent: 'passed-only',
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['core/**'] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'side by side',
+          include: ['test/**/*.test.ts'],
+          exclude: HEAVY,
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'one at a time',
+          include: HEAVY,
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 40_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -54,12 +54,12 @@ export function makeRollups(
   const readRollups: UsageReader['readRollups'] = async (keyId, fromDay, toDay, after) => {
     const answer = await send('Query', {
       ConsistentRead: true,
-      KeyConditionExpression: '#pk = :pk AND #sk BETWEEN :from AND :to',
+      KeyConditionExpression: '#pk = :pk AND #sk BETWEEN :first AND :last',
       ExpressionAttributeNames: { '#pk': partitionKey, '#sk': sortKey },
       ExpressionAttributeValues: {
         ':pk': toText(partitionOf(keyId)),
-        ':from': toText(fromDay),
-        ':to': toText(toDay + AFTER_ALL),
+        ':first': toText(fromDay),
+        ':last': toText(toDay + AFTER_ALL),
       },
       ...(after && { ExclusiveStartKey: { ...toKey(keyId, after) } }),
     });
