@@ -15,6 +15,8 @@ const POM = fileURLToPath(new URL('pom.xml', import.meta.url));
 const FOLDER = `${ROOT}node_modules/.cache/dynamodb-local-3.0.0`;
 const MAIN_CLASS = 'software.amazon.dynamodb.services.local.main.ServerRunner';
 const SUITES = ['test/ports', 'test/adapters/dynamodb-'];
+/** Java warms up beside the tests: one file at a time, and more time for each test. */
+const OPTIONS = ['--no-file-parallelism', '--test-timeout=120000'];
 const JAVA_MIN = 17;
 const START_TRIES_MAX = 300;
 const START_WAIT_MS = 100;
@@ -97,7 +99,7 @@ async function run(): Promise<number> {
   const server = startServer(port);
   try {
     await waitUntilReady(makeTestCall(url), server);
-    const vitest = [`${ROOT}node_modules/vitest/vitest.mjs`, 'run', ...SUITES];
+    const vitest = [`${ROOT}node_modules/vitest/vitest.mjs`, 'run', ...SUITES, ...OPTIONS];
     const node = ['--import', `${ROOT}bin/node-24.mjs`];
     const { status } = spawnSync(process.execPath, [...node, ...vitest, ...process.argv.slice(2)], {
       cwd: ROOT,

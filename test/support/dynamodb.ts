@@ -8,6 +8,9 @@ export const TABLE_NAMES = { keysTable: 'keys', walletsTable: 'wallets', usageTa
 /** Names the address of a DynamoDB that is to stand for the embedded one: `npm run test:dynamodb-local`. */
 export const DYNAMODB_LOCAL_URL = 'HALLPASS_TEST_DYNAMODB_URL';
 
+/** A table server that has just begun, on a machine with much else to do, is slow and not down. */
+const CALL_TIMEOUT_MS = 60_000;
+
 /** A call to a table server on loopback. DynamoDB Local keeps the tables of each access key apart. */
 export const makeTestCall = (url: string, accessKeyId = 'test'): AwsCall =>
   makeAwsCall({
@@ -16,7 +19,7 @@ export const makeTestCall = (url: string, accessKeyId = 'test'): AwsCall =>
     targetPrefix: 'DynamoDB_20120810',
     region: 'us-east-1',
     credentials: { accessKeyId, secretAccessKey: 'test' },
-    timeoutMs: 10_000,
+    timeoutMs: CALL_TIMEOUT_MS,
   });
 
 /** Empty tables in memory and a call to them; `close` ends them. */
