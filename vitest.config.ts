@@ -17,6 +17,8 @@ export default defineConfig({
           exclude: HEAVY,
           testTimeout: 20_000,
           hookTimeout: 60_000,
+          // Many of them wait for processes and clocks: more at a time than two cores would take otherwise.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
