@@ -3,7 +3,7 @@
  * The SDK's clients do the same in 325 kB, tens of milliseconds of start and half a millisecond a call (docs/decisions/0002).
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
  */
-import type { AwsCredentials } from './environment.ts';
+import type { AwsCredentials, Environment } from './environment.ts';
 import { makeSigner } from './signature.ts';
 import { ExchangeError, makeSocketPool } from './socket-pool.ts';
 
@@ -57,6 +57,34 @@ const SOCKETS_MAX = 256;
 /** A connection idle for longer is left, so that one the other end has closed is rarely picked. */
 const IDLE_SOCKET_MS = 20_000;
 const JSON_VERSIONS = { dynamodb: '1.0', secretsmanager: '1.1' } as const;
+
+/** The call to the tables of an environment. */
+export const callDynamoDb = (
+  { dynamodbUrl: url, region, credentials }: Environment,
+  timeoutMs: number,
+): AwsCall =>
+  makeAwsCall({
+    url,
+    service: 'dynamodb',
+    targetPrefix: 'DynamoDB_20120810',
+    region,
+    credentials,
+    timeoutMs,
+  });
+
+/** The call to the secrets of an environment. */
+export const callSecretsManager = (
+  { secretsManagerUrl: url, region, credentials }: Environment,
+  timeoutMs: number,
+): AwsCall =>
+  makeAwsCall({
+    url,
+    service: 'secretsmanager',
+    targetPrefix: 'secretsmanager',
+    region,
+    credentials,
+    timeoutMs,
+  });
 
 /** Makes the call. Its connections live as long as it does. */
 export function makeAwsCall(options: AwsCallOptions): AwsCall {

@@ -2,7 +2,7 @@
  * What the table costs a request: its three writes, by the bare call and by the SDK's client, through one and the same flow.
  */
 import { DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { type AwsCall, makeAwsCall } from '../adapters/aws-call.ts';
+import { type AwsCall, callDynamoDb } from '../adapters/aws-call.ts';
 import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
 import { makeWallets } from '../adapters/dynamodb-wallets.ts';
 import type { Environment } from '../adapters/environment.ts';
@@ -43,15 +43,7 @@ function sdkCall(environment: Environment): AwsCall {
   };
 }
 
-const bareCall = ({ region, credentials, dynamodbUrl: url }: Environment): AwsCall =>
-  makeAwsCall({
-    url,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region,
-    credentials,
-    timeoutMs: 5_000,
-  });
+const bareCall = (environment: Environment): AwsCall => callDynamoDb(environment, 5_000);
 
 const GRANT: Grant = {
   account: 'acct_bench',

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
-import { type AwsCall, makeAwsCall } from '../adapters/aws-call.ts';
+import { type AwsCall, callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
 import { findCallerIdentity } from '../adapters/caller-identity.ts';
 import { makeKeyStore } from '../adapters/dynamodb-key-store.ts';
 import { makeKeyWriter } from '../adapters/dynamodb-keys.ts';
@@ -62,20 +62,9 @@ export async function withGateway<T>(
 }
 
 function makeGateway(environment: Environment, account: string): Gateway {
-  const { region, credentials, keysTable } = environment;
-  const shared = { region, credentials, timeoutMs: CALL_TIMEOUT_MS };
-  const dynamodb = makeAwsCall({
-    ...shared,
-    url: environment.dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-  });
-  const secretsManager = makeAwsCall({
-    ...shared,
-    url: environment.secretsManagerUrl,
-    service: 'secretsmanager',
-    targetPrefix: 'secretsmanager',
-  });
+  const { keysTable } = environment;
+  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
+  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
   const keys = { ...makeKeyStore(dynamodb, keysTable), ...makeKeyWriter(dynamodb, keysTable) };
   return { account, environment, dynamodb, secretsManager, keys };
 }

@@ -9,7 +9,7 @@ import {
   toErrorResult,
   toJsonResult,
 } from '../adapters/api-gateway.ts';
-import { makeAwsCall } from '../adapters/aws-call.ts';
+import { callDynamoDb } from '../adapters/aws-call.ts';
 import { makeWalletMarks } from '../adapters/dynamodb-marks.ts';
 import { makeRevokedList } from '../adapters/dynamodb-revoked.ts';
 import { makeRollups } from '../adapters/dynamodb-rollups.ts';
@@ -47,16 +47,9 @@ export function makeAccountHandler(settings: FunctionSettings, log: Log = makeLo
 }
 
 function makePorts({ environment, config }: FunctionSettings): AccountPorts {
-  const { dynamodbUrl, region, credentials, providerUrls } = environment;
+  const { providerUrls } = environment;
   const { keysTable, walletsTable, usageTable } = environment;
-  const dynamodb = makeAwsCall({
-    url: dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region,
-    credentials,
-    timeoutMs: CALL_TIMEOUT_MS,
-  });
+  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
   const prices = makePriceBook(PRICE_TABLE, config.prices);
   return {
     clock,

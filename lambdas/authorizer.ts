@@ -5,7 +5,7 @@
 import middy from '@middy/core';
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { readHeaders, toAuthorizerResult } from '../adapters/api-gateway.ts';
-import { makeAwsCall } from '../adapters/aws-call.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
 import { makeKeyRecords } from '../adapters/dynamodb-keys.ts';
 import type { FunctionSettings } from '../adapters/environment.ts';
 import { makeLog } from '../adapters/log.ts';
@@ -40,20 +40,8 @@ export function makeAuthorizerHandler(settings: FunctionSettings, log: Log = mak
 }
 
 function makePorts({ environment, config }: FunctionSettings): AuthorizePorts {
-  const { region, credentials } = environment;
-  const shared = { region, credentials, timeoutMs: CALL_TIMEOUT_MS };
-  const dynamodb = makeAwsCall({
-    ...shared,
-    url: environment.dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-  });
-  const secretsManager = makeAwsCall({
-    ...shared,
-    url: environment.secretsManagerUrl,
-    service: 'secretsmanager',
-    targetPrefix: 'secretsmanager',
-  });
+  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
+  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
   return {
     account: config.account ?? environment.defaultAccount,
     allowedOrigins: config.allowedOrigins,

@@ -14,7 +14,7 @@ import {
   readHttpRequest,
   toErrorResult,
 } from '../adapters/api-gateway.ts';
-import { makeAwsCall } from '../adapters/aws-call.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
 import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
 import { makeWallets } from '../adapters/dynamodb-wallets.ts';
 import type { FunctionSettings } from '../adapters/environment.ts';
@@ -108,20 +108,8 @@ function toProxySettings({ environment, config }: FunctionSettings): ProxySettin
 }
 
 function makePorts({ environment }: FunctionSettings, log: Log): ProxyPorts {
-  const { region, credentials } = environment;
-  const shared = { region, credentials, timeoutMs: CALL_TIMEOUT_MS };
-  const dynamodb = makeAwsCall({
-    ...shared,
-    url: environment.dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-  });
-  const secretsManager = makeAwsCall({
-    ...shared,
-    url: environment.secretsManagerUrl,
-    service: 'secretsmanager',
-    targetPrefix: 'secretsmanager',
-  });
+  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
+  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
   return {
     wallets: makeWallets(dynamodb, environment.walletsTable),
     usage: makeUsageRows(dynamodb, environment.usageTable),

@@ -4,7 +4,7 @@
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { makeAwsCall } from '../adapters/aws-call.ts';
+import { callDynamoDb } from '../adapters/aws-call.ts';
 import { makeRollups } from '../adapters/dynamodb-rollups.ts';
 import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
 import { makeWallets } from '../adapters/dynamodb-wallets.ts';
@@ -45,15 +45,8 @@ export function makeSweepHandler(settings: FunctionSettings, log: Log = makeLog(
 }
 
 function makePorts({ environment }: FunctionSettings): SweepPorts & RollupPorts {
-  const { region, credentials, walletsTable, usageTable } = environment;
-  const call = makeAwsCall({
-    url: environment.dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region,
-    credentials,
-    timeoutMs: CALL_TIMEOUT_MS,
-  });
+  const { walletsTable, usageTable } = environment;
+  const call = callDynamoDb(environment, CALL_TIMEOUT_MS);
   return {
     wallets: makeWallets(call, walletsTable),
     usage: makeUsageRows(call, usageTable),

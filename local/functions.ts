@@ -2,6 +2,8 @@
  * The Lambda functions in this process, with the stack's timeouts.
  */
 import type { FunctionSettings } from '../adapters/environment.ts';
+import { makeLog } from '../adapters/log.ts';
+import type { Log } from '../core/ports.ts';
 import { makeAccountHandler } from '../lambdas/account.ts';
 import { makeAuthorizerHandler } from '../lambdas/authorizer.ts';
 import { makeProxyHandler } from '../lambdas/proxy.ts';
@@ -27,15 +29,19 @@ export interface Functions {
 }
 
 /** Makes them, each as its Lambda entry does. */
-export function makeFunctions(settings: FunctionSettings): Functions {
+export function makeFunctions(settings: FunctionSettings, log: Log = makeLog()): Functions {
   installAwsLambda(); // Before the proxy's handler is made, which asks for it.
-  const sweep = makeBufferedFunction(makeSweepHandler(settings), { timeoutMs: SWEEP_TIMEOUT_MS });
+  const sweep = makeBufferedFunction(makeSweepHandler(settings, log), {
+    timeoutMs: SWEEP_TIMEOUT_MS,
+  });
   return {
-    authorizer: makeBufferedFunction(makeAuthorizerHandler(settings), {
+    authorizer: makeBufferedFunction(makeAuthorizerHandler(settings, log), {
       timeoutMs: AUTHORIZER_TIMEOUT_MS,
     }),
-    proxy: makeStreamingFunction(makeProxyHandler(settings), { timeoutMs: PROXY_TIMEOUT_MS }),
-    account: makeBufferedFunction(makeAccountHandler(settings), { timeoutMs: ACCOUNT_TIMEOUT_MS }),
+    proxy: makeStreamingFunction(makeProxyHandler(settings, log), { timeoutMs: PROXY_TIMEOUT_MS }),
+    account: makeBufferedFunction(makeAccountHandler(settings, log), {
+      timeoutMs: ACCOUNT_TIMEOUT_MS,
+    }),
     async sweep() {
       await sweep.invoke({});
     },

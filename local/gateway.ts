@@ -3,7 +3,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeAwsCall } from '../adapters/aws-call.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
 import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb-keys.ts';
 import {
   type Environment,
@@ -110,7 +110,7 @@ async function startParts(
   };
   const environment = readEnvironment(variables);
   const demo = await provision(environment, config);
-  const make = options.makeFunctions ?? makeFunctions;
+  const make = options.makeFunctions ?? ((settings) => makeFunctions(settings));
   const functions = make({ environment, config }, variables);
   const gateway = await startApiGateway({
     ...functions,
@@ -177,20 +177,9 @@ const providersWithKeys = (config: Config, keys: ReadonlyMap<string, string>): s
   );
 
 async function provision(environment: Environment, config: Config) {
-  const { region, credentials, keysTable, secretPrefix } = environment;
-  const signed = { region, credentials, timeoutMs: SETUP_CALL_TIMEOUT_MS };
-  const dynamodb = makeAwsCall({
-    ...signed,
-    url: environment.dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-  });
-  const secretsManager = makeAwsCall({
-    ...signed,
-    url: environment.secretsManagerUrl,
-    service: 'secretsmanager',
-    targetPrefix: 'secretsmanager',
-  });
+  const { keysTable, secretPrefix } = environment;
+  const dynamodb = callDynamoDb(environment, SETUP_CALL_TIMEOUT_MS);
+  const secretsManager = callSecretsManager(environment, SETUP_CALL_TIMEOUT_MS);
   await createTables(dynamodb, environment);
   return provisionDemoKey(config.account ?? environment.defaultAccount, config, {
     records: makeKeyRecords(dynamodb, keysTable, systemClock),

@@ -4,6 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { makeFunctions } from '../../local/functions.ts';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
@@ -35,7 +36,10 @@ beforeAll(async () => {
     });
   }
   provider = await startFakeProvider();
-  gateway = await startTestGateway({ providerUrls: { openai: provider.url } });
+  gateway = await startTestGateway({
+    providerUrls: { openai: provider.url },
+    makeFunctions: (settings) => makeFunctions(settings),
+  });
 });
 afterAll(async () => {
   vi.restoreAllMocks();

@@ -1,14 +1,15 @@
 /**
  * The whole gateway in this process, in memory, on a port of its own, for tests and measurements.
  */
-import { type AwsCall, makeAwsCall } from '../../adapters/aws-call.ts';
+import { type AwsCall, callDynamoDb } from '../../adapters/aws-call.ts';
 import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
 import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
 import { type Environment, readEnvironment } from '../../adapters/environment.ts';
 import type { Config } from '../../core/config.ts';
-import type { UsageRows, Wallets } from '../../core/ports.ts';
+import type { Log, UsageRows, Wallets } from '../../core/ports.ts';
 import { signScopedToken } from '../../core/scoped-token.ts';
 import { config as defaultConfig } from '../../hallpass.config.ts';
+import { makeFunctions } from '../../local/functions.ts';
 import { type LocalGatewayOptions, startLocalGateway } from '../../local/gateway.ts';
 
 export interface TestGatewayOptions
@@ -42,6 +43,8 @@ export interface TestGateway {
   close(graceMs?: number): Promise<void>;
 }
 
+/** What the functions would log fills the report of the tests. */
+const SILENT: Log = { write: () => {} };
 const CLOSE_GRACE_MS = 2_000;
 const TOKEN_SECONDS = 3_600;
 
@@ -53,20 +56,14 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     variables,
     port: 0,
     host: '127.0.0.1',
+    makeFunctions: (settings) => makeFunctions(settings, SILENT),
     ...rest,
   });
   const { url, account, key, kid, token, sweep } = gateway;
   const environment = readEnvironment(gateway.variables);
   const { keysTable, walletsTable, usageTable } = environment;
   const names = { keys: keysTable, wallets: walletsTable, usage: usageTable };
-  const call = makeAwsCall({
-    url: environment.dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region: environment.region,
-    credentials: environment.credentials,
-    timeoutMs: 10_000,
-  });
+  const call = callDynamoDb(environment, 10_000);
   return {
     url,
     account,
