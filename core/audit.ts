@@ -148,9 +148,13 @@ const ALWAYS_COUNTED: readonly CounterKind[] = [
 function addTo(counters: Map<string, bigint>, row: UsageRow, sign: 1n | -1n): void {
   for (const kind of row.counted ?? ALWAYS_COUNTED) {
     if (kind.per === 'token' && row.tokenId === undefined) continue;
+    if (isOfWholeKey(kind)) continue;
     add(counters, counterName(kind, row.tokenId, row.reservedAtMs), sign * costIn(kind.unit, row));
   }
 }
+
+/** Budgets and rates of a whole key stand in slices, pools and the key's own wallet, which have no counter here. */
+const isOfWholeKey = ({ per }: CounterKind): boolean => per === 'key';
 
 const costIn = (unit: LimitUnit, { status, cost }: UsageRow): bigint =>
   unit === 'requests' && status === 'released' ? 0n : amountOf(unit, cost);
@@ -175,6 +179,7 @@ function judge(
     const row = book.recent.get(hold.requestId);
     if (row?.attempt === hold.attempt) addTo(expectations, row, -1n);
     for (const kind of hold.counted) {
+      if (isOfWholeKey(kind)) continue;
       const name = counterName(kind, hold.tokenId, hold.reservedAtMs);
       add(expectations, name, amountOf(kind.unit, hold.amounts));
     }

@@ -191,4 +191,15 @@ describe('the audit', () => {
     const readRows = async () => ({ rows: [], next: 'more' });
     expect(await audit({ usage: { readRows } })).toMatchObject({ wallets: 0, truncated: true });
   });
+
+  test('leaves budgets and rates of the whole key out, which stand in slices and not in a counter', async () => {
+    const ofKey: CounterKind = { per: 'key', unit: 'usd', window: 'month' };
+    const counted = [...COUNTED.slice(0, 2), ofKey];
+    const served = makeHold({ requestId: asRequestId('served'), counted });
+    const counters = countersToReserve({ ...served, counted: COUNTED.slice(0, 2) }, []);
+    await wallets.reserve({ hold: served, counters, inFlightMax: 128, tokenId: TOKEN_ID });
+    await usage.put(rowOf(served, 5n));
+
+    expect(await audit()).toMatchObject({ differences: [], busy: [] });
+  });
 });
