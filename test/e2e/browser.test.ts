@@ -54,6 +54,12 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
   ] as const;
 
   describe.each(openers)('%s', (_, open) => {
+    let page: Page;
+    beforeAll(async () => {
+      page = await open();
+    });
+    afterAll(() => page?.close());
+
     it('streams an answer with the official SDK, and reads the budget from the headers', async () => {
       provider.reply(
         streamReply(
@@ -64,7 +70,6 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
             DONE_EVENT,
         ),
       );
-      const page = await open();
       const token = gateway.sign({ models: ['openai/gpt-4o-mini'], spending_limit: 0.5 });
 
       const seen = await page.evaluate(
@@ -97,7 +102,6 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
         limit: '0.5',
         requestId: expect.stringMatching(/^[\da-f-]{36}$/),
       });
-      await page.close();
     });
 
     it.each([
@@ -105,9 +109,7 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
       [401, 'token_expired', { exp: 1_000_000_000, iat: 999_999_000 }],
       [402, 'insufficient_quota', { spending_limit: 0.000_000_001 }],
     ])('is told %i %s in the SDK’s own error', async (status, code, claims) => {
-      const page = await open();
       expect(await askIn(page, gateway.url, gateway.sign(claims))).toEqual({ status, code });
-      await page.close();
     });
   });
 
