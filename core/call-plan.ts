@@ -17,6 +17,7 @@ import { DEMO_MODELS } from './providers/demo.ts';
 import {
   type Endpoint,
   findProvider,
+  isConfigured,
   isDemo,
   type Provider,
   type ProviderUrls,
@@ -64,7 +65,8 @@ export function planCall(
   const limits = limitsOf(grant);
   const { dialect, isStreamRoute } = route;
   const id = route.modelId ?? readModelId(body);
-  const target = resolveModel(id, config, providerUrls);
+  const fallback = fallbackOf(dialect, config, providerUrls);
+  const target = resolveModel(id, config, providerUrls, fallback);
   requireAllowedModel(grant, target.id);
   const provider = findProvider(config, providerUrls, target.provider);
   if (provider === undefined) throw modelNotFound(id);
@@ -91,6 +93,20 @@ export function planCall(
   });
   const priceVersion = prices.version;
   return { target, provider, endpoint, dialect, price, priceVersion, request, isBounded };
+}
+
+/** The provider of ids that name none: the default one if it speaks the format, else whose format it is. */
+function fallbackOf(
+  { name, ownProvider }: Dialect,
+  config: Config,
+  providerUrls: ProviderUrls,
+): string | undefined {
+  const { defaultProvider } = config;
+  if (ownProvider === undefined || !isConfigured(ownProvider, config, providerUrls)) {
+    return defaultProvider;
+  }
+  const found = defaultProvider && findProvider(config, providerUrls, defaultProvider);
+  return found && found.row.endpoints[name] !== undefined ? defaultProvider : ownProvider;
 }
 
 /** What a call takes at most under an output cap, at the dearest it can meet. */

@@ -34,6 +34,8 @@ export interface Outcome {
   readonly httpStatus: number;
   /** Undefined: the provider did not say. */
   readonly usage?: ReportedUsage | undefined;
+  /** The provider broke off before its end: its report so far may lack what it said last. */
+  readonly isBrokenOff?: boolean;
   /** UTF-8 bytes of all that it said. */
   readonly contentBytes?: number;
   readonly firstByteAtMs?: number | undefined;
@@ -60,31 +62,39 @@ const NO_TOKENS: TokenUsage = {
 };
 
 /** What the provider billed: its own report, else the input bound and the bytes it sent. */
-function tokensOf({ plan }: Exchange, { isCharged, usage, contentBytes = 0 }: Outcome): TokenUsage {
+function tokensOf({ plan }: Exchange, outcome: Outcome): TokenUsage {
+  const { isCharged, usage, isBrokenOff, contentBytes = 0 } = outcome;
   if (!isCharged) return NO_TOKENS;
-  if (usage !== undefined) return usage.tokens;
+  const said = Math.ceil(contentBytes / ESTIMATE_BYTES_PER_TOKEN);
+  if (usage !== undefined) {
+    const { output } = usage.tokens;
+    return isBrokenOff ? { ...usage.tokens, output: Math.max(output, said) } : usage.tokens;
+  }
   if (!plan.dialect.isBilled) return NO_TOKENS;
   return {
     ...NO_TOKENS,
     input: plan.request.inputTokens,
-    output: Math.ceil(contentBytes / ESTIMATE_BYTES_PER_TOKEN),
+    output: said,
   };
 }
 
 /** What tokens cost; a provider that says what it billed is believed if its row says so. */
 export function costOfUsage({ price, provider }: CallPlan, usage: ReportedUsage): NanoUsd {
   if (provider.row.reportsCost && usage.costNanoUsd !== undefined) return usage.costNanoUsd;
-  return price === undefined ? ZERO_USD : costOf(price, usage.tokens);
+  const { tokens, longCacheWrite, toolsNanoUsd = ZERO_USD } = usage;
+  if (price === undefined) return toolsNanoUsd;
+  return asNanoUsd(costOf(price, tokens, longCacheWrite) + toolsNanoUsd);
 }
 
 /** The usage row of an exchange. */
 export function billOf(exchange: Exchange, outcome: Outcome, nowMs: number): UsageRow {
   const { grant, hold, plan, startedAtMs } = exchange;
   const tokens = tokensOf(exchange, outcome);
-  const usage = outcome.usage ?? { tokens };
+  const usage: ReportedUsage = { ...outcome.usage, tokens };
   const isCharged = outcome.isCharged && plan.dialect.isBilled;
   const usd = isCharged ? costOfUsage(plan, usage) : ZERO_USD;
-  const isKnown = outcome.usage !== undefined || !plan.dialect.isBilled;
+  const isReported = outcome.usage?.tokens.output === tokens.output;
+  const isKnown = isReported || !plan.dialect.isBilled;
   return {
     keyId: grant.keyId,
     walletId: hold.walletId,

@@ -42,7 +42,7 @@ export function boundInput(
   { imageTokensMax, contextWindow }: InputRules,
 ): InputBound {
   const images = findImages(body.messages);
-  const textBytes = bytesOf(serialised) - images.dataUrlChars;
+  const textBytes = utf8BytesMax(serialised) - images.dataUrlChars;
   const tokens =
     textBytes +
     images.inlineCount * imageTokensMax +
@@ -56,7 +56,7 @@ export function boundInput(
 }
 
 /** The bytes a tokenizer may see. What is all ASCII is the same in every form. */
-function bytesOf(text: string): number {
+export function utf8BytesMax(text: string): number {
   const bytes = Buffer.byteLength(text);
   return bytes === text.length ? bytes : Math.max(bytes, Buffer.byteLength(text.normalize('NFKC')));
 }

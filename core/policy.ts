@@ -23,13 +23,15 @@ const MODEL_ID = /^[\w.:@/-]{1,200}$/;
 const NAMED_MODELS_MAX = 20;
 
 /**
- * Resolves an alias, then finds the provider: the part before the first slash if it is one, else the default provider.
+ * Resolves an alias, then finds the provider: the part before the first slash if it is one, else the fallback.
+ * @param fallback the provider of ids that name none
  * @throws invalid_request for an id of other characters than A-Za-z0-9_.:@/- or longer than 200, model_not_found when no provider serves it
  */
 export function resolveModel(
   id: string,
   config: Config,
   providerUrls: ProviderUrls = {},
+  fallback: string | undefined = config.defaultProvider,
 ): ModelTarget {
   if (!MODEL_ID.test(id)) {
     throw new GatewayError('invalid_request', {
@@ -44,12 +46,8 @@ export function resolveModel(
   if (slash > 0 && model !== '' && isConfigured(provider, config, providerUrls)) {
     return { provider, model, id: resolved };
   }
-  if (config.defaultProvider === undefined || model === '') throw modelNotFound(id);
-  return {
-    provider: config.defaultProvider,
-    model: resolved,
-    id: `${config.defaultProvider}/${resolved}`,
-  };
+  if (fallback === undefined || model === '') throw modelNotFound(id);
+  return { provider: fallback, model: resolved, id: `${fallback}/${resolved}` };
 }
 
 /** The refusal of a model that does not exist. */

@@ -134,15 +134,22 @@ const toNano = (usdPerMillion: number): bigint =>
 
 const PER_MILLION = 1_000_000n;
 
-/** What a request cost, rounded up once. Input counts cached tokens and cache writes; each has its own rate. */
-export function costOf(price: Price, usage: TokenUsage): NanoUsd {
+/** Anthropic's: a write to a cache that lasts an hour costs twice the input. */
+const LONG_CACHE_INPUTS = 2n;
+
+/**
+ * What a request cost, rounded up once. Input counts cached tokens and cache writes; each has its own rate.
+ * @param longCacheWrite of the cache writes, those that last an hour
+ */
+export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): NanoUsd {
   const rates =
     price.tiers?.findLast(({ aboveInputTokens }) => usage.input > aboveInputTokens) ?? price;
   const plain = Math.max(0, usage.input - usage.cachedInput - usage.cacheWrite);
   const total =
     BigInt(plain) * rates.inputNanoPerMillion +
     BigInt(usage.cachedInput) * rates.cachedInputNanoPerMillion +
-    BigInt(usage.cacheWrite) * rates.cacheWriteNanoPerMillion +
+    BigInt(usage.cacheWrite - longCacheWrite) * rates.cacheWriteNanoPerMillion +
+    BigInt(longCacheWrite) * LONG_CACHE_INPUTS * rates.inputNanoPerMillion +
     BigInt(usage.output) * rates.outputNanoPerMillion;
   return asNanoUsd(ceilDivide(total, PER_MILLION));
 }

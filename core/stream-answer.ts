@@ -72,6 +72,7 @@ const outcomeOf = (
   isCharged: true,
   httpStatus: status,
   usage: meter.usage(),
+  isBrokenOff: !meter.isFinished(),
   contentBytes: meter.contentBytes(),
   firstByteAtMs,
   error,

@@ -10,6 +10,10 @@ export interface ReportedUsage {
   readonly tokens: TokenUsage;
   /** What the provider says it billed (OpenRouter's `usage.cost`); undefined: it does not say. */
   readonly costNanoUsd?: NanoUsd;
+  /** Of `tokens.cacheWrite`, those to a cache that lasts an hour (Anthropic's). */
+  readonly longCacheWrite?: number;
+  /** What the provider's own tools cost beside tokens. */
+  readonly toolsNanoUsd?: NanoUsd;
 }
 
 /** More than any context window; a larger count is garbage. */

@@ -28,12 +28,10 @@ import {
   PREFLIGHT_HEADERS,
   toGatewayBody,
 } from '../adapters/gateway-responses.ts';
+import { PROXIED_PARENTS, PROXIED_RESOURCES } from '../adapters/gateway-routes.ts';
 import { type Functions, STREAM_TIMEOUT } from './functions.ts';
 
 const STAGE = 'prod';
-/** The routes of the proxy. Every other path, known or not, is the account function's. */
-const PROXIED_PATHS: readonly string[] = ['v1/chat/completions'];
-
 export interface ApiProps {
   readonly functions: Functions;
   /** Requests per second that are let in, before any function runs. */
@@ -174,11 +172,15 @@ export class Api extends Construct {
       allowTestInvoke: false,
     });
     const { root } = this.restApi;
-    const proxied = new Set<IResource>(PROXIED_PATHS.map((path) => root.resourceForPath(path)));
+    const toResource = (path: string): IResource => root.resourceForPath(path);
+    const proxied = new Set<IResource>(PROXIED_RESOURCES.map(toResource));
+    const parents = new Set<IResource>(PROXIED_PARENTS.map(toResource));
     // A resource without a method would answer for itself, without the authorizer; so none is.
-    for (const resource of withAncestors(proxied)) {
+    for (const resource of withAncestors([...proxied, ...parents])) {
       addMethods(resource, proxied.has(resource) ? streamed : buffered, guarded);
-      addMethods(resource.addResource('{proxy+}'), buffered, guarded);
+      const below = resource.addResource('{proxy+}');
+      addMethods(below, buffered, guarded);
+      if (parents.has(resource)) below.addMethod('POST', streamed, guarded);
     }
   }
 }

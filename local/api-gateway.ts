@@ -15,13 +15,7 @@ import {
 } from '../adapters/gateway-responses.ts';
 import { authorize } from './gateway-authorizer.ts';
 import { readBody } from './gateway-body.ts';
-import {
-  type AuthorizerContext,
-  headBytes,
-  type Resource,
-  readHead,
-  toProxyEvent,
-} from './gateway-events.ts';
+import { type AuthorizerContext, headBytes, readHead, toProxyEvent } from './gateway-events.ts';
 import { IntegrationAnswer, readAnswerHead, STALL_MS } from './gateway-stream.ts';
 import { type BufferedFunction, FunctionTimeout, type StreamingFunction } from './lambda.ts';
 
@@ -38,7 +32,7 @@ const KEEP_ALIVE_MS = 65_000;
 
 export interface ApiGatewayOptions {
   readonly authorizer: BufferedFunction;
-  /** Behind `/v1/chat/completions`. */
+  /** Behind the routes that call a provider. */
   readonly proxy: StreamingFunction;
   /** Behind everything else. */
   readonly account: BufferedFunction;
@@ -129,14 +123,14 @@ async function handle(
     if (headBytes(request) > HEAD_BYTES_MAX || !request.url?.startsWith('/')) {
       return refuse('DEFAULT_4XX');
     }
-    const head = readHead(request, requestId, resourceOf);
+    const head = readHead(request, requestId);
     const reading = readBody(request);
     const verdict = await authorize(options.authorizer, head);
     if (verdict.kind === 'refused') return refuse(verdict.response, verdict.context);
     const body = await reading;
     if (body === 'too large') return refuse('REQUEST_TOO_LARGE');
     if (body === 'incomplete') return;
-    const invoke = head.resource === CHAT_COMPLETIONS ? invokeStreamed : invokeWhole;
+    const invoke = head.isProxied ? invokeStreamed : invokeWhole;
     await invoke(options, toProxyEvent(head, verdict.context, body), response, refuse);
   } catch (error) {
     options.onFault?.(error);
@@ -155,11 +149,6 @@ function whenTaken(response: ServerResponse): Promise<void> | undefined {
 
 const responseTo = (error: unknown): string =>
   error instanceof FunctionTimeout ? 'INTEGRATION_TIMEOUT' : 'DEFAULT_5XX';
-
-const CHAT_COMPLETIONS: Resource = '/v1/chat/completions';
-
-const resourceOf = (path: string): Resource =>
-  path === CHAT_COMPLETIONS || path === '/' ? path : '/{proxy+}';
 
 type Refuse = (type: string) => void;
 

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { APIGatewayProxyEvent, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { findResource } from '../adapters/gateway-routes.ts';
 
 const REGION = 'local';
 const ACCOUNT_ID = '000000000000';
@@ -12,9 +13,6 @@ const STAGE = 'local';
 
 /** All of this API and stage: what a policy may name. */
 export const API_ARN = `arn:aws:execute-api:${REGION}:${ACCOUNT_ID}:${API_ID}/${STAGE}`;
-
-/** A resource of the API; `proxy` takes all that none else does. */
-export type Resource = '/' | '/{proxy+}' | '/v1/chat/completions';
 
 /** Context values that the authorizer gave, as strings. */
 export type AuthorizerContext = Readonly<Record<string, string>>;
@@ -25,7 +23,10 @@ export interface RequestHead {
   readonly method: string;
   /** Without the query, as it was sent. */
   readonly path: string;
-  readonly resource: Resource;
+  /** Of the API, as its template names it. */
+  readonly resource: string;
+  /** It is the proxy function's. */
+  readonly isProxied: boolean;
   readonly methodArn: string;
   readonly shared: Omit<APIGatewayProxyEvent, 'body' | 'isBase64Encoded' | 'requestContext'>;
   readonly context: Omit<APIGatewayProxyEvent['requestContext'], 'authorizer'>;
@@ -39,19 +40,16 @@ export function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage
 }
 
 /** Reads the head. Header names stay as they were sent, like API Gateway's over HTTP/1.1. */
-export function readHead(
-  request: IncomingMessage,
-  requestId: string,
-  resourceOf: (path: string) => Resource,
-): RequestHead {
+export function readHead(request: IncomingMessage, requestId: string): RequestHead {
   const { method = 'GET', url = '/' } = request;
   const [path, query] = splitUrl(url);
-  const resource = resourceOf(path);
+  const { resource, isProxied } = findResource(method, path);
   return {
     requestId,
     method,
     path,
     resource,
+    isProxied,
     methodArn: `${API_ARN}/${method}${path}`,
     shared: {
       resource,

@@ -27,7 +27,7 @@ const RULES: readonly { readonly from: RegExp; readonly to: RegExp }[] = [
   // What is deployed names tables, routes and providers; the functions it knows by path only.
   {
     from: /^lib\//,
-    to: /^(lib\/.*|adapters\/(table-schema|gateway-responses)\.ts|core\/(config|providers\/provider)\.ts|aws-cdk-lib(\/.*)?|constructs|node:.*)$/,
+    to: /^(lib\/.*|adapters\/(table-schema|gateway-(responses|routes))\.ts|core\/(config|providers\/provider)\.ts|aws-cdk-lib(\/.*)?|constructs|node:.*)$/,
   },
   { from: /^bin\/gateway\.ts$/, to: /^(lib\/stack\.ts|hallpass\.config\.ts|aws-cdk-lib|cdk-nag)$/ },
   { from: /^bin\/hallpass\.(ts|mjs)$/, to: /^(cli\/program\.ts|bin\/.*|node:.*)$/ },

@@ -71,6 +71,8 @@ export interface Dialect {
   readonly errors: ErrorDialect;
   /** False: the provider does it for nothing, and it counts as a request alone. */
   readonly isBilled: boolean;
+  /** Whose models are meant by ids without a provider, unless the configuration's default speaks this format. */
+  readonly ownProvider?: string;
   /**
    * Checks a body and readies it.
    * @throws invalid_request naming the field that cannot be read, or that this credential may not send

@@ -4,6 +4,7 @@
  */
 import { CHAT } from './chat.ts';
 import type { Dialect } from './dialect.ts';
+import { COUNT_TOKENS, MESSAGES } from './messages.ts';
 
 export interface Route {
   readonly dialect: Dialect;
@@ -13,7 +14,11 @@ export interface Route {
   readonly isStreamRoute: boolean;
 }
 
-const PATHS: ReadonlyMap<string, Dialect> = new Map([['/v1/chat/completions', CHAT]]);
+const PATHS: ReadonlyMap<string, Dialect> = new Map([
+  ['/v1/chat/completions', CHAT],
+  ['/v1/messages', MESSAGES],
+  ['/v1/messages/count_tokens', COUNT_TOKENS],
+]);
 
 /** The route of a path, all of them POST; undefined: there is none. */
 export function findRoute(path: string): Route | undefined {

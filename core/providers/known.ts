@@ -84,6 +84,11 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     // https://docs.anthropic.com/en/api/openai-sdk
     row({
       baseUrl: 'https://api.anthropic.com/v1',
+      endpoints: {
+        chat: OPENAI_ENDPOINTS.chat,
+        messages: { path: '/messages', auth: 'x-api-key' },
+        count_tokens: { path: '/messages/count_tokens', auth: 'x-api-key' },
+      },
       keyVariable: 'ANTHROPIC_API_KEY',
       imageTokensMax: 8_192,
     }),

@@ -33,16 +33,22 @@ beforeAll(() => {
   );
 });
 
-const PATHS = [
-  '/',
-  '/{proxy+}',
-  '/v1',
-  '/v1/{proxy+}',
-  '/v1/chat',
-  '/v1/chat/{proxy+}',
+const STREAMED = [
   '/v1/chat/completions',
-  '/v1/chat/completions/{proxy+}',
+  '/v1/responses',
+  '/v1/embeddings',
+  '/v1/messages',
+  '/v1/messages/count_tokens',
 ];
+const BUFFERED = [
+  ...['/', '/{proxy+}', '/v1', '/v1/{proxy+}', '/v1/chat', '/v1/chat/{proxy+}'],
+  ...['/v1/models', '/v1/models/{proxy+}', '/v1beta', '/v1beta/{proxy+}'],
+  ...['/v1beta/models', '/v1beta/models/{proxy+}'],
+  ...STREAMED.map((path) => `${path}/{proxy+}`),
+];
+/** Where what is posted is Google's `<model>:generateContent`. */
+const POSTED = ['/v1/models/{proxy+}', '/v1beta/models/{proxy+}'];
+const PATHS = [...BUFFERED, ...STREAMED];
 
 const methodAt = (name: string): Method => {
   const method = methods.get(name);
@@ -51,8 +57,9 @@ const methodAt = (name: string): Method => {
 };
 
 describe('routes', () => {
-  test('every path has ANY and OPTIONS and nothing else', () => {
+  test('every path has ANY and OPTIONS, Google’s POST too, and nothing else', () => {
     const expected = PATHS.flatMap((path) => [`ANY ${path}`, `OPTIONS ${path}`]);
+    expected.push(...POSTED.map((path) => `POST ${path}`));
     expect([...methods.keys()].sort()).toEqual(expected.sort());
   });
 
@@ -72,21 +79,24 @@ describe('routes', () => {
     }
   });
 
-  test('chat completions are streamed, for up to 15 minutes', () => {
-    const { Integration } = methodAt('ANY /v1/chat/completions');
-    expect(Integration).toMatchObject({
-      Type: 'AWS_PROXY',
-      ResponseTransferMode: 'STREAM',
-      TimeoutInMillis: 900_000,
-    });
-    const uri = JSON.stringify(Integration.Uri);
-    expect(uri).toContain(':lambda:path/2021-11-15/functions/');
-    expect(uri).toContain('/response-streaming-invocations');
-    expect(uri).toContain('FunctionsProxy');
-  });
+  test.each([...STREAMED.map((path) => `ANY ${path}`), ...POSTED.map((path) => `POST ${path}`)])(
+    '%s is streamed, for up to 15 minutes',
+    (name) => {
+      const { Integration } = methodAt(name);
+      expect(Integration).toMatchObject({
+        Type: 'AWS_PROXY',
+        ResponseTransferMode: 'STREAM',
+        TimeoutInMillis: 900_000,
+      });
+      const uri = JSON.stringify(Integration.Uri);
+      expect(uri).toContain(':lambda:path/2021-11-15/functions/');
+      expect(uri).toContain('/response-streaming-invocations');
+      expect(uri).toContain('FunctionsProxy');
+    },
+  );
 
   test('everything else is answered by the account function, buffered', () => {
-    for (const path of PATHS.filter((path) => path !== '/v1/chat/completions')) {
+    for (const path of BUFFERED) {
       const { Integration } = methodAt(`ANY ${path}`);
       expect(Integration.Type).toBe('AWS_PROXY');
       expect(Integration.ResponseTransferMode ?? 'BUFFERED').toBe('BUFFERED');

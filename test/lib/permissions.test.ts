@@ -163,13 +163,22 @@ describe('who may call the functions', () => {
     );
     const stage = '<ApiRestApi>/<ApiRestApiDeploymentStageprod>';
     const byApi = 'by apigateway.amazonaws.com from';
+    const streamed = [
+      ...['v1/chat/completions', 'v1/responses', 'v1/embeddings'],
+      ...['v1/messages', 'v1/messages/count_tokens'],
+    ];
     expect(callers.sort()).toEqual(
       [
         `<FunctionsAuthorizer.Arn> ${byApi} <ApiRestApi>/authorizers/<ApiAuthorizer>`,
-        `<FunctionsProxy.Arn> ${byApi} ${stage}/*/v1/chat/completions`,
-        ...['', '*', 'v1', 'v1/*', 'v1/chat', 'v1/chat/*', 'v1/chat/completions/*'].map(
-          (path) => `<FunctionsAccount.Arn> ${byApi} ${stage}/*/${path}`,
+        ...streamed.map((path) => `<FunctionsProxy.Arn> ${byApi} ${stage}/*/${path}`),
+        ...['v1/models/*', 'v1beta/models/*'].map(
+          (path) => `<FunctionsProxy.Arn> ${byApi} ${stage}/POST/${path}`,
         ),
+        ...[
+          ...['', '*', 'v1', 'v1/*', 'v1/chat', 'v1/chat/*', 'v1/models', 'v1/models/*'],
+          ...['v1beta', 'v1beta/*', 'v1beta/models', 'v1beta/models/*'],
+          ...streamed.map((path) => `${path}/*`),
+        ].map((path) => `<FunctionsAccount.Arn> ${byApi} ${stage}/*/${path}`),
         '<FunctionsSweep.Arn> by events.amazonaws.com from <SweepSchedule.Arn>',
       ].sort(),
     );

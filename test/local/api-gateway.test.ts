@@ -185,6 +185,13 @@ describe('routes', () => {
   test.each([
     ['POST', CHAT, 'proxy'],
     ['GET', CHAT, 'proxy'],
+    ['POST', '/v1/messages', 'proxy'],
+    ['POST', '/v1/messages/count_tokens', 'proxy'],
+    ['POST', '/v1/messages/batches', 'account'],
+    ['POST', '/v1/models/gemini-2.5-flash:generateContent', 'proxy'],
+    ['POST', '/v1beta/models/google/m:streamGenerateContent?alt=sse', 'proxy'],
+    ['GET', '/v1/models/google/m', 'account'],
+    ['POST', '/v1/models/', 'account'],
     ['GET', '/', 'account'],
     ['GET', '/v1/models', 'account'],
     ['DELETE', '/v1/scoped-jwt', 'account'],

@@ -1,0 +1,277 @@
+/**
+ * Anthropic's clients through the whole gateway: what they send arrives, and what they raise is what they expect.
+ */
+import { createAnthropic } from '@ai-sdk/anthropic';
+import Anthropic from '@anthropic-ai/sdk';
+import { streamText } from 'ai';
+import AnthropicBefore from 'anthropic-sdk-0';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+
+const MODEL = 'anthropic/claude-sonnet-4-5';
+const JSON_TYPE = { 'content-type': 'application/json' };
+const event = (data: { type: string; [member: string]: unknown }): string =>
+  `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+const message = {
+  id: 'msg_1',
+  type: 'message',
+  role: 'assistant',
+  model: 'claude-sonnet-4-5',
+  content: [] as object[],
+  stop_reason: null as string | null,
+  stop_sequence: null,
+  usage: { input_tokens: 10, cache_read_input_tokens: 20, output_tokens: 1 },
+};
+const whole = (content: object[], stopReason = 'end_turn'): Reply => ({
+  headers: JSON_TYPE,
+  steps: [
+    {
+      write: JSON.stringify({
+        ...message,
+        content,
+        stop_reason: stopReason,
+        usage: { ...message.usage, output_tokens: 100 },
+      }),
+    },
+  ],
+});
+const textOf = (text: string): string =>
+  event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }) +
+  event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } });
+const START = event({ type: 'message_start', message });
+const END =
+  event({ type: 'content_block_stop', index: 0 }) +
+  event({
+    type: 'message_delta',
+    delta: { stop_reason: 'end_turn', stop_sequence: null },
+    usage: { output_tokens: 100 },
+  }) +
+  event({ type: 'message_stop' });
+const stream = (...writes: string[]): Reply => ({ steps: writes.map((write) => ({ write })) });
+
+let provider: FakeProvider;
+let gateway: TestGateway;
+beforeAll(async () => {
+  provider = await startFakeProvider();
+  gateway = await startTestGateway({
+    providerUrls: { anthropic: provider.url },
+    variables: { ANTHROPIC_API_KEY: 'sk-ant-provider' },
+  });
+});
+afterAll(async () => {
+  await gateway?.close();
+  await provider?.close();
+});
+
+const ask = { model: MODEL, max_tokens: 200, messages: [{ role: 'user' as const, content: 'Hi' }] };
+const baseURL = () => gateway.url.replace(/\/v1$/, '');
+const spentOf = async (apiKey: string) => {
+  const response = await fetch(`${gateway.url}/key`, { headers: { 'x-api-key': apiKey } });
+  return ((await response.json()) as { data: { usage: number } }).data.usage;
+};
+
+describe.each([
+  ['@anthropic-ai/sdk 1', Anthropic],
+  ['@anthropic-ai/sdk 0', AnthropicBefore as unknown as typeof Anthropic],
+])('%s', (_, Sdk) => {
+  const clientOf = (claims: Record<string, unknown> = {}) => {
+    const apiKey = gateway.sign({ spending_limit: 1, jti: crypto.randomUUID(), ...claims });
+    return { apiKey, client: new Sdk({ baseURL: baseURL(), apiKey }) };
+  };
+  const raisedBy = async (call: Promise<unknown>) => {
+    const error = await call.then(
+      () => undefined,
+      (raised: unknown) => raised,
+    );
+    const {
+      status,
+      name,
+      error: body,
+    } = error as {
+      status?: number;
+      name: string;
+      error?: { error?: { type?: string; code?: string } };
+    };
+    const { type, code } = body?.error ?? {};
+    return { kind: (error as object).constructor.name || name, status, type, code };
+  };
+
+  it('gets an answer, billed to the nano-dollar, and the provider sees what was checked', async () => {
+    provider.reply(whole([{ type: 'text', text: 'Hello' }]));
+    const { client, apiKey } = clientOf();
+    const before = provider.requests.length;
+    const answer = await client.messages.create(ask);
+
+    expect(answer.content).toEqual([{ type: 'text', text: 'Hello' }]);
+    const seen = provider.requests[before];
+    expect(seen).toMatchObject({
+      path: '/v1/messages',
+      headers: { 'x-api-key': 'sk-ant-provider' },
+    });
+    expect(seen?.headers).not.toHaveProperty('authorization');
+    expect(seen?.headers['anthropic-version']).toMatch(/^\d{4}-\d\d-\d\d$/);
+    expect(JSON.parse(seen?.body ?? '')).toEqual({ ...ask, model: 'claude-sonnet-4-5' });
+    // 10 × 3 + 20 × 0.30 + 100 × 15 USD a million.
+    expect(await spentOf(apiKey)).toBe(0.001536);
+  });
+
+  it('streams, and the books are written before its last event', async () => {
+    provider.reply(stream(START, textOf('Hel'), event({ type: 'ping' }), textOf('lo'), END));
+    const { client, apiKey } = clientOf();
+    const final = await client.messages.stream(ask).finalMessage();
+
+    expect(final.content[0]).toMatchObject({ type: 'text' });
+    expect(final.usage.output_tokens).toBe(100);
+    expect(await spentOf(apiKey)).toBe(0.001536);
+  });
+
+  it('calls a tool of the client’s', async () => {
+    provider.reply(
+      whole([{ type: 'tool_use', id: 't1', name: 'add', input: { a: 1 } }], 'tool_use'),
+    );
+    const tools = [{ name: 'add', input_schema: { type: 'object' as const } }];
+    const answer = await clientOf().client.messages.create({ ...ask, tools });
+    expect(answer.stop_reason).toBe('tool_use');
+    expect(answer.content[0]).toMatchObject({ name: 'add', input: { a: 1 } });
+  });
+
+  it('counts tokens, which costs nothing', async () => {
+    provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"input_tokens":9}' }] });
+    const { client, apiKey } = clientOf();
+    const { max_tokens: _, ...counted } = ask;
+    expect(await client.messages.countTokens(counted)).toMatchObject({ input_tokens: 9 });
+    expect(provider.requests.at(-1)?.path).toBe('/v1/messages/count_tokens');
+    expect(await spentOf(apiKey)).toBe(0);
+  });
+
+  it.each([
+    [
+      'a refused model',
+      { models: ['openai/*'] },
+      ask,
+      'PermissionDeniedError',
+      403,
+      'model_not_allowed',
+    ],
+    [
+      'an expired token',
+      { exp: 1_000_000_000, iat: 999_999_000 },
+      ask,
+      'AuthenticationError',
+      401,
+      'token_expired',
+    ],
+    [
+      'a model of another format',
+      {},
+      { ...ask, model: 'openai/gpt-4o' },
+      'BadRequestError',
+      400,
+      'invalid_request',
+    ],
+  ])('is told of %s by its own error', async (_name, claims, body, kind, status, code) => {
+    const before = provider.requests.length;
+    const raised = await raisedBy(clientOf(claims).client.messages.create(body));
+    expect(raised).toMatchObject({ kind, status, code });
+    expect(provider.requests.length).toBe(before);
+  });
+
+  it('does not try a spent budget again', async () => {
+    const { client } = clientOf({ spending_limit: 0.000_001 });
+    const startedMs = Date.now();
+    const raised = await raisedBy(client.messages.create(ask));
+    expect(raised).toMatchObject({
+      status: 402,
+      type: 'billing_error',
+      code: 'insufficient_quota',
+    });
+    expect(Date.now() - startedMs).toBeLessThan(2_000);
+  });
+
+  it('raises the provider’s own refusal, in its words', async () => {
+    provider.reply({
+      status: 400,
+      headers: JSON_TYPE,
+      steps: [
+        { write: '{"type":"error","error":{"type":"invalid_request_error","message":"no"}}' },
+      ],
+    });
+    const raised = await raisedBy(clientOf().client.messages.create(ask));
+    expect(raised).toMatchObject({
+      kind: 'BadRequestError',
+      status: 400,
+      type: 'invalid_request_error',
+    });
+  });
+
+  it('raises an error in mid-stream, and what was said is billed', async () => {
+    let breakOff = (): void => {};
+    const until = new Promise<void>((resolve) => {
+      breakOff = resolve;
+    });
+    provider.reply({
+      steps: [{ write: START }, { write: textOf('half of it') }, { until }, 'die'],
+    });
+    const { client, apiKey } = clientOf();
+    const reading = async () => {
+      for await (const { type } of await client.messages.create({ ...ask, stream: true })) {
+        if (type === 'content_block_delta') breakOff();
+      }
+    };
+    expect((await raisedBy(reading())).code).toBe('upstream_error');
+    // 10 × 3 + 20 × 0.30 + ⌈10 bytes ÷ 4⌉ × 15 USD a million.
+    expect(await spentOf(apiKey)).toBe(0.000081);
+  });
+});
+
+it('the AI SDK streams a bare model id, which is Anthropic’s here', async () => {
+  provider.reply(stream(START, textOf('Hello'), END));
+  const anthropic = createAnthropic({ baseURL: gateway.url, apiKey: gateway.sign() });
+  const result = streamText({
+    model: anthropic('claude-sonnet-4-5'),
+    prompt: 'Hi',
+    maxOutputTokens: 50,
+  });
+  expect(await result.text).toBe('Hello');
+  expect(JSON.parse(provider.requests.at(-1)?.body ?? '')).toMatchObject({
+    model: 'claude-sonnet-4-5',
+    stream: true,
+    max_tokens: 50,
+  });
+});
+
+it('what Claude Code sends passes under a budget', async () => {
+  provider.reply(stream(START, textOf('Hello'), END));
+  const response = await fetch(`${gateway.url}/messages?beta=true`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${gateway.sign({ spending_limit: 5 })}`,
+      'content-type': 'application/json',
+      'anthropic-version': '2023-06-01',
+      'anthropic-beta':
+        'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',
+    },
+    body: JSON.stringify({
+      model: 'claude-sonnet-4-5',
+      max_tokens: 32_000,
+      stream: true,
+      metadata: { user_id: 'user_1' },
+      thinking: { type: 'enabled', budget_tokens: 31_999 },
+      system: [{ type: 'text', text: 'You are a coder.', cache_control: { type: 'ephemeral' } }],
+      tools: [{ name: 'Bash', description: 'runs', input_schema: { type: 'object' } }],
+      context_management: { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] },
+      messages: [
+        {
+          role: 'user',
+          content: [{ type: 'text', text: 'Hi', cache_control: { type: 'ephemeral' } }],
+        },
+      ],
+    }),
+  });
+  expect(response.status).toBe(200);
+  expect(await response.text()).toContain('message_stop');
+  expect(provider.requests.at(-1)?.headers['anthropic-beta']).toBe(
+    'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',
+  );
+});
