@@ -6,10 +6,15 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Processor time used so far and the most memory ever resident. */
+/** Processor time used so far, and memory. */
 export interface ProcessUsage {
   readonly cpuMicros: number;
+  /** The most that was ever resident. */
   readonly peakRssBytes: number;
+  /** Resident now. */
+  readonly rssBytes: number;
+  /** Of the heap, what is still in use after a collection. */
+  readonly liveHeapBytes: number;
 }
 
 type Reply = { readonly id: number; readonly result: unknown };
@@ -17,9 +22,10 @@ type Command = { readonly id: number; readonly command: string; readonly argumen
 /** What a child can be asked; `usage` is always there. */
 export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
 
-/** The flags of `npm start`, for every process alike. */
+/** The flags of `npm start`, for every process alike, and one that lets it be told to collect. */
 const NODE_FLAGS = [
   '--max-semi-space-size=4',
+  '--expose-gc',
   '--import',
   new URL('../bin/node-24.mjs', import.meta.url).href,
 ];
@@ -117,7 +123,11 @@ export function serveCommands(ready: unknown, commands: Commands = {}): void {
     usage: () => {
       const { user, system } = process.cpuUsage();
       const peakRssBytes = readPeakRssBytes();
-      return { cpuMicros: user + system, peakRssBytes } satisfies ProcessUsage;
+      const rssBytes = process.memoryUsage.rss();
+      globalThis.gc?.();
+      const liveHeapBytes = process.memoryUsage().heapUsed;
+      const cpuMicros = user + system;
+      return { cpuMicros, peakRssBytes, rssBytes, liveHeapBytes } satisfies ProcessUsage;
     },
     ...commands,
   };

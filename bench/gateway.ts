@@ -18,20 +18,24 @@ const gateway = await startLocalGateway({
 });
 const { account, key } = gateway;
 const now = Math.floor(Date.now() / 1000);
-const credential = signScopedToken(
-  { account, keyName: 'demo', key },
-  {
-    sub: account,
-    exp: now + 86_400,
-    jti: 'bench',
-    user: 'student@example.edu',
-    models: ['openai/gpt-4o-mini'],
-    spending_limit: 1000,
-  },
-);
+const tokenOf = (user: string): string =>
+  signScopedToken(
+    { account, keyName: 'demo', key },
+    {
+      sub: account,
+      exp: now + 86_400,
+      jti: user,
+      user,
+      models: ['openai/gpt-4o-mini'],
+      spending_limit: 1000,
+    },
+  );
 const environment = readEnvironment(gateway.variables);
 
-serveCommands({ url: gateway.url, credential } satisfies Target, {
+const target: Target = { url: gateway.url, credential: tokenOf('student@example.edu') };
+
+serveCommands(target, {
+  'another-token': () => tokenOf('other@example.edu'),
   'table-calls': async (kind) => {
     // Loaded late: it brings the SDK's client along, whose memory is not the gateway's.
     const { measureTableCalls } = await import('./table-calls.ts');

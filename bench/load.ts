@@ -7,6 +7,8 @@ export const PACED_CHUNKS = 40;
 /** Fifty chunks a second: a fast model. */
 export const PACE_MS = 20;
 export const BURST_CHUNKS = 3000;
+/** Some 50 MB. */
+export const HUGE_CHUNKS = 270_000;
 const AGENT = new http.Agent({ keepAlive: true, maxSockets: 256 });
 
 export interface Target {
@@ -22,13 +24,13 @@ export interface Exchange {
   readonly transitsNs: readonly number[];
 }
 
-export type Shape = 'plain' | 'paced' | 'burst';
+export type Shape = 'plain' | 'paced' | 'burst' | 'huge';
 
 const bodyOf = (shape: Shape): string =>
   JSON.stringify({
     model: 'openai/gpt-4o-mini',
     messages: [{ role: 'user', content: shape }],
-    max_tokens: 4000,
+    max_tokens: shape === 'huge' ? 1_000_000 : 4000,
     ...(shape === 'plain' ? {} : { stream: true, stream_options: { include_usage: true } }),
   });
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import http, { type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serveCommands } from './child.ts';
-import { BURST_CHUNKS, PACE_MS, PACED_CHUNKS } from './load.ts';
+import { BURST_CHUNKS, HUGE_CHUNKS, PACE_MS, PACED_CHUNKS } from './load.ts';
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
 const ANSWER = JSON.stringify({
@@ -32,8 +32,8 @@ function streamPaced(response: ServerResponse): void {
   response.write(event(`@${process.hrtime.bigint()}@`));
 }
 
-async function streamBurst(response: ServerResponse): Promise<void> {
-  for (let sent = 0; sent < BURST_CHUNKS; sent++) {
+async function streamBurst(response: ServerResponse, chunks: number): Promise<void> {
+  for (let sent = 0; sent < chunks; sent++) {
     if (!response.write(event('word '))) await once(response, 'drain');
   }
   response.end(END);
@@ -45,14 +45,14 @@ const server = http.createServer((request, response) => {
     body += text;
   });
   request.on('end', () => {
-    const stream = /"(paced|burst)"/.exec(body)?.[1];
+    const stream = /"(paced|burst|huge)"/.exec(body)?.[1];
     if (stream === undefined) {
       response.writeHead(200, { 'content-type': 'application/json' }).end(ANSWER);
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     if (stream === 'paced') streamPaced(response);
-    else void streamBurst(response);
+    else void streamBurst(response, stream === 'huge' ? HUGE_CHUNKS : BURST_CHUNKS);
   });
 });
 server.keepAliveTimeout = 60_000;

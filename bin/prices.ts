@@ -1,5 +1,5 @@
 /**
- * Writes core/price-table.json from the price library (npm run prices). The file is committed: nothing is built at start.
+ * Writes core/price-table.json from the price library (npm run prices:update). The file is committed: nothing is built at start.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { findProvider } from '@pydantic/genai-prices';

@@ -2,17 +2,26 @@
  * What a request asks for, decided before anything is held: which model, where it goes, what it takes at most.
  * Flow: grant > **policy > price > request** > reserve. Invariant: nothing here has an effect; a refusal costs nothing.
  */
-import { type ChatRequest, prepareChat } from './chat-request.ts';
 import type { Config } from './config.ts';
+import type { Dialect, PreparedRequest } from './dialects/dialect.ts';
+import type { Route } from './dialects/routes.ts';
 import { GatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { Amounts } from './hold.ts';
+import type { Headers } from './http.ts';
 import { ZERO_USD } from './money.ts';
 import { isCapped, limitsOf } from './payer.ts';
 import { type ModelTarget, modelNotFound, requireAllowedModel, resolveModel } from './policy.ts';
 import { holdCostOf, type Price, type PriceBook } from './pricing.ts';
 import { DEMO_MODELS } from './providers/demo.ts';
-import { findProvider, isDemo, type Provider, type ProviderUrls } from './providers/provider.ts';
+import {
+  type Endpoint,
+  findProvider,
+  isDemo,
+  type Provider,
+  type ProviderUrls,
+  requireEndpoint,
+} from './providers/provider.ts';
 import { type JsonObject, readModelId } from './request-body.ts';
 import type { Left } from './reserve.ts';
 
@@ -26,38 +35,50 @@ export interface ProxySettings {
 export interface CallPlan {
   readonly target: ModelTarget;
   readonly provider: Provider;
+  /** Where this wire format is posted to. */
+  readonly endpoint: Endpoint;
+  readonly dialect: Dialect;
   /** Undefined: not known, and no USD limit applies. */
   readonly price: Price | undefined;
   readonly priceVersion: string;
-  readonly chat: ChatRequest;
+  readonly request: PreparedRequest;
   /** A USD or token limit applies: the output cap is enforced. */
   readonly isBounded: boolean;
+}
+
+/** What a client asks for. */
+export interface Asked {
+  readonly route: Route;
+  readonly body: JsonObject;
+  readonly headers: Headers;
 }
 
 /**
  * @throws invalid_request, model_not_found, model_not_allowed, or model_price_unknown when a USD limit applies
  */
 export function planCall(
-  body: JsonObject,
+  { route, body, headers }: Asked,
   grant: Grant,
   { config, prices, providerUrls }: ProxySettings,
 ): CallPlan {
   const limits = limitsOf(grant);
-  const id = readModelId(body);
+  const { dialect, isStreamRoute } = route;
+  const id = route.modelId ?? readModelId(body);
   const target = resolveModel(id, config, providerUrls);
   requireAllowedModel(grant, target.id);
   const provider = findProvider(config, providerUrls, target.provider);
   if (provider === undefined) throw modelNotFound(id);
+  const endpoint = requireEndpoint(provider, dialect.name, target);
   if (isDemo(provider) && !DEMO_MODELS.includes(target.model)) throw modelNotFound(id);
   const price = prices.find(target.provider, target.model);
-  if (price === undefined && isCapped(limits)) {
+  if (price === undefined && dialect.isBilled && isCapped(limits)) {
     throw new GatewayError('model_price_unknown', {
       message: `the price of the model "${target.id}" is not known, and a spending limit applies`,
       param: 'model',
     });
   }
   const isBounded = limits.some(({ unit }) => unit !== 'requests');
-  const chat = prepareChat(body, {
+  const request = dialect.prepare(body, {
     row: provider.row,
     model: target.model,
     isCapped: isCapped(limits),
@@ -65,16 +86,20 @@ export function planCall(
     isServerKey: grant.credential === 'key' && grant.keyKind === 'server',
     defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
     contextWindow: price?.contextWindow,
+    isStreamRoute,
+    headers,
   });
-  return { target, provider, price, priceVersion: prices.version, chat, isBounded };
+  const priceVersion = prices.version;
+  return { target, provider, endpoint, dialect, price, priceVersion, request, isBounded };
 }
 
 /** What a call takes at most under an output cap, at the dearest it can meet. */
-export function amountsUnder({ chat, price }: CallPlan, cap: number): Amounts {
-  const output = chat.outputTokens(cap);
+export function amountsUnder({ dialect, request, price }: CallPlan, cap: number): Amounts {
+  if (!dialect.isBilled) return { usd: ZERO_USD, tokens: 0n };
+  const output = request.outputTokens(cap);
   return {
-    usd: price === undefined ? ZERO_USD : holdCostOf(price, chat.inputTokens, output),
-    tokens: BigInt(chat.inputTokens) + BigInt(output),
+    usd: price === undefined ? ZERO_USD : holdCostOf(price, request.inputTokens, output),
+    tokens: BigInt(request.inputTokens) + BigInt(output),
   };
 }
 

@@ -4,40 +4,10 @@
  * checked, with one output cap in the one field that the provider reads.
  */
 import { findStoredReference, findUnboundedField } from './chat-fields.ts';
+import type { PreparedRequest, RequestRules } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
 import { boundInput } from './input-bound.ts';
-import type { ProviderRow } from './providers/known.ts';
 import type { JsonObject } from './request-body.ts';
-
-/** What a request is checked against. */
-export interface ChatRules {
-  readonly row: ProviderRow;
-  /** The provider's own id of the model. */
-  readonly model: string;
-  /** A USD limit applies: every field must be bounded. */
-  readonly isCapped: boolean;
-  /** A USD or token limit applies: an output cap is always sent. */
-  readonly isBounded: boolean;
-  /** A server key itself asks, for nobody else: it may name what is stored at the provider. */
-  readonly isServerKey: boolean;
-  readonly defaultMaxOutputTokens: number;
-  /** In tokens; undefined: not known. */
-  readonly contextWindow: number | undefined;
-}
-
-export interface ChatRequest {
-  readonly isStream: boolean;
-  /** The client asked for the usage event of a stream itself. */
-  readonly isUsageAsked: boolean;
-  /** The most input tokens it can be counted as. */
-  readonly inputTokens: number;
-  /** Output cap of one choice, in tokens: the client's, else the default. */
-  readonly cap: number;
-  /** The most output tokens of all choices under a cap. */
-  outputTokens(cap: number): number;
-  /** The body to send under a cap. */
-  toBody(cap: number): string;
-}
 
 const CHOICES_MAX = 128;
 const CAP_MAX = 10_000_000;
@@ -46,7 +16,7 @@ const CAP_MAX = 10_000_000;
  * Checks a body and readies it.
  * @throws invalid_request naming the field that cannot be read, or that this credential may not send
  */
-export function prepareChat(body: JsonObject, rules: ChatRules): ChatRequest {
+export function prepareChat(body: JsonObject, rules: RequestRules): PreparedRequest {
   const { row, isBounded, defaultMaxOutputTokens } = rules;
   if (!Array.isArray(body.messages)) throw invalid('messages', 'a list of messages', body);
   if (body.background === true) throw refused('background', 'false');
@@ -73,7 +43,7 @@ export function prepareChat(body: JsonObject, rules: ChatRules): ChatRequest {
   };
 }
 
-function requireBounded(body: JsonObject, { model, row }: ChatRules): void {
+function requireBounded(body: JsonObject, { model, row }: RequestRules): void {
   const refusal = findUnboundedField(body);
   if (refusal !== undefined) throw refused(refusal.param, refusal.allowed);
   // OpenRouter's web search by a suffix of the model id; billed by the result.
@@ -99,7 +69,7 @@ const refused = (param: string, allowed?: string): GatewayError =>
 /** The fields that go upstream, without the output cap. Both cap fields are dropped here, and one is set later. */
 function toSent(
   body: JsonObject,
-  { row, model }: ChatRules,
+  { row, model }: RequestRules,
   isStream: boolean,
   options: JsonObject | undefined,
 ): JsonObject {
@@ -133,7 +103,7 @@ function readCap(body: JsonObject): number | undefined {
   return caps.length === 0 ? undefined : Math.min(...caps);
 }
 
-function requireInputBound(body: JsonObject, serialised: string, rules: ChatRules): number {
+function requireInputBound(body: JsonObject, serialised: string, rules: RequestRules): number {
   const bound = boundInput(
     { body, serialised },
     {

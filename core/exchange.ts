@@ -63,9 +63,10 @@ const NO_TOKENS: TokenUsage = {
 function tokensOf({ plan }: Exchange, { isCharged, usage, contentBytes = 0 }: Outcome): TokenUsage {
   if (!isCharged) return NO_TOKENS;
   if (usage !== undefined) return usage.tokens;
+  if (!plan.dialect.isBilled) return NO_TOKENS;
   return {
     ...NO_TOKENS,
-    input: plan.chat.inputTokens,
+    input: plan.request.inputTokens,
     output: Math.ceil(contentBytes / ESTIMATE_BYTES_PER_TOKEN),
   };
 }
@@ -81,15 +82,16 @@ export function billOf(exchange: Exchange, outcome: Outcome, nowMs: number): Usa
   const { grant, hold, plan, startedAtMs } = exchange;
   const tokens = tokensOf(exchange, outcome);
   const usage = outcome.usage ?? { tokens };
-  const usd = outcome.isCharged ? costOfUsage(plan, usage) : ZERO_USD;
-  const known = outcome.usage === undefined ? 'estimated' : 'exact';
+  const isCharged = outcome.isCharged && plan.dialect.isBilled;
+  const usd = isCharged ? costOfUsage(plan, usage) : ZERO_USD;
+  const isKnown = outcome.usage !== undefined || !plan.dialect.isBilled;
   return {
     keyId: grant.keyId,
     walletId: hold.walletId,
     requestId: hold.requestId,
     attempt: hold.attempt,
     reservedAtMs: hold.reservedAtMs,
-    status: outcome.isCharged ? known : 'released',
+    status: outcome.isCharged ? (isKnown ? 'exact' : 'estimated') : 'released',
     cost: { usd, tokens: BigInt(tokens.input + tokens.output) },
     overrunNanoUsd: usd > hold.amounts.usd ? asNanoUsd(usd - hold.amounts.usd) : ZERO_USD,
     tokens,

@@ -3,8 +3,10 @@
  * Flow: request > authorize > policy > limits, told step by step. Invariant: it decides by the very code that decides
  * on requests, holds nothing, and tells no secret.
  */
+
 import { type AuthorizePorts, authorize } from './authorize.ts';
 import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './call-plan.ts';
+import { CHAT } from './dialects/chat.ts';
 import { type ErrorCode, GatewayError, toGatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { Headers } from './http.ts';
@@ -109,7 +111,8 @@ function explainModel(
   onPassed('model', `"${target.model}" of the provider "${target.provider}"`);
   requireAllowedModel(grant, target.id);
   onPassed('allowed', `"${target.id}" may be called`);
-  const plan = planCall({ model: id, messages: [SOME_MESSAGE] }, grant, settings);
+  const body = { model: id, messages: [SOME_MESSAGE] };
+  const plan = planCall({ route: CHAT_ROUTE, body, headers: new Map() }, grant, settings);
   onPassed('price', wordsOf(plan.price));
   const { usd, tokens } = amountsUnder(plan, OUTPUT_CAP_MIN);
   return { usd: usdFromNano(usd), tokens: Number(tokens), requests: 1 };
@@ -125,6 +128,7 @@ function wordsOf(price: Price | undefined): string {
   return `${toUsdText(asNanoUsd(input))} USD per million tokens in, ${toUsdText(asNanoUsd(output))} out`;
 }
 
+const CHAT_ROUTE = { dialect: CHAT, isStreamRoute: false };
 const SOME_MESSAGE = { role: 'user', content: 'Hello' };
 
 /** Each limit that applies, with what is left of it. */

@@ -5,6 +5,7 @@
  *
  * Fields are found in the raw text: a quote inside a JSON string is escaped, so `"usage":{` is never a completion's text.
  */
+import type { JsonObject } from './request-body.ts';
 import { type ReportedUsage, readUsage } from './usage.ts';
 
 export interface MeterOptions {
@@ -115,7 +116,7 @@ function fieldAt(events: string, at: number): Field {
 }
 
 /** Where the quote stands that closes the JSON string which starts at `start`; the text's end if none does. */
-function endOfString(events: string, start: number): number {
+export function endOfString(events: string, start: number): number {
   for (let quote = events.indexOf('"', start); quote >= 0; quote = events.indexOf('"', quote + 1)) {
     let before = quote - 1;
     while (before >= start && events.charCodeAt(before) === BACKSLASH) before--;
@@ -125,7 +126,7 @@ function endOfString(events: string, start: number): number {
 }
 
 /** UTF-8 bytes of a raw JSON string: `\n` is one, `\u4f60` three, whichever way the provider writes it. */
-const bytesOfRaw = (raw: string): number =>
+export const bytesOfRaw = (raw: string): number =>
   raw.includes('\\')
     ? raw.replace(/\\u[\da-fA-F]{4}/g, '...').replace(/\\./g, '.').length
     : raw.length;
@@ -134,7 +135,7 @@ const bytesOfRaw = (raw: string): number =>
 function lastUsage(events: string, usageAt: readonly number[]): ReportedUsage | undefined {
   for (const at of usageAt.toReversed()) {
     const event = parseEvent(eventAround(events, at).text);
-    const usage = readUsage(event?.usage ?? event?.x_groq?.usage);
+    const usage = readUsage(event?.usage ?? Object(event?.x_groq).usage);
     if (usage !== undefined) return usage;
   }
   return undefined;
@@ -161,14 +162,8 @@ function eventAround(events: string, at: number): EventSpan {
   return { start, end, text: events.slice(start, end) };
 }
 
-interface ChatEvent {
-  readonly usage?: unknown;
-  readonly choices?: unknown;
-  readonly x_groq?: { readonly usage?: unknown } | null;
-}
-
 /** The JSON of an event's data, its text as bytes; undefined when it is no object. */
-function parseEvent(text: string): ChatEvent | undefined {
+export function parseEvent(text: string): JsonObject | undefined {
   const data = text
     .split(/\r\n|\n|\r/)
     .filter((line) => line.startsWith('data:'))
@@ -176,7 +171,7 @@ function parseEvent(text: string): ChatEvent | undefined {
     .join('\n');
   try {
     const value: unknown = JSON.parse(data);
-    return typeof value === 'object' && value !== null ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined; // A provider's garbage is passed on and not read.
   }
@@ -207,7 +202,10 @@ function findUsageEvents(
 
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/;
 
-const isUsageEvent = (event: ChatEvent | undefined): boolean =>
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null;
+
+const isUsageEvent = (event: JsonObject | undefined): boolean =>
   Array.isArray(event?.choices) &&
   event.choices.length === 0 &&
   typeof event.usage === 'object' &&

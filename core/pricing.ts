@@ -47,7 +47,7 @@ export interface PriceTable {
 
 const parsePriceTable = (table: unknown): PriceTable => table as PriceTable;
 
-/** The table that `npm run prices` wrote. */
+/** The table that `npm run prices:update` wrote. */
 export const PRICE_TABLE: PriceTable = parsePriceTable(priceTable);
 
 export interface PriceBook {

@@ -9,10 +9,12 @@ import {
   type ProxySettings,
   planCall,
 } from './call-plan.ts';
+import type { Route } from './dialects/routes.ts';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type BookPorts, closeExchange, type Exchange } from './exchange.ts';
 import type { Grant } from './grant.ts';
 import type { Amounts, LimitState } from './hold.ts';
+import type { Headers } from './http.ts';
 import type { RequestId } from './ids.ts';
 import { limitHeaders } from './limit-headers.ts';
 import { toUsdText } from './money.ts';
@@ -27,6 +29,9 @@ export interface ProxyCall {
   /** The gateway's own, new for every request. */
   readonly requestId: RequestId;
   readonly grant: Grant;
+  readonly route: Route;
+  /** The client's, of which only versions and betas of the format go on. */
+  readonly headers: Headers;
   readonly body: string | undefined;
   /** The exchange with the provider ends by then. */
   readonly deadlineAtMs: number;
@@ -50,7 +55,7 @@ export interface ProxyAnswer {
 }
 
 /**
- * Serves one chat completion.
+ * Serves one request, of whatever wire format.
  * @throws token_expired, token_revoked, what `planCall` and `reserve` refuse, upstream_error and upstream_timeout,
  *   service_unavailable. Whatever is thrown after the reserve is thrown after the books are written
  */
@@ -61,19 +66,21 @@ export async function serve(
 ): Promise<ProxyAnswer> {
   const startedAtMs = ports.clock.nowMs();
   requireLiveToken(call.grant, startedAtMs);
-  const plan = planCall(parseBody(call.body), call.grant, settings);
+  const { route, headers: sentHeaders } = call;
+  const asked = { route, headers: sentHeaders, body: parseBody(call.body) };
+  const plan = planCall(asked, call.grant, settings);
   const providerKey = await readProviderKey(plan.provider, settings, ports.secrets);
   const { cap, limits, exchange } = await hold(call, plan, startedAtMs, ports);
   const response = await forward(exchange, call.deadlineAtMs, providerKey, ports);
   const headers = {
     ...limitHeaders(limits, ports.clock.nowMs()),
-    ...(cap < plan.chat.cap ? { 'x-hallpass-max-output-tokens': String(cap) } : {}),
+    ...(cap < plan.request.cap ? { 'x-hallpass-max-output-tokens': String(cap) } : {}),
     'cache-control': 'no-store, no-transform',
   };
   if (response.status < 200 || response.status > 299) {
     return toAnswer(await passRefusal(exchange, response, providerKey, ports), headers);
   }
-  if (!plan.chat.isStream) return toAnswer(await passAnswer(exchange, response, ports), headers);
+  if (!plan.request.isStream) return toAnswer(await passAnswer(exchange, response, ports), headers);
   if (!isEventStream(response)) {
     await passAnswer(exchange, response, ports);
     throw new GatewayError('upstream_error', { detail: 'asked for a stream, got a whole answer' });
@@ -116,7 +123,7 @@ async function hold(
   startedAtMs: number,
   ports: ProxyPorts,
 ): Promise<Held> {
-  let cap = plan.chat.cap;
+  let cap = plan.request.cap;
   const afford = (left: Left): Amounts | undefined => {
     const lower = affordableCap(plan, left, cap);
     if (lower === undefined) return undefined;
@@ -149,13 +156,14 @@ async function forward(
     const upstream = isDemo(plan.provider) ? ports.demo : ports.upstream;
     return await upstream.send({
       method: 'POST',
-      url: plan.provider.chatUrl,
+      url: plan.endpoint.url,
       headers: {
         'content-type': 'application/json',
-        accept: plan.chat.isStream ? 'text/event-stream' : 'application/json',
-        ...(providerKey === undefined ? {} : { authorization: `Bearer ${providerKey}` }),
+        accept: plan.request.isStream ? 'text/event-stream' : 'application/json',
+        ...plan.request.headers,
+        ...(providerKey === undefined ? {} : plan.endpoint.toAuthHeaders(providerKey)),
       },
-      body: plan.chat.toBody(cap),
+      body: plan.request.toBody(cap),
       deadlineAtMs,
     });
   } catch (cause) {

@@ -3,7 +3,7 @@
  * Invariant: it never throws, its bytes are the provider's, and the books are written before its end is sent: a
  * client that has seen `[DONE]` finds its hold released.
  */
-import { toErrorBody } from './error-body.ts';
+import type { Dialect } from './dialects/dialect.ts';
 import { GatewayError, toGatewayError } from './errors.ts';
 import {
   type BookPorts,
@@ -12,12 +12,11 @@ import {
   type Exchange,
   type Outcome,
 } from './exchange.ts';
-import { type Meter, makeMeter } from './meter.ts';
+import type { Meter } from './meter.ts';
 import type { UpstreamResponse } from './ports.ts';
 import { makeEventSplitter } from './sse.ts';
 
 const EVENT_END: Buffer = Buffer.from('\n\n');
-const DONE = 'data: [DONE]\n\n';
 
 /** Output counts as run away beyond 2 × cap + 256 tokens of 3 bytes: no tokenizer's honest text comes near. */
 const RUNAWAY_BYTES_PER_TOKEN = 3;
@@ -38,7 +37,8 @@ export async function* streamAnswer(
   ports: BookPorts,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const splitter = makeEventSplitter();
-  const meter = makeMeter({ dropsUsageEvent: !exchange.plan.chat.isUsageAsked });
+  const { dialect, request } = exchange.plan;
+  const meter = dialect.makeMeter(request);
   let firstByteAtMs: number | undefined;
   let ending: Ending | undefined;
   try {
@@ -50,12 +50,12 @@ export async function* streamAnswer(
       if (forward.length > 0) yield forward;
       if (end !== undefined) ending = { last: [end] };
       else if (isRunaway(exchange, meter))
-        ending = cutShort(exchange, splitter.isMidEvent(), ports);
+        ending = cutShort(exchange, meter, splitter.isMidEvent(), ports);
       if (ending !== undefined) break;
     }
-    ending ??= endOf(meter, splitter.rest(), splitter.isMidEvent());
+    ending ??= endOf(dialect, meter, splitter.rest(), splitter.isMidEvent());
   } catch (error) {
-    ending = failedEnd(toGatewayError(error), meter, splitter.isMidEvent());
+    ending = failedEnd(dialect, toGatewayError(error), meter, splitter.isMidEvent());
   }
   await closeExchange(exchange, outcomeOf(response, meter, firstByteAtMs, ending.error), ports);
   for (const bytes of ending.last) {
@@ -78,33 +78,36 @@ const outcomeOf = (
 });
 
 /** The provider closed its stream without `[DONE]`. Some end so after the finish reason, some without a blank line. */
-function endOf(meter: Meter, rest: Buffer, isMidEvent: boolean): Ending {
+function endOf(dialect: Dialect, meter: Meter, rest: Buffer, isMidEvent: boolean): Ending {
   const { forward, end } = meter.take(rest.length === 0 ? rest : Buffer.concat([rest, EVENT_END]));
   if (meter.isFinished() || meter.hasFailed())
     return { last: end === undefined ? [forward] : [forward, end] };
   const error = new GatewayError('upstream_error', {
     message: 'The provider ended its answer early.',
   });
-  return { last: [toErrorEvent(error, isMidEvent)], error };
+  return { last: [toErrorEvent(dialect, error, isMidEvent)], error };
 }
 
 /** SDKs take a stream that just ends for a whole answer, so a failure is told, unless the answer is whole. */
-function failedEnd(error: GatewayError, meter: Meter, isMidEvent: boolean): Ending {
+function failedEnd(
+  dialect: Dialect,
+  error: GatewayError,
+  meter: Meter,
+  isMidEvent: boolean,
+): Ending {
   return meter.isFinished() && !isMidEvent
-    ? { last: [Buffer.from(DONE)], error }
-    : { last: [toErrorEvent(error, isMidEvent)], error };
+    ? { last: [Buffer.from(dialect.endEvents)], error }
+    : { last: [toErrorEvent(dialect, error, isMidEvent)], error };
 }
 
 /** `isMidEvent`: a blank line first ends the event of which a part has left. */
-const toErrorEvent = (error: GatewayError, isMidEvent: boolean): Uint8Array =>
-  Buffer.from(
-    `${isMidEvent ? '\n\n' : ''}data: ${JSON.stringify(toErrorBody('openai', error))}\n\n`,
-  );
+const toErrorEvent = (dialect: Dialect, error: GatewayError, isMidEvent: boolean): Uint8Array =>
+  Buffer.from(`${isMidEvent ? '\n\n' : ''}${dialect.toErrorEvents(error)}`);
 
 /** Whether a provider goes on past what is held, by its own report or by far more text than the cap allows. */
 function isRunaway({ plan, cap, hold }: Exchange, meter: Meter): boolean {
   if (!plan.isBounded || meter.isFinished()) return false;
-  const tokensMax = RUNAWAY_CAPS * plan.chat.outputTokens(cap) + RUNAWAY_TOKENS_MORE;
+  const tokensMax = RUNAWAY_CAPS * plan.request.outputTokens(cap) + RUNAWAY_TOKENS_MORE;
   if (meter.contentBytes() > RUNAWAY_BYTES_PER_TOKEN * tokensMax) return true;
   const usage = meter.usage();
   if (usage === undefined) return false;
@@ -117,19 +120,14 @@ function isRunaway({ plan, cap, hold }: Exchange, meter: Meter): boolean {
 /** Ends a stream as if the provider had kept its cap. */
 function cutShort(
   { requestId, plan }: Exchange,
+  meter: Meter,
   isMidEvent: boolean,
   { clock }: BookPorts,
 ): Ending {
-  const chunk = {
-    id: `chatcmpl-${requestId}`,
-    object: 'chat.completion.chunk',
-    created: Math.floor(clock.nowMs() / 1000),
-    model: plan.target.id,
-    choices: [{ index: 0, delta: {}, finish_reason: 'length' }],
-  };
+  const facts = { requestId, model: plan.target.id, nowMs: clock.nowMs() };
   const error = new GatewayError('upstream_error', {
     detail: 'the provider went on past the output cap and was cut',
   });
-  const text = `${isMidEvent ? '\n\n' : ''}data: ${JSON.stringify(chunk)}\n\n${DONE}`;
+  const text = `${isMidEvent ? '\n\n' : ''}${plan.dialect.toCutEvents(facts, meter)}`;
   return { last: [Buffer.from(text)], error };
 }

@@ -3,12 +3,13 @@
  * Flow: forward > **meter > settle**. Invariant: what is read is bounded, and nothing of the gateway's own
  * credentials leaves with a provider's words.
  */
+import type { CallPlan } from './call-plan.ts';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type BookPorts, closeExchange, type Exchange, type Outcome } from './exchange.ts';
 import type { UsageRow } from './hold.ts';
-import { makeMeter } from './meter.ts';
 import type { UpstreamResponse } from './ports.ts';
-import { type ReportedUsage, readUsage } from './usage.ts';
+import type { JsonObject } from './request-body.ts';
+import type { ReportedUsage } from './usage.ts';
 
 /** The most of an answer that is held in memory: some 2 million tokens of text. */
 export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
@@ -37,7 +38,7 @@ export async function passAnswer(
   ports: BookPorts,
 ): Promise<PassedAnswer> {
   const firstByteAtMs = ports.clock.nowMs();
-  const answer = await readAnswer(response);
+  const answer = await readAnswer(response, exchange.plan);
   const outcome: Outcome = {
     isCharged: true,
     httpStatus: response.status,
@@ -56,22 +57,21 @@ interface ReadAnswer {
   readonly error?: GatewayError;
 }
 
-async function readAnswer({ body }: UpstreamResponse): Promise<ReadAnswer> {
+async function readAnswer(
+  { body }: UpstreamResponse,
+  { dialect, request }: CallPlan,
+): Promise<ReadAnswer> {
   const { bytes, error } = await readBytes(body, ANSWER_BYTES_MAX);
   const completion = error === undefined ? parseObject(bytes) : undefined;
-  const usage = readUsage(completion?.usage ?? completion?.x_groq?.usage);
+  const usage = completion && dialect.readUsage(completion);
   if (usage !== undefined) return { bytes, usage };
-  const contentBytes = countContent(bytes);
+  // An answer names its texts as the events of a stream do, whole or broken off.
+  const meter = dialect.makeMeter(request);
+  meter.take(bytes);
+  const contentBytes = meter.contentBytes();
   if (completion !== undefined) return { bytes, contentBytes };
   const failure = error ?? new GatewayError('upstream_error', { detail: NOT_JSON });
   return { bytes, contentBytes, error: failure };
-}
-
-/** A completion names its texts as the events of a stream do, whole or broken off. */
-function countContent(bytes: Buffer): number {
-  const meter = makeMeter({ dropsUsageEvent: false });
-  meter.take(bytes);
-  return meter.contentBytes();
 }
 
 const NOT_JSON = 'the provider answered with something other than a JSON object';
@@ -96,19 +96,17 @@ async function readBytes(
   }
 }
 
-interface Completion {
-  readonly usage?: unknown;
-  readonly x_groq?: { readonly usage?: unknown } | null;
-}
-
-function parseObject(bytes: Buffer): Completion | undefined {
+function parseObject(bytes: Buffer): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString());
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined; // Its words would quote the completion.
   }
 }
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Passes on a provider's refusal (4xx) in its own words, at no charge.

@@ -24,6 +24,7 @@ import { makeSecrets } from '../adapters/secrets-manager.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
 import { makeUpstream } from '../adapters/upstream.ts';
 import type { ProxySettings } from '../core/call-plan.ts';
+import { findRoute } from '../core/dialects/routes.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
 import { asRequestId, type RequestId } from '../core/ids.ts';
 import type { Log } from '../core/ports.ts';
@@ -38,8 +39,6 @@ const SETTLE_RESERVE_MS = 5_000;
 /** From the function's end to the lease's: more than clocks differ. */
 const LEASE_GRACE_MS = 60_000;
 
-const ROUTE = '/v1/chat/completions';
-
 interface StreamedResult extends AnswerHead {
   readonly body: Readable | string;
 }
@@ -53,13 +52,14 @@ export function makeProxyHandler(settings: FunctionSettings, log: Log = makeLog(
   }).handler(async (event: APIGatewayProxyEvent, context: Context) => {
     const requestId = asRequestId(random.uuid());
     try {
-      const { method, path, body } = readHttpRequest(event);
+      const { method, path, headers, body } = readHttpRequest(event);
       const grant = readGrant(event);
-      if (method !== 'POST' || path !== ROUTE) throw new GatewayError('not_found');
+      const route = findRoute(path);
+      if (method !== 'POST' || route === undefined) throw new GatewayError('not_found');
       const endsAtMs = clock.nowMs() + context.getRemainingTimeInMillis();
       const deadlineAtMs = endsAtMs - SETTLE_RESERVE_MS;
       const leaseEndsAtMs = endsAtMs + LEASE_GRACE_MS;
-      const call = { requestId, grant, body, deadlineAtMs, leaseEndsAtMs };
+      const call = { requestId, grant, route, headers, body, deadlineAtMs, leaseEndsAtMs };
       return toStreamedResult(await serve(call, proxy, ports), requestId, deadlineAtMs);
     } catch (error) {
       return refuse(toGatewayError(error), event.path, requestId, log);

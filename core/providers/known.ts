@@ -3,10 +3,31 @@
  * Invariant: what a provider needs differently is said here and nowhere else.
  */
 
+import type { DialectName } from '../dialects/dialect.ts';
+
+/** How a provider is given its key: in which header. */
+export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
+
+/** Where a wire format is posted to. */
+interface EndpointRow {
+  /** Behind the base URL; `{model}` stands for the model's id. */
+  readonly path: string;
+  /** What of the base URL's end is left out before it. */
+  readonly leavesOut?: string;
+  readonly auth: EndpointAuth;
+}
+
+const OPENAI_ENDPOINTS = {
+  chat: { path: '/chat/completions', auth: 'bearer' },
+  embeddings: { path: '/embeddings', auth: 'bearer' },
+} as const;
+
 /** What sets one OpenAI-compatible provider apart from another. */
 export interface ProviderRow {
   /** Everything before `/chat/completions`, without a slash at its end. Absent: the configuration must give it. */
   readonly baseUrl?: string;
+  /** The wire formats it speaks, and where. */
+  readonly endpoints: Readonly<Partial<Record<DialectName, EndpointRow>>>;
   /** The environment variable that holds its API key on a developer's machine. */
   readonly keyVariable?: string;
   /** It may be called without a key. */
@@ -29,6 +50,7 @@ export interface ProviderRow {
 
 /** What holds for a server that says it is OpenAI-compatible and of which no more is known. */
 export const GENERIC_ROW: ProviderRow = {
+  endpoints: OPENAI_ENDPOINTS,
   keyless: false,
   capField: 'max_tokens',
   includeUsage: 'inject',

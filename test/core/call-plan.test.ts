@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { affordableCap, amountsUnder, planCall } from '../../core/call-plan.ts';
 import { asNanoUsd } from '../../core/money.ts';
 import { makePriceBook } from '../../core/pricing.ts';
-import { ask, CAPPED, config, UNCAPPED } from '../support/proxy-fixtures.ts';
+import type { JsonObject } from '../../core/request-body.ts';
+import { ask, CAPPED, CHAT_ASK, config, UNCAPPED } from '../support/proxy-fixtures.ts';
 import { makeGrant } from '../support/wallet-fixtures.ts';
 
 const prices = makePriceBook({ version: 'v1', asOf: '', models: {}, rows: [] }, config.prices);
 const settings = { config, prices, providerUrls: {} };
 const plan = (more: object, grant = CAPPED) =>
-  planCall(ask(more) as Readonly<Record<string, unknown>>, grant, settings);
+  planCall({ ...CHAT_ASK, body: ask(more) as JsonObject }, grant, settings);
 
 describe('planCall', () => {
   it('finds model, provider and price', () => {
@@ -61,10 +62,10 @@ describe('planCall', () => {
         reference,
       );
       expect(outcomeOf(contentOf({ type: 'video_url', video_url: {} }))).toBe(reference);
-      const { chat } = plan({}, makeGrant(limits));
-      expect(JSON.parse(chat.toBody(100)).max_completion_tokens).toBe(cap);
+      const { request } = plan({}, makeGrant(limits));
+      expect(JSON.parse(request.toBody(100)).max_completion_tokens).toBe(cap);
       expect(outcomeOf({ background: true })).toBe('no');
-      expect(JSON.parse(chat.toBody(100))).not.toHaveProperty('store');
+      expect(JSON.parse(request.toBody(100))).not.toHaveProperty('store');
     });
   });
 
@@ -109,7 +110,7 @@ describe('planCall', () => {
 describe('what a call takes', () => {
   it('is the dearest input and all output of all choices', () => {
     const call = plan({ model: 'openai/both', max_tokens: 100, n: 2 });
-    const { inputTokens } = call.chat;
+    const { inputTokens } = call.request;
     expect(amountsUnder(call, 100)).toEqual({
       usd: BigInt(inputTokens + 200) * 1_000n,
       tokens: BigInt(inputTokens + 200),
@@ -127,7 +128,7 @@ describe('affordableCap', () => {
     ['not 16 tokens', usd(15_999n), undefined],
     ['nothing', usd(0n), undefined],
     ['more than was asked for', usd(1_000_000n), 99],
-    ['less of tokens', { ...usd(99_999n), tokens: BigInt(call.chat.inputTokens + 40) }, 40],
+    ['less of tokens', { ...usd(99_999n), tokens: BigInt(call.request.inputTokens + 40) }, 40],
     ['fewer tokens than the input', { tokens: 5n }, undefined],
   ])('finds what is affordable with %s left', (_, left, cap) => {
     expect(affordableCap(call, left, 100)).toBe(cap);

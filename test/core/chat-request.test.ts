@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatRules, prepareChat } from '../../core/chat-request.ts';
+import { prepareChat } from '../../core/chat-request.ts';
+import type { RequestRules } from '../../core/dialects/dialect.ts';
 import { GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from '../../core/providers/known.ts';
 import { type JsonObject, parseBody } from '../../core/request-body.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];
 const rowOf = (name: string): ProviderRow => KNOWN_PROVIDERS.get(name) ?? GENERIC_ROW;
 
-const RULES: ChatRules = {
+const RULES: RequestRules = {
   row: GENERIC_ROW,
   model: 'm',
   isCapped: true,
@@ -14,12 +15,14 @@ const RULES: ChatRules = {
   isServerKey: false,
   defaultMaxOutputTokens: 8_192,
   contextWindow: undefined,
+  isStreamRoute: false,
+  headers: new Map(),
 };
 const UNCAPPED = { isCapped: false, isBounded: false };
 
-const prepare = (body: JsonObject, rules: Partial<ChatRules> = {}) =>
+const prepare = (body: JsonObject, rules: Partial<RequestRules> = {}) =>
   prepareChat({ model: 'x/m', messages, ...body }, { ...RULES, ...rules });
-const sent = (body: JsonObject, rules: Partial<ChatRules> = {}) => {
+const sent = (body: JsonObject, rules: Partial<RequestRules> = {}) => {
   const chat = prepare(body, rules);
   return JSON.parse(chat.toBody(chat.cap));
 };

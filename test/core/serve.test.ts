@@ -13,6 +13,7 @@ import {
 import {
   ask,
   CAPPED,
+  CHAT_ASK,
   config,
   makeProxy,
   PROVIDER_KEY,
@@ -452,6 +453,7 @@ describe('a URL that replaces a provider’s', () => {
     const prices = makePriceBook({ version: 'v1', asOf: '', models: {}, rows: [] }, config.prices);
     await serve(
       {
+        ...CHAT_ASK,
         requestId: REQUEST_ID,
         grant: CAPPED,
         body: JSON.stringify(ask()),

@@ -1,5 +1,7 @@
 /** The proxy's flow with everything outside in memory. */
+
 import { defineConfig } from '../../core/config.ts';
+import { CHAT } from '../../core/dialects/chat.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { UsageRow } from '../../core/hold.ts';
 import { asRequestId } from '../../core/ids.ts';
@@ -103,6 +105,7 @@ export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = 
     serve: (body, grant = CAPPED) =>
       serve(
         {
+          ...CHAT_ASK,
           requestId: REQUEST_ID,
           grant,
           body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -114,6 +117,9 @@ export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = 
       ),
   };
 }
+
+/** The route of chat completions, without a header of the client's. */
+export const CHAT_ASK = { route: { dialect: CHAT, isStreamRoute: false }, headers: new Map() };
 
 const WALLET_ID_OF_ADA = walletIdOf(CAPPED);
 

@@ -5,7 +5,9 @@ import {
   findProvider,
   isDemo,
   keyVariableOf,
+  type Provider,
   providerKeyMissing,
+  requireEndpoint,
 } from '../../../core/providers/provider.ts';
 
 const config = defineConfig({
@@ -19,6 +21,10 @@ const config = defineConfig({
   },
 });
 
+const TARGET = { provider: 'p', model: 'some/m 1', id: 'p/some/m 1' };
+const chatUrlOf = (provider: Provider | undefined) =>
+  provider && requireEndpoint(provider, 'chat', TARGET).url;
+
 describe('findProvider', () => {
   it.each([
     ['openai', 'https://api.openai.com/v1/chat/completions', 'openai', true],
@@ -31,20 +37,23 @@ describe('findProvider', () => {
     ['ollama', 'http://127.0.0.1:11434/v1/chat/completions', 'ollama', false],
     ['work', 'https://llm.example/v1/chat/completions', 'shared', true],
     ['open', 'https://open.example/v1/chat/completions', undefined, false],
-  ])('finds %s at %s', (name, chatUrl, secret, keyRequired) => {
-    expect(findProvider(config, {}, name)).toMatchObject({ name, chatUrl, secret, keyRequired });
+  ])('finds %s at %s', (name, url, secret, keyRequired) => {
+    expect(findProvider(config, {}, name)).toMatchObject({ name, secret, keyRequired });
+    expect(chatUrlOf(findProvider(config, {}, name))).toBe(url);
   });
 
   it('sends its traffic to another URL, and then needs no key', () => {
     const urls = { openai: 'http://127.0.0.1:9/v1/', mine: 'http://127.0.0.1:9' };
+    expect(chatUrlOf(findProvider(config, urls, 'openai'))).toBe(
+      'http://127.0.0.1:9/v1/chat/completions',
+    );
     expect(findProvider(config, urls, 'openai')).toMatchObject({
-      chatUrl: 'http://127.0.0.1:9/v1/chat/completions',
       secret: 'openai',
       keyRequired: false,
       row: { capField: 'max_completion_tokens' },
     });
     expect(findProvider(config, urls, 'mine')).toMatchObject({
-      chatUrl: 'http://127.0.0.1:9/chat/completions',
+      baseUrl: 'http://127.0.0.1:9',
       row: { capField: 'max_tokens', includeUsage: 'inject' },
     });
   });
@@ -63,7 +72,7 @@ describe('findProvider', () => {
       findProvider(defineConfig({ providers: {}, ...more }), {}, 'demo');
     expect(demoOf({}) && isDemo(demoOf({}) as never)).toBe(true);
     expect(demoOf({ demo: false })).toBeUndefined();
-    expect(demoOf({ providers: { demo: own } })?.chatUrl).toBe(
+    expect(chatUrlOf(demoOf({ providers: { demo: own } }))).toBe(
       'https://demo.example/v1/chat/completions',
     );
   });
@@ -105,5 +114,24 @@ describe('known providers', () => {
   it('asks neither Mistral nor OpenRouter for usage', () => {
     expect(KNOWN_PROVIDERS.get('mistral')?.includeUsage).toBe('always');
     expect(KNOWN_PROVIDERS.get('openrouter')?.includeUsage).toBe('always');
+  });
+});
+
+describe('an endpoint', () => {
+  it('is refused for a format that the provider does not speak, and the route to use is named', () => {
+    const openai = findProvider(config, {}, 'openai');
+    expect(() => openai && requireEndpoint(openai, 'messages', TARGET)).toThrowError(
+      expect.objectContaining({
+        code: 'invalid_request',
+        message: expect.stringContaining('for the provider "openai" use /v1/chat/completions or'),
+      }),
+    );
+  });
+
+  it('is given the provider’s key in its own header', () => {
+    const openai = findProvider(config, {}, 'openai');
+    expect(openai && requireEndpoint(openai, 'chat', TARGET).toAuthHeaders('k')).toEqual({
+      authorization: 'Bearer k',
+    });
   });
 });

@@ -1,0 +1,78 @@
+/**
+ * Reads along with a stream whose events say by a member of theirs what they are: Anthropic's, Google's, and OpenAI's
+ * responses. Flow: forward > **meter** > settle. Invariant: the answer is the same however the stream was cut into
+ * reads, and an event is parsed only if it may say something of usage, of the end or of a failure.
+ */
+import { bytesOfRaw, endOfString, type Meter, parseEvent } from '../meter.ts';
+import type { JsonObject } from '../request-body.ts';
+import type { ReportedUsage } from '../usage.ts';
+
+/** What the events so far say. */
+export interface MeterState {
+  readonly usage?: ReportedUsage | undefined;
+  /** All is said that there is to say. */
+  readonly isFinished: boolean;
+  readonly hasFailed: boolean;
+  /** The event is the stream's last: the client gets it after the books are written. */
+  readonly isLast: boolean;
+}
+
+export interface EventRules {
+  /** Global and sticky to nothing: finds each string that is said, up to and with its opening quote. */
+  readonly said: RegExp;
+  /** Finds events that may change the state, in their raw text. */
+  readonly telling: RegExp;
+  /** The state after an event that may change it. */
+  read(event: JsonObject, state: MeterState): MeterState;
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+const EVENT_ENDS = /\n\n|\n\r\n|\r\r/g;
+
+export function makeEventMeter({ said, telling, read }: EventRules): Meter {
+  let state: MeterState = { isFinished: false, hasFailed: false, isLast: false };
+  let contentBytes = 0;
+
+  const countSaid = (event: string): void => {
+    said.lastIndex = 0;
+    while (said.exec(event) !== null) {
+      const end = endOfString(event, said.lastIndex);
+      contentBytes += bytesOfRaw(event.slice(said.lastIndex, end));
+      said.lastIndex = end;
+    }
+  };
+  const take = (event: string): void => {
+    countSaid(event);
+    if (!telling.test(event)) return;
+    const parsed = parseEvent(event);
+    if (parsed !== undefined) state = read(parsed, state);
+  };
+
+  return {
+    take(events) {
+      if (events.length === 0) return { forward: NOTHING, end: undefined };
+      // One character a byte: names and numbers are ASCII, and lengths are bytes.
+      const text = events.toString('latin1');
+      let start = 0;
+      while (start < text.length) {
+        const end = endOfEvent(text, start);
+        take(text.slice(start, end));
+        if (state.isLast) {
+          return { forward: events.subarray(0, start), end: events.subarray(start) };
+        }
+        start = end;
+      }
+      return { forward: events, end: undefined };
+    },
+    usage: () => state.usage,
+    contentBytes: () => contentBytes,
+    isFinished: () => state.isFinished,
+    hasFailed: () => state.hasFailed,
+  };
+}
+
+/** Where the event that starts at `start` ends, with its blank line; the text's end if it has none. */
+function endOfEvent(text: string, start: number): number {
+  EVENT_ENDS.lastIndex = start;
+  return EVENT_ENDS.exec(text) === null ? text.length : EVENT_ENDS.lastIndex;
+}

@@ -1,0 +1,185 @@
+/**
+ * Pages in a real browser: from another origin and opened from disk, with the official SDKs in the page.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type OpenAI from 'openai';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
+import { CHROMIUM_ABSENT, chromiumPath, type Pages, startPages } from '../support/browser.ts';
+import {
+  DONE_EVENT,
+  type FakeProvider,
+  FINISH_EVENT,
+  startFakeProvider,
+  streamReply,
+  textEvent,
+  usageEvent,
+  usageOf,
+} from '../support/fake-provider.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+
+declare global {
+  /** In the page alone. */
+  var PageOpenAI: typeof OpenAI;
+}
+
+const START_TIMEOUT_MS = 60_000;
+const config = (allowedOrigins: string[]) =>
+  defineConfig({ providers: { openai: {} }, allowedOrigins });
+
+describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
+  let folder: string;
+  let provider: FakeProvider;
+  let gateway: TestGateway;
+  let pages: Pages;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hallpass-page-'));
+    provider = await startFakeProvider();
+    gateway = await startTestGateway({ providerUrls: { openai: provider.url } });
+    pages = await startPages(folder);
+  }, START_TIMEOUT_MS);
+  afterAll(async () => {
+    await pages?.close();
+    await gateway?.close();
+    await provider?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const openers = [
+    ['of another origin', () => pages.openFromServer()],
+    ['opened from disk, whose origin is "null"', () => pages.openFromDisk()],
+  ] as const;
+
+  describe.each(openers)('%s', (_, open) => {
+    let page: Page;
+    beforeAll(async () => {
+      page = await open();
+    });
+    afterAll(() => page?.close());
+
+    it('streams an answer with the official SDK, and reads the budget from the headers', async () => {
+      provider.reply(
+        streamReply(
+          textEvent('Good ') +
+            textEvent('day') +
+            FINISH_EVENT +
+            usageEvent(usageOf(9, 2)) +
+            DONE_EVENT,
+        ),
+      );
+      const token = gateway.sign({ models: ['openai/gpt-4o-mini'], spending_limit: 0.5 });
+
+      const seen = await page.evaluate(
+        async ({ baseURL, apiKey }) => {
+          const client = new globalThis.PageOpenAI({
+            baseURL,
+            apiKey,
+            dangerouslyAllowBrowser: true,
+          });
+          const { data, response } = await client.chat.completions
+            .create({
+              model: 'openai/gpt-4o-mini',
+              messages: [{ role: 'user', content: 'Hello' }],
+              stream: true,
+            })
+            .withResponse();
+          let text = '';
+          for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? '';
+          return {
+            text,
+            limit: response.headers.get('x-hallpass-budget-limit-usd'),
+            requestId: response.headers.get('x-request-id'),
+          };
+        },
+        { baseURL: gateway.url, apiKey: token },
+      );
+
+      expect(seen).toEqual({
+        text: 'Good day',
+        limit: '0.5',
+        requestId: expect.stringMatching(/^[\da-f-]{36}$/),
+      });
+    });
+
+    it.each([
+      [403, 'model_not_allowed', { models: ['openai/other'] }],
+      [401, 'token_expired', { exp: 1_000_000_000, iat: 999_999_000 }],
+      [402, 'insufficient_quota', { spending_limit: 0.000_000_001 }],
+    ])('is told %i %s in the SDK’s own error', async (status, code, claims) => {
+      expect(await askIn(page, gateway.url, gateway.sign(claims))).toEqual({ status, code });
+    });
+  });
+
+  it('may be kept out by the configuration, and is told why', async () => {
+    const strict = await startTestGateway({
+      config: config([pages.origin]),
+      providerUrls: { openai: provider.url },
+    });
+    const fromDisk = await pages.openFromDisk();
+    const fromServer = await pages.openFromServer();
+    provider.reply(streamReply(''));
+
+    expect(await askIn(fromDisk, strict.url, strict.sign())).toEqual({
+      status: 403,
+      code: 'origin_not_allowed',
+    });
+    expect(await askIn(fromServer, strict.url, strict.sign({ models: ['demo/echo'] }))).toEqual({
+      status: 403,
+      code: 'model_not_allowed',
+    });
+    await Promise.all([fromDisk.close(), fromServer.close()]);
+    await strict.close();
+  });
+
+  it('may send every header that an SDK or a user of Hallpass sends', async () => {
+    const page = await pages.openFromServer();
+    const status = await page.evaluate(
+      async ({ url, token }) => {
+        const response = await fetch(`${url}/models`, {
+          headers: {
+            'x-api-key': token,
+            'anthropic-version': '2023-06-01',
+            'anthropic-dangerous-direct-browser-access': 'true',
+            'x-stainless-retry-count': '0',
+            'x-conversation-id': 'c1',
+            'openai-organization': 'o',
+          },
+        });
+        return response.status;
+      },
+      { url: gateway.url, token: gateway.sign() },
+    );
+    expect(status).toBe(200);
+    await page.close();
+  });
+});
+
+it.skipIf(chromiumPath !== undefined)(`is not tested in a browser: ${CHROMIUM_ABSENT}`, () => {
+  expect(chromiumPath).toBeUndefined();
+});
+
+/** What the SDK in a page throws, without another try. */
+const askIn = (page: Page, baseURL: string, apiKey: string) =>
+  page.evaluate(
+    async (options) => {
+      const client = new globalThis.PageOpenAI({
+        ...options,
+        dangerouslyAllowBrowser: true,
+        maxRetries: 0,
+      });
+      try {
+        await client.chat.completions.create({
+          model: 'openai/gpt-4o-mini',
+          messages: [{ role: 'user', content: 'Hello' }],
+        });
+        return 'answered';
+      } catch (error) {
+        const { status, code } = error as { status?: number; code?: string };
+        return { status, code };
+      }
+    },
+    { baseURL, apiKey },
+  );
