@@ -89,6 +89,10 @@ async function askOf(
     flags,
     terminal,
   );
+  for (const [email, { revoked, jti, spendingLimit }] of known.replaced) {
+    const left = spendingLimit === undefined ? '' : `, over the ${spendingLimit} USD that are left`;
+    terminal.note(`revoked the token "${revoked}" of ${email}; the new one is "${jti}"${left}`);
+  }
   return { budgets: [...own, ...known.budgets], replaced: known.replaced };
 }
 
@@ -195,11 +199,6 @@ function tell(
   nowMs: number,
 ): void {
   const { keyName } = parseKid(signerOf(terminal).kid);
-  for (const [email, { revoked, spendingLimit }] of replaced) {
-    const left =
-      spendingLimit === undefined ? '' : `, over the ${spendingLimit} USD that were left`;
-    terminal.note(`replaced the token "${revoked}" of ${email}: it is revoked${left}`);
-  }
   const expiresAt = toInstant(expires);
   terminal.note(
     [

@@ -60,7 +60,7 @@ test('a student whose token leaked gets one over what was left, as often as that
   expect(status).toBe(0);
   const left = Number((2 - first / 1e9).toFixed(9));
   expect(stderr).toContain(
-    `replaced the token "w1:ada@example.edu" of ada@example.edu: it is revoked, over the ${left} USD that were left\n`,
+    `revoked the token "w1:ada@example.edu" of ada@example.edu; the new one is "w1:ada@example.edu:2", over the ${left} USD that are left\n`,
   );
   expect(await chat(leaked)).toBe('token_revoked');
   const fresh = await tokenOf('ada@example.edu');
@@ -87,6 +87,25 @@ test('a student whose token leaked gets one over what was left, as often as that
   ]);
   expect(await chat(fresh)).toBe('token_revoked');
   expect(await chat(await tokenOf('ada@example.edu'))).toBeGreaterThan(0);
+});
+
+test('a file that cannot be written leaves the leaked token revoked, says so, and may be tried again', async () => {
+  const period = ['--period', 'w3', '--limit-usd', '2'];
+  await issue(...period);
+  const leaked = await tokenOf('ada@example.edu');
+  const first = Number(await chat(leaked));
+  const replace = [...period, '--replace', 'ada@example.edu', '--data', folder];
+  const failed = await issue(...replace, '--out', join(folder, 'nowhere', 'tokens.csv'));
+  expect(failed.status).toBe(1);
+  expect(failed.stderr).toMatch(/^revoked the token "w3:ada@example\.edu" of ada@example\.edu; /);
+  expect(await chat(leaked)).toBe('token_revoked');
+  expect((await issue(...replace)).status).toBe(0);
+  const fresh = await tokenOf('ada@example.edu');
+  expect(claimsOf(fresh)).toMatchObject({
+    jti: 'w3:ada@example.edu:3',
+    spending_limit: Number((2 - first / 1e9).toFixed(9)),
+  });
+  expect(await chat(fresh)).toBeGreaterThan(0);
 });
 
 test('whom the roster does not have is not replaced, and nothing is revoked', async () => {

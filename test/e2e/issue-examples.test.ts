@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { createContext, runInContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueToken } from '../../examples/issue/issue.ts';
+import { CHROMIUM_ABSENT, chromiumPath, startBrowser } from '../support/browser.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
@@ -119,4 +120,22 @@ describe('a token is good, and with one bit, claim or header changed it is not',
     const made = runInContext('(...args) => issueToken(...args)', bare);
     await expectGood(await made(gateway.key, gateway.kid, claims()));
   });
+
+  test.skipIf(chromiumPath === undefined)(
+    `made with TypeScript in a browser${chromiumPath === undefined ? ` (skipped: ${CHROMIUM_ABSENT})` : ''}`,
+    async () => {
+      const source = stripTypeScriptTypes(readFileSync(pathOf('issue.ts'), 'utf8'));
+      const browser = await startBrowser();
+      try {
+        const page = await browser.newPage();
+        await page.goto(gateway.url); // Web Crypto needs a page of loopback or HTTPS.
+        const args = JSON.stringify([gateway.key, gateway.kid, claims()]);
+        const script = `${source.replace('export ', '')}; issueToken(...${args})`;
+        await expectGood(await page.evaluate<string>(script));
+      } finally {
+        await browser.close();
+      }
+    },
+    RUN_MS,
+  );
 });
