@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, one at a time. */
-const HEAVY = ['test/e2e/{cap,soak,key-budget}.test.ts'];
+const HEAVY = ['test/e2e/{cap,course,soak,key-budget}.test.ts'];
 
 export default defineConfig({
   test: {

@@ -21,5 +21,9 @@ process.exitCode = await runHallpass(process.argv.slice(2), {
   print: (line) => process.stdout.write(`${line}\n`),
   note: (line) => process.stderr.write(`${line}\n`),
   readInput,
+  openInput: () => process.stdin,
+  ...(process.stderr.isTTY && {
+    redraw: (line: string) => process.stderr.write(`\r\u001b[K${line}`),
+  }),
   variables: process.env,
 });

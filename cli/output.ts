@@ -1,6 +1,7 @@
 /**
  * What a command says: its result to standard output, everything else to standard error.
  */
+import type { Readable } from 'node:stream';
 import { styleText } from 'node:util';
 import { wrongUse } from './failure.ts';
 
@@ -11,6 +12,10 @@ export interface Terminal {
   /** All else. Never a secret. */
   note(text: string): void;
   readInput(): Promise<string>;
+  /** Standard input itself, for what is too long to be held. */
+  openInput(): Readable;
+  /** Writes over the last line of standard error; only where that is a terminal. Empty: clears it. */
+  readonly redraw?: (line: string) => void;
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 

@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { toWords } from '../core/duration.ts';
-import { issueOffline } from '../core/issue-offline.ts';
+import { type IssueAsk, issueOffline } from '../core/issue-offline.ts';
 import { config } from '../hallpass.config.ts';
 import { wrongUse } from './failure.ts';
 import { type Terminal, toInstant, toJson } from './output.ts';
@@ -24,8 +24,7 @@ export function issue(flags: IssueFlags, nowMs: number, terminal: Terminal): voi
   const { models, limitUsd, user, jti = randomUUID(), maxTokenLifetime } = flags;
   const issued = issueOffline(
     {
-      key: needVariable('HALLPASS_KEY', 'the key', terminal),
-      kid: needVariable('HALLPASS_KEY_ID', 'its kid', terminal),
+      ...signerOf(terminal),
       ...(models && { models }),
       ...(limitUsd !== undefined && { spendingLimit: limitUsd }),
       ...(user !== undefined && { user }),
@@ -62,6 +61,12 @@ export function issue(flags: IssueFlags, nowMs: number, terminal: Terminal): voi
     }),
   );
 }
+
+/** The key that signs, and its kid. */
+export const signerOf = (terminal: Terminal): Pick<IssueAsk, 'key' | 'kid'> => ({
+  key: needVariable('HALLPASS_KEY', 'the key', terminal),
+  kid: needVariable('HALLPASS_KEY_ID', 'its kid', terminal),
+});
 
 /** A secret from the environment: never an argument, which a process list shows. */
 function needVariable(name: string, what: string, { variables }: Terminal): string {

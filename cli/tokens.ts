@@ -11,13 +11,14 @@ import {
   toUsd,
   toUser,
   withAuthor,
-  withJson,
   withPlace,
 } from './flags.ts';
 import type { Terminal } from './output.ts';
+import { type RosterFlags, requireNoRosterFlags, withRoster } from './roster-flags.ts';
 import { type InspectFlags, inspect } from './token-inspect.ts';
 import { type IssueFlags, issue } from './token-issue.ts';
 import { type RevokeFlags, revoke } from './token-revoke.ts';
+import { issueRoster } from './token-roster.ts';
 
 const TOKEN = 'the token, or "-" to read it from standard input';
 
@@ -26,10 +27,10 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
   const tokens = program.command('tokens').description('issue, inspect and revoke scoped tokens');
 
   const nowMs = Date.now();
-  withJson(tokens.command('issue'))
-    .summary('issue a token, offline')
+  withRoster(withAuthor(withPlace(tokens.command('issue'))))
+    .summary('issue a token, or one for each row of a roster, offline')
     .description(
-      'Signs a token with the key in HALLPASS_KEY, whose kid is in HALLPASS_KEY_ID; needs no gateway and no account. Prints the token alone to standard output, and what it is to standard error.',
+      'Signs a token with the key in HALLPASS_KEY, whose kid is in HALLPASS_KEY_ID; needs no gateway and no account. Prints the token alone to standard output, and what it is to standard error. With --roster, one for each row (email,name,section) goes to the file --out. Only --replace, and the budget of the key in the warning, ask the gateway of --data or --stack.',
     )
     .option(
       '--models <models>',
@@ -49,7 +50,11 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
       'what the key allows, if it is more than 7 days',
       toTokenLifetime,
     )
-    .action((flags: IssueFlags) => issue(flags, nowMs, terminal));
+    .action((flags: IssueFlags & RosterFlags) =>
+      flags.roster === undefined
+        ? issue(requireNoRosterFlags(flags), nowMs, terminal)
+        : issueRoster(flags, nowMs, terminal),
+    );
 
   withPlace(tokens.command('inspect'))
     .summary('what a token says, and what it has spent')

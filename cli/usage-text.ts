@@ -5,6 +5,7 @@ import { toUsdText } from '../core/money.ts';
 import { addSums, type UsageSums } from '../core/usage-cells.ts';
 import type { GroupBy, UsageGroup } from '../core/usage-report.ts';
 import { namesOf, toBody } from '../core/usage-route.ts';
+import { toCsvLine, toSafeCell } from './csv.ts';
 import { toInstant, toTable } from './output.ts';
 
 interface KeyName {
@@ -83,14 +84,8 @@ export function toReportTable(report: Report): string {
 export function toReportCsv(report: Report): string {
   const { groupBy } = report;
   const rows = linesOf(report).map((line) => [
-    ...groupBy.map((column) => toSafe(nameIn(line, column))),
+    ...groupBy.map((column) => toSafeCell(nameIn(line, column))),
     ...cellsOf(line.sums),
   ]);
-  return [[...groupBy, ...SUMS], ...rows].map((row) => row.map(toCsvCell).join(',')).join('\n');
+  return [[...groupBy, ...SUMS], ...rows].map(toCsvLine).join('\n');
 }
-
-/** A user's name that a spreadsheet would take for a formula becomes plain text there. */
-const toSafe = (name: string): string => (/^[=+\-@]/.test(name) ? `'${name}` : name);
-
-const toCsvCell = (text: string): string =>
-  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

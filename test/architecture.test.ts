@@ -38,6 +38,7 @@ const RULES: readonly { readonly from: RegExp; readonly to: RegExp }[] = [
     from: /^cli\/connect-stack\.ts$/,
     to: /^(cli\/.*|adapters\/.*|@aws-sdk\/client-cloudformation)$/,
   },
+  { from: /^cli\/roster-read\.ts$/, to: /^(cli\/.*|core\/.*|csv-parse|node:.*)$/ },
   {
     from: /^cli\//,
     to: /^(cli\/.*|local\/.*|adapters\/.*|core\/.*|hallpass\.config\.ts|commander|node:.*)$/,

@@ -25,7 +25,7 @@ export const CHROMIUM_ABSENT =
   'needs Chromium: set CHROMIUM_PATH, or install it at /usr/bin/chromium';
 
 /** @throws Error when there is none */
-const startBrowser = (): Promise<Browser> =>
+export const startBrowser = (): Promise<Browser> =>
   chromium.launch({
     ...(chromiumPath !== undefined && { executablePath: chromiumPath }),
     args: ['--no-sandbox', '--disable-dev-shm-usage'],

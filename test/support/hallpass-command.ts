@@ -1,12 +1,15 @@
 /** `hallpass`, as a process of its own or, for what needs none, in this one. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runHallpass } from '../../cli/program.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NODE_ARGS = ['--import', `${ROOT}bin/node-24.mjs`, `${ROOT}bin/hallpass.ts`];
+/** The command and its first arguments, for a test that has a shell run it. */
+export const HALLPASS_COMMAND: readonly string[] = [process.execPath, ...NODE_ARGS];
 
 export interface CommandOptions {
   /** Where it is run; its `.hallpass` is the default folder. */
@@ -40,10 +43,15 @@ export async function hallpass(
   return { status, stdout, stderr };
 }
 
+interface HereOptions extends Omit<CommandOptions, 'cwd'> {
+  /** As on a terminal; without it, as in a pipe. */
+  readonly redraw?: (line: string) => void;
+}
+
 /** Runs one command in this process. */
 export async function runHere(
   args: readonly string[],
-  { input = '', variables = {} }: Omit<CommandOptions, 'cwd'> = {},
+  { input = '', variables = {}, redraw }: HereOptions = {},
 ): Promise<CommandResult> {
   const out: string[] = [];
   const err: string[] = [];
@@ -51,6 +59,8 @@ export async function runHere(
     print: (line) => out.push(`${line}\n`),
     note: (line) => err.push(`${line}\n`),
     readInput: async () => input,
+    openInput: () => Readable.from([Buffer.from(input)]),
+    ...(redraw && { redraw }),
     variables,
   });
   return { status, stdout: out.join(''), stderr: err.join('') };

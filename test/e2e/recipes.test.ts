@@ -1,0 +1,118 @@
+/**
+ * The recipes, line by line: each page in a shell of its own beside `npm start`, its output compared with what it says.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { HALLPASS_COMMAND } from '../support/hallpass-command.ts';
+import { start } from '../support/start-process.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PAGES = globSync('docs/recipes/*.md', { cwd: ROOT })
+  .filter((path) => basename(path) !== 'README.md')
+  .sort();
+const PAGE_MS = 60_000;
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+/** Commands, and the lines they must print; none: whatever they print. */
+interface Step {
+  readonly commands: string;
+  readonly lines: readonly string[];
+}
+
+function readSteps(page: string): readonly Step[] {
+  const blocks = page.matchAll(/^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms);
+  return [...blocks].map(([, commands = '', expected = '']) => ({
+    commands,
+    lines: expected.split('\n').filter((line) => line !== ''),
+  }));
+}
+
+/** `…` stands for what differs from run to run. */
+const toPattern = (line: string): RegExp => {
+  const parts = line.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`);
+};
+
+const MARK = '--- step ---';
+/** On a line of its own, whatever stands before it. */
+const ECHO_MARK = `printf '\\n%s\\n' '${MARK}'`;
+
+/** What each step printed; standard error among it. A command that fails ends the page. */
+async function play(steps: readonly Step[], folder: string): Promise<readonly string[]> {
+  const started = await start([], folder);
+  closers.push(() => started.end());
+  const port = await freePort();
+  const path = await makeTools(folder);
+  const script = steps
+    .map(({ commands }) => `${ECHO_MARK}\n${commands}\n`)
+    .join('')
+    .replaceAll('8788', String(port))
+    .replaceAll('http://127.0.0.1:8787/v1', started.ready.url);
+  const child = spawn('bash', ['-c', `set -euo pipefail; exec 2>&1\n${script}\n${ECHO_MARK}`], {
+    cwd: folder,
+    env: { PATH: path, HOME: folder },
+  });
+  const [output] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  const [, ...printed] = output.split(`\n${MARK}\n`);
+  expect(printed.length, output).toBe(steps.length + 1);
+  return printed.slice(0, -1);
+}
+
+/** `npx hallpass` and `node` as in the repository's own folder, and what the pages name of it. */
+async function makeTools(folder: string): Promise<string> {
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  const command = HALLPASS_COMMAND.map((part) => `'${part}'`).join(' ');
+  await writeFile(join(bin, 'npx'), `#!/bin/sh\nshift\nexec ${command} "$@"\n`);
+  await chmod(join(bin, 'npx'), 0o755);
+  await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
+  return [bin, dirname(process.execPath), process.env.PATH].join(delimiter);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+const hasShell = spawnSync('bash', ['-c', 'curl --version && awk 1 /dev/null']).status === 0;
+
+describe('the recipes', () => {
+  test('are all listed on their first page', () => {
+    const list = readFileSync(join(ROOT, 'docs/recipes/README.md'), 'utf8');
+    const linked = [...list.matchAll(/\]\((\w[\w-]*\.md)\)/g)].map(([, name]) => name);
+    expect(linked.toSorted()).toEqual(PAGES.map((path) => basename(path)));
+  });
+
+  test.skipIf(!hasShell).each(PAGES)(
+    `%s does what it says${hasShell ? '' : ' (skipped: bash, curl or awk is absent here)'}`,
+    async (path) => {
+      const folder = await mkdtemp(join(tmpdir(), 'hallpass-recipe-'));
+      closers.push(() => rm(folder, { recursive: true, force: true }));
+      const steps = readSteps(readFileSync(join(ROOT, path), 'utf8'));
+      expect(steps.length).toBeGreaterThan(1);
+      const printed = await play(steps, folder);
+      for (const [index, { lines }] of steps.entries()) {
+        const said = printed[index]?.split(/\r?\n/).filter((line) => line !== '') ?? [];
+        if (lines.length === 0) continue;
+        expect(said).toEqual(lines.map((line) => expect.stringMatching(toPattern(line))));
+      }
+    },
+    PAGE_MS,
+  );
+});
