@@ -4,7 +4,9 @@
  */
 import { CHAT } from './chat.ts';
 import type { Dialect } from './dialect.ts';
+import { EMBEDDINGS } from './embeddings.ts';
 import { COUNT_TOKENS, MESSAGES } from './messages.ts';
+import { RESPONSES } from './responses.ts';
 
 export interface Route {
   readonly dialect: Dialect;
@@ -16,6 +18,8 @@ export interface Route {
 
 const PATHS: ReadonlyMap<string, Dialect> = new Map([
   ['/v1/chat/completions', CHAT],
+  ['/v1/responses', RESPONSES],
+  ['/v1/embeddings', EMBEDDINGS],
   ['/v1/messages', MESSAGES],
   ['/v1/messages/count_tokens', COUNT_TOKENS],
 ]);

@@ -17,6 +17,7 @@ interface EndpointRow {
   readonly auth: EndpointAuth;
 }
 
+const RESPONSES = { path: '/responses', auth: 'bearer' } as const;
 const OPENAI_ENDPOINTS = {
   chat: { path: '/chat/completions', auth: 'bearer' },
   embeddings: { path: '/embeddings', auth: 'bearer' },
@@ -73,6 +74,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     row({
       baseUrl: 'https://api.openai.com/v1',
       keyVariable: 'OPENAI_API_KEY',
+      endpoints: { ...OPENAI_ENDPOINTS, responses: RESPONSES },
       // "max_tokens" is answered 400 by reasoning models.
       capField: 'max_completion_tokens',
       // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
@@ -150,10 +152,22 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   ['together', row({ baseUrl: 'https://api.together.xyz/v1', keyVariable: 'TOGETHER_API_KEY' })],
   ['deepseek', row({ baseUrl: 'https://api.deepseek.com', keyVariable: 'DEEPSEEK_API_KEY' })],
-  ['xai', row({ baseUrl: 'https://api.x.ai/v1', keyVariable: 'XAI_API_KEY' })],
+  [
+    'xai',
+    row({
+      baseUrl: 'https://api.x.ai/v1',
+      keyVariable: 'XAI_API_KEY',
+      endpoints: { ...OPENAI_ENDPOINTS, responses: RESPONSES },
+    }),
+  ],
   [
     'vllm',
-    row({ baseUrl: 'http://127.0.0.1:8000/v1', keyVariable: 'VLLM_API_KEY', keyless: true }),
+    row({
+      baseUrl: 'http://127.0.0.1:8000/v1',
+      keyVariable: 'VLLM_API_KEY',
+      keyless: true,
+      endpoints: { ...OPENAI_ENDPOINTS, responses: RESPONSES },
+    }),
   ],
   [
     'ollama',

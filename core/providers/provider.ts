@@ -57,7 +57,9 @@ export function findProvider(
   const url = Object.hasOwn(providerUrls, name) ? providerUrls[name] : undefined;
   const row = KNOWN_PROVIDERS.get(rowNameOf(config, name)) ?? GENERIC_ROW;
   if (name === DEMO_PROVIDER && settings === undefined && url === undefined) {
-    return { name, row, baseUrl: '', secret: undefined, keyRequired: false };
+    const { chat } = GENERIC_ROW.endpoints;
+    const own = { ...row, endpoints: { ...(chat && { chat }) } };
+    return { name, row: own, baseUrl: '', secret: undefined, keyRequired: false };
   }
   const baseUrl = url ?? settings?.baseUrl ?? row.baseUrl;
   if (baseUrl === undefined) {

@@ -1,0 +1,181 @@
+/**
+ * OpenAI's responses. https://platform.openai.com/docs/api-reference/responses
+ */
+import { ERRORS, GatewayError } from '../errors.ts';
+import { utf8BytesMax } from '../input-bound.ts';
+import type { JsonObject } from '../request-body.ts';
+import { type ReportedUsage, readUsage } from '../usage.ts';
+import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
+import { makeEventMeter } from './event-meter.ts';
+import { isGiven, isRecord } from './messages-fields.ts';
+import { findStoredReference, findUnboundedField } from './responses-fields.ts';
+
+const CAP_MAX = 10_000_000;
+const REQUEST_OVERHEAD_TOKENS = 64;
+const ITEM_OVERHEAD_TOKENS = 8;
+const TOOLS_OVERHEAD_TOKENS = 640;
+const TOOL_OVERHEAD_TOKENS = 16;
+
+const refused = (param: string, allowed?: string): GatewayError =>
+  new GatewayError('invalid_request', {
+    message: `"${param}" may not be used with a spending limit${allowed === undefined ? '' : `, allowed is ${allowed}`}`,
+    param,
+  });
+
+/** Says what was got by its kind alone, or as a number: a text may be a prompt. */
+const invalid = (param: string, allowed: string, value: unknown): GatewayError =>
+  new GatewayError('invalid_request', {
+    message: `"${param}" must be ${allowed}, got ${typeof value === 'number' ? value : value === undefined ? 'nothing' : typeof value}`,
+    param,
+  });
+
+function prepareResponses(body: JsonObject, rules: RequestRules): PreparedRequest {
+  const { input, stream = false } = body;
+  const isPrompted = isGiven(body.prompt) || isGiven(body.conversation);
+  if (typeof input !== 'string' && !Array.isArray(input) && !isPrompted) {
+    throw invalid('input', 'a text or a list of items', input);
+  }
+  if (typeof stream !== 'boolean') throw invalid('stream', 'true or false', stream);
+  if (body.background === true) {
+    throw new GatewayError('invalid_request', {
+      message: '"background" must be false: what runs on unseen cannot be billed',
+      param: 'background',
+    });
+  }
+  const refusal = rules.isCapped ? findUnboundedField(body) : undefined;
+  if (refusal !== undefined) throw refused(refusal.param, refusal.allowed);
+  const stored = findStoredReference(body);
+  if (stored !== undefined && !rules.isServerKey) {
+    throw new GatewayError('invalid_request', {
+      message: `"${stored}" names what is stored at the provider, which only a server key may do`,
+      param: stored,
+    });
+  }
+  return toPrepared(body, stream, rules);
+}
+
+function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): PreparedRequest {
+  const given = readCap(body);
+  const cap = given ?? rules.defaultMaxOutputTokens;
+  const { max_output_tokens: _cap, background: _background, ...rest } = body;
+  // Nothing is stored at a provider on a caller's word.
+  const sent = { ...rest, model: rules.model, store: false };
+  const sendsCap = rules.isBounded || given !== undefined;
+  const toBody = (sentCap: number): string =>
+    JSON.stringify(sendsCap ? { ...sent, max_output_tokens: sentCap } : sent);
+  const serialised = toBody(cap);
+  const inputTokens = boundInput(sent, serialised, rules);
+  return {
+    isStream,
+    isUsageAsked: true,
+    inputTokens,
+    cap,
+    outputTokens: (sentCap) => sentCap,
+    toBody: (sentCap) => (sentCap === cap ? serialised : toBody(sentCap)),
+  };
+}
+
+function readCap({ max_output_tokens: cap }: JsonObject): number | undefined {
+  if (!isGiven(cap)) return undefined;
+  if (typeof cap === 'number' && Number.isInteger(cap) && cap >= 1 && cap <= CAP_MAX) return cap;
+  throw invalid('max_output_tokens', `a whole number from 1 to ${CAP_MAX}`, cap);
+}
+
+const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
+
+/** Never under; see `input-bound.ts`. What is given by reference is bounded by the context window, or refused. */
+function boundInput(body: JsonObject, serialised: string, rules: RequestRules): number {
+  const items = Array.isArray(body.input) ? body.input : [];
+  let images = 0;
+  let imageChars = 0;
+  let reference = findStoredReference(body);
+  for (const [index, item] of items.entries()) {
+    for (const [name, parts] of Object.entries(isRecord(item) ? item : {})) {
+      for (const [at, part] of Array.isArray(parts) ? parts.entries() : []) {
+        if (!isRecord(part) || !/^input_(image|file|audio)$/.test(String(part.type))) continue;
+        const url = part.image_url;
+        if (part.type === 'input_image' && typeof url === 'string' && INLINE_IMAGE.test(url)) {
+          images += 1;
+          imageChars += url.length;
+        } else reference ??= `input[${index}].${name}[${at}]`;
+      }
+    }
+  }
+  if (reference !== undefined) {
+    if (rules.contextWindow !== undefined) return rules.contextWindow;
+    if (rules.isBounded) throw refused(reference, 'an image as a base64 data: URL');
+  }
+  const tools = Array.isArray(body.tools) ? body.tools.length : 0;
+  return (
+    utf8BytesMax(serialised) -
+    imageChars +
+    images * rules.row.imageTokensMax +
+    REQUEST_OVERHEAD_TOKENS +
+    items.length * ITEM_OVERHEAD_TOKENS +
+    (tools === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + tools * TOOL_OVERHEAD_TOKENS)
+  );
+}
+
+/** The report under the names of a chat completion, whose rules hold for it. */
+function readResponseUsage(usage: unknown): ReportedUsage | undefined {
+  const report = Object(usage);
+  return readUsage({
+    prompt_tokens: report.input_tokens,
+    completion_tokens: report.output_tokens,
+    total_tokens: report.total_tokens,
+    prompt_tokens_details: report.input_tokens_details,
+    completion_tokens_details: report.output_tokens_details,
+    cost: report.cost,
+  });
+}
+
+const LAST_EVENTS: ReadonlySet<unknown> = new Set([
+  ...['response.completed', 'response.incomplete', 'response.failed'],
+]);
+
+export const RESPONSES: Dialect = {
+  name: 'responses',
+  errors: 'openai',
+  isBilled: true,
+  prepare: prepareResponses,
+  makeMeter: () =>
+    makeEventMeter({
+      // Texts come as deltas; what follows them repeats them whole.
+      said: /"delta"\s*:\s*"/g,
+      telling: /"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"/,
+      read: (event, state) => {
+        if (event.type === 'error') return { ...state, hasFailed: true };
+        if (!LAST_EVENTS.has(event.type)) return state;
+        const { usage } = isRecord(event.response) ? event.response : {};
+        return {
+          usage: readResponseUsage(usage) ?? state.usage,
+          isFinished: true,
+          isLast: true,
+          hasFailed: event.type === 'response.failed',
+        };
+      },
+    }),
+  readUsage: ({ usage }) => readResponseUsage(usage),
+  toErrorEvents: (error) => {
+    const { code, message, facts } = error;
+    const { type } = ERRORS[code];
+    const data = { type: 'error', code, message, param: facts.param ?? null };
+    // SDKs read either the event's own members or an error object inside it.
+    return `event: error\ndata: ${JSON.stringify({ ...data, error: { type, code, message, param: data.param } })}\n\n`;
+  },
+  endEvents: '',
+  toCutEvents: ({ requestId, model, nowMs }) => {
+    const response = {
+      id: `resp_${requestId}`,
+      object: 'response',
+      created_at: Math.floor(nowMs / 1000),
+      model,
+      status: 'incomplete',
+      incomplete_details: { reason: 'max_output_tokens' },
+      output: [],
+      error: null,
+    };
+    const data = { type: 'response.incomplete', response };
+    return `event: response.incomplete\ndata: ${JSON.stringify(data)}\n\n`;
+  },
+};
