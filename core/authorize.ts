@@ -122,11 +122,18 @@ async function findByJwt(
   const { record, signer } = await requirePresented(key, 'with-jwt', ports);
   const { id, verifier, identity } = record;
   if (verifier === undefined) throw unknown('client access on a key without a verifier');
+  ports.onPassed?.('verifier', VERIFIER_NAMES[verifier.key.kind]);
   const trustEmail = identity?.trustEmail ?? false;
   const user = await verifyClientJwt(jwt, { id, verifier, trustEmail }, ports);
   const grant: Grant = { ...grantBase(record), credential: 'client-access', former: signer.former };
   return { record, grant, claimant: claimantOfJwt(user) };
 }
+
+const VERIFIER_NAMES = {
+  secret: 'the key has a shared secret for JWTs',
+  pem: 'the key has a public key for JWTs',
+  jwks: 'the key names a key set for JWTs',
+};
 
 /** The record of a key whose string was sent, and which of its versions that string is. */
 async function requirePresented(

@@ -29,6 +29,10 @@ export function readVerifiedUser(
   requireAudience(claims, verifier);
   onPassed?.('audience', verifier.audiences.length > 0 ? 'one that the key names' : 'any will do');
   requireParty(claims, verifier.authorizedParties);
+  onPassed?.(
+    'azp',
+    verifier.authorizedParties.length > 0 ? 'one that the key names' : 'any will do',
+  );
   requireTimes(claims, verifier, nowMs / 1000);
   onPassed?.('jwt times', 'in force now');
   const id = readUserId(claims);

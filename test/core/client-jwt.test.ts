@@ -129,10 +129,29 @@ it('tells the checks that are passed, in their order', async () => {
     'jwt signature',
     'issuer',
     'audience',
+    'azp',
     'jwt times',
     'user',
     'required claims',
   ]);
+});
+
+it('takes another claim for the audience where there is none, if the key says which', async () => {
+  const key = makeVerifyingKey({ audiences: ['app'], audienceClaim: 'client_id' });
+  expect(await codeOf(mintJwt({ claims: { aud: undefined, client_id: 'app' } }), key)).toBe('verified');
+  expect(await codeOf(mintJwt({ claims: { aud: 'app', client_id: 'other' } }), key)).toBe('verified');
+  for (const claims of [
+    { aud: undefined, client_id: 'other' },
+    { aud: undefined },
+    { aud: undefined, client_id: 1 },
+    { aud: 'other', client_id: 'app' },
+    { aud: [], client_id: 'app' },
+  ]) {
+    expect(await codeOf(mintJwt({ claims }), key)).toBe('token_claim_invalid');
+  }
+  const plain = makeVerifyingKey({ audiences: ['app'] });
+  const unnamed = mintJwt({ claims: { aud: undefined, client_id: 'app' } });
+  expect(await codeOf(unnamed, plain)).toBe('token_claim_invalid');
 });
 
 describe('RFC 8725', () => {
