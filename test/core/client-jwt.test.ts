@@ -138,8 +138,12 @@ it('tells the checks that are passed, in their order', async () => {
 
 it('takes another claim for the audience where there is none, if the key says which', async () => {
   const key = makeVerifyingKey({ audiences: ['app'], audienceClaim: 'client_id' });
-  expect(await codeOf(mintJwt({ claims: { aud: undefined, client_id: 'app' } }), key)).toBe('verified');
-  expect(await codeOf(mintJwt({ claims: { aud: 'app', client_id: 'other' } }), key)).toBe('verified');
+  expect(await codeOf(mintJwt({ claims: { aud: undefined, client_id: 'app' } }), key)).toBe(
+    'verified',
+  );
+  expect(await codeOf(mintJwt({ claims: { aud: 'app', client_id: 'other' } }), key)).toBe(
+    'verified',
+  );
   for (const claims of [
     { aud: undefined, client_id: 'other' },
     { aud: undefined },
