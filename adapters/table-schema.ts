@@ -64,6 +64,8 @@ export const ENVIRONMENT = {
   usageTable: 'HALLPASS_USAGE_TABLE',
   /** Secrets are `<prefix>/key/<key id>`, `<prefix>/key/<key id>/jwt` and `<prefix>/provider/<name>`. */
   secretPrefix: 'HALLPASS_SECRET_PREFIX',
+  /** `allow` lets key sets of issuers come from this machine. Set on this machine only, never by the stack. */
+  localIssuers: 'HALLPASS_LOCAL_ISSUERS',
   /** Names the deployment; the default account is a hash of it. */
   deployment: 'HALLPASS_DEPLOYMENT',
   /** JSON object: provider name to another base URL (local gateway only). */

@@ -26,7 +26,7 @@ export function readVerifiedUser(
   const { verifier } = key;
   const issuer = readIssuer(claims, verifier.issuers);
   onPassed?.('issuer', verifier.issuers.length > 0 ? 'one that the key names' : 'any will do');
-  requireAudience(claims, verifier.audiences);
+  requireAudience(claims, verifier);
   onPassed?.('audience', verifier.audiences.length > 0 ? 'one that the key names' : 'any will do');
   requireParty(claims, verifier.authorizedParties);
   requireTimes(claims, verifier, nowMs / 1000);
@@ -57,7 +57,8 @@ function readIssuer({ iss }: Claims, issuers: readonly string[]): string {
   return iss;
 }
 
-function requireAudience({ aud }: Claims, audiences: readonly string[]): void {
+function requireAudience(claims: Claims, { audiences, audienceClaim }: Verifier): void {
+  const { aud = audienceClaim === undefined ? undefined : claims[audienceClaim] } = claims;
   const all: readonly unknown[] = Array.isArray(aud) ? aud : aud === undefined ? [] : [aud];
   if (!all.every((each) => typeof each === 'string')) {
     throw invalid('aud', 'must be a text or a list of texts');

@@ -4,13 +4,21 @@ import type { Wallet } from '../../core/ports.ts';
 import { makePriceBook, PRICE_TABLE } from '../../core/pricing.ts';
 import { config } from '../../hallpass.config.ts';
 import { EMPTY, hold, J1 } from '../support/account.ts';
+import { NO_KEY_SETS } from '../support/jwts.ts';
 import { KEY, makeMemoryKeys, OUTAGE, SERVER_RECORD } from '../support/memory-keys.ts';
 import { mint, NOW_MS } from '../support/tokens.ts';
 
 const CLOCK = { nowMs: () => NOW_MS, sleep: async () => {} };
 
 const makePorts = (wallet?: Wallet, keys = makeMemoryKeys()) => ({
-  authorize: { account: 'acct_test', allowedOrigins: ['*'], keys, secrets: keys, clock: CLOCK },
+  authorize: {
+    account: 'acct_test',
+    allowedOrigins: ['*'],
+    keys,
+    secrets: keys,
+    keySets: NO_KEY_SETS,
+    clock: CLOCK,
+  },
   wallets: {
     find: async () => wallet,
     findAll: async () => [],
