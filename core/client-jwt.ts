@@ -33,8 +33,6 @@ export interface ClientJwtPorts {
 
 /** A JWT in the strict form, not verified. */
 export interface ClientJwt extends CompactJws {
-  /** As it was sent. */
-  readonly text: string;
   readonly alg: JwtAlgorithm;
   /** An opaque name, 256 characters at most. */
   readonly kid: string | undefined;
@@ -88,7 +86,7 @@ function parseClientJwt(text: string, verifier: Verifier): ClientJwt {
   if (alg === 'HS256' && kid !== undefined && isScopedKid(kid))
     throw refuse('it is a scoped token');
   if (signature.length === 0) throw refuse('it has no signature');
-  return { ...jws, text, alg, kid };
+  return { ...jws, alg, kid };
 }
 
 /** The kind of the key material has the last word, whatever a record lists. */

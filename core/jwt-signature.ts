@@ -3,13 +3,23 @@
  * Flow: form > **signature** > claims. Invariant: a shared secret only ever meets HMAC and a public key only ever its own
  * family; each is imported once, not for each token.
  */
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { type CryptoKey, compactVerify, errors, importSPKI } from 'jose';
+import {
+  constants,
+  createHmac,
+  createSecretKey,
+  KeyObject,
+  timingSafeEqual,
+  type VerifyKeyObjectInput,
+  verify,
+} from 'node:crypto';
+import { type CryptoKey, importSPKI } from 'jose';
 import { makeBoundedMap } from './bounded-map.ts';
 import type { ClientJwt, ClientJwtPorts, VerifyingKey } from './client-jwt.ts';
 import { GatewayError } from './errors.ts';
 import { HMAC_HASHES, type HmacAlgorithm, isHmac, readPublicKeyPem } from './key-material.ts';
 import type { JwtAlgorithm } from './verifier.ts';
+
+type PublicAlgorithm = Exclude<JwtAlgorithm, HmacAlgorithm>;
 
 /**
  * @returns false also when there is no key that fits
@@ -28,11 +38,11 @@ export async function isSignatureGood(
     }
     case 'pem': {
       const publicKey = await importPem(key.pem, alg);
-      return publicKey !== undefined && isJoseGood(jwt, publicKey);
+      return publicKey !== undefined && !isHmac(alg) && isPublicGood(jwt, alg, publicKey);
     }
     case 'jwks': {
       const publicKey = await ports.keySets.find(key.url, { kid, alg });
-      return publicKey !== undefined && isJoseGood(jwt, publicKey);
+      return publicKey !== undefined && !isHmac(alg) && isPublicGood(jwt, alg, publicKey);
     }
   }
 }
@@ -60,14 +70,55 @@ function isHmacGood(jwt: ClientJwt, alg: HmacAlgorithm, secret: Uint8Array): boo
   return jwt.signature.length === bytes && timingSafeEqual(expected, jwt.signature);
 }
 
-async function isJoseGood({ text, alg }: ClientJwt, key: CryptoKey): Promise<boolean> {
-  try {
-    await compactVerify(text, key, { algorithms: [alg] });
-    return true;
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return false;
-    throw error;
-  }
+/** How `node:crypto` is told of an algorithm (RFC 7518, 3.1; RFC 8037, 3.1). A parameter left out is its default. */
+interface Scheme {
+  readonly hash: string | null;
+  readonly options: Omit<VerifyKeyObjectInput, 'key'>;
+  /** Of a signature; absent: as many as the modulus has. */
+  readonly bytes?: number;
+}
+
+const PSS = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+};
+const PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
+const RAW = { dsaEncoding: 'ieee-p1363' } as const;
+
+const SCHEMES: Readonly<Record<PublicAlgorithm, Scheme>> = {
+  RS256: { hash: 'sha256', options: PKCS1 },
+  RS384: { hash: 'sha384', options: PKCS1 },
+  RS512: { hash: 'sha512', options: PKCS1 },
+  PS256: { hash: 'sha256', options: PSS },
+  PS384: { hash: 'sha384', options: PSS },
+  PS512: { hash: 'sha512', options: PSS },
+  ES256: { hash: 'sha256', options: RAW, bytes: 64 },
+  ES384: { hash: 'sha384', options: RAW, bytes: 96 },
+  ES512: { hash: 'sha512', options: RAW, bytes: 132 },
+  EdDSA: { hash: null, options: {}, bytes: 64 },
+};
+
+/** By the CryptoKeys that caches keep, which say for which algorithm they are. */
+const keyObjects = new WeakMap<CryptoKey, KeyObject>();
+
+function keyObjectOf(key: CryptoKey): KeyObject {
+  const known = keyObjects.get(key);
+  if (known !== undefined) return known;
+  const made = KeyObject.from(key);
+  keyObjects.set(key, made);
+  return made;
+}
+
+/**
+ * By node:crypto here, and not on the other threads that WebCrypto and so jose's own verifying go by: of an RSA
+ * signature's 60 µs that way is 45.
+ * @param key imported for this very algorithm
+ */
+function isPublicGood(jwt: ClientJwt, alg: PublicAlgorithm, key: CryptoKey): boolean {
+  const { hash, options, bytes = jwt.signature.length } = SCHEMES[alg];
+  if (jwt.signature.length !== bytes) return false;
+  const input = Buffer.from(jwt.signingInput);
+  return verify(hash, input, { ...options, key: keyObjectOf(key) }, jwt.signature);
 }
 
 const PEM_KEYS_MAX = 1_000;
