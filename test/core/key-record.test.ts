@@ -230,6 +230,7 @@ describe('isOrigin', () => {
     ['app.example.edu', false],
     ['*', false],
     ['https://', false],
+    ['https://[', false],
     ['https://user@app.example.edu', false],
   ])('of %j is %s', (text, expected) => {
     expect(isOrigin(text)).toBe(expected);

@@ -206,6 +206,18 @@ describe('a change', () => {
     expect(() => make({ algorithms: ['HS512'] }, verifier)).toThrow(refusal('got HS512'));
   });
 
+  test('of algorithms stays within what the public key can serve', () => {
+    const pem = { kind: 'pem', pem: pemOf(2048) } as const;
+    const { verifier } = make({ material: pem, anyAudience: true });
+    expect(make({ algorithms: ['PS512'] }, verifier).verifier.algorithms).toEqual(['PS512']);
+    expect(() => make({ algorithms: ['ES256'] }, verifier)).toThrow(refusal('got ES256'));
+  });
+
+  test('of the URL of a key set keeps its algorithms', () => {
+    const { verifier } = make({ material: JWKS }, SUPABASE);
+    expect(verifier).toEqual({ ...SUPABASE, key: JWKS });
+  });
+
   test('of a key that has no verifier says what to give', () => {
     expect(() => make({ issuers: ['https://id.example'] })).toThrow(
       refusal('give --jwt-secret, --jwt-public-key, --jwks-url or --preset'),
