@@ -493,6 +493,23 @@ describe('fuzz', () => {
     expect(seen).toContain('token_claim_invalid');
   });
 
+  it('takes no bytes for a signature that are none, of whatever length', async () => {
+    const signature = fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 300 }),
+      fc
+        .constantFrom(64, 96, 132, 255, 256, 257)
+        .chain((length) => fc.uint8Array({ minLength: length, maxLength: length })),
+    );
+    const algorithms = fc.constantFrom<JwtAlgorithm>(...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS);
+    await fc.assert(
+      fc.asyncProperty(algorithms, signature, async (alg, bytes) => {
+        const jwt = unsigned({ alg }, Buffer.from(bytes).toString('base64url'));
+        expect(await codeOf(jwt, keyOf(alg))).toBe('invalid_api_key');
+      }),
+      runs,
+    );
+  });
+
   it('verifies no token of which one character was changed', async () => {
     const jwt = es256();
     const at = fc.nat(jwt.length - 1);
