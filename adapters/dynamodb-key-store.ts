@@ -97,7 +97,7 @@ const byName = (a: KeyRecord, b: KeyRecord): number => (a.name < b.name ? -1 : 1
 /** Fields that a command never changes; tokens are revoked one by one, beside all this. */
 const UNTOUCHED: ReadonlySet<string> = new Set(['id', 'account', 'name', 'kind', 'revoked']);
 /** Fields that a record may lack. */
-const OPTIONAL = ['former', 'models', 'user'] as const;
+const OPTIONAL = ['former', 'models', 'user', 'verifier', 'identity', 'allowedOrigins'] as const;
 
 /**
  * Field by field, so that a token revoked in between stays revoked. Of two commands that read one revision, the second

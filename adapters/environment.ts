@@ -25,6 +25,8 @@ export interface Environment {
   readonly secretsManagerUrl: string;
   /** Provider name to a base URL that replaces its own. */
   readonly providerUrls: Readonly<Record<string, string>>;
+  /** Whether issuers' key sets may come from this machine. */
+  readonly allowLocalIssuers: boolean;
 }
 
 /** What a function is composed of: the settings of its process and the deployment's configuration. */
@@ -69,6 +71,7 @@ export function readEnvironment(variables: Variables): Environment {
       variables.AWS_ENDPOINT_URL_SECRETS_MANAGER ??
       `https://secretsmanager.${region}.amazonaws.com`,
     providerUrls: parseUrls(variables[ENVIRONMENT.providerUrls]),
+    allowLocalIssuers: variables[ENVIRONMENT.localIssuers] === 'allow',
   };
 }
 

@@ -8,7 +8,7 @@ import { GatewayError } from '../core/errors.ts';
 import { type KeyId, sha256 } from '../core/ids.ts';
 import type { Clock, Secrets } from '../core/ports.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
-import { keySecretName, providerSecretName } from './table-schema.ts';
+import { jwtSecretName, keySecretName, providerSecretName } from './table-schema.ts';
 
 /** A provider's key that was replaced is used no longer than that. */
 const PROVIDER_KEY_AGE_MAX_MS = 300_000;
@@ -20,25 +20,19 @@ const ENTRIES_MAX = 1_000;
 
 export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secrets {
   const read = makeReader(call);
-  const keys = makeBoundedMap<string, string>(ENTRIES_MAX);
-  const missedAtMs = makeBoundedMap<string, number>(ENTRIES_MAX);
+  const readVersion = makeVersionReader(read, clock);
+  const jwtSecrets = makeBoundedMap<string, Uint8Array>(ENTRIES_MAX);
   const providerKeys = makeBoundedMap<string, ProviderKey>(ENTRIES_MAX);
 
   return {
-    async readKey(keyId, version) {
+    readKey: (keyId, version) => readVersion(keySecretName(prefix, keyId), version),
+    async readJwtSecret(keyId, version) {
       const id = `${keyId} ${version}`;
-      const known = keys.get(id);
+      const known = jwtSecrets.get(id);
       if (known !== undefined) return known;
-      const nowMs = clock.nowMs();
-      if (isWithin(missedAtMs.get(id), MISSING_COOL_DOWN_MS, nowMs)) throw missing();
-      const text = await read(keySecretName(prefix, keyId));
-      const key = text === undefined ? undefined : parseVersions(text)[version];
-      if (typeof key !== 'string' || key === '') {
-        missedAtMs.set(id, nowMs);
-        throw missing();
-      }
-      keys.set(id, key);
-      return key;
+      const secret = Buffer.from(await readVersion(jwtSecretName(prefix, keyId), version));
+      jwtSecrets.set(id, secret);
+      return secret;
     },
     async findProviderKey(provider) {
       const nowMs = clock.nowMs();
@@ -48,6 +42,29 @@ export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secret
       providerKeys.set(provider, { key, readAtMs: nowMs });
       return key;
     },
+  };
+}
+
+type Read = (name: string) => Promise<string | undefined>;
+
+/** Reads one version out of a secret that has several, and keeps it. */
+function makeVersionReader(read: Read, clock: Clock) {
+  const texts = makeBoundedMap<string, string>(ENTRIES_MAX);
+  const missedAtMs = makeBoundedMap<string, number>(ENTRIES_MAX);
+  return async (name: string, version: string): Promise<string> => {
+    const id = `${name} ${version}`;
+    const known = texts.get(id);
+    if (known !== undefined) return known;
+    const nowMs = clock.nowMs();
+    if (isWithin(missedAtMs.get(id), MISSING_COOL_DOWN_MS, nowMs)) throw missing();
+    const secret = await read(name);
+    const text = secret === undefined ? undefined : parseVersions(secret)[version];
+    if (typeof text !== 'string' || text === '') {
+      missedAtMs.set(id, nowMs);
+      throw missing();
+    }
+    texts.set(id, text);
+    return text;
   };
 }
 
@@ -72,7 +89,7 @@ const isNamed = (error: unknown, name: string): boolean =>
   error instanceof AwsCallError && error.name === name;
 
 /** Reads a secret's text; undefined: there is no such secret. */
-function makeReader(call: AwsCall): (name: string) => Promise<string | undefined> {
+function makeReader(call: AwsCall): Read {
   const once = makeSingleFlight<string | undefined>();
   return (name) =>
     once(name, async () => {
@@ -87,7 +104,7 @@ function makeReader(call: AwsCall): (name: string) => Promise<string | undefined
     });
 }
 
-/** `{"versions":{"<version>":"sk-…"}}` */
+/** `{"versions":{"<version>":"<text>"}}` */
 function parseVersions(text: string): Readonly<Record<string, unknown>> {
   try {
     const { versions } = Object(JSON.parse(text));
@@ -113,6 +130,13 @@ export interface SecretWriter {
    * @throws service_unavailable
    */
   addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
+  /**
+   * Adds a version to what verifies a key's JWTs, and makes that secret when there is none. May be repeated; of two who
+   * do so at once, neither loses what it added.
+   * @param secret its text as the issuer configured it
+   * @throws service_unavailable
+   */
+  putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
 }
 
 export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter => ({
@@ -128,21 +152,40 @@ export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter =>
       throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
     }
   },
-  async addKeyVersion(keyId, version, key) {
-    const secretId = keySecretName(prefix, keyId);
+  addKeyVersion: (keyId, version, key) =>
+    addVersion(call, keySecretName(prefix, keyId), version, key),
+  async putJwtSecret(keyId, version, secret) {
+    const name = jwtSecretName(prefix, keyId);
     try {
-      for (let attempt = 0; attempt < ADD_ATTEMPTS_MAX; attempt += 1) {
-        if (await tryToAdd(call, secretId, version, key)) return;
-      }
-    } catch (cause) {
-      throw new GatewayError('service_unavailable', {
-        detail: 'a secret cannot be changed',
-        cause,
+      await call('CreateSecret', {
+        Name: name,
+        SecretString: JSON.stringify({ versions: { [version]: secret } }),
+        ClientRequestToken: sha256(`${keyId} ${version} jwt`),
       });
+    } catch (cause) {
+      if (!isNamed(cause, 'ResourceExistsException')) {
+        throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
+      }
+      await addVersion(call, name, version, secret);
     }
-    throw new GatewayError('service_unavailable', { detail: 'a secret is changed all the time' });
   },
 });
+
+async function addVersion(
+  call: AwsCall,
+  secretId: string,
+  version: string,
+  text: string,
+): Promise<void> {
+  try {
+    for (let attempt = 0; attempt < ADD_ATTEMPTS_MAX; attempt += 1) {
+      if (await tryToAdd(call, secretId, version, text)) return;
+    }
+  } catch (cause) {
+    throw new GatewayError('service_unavailable', { detail: 'a secret cannot be changed', cause });
+  }
+  throw new GatewayError('service_unavailable', { detail: 'a secret is changed all the time' });
+}
 
 const ADD_ATTEMPTS_MAX = 8;
 /** The newest versions are kept; of these a record names two at most, and a command at work one more. */

@@ -62,8 +62,10 @@ export const ENVIRONMENT = {
   keysTable: 'HALLPASS_KEYS_TABLE',
   walletsTable: 'HALLPASS_WALLETS_TABLE',
   usageTable: 'HALLPASS_USAGE_TABLE',
-  /** Secrets are `<prefix>/key/<key id>` and `<prefix>/provider/<name>`. */
+  /** Secrets are `<prefix>/key/<key id>`, `<prefix>/key/<key id>/jwt` and `<prefix>/provider/<name>`. */
   secretPrefix: 'HALLPASS_SECRET_PREFIX',
+  /** `allow` lets key sets of issuers come from this machine. Set on this machine only, never by the stack. */
+  localIssuers: 'HALLPASS_LOCAL_ISSUERS',
   /** Names the deployment; the default account is a hash of it. */
   deployment: 'HALLPASS_DEPLOYMENT',
   /** JSON object: provider name to another base URL (local gateway only). */
@@ -79,6 +81,12 @@ export const REVOKED_LIST_ATTRIBUTES = ['pk', 'id', 'revoked'] as const;
 
 /** A key's secret: JSON `{"versions":{"<version>":"sk-…"}}`. */
 export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;
+/**
+ * What a key's holders sign their JWTs with, under its own name so that neither disturbs the other: JSON
+ * `{"versions":{"<version>":"<the secret's text>"}}`. Below the keys' names, so that who reads those may read it.
+ */
+export const jwtSecretName = (prefix: string, keyId: string): string =>
+  `${prefix}/key/${keyId}/jwt`;
 /** A provider's secret: the bare API key. */
 export const providerSecretName = (prefix: string, provider: string): string =>
   `${prefix}/provider/${provider}`;

@@ -82,6 +82,7 @@ export async function makeAdminPorts(
     vault: makeSecretWriter(secretsManager, environment.secretPrefix),
     clock,
     random: { uuid: systemRandom.uuid, bytes: (count) => randomBytes(count) },
+    allowLoopback: environment.allowLocalIssuers,
   };
 }
 

@@ -4,9 +4,11 @@
 import type { Command } from 'commander';
 import { makeKeyRecords } from '../adapters/dynamodb-keys.ts';
 import { makeWallets } from '../adapters/dynamodb-wallets.ts';
+import { makeKeySetFetch } from '../adapters/issuers.ts';
 import { makeSecrets } from '../adapters/secrets-manager.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { type Check, explain } from '../core/explain.ts';
+import { makeKeySets } from '../core/key-sets.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
 import { config } from '../hallpass.config.ts';
 import { type Gateway, withGateway } from './connect.ts';
@@ -58,13 +60,14 @@ async function explainCredential(
 }
 
 function makePorts({ account, environment, dynamodb, secretsManager }: Gateway) {
-  const { keysTable, walletsTable, secretPrefix, providerUrls } = environment;
+  const { keysTable, walletsTable, secretPrefix, providerUrls, allowLocalIssuers } = environment;
   return {
     authorize: {
       account,
       allowedOrigins: config.allowedOrigins,
       keys: makeKeyRecords(dynamodb, keysTable, clock),
       secrets: makeSecrets(secretsManager, secretPrefix, clock),
+      keySets: makeKeySets(makeKeySetFetch({ allowLocal: allowLocalIssuers }), clock),
       clock,
     },
     wallets: makeWallets(dynamodb, walletsTable),

@@ -2,10 +2,14 @@
  * Keys and their changes as the commands print them.
  */
 import { toWords } from '../core/duration.ts';
+import { DEFAULT_USER_HEADER } from '../core/identity.ts';
 import type { KeyChange, MadeKey } from '../core/key-admin.ts';
-import type { KeyRecord } from '../core/key-record.ts';
+import { verifierFields } from '../core/key-fields.ts';
+import type { IdentityControls, KeyRecord } from '../core/key-record.ts';
 import { formatLimit } from '../core/limits.ts';
+import { formatRequired } from '../core/required-claim.ts';
 import { kidOf } from '../core/scoped-token.ts';
+import type { Verifier } from '../core/verifier.ts';
 import { toInstant, toTable } from './output.ts';
 
 /** A key without its string. */
@@ -22,8 +26,33 @@ export const toKeyJson = (record: KeyRecord, nowMs: number) => ({
   models: record.models ?? null,
   limits: record.limits.map(formatLimit),
   max_token_lifetime_seconds: record.maxTokenLifetimeSeconds,
+  verifier: record.verifier === undefined ? null : toVerifierJson(record.verifier),
+  identity: toIdentityJson(record.identity),
+  allowed_origins: record.allowedOrigins ?? null,
   revoked_tokens: record.revoked.length,
   created_at: toInstant(record.createdAtMs),
+});
+
+/** A shared secret is told by its version alone. */
+const toVerifierJson = (verifier: Verifier) => ({
+  ...verifier.key,
+  algorithms: verifier.algorithms,
+  issuers: verifier.issuers,
+  audiences: verifier.audiences,
+  audience_claim: verifier.audienceClaim ?? null,
+  azp: verifier.authorizedParties,
+  required: verifier.required.map(formatRequired),
+  require_exp: verifier.requireExp,
+  clock_tolerance_seconds: verifier.clockToleranceSeconds,
+});
+
+const toIdentityJson = (identity: IdentityControls = {}) => ({
+  identity_header: identity.identityHeader ?? false,
+  user_header: identity.userHeader ?? DEFAULT_USER_HEADER,
+  enforce_identity: identity.enforceIdentity ?? false,
+  enforce_conversation: identity.enforceConversation ?? false,
+  allowed_domains: identity.allowedDomains ?? [],
+  trust_email: identity.trustEmail ?? false,
 });
 
 /** A key that was just made, with its string. */
@@ -70,8 +99,23 @@ export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [
     ['models', listOr(record.models ?? [], 'any')],
     ['limits', listOr(record.limits.map(formatLimit), 'none')],
     ['tokens', `live ${toWords(record.maxTokenLifetimeSeconds)} at most`],
+    ...Object.entries(record.verifier ? verifierFields(record.verifier) : {}),
+    ...identityLines(record.identity),
+    ...(record.allowedOrigins ? [['origins', record.allowedOrigins.join(', ')] as const] : []),
     ['revoked', `${record.revoked.length} by jti`],
     ['created', toInstant(record.createdAtMs)],
+  ];
+}
+
+/** Only what is on. */
+function identityLines(identity: IdentityControls = {}): readonly (readonly [string, string])[] {
+  const { identityHeader, userHeader = DEFAULT_USER_HEADER, allowedDomains = [] } = identity;
+  return [
+    ...(identityHeader ? [['user header', userHeader] as const] : []),
+    ...(identity.enforceIdentity ? [['identity', 'enforced'] as const] : []),
+    ...(identity.enforceConversation ? [['conversation', 'enforced'] as const] : []),
+    ...(allowedDomains.length > 0 ? [['domains', allowedDomains.join(', ')] as const] : []),
+    ...(identity.trustEmail ? [['e-mail of JWTs', 'trusted'] as const] : []),
   ];
 }
 

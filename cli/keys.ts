@@ -1,17 +1,17 @@
 /**
  * `hallpass keys`: make, list, show, change, rotate and disable keys.
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   createKey,
   disableKey,
   type KeyAdminPorts,
-  type KeySettings,
   listChanges,
   requireKey,
   rotateKey,
   setKey,
 } from '../core/key-admin.ts';
+import type { KeySettings } from '../core/key-settings.ts';
 import type { Limit } from '../core/limits.ts';
 import { config } from '../hallpass.config.ts';
 import { makeAdminPorts, withGateway } from './connect.ts';
@@ -27,6 +27,7 @@ import {
   withAuthor,
   withPlace,
 } from './flags.ts';
+import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
 import {
   changeTable,
   keyLines,
@@ -37,10 +38,15 @@ import {
 } from './key-text.ts';
 import { type Terminal, toJson, toLines } from './output.ts';
 
-interface SettingFlags extends PlaceFlags {
+interface SettingFlags extends PlaceFlags, IdentityFlags {
   readonly models?: readonly string[] | 'any';
   readonly limit?: readonly Limit[];
   readonly maxTokenLifetime?: number;
+}
+
+interface CreateFlags extends SettingFlags {
+  readonly user?: string;
+  readonly clientAccess?: true;
 }
 
 /** Adds the group to the program. */
@@ -54,9 +60,13 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
     )
     .argument('<name>', 'what the key is called', toKeyName)
     .option('--user <user>', 'a personal key, which always speaks for this user', toUser)
-    .action((name: string, flags: SettingFlags & { user?: string }) =>
-      create(name, flags, terminal),
-    );
+    .addOption(
+      new Option(
+        '--client-access',
+        'a client key, public, of use only with a JWT behind it',
+      ).conflicts('user'),
+    )
+    .action((name: string, flags: CreateFlags) => create(name, flags, terminal));
 
   withPlace(keys.command('list'))
     .summary('list all keys')
@@ -104,7 +114,7 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
 }
 
 const withSettings = (command: Command): Command =>
-  withAuthor(withPlace(command))
+  withIdentity(withAuthor(withPlace(command)))
     .option('--models <models>', 'exact ids or "provider/*", or "any"; repeatable', toModelsOrAny)
     .option(
       '--limit <limit>',
@@ -129,15 +139,21 @@ const withAdmin = <T>(
 
 async function create(
   name: string,
-  { user, ...flags }: SettingFlags & { user?: string },
+  { user, clientAccess, ...flags }: CreateFlags,
   terminal: Terminal,
 ): Promise<void> {
   const { limits, maxTokenLifetimeSeconds } = config.defaults;
-  const settings = { models: undefined, limits, maxTokenLifetimeSeconds, ...settingsOf(flags) };
+  const own = await readSettings(flags, terminal);
+  if (clientAccess && own.verifier === undefined) {
+    throw wrongUse(
+      'a client key needs a verifier: give --jwt-secret -, --jwt-public-key, --jwks-url or --preset',
+    );
+  }
+  const settings = { models: undefined, limits, maxTokenLifetimeSeconds, ...own };
   const made = await withAdmin(
     flags,
     terminal,
-    (ports) => createKey({ name, user, settings }, ports),
+    (ports) => createKey({ name, user, clientAccess, settings }, ports),
     true,
   );
   const json = toMadeJson(made);
@@ -152,8 +168,12 @@ async function create(
   );
 }
 
-function settingsOf({ models, limit, maxTokenLifetime }: SettingFlags): Partial<KeySettings> {
+async function readSettings(
+  { models, limit, maxTokenLifetime, ...flags }: SettingFlags,
+  terminal: Terminal,
+): Promise<Partial<KeySettings>> {
   return {
+    ...(await readIdentity(flags, terminal)),
     ...(models !== undefined && { models: models === 'any' ? undefined : models }),
     ...(limit !== undefined && { limits: limit }),
     ...(maxTokenLifetime !== undefined && { maxTokenLifetimeSeconds: maxTokenLifetime }),
@@ -193,9 +213,9 @@ async function show(
 }
 
 async function set(name: string, flags: SettingFlags, terminal: Terminal): Promise<void> {
-  const settings = settingsOf(flags);
+  const settings = await readSettings(flags, terminal);
   if (Object.keys(settings).length === 0) {
-    throw wrongUse('there is nothing to set: give --models, --limit or --max-token-lifetime');
+    throw wrongUse('there is nothing to set: "hallpass keys set --help" has the flags');
   }
   const record = await withAdmin(flags, terminal, (ports) => setKey(name, settings, ports));
   const nowMs = Date.now();

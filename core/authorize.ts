@@ -3,14 +3,22 @@
  * Invariant: whatever cannot be decided is an outage (503), never a denial and never a grant.
  */
 import { hashOfKey, isWellFormed } from './api-key.ts';
+import { verifyClientJwt } from './client-jwt.ts';
 import { readCredential } from './credential.ts';
 import { GatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
 import type { Headers } from './http.ts';
-import { identityOfKey, identityOfToken, readConversation } from './identity.ts';
+import {
+  type Claimant,
+  claimantOfJwt,
+  claimantOfKey,
+  claimantOfToken,
+  readConversation,
+  requireAllowedIdentity,
+} from './identity.ts';
 import type { KeyRecord } from './key-record.ts';
-import { requireAllowedOrigin } from './origin.ts';
-import type { Clock, KeyRecords, Secrets } from './ports.ts';
+import { ANY_ORIGIN, requireAllowedOrigin } from './origin.ts';
+import type { Clock, KeyRecords, KeySets, Secrets } from './ports.ts';
 import { parseScopedClaims, requireInForce, tokenIdOf } from './scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken, type ScopedToken } from './scoped-token.ts';
 
@@ -32,6 +40,7 @@ export interface AuthorizePorts {
   readonly allowedOrigins: readonly string[];
   readonly keys: KeyRecords;
   readonly secrets: Secrets;
+  readonly keySets: KeySets;
   readonly clock: Clock;
   /** Told of each check that is passed, in order, and what was found: `hallpass explain` prints them. @default nobody */
   readonly onPassed?: (check: string, found: string) => void;
@@ -46,13 +55,21 @@ export async function authorize(
   ports: AuthorizePorts,
 ): Promise<Authorization> {
   try {
-    const grant = await grantOf(request, ports);
-    requireAllowedOrigin(request.headers, ports.allowedOrigins);
-    if (request.headers.has('origin')) ports.onPassed?.('origin', 'pages of it may call');
-    const conversation = readConversation(request.headers);
+    const { headers } = request;
+    const { record, grant, claimant } = await find(request, ports);
+    requireAllowedIdentity(claimant, record.identity);
+    tellIdentity(record, claimant, ports);
+    requireAllowedOrigin(headers, ports.allowedOrigins);
+    requireAllowedOrigin(headers, record.allowedOrigins ?? [ANY_ORIGIN]);
+    if (headers.has('origin')) ports.onPassed?.('origin', 'pages of it may call');
+    const conversation = readConversation(headers, record.identity);
     return {
       kind: 'grant',
-      grant: conversation === undefined ? grant : { ...grant, conversation },
+      grant: {
+        ...grant,
+        ...(claimant && { identity: claimant.identity }),
+        ...(conversation !== undefined && { conversation }),
+      },
     };
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
@@ -62,17 +79,23 @@ export async function authorize(
   }
 }
 
-function grantOf(request: CredentialRequest, ports: AuthorizePorts): Promise<Grant> {
-  const credential = readCredential(request.headers);
+/** Whose key it is, what it grants, and for whom it is asked. */
+interface Found {
+  readonly record: KeyRecord;
+  readonly grant: Grant;
+  readonly claimant: Claimant | undefined;
+}
+
+function find({ headers }: CredentialRequest, ports: AuthorizePorts): Promise<Found> {
+  const credential = readCredential(headers);
   ports.onPassed?.('credential', CREDENTIAL_NAMES[credential.kind]);
   switch (credential.kind) {
     case 'key':
-      return grantOfKey(credential.key, ports);
+      return findByKey(credential.key, headers, ports);
     case 'scoped-token':
-      return grantOfToken(parseScopedToken(credential.jws), ports);
+      return findByToken(parseScopedToken(credential.jws), ports);
     case 'client-access':
-      // No key has a verifier for its holders' JWTs, so there is none to hold this one against.
-      throw unknown('client access on a key without a verifier');
+      return findByJwt(credential, ports);
   }
 }
 
@@ -85,7 +108,39 @@ const CREDENTIAL_NAMES = {
 /** One answer for every credential that is not known, whatever the reason, so that none can be told from another. */
 const unknown = (detail: string): GatewayError => new GatewayError('invalid_api_key', { detail });
 
-async function grantOfKey(key: string, ports: AuthorizePorts): Promise<Grant> {
+async function findByKey(key: string, headers: Headers, ports: AuthorizePorts): Promise<Found> {
+  const { record, signer } = await requirePresented(key, 'alone', ports);
+  const grant: Grant = { ...grantBase(record), credential: 'key', former: signer.former };
+  return { record, grant, claimant: claimantOfKey(record, headers) };
+}
+
+/** A key with the JWT of its holder. The header that names users is not looked at: the JWT says who it is. */
+async function findByJwt(
+  { key, jwt }: { readonly key: string; readonly jwt: string },
+  ports: AuthorizePorts,
+): Promise<Found> {
+  const { record, signer } = await requirePresented(key, 'with-jwt', ports);
+  const { id, verifier, identity } = record;
+  if (verifier === undefined) throw unknown('client access on a key without a verifier');
+  ports.onPassed?.('verifier', VERIFIER_NAMES[verifier.key.kind]);
+  const trustEmail = identity?.trustEmail ?? false;
+  const user = await verifyClientJwt(jwt, { id, verifier, trustEmail }, ports);
+  const grant: Grant = { ...grantBase(record), credential: 'client-access', former: signer.former };
+  return { record, grant, claimant: claimantOfJwt(user) };
+}
+
+const VERIFIER_NAMES = {
+  secret: 'the key has a shared secret for JWTs',
+  pem: 'the key has a public key for JWTs',
+  jwks: 'the key names a key set for JWTs',
+};
+
+/** The record of a key whose string was sent, and which of its versions that string is. */
+async function requirePresented(
+  key: string,
+  use: 'alone' | 'with-jwt',
+  ports: AuthorizePorts,
+): Promise<{ readonly record: KeyRecord; readonly signer: Signer }> {
   if (!isWellFormed(key)) throw unknown('not a key of this gateway');
   ports.onPassed?.('form', 'a key of Hallpass, with its checksum');
   const hash = hashOfKey(key);
@@ -96,20 +151,14 @@ async function grantOfKey(key: string, ports: AuthorizePorts): Promise<Grant> {
   if (signer === undefined || (!signer.former && record.keyHash !== hash)) {
     throw unknown('a version of the key that is no longer in force');
   }
-  const usable = usableOr(record, ports.account, 'presented');
+  const usable = usableOr(record, ports.account, use);
   if (typeof usable === 'string') throw unknown(usable);
   tellKey(usable, ports);
   tellSigner(signer, 'version', ports);
-  const identity = identityOfKey(record);
-  return {
-    ...grantBase(record),
-    credential: 'key',
-    former: signer.former,
-    ...(identity && { identity }),
-  };
+  return { record: usable, signer };
 }
 
-async function grantOfToken(token: ScopedToken, ports: AuthorizePorts): Promise<Grant> {
+async function findByToken(token: ScopedToken, ports: AuthorizePorts): Promise<Found> {
   ports.onPassed?.('form', `it says it is of the key "${token.keyName}" of "${token.account}"`);
   const record =
     token.account === ports.account
@@ -130,26 +179,34 @@ async function grantOfToken(token: ScopedToken, ports: AuthorizePorts): Promise<
   requireInForce(claims, usable.maxTokenLifetimeSeconds, nowMs, signer.endsAtMs);
   ports.onPassed?.('times', `in force until ${new Date(claims.token.expiresAtMs).toISOString()}`);
   const id = tokenIdOf(claims.token.jti, token.signingInput);
-  const identity = identityOfToken(claims.user);
-  return {
+  const grant: Grant = {
     ...grantBase(usable),
     credential: 'scoped-token',
     former: signer.former,
     token: { ...claims.token, id, revoked: usable.revoked.includes(id) },
-    ...(identity && { identity }),
   };
+  return { record: usable, grant, claimant: claimantOfToken(claims.user) };
 }
 
 /** The record, or why its key may not be presented alone, or may not sign. */
 function usableOr(
   record: KeyRecord,
   account: string,
-  use: 'presented' | 'signer',
+  use: 'alone' | 'with-jwt' | 'signer',
 ): KeyRecord | string {
   if (record.account !== account) return 'a key of another account';
   if (record.disabled) return 'a disabled key';
-  if (record.kind === 'client') return 'a client key without a JWT';
+  if (record.kind === 'client' && use !== 'with-jwt') return 'a client key without a JWT';
   return use === 'signer' && record.kind === 'personal' ? 'a personal key as signer' : record;
+}
+
+function tellIdentity(
+  { identity = {} }: KeyRecord,
+  claimant: Claimant | undefined,
+  { onPassed }: AuthorizePorts,
+): void {
+  if (identity.enforceIdentity) onPassed?.('enforced', 'there is an identity');
+  if (claimant && identity.allowedDomains) onPassed?.('domain', 'of an allowed e-mail address');
 }
 
 const tellKey = ({ name, kind }: KeyRecord, { onPassed }: AuthorizePorts): void =>

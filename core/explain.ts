@@ -8,7 +8,7 @@ import { type AuthorizePorts, authorize } from './authorize.ts';
 import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './call-plan.ts';
 import { CHAT } from './dialects/chat.ts';
 import { type ErrorCode, GatewayError, toGatewayError } from './errors.ts';
-import type { Grant } from './grant.ts';
+import type { Grant, IdentitySource } from './grant.ts';
 import type { Headers } from './http.ts';
 import { describeKey } from './key-info.ts';
 import type { KeyWallets } from './key-limit-states.ts';
@@ -51,11 +51,9 @@ export async function explain(
     checks.push({ check, passed: true, found });
   };
   const outcome = await authorize({ headers }, { ...ports.authorize, onPassed });
-  if (outcome.kind !== 'grant')
-    return [
-      ...checks,
-      toFailed(NEXT_CHECK[checks.at(-1)?.check ?? ''] ?? 'request', outcome.error),
-    ];
+  if (outcome.kind !== 'grant') {
+    return [...checks, toFailed(failedCheck(checks, outcome.error), outcome.error)];
+  }
   const { grant } = outcome;
   onPassed('identity', identityOf(grant));
   try {
@@ -70,7 +68,13 @@ export async function explain(
   return checks;
 }
 
-/** The check behind the last one that was passed. */
+/** What was looked at when it was refused: a denial comes from the check behind the last one that was passed. */
+function failedCheck(passed: readonly Check[], { code, status }: GatewayError): string {
+  const last = passed.at(-1)?.check ?? '';
+  if (last === '' || status === 401) return NEXT_CHECK[last] ?? 'request';
+  return REFUSED_BY[code] ?? 'request';
+}
+
 const NEXT_CHECK: Readonly<Record<string, string>> = {
   '': 'credential',
   credential: 'form',
@@ -78,6 +82,21 @@ const NEXT_CHECK: Readonly<Record<string, string>> = {
   key: 'signature',
   signature: 'claims',
   claims: 'times',
+  version: 'verifier',
+  verifier: 'jwt form',
+  'jwt form': 'jwt signature',
+  'jwt signature': 'issuer',
+  issuer: 'audience',
+  audience: 'azp',
+  azp: 'jwt times',
+  'jwt times': 'user',
+};
+
+const REFUSED_BY: Readonly<Partial<Record<ErrorCode, string>>> = {
+  claim_not_allowed: 'required claims',
+  identity_required: 'identity',
+  domain_not_allowed: 'domain',
+  origin_not_allowed: 'origin',
 };
 
 const CHECK_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
@@ -96,8 +115,18 @@ const toFailed = (check: string, { code, status, message, detail }: GatewayError
   status,
 });
 
+const SOURCES: Readonly<Record<IdentitySource, string>> = {
+  header: ', named by a header',
+  token: '',
+  jwt: ', whose JWT it is',
+  personal: '',
+};
+
 function identityOf({ identity, conversation }: Grant): string {
-  const who = identity === undefined ? 'none: no user' : `the user "${identity.id}"`;
+  const who =
+    identity === undefined
+      ? 'none: no user'
+      : `the user "${identity.id}"${SOURCES[identity.source]}`;
   return conversation === undefined ? who : `${who}, conversation "${conversation}"`;
 }
 

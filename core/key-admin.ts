@@ -7,8 +7,10 @@
 import { hashOfKey, makeApiKey } from './api-key.ts';
 import { GatewayError } from './errors.ts';
 import { asKeyId, type KeyId } from './ids.ts';
+import { changesBetween, toFields } from './key-fields.ts';
 import type { KeyRecord } from './key-record.ts';
-import { formatLimit, type Limit } from './limits.ts';
+import { applySettings, type KeySettings } from './key-settings.ts';
+import type { MadeVerifier } from './make-verifier.ts';
 import type { Clock } from './ports.ts';
 
 const KEY_ID_BYTES = 16;
@@ -50,6 +52,8 @@ export interface KeyVault {
   createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
   /** Adds a version beside those there are, whoever else adds one at the same time. */
   addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
+  /** Adds a version of the secret, as text, that a key's JWTs are signed with. */
+  putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
 }
 
 export interface KeyAdminPorts {
@@ -61,14 +65,18 @@ export interface KeyAdminPorts {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** From a cryptographic source. */
   readonly random: { uuid(): string; bytes(count: number): Uint8Array };
+  /** Whether JWTs may be held against key sets of this machine: for data of this machine. @default false */
+  readonly allowLoopback?: boolean;
 }
 
-/** What a key may be given, and be given anew. */
-export interface KeySettings {
-  /** Undefined: any model. */
-  readonly models: readonly string[] | undefined;
-  readonly limits: readonly Limit[];
-  readonly maxTokenLifetimeSeconds: number;
+/** What a key is when it is made, and never ceases to be. */
+export interface NewKey {
+  readonly name: string;
+  /** Makes a personal key, which speaks for this user. */
+  readonly user?: string | undefined;
+  /** Makes a client key. */
+  readonly clientAccess?: boolean | undefined;
+  readonly settings: KeySettings;
 }
 
 /** A key that was just made; the one time its string is seen. */
@@ -91,53 +99,53 @@ export async function requireKey(
 }
 
 /**
- * Makes a key: of a server, or of one user for whom it always speaks.
- * @throws invalid_request when the name is, or was, another key's
+ * Makes a key: of a server, of one user for whom it always speaks, or a client key for JWTs of its holders.
+ * @throws invalid_request when the name is, or was, another key's, and for settings that do not go together
  */
 export async function createKey(
-  { name, user, settings }: { name: string; user: string | undefined; settings: KeySettings },
+  { name, user, clientAccess = false, settings }: NewKey,
   ports: KeyAdminPorts,
 ): Promise<MadeKey> {
   const { account, store, vault, clock, random } = ports;
+  if (clientAccess && user !== undefined) {
+    throw refused('a client key speaks for whom its JWTs are, not for one user', 'user');
+  }
   // Spares the secret that would be left over; two who make one name at once are told apart by the table.
   if ((await store.find(account, name)) !== undefined) {
     throw refused('a key of this name exists or has existed, and names are not used again');
   }
   const key = makeApiKey(random.bytes(KEY_BYTES));
   const id = asKeyId(Buffer.from(random.bytes(KEY_ID_BYTES)).toString('base64url'));
-  const { models, limits, maxTokenLifetimeSeconds } = settings;
-  const change = makeChange(
-    id,
-    undefined,
-    'create',
-    { ...(user && { user }), ...toFields(settings) },
-    ports,
-  );
-  const record: KeyRecord = {
+  const kind = user === undefined ? (clientAccess ? 'client' : 'server') : 'personal';
+  const bare: KeyRecord = {
     id,
     account,
     name,
-    kind: user === undefined ? 'server' : 'personal',
+    kind,
     version: random.uuid(),
     keyHash: hashOfKey(key),
     disabled: false,
     ...(user !== undefined && { user }),
-    ...(models && { models }),
-    limits,
-    maxTokenLifetimeSeconds,
+    limits: settings.limits,
+    maxTokenLifetimeSeconds: settings.maxTokenLifetimeSeconds,
     revoked: [],
     createdAtMs: clock.nowMs(),
-    revision: change.id,
   };
+  const { record: set, made } = applySettings(bare, settings, makeOptions(ports));
+  const fields = { ...(user && { user }), ...(clientAccess && { kind }), ...toFields(set) };
+  const first = makeChange(id, undefined, 'create', fields, ports);
+  const record = { ...set, revision: first.id };
   await vault.createKeySecret(id, record.version, key);
-  await store.putChange(change);
+  await putSecret(record, made, vault);
+  await store.putChange(first);
   await store.create(record);
   return { record, key };
 }
 
 /**
- * Gives a key other settings. A field that is absent stays.
- * @throws invalid_request when there is no such key, or another change came in between
+ * Gives a key other settings. A field that is absent stays. The secret of a new verifier comes before the record that
+ * names it; a rotation is not disturbed by it.
+ * @throws invalid_request when there is no such key, the settings do not go together, or another change came in between
  */
 export async function setKey(
   name: string,
@@ -145,16 +153,26 @@ export async function setKey(
   ports: KeyAdminPorts,
 ): Promise<KeyRecord> {
   const seen = await requireKey(name, ports);
-  const { models: _, ...rest } = seen;
-  const models = 'models' in settings ? settings.models : seen.models;
-  const { limits = seen.limits, maxTokenLifetimeSeconds = seen.maxTokenLifetimeSeconds } = settings;
-  const next = { ...rest, ...(models && { models }), limits, maxTokenLifetimeSeconds };
-  const before = toFields(seen);
-  const fields = Object.entries(toFields(next))
-    .filter(([field, text]) => text !== before[field])
-    .map(([field, text]) => [field, `${before[field]} -> ${text}`]);
-  if (fields.length === 0) return seen;
-  return change(seen, next, 'set', Object.fromEntries(fields), ports);
+  const { record: next, made } = applySettings(seen, settings, makeOptions(ports));
+  const fields = changesBetween(seen, next);
+  if (Object.keys(fields).length === 0) return seen;
+  await putSecret(next, made, ports.vault);
+  return change(seen, next, 'set', fields, ports);
+}
+
+const makeOptions = ({ random, allowLoopback = false }: KeyAdminPorts) => ({
+  version: random.uuid(),
+  allowLoopback,
+});
+
+async function putSecret(
+  { id }: KeyRecord,
+  made: MadeVerifier | undefined,
+  vault: KeyVault,
+): Promise<void> {
+  const { verifier, secret } = made ?? {};
+  if (verifier?.key.kind !== 'secret' || secret === undefined) return;
+  await vault.putJwtSecret(id, verifier.key.version, secret);
 }
 
 /**
@@ -275,15 +293,4 @@ const makeChange = (
   by,
   action,
   fields,
-});
-
-/** Settings as the changes tell them. */
-const toFields = ({
-  models,
-  limits,
-  maxTokenLifetimeSeconds,
-}: Partial<Pick<KeySettings, 'models'>> & Omit<KeySettings, 'models'>): Record<string, string> => ({
-  models: models?.join(',') ?? 'any',
-  limits: limits.length === 0 ? 'none' : limits.map(formatLimit).join(','),
-  maxTokenLifetime: `${maxTokenLifetimeSeconds}s`,
 });

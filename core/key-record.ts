@@ -6,6 +6,8 @@ import * as v from 'valibot';
 import { GatewayError } from './errors.ts';
 import { asKeyHash, asKeyId, asTokenId, type KeyHash, type KeyId, type TokenId } from './ids.ts';
 import { formatLimit, type Limit, parseLimit } from './limits.ts';
+import type { Verifier } from './verifier.ts';
+import { formatVerifier, verifierSchema } from './verifier-record.ts';
 
 /**
  * `server`: for back ends, may sign scoped tokens. `personal`: a server key that always speaks for one user
@@ -17,6 +19,22 @@ export interface FormerVersion {
   readonly version: string;
   /** The former key and what it signed hold until then (exclusive). */
   readonly untilMs: number;
+}
+
+/** Who a key's requests must be for, and how they say so. What is absent is off. They compose. */
+export interface IdentityControls {
+  /** Whether a bare server key may name its user in a header. */
+  readonly identityHeader?: boolean;
+  /** That header's name, lower-case. @default x-user-email */
+  readonly userHeader?: string;
+  /** Whether a request for nobody is refused. */
+  readonly enforceIdentity?: boolean;
+  /** Whether a request without `X-Conversation-Id` is refused. */
+  readonly enforceConversation?: boolean;
+  /** Domains of e-mail addresses, lower-case; never empty. @default any */
+  readonly allowedDomains?: readonly string[];
+  /** Whether the e-mail address of a JWT counts though its issuer does not say that it is verified. */
+  readonly trustEmail?: boolean;
 }
 
 export interface KeyRecord {
@@ -35,6 +53,11 @@ export interface KeyRecord {
   readonly models?: readonly string[];
   readonly limits: readonly Limit[];
   readonly maxTokenLifetimeSeconds: number;
+  /** Against what the JWT behind the key is held; a client key always has one, a personal key never. */
+  readonly verifier?: Verifier;
+  readonly identity?: IdentityControls;
+  /** Origins whose pages may call with this key, as browsers send them, or `null`; never empty. @default any */
+  readonly allowedOrigins?: readonly string[];
   /** Tokens revoked by `jti` (contract.md, DELETE /v1/scoped-jwt). */
   readonly revoked: readonly TokenId[];
   readonly createdAtMs: number;
@@ -49,6 +72,9 @@ export const USER_CHARS_MAX = 256;
 export const MODELS_MAX = 64;
 export const MODELS_CHARS_MAX = 2048;
 export const LIMITS_MAX = 16;
+/** Domains and origins, each. */
+export const DOMAINS_MAX = 64;
+export const ORIGINS_MAX = 64;
 /** How long a key may let its tokens live: a minute to a year. */
 export const TOKEN_LIFETIME_MIN_SECONDS = 60;
 export const TOKEN_LIFETIME_MAX_SECONDS = 31_536_000;
@@ -62,6 +88,28 @@ export const isName = (text: string, charsMax: number): boolean =>
 /** Whether a text is an entry of an allowlist: `provider/model`, an id without a provider, or `provider/*`. */
 export const isModelPattern = (text: string): boolean =>
   /^[\w.:@/-]{1,200}$/.test(text) || /^[a-z][a-z0-9-]{0,31}\/\*$/.test(text);
+
+/** Whether a text may be a domain of e-mail addresses as records have it: ASCII, lower-case, with a dot inside. */
+export const isDomain = (text: string): boolean =>
+  text.length <= 253 &&
+  /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/.test(text);
+
+/** Headers that carry something else, or that a browser or a proxy on the way writes. */
+const TAKEN_HEADERS =
+  /^(authorization|(x-goog-)?api-key|x-api-key|cookie|host|origin|referer|user-agent|content-.*|accept.*|x-conversation-id|x-request-id|x-amzn?-.*|x-forwarded-.*|via|forwarded)$/;
+
+/** Whether a text may name the header that names a user: lower-case, and free. */
+export const isUserHeader = (text: string): boolean =>
+  /^[a-z][a-z0-9-]{0,63}$/.test(text) && !TAKEN_HEADERS.test(text);
+
+/** Whether a text is an origin as browsers send it (RFC 6454, 6.2), or `null`. */
+export function isOrigin(text: string): boolean {
+  if (text === 'null') return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[!-)+-~]{1,255}$/.test(text)) return false;
+  const { host, protocol, origin } = URL.parse(text) ?? {};
+  // Schemes of apps and browser extensions have an origin that is opaque to the parser.
+  return origin === 'null' ? host !== '' && `${protocol}//${host}` === text : origin === text;
+}
 
 /** An allowlist as it may be written; undefined for anything else. Never empty: a list that allows nothing is a mistake. */
 export function parseModelPatterns(value: unknown): readonly string[] | undefined {
@@ -79,6 +127,18 @@ const modelPatterns = v.pipe(
   v.array(v.string()),
   v.check((list) => parseModelPatterns(list) !== undefined),
 );
+
+const textList = (max: number, isMember: (text: string) => boolean) =>
+  v.pipe(v.array(v.pipe(v.string(), v.check(isMember))), v.minLength(1), v.maxLength(max));
+
+const identitySchema = v.strictObject({
+  identityHeader: v.exactOptional(v.boolean()),
+  userHeader: v.exactOptional(v.pipe(v.string(), v.check(isUserHeader))),
+  enforceIdentity: v.exactOptional(v.boolean()),
+  enforceConversation: v.exactOptional(v.boolean()),
+  allowedDomains: v.exactOptional(textList(DOMAINS_MAX, isDomain)),
+  trustEmail: v.exactOptional(v.boolean()),
+});
 
 const recordSchema = v.strictObject({
   id: v.pipe(digest(22), v.transform(asKeyId)),
@@ -117,6 +177,9 @@ const recordSchema = v.strictObject({
     v.minValue(TOKEN_LIFETIME_MIN_SECONDS),
     v.maxValue(TOKEN_LIFETIME_MAX_SECONDS),
   ),
+  verifier: v.exactOptional(verifierSchema),
+  identity: v.exactOptional(identitySchema),
+  allowedOrigins: v.exactOptional(textList(ORIGINS_MAX, isOrigin)),
   revoked: v.pipe(v.array(v.pipe(digest(22), v.transform(asTokenId))), v.maxLength(REVOKED_MAX)),
   createdAtMs: instant,
   revision: v.exactOptional(version),
@@ -136,19 +199,50 @@ export function parseKeyRecord(value: unknown): KeyRecord {
     throw unreadable(fields.join(', '));
   }
   const record = result.output;
-  if ((record.kind === 'personal') !== (record.user !== undefined)) throw unreadable('user');
+  const field = contradictionIn(record);
+  if (field !== undefined) throw unreadable(field);
   return record;
+}
+
+/**
+ * The field that does not go with the kind of a key: a client key has a verifier, a personal key has a user and no
+ * verifier, and only a server key names users in a header.
+ */
+export function contradictionIn({
+  kind,
+  user,
+  verifier,
+  identity,
+}: Pick<KeyRecord, 'kind' | 'user' | 'verifier' | 'identity'>):
+  | 'user'
+  | 'verifier'
+  | 'identity'
+  | undefined {
+  if ((kind === 'personal') !== (user !== undefined)) return 'user';
+  if (kind === 'client' && verifier === undefined) return 'verifier';
+  if (kind === 'personal' && verifier !== undefined) return 'verifier';
+  const namesUsers = identity?.identityHeader || identity?.userHeader !== undefined;
+  return kind !== 'server' && namesUsers ? 'identity' : undefined;
 }
 
 const unreadable = (fields: string): GatewayError =>
   new GatewayError('service_unavailable', { detail: `key record: cannot be read at "${fields}"` });
 
 /** The inverse of `parseKeyRecord`. */
-export function formatKeyRecord({ models, limits, revoked, ...rest }: KeyRecord): PlainKeyRecord {
+export function formatKeyRecord(record: KeyRecord): PlainKeyRecord {
+  const { models, limits, revoked, verifier, identity, allowedOrigins, ...rest } = record;
   return {
     ...rest,
     ...(models && { models: [...models] }),
+    ...(verifier && { verifier: formatVerifier(verifier) }),
+    ...(identity && { identity: formatIdentity(identity) }),
+    ...(allowedOrigins && { allowedOrigins: [...allowedOrigins] }),
     limits: limits.map(formatLimit),
     revoked: [...revoked],
   };
 }
+
+const formatIdentity = ({ allowedDomains, ...rest }: IdentityControls) => ({
+  ...rest,
+  ...(allowedDomains && { allowedDomains: [...allowedDomains] }),
+});

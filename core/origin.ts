@@ -6,7 +6,7 @@ import { GatewayError } from './errors.ts';
 import type { Headers } from './http.ts';
 
 /** Any origin, that of a page opened from disk (`null`) included. */
-const ANY = '*';
+export const ANY_ORIGIN = '*';
 
 /**
  * @param allowed origins as browsers send them (RFC 6454, 6.2), `null`, or `*` for any
@@ -17,6 +17,6 @@ export function requireAllowedOrigin(headers: Headers, allowed: readonly string[
   if (others.length > 0) {
     throw new GatewayError('invalid_request', { message: 'the header "origin" was sent twice' });
   }
-  if (origin === undefined || allowed.includes(ANY) || allowed.includes(origin)) return;
+  if (origin === undefined || allowed.includes(ANY_ORIGIN) || allowed.includes(origin)) return;
   throw new GatewayError('origin_not_allowed');
 }

@@ -2,10 +2,12 @@
  * The outside, as the core needs it. Each port says what happens when its outside is down.
  * All `find…` may answer undefined; all others throw a `GatewayError`, `service_unavailable` for an outage.
  */
+import type { CryptoKey } from 'jose';
 import type { ErrorCode } from './errors.ts';
 import type { Hold, UsageRow } from './hold.ts';
 import type { KeyHash, KeyId, PoolId, RequestId, TokenId, WalletId } from './ids.ts';
 import type { KeyRecord } from './key-record.ts';
+import type { WantedKey } from './key-sets.ts';
 
 /** Time. */
 export interface Clock {
@@ -31,6 +33,17 @@ export interface Secrets {
   /** The whole key string `sk-…` of that version. */
   readKey(keyId: KeyId, version: string): Promise<string>;
   findProviderKey(provider: string): Promise<string | undefined>;
+  /** The shared secret of that version that verifies a key's JWTs: the UTF-8 bytes of its text. Not to be written to. */
+  readJwtSecret(keyId: KeyId, version: string): Promise<Uint8Array>;
+}
+
+/** Fetches an issuer's key set: its text, 256 kB at most; one try, bounded in time, no redirect. Fails closed. */
+export type KeySetFetch = (url: string) => Promise<string>;
+
+/** Public keys of issuers. Fails closed while the issuer is down and no key of it is known. */
+export interface KeySets {
+  /** The one key of the set that fits a token's header; undefined: there is none, or there are several. */
+  find(url: string, wanted: WantedKey): Promise<CryptoKey | undefined>;
 }
 
 /** One counter of a reserve: `name` grows by `add`, if that leaves it at `max` or less (no `max`: always). */

@@ -3,7 +3,7 @@
  * Invariant: what is revoked stays so for as long as anything could be used that it names.
  */
 import type { Grant } from './grant.ts';
-import { identityOfToken } from './identity.ts';
+import { claimantOfToken } from './identity.ts';
 import type { TokenId, WalletId } from './ids.ts';
 import { walletIdOf } from './payer.ts';
 import type { Clock, RevokedList, WalletMarks } from './ports.ts';
@@ -26,7 +26,7 @@ export function walletIdOfToken(
   keyId: Grant['keyId'],
   { id, user }: Pick<RevokedToken, 'id' | 'user'>,
 ): WalletId {
-  const identity = identityOfToken(user);
+  const identity = claimantOfToken(user)?.identity;
   return walletIdOf({ keyId, token: { id }, ...(identity && { identity }) });
 }
 
@@ -75,7 +75,7 @@ export async function revokeUser(
   { marks, clock }: { readonly marks: WalletMarks; readonly clock: Clock },
 ): Promise<{ readonly notBeforeMs: number }> {
   const notBeforeMs = clock.nowMs();
-  const identity = identityOfToken(user);
+  const identity = claimantOfToken(user)?.identity;
   const walletId = walletIdOf({ keyId: key.keyId, ...(identity && { identity }) });
   await marks.raiseNotBefore(walletId, notBeforeMs);
   return { notBeforeMs };

@@ -5,10 +5,15 @@
  */
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { makeBoundedMap } from './bounded-map.ts';
-import { CREDENTIAL_CHARS_MAX } from './credential.ts';
+import {
+  type CompactJws,
+  decodeBase64Url,
+  decodeUtf8,
+  parseCompactJws,
+  parseJsonObject,
+} from './compact-jws.ts';
 import { GatewayError } from './errors.ts';
 import { isName, KEY_NAME_CHARS_MAX } from './key-record.ts';
-import { parseStrictObject } from './strict-json.ts';
 
 /** A token taken apart, not verified. */
 export interface ScopedToken {
@@ -20,9 +25,6 @@ export interface ScopedToken {
   readonly signature: Buffer;
 }
 
-/** Header members that change what a signature means (RFC 7515 4.1.11, RFC 7797 3, RFC 7516 4.1.3): refused. */
-const REFUSED_HEADERS = ['crit', 'b64', 'zip'] as const;
-
 const SIGNATURE_BYTES = 32;
 
 /**
@@ -30,58 +32,18 @@ const SIGNATURE_BYTES = 32;
  * @throws invalid_api_key for whatever is not in the strict form
  */
 export function parseScopedToken(jws: string): ScopedToken {
-  if (jws.length > CREDENTIAL_CHARS_MAX) throw malformed('it is over 8 kB');
-  const parts = jws.split('.');
-  const [head = '', body = '', tail = ''] = parts;
-  const header = decodeBase64Url(head);
-  const payload = decodeBase64Url(body);
-  const signature = decodeBase64Url(tail);
-  if (parts.length !== 3 || !header || !payload || signature?.length !== SIGNATURE_BYTES) {
-    throw malformed('it is not three parts of canonical base64url');
-  }
-  return {
-    ...parseKid(parseHeader(header)),
-    signingInput: `${head}.${body}`,
-    payload,
-    signature,
-  };
+  const { header, signingInput, payload, signature } = parseCompactJws(jws, malformed);
+  if (signature.length !== SIGNATURE_BYTES) throw malformed('its signature is not of 32 bytes');
+  return { ...parseKid(readKid(header)), signingInput, payload, signature };
 }
 
 const malformed = (reason: string): GatewayError =>
   new GatewayError('invalid_api_key', { detail: `scoped token: ${reason}` });
 
-/** Each octet string has one spelling here (RFC 4648, 3.5): others would be other names of one token. */
-function decodeBase64Url(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, 'base64url');
-  return bytes.toString('base64url') === text ? bytes : undefined;
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Strictly. The lenient decoder is several times as fast, and leaves a mark wherever it was lenient. */
-function decodeUtf8(bytes: Buffer): string | undefined {
-  const text = bytes.toString('utf8');
-  if (!text.includes('\ufffd')) return text;
-  try {
-    return utf8.decode(bytes); // The mark itself was sent, or it stands for what is not UTF-8.
-  } catch {
-    return undefined; // Its caller says what was not UTF-8.
-  }
-}
-
-const parseObject = (bytes: Buffer): Readonly<Record<string, unknown>> | undefined =>
-  parseStrictObject(decodeUtf8(bytes) ?? '');
-
-/** @returns the `kid` */
-function parseHeader(bytes: Buffer): string {
-  const header = parseObject(bytes);
-  if (header === undefined) throw malformed('its header is not one plain JSON object');
+function readKid(header: CompactJws['header']): string {
   if (header.alg !== 'HS256') throw malformed('"alg" is not HS256');
   const typ = header.typ ?? 'JWT';
   if (typeof typ !== 'string' || typ.toUpperCase() !== 'JWT') throw malformed('"typ" is not JWT');
-  for (const name of REFUSED_HEADERS) {
-    if (Object.hasOwn(header, name)) throw malformed(`its header has "${name}"`);
-  }
   if (typeof header.kid !== 'string') throw malformed('"kid" is missing');
   return header.kid;
 }
@@ -97,6 +59,12 @@ export function parseKid(kid: string): { account: string; keyName: string } {
     throw malformed('"kid" is not an account and the base64 of a name');
   }
   return { account: kid.slice(0, colon), keyName };
+}
+
+/** Whether a `kid` could be a scoped token's. */
+export function isScopedKid(kid: string): boolean {
+  const colon = kid.lastIndexOf(':');
+  return colon !== -1 && decodeKeyName(kid.slice(colon + 1)) !== undefined;
 }
 
 /** Standard base64 with or without padding, or base64url; strict UTF-8 within. */
@@ -136,7 +104,7 @@ export const isSignedWith = ({ signingInput, signature }: ScopedToken, key: stri
  * @throws token_claim_invalid unless it is that, without a member twice
  */
 export function parsePayload({ payload }: ScopedToken): Readonly<Record<string, unknown>> {
-  const claims = parseObject(payload);
+  const claims = parseJsonObject(payload);
   if (claims !== undefined) return claims;
   throw new GatewayError('token_claim_invalid', {
     detail: 'the payload is not one plain JSON object',

@@ -43,6 +43,8 @@ export interface Verifier {
   readonly issuers: readonly string[];
   /** `aud` must be or hold one of these; empty: any. */
   readonly audiences: readonly string[];
+  /** The claim that names the audience of a token without `aud`. @default none: such a token is refused */
+  readonly audienceClaim?: string;
   /** `azp` must be one of these; empty: any. */
   readonly authorizedParties: readonly string[];
   readonly required: readonly RequiredClaim[];

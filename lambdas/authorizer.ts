@@ -8,11 +8,13 @@ import { readHeaders, toAuthorizerResult } from '../adapters/api-gateway.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
 import { makeKeyRecords } from '../adapters/dynamodb-keys.ts';
 import type { FunctionSettings } from '../adapters/environment.ts';
+import { makeKeySetFetch } from '../adapters/issuers.ts';
 import { makeLog } from '../adapters/log.ts';
 import { makeSecrets } from '../adapters/secrets-manager.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { type AuthorizePorts, authorize } from '../core/authorize.ts';
 import { toGatewayError } from '../core/errors.ts';
+import { makeKeySets } from '../core/key-sets.ts';
 import type { Log } from '../core/ports.ts';
 
 /** A decision takes four calls at most, one after the other, and the function has 10 s. */
@@ -47,6 +49,7 @@ function makePorts({ environment, config }: FunctionSettings): AuthorizePorts {
     allowedOrigins: config.allowedOrigins,
     keys: makeKeyRecords(dynamodb, environment.keysTable, clock),
     secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
+    keySets: makeKeySets(makeKeySetFetch({ allowLocal: environment.allowLocalIssuers }), clock),
     clock,
   };
 }

@@ -33,7 +33,7 @@ export class Secrets extends Construct {
     this.providers = providers.map((provider) => this.makeProviderSecret(provider));
   }
 
-  /** The ARNs of the secrets of keys: the star is a key's id and the six letters Secrets Manager adds. */
+  /** The ARNs of the secrets of keys and of their JWTs: the star is a key's id, `/jwt`, and the six letters Secrets Manager adds. */
   get keyArns(): string {
     const name = keySecretName(this.prefix, '*');
     return Stack.of(this).formatArn({ service: 'secretsmanager', resource: `secret:${name}` });

@@ -19,7 +19,13 @@ import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
 import { kidOf } from '../core/scoped-token.ts';
 import { startApiGateway } from './api-gateway.ts';
 import { type Functions, makeFunctions } from './functions.ts';
-import { makeDeployment, openDataFolder, provisionDemoKey, signDemoToken } from './provision.ts';
+import {
+  makeDeployment,
+  openDataFolder,
+  provisionDemoClientKey,
+  provisionDemoKey,
+  signDemoToken,
+} from './provision.ts';
 import { startSecrets } from './secrets.ts';
 import { writeOwnerOnly } from './secrets-store.ts';
 import { createTables } from './tables.ts';
@@ -56,6 +62,9 @@ export interface LocalGateway {
   readonly key: string;
   readonly kid: string;
   readonly token: string;
+  /** The demo client key, and the secret of the JWTs behind it; null when it has another verifier now. */
+  readonly clientKey: string;
+  readonly clientJwtSecret: string | null;
   /** Names of the providers that have an API key. */
   readonly providersWithKeys: readonly string[];
   /** What the functions run with: the way to its tables and secrets. */
@@ -109,7 +118,7 @@ async function startParts(
     [ENVIRONMENT.providerUrls]: JSON.stringify(options.providerUrls),
   };
   const environment = readEnvironment(variables);
-  const demo = await provision(environment, config);
+  const { demo, client } = await provision(environment, config);
   const make = options.makeFunctions ?? ((settings) => makeFunctions(settings));
   const functions = make({ environment, config }, variables);
   const gateway = await startApiGateway({
@@ -133,6 +142,8 @@ async function startParts(
     key: demo.key,
     kid: kidOf(demo.account, demo.keyName),
     token: signDemoToken(demo, config, Date.now()),
+    clientKey: client.key,
+    clientJwtSecret: client.jwtSecret,
     providersWithKeys: providersWithKeys(config, overlay),
     variables,
     inFlight: gateway.inFlight,
@@ -181,12 +192,15 @@ async function provision(environment: Environment, config: Config) {
   const dynamodb = callDynamoDb(environment, SETUP_CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, SETUP_CALL_TIMEOUT_MS);
   await createTables(dynamodb, environment);
-  return provisionDemoKey(config.account ?? environment.defaultAccount, config, {
+  const account = config.account ?? environment.defaultAccount;
+  const ports = {
     records: makeKeyRecords(dynamodb, keysTable, systemClock),
     writer: makeKeyWriter(dynamodb, keysTable),
     secrets: makeSecrets(secretsManager, secretPrefix, systemClock),
     secretWriter: makeSecretWriter(secretsManager, secretPrefix),
-  });
+  };
+  const demo = await provisionDemoKey(account, config, ports);
+  return { demo, client: await provisionDemoClientKey(account, config, ports) };
 }
 
 /** One sweep at a time, every five minutes. */

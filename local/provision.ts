@@ -12,6 +12,7 @@ import type { Config } from '../core/config.ts';
 import { asKeyId } from '../core/ids.ts';
 import type { KeyRecord } from '../core/key-record.ts';
 import { isoDay } from '../core/limits.ts';
+import { type MadeVerifier, makeVerifier } from '../core/make-verifier.ts';
 import type { KeyRecords, Secrets } from '../core/ports.ts';
 import { signScopedToken } from '../core/scoped-token.ts';
 import { writeOwnerOnly } from './secrets-store.ts';
@@ -20,7 +21,10 @@ const DEPLOYMENT_FILE = 'deployment.json';
 const DEPLOYMENT_BYTES = 16;
 const KEY_ID_BYTES = 16;
 const KEY_BYTES = 32;
+const JWT_SECRET_BYTES = 32;
+const FIRST_VERSION = '1';
 const DEMO_KEY_NAME = 'demo';
+const DEMO_CLIENT_KEY_NAME = 'demo-client';
 /** Dollars a day: enough to play with, and small beside a real bill. */
 const DEMO_SPENDING_LIMIT_USD = 2;
 const DEMO_LIFETIME_SECONDS = 86_400;
@@ -73,34 +77,82 @@ export interface DemoKey {
   readonly key: string;
 }
 
-/** The demo key of an account, made when there is none. The secret comes first: a record without one is of no use. */
+/** The demo key of an account, made when there is none. */
 export async function provisionDemoKey(
   account: string,
-  { defaults }: Config,
-  { records, writer, secrets, secretWriter }: DemoKeyPorts,
+  config: Config,
+  ports: DemoKeyPorts,
 ): Promise<DemoKey> {
-  const known = await records.findByName(account, DEMO_KEY_NAME);
+  const known = await ports.records.findByName(account, DEMO_KEY_NAME);
+  const key = known
+    ? await ports.secrets.readKey(known.id, known.version)
+    : await makeKey({ name: DEMO_KEY_NAME, kind: 'server' }, { account, config, ports });
+  return { account, keyName: DEMO_KEY_NAME, key };
+}
+
+/** A key that is of use only with a JWT behind it, and what such JWTs are signed with. */
+export interface DemoClientKey {
+  readonly key: string;
+  /** Text whose UTF-8 bytes are the secret; null: the key was given another verifier. */
+  readonly jwtSecret: string | null;
+}
+
+/** The demo client key of an account, made when there is none. */
+export async function provisionDemoClientKey(
+  account: string,
+  config: Config,
+  ports: DemoKeyPorts,
+): Promise<DemoClientKey> {
+  const { records, secrets } = ports;
+  const known = await records.findByName(account, DEMO_CLIENT_KEY_NAME);
   if (known !== undefined) {
     const key = await secrets.readKey(known.id, known.version);
-    return { account, keyName: DEMO_KEY_NAME, key };
+    const verifies = known.verifier?.key;
+    if (verifies?.kind !== 'secret') return { key, jwtSecret: null };
+    const secret = await secrets.readJwtSecret(known.id, verifies.version);
+    return { key, jwtSecret: Buffer.from(secret).toString() };
   }
+  const jwtSecret = randomBytes(JWT_SECRET_BYTES).toString('base64url');
+  const made = makeVerifier(
+    { material: { kind: 'secret', secret: jwtSecret } },
+    { seen: undefined, allowLoopback: true, version: FIRST_VERSION },
+  );
+  const what = { name: DEMO_CLIENT_KEY_NAME, kind: 'client', made } as const;
+  return { key: await makeKey(what, { account, config, ports }), jwtSecret };
+}
+
+interface NewDemoKey {
+  readonly name: string;
+  readonly kind: 'server' | 'client';
+  readonly made?: MadeVerifier;
+}
+
+/** Makes a key. Secrets come first: a record without them is of no use. */
+async function makeKey(
+  { name, kind, made }: NewDemoKey,
+  { account, config, ports }: { account: string; config: Config; ports: DemoKeyPorts },
+): Promise<string> {
+  const { writer, secretWriter } = ports;
+  const { limits, maxTokenLifetimeSeconds } = config.defaults;
   const key = makeApiKey(randomBytes(KEY_BYTES));
   const record: KeyRecord = {
     id: asKeyId(randomBytes(KEY_ID_BYTES).toString('base64url')),
     account,
-    name: DEMO_KEY_NAME,
-    kind: 'server',
-    version: '1',
+    name,
+    kind,
+    version: FIRST_VERSION,
     keyHash: hashOfKey(key),
     disabled: false,
-    limits: defaults.limits,
-    maxTokenLifetimeSeconds: defaults.maxTokenLifetimeSeconds,
+    limits,
+    maxTokenLifetimeSeconds,
+    ...(made && { verifier: made.verifier }),
     revoked: [],
     createdAtMs: Date.now(),
   };
   await secretWriter.createKeySecret(record.id, record.version, key);
+  if (made?.secret) await secretWriter.putJwtSecret(record.id, FIRST_VERSION, made.secret);
   await writer.create(record);
-  return { account, keyName: DEMO_KEY_NAME, key };
+  return key;
 }
 
 /**

@@ -70,8 +70,8 @@ const toJsonLine = (gateway: LocalGateway, data: string | undefined): string =>
     account: gateway.account,
     key: gateway.key,
     kid: gateway.kid,
-    clientKey: null,
-    clientJwtSecret: null,
+    clientKey: gateway.clientKey,
+    clientJwtSecret: gateway.clientJwtSecret,
     token: gateway.token,
     data: data ?? null,
   });
@@ -90,6 +90,8 @@ Hallpass is running at ${gateway.url}
   its kid     ${gateway.kid}
   demo token  ${gateway.token}
               (spends 2 USD a day at most, expires in 24 hours)
+  client key  ${gateway.clientKey}
+              (of use as <client key>:<JWT>, signed with HS256 and ${gateway.clientJwtSecret ?? 'what its verifier asks for'})
 
   curl -N ${gateway.url}/chat/completions -H 'Authorization: Bearer ${gateway.token}' -H 'Content-Type: application/json' -d '${DEMO_REQUEST}'
 

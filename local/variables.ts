@@ -31,4 +31,5 @@ export const makeVariables = (parts: LocalParts): Variables => ({
   [ENVIRONMENT.usageTable]: 'hallpass-usage',
   [ENVIRONMENT.secretPrefix]: SECRET_PREFIX,
   [ENVIRONMENT.deployment]: parts.deployment,
+  [ENVIRONMENT.localIssuers]: 'allow',
 });

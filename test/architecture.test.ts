@@ -17,7 +17,7 @@ const RULES: readonly { readonly from: RegExp; readonly to: RegExp }[] = [
   // One file an outside: what several of them speak is named here, no other adapter is.
   {
     from: /^adapters\//,
-    to: /^(core\/.*|adapters\/(table-schema|environment|log|aws-call|signature|socket-pool|dynamodb-(values|update|wallet-item|pools|key-items)|gateway-responses)\.ts|jose|aws-lambda|node:.*)$/,
+    to: /^(core\/.*|adapters\/(table-schema|environment|log|aws-call|signature|socket-pool|dynamodb-(values|update|wallet-item|pools|key-items)|gateway-responses|public-address)\.ts|jose|aws-lambda|node:.*)$/,
   },
   {
     from: /^lambdas\/entry\//,

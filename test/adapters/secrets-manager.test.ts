@@ -84,6 +84,37 @@ describe('the versions of a key', () => {
   });
 });
 
+describe("the secret of a key's JWTs", () => {
+  const JWT_NAME = `${NAME}/jwt`;
+
+  it('is the bytes of its text, the same ones each time', async () => {
+    const bench = makeBench({ [JWT_NAME]: '{"versions":{"v1":"ä-secret","v2":"other"}}' });
+    const secret = await bench.secrets.readJwtSecret(ID, 'v1');
+    expect(Buffer.from(secret).toString('hex')).toBe('c3a42d736563726574');
+    expect(await bench.secrets.readJwtSecret(ID, 'v1')).toBe(secret);
+    expect(await bench.secrets.readJwtSecret(ID, 'v2')).not.toBe(secret);
+    expect(bench.reads).toEqual([JWT_NAME, JWT_NAME]);
+  });
+
+  it('is not the secret of the key, nor the other way round', async () => {
+    const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
+    await expect(bench.secrets.readJwtSecret(ID, '1')).rejects.toThrow(MISSING);
+    bench.texts = { [JWT_NAME]: '{"versions":{"2":"other"}}' };
+    await expect(bench.secrets.readKey(ID, '2')).rejects.toThrow(MISSING);
+  });
+
+  it('is looked for every ten seconds at most when it is missing', async () => {
+    const bench = makeBench({});
+    for (let count = 0; count < 5; count += 1) {
+      await expect(bench.secrets.readJwtSecret(ID, 'v1')).rejects.toThrow(MISSING);
+    }
+    expect(bench.reads).toEqual([JWT_NAME]);
+    bench.nowMs += 10_000;
+    bench.texts[JWT_NAME] = '{"versions":{"v1":"x"}}';
+    expect(await bench.secrets.readJwtSecret(ID, 'v1')).toEqual(Buffer.from('x'));
+  });
+});
+
 describe('the key of a provider', () => {
   const OPENAI = 'hallpass/provider/openai';
 
@@ -153,6 +184,44 @@ describe('makeSecretWriter', () => {
     };
     await expect(makeSecretWriter(call, 'p').createKeySecret(ID, '1', 'sk-one')).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable', detail: 'a secret cannot be made' }),
+    );
+  });
+
+  it("makes the secret of a key's JWTs under a name of its own", async () => {
+    const calls: unknown[] = [];
+    const call: AwsCall = async (...sent) => {
+      calls.push(sent);
+      return {};
+    };
+    await makeSecretWriter(call, 'hallpass').putJwtSecret(ID, 'v1', 'the "secret"');
+    expect(calls).toMatchObject([
+      [
+        'CreateSecret',
+        { Name: `${NAME}/jwt`, SecretString: '{"versions":{"v1":"the \\"secret\\""}}' },
+      ],
+    ]);
+  });
+
+  it("is an outage when the secret of a key's JWTs cannot be made, or changed", async () => {
+    const failing =
+      (fails: Record<string, string>): AwsCall =>
+      async (operation) => {
+        const name = fails[operation];
+        if (name !== undefined) throw new AwsCallError(name, operation, 400);
+        return {};
+      };
+    const put = (fails: Record<string, string>) =>
+      makeSecretWriter(failing(fails), 'p').putJwtSecret(ID, 'v1', 'CANARY');
+    await expect(put({ CreateSecret: 'InternalServiceError' })).rejects.toThrow(
+      expect.objectContaining({ code: 'service_unavailable', detail: 'a secret cannot be made' }),
+    );
+    await expect(
+      put({ CreateSecret: 'ResourceExistsException', GetSecretValue: 'TimeoutError' }),
+    ).rejects.toThrow(
+      expect.objectContaining({
+        code: 'service_unavailable',
+        detail: 'a secret cannot be changed',
+      }),
     );
   });
 });

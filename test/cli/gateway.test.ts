@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hallpass, runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { mintWith } from '../support/user-jwts.ts';
 
 let folder: string;
 let gateway: TestGateway;
@@ -145,9 +146,21 @@ describe('explain', () => {
     expect(stdout).toContain('limit token:usd:total: 0 of 1 used, 1 left');
   });
 
+  test('tells each check of a key with a JWT, and whose it is', async () => {
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const jwt = mintWith({ sub: 'ada', exp }, gateway.clientJwtSecret);
+    const { passed, checks } = await json('explain', `${gateway.clientKey}:${jwt}`);
+    expect(passed).toBe(true);
+    expect(checks.map(({ check }: { check: string }) => check)).toEqual(
+      expect.arrayContaining(['verifier', 'jwt signature', 'jwt times', 'user', 'identity']),
+    );
+    const alone = await here(['explain', gateway.clientKey]);
+    expect(alone.stdout).toContain('a client key without a JWT');
+  });
+
   test.each<[string, () => readonly string[], string, string]>([
     ['form', () => ['sk-hp-nonsense'], 'invalid_api_key', 'not a key of this gateway'],
-    ['form', () => [`${gateway.sign()}A`], 'invalid_api_key', 'canonical base64url'],
+    ['form', () => [`${gateway.sign()}A`], 'invalid_api_key', 'is not of 32 bytes'],
     ['credential', () => ['hello'], 'invalid_api_key', 'none of the three forms'],
     [
       'signature',

@@ -17,6 +17,9 @@ afterAll(async () => {
 
 const run = (...args: string[]): Promise<CommandResult> => hallpass(args, { cwd: folder });
 
+/** What is sent to standard input, where a secret is asked for. */
+const SECRET = 'a-secret-of-the-issuer-that-is-long-enough.';
+
 /** In this process, which takes a tenth of the time. */
 const here = (...args: string[]): Promise<CommandResult> =>
   runHere([...args, '--data', join(folder, '.hallpass')]);
@@ -64,6 +67,16 @@ describe('the life of a key', () => {
       models: ['demo/*', 'openai/gpt-4o-mini'],
       limits: ['user:usd:week=5', 'user:requests:minute=20'],
       max_token_lifetime_seconds: 604_800,
+      verifier: null,
+      identity: {
+        identity_header: false,
+        user_header: 'x-user-email',
+        enforce_identity: false,
+        enforce_conversation: false,
+        allowed_domains: [],
+        trust_email: false,
+      },
+      allowed_origins: null,
       revoked_tokens: 0,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       audit: [
@@ -176,6 +189,115 @@ describe('the life of a key', () => {
   });
 });
 
+describe('a key that knows its users', () => {
+  const withSecret = (...args: string[]): Promise<CommandResult> =>
+    runHere([...args, '--json', '--data', join(folder, '.hallpass')], { input: `${SECRET}\n` });
+
+  test('is made with a shared secret, which is shown nowhere', async () => {
+    const { status, stdout, stderr } = await withSecret(
+      ...['keys', 'create', 'page', '--client-access', '--jwt-secret', '-', '--issuer', 'me'],
+      ...['--require', 'tier=pro|team', '--require', 'level=3', '--clock-tolerance', '10s'],
+      ...['--allow-domain', 'Example.edu', '--trust-email', '--origin', 'https://app.example.edu'],
+    );
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: 'made the key "page"; it is shown this once\n',
+    });
+    const shown = await json('keys', 'show', 'page', '--audit');
+    expect(shown).toMatchObject({
+      kind: 'client',
+      verifier: {
+        kind: 'secret',
+        algorithms: ['HS256'],
+        issuers: ['me'],
+        required: ['tier=pro|team', 'level=3'],
+        require_exp: false,
+        clock_tolerance_seconds: 10,
+      },
+      identity: { allowed_domains: ['example.edu'], trust_email: true, identity_header: false },
+      allowed_origins: ['https://app.example.edu'],
+    });
+    expect(shown.audit[0].fields).toMatchObject({
+      kind: 'client',
+      verifier: expect.stringMatching(/^shared secret /),
+      allowedDomains: 'example.edu',
+    });
+    const text = (await here('keys', 'show', 'page', '--audit')).stdout;
+    expect(text).toMatch(/^required +tier=pro\|team,level=3$/m);
+    expect(text).toMatch(/^domains +example\.edu$/m);
+    for (const told of [stdout, JSON.stringify(shown), text]) expect(told).not.toContain(SECRET);
+  });
+
+  test('has each control set and cleared, and the changes are written down', async () => {
+    const before = await json('keys', 'show', 'page');
+    const changed = await json(
+      ...['keys', 'set', 'page', '--allow-domain', 'any', '--no-trust-email', '--origin', 'any'],
+      ...['--enforce-conversation', '--require', 'none', '--require-exp'],
+    );
+    expect(changed.identity).toEqual({
+      ...before.identity,
+      allowed_domains: [],
+      trust_email: false,
+      enforce_conversation: true,
+    });
+    expect(changed.verifier).toEqual({ ...before.verifier, required: [], require_exp: true });
+    expect(changed.allowed_origins).toBeNull();
+    const { audit } = await json('keys', 'show', 'page', '--audit');
+    expect(audit[0].fields).toEqual({
+      allowedDomains: 'example.edu -> none',
+      trustEmail: 'true -> none',
+      enforceConversation: 'none -> true',
+      allowedOrigins: 'https://app.example.edu -> none',
+      required: 'tier=pro|team,level=3 -> none',
+      requireExp: 'none -> true',
+    });
+  });
+
+  test('gets a new secret beside a rotation, and neither disturbs the other', async () => {
+    const before = await json('keys', 'rotate', 'page', '--overlap', '1h');
+    const { status } = await withSecret('keys', 'set', 'page', '--jwt-secret', '-');
+    expect(status).toBe(0);
+    const after = await json('keys', 'show', 'page');
+    expect(after.verifier.version).not.toBe(before.verifier.version);
+    expect(after).toMatchObject({ former: before.former, version: before.version });
+    expect(after.verifier).toMatchObject({ issuers: ['me'], require_exp: true });
+  });
+
+  test('never becomes another kind of key', async () => {
+    const header = await here('keys', 'set', 'page', '--identity-header');
+    expect(header).toMatchObject({
+      status: 1,
+      stderr: 'hallpass: only a server key may name its users in a header\n',
+    });
+    await json('keys', 'create', 'own', '--user', 'ada');
+    const verifier = await withSecret('keys', 'set', 'own', '--jwt-secret', '-');
+    expect(verifier.stderr).toMatch(/a personal key has none/);
+  });
+
+  test('reads the header that it was told to', async () => {
+    const made = await json('keys', 'create', 'chat', '--user-header', 'X-OpenWebUI-User-Email');
+    expect(made.identity).toMatchObject({
+      identity_header: true,
+      user_header: 'x-openwebui-user-email',
+    });
+    const off = await json('keys', 'set', 'chat', '--no-identity-header');
+    expect(off.identity.identity_header).toBe(false);
+  });
+
+  test.each([
+    [['--jwks-url', 'https://id.example/jwks'], /--any-audience/],
+    [['--jwks-url', 'https://id.example/jwks', '--issuer', 'a'], /--any-audience/],
+    [['--jwks-url', 'http://id.example/jwks', '--any-audience'], /must be an https URL/],
+    [['--jwks-url', 'https://id.example/jwks', '--algorithms', 'HS256'], /got HS256/],
+    [['--preset', 'supabase:ref', '--issuer', 'any'], /--any-audience/],
+  ])('is not made with %j', async (flags, message) => {
+    const { status, stderr } = await here('keys', 'create', 'never', '--client-access', ...flags);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+    expect((await here('keys', 'show', 'never')).stderr).toMatch(/there is no key "never"/);
+  });
+});
+
 describe('wrong use', () => {
   test.each<[string[], RegExp]>([
     [[], /Usage: hallpass/],
@@ -184,7 +306,23 @@ describe('wrong use', () => {
     [['keys', 'create'], /missing required argument 'name'/],
     [['keys', 'create', 'a', 'b'], /too many arguments/],
     [['keys', 'create', 'a\u0007'], /must be 1 to 128 characters, none of them a control/],
-    [['keys', 'create', 'a', '--client-access'], /unknown option '--client-access'/],
+    [
+      ['keys', 'create', 'a', '--client-access'],
+      /a client key needs a verifier: give --jwt-secret/,
+    ],
+    [['keys', 'create', 'a', '--client-access', '--user', 'b'], /cannot be used with option/],
+    [['keys', 'set', 'a', '--client-access'], /unknown option '--client-access'/],
+    [['keys', 'create', 'a', '--jwks-url', 'x', '--jwt-secret', '-'], /cannot be used with option/],
+    [['keys', 'create', 'a', '--jwt-secret', '-'], /there is no token or key on standard input/],
+    [['keys', 'create', 'a', '--jwt-public-key', 'no.pem'], /no\.pem .* cannot be read/],
+    [['keys', 'create', 'a', '--preset', 'keycloak:x'], /a preset must be supabase:<ref>/],
+    [['keys', 'create', 'a', '--algorithms', 'none'], /must be of HS256, .*, got "none"/],
+    [['keys', 'create', 'a', '--require', '=x'], /must be claim, claim=value or claim=a\|b/],
+    [['keys', 'create', 'a', '--clock-tolerance', '61'], /must be 0 to 60 seconds/],
+    [['keys', 'create', 'a', '--allow-domain', '@a.edu'], /must be a domain such as example\.edu/],
+    [['keys', 'create', 'a', '--allow-domain', 'any', '--allow-domain', 'a.edu'], /"any" alone/],
+    [['keys', 'create', 'a', '--origin', 'https://a.edu/x'], /must be an origin such as/],
+    [['keys', 'create', 'a', '--user-header', 'Cookie'], /that stands for nothing else/],
     [['keys', 'create', 'a', '--models', ''], /must be 1 to 64 model ids/],
     [['keys', 'create', 'a', '--limit', 'user:usd:year=5'], /"window" must be one of minute, hour/],
     [['keys', 'create', 'a', '--limit', 'user:usd:day=-1'], /must be dollars from 0.000000001/],

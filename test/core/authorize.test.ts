@@ -6,6 +6,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { asTokenId } from '../../core/ids.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
 import { parseLimit } from '../../core/limits.ts';
+import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
 import {
   ACCOUNT,
   FORMER_KEY,
@@ -16,13 +17,21 @@ import {
   UNKNOWN_KEY,
 } from '../support/memory-keys.ts';
 import { mint, NOW_MS, NOW_SECONDS } from '../support/tokens.ts';
+import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
 const clock = { nowMs: () => NOW_MS, sleep: async () => {} };
 type Sent = Readonly<Record<string, readonly string[]>>;
 
 const decide = (sent: Sent, record: KeyRecord = SERVER_RECORD): Promise<Authorization> => {
   const keys = makeMemoryKeys(record);
-  const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, clock };
+  const ports = {
+    account: ACCOUNT,
+    allowedOrigins: ['*'],
+    keys,
+    secrets: keys,
+    keySets: NO_KEY_SETS,
+    clock,
+  };
   return authorize({ headers: new Map(Object.entries(sent)) }, ports);
 };
 const bearer = (credential: string): Sent => ({ authorization: [`Bearer ${credential}`] });
@@ -151,9 +160,129 @@ describe('a scoped token', () => {
   });
 });
 
+describe('client access', () => {
+  const CLIENT: KeyRecord = { ...SERVER_RECORD, kind: 'client', verifier: SECRET_VERIFIER };
+  const BOTH: KeyRecord = { ...SERVER_RECORD, verifier: SECRET_VERIFIER };
+  const jwt = mintJwt({ claims: { email: 'ada@example.edu', email_verified: true } });
+  const ada = { source: 'jwt', issuer: 'https://issuer.example.edu/', id: 'ada' };
+
+  it('is granted to the user of the JWT', async () => {
+    expect(await grantOf(bearer(`${KEY}:${jwt}`), CLIENT)).toEqual({
+      account: 'acct_test',
+      keyId: 'AAAAAAAAAAAAAAAAAAAAAA',
+      keyName: 'course',
+      keyKind: 'client',
+      credential: 'client-access',
+      former: false,
+      identity: ada,
+      limits: [],
+      maxTokenLifetimeSeconds: 604_800,
+    });
+  });
+
+  it('is open on a server key with a verifier too, which still works alone', async () => {
+    expect((await grantOf(bearer(`${KEY}:${jwt}`), BOTH)).identity).toEqual(ada);
+    expect((await grantOf(bearer(KEY), BOTH)).identity).toBeUndefined();
+    expect((await grantOf(bearer(mint()), BOTH)).credential).toBe('scoped-token');
+  });
+
+  it('holds with the former key until the overlap ends', async () => {
+    const rotated = { ...CLIENT, former: { version: '1', untilMs: NOW_MS + 1 } };
+    const sent = bearer(`${FORMER_KEY}:${jwt}`);
+    expect(await grantOf(sent, rotated)).toMatchObject({ former: true, identity: ada });
+    const ended = { ...CLIENT, former: { version: '1', untilMs: NOW_MS } };
+    expect(await codeOf(sent, ended)).toBe('denied invalid_api_key');
+  });
+
+  it('never listens to a header that names a user, sent once or twice', async () => {
+    const record = { ...BOTH, identity: { identityHeader: true } };
+    for (const names of [['grace@example.edu'], ['a', 'b']]) {
+      const sent = { ...bearer(`${KEY}:${jwt}`), 'x-user-email': names };
+      expect((await grantOf(sent, record)).identity).toEqual(ada);
+      const token = { ...bearer(mint({ claims: { user: 'ada' } })), 'x-user-email': names };
+      const { identity } = await grantOf(token, record);
+      expect(identity).toEqual({ source: 'token', issuer: '', id: 'ada' });
+    }
+    const twice = { ...bearer(KEY), 'x-user-email': ['a', 'b'] };
+    expect(await codeOf(twice, record)).toBe('refusal invalid_request');
+  });
+
+  it('tells why a JWT is refused once its signature held', async () => {
+    const late = mintJwt({ claims: { exp: NOW_SECONDS - 5 } });
+    expect(await codeOf(bearer(`${KEY}:${late}`), CLIENT)).toBe('denied token_expired');
+    const early = mintJwt({ claims: { nbf: NOW_SECONDS + 6 } });
+    expect(await codeOf(bearer(`${KEY}:${early}`), CLIENT)).toBe('denied token_not_active');
+    const tiers = { ...SECRET_VERIFIER, required: [{ claim: 'tier', values: ['pro'] }] };
+    const picky = { ...CLIENT, verifier: tiers };
+    expect(await codeOf(bearer(`${KEY}:${jwt}`), picky)).toBe('refusal claim_not_allowed');
+  });
+
+  it('is an outage while the secret cannot be read', async () => {
+    const keys = makeMemoryKeys(CLIENT);
+    const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys, keySets: NO_KEY_SETS, clock };
+    const headers = new Map(Object.entries(bearer(`${KEY}:${jwt}`)));
+    await expect(authorize({ headers }, { ...ports, secrets: OUTAGE })).rejects.toThrow(
+      expect.objectContaining({ code: 'service_unavailable' }),
+    );
+  });
+});
+
+describe('the controls of a key', () => {
+  const ENFORCED: KeyRecord = {
+    ...SERVER_RECORD,
+    verifier: SECRET_VERIFIER,
+    identity: { enforceIdentity: true },
+  };
+
+  it('may ask for an identity, in the words of the contract', async () => {
+    const decision = await decide(bearer(KEY), ENFORCED);
+    expect(decision).toMatchObject({
+      kind: 'refusal',
+      error: {
+        code: 'identity_required',
+        status: 403,
+        message: 'This API key requires identity context.',
+      },
+    });
+    expect(await codeOf(bearer(mint()), ENFORCED)).toBe('refusal identity_required');
+    expect(await codeOf(bearer(mint({ claims: { user: 'ada' } })), ENFORCED)).toBe('grant');
+    expect(await codeOf(bearer(`${KEY}:${mintJwt()}`), ENFORCED)).toBe('grant');
+    const header = { ...ENFORCED, identity: { enforceIdentity: true, identityHeader: true } };
+    expect(await codeOf({ ...bearer(KEY), 'x-user-email': ['ada'] }, header)).toBe('grant');
+    const personal = { ...PERSONAL, identity: { enforceIdentity: true } };
+    expect(await codeOf(bearer(KEY), personal)).toBe('grant');
+  });
+
+  it('may ask for a conversation', async () => {
+    const record = { ...SERVER_RECORD, identity: { enforceConversation: true } };
+    expect(await decide(bearer(KEY), record)).toMatchObject({
+      kind: 'refusal',
+      error: { code: 'invalid_request', message: expect.stringContaining('"x-conversation-id"') },
+    });
+    expect(await codeOf({ ...bearer(KEY), 'x-conversation-id': ['c1'] }, record)).toBe('grant');
+  });
+
+  it('may name the origins of its own pages', async () => {
+    const record = { ...SERVER_RECORD, allowedOrigins: ['https://app.example.edu'] };
+    const from = (origin: string) => codeOf({ ...bearer(KEY), origin: [origin] }, record);
+    expect(await from('https://app.example.edu')).toBe('grant');
+    expect(await from('https://evil.example')).toBe('refusal origin_not_allowed');
+    expect(await from('null')).toBe('refusal origin_not_allowed');
+    expect(await codeOf(bearer(KEY), record)).toBe('grant');
+    const opened = { ...record, allowedOrigins: ['null'] };
+    expect(await codeOf({ ...bearer(KEY), origin: ['null'] }, opened)).toBe('grant');
+  });
+});
+
 describe('what is not known', () => {
   const disabled = { ...SERVER_RECORD, disabled: true };
-  const client = { ...SERVER_RECORD, kind: 'client' } as const;
+  const verifying: KeyRecord = { ...SERVER_RECORD, verifier: SECRET_VERIFIER };
+  const client: KeyRecord = { ...verifying, kind: 'client' };
+  const forged = mintJwt({ key: 'another-secret-that-is-as-long-as-it-must-be' });
+  const lateForged = mintJwt({
+    key: 'another-secret-that-is-as-long-as-it-must-be',
+    claims: { exp: 1 },
+  });
   const foreign = { ...SERVER_RECORD, account: 'acct_other' };
   const unknown: readonly (readonly [string, Sent, KeyRecord?])[] = [
     ['no credential', {}],
@@ -168,7 +297,21 @@ describe('what is not known', () => {
       bearer(KEY),
       { ...SERVER_RECORD, keyHash: ROTATED.keyHash.replace('1', '2') as KeyRecord['keyHash'] },
     ],
-    ['a key with a JWT', bearer(`${KEY}:${mint().slice(4)}`)],
+    ['a key with a scoped token', bearer(`${KEY}:${mint().slice(4)}`), verifying],
+    ['a key with a JWT, and no verifier', bearer(`${KEY}:${mintJwt()}`)],
+    ['a personal key with a JWT', bearer(`${KEY}:${mintJwt()}`), PERSONAL],
+    ['a wrong key with a good JWT', bearer(`${UNKNOWN_KEY}:${mintJwt()}`), verifying],
+    [
+      'a disabled key with a good JWT',
+      bearer(`${KEY}:${mintJwt()}`),
+      { ...verifying, disabled: true },
+    ],
+    ['a key with a JWT of another secret', bearer(`${KEY}:${forged}`), verifying],
+    ['a key with an expired JWT of another secret', bearer(`${KEY}:${lateForged}`), verifying],
+    ['a key with two JWTs', bearer(`${KEY}:${mintJwt()}:${mintJwt()}`), verifying],
+    ['a key with a colon alone', bearer(`${KEY}:`), verifying],
+    ['a client key with a colon alone', bearer(`${KEY}:`), client],
+    ['a former key with a JWT after the overlap', bearer(`${FORMER_KEY}:${mintJwt()}`), verifying],
     ['a token without jwt:', bearer(mint().slice(4))],
     ['a forged kid', bearer(mint({ header: { kid: 'acct_test:b3RoZXI' } }))],
     ['the kid of another account', bearer(mint({ header: { kid: 'acct_other:Y291cnNl' } }))],
@@ -232,13 +375,15 @@ it('does not say that a conversation is malformed to whom it does not know', asy
 });
 
 it('reads no table for what cannot be a key or a token', async () => {
-  const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys: OUTAGE, secrets: OUTAGE, clock };
-  for (const text of [
-    'sk-proj-abc',
-    'jwt:a.b.c',
-    `${KEY}:x`,
-    mint({ header: { kid: 'other:YQ' } }),
-  ]) {
+  const ports = {
+    account: ACCOUNT,
+    allowedOrigins: ['*'],
+    keys: OUTAGE,
+    secrets: OUTAGE,
+    keySets: NO_KEY_SETS,
+    clock,
+  };
+  for (const text of ['sk-proj-abc', 'jwt:a.b.c', mint({ header: { kid: 'other:YQ' } })]) {
     const headers = new Map([['api-key', [text]]]);
     expect(await authorize({ headers }, ports)).toMatchObject({ kind: 'denied' });
   }
@@ -251,7 +396,10 @@ it.each([
 ])('throws service_unavailable when %s', async (_, credential, keys, secrets) => {
   const headers = new Map([['api-key', [credential]]]);
   await expect(
-    authorize({ headers }, { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets, clock }),
+    authorize(
+      { headers },
+      { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets, keySets: NO_KEY_SETS, clock },
+    ),
   ).rejects.toThrow(expect.objectContaining({ code: 'service_unavailable' }));
 });
 
@@ -266,7 +414,7 @@ it('passes a mistake of ours on as it is', async () => {
   const headers = new Map([['api-key', [KEY]]]);
   const decision = authorize(
     { headers },
-    { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, clock },
+    { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, keySets: NO_KEY_SETS, clock },
   );
   await expect(decision).rejects.toBe(mistake);
 });
@@ -300,6 +448,7 @@ it('tells a page of another origin so, and only once its credential held', async
     allowedOrigins: ['https://app.example.edu'],
     keys,
     secrets: keys,
+    keySets: NO_KEY_SETS,
     clock,
   };
   const from = (credential: string) =>

@@ -1,16 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { explain } from '../../core/explain.ts';
+import type { KeyRecord } from '../../core/key-record.ts';
 import type { Wallet } from '../../core/ports.ts';
 import { makePriceBook, PRICE_TABLE } from '../../core/pricing.ts';
 import { config } from '../../hallpass.config.ts';
 import { EMPTY, hold, J1 } from '../support/account.ts';
+import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
 import { KEY, makeMemoryKeys, OUTAGE, SERVER_RECORD } from '../support/memory-keys.ts';
 import { mint, NOW_MS } from '../support/tokens.ts';
+import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
 const CLOCK = { nowMs: () => NOW_MS, sleep: async () => {} };
 
 const makePorts = (wallet?: Wallet, keys = makeMemoryKeys()) => ({
-  authorize: { account: 'acct_test', allowedOrigins: ['*'], keys, secrets: keys, clock: CLOCK },
+  authorize: {
+    account: 'acct_test',
+    allowedOrigins: ['*'],
+    keys,
+    secrets: keys,
+    keySets: NO_KEY_SETS,
+    clock: CLOCK,
+  },
   wallets: {
     find: async () => wallet,
     findAll: async () => [],
@@ -80,6 +90,91 @@ describe('what is explained', () => {
     await expect(explain(ask(KEY), makePorts(undefined, OUTAGE))).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),
     );
+  });
+});
+
+describe('what is explained of who is calling', () => {
+  const CLIENT: KeyRecord = {
+    ...SERVER_RECORD,
+    kind: 'client',
+    verifier: {
+      ...SECRET_VERIFIER,
+      issuers: ['https://issuer.example.edu/'],
+      audiences: ['hallpass'],
+      required: [{ claim: 'tier', values: ['pro'] }],
+    },
+    identity: { enforceIdentity: true, allowedDomains: ['example.edu'] },
+  };
+  const GOOD = { tier: 'pro', email: 'ada@example.edu', email_verified: true };
+  const explainAs = (
+    credential: string,
+    record: KeyRecord,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
+    const all = { authorization: `Bearer ${credential}`, ...headers };
+    const sent = new Map(Object.entries(all).map(([name, value]) => [name, [value]]));
+    return explain(
+      { headers: sent, model: undefined },
+      makePorts(undefined, makeMemoryKeys(record)),
+    );
+  };
+
+  test('of a JWT: each check, in its order', async () => {
+    const checks = await explainAs(`${KEY}:${mintJwt({ claims: GOOD })}`, CLIENT, {
+      origin: 'https://app.example.edu',
+    });
+    expect(checks.map(({ check, passed }) => (passed ? check : `failed ${check}`))).toEqual([
+      'credential',
+      'form',
+      'key',
+      'version',
+      'verifier',
+      'jwt form',
+      'jwt signature',
+      'issuer',
+      'audience',
+      'azp',
+      'jwt times',
+      'user',
+      'required claims',
+      'enforced',
+      'domain',
+      'origin',
+      'identity',
+    ]);
+    expect(checks.at(-1)?.found).toBe('the user "ada", whose JWT it is');
+  });
+
+  test.each<[string, string, KeyRecord, Readonly<Record<string, string>>?]>([
+    ['key 401', KEY, CLIENT],
+    ['verifier 401', `${KEY}:${mintJwt()}`, SERVER_RECORD],
+    ['jwt form 401', `${KEY}:hello`, CLIENT],
+    ['jwt signature 401', `${KEY}:${mintJwt({ key: 'x'.repeat(64) })}`, CLIENT],
+    ['issuer 401', `${KEY}:${mintJwt({ claims: { ...GOOD, iss: 'me' } })}`, CLIENT],
+    ['audience 401', `${KEY}:${mintJwt({ claims: { ...GOOD, aud: 'me' } })}`, CLIENT],
+    ['azp 401', `${KEY}:${mintJwt({ claims: { ...GOOD, azp: 1 } })}`, CLIENT],
+    ['jwt times 401', `${KEY}:${mintJwt({ claims: { ...GOOD, exp: 1 } })}`, CLIENT],
+    ['user 401', `${KEY}:${mintJwt({ claims: { ...GOOD, sub: '' } })}`, CLIENT],
+    ['required claims 403', `${KEY}:${mintJwt({ claims: { ...GOOD, tier: 'free' } })}`, CLIENT],
+    ['domain 403', `${KEY}:${mintJwt({ claims: { ...GOOD, email_verified: false } })}`, CLIENT],
+    ['identity 403', KEY, { ...SERVER_RECORD, identity: { enforceIdentity: true } }],
+    ['request 400', KEY, { ...SERVER_RECORD, identity: { enforceConversation: true } }],
+    [
+      'origin 403',
+      KEY,
+      { ...SERVER_RECORD, allowedOrigins: ['https://app.example.edu'] },
+      { origin: 'https://evil.example' },
+    ],
+  ])('names the check that fails: %s', async (expected, credential, record, headers) => {
+    const last = (await explainAs(credential, record, headers)).at(-1);
+    expect(`${last?.check} ${last?.status}`).toBe(expected);
+    expect(last?.passed).toBe(false);
+  });
+
+  test('of a header: that it names the user', async () => {
+    const record = { ...SERVER_RECORD, identity: { identityHeader: true } };
+    const checks = await explainAs(KEY, record, { 'x-user-email': 'ada@example.edu' });
+    expect(checks.at(-1)?.found).toBe('the user "ada@example.edu", named by a header');
   });
 });
 

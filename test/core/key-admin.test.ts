@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { hashOfKey, isWellFormed } from '../../core/api-key.ts';
 import {
@@ -128,6 +129,136 @@ describe('setting a key', () => {
     by: 'other',
     action: 'disable' as const,
     fields: {},
+  });
+});
+
+describe('a key that knows its users', () => {
+  const JWT_SECRET = 'CANARY-secret-of-the-issuer-long-enough';
+  const VERIFIER = { material: { kind: 'secret', secret: JWT_SECRET } } as const;
+  const makeClient = (more: Partial<Parameters<typeof createKey>[0]['settings']> = {}) =>
+    createKey(
+      {
+        name: 'course',
+        clientAccess: true,
+        settings: { ...SETTINGS, verifier: VERIFIER, ...more },
+      },
+      admin,
+    );
+
+  test('is made a client key, its secrets before its record, and neither in what is written down', async () => {
+    const { record, key } = await makeClient({ allowedOrigins: ['https://app.example.edu'] });
+    expect(admin.calls).toEqual([
+      'create secret',
+      'add JWT secret',
+      'note create',
+      'create record',
+    ]);
+    expect(record).toMatchObject({
+      kind: 'client',
+      verifier: { key: { kind: 'secret' }, algorithms: ['HS256'] },
+      allowedOrigins: ['https://app.example.edu'],
+    });
+    const { key: verifies } = record.verifier ?? {};
+    const version = verifies?.kind === 'secret' ? verifies.version : '';
+    expect(admin.secrets.get(`${record.id} jwt ${version}`)).toBe(JWT_SECRET);
+    const [first] = await listChanges(record, admin.store);
+    expect(first?.fields).toEqual({
+      kind: 'client',
+      models: 'demo/*',
+      limits: 'user:usd:week=5',
+      maxTokenLifetime: '3600s',
+      verifier: `shared secret ${version}`,
+      algorithms: 'HS256',
+      clockTolerance: '5s',
+      allowedOrigins: 'https://app.example.edu',
+    });
+    const written = inspect([...admin.changes.values(), ...admin.records.values()], { depth: 9 });
+    expect(written).not.toContain(JWT_SECRET);
+    expect(written).not.toContain(key);
+  });
+
+  test.each([
+    [
+      'a client key without a verifier',
+      { clientAccess: true },
+      {},
+      'a client key needs a verifier',
+    ],
+    [
+      'a client key of one user',
+      { clientAccess: true, user: 'ada' },
+      { verifier: VERIFIER },
+      'not for one user',
+    ],
+    [
+      'a personal key with a verifier',
+      { user: 'ada' },
+      { verifier: VERIFIER },
+      'a personal key has none',
+    ],
+    [
+      'a personal key that reads a header',
+      { user: 'ada' },
+      { identity: { identityHeader: true } },
+      'only a server key',
+    ],
+    [
+      'a short secret',
+      {},
+      { verifier: { material: { kind: 'secret', secret: 'short' } } },
+      '32 bytes',
+    ],
+  ] as const)('is not made: %s', async (_, kind, settings, message) => {
+    const made = createKey(
+      { name: 'course', ...kind, settings: { ...SETTINGS, ...settings } },
+      admin,
+    );
+    await expect(made).rejects.toThrow(refusal(message));
+    expect(admin.calls).toEqual([]);
+  });
+
+  test('gets another secret before its record names it, and a rotation is not disturbed', async () => {
+    await makeClient();
+    const rotated = await rotateKey('course', HOUR_MS, admin);
+    admin.calls.length = 0;
+    const secret = 'another-secret-of-the-issuer-long-enough';
+    const changed = await setKey(
+      'course',
+      { verifier: { material: { kind: 'secret', secret } } },
+      admin,
+    );
+    expect(admin.calls).toEqual(['add JWT secret', 'note set', 'replace']);
+    expect(changed.former).toEqual(rotated.record.former);
+    expect(changed.keyHash).toBe(rotated.record.keyHash);
+    const [last] = await listChanges(changed, admin.store);
+    expect(last?.fields).toEqual({
+      verifier: expect.stringMatching(/^shared secret \S+ -> shared secret \S+$/),
+    });
+  });
+
+  test('keeps what is not named, and loses what is cleared', async () => {
+    await make();
+    const identity = { identityHeader: true, allowedDomains: ['example.edu'] };
+    await setKey('course', { identity, verifier: VERIFIER }, admin);
+    const enforced = await setKey('course', { identity: { enforceIdentity: true } }, admin);
+    expect(enforced.identity).toEqual({ ...identity, enforceIdentity: true });
+    expect(enforced.verifier?.algorithms).toEqual(['HS256']);
+    const off = { identityHeader: false, allowedDomains: [], enforceIdentity: false };
+    const cleared = await setKey('course', { identity: off, allowedOrigins: undefined }, admin);
+    expect(cleared).not.toHaveProperty('identity');
+    expect(cleared.kind).toBe('server');
+  });
+
+  test('may hold JWTs against key sets of this machine where that is said', async () => {
+    const url = 'http://127.0.0.1:9/jwks';
+    const verifier = { material: { kind: 'jwks', url }, anyAudience: true } as const;
+    await expect(makeClient({ verifier })).rejects.toThrow(refusal('must be an https URL'));
+    const local = { ...admin, allowLoopback: true };
+    const { record } = await createKey(
+      { name: 'course', clientAccess: true, settings: { ...SETTINGS, verifier } },
+      local,
+    );
+    expect(record.verifier?.key).toEqual({ kind: 'jwks', url });
   });
 });
 

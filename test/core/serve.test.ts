@@ -216,7 +216,11 @@ describe('before anything is held', () => {
       'provider "mistral" has no API key: set MISTRAL_API_KEY or the secret "mistral"',
     );
     const bare = makeProxy(whole(completion('x')), {
-      secrets: { readKey: async () => '', findProviderKey: async () => undefined },
+      secrets: {
+        readKey: async () => '',
+        readJwtSecret: async () => new Uint8Array(),
+        findProviderKey: async () => undefined,
+      },
     });
     await bare.serve(ask({ model: 'ollama/m' }), UNCAPPED);
     expect(bare.sent[0]?.headers).not.toHaveProperty('authorization');
@@ -227,7 +231,11 @@ describe('before anything is held', () => {
     const proxy = makeProxy(
       {},
       {
-        secrets: { readKey: async () => '', findProviderKey: () => Promise.reject(outage) },
+        secrets: {
+          readKey: async () => '',
+          readJwtSecret: async () => new Uint8Array(),
+          findProviderKey: () => Promise.reject(outage),
+        },
       },
     );
     await expect(proxy.serve(ask())).rejects.toBe(outage);
@@ -448,7 +456,11 @@ describe('no secret', () => {
 describe('a URL that replaces a provider’s', () => {
   it('is where the traffic goes, with or without a key', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))), {
-      secrets: { readKey: async () => '', findProviderKey: async () => undefined },
+      secrets: {
+        readKey: async () => '',
+        readJwtSecret: async () => new Uint8Array(),
+        findProviderKey: async () => undefined,
+      },
     });
     const prices = makePriceBook({ version: 'v1', asOf: '', models: {}, rows: [] }, config.prices);
     await serve(

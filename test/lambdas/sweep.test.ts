@@ -43,6 +43,7 @@ async function runSweep(url: string, remainingMs: number): Promise<LogEntry[]> {
         credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
         dynamodbUrl: url,
         secretsManagerUrl: url,
+        allowLocalIssuers: false,
         providerUrls: {},
       },
     },

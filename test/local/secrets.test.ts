@@ -306,4 +306,22 @@ describe('versions of a key', () => {
     const kept = Object.keys(JSON.parse(String(text)).versions);
     expect([kept.length, kept[0], kept.at(-1)]).toEqual([32, 'v1', 'v32']);
   });
+
+  test("of a JWT's secret are all there, however many are put at once, apart from the key's", async () => {
+    const id = asKeyId('D'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, '1', 'sk-one');
+    const versions = ['one', 'two', 'three', 'four'];
+    await Promise.all(
+      versions.map((version) => writer.putJwtSecret(id, version, `secret ${version}`)),
+    );
+    await writer.putJwtSecret(id, 'one', 'secret one');
+    const clock = { nowMs: () => 0, sleep: async () => {} };
+    const reader = makeSecrets(call, 'hallpass/local', clock);
+    for (const version of versions) {
+      const secret = await reader.readJwtSecret(id, version);
+      expect(Buffer.from(secret).toString()).toBe(`secret ${version}`);
+    }
+    expect(await reader.readKey(id, '1')).toBe('sk-one');
+  });
 });

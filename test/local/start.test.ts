@@ -63,8 +63,8 @@ test('says in one JSON line what a script needs, within five seconds', async () 
     account: expect.stringMatching(/^acct_[A-Za-z0-9]{16}$/),
     key: expect.stringMatching(/^sk-hp-[\w-]{49}$/),
     kid: `${ready.account}:ZGVtbw==`,
-    clientKey: null,
-    clientJwtSecret: null,
+    clientKey: expect.stringMatching(/^sk-hp-[\w-]{49}$/),
+    clientJwtSecret: expect.stringMatching(/^[\w-]{43}$/),
     token: expect.stringMatching(/^jwt:/),
     data: join(folder, 'kept'),
   });

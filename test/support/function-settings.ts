@@ -39,6 +39,7 @@ export async function startFunctionSettings(): Promise<TestFunctions> {
     credentials: CREDENTIALS,
     dynamodbUrl: tables.url,
     secretsManagerUrl: secrets.url,
+    allowLocalIssuers: false,
     providerUrls: {},
   };
   const config = defineConfig({ account: ACCOUNT, providers: {} });

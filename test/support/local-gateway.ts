@@ -28,6 +28,9 @@ export interface TestGateway {
   readonly key: string;
   readonly kid: string;
   readonly token: string;
+  /** The demo client key, and the secret of its users' JWTs. */
+  readonly clientKey: string;
+  readonly clientJwtSecret: string;
   readonly environment: Environment;
   /** The tables the functions use, to look into. */
   readonly tables: {
@@ -59,7 +62,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     makeFunctions: (settings) => makeFunctions(settings, SILENT),
     ...rest,
   });
-  const { url, account, key, kid, token, sweep } = gateway;
+  const { url, account, key, kid, token, clientKey, sweep } = gateway;
   const environment = readEnvironment(gateway.variables);
   const { keysTable, walletsTable, usageTable } = environment;
   const names = { keys: keysTable, wallets: walletsTable, usage: usageTable };
@@ -70,6 +73,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     key,
     kid,
     token,
+    clientKey,
+    clientJwtSecret: gateway.clientJwtSecret ?? '',
     environment,
     tables: {
       call,

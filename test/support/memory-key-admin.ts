@@ -53,6 +53,10 @@ export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
         calls.push('add secret');
         secrets.set(`${keyId} ${version}`, key);
       },
+      async putJwtSecret(keyId, version, secret) {
+        calls.push('add JWT secret');
+        secrets.set(`${keyId} jwt ${version}`, secret);
+      },
     },
     store: {
       find: async (_, name) => records.get(name),

@@ -13,6 +13,9 @@ export const FORMER_KEY = 'sk-hp-CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgPjhJ
 export const UNKNOWN_KEY = 'sk-hp-CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkDKzd3e';
 const FORMER_HASH = 'OII-0q4oyCKLUb8cpVVUch5TnvZzM7QcPtEMOsPxu6s';
 
+/** Long enough for HS512: what the memory's keys verify JWTs with. */
+export const JWT_SECRET = 'the-shared-secret-of-a-test-issuer-which-is-long-enough-for-HS512';
+
 /** The server key `course`, whose string is `KEY`. */
 export const SERVER_RECORD: KeyRecord = {
   id: asKeyId('AAAAAAAAAAAAAAAAAAAAAA'),
@@ -40,6 +43,9 @@ export const makeMemoryKeys = (record: KeyRecord = SERVER_RECORD): KeyRecords & 
   async readKey(_, version) {
     return version === '2' ? KEY : FORMER_KEY;
   },
+  async readJwtSecret() {
+    return Buffer.from(JWT_SECRET);
+  },
   async findProviderKey() {
     return undefined;
   },
@@ -54,5 +60,6 @@ export const OUTAGE: KeyRecords & Secrets = {
   findByName: fail,
   findByKeyHash: fail,
   readKey: fail,
+  readJwtSecret: fail,
   findProviderKey: fail,
 };

@@ -78,6 +78,7 @@ export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = 
     log: { write: (entry) => log.push(entry) },
     secrets: {
       readKey: async () => '',
+      readJwtSecret: async () => new Uint8Array(),
       findProviderKey: async (name) => (name === 'mistral' ? undefined : PROVIDER_KEY),
     },
     upstream: {

@@ -13,8 +13,8 @@ export interface Ready {
   readonly account: string;
   readonly key: string;
   readonly kid: string;
-  readonly clientKey: null;
-  readonly clientJwtSecret: null;
+  readonly clientKey: string;
+  readonly clientJwtSecret: string;
   readonly token: string;
   readonly data: string | null;
 }

@@ -1,0 +1,265 @@
+/**
+ * `npm run bench:identity`: what it takes to know who asks. The authorizer's whole decision, its caches warm, beside jose's
+ * bare `jwtVerify` of the same token with a CryptoKey that was imported before, in one process, in turns.
+ * Records and secrets are in memory, as they are on a warm path: every call of the issuer, table or secrets is counted.
+ */
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { Command } from 'commander';
+import { type CryptoKey, importJWK, jwtVerify, SignJWT } from 'jose';
+import { systemClock } from '../adapters/system.ts';
+import { hashOfKey, makeApiKey } from '../core/api-key.ts';
+import { type AuthorizePorts, authorize } from '../core/authorize.ts';
+import { asKeyId } from '../core/ids.ts';
+import type { KeyRecord } from '../core/key-record.ts';
+import { makeKeySets } from '../core/key-sets.ts';
+import { signScopedToken } from '../core/scoped-token.ts';
+import type { JwtAlgorithm, VerifierKey } from '../core/verifier.ts';
+import { pinned, pinSelf } from './child.ts';
+import { median } from './load.ts';
+
+const MEASURED_CORE = 0;
+const BATCHES = 40;
+const BATCHES_QUICK = 8;
+/** Of one batch, whatever an operation takes. */
+const BATCH_MS = 12;
+const WARM_UP = 300;
+
+const ACCOUNT = 'acct_bench';
+const ISSUER = 'https://issuer.example.edu/';
+const AUDIENCE = 'hallpass';
+const JWKS_URL = 'https://issuer.example.edu/.well-known/jwks.json';
+const SECRET = Buffer.alloc(64, 'a secret of the bench ');
+const KEY = makeApiKey(Buffer.alloc(32, 7));
+
+const RSA: readonly JwtAlgorithm[] = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+const CURVES = [
+  ['ES256', 'P-256'],
+  ['ES384', 'P-384'],
+  ['ES512', 'P-521'],
+] as const;
+const HMAC: readonly JwtAlgorithm[] = ['HS256', 'HS384', 'HS512'];
+
+/** What signs and what verifies, for each algorithm. */
+interface Signer {
+  readonly alg: JwtAlgorithm;
+  readonly signs: KeyObject | Uint8Array;
+  readonly verifies: CryptoKey | Uint8Array;
+}
+
+async function makeSigners(): Promise<{ signers: Signer[]; jwks: string }> {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pairs = [
+    ...RSA.map((alg) => ({ alg, pair: rsa })),
+    ...CURVES.map(([alg, namedCurve]) => ({
+      alg,
+      pair: generateKeyPairSync('ec', { namedCurve }),
+    })),
+    { alg: 'EdDSA' as const, pair: generateKeyPairSync('ed25519') },
+  ];
+  const keys = pairs.map(({ alg, pair }) => ({
+    ...pair.publicKey.export({ format: 'jwk' }),
+    kid: alg,
+    alg,
+    use: 'sig',
+  }));
+  const signers: Signer[] = [];
+  for (const alg of HMAC) {
+    const verifies = await crypto.subtle.importKey(
+      'raw',
+      SECRET,
+      { name: 'HMAC', hash: `SHA-${alg.slice(2)}` },
+      false,
+      ['verify'],
+    );
+    signers.push({ alg, signs: SECRET, verifies });
+  }
+  for (const { alg, pair } of pairs) {
+    const jwk = pair.publicKey.export({ format: 'jwk' });
+    signers.push({ alg, signs: pair.privateKey, verifies: await importJWK(jwk, alg) });
+  }
+  return { signers, jwks: JSON.stringify({ keys }) };
+}
+
+const mint = ({ alg, signs }: Signer): Promise<string> =>
+  new SignJWT({ email: 'ada@example.edu', email_verified: true, role: 'student' })
+    .setProtectedHeader({ alg, typ: 'JWT', kid: alg })
+    .setIssuer(ISSUER)
+    .setAudience(AUDIENCE)
+    .setSubject('b3b7c1de-6f0e-4c7e-9a63-3f6d2c0f5a11')
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(signs);
+
+const recordWith = (key: VerifierKey, algorithms: readonly JwtAlgorithm[]): KeyRecord => ({
+  id: asKeyId('AAAAAAAAAAAAAAAAAAAAAA'),
+  account: ACCOUNT,
+  name: 'bench',
+  kind: 'server',
+  version: '1',
+  keyHash: hashOfKey(KEY),
+  disabled: false,
+  limits: [],
+  maxTokenLifetimeSeconds: 604_800,
+  revoked: [],
+  createdAtMs: 0,
+  verifier: {
+    key,
+    algorithms,
+    issuers: [ISSUER],
+    audiences: [AUDIENCE],
+    authorizedParties: [],
+    required: [],
+    requireExp: true,
+    clockToleranceSeconds: 5,
+  },
+});
+
+let fetches = 0;
+
+function makePorts(record: KeyRecord, jwks: string): AuthorizePorts {
+  const fetchKeySet = async (): Promise<string> => {
+    fetches += 1;
+    return jwks;
+  };
+  return {
+    account: ACCOUNT,
+    allowedOrigins: ['*'],
+    keys: {
+      findByName: async () => record,
+      findByKeyHash: async () => ({ record, version: '1' }),
+    },
+    secrets: {
+      readKey: async () => KEY,
+      readJwtSecret: async () => SECRET,
+      findProviderKey: async () => undefined,
+    },
+    keySets: makeKeySets(fetchKeySet, systemClock),
+    clock: systemClock,
+  };
+}
+
+type Operation = () => Promise<unknown>;
+
+const decide =
+  (credential: string, ports: AuthorizePorts, expected: 'grant' | 'denied'): Operation =>
+  async () => {
+    const headers = new Map([['authorization', [`Bearer ${credential}`]]]);
+    const { kind } = await authorize({ headers }, ports);
+    if (kind !== expected) throw new Error(`the decision was "${kind}", not "${expected}"`);
+  };
+
+async function batchMicros(operation: Operation): Promise<number> {
+  const startedAt = performance.now();
+  let count = 0;
+  do {
+    await operation();
+    count += 1;
+  } while (performance.now() - startedAt < BATCH_MS);
+  return ((performance.now() - startedAt) * 1_000) / count;
+}
+
+/** Median µs of each, measured in turns so that what disturbs the machine disturbs all of them. */
+async function measure(operations: readonly Operation[], batches: number): Promise<number[]> {
+  const all = operations.map(() => [] as number[]);
+  for (const operation of operations) {
+    for (let count = 0; count < WARM_UP; count += 1) await operation();
+  }
+  for (let batch = 0; batch < batches; batch += 1) {
+    for (const [at, operation] of operations.entries()) {
+      all[at]?.push(await batchMicros(operation));
+    }
+  }
+  return all.map(median);
+}
+
+interface Row {
+  readonly name: string;
+  readonly micros: number;
+  readonly besideMicros: number;
+  readonly ratio: number;
+  /** Absent: told for what it is worth. */
+  readonly atMost?: number;
+}
+
+const toRow = (name: string, [micros = 0, besideMicros = 0]: number[], atMost?: number): Row => ({
+  name,
+  micros,
+  besideMicros,
+  ratio: micros / besideMicros,
+  ...(atMost !== undefined && { atMost }),
+});
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** Tokens nobody signed, by what gives them away. A signature that is merely wrong costs what a right one does. */
+function hostileTokens(valid: string): readonly (readonly [string, string])[] {
+  const [, payload, signature] = valid.split('.');
+  const withHeader = (header: object) => `${encode(header)}.${payload}.${signature}`;
+  return [
+    ['"alg" none', withHeader({ alg: 'none' })],
+    ['HS256 on a public key', withHeader({ alg: 'HS256' })],
+    ['an unknown kid', withHeader({ alg: 'ES256', kid: 'unknown' })],
+    ['an embedded key', withHeader({ alg: 'ES256', jwk: {} })],
+    ['8 kB of dots', '.'.repeat(8_000)],
+    ['8 kB of junk', `${'A'.repeat(4_000)}.${'A'.repeat(4_000)}.AA`],
+    ['a header of 7 kB', withHeader({ alg: 'ES256', x: 'x'.repeat(5_000), jku: '' })],
+  ];
+}
+
+async function run(batches: number): Promise<Row[]> {
+  const { signers, jwks } = await makeSigners();
+  const rows: Row[] = [];
+  const secretPorts = makePorts(recordWith({ kind: 'secret', version: '1' }, HMAC), jwks);
+  const publicAlgorithms = signers.map(({ alg }) => alg).filter((alg) => !HMAC.includes(alg));
+  const publicPorts = makePorts(
+    recordWith({ kind: 'jwks', url: JWKS_URL }, publicAlgorithms),
+    jwks,
+  );
+  for (const signer of signers) {
+    const jwt = await mint(signer);
+    const ports = HMAC.includes(signer.alg) ? secretPorts : publicPorts;
+    const ours = decide(`${KEY}:${jwt}`, ports, 'grant');
+    const theirs = () => jwtVerify(jwt, signer.verifies);
+    rows.push(toRow(`${signer.alg} ÷ jose`, await measure([ours, theirs], batches), 1.3));
+    if (signer.alg === 'HS256') {
+      const claims = { sub: ACCOUNT, exp: Math.floor(Date.now() / 1000) + 3_600, user: 'ada' };
+      const token = signScopedToken({ account: ACCOUNT, keyName: 'bench', key: KEY }, claims);
+      const scoped = decide(token, secretPorts, 'grant');
+      rows.push(
+        toRow("scoped token ÷ jose's HS256", await measure([scoped, theirs], batches), 0.3),
+      );
+    }
+    if (signer.alg === 'ES256') {
+      for (const [name, hostile] of hostileTokens(jwt)) {
+        const denied = decide(`${KEY}:${hostile}`, ports, 'denied');
+        rows.push(toRow(`${name} ÷ valid ES256`, await measure([denied, ours], batches), 0.5));
+      }
+      const [head, payload, signature = ''] = jwt.split('.');
+      const wrong = `${head}.${payload}.${signature.slice(2)}AA`;
+      const denied = decide(`${KEY}:${wrong}`, ports, 'denied');
+      rows.push(toRow('a wrong signature ÷ valid ES256', await measure([denied, ours], batches)));
+    }
+  }
+  return rows;
+}
+
+const options = new Command('npm run bench:identity --')
+  .description("measures the authorizer's decision beside jose alone, in one run")
+  .option('--json', 'print the figures as one JSON object')
+  .option('--quick', 'few batches, to see that it runs')
+  .parse()
+  .opts<{ json?: boolean; quick?: boolean }>();
+
+pinSelf(MEASURED_CORE);
+const rows = await run(options.quick ? BATCHES_QUICK : BATCHES);
+if (options.json) {
+  console.log(JSON.stringify({ node: process.versions.node, pinned, fetches, rows }));
+} else {
+  const cell = (value: number): string => value.toFixed(value < 10 ? 2 : 0).padStart(9);
+  console.log(`Node ${process.versions.node}, median of batches in turns, µs`);
+  for (const { name, micros, besideMicros, ratio, atMost } of rows) {
+    const bar = atMost === undefined ? '' : `  ≤ ${atMost}  ${ratio <= atMost ? 'met' : 'MISSED'}`;
+    console.log(`${name.padEnd(40)}${cell(micros)}${cell(besideMicros)}${cell(ratio)}${bar}`);
+  }
+  console.log(`fetches of the key set in all: ${fetches}`);
+}

@@ -1,0 +1,91 @@
+/**
+ * A verifier as plain JSON within a key's record. Flow: table > **record** > verify.
+ * Invariant: what cannot be read, or says more than this version knows, is no verifier.
+ */
+import * as v from 'valibot';
+import { algorithmsOfKind } from './key-material.ts';
+import type { Verifier } from './verifier.ts';
+
+/** Issuers, audiences, authorized parties, required claims and the values of one, each. */
+export const VERIFIER_ENTRIES_MAX = 32;
+/** Of one issuer, audience, claim's name or value, and of a key set's address. */
+export const VERIFIER_CHARS_MAX = 512;
+export const CLOCK_TOLERANCE_MAX_SECONDS = 60;
+/** A certificate of an RSA key of 4096 bits has some 2,000. */
+const PEM_CHARS_MAX = 16_384;
+
+/** Whether a text may be an issuer, an audience, an authorized party or the name of a claim. */
+export const isVerifierText = (text: string): boolean =>
+  text.length >= 1 &&
+  text.length <= VERIFIER_CHARS_MAX &&
+  text.isWellFormed() &&
+  !/\p{Cc}/u.test(text);
+
+const text = v.pipe(v.string(), v.check(isVerifierText));
+const texts = v.pipe(v.array(text), v.maxLength(VERIFIER_ENTRIES_MAX));
+
+const keySchema = v.variant('kind', [
+  v.strictObject({
+    kind: v.literal('secret'),
+    version: v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)),
+  }),
+  v.strictObject({
+    kind: v.literal('pem'),
+    pem: v.pipe(v.string(), v.minLength(1), v.maxLength(PEM_CHARS_MAX)),
+  }),
+  v.strictObject({ kind: v.literal('jwks'), url: text }),
+]);
+
+/** The schema of a verifier. An unknown field is an error, and so is an algorithm that its key is not of. */
+export const verifierSchema = v.pipe(
+  v.strictObject({
+    key: keySchema,
+    algorithms: v.pipe(
+      v.array(v.picklist([...algorithmsOfKind('secret'), ...algorithmsOfKind('jwks')])),
+      v.minLength(1),
+    ),
+    issuers: texts,
+    audiences: texts,
+    audienceClaim: v.exactOptional(text),
+    authorizedParties: texts,
+    required: v.pipe(
+      v.array(
+        v.strictObject({
+          claim: text,
+          values: v.pipe(
+            v.array(
+              v.union([
+                v.pipe(v.string(), v.maxLength(VERIFIER_CHARS_MAX)),
+                v.pipe(v.number(), v.finite()),
+                v.boolean(),
+              ]),
+            ),
+            v.maxLength(VERIFIER_ENTRIES_MAX),
+          ),
+        }),
+      ),
+      v.maxLength(VERIFIER_ENTRIES_MAX),
+    ),
+    requireExp: v.boolean(),
+    clockToleranceSeconds: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(0),
+      v.maxValue(CLOCK_TOLERANCE_MAX_SECONDS),
+    ),
+  }),
+  v.check(({ key, algorithms }) => {
+    const allowed = algorithmsOfKind(key.kind);
+    return algorithms.every((algorithm) => allowed.includes(algorithm));
+  }),
+);
+
+/** A verifier as its plain JSON. */
+export const formatVerifier = (verifier: Verifier): v.InferInput<typeof verifierSchema> => ({
+  ...verifier,
+  algorithms: [...verifier.algorithms],
+  issuers: [...verifier.issuers],
+  audiences: [...verifier.audiences],
+  authorizedParties: [...verifier.authorizedParties],
+  required: verifier.required.map(({ claim, values }) => ({ claim, values: [...values] })),
+});
