@@ -32,6 +32,11 @@ export interface Shortage {
   readonly slice: Slice;
 }
 
+/**
+ * Requests of one payer that start together all find the slice too small. Spread over this long, the first one's draw
+ * serves the others, which would else each write a transaction that fails.
+ */
+const DRAW_SPREAD_MS = 30;
 /** Draws and recalls of one request for one budget. */
 const ROUNDS_MAX = 6;
 
@@ -60,8 +65,11 @@ export async function supply(
   { place, wallet }: Tried,
   amounts: Amounts,
 ): Promise<Verdict | undefined> {
-  for (const shortage of shortagesOf(place, wallet, amounts)) {
-    const verdict = await supplyOne(state, place, shortage, wallet);
+  const { clock, random, wallets } = state.ports;
+  await clock.sleep(Math.floor(random.fraction() * DRAW_SPREAD_MS));
+  const now = (await wallets.find(place.hold.walletId)) ?? wallet;
+  for (const shortage of shortagesOf(place, now, amounts)) {
+    const verdict = await supplyOne(state, place, shortage, now);
     if (verdict !== undefined) return verdict;
   }
   return undefined;

@@ -87,6 +87,39 @@ describe('a budget of the whole key', () => {
     expect([outcome.writeUnits, outcome.limits]).toEqual([1, []]);
   });
 
+  test('is drawn once for requests of one payer that start together', async () => {
+    const ada = user('ada', 'key:usd:month=1');
+    const fractions = [0, 0.3, 0.6, 0.9];
+    const waiting = new Map<number, () => void>();
+    const draws: bigint[] = [];
+    ports = {
+      ...ports,
+      wallets: {
+        ...wallets,
+        draw: (draw) => {
+          draws.push(draw.amount);
+          return wallets.draw(draw);
+        },
+      },
+      random: { uuid: () => 'fixed', fraction: () => fractions.shift() ?? 0.5 },
+      clock: {
+        nowMs: () => clock.nowMs(),
+        sleep: (durationMs) => new Promise((resolve) => waiting.set(durationMs, resolve)),
+      },
+    };
+    const holds = Array.from({ length: 4 }, () => hold(ada, usd(1_000)));
+    // Time goes by: each wakes when its wait is over, and what it does is done before the next one wakes.
+    for (const durationMs of [0, 9, 18, 27]) {
+      while (!waiting.has(durationMs)) await new Promise(setImmediate);
+      waiting.get(durationMs)?.();
+      await new Promise(setImmediate);
+    }
+    await Promise.all(holds);
+
+    expect(draws).toEqual([16_000n]);
+    expect((await sliceOf(ada))?.left).toBe(12_000n);
+  });
+
   test('gets back what a request did not use, in its slice', async () => {
     const ada = user('ada', 'key:usd:month=1');
     await pay(await hold(ada, usd(1_000)), 400);
@@ -434,7 +467,7 @@ describe('a draw', () => {
     ports = { ...ports, wallets: failing(faults) };
 
     await expect(hold(user('ada'), usd(100))).resolves.toBeDefined();
-    expect(clock.sleptMs).toEqual([20, 40, 80, 160, 320, 500, 500]);
+    expect(clock.sleptMs).toEqual([15, 20, 40, 80, 160, 320, 500, 500]);
   });
 
   test('that never gets through is an outage, and nothing is held', async () => {

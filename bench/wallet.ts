@@ -1,0 +1,212 @@
+/**
+ * `npm run bench:wallet`: what a wallet costs on the embedded table, in time and in write units, one flow against another
+ * in one run: one wallet, a thousand wallets, 4 and 64 requests of one payer in flight, a budget of the whole key.
+ */
+import { Command } from 'commander';
+import { callDynamoDb } from '../adapters/aws-call.ts';
+import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
+import { makeWallets } from '../adapters/dynamodb-wallets.ts';
+import { type Environment, readEnvironment } from '../adapters/environment.ts';
+import { systemClock, systemRandom } from '../adapters/system.ts';
+import type { Grant } from '../core/grant.ts';
+import { asKeyId, asRequestId, asTokenId } from '../core/ids.ts';
+import { parseLimit } from '../core/limits.ts';
+import { asNanoUsd } from '../core/money.ts';
+import { reserve } from '../core/reserve.ts';
+import { settle } from '../core/settle.ts';
+import { config } from '../hallpass.config.ts';
+import { startLocalGateway } from '../local/gateway.ts';
+import { type Child, startChild } from './child.ts';
+import { percentile } from './load.ts';
+
+interface Load {
+  readonly name: string;
+  readonly limits: readonly string[];
+  readonly wallets: number;
+  /** Of each wallet. */
+  readonly inFlight: number;
+  /** Wallets that are busy at once. */
+  readonly busy: number;
+  /** Of each wallet, in all. */
+  readonly requests: number;
+}
+
+const OWN = ['user:usd:month=1000', 'user:requests:day=1000000'];
+const BUDGET = 'key:usd:month=500';
+const LOADS: readonly Load[] = [
+  { name: 'one wallet, 1 in flight', limits: OWN, wallets: 1, inFlight: 1, busy: 1, requests: 800 },
+  { name: 'one wallet, 4 in flight', limits: OWN, wallets: 1, inFlight: 4, busy: 1, requests: 800 },
+  {
+    name: 'one wallet, 64 in flight',
+    limits: OWN,
+    wallets: 1,
+    inFlight: 64,
+    busy: 1,
+    requests: 800,
+  },
+  {
+    name: '1,000 wallets, 16 busy',
+    limits: OWN,
+    wallets: 1_000,
+    inFlight: 1,
+    busy: 16,
+    requests: 2,
+  },
+  {
+    name: '200 wallets on a key budget, 4 in flight',
+    limits: [...OWN, BUDGET],
+    wallets: 200,
+    inFlight: 4,
+    busy: 2,
+    requests: 60,
+  },
+];
+const HELD = { usd: asNanoUsd(640_000n), tokens: 1_000n };
+const COST = { usd: asNanoUsd(320_000n), tokens: 500n };
+const CALL_TIMEOUT_MS = 10_000;
+const LEASE_MS = 900_000;
+
+interface Figures {
+  readonly reserveP50Ms: number;
+  readonly reserveP99Ms: number;
+  readonly settleP50Ms: number;
+  readonly settleP99Ms: number;
+  readonly requestsPerSecond: number;
+  /** Of the wallet, its pool, and the usage row, a request. */
+  readonly writeUnits: number;
+}
+
+const { json } = new Command('npm run bench:wallet --')
+  .description('measures reserve and settle on the embedded table')
+  .option('--json', 'print the figures as one JSON object')
+  .parse()
+  .opts<{ json?: boolean }>();
+
+const grantOf = (load: string, index: number, limits: readonly string[]): Grant => ({
+  account: 'acct_bench',
+  keyId: asKeyId(`bench ${load}`),
+  keyName: 'bench',
+  keyKind: 'server',
+  credential: 'scoped-token',
+  former: false,
+  identity: { source: 'token', issuer: '', id: `student${index}@example.edu` },
+  token: {
+    id: asTokenId(`bench-token-${index}`),
+    spendingLimitNanoUsd: asNanoUsd(1_000_000_000_000n),
+    issuedAtMs: 1,
+    expiresAtMs: 4_102_444_800_000,
+    revoked: false,
+  },
+  limits: limits.map(parseLimit),
+  maxTokenLifetimeSeconds: 604_800,
+});
+
+function makePorts(environment: Environment) {
+  const call = callDynamoDb(environment, CALL_TIMEOUT_MS);
+  return {
+    wallets: makeWallets(call, environment.walletsTable),
+    usage: makeUsageRows(call, environment.usageTable),
+    clock: systemClock,
+    random: systemRandom,
+  };
+}
+
+async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise<Figures> {
+  const reservesMs: number[] = [];
+  const settlesMs: number[] = [];
+  let units = 0;
+  const request = async (grant: Grant): Promise<void> => {
+    const startedMs = performance.now();
+    const requestId = asRequestId(crypto.randomUUID());
+    const leaseEndsAtMs = Date.now() + LEASE_MS;
+    const { hold, writeUnits } = await reserve(
+      { grant, requestId, amounts: HELD, leaseEndsAtMs },
+      ports,
+    );
+    reservesMs.push(performance.now() - startedMs);
+    const { walletId, reservedAtMs, attempt, counted } = hold;
+    const heldMs = performance.now();
+    const settled = await settle(
+      hold,
+      {
+        keyId: grant.keyId,
+        walletId,
+        requestId,
+        attempt,
+        reservedAtMs,
+        status: 'exact',
+        cost: COST,
+        overrunNanoUsd: asNanoUsd(0n),
+        tokens: { input: 400, cachedInput: 0, cacheWrite: 0, output: 100, reasoning: 0 },
+        counted,
+        provider: 'openai',
+        model: 'openai/gpt-4o-mini',
+      },
+      ports,
+    );
+    settlesMs.push(performance.now() - heldMs);
+    units += writeUnits + settled.writeUnits;
+  };
+  const useWallet = async (index: number): Promise<void> => {
+    const grant = grantOf(load.name, index, load.limits);
+    let started = 0;
+    const work = async (): Promise<void> => {
+      while (started++ < load.requests) await request(grant);
+    };
+    await Promise.all(Array.from({ length: load.inFlight }, work));
+  };
+  const startedMs = performance.now();
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < load.wallets; index = next++) await useWallet(index);
+  };
+  await Promise.all(Array.from({ length: load.busy }, work));
+  const elapsedMs = performance.now() - startedMs;
+  const count = reservesMs.length;
+  return {
+    reserveP50Ms: percentile(reservesMs, 0.5),
+    reserveP99Ms: percentile(reservesMs, 0.99),
+    settleP50Ms: percentile(settlesMs, 0.5),
+    settleP99Ms: percentile(settlesMs, 0.99),
+    requestsPerSecond: (count / elapsedMs) * 1_000,
+    writeUnits: units / count,
+  };
+}
+
+async function run(table: Child): Promise<Readonly<Record<string, Figures>>> {
+  const gateway = await startLocalGateway({
+    config,
+    port: 0,
+    host: '127.0.0.1',
+    providerUrls: {},
+    variables: { AWS_ENDPOINT_URL_DYNAMODB: String(table.ready) },
+  });
+  const ports = makePorts(readEnvironment(gateway.variables));
+  await measure({ ...LOADS[0], name: 'warm up' } as Load, ports);
+  const all: Record<string, Figures> = {};
+  for (const load of LOADS) {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${load.name}`);
+    all[load.name] = await measure(load, ports);
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  await gateway.close(0);
+  return all;
+}
+
+const table = await startChild('./table.ts', 1);
+try {
+  const all = await run(table);
+  if (json) console.log(JSON.stringify({ node: process.versions.node, ...all }));
+  else {
+    const cell = (text: string): string => text.padStart(13);
+    const heads = ['reserve p50', 'p99 ms', 'settle p50', 'p99 ms', 'requests/s', 'write units'];
+    console.log(`${''.padEnd(44)}${heads.map(cell).join('')}`);
+    for (const [name, figures] of Object.entries(all)) {
+      const cells = Object.values(figures).map((value) => cell(value.toFixed(2)));
+      console.log(`${name.padEnd(44)}${cells.join('')}`);
+    }
+  }
+} finally {
+  await table.stop();
+}
+process.exit(0);
