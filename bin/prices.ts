@@ -1,9 +1,11 @@
 /**
- * Writes core/price-table.json from the price library (npm run prices:update). The file is committed: nothing is built at start.
+ * Writes core/price-table.json from the price library and shows what changed (npm run prices:update). The file is committed: nothing is built at start.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { findProvider } from '@pydantic/genai-prices';
+import { PRICE_TABLE } from '../core/pricing.ts';
 import { config } from '../hallpass.config.ts';
+import { differenceOf } from './price-difference.ts';
 import { makePriceTable } from './price-table.ts';
 
 const TABLE_URL = new URL('../core/price-table.json', import.meta.url);
@@ -24,6 +26,7 @@ const table = makePriceTable(providers, {
 const text = `${JSON.stringify(table)}\n`;
 writeFileSync(TABLE_URL, text);
 
+for (const line of differenceOf(PRICE_TABLE, table)) console.log(line);
 const counts = Object.entries(table.models).map(
   ([name, models]) => `${name} ${Object.keys(models).length}`,
 );

@@ -23,6 +23,8 @@ const OPENAI_ENDPOINTS = {
   embeddings: { path: '/embeddings', auth: 'bearer' },
 } as const;
 
+const CHAT_ONLY = { chat: OPENAI_ENDPOINTS.chat } as const;
+
 /** What sets one OpenAI-compatible provider apart from another. */
 export interface ProviderRow {
   /** Everything before `/chat/completions`, without a slash at its end. Absent: the configuration must give it. */
@@ -78,6 +80,39 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
       // "max_tokens" is answered 400 by reasoning models.
       capField: 'max_completion_tokens',
       // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
+      imageTokensMax: 48_169,
+    }),
+  ],
+  [
+    'azure',
+    // https://{resource}.openai.azure.com/openai/v1 is the configuration's to give; a model is a deployment's name.
+    row({
+      endpoints: {
+        chat: { path: '/chat/completions', auth: 'api-key' },
+        embeddings: { path: '/embeddings', auth: 'api-key' },
+      },
+      keyVariable: 'AZURE_OPENAI_API_KEY',
+      capField: 'max_completion_tokens',
+      imageTokensMax: 48_169,
+    }),
+  ],
+  [
+    'bedrock',
+    // https://bedrock-runtime.{region}.amazonaws.com/openai/v1, with a Bedrock API key of that region.
+    row({
+      endpoints: CHAT_ONLY,
+      keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
+      capField: 'max_completion_tokens',
+      imageTokensMax: 48_169,
+    }),
+  ],
+  [
+    'bedrock-mantle',
+    // https://bedrock-mantle.{region}.api.aws/v1, or /openai/v1 for openai.gpt-* (not gpt-oss), google.gemma-4*, xai.*
+    row({
+      endpoints: CHAT_ONLY,
+      keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
+      capField: 'max_completion_tokens',
       imageTokensMax: 48_169,
     }),
   ],

@@ -88,7 +88,7 @@ describe('tokens inspect', () => {
   test('refuses what is no token, and with a gateway what it did not sign', async () => {
     const { status, stdout, stderr } = await offline(['inspect', 'hello']);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/scoped token: it is not three parts of canonical base64url/);
+    expect(stderr).toMatch(/scoped token: it is not three parts/);
     const forged = gateway.sign(claims).replace(/\.[\w-]+$/, `.${'A'.repeat(43)}`);
     expect(await online(['inspect', forged])).toEqual({
       status: 1,

@@ -209,7 +209,7 @@ describe('a credential', () => {
 describe('a route', () => {
   it('that does not exist is a 404, in the dialect of the caller', async () => {
     const openai = await refusalOf('/nowhere', bearer(gateway.token));
-    const anthropic = await refusalOf('/messages', bearer(gateway.token), '{}');
+    const anthropic = await refusalOf('/messages/nowhere', bearer(gateway.token), '{}');
 
     expect(openai).toMatchObject({ status: 404, code: 'not_found' });
     expect(JSON.parse(anthropic.text)).toMatchObject({

@@ -103,12 +103,43 @@ describe('provider keys', () => {
   });
 });
 
+/** Their address holds a resource or a region. */
+const OF_A_REGION: ReadonlySet<string> = new Set(['azure', 'bedrock', 'bedrock-mantle']);
+
 describe('known providers', () => {
   it('have a base URL without a slash at its end, and a key variable', () => {
     for (const [name, row] of KNOWN_PROVIDERS) {
-      expect(row.baseUrl, name).toMatch(/^https?:\/\/.+[^/]$/);
-      expect(row.keyVariable, name).toMatch(/^[A-Z]+_API_KEY$/);
+      if (!OF_A_REGION.has(name)) expect(row.baseUrl, name).toMatch(/^https?:\/\/.+[^/]$/);
+      expect(row.keyVariable, name).toMatch(
+        /^(?:[A-Z]+(?:_OPENAI)?_API_KEY|AWS_BEARER_TOKEN_BEDROCK)$/,
+      );
     }
+  });
+
+  it.each([...OF_A_REGION])('has no URL of its own for %s: the configuration gives it', (name) => {
+    const bare = defineConfig({ providers: { [name]: {} } });
+    expect(() => findProvider(bare, {}, name)).toThrowError(
+      `hallpass.config.ts: "providers.${name}.baseUrl" must be set, got nothing`,
+    );
+  });
+
+  it.each([
+    ['azure', 'https://r.openai.azure.com/openai/v1', { 'api-key': 'k' }],
+    [
+      'bedrock',
+      'https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1',
+      { authorization: 'Bearer k' },
+    ],
+    [
+      'bedrock-mantle',
+      'https://bedrock-mantle.eu-west-1.api.aws/v1',
+      { authorization: 'Bearer k' },
+    ],
+  ])('posts to %s where the configuration says, with its key', (name, baseUrl, headers) => {
+    const provider = findProvider(defineConfig({ providers: { [name]: { baseUrl } } }), {}, name);
+    const endpoint = provider && requireEndpoint(provider, 'chat', TARGET);
+    expect(endpoint?.url).toBe(`${baseUrl}/chat/completions`);
+    expect(endpoint?.toAuthHeaders('k')).toEqual(headers);
   });
 
   it('asks neither Mistral nor OpenRouter for usage', () => {
