@@ -1,0 +1,278 @@
+/**
+ * OpenAI's clients on responses and embeddings, through the whole gateway.
+ */
+import { createOpenAI } from '@ai-sdk/openai';
+import { embed, streamText } from 'ai';
+import OpenAI from 'openai';
+import OpenAIBefore from 'openai-6';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+
+const MODEL = 'openai/gpt-4o-mini';
+const JSON_TYPE = { 'content-type': 'application/json' };
+const event = (data: { type: string; [member: string]: unknown }): string =>
+  `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+const USAGE = {
+  input_tokens: 20,
+  input_tokens_details: { cached_tokens: 10 },
+  output_tokens: 30,
+  output_tokens_details: { reasoning_tokens: 0 },
+  total_tokens: 50,
+};
+/** 10 × 0.15 + 10 × 0.075 + 30 × 0.60 USD a million. */
+const COST_USD = 0.00002025;
+const messageOf = (text: string) => ({
+  id: 'msg_1',
+  type: 'message',
+  role: 'assistant',
+  status: 'completed',
+  content: [{ type: 'output_text', text, annotations: [] }],
+});
+const responseOf = (output: readonly object[], more: object = {}) => ({
+  id: 'resp_1',
+  object: 'response',
+  created_at: 1,
+  model: 'gpt-4o-mini',
+  status: 'completed',
+  output,
+  usage: USAGE,
+  ...more,
+});
+const whole = (output: readonly object[]): Reply => ({
+  headers: JSON_TYPE,
+  steps: [{ write: JSON.stringify(responseOf(output)) }],
+});
+const CREATED = event({
+  type: 'response.created',
+  sequence_number: 0,
+  response: responseOf([], { status: 'in_progress', usage: null }),
+});
+const ITEM = event({
+  type: 'response.output_item.added',
+  sequence_number: 1,
+  output_index: 0,
+  item: { ...messageOf(''), content: [], status: 'in_progress' },
+});
+const deltaOf = (delta: string): string =>
+  event({
+    type: 'response.output_text.delta',
+    sequence_number: 2,
+    item_id: 'msg_1',
+    output_index: 0,
+    content_index: 0,
+    delta,
+    logprobs: [],
+  });
+const COMPLETED = event({
+  type: 'response.completed',
+  sequence_number: 9,
+  response: responseOf([messageOf('Hello')]),
+});
+
+let provider: FakeProvider;
+let gateway: TestGateway;
+beforeAll(async () => {
+  provider = await startFakeProvider();
+  gateway = await startTestGateway({ providerUrls: { openai: provider.url } });
+});
+afterAll(async () => {
+  await gateway?.close();
+  await provider?.close();
+});
+
+const spentOf = async (apiKey: string) => {
+  const response = await fetch(`${gateway.url}/key`, { headers: { 'x-api-key': apiKey } });
+  return ((await response.json()) as { data: { usage: number } }).data.usage;
+};
+const tokenOf = (claims: Record<string, unknown> = {}) =>
+  gateway.sign({ spending_limit: 1, jti: crypto.randomUUID(), ...claims });
+const ask = { model: MODEL, input: 'Hi', max_output_tokens: 100 };
+const bodySent = () => JSON.parse(provider.requests.at(-1)?.body ?? '');
+
+describe.each([
+  ['openai 7', OpenAI],
+  ['openai 6', OpenAIBefore as unknown as typeof OpenAI],
+])('%s', (_, Sdk) => {
+  const clientOf = (claims: Record<string, unknown> = {}) => {
+    const apiKey = tokenOf(claims);
+    return { apiKey, client: new Sdk({ baseURL: gateway.url, apiKey }) };
+  };
+  const raisedBy = async (call: Promise<unknown>) => {
+    const error = await call.then(
+      () => ({}),
+      (raised: unknown) => raised,
+    );
+    const { status, code } = error as { status?: number; code?: string };
+    return { kind: (error as object).constructor.name, status, code };
+  };
+  const readAll = async (client: OpenAI) => {
+    const types: string[] = [];
+    for await (const { type } of await client.responses.create({ ...ask, stream: true })) {
+      types.push(type);
+    }
+    return types;
+  };
+
+  it('gets an answer, billed with what was cached; nothing is stored at the provider', async () => {
+    provider.reply(whole([messageOf('Hello')]));
+    const { client, apiKey } = clientOf();
+    const answer = await client.responses.create({ ...ask, store: true });
+
+    expect(answer.output_text).toBe('Hello');
+    expect(provider.requests.at(-1)?.path).toBe('/v1/responses');
+    expect(bodySent()).toEqual({ ...ask, model: 'gpt-4o-mini', store: false });
+    expect(await spentOf(apiKey)).toBe(COST_USD);
+  });
+
+  it('streams, and the books are written before its last event', async () => {
+    provider.reply({
+      steps: [CREATED, ITEM, deltaOf('Hello'), COMPLETED].map((write) => ({ write })),
+    });
+    const { client, apiKey } = clientOf();
+    const stream = await client.responses.create({ ...ask, stream: true });
+    let spent = 0;
+    for await (const { type } of stream) {
+      if (type === 'response.completed') spent = await spentOf(apiKey);
+    }
+    expect(spent).toBe(COST_USD);
+  });
+
+  it('calls a tool of the client’s', async () => {
+    const call = { type: 'function_call', id: 'fc_1', call_id: 'c1', name: 'add', arguments: '{}' };
+    provider.reply(whole([call]));
+    const tools = [{ type: 'function' as const, name: 'add', parameters: {}, strict: false }];
+    const answer = await clientOf().client.responses.create({ ...ask, tools });
+    expect(answer.output[0]).toMatchObject({ type: 'function_call', name: 'add' });
+  });
+
+  it.each([
+    [
+      'a refused model',
+      { models: ['openai/gpt-4o'] },
+      {},
+      'PermissionDeniedError',
+      403,
+      'model_not_allowed',
+    ],
+    [
+      'an expired token',
+      { exp: 1_000_000_000, iat: 999_999_000 },
+      {},
+      'AuthenticationError',
+      401,
+      'token_expired',
+    ],
+    ['a spent budget', { spending_limit: 0.000_001 }, {}, 'APIError', 402, 'insufficient_quota'],
+    ['what runs on unseen', {}, { background: true }, 'BadRequestError', 400, 'invalid_request'],
+    [
+      'another’s answer',
+      {},
+      { previous_response_id: 'resp_2' },
+      'BadRequestError',
+      400,
+      'invalid_request',
+    ],
+    [
+      'a search of OpenAI’s',
+      {},
+      { tools: [{ type: 'web_search' }] },
+      'BadRequestError',
+      400,
+      'invalid_request',
+    ],
+    [
+      'a model of another format',
+      {},
+      { model: 'anthropic/claude-sonnet-4-5' },
+      'BadRequestError',
+      400,
+      'invalid_request',
+    ],
+  ])('is told of %s, at once', async (_name, claims, more, kind, status, code) => {
+    const before = provider.requests.length;
+    const startedMs = Date.now();
+    const raised = await raisedBy(
+      clientOf(claims).client.responses.create({ ...ask, ...more } as never),
+    );
+    expect(raised).toEqual({ kind, status, code });
+    expect(provider.requests.length).toBe(before);
+    expect(Date.now() - startedMs).toBeLessThan(2_000);
+  });
+
+  it('raises an error in mid-stream', async () => {
+    let breakOff = (): void => {};
+    const until = new Promise<void>((resolve) => {
+      breakOff = resolve;
+    });
+    provider.reply({ steps: [{ write: CREATED + ITEM + deltaOf('half') }, { until }, 'die'] });
+    const { client } = clientOf();
+    const reading = async () => {
+      for await (const { type } of await client.responses.create({ ...ask, stream: true })) {
+        if (type === 'response.output_text.delta') breakOff();
+      }
+    };
+    expect((await raisedBy(reading())).code).toBe('upstream_error');
+  });
+
+  it('passes on that the provider itself failed', async () => {
+    const response = responseOf([], {
+      status: 'failed',
+      error: { code: 'server_error', message: 'no' },
+    });
+    provider.reply({
+      steps: [
+        { write: CREATED + event({ type: 'response.failed', sequence_number: 1, response }) },
+      ],
+    });
+    expect(await readAll(clientOf().client)).toEqual(['response.created', 'response.failed']);
+  });
+
+  it('embeds, and pays for the input alone', async () => {
+    const vector = Buffer.from(new Float32Array([0.5, 0.25]).buffer).toString('base64');
+    const data = [{ object: 'embedding', index: 0, embedding: vector }];
+    const usage = { prompt_tokens: 50, total_tokens: 50 };
+    const answer = { object: 'list', model: 'text-embedding-3-small', data, usage };
+    provider.reply({ headers: JSON_TYPE, steps: [{ write: JSON.stringify(answer) }] });
+    const { client, apiKey } = clientOf();
+    const model = 'openai/text-embedding-3-small';
+    const { data: embedded } = await client.embeddings.create({ model, input: 'Hi' });
+
+    expect(embedded[0]?.embedding).toEqual([0.5, 0.25]);
+    expect(bodySent()).toEqual({
+      model: 'text-embedding-3-small',
+      input: 'Hi',
+      encoding_format: 'base64',
+    });
+    // 50 × 0.02 USD a million.
+    expect(await spentOf(apiKey)).toBe(0.000001);
+    const poor = clientOf({ spending_limit: 0.000_000_001 }).client;
+    expect(await raisedBy(poor.embeddings.create({ model, input: 'Hi' }))).toMatchObject({
+      status: 402,
+      code: 'insufficient_quota',
+    });
+  });
+});
+
+it('the AI SDK streams by its default format', async () => {
+  provider.reply({
+    steps: [CREATED, ITEM, deltaOf('Hello'), COMPLETED].map((write) => ({ write })),
+  });
+  const openai = createOpenAI({ baseURL: gateway.url, apiKey: tokenOf() });
+  expect(await streamText({ model: openai(MODEL), prompt: 'Hi', maxOutputTokens: 100 }).text).toBe(
+    'Hello',
+  );
+  expect(provider.requests.at(-1)?.path).toBe('/v1/responses');
+});
+
+it('the AI SDK embeds', async () => {
+  const data = [{ object: 'embedding', index: 0, embedding: [0.5] }];
+  const usage = { prompt_tokens: 5, total_tokens: 5 };
+  provider.reply({
+    headers: JSON_TYPE,
+    steps: [{ write: JSON.stringify({ object: 'list', model: 'm', data, usage }) }],
+  });
+  const openai = createOpenAI({ baseURL: gateway.url, apiKey: tokenOf() });
+  const model = openai.embeddingModel('openai/text-embedding-3-small');
+  expect((await embed({ model, value: 'Hi' })).embedding).toEqual([0.5]);
+});
