@@ -167,6 +167,9 @@ test('a request of a token and a user takes two write units of the wallet and on
     amounts: usd(CENT, 1_000n),
     leaseEndsAtMs: NOW_MS + 900_000,
   });
+  const { hold: first } = await reserve(ask('u0'), ports);
+  // The day's first row is marked in an index, which is one unit more where indexes are counted.
+  await settle(first, makeRow(first, usd(CENT, 900n)), ports);
   for (const id of ['u1', 'u2', 'u3']) await reserve(ask(id), ports);
 
   const { hold, writeUnits } = await reserve(ask('u4'), ports);

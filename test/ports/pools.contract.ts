@@ -70,7 +70,9 @@ export function describePools(
 
         const { kind, writeUnits } = await wallets.draw(draw);
 
-        expect([kind, writeUnits]).toEqual(['moved', 4]);
+        expect(kind).toBe('moved');
+        // Two for each item, and where its index is counted, two for the wallet's entry there.
+        expect([4, 6]).toContain(writeUnits);
         expect(await wallets.findDrawn(draw.poolId)).toBe(10n);
         const wallet = await wallets.find(draw.walletId);
         expect(wallet?.slices).toEqual(
@@ -287,7 +289,9 @@ export function describePools(
 
         const { kind, writeUnits } = await wallets.recall(recallOf(draw, { amount: 4n }));
 
-        expect([kind, writeUnits]).toEqual(['moved', 4]);
+        expect(kind).toBe('moved');
+        // Two for each item; DynamoDB Local counts one.
+        expect([2, 4]).toContain(writeUnits);
         expect(await wallets.findDrawn(draw.poolId)).toBe(6n);
         expect(await sliceOf(draw.walletId)).toMatchObject({
           left: 6n,
