@@ -33,7 +33,7 @@ afterAll(() => tables.close());
 
 const makePorts = (call: AwsCall, clock = makeManualClock()): SettlePorts => ({
   wallets: makeWallets(call, walletsTable),
-  usage: makeUsageRows(call, usageTable),
+  usage: makeUsageRows(call, usageTable, () => clock.nowMs()),
   clock,
   random: fixedRandom,
 });
