@@ -90,7 +90,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-const hasShell = spawnSync('bash', ['-c', 'curl --version && awk 1 /dev/null']).status === 0;
+const hasShell = spawnSync('bash', ['-c', 'curl --version && openssl version && awk 1 /dev/null']).status === 0;
 
 describe('the recipes', () => {
   test('are all listed on their first page', () => {
@@ -100,7 +100,7 @@ describe('the recipes', () => {
   });
 
   test.skipIf(!hasShell).each(PAGES)(
-    `%s does what it says${hasShell ? '' : ' (skipped: bash, curl or awk is absent here)'}`,
+    `%s does what it says${hasShell ? '' : ' (skipped: bash, curl, openssl or awk is absent here)'}`,
     async (path) => {
       const folder = await mkdtemp(join(tmpdir(), 'hallpass-recipe-'));
       closers.push(() => rm(folder, { recursive: true, force: true }));
