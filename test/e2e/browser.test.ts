@@ -4,6 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SignJWT } from 'jose';
 import type OpenAI from 'openai';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -104,6 +105,21 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
       });
     });
 
+    it('calls with a key that anyone may read and the JWT of its user, and not with the key alone', async () => {
+      const { clientKey, clientJwtSecret } = gateway;
+      const jwt = await new SignJWT({ sub: 'ada' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setIssuedAt()
+        .setExpirationTime('5m')
+        .sign(Buffer.from(clientJwtSecret));
+
+      expect(await askIn(page, gateway.url, `${clientKey}:${jwt}`, 'demo/echo')).toBe('answered');
+      expect(await askIn(page, gateway.url, clientKey, 'demo/echo')).toEqual({
+        status: 401,
+        code: 'invalid_api_key',
+      });
+    });
+
     it.each([
       [403, 'model_not_allowed', { models: ['openai/other'] }],
       [401, 'token_expired', { exp: 1_000_000_000, iat: 999_999_000 }],
@@ -162,9 +178,9 @@ it.skipIf(chromiumPath !== undefined)(`is not tested in a browser: ${CHROMIUM_AB
 });
 
 /** What the SDK in a page throws, without another try. */
-const askIn = (page: Page, baseURL: string, apiKey: string) =>
+const askIn = (page: Page, baseURL: string, apiKey: string, model = 'openai/gpt-4o-mini') =>
   page.evaluate(
-    async (options) => {
+    async ({ asked, ...options }) => {
       const client = new globalThis.PageOpenAI({
         ...options,
         dangerouslyAllowBrowser: true,
@@ -172,7 +188,7 @@ const askIn = (page: Page, baseURL: string, apiKey: string) =>
       });
       try {
         await client.chat.completions.create({
-          model: 'openai/gpt-4o-mini',
+          model: asked,
           messages: [{ role: 'user', content: 'Hello' }],
         });
         return 'answered';
@@ -181,5 +197,5 @@ const askIn = (page: Page, baseURL: string, apiKey: string) =>
         return { status, code };
       }
     },
-    { baseURL, apiKey },
+    { baseURL, apiKey, asked: model },
   );

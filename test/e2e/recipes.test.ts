@@ -90,7 +90,8 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-const hasShell = spawnSync('bash', ['-c', 'curl --version && openssl version && awk 1 /dev/null']).status === 0;
+const hasShell =
+  spawnSync('bash', ['-c', 'curl --version && openssl version && awk 1 /dev/null']).status === 0;
 
 describe('the recipes', () => {
   test('are all listed on their first page', () => {
