@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests that keep both cores busy for seconds by themselves: they run after the others, one at a time. */
+/** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
 const HEAVY = ['test/e2e/{cap,course,soak,key-budget}.test.ts'];
 
 export default defineConfig({
@@ -25,10 +25,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'one at a time',
+          name: 'two at a time',
           include: HEAVY,
-          fileParallelism: false,
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 40_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },

@@ -49,6 +49,8 @@ export interface Reserving {
   isUncertain: boolean;
   /** The payer's hold, while the key's wallet is asked. */
   standing: Hold | undefined;
+  /** It has waited its part of the time over which first draws of one payer are spread. */
+  isSpread: boolean;
   writeUnits: number;
 }
 
@@ -92,7 +94,13 @@ export function startReserving(ask: ReserveAsk, ports: SettlePorts): Reserving {
           inFlightMax: KEY_IN_FLIGHT_MAX,
           per: 'key',
         };
-  const progress = { attempt: 0, isUncertain: false, standing: undefined, writeUnits: 0 };
+  const progress = {
+    attempt: 0,
+    isUncertain: false,
+    standing: undefined,
+    isSpread: false,
+    writeUnits: 0,
+  };
   return { ask, ports, payer, key, ...progress };
 }
 

@@ -65,14 +65,20 @@ export async function supply(
   { place, wallet }: Tried,
   amounts: Amounts,
 ): Promise<Verdict | undefined> {
-  const { clock, random, wallets } = state.ports;
-  await clock.sleep(Math.floor(random.fraction() * DRAW_SPREAD_MS));
-  const now = (await wallets.find(place.hold.walletId)) ?? wallet;
+  const now = state.isSpread ? wallet : await lookAgain(state, place);
   for (const shortage of shortagesOf(place, now, amounts)) {
     const verdict = await supplyOne(state, place, shortage, now);
     if (verdict !== undefined) return verdict;
   }
   return undefined;
+}
+
+/** Once a request: whoever comes a second time was late already. */
+async function lookAgain(state: Reserving, { hold }: Place): Promise<Wallet | undefined> {
+  const { clock, random, wallets } = state.ports;
+  state.isSpread = true;
+  await clock.sleep(Math.floor(random.fraction() * DRAW_SPREAD_MS));
+  return wallets.find(hold.walletId);
 }
 
 async function supplyOne(
