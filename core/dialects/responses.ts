@@ -129,6 +129,9 @@ function readResponseUsage(usage: unknown): ReportedUsage | undefined {
   });
 }
 
+/** Of an event that the gateway adds: behind all of the provider's, in every client's integer. Clients demand one. */
+const LAST_SEQUENCE_NUMBER = 2_147_483_647;
+
 const LAST_EVENTS: ReadonlySet<unknown> = new Set([
   ...['response.completed', 'response.incomplete', 'response.failed'],
 ]);
@@ -159,9 +162,10 @@ export const RESPONSES: Dialect = {
   toErrorEvents: (error) => {
     const { code, message, facts } = error;
     const { type } = ERRORS[code];
-    const data = { type: 'error', code, message, param: facts.param ?? null };
+    const param = facts.param ?? null;
+    const data = { type: 'error', sequence_number: LAST_SEQUENCE_NUMBER, code, message, param };
     // SDKs read either the event's own members or an error object inside it.
-    return `event: error\ndata: ${JSON.stringify({ ...data, error: { type, code, message, param: data.param } })}\n\n`;
+    return `event: error\ndata: ${JSON.stringify({ ...data, error: { type, code, message, param } })}\n\n`;
   },
   endEvents: '',
   toCutEvents: ({ requestId, model, nowMs }) => {
@@ -175,7 +179,8 @@ export const RESPONSES: Dialect = {
       output: [],
       error: null,
     };
-    const data = { type: 'response.incomplete', response };
+    const sequence_number = LAST_SEQUENCE_NUMBER;
+    const data = { type: 'response.incomplete', sequence_number, response };
     return `event: response.incomplete\ndata: ${JSON.stringify(data)}\n\n`;
   },
 };
