@@ -4,30 +4,22 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://platform.openai.com/docs/api-reference/chat/create
  */
+import {
+  type Check,
+  type FieldRefusal,
+  isGiven,
+  isRecord,
+  isShortCache,
+  nameField,
+  oneOf,
+  SHORT_CACHE,
+} from './dialects/fields.ts';
 
-/** Answers what is allowed when a value is not. */
-type Check = (value: unknown) => string | undefined;
 /**
  * `free`: it costs nothing beyond the input bytes and the output cap, which count it in.
  * `own`: read by core/chat-request.ts. A check: only these values are bounded.
  */
 type FieldRule = 'free' | 'own' | Check;
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const oneOf =
-  (...allowed: readonly unknown[]): Check =>
-  (value) =>
-    allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
-
-/** A write to a cache of five minutes is in the price table; one that lasts an hour costs twice the input. */
-const isShortCache = ({ cache_control: cache }: Readonly<Record<string, unknown>>): boolean =>
-  cache === undefined ||
-  cache === null ||
-  (isRecord(cache) && (cache.ttl === undefined || cache.ttl === null || cache.ttl === '5m'));
-
-const SHORT_CACHE = '{"type": "ephemeral", "ttl": "5m"}';
 
 /** Hosted tools (search, code, MCP servers) are billed by the call, beyond any token cap. */
 const ownTools: Check = (value) =>
@@ -79,12 +71,6 @@ function own(name: string): [string, FieldRule] {
 
 function free(name: string): [string, FieldRule] {
   return [name, 'free'];
-}
-
-/** A field that may not be sent, and what may be (absent: nothing). */
-export interface FieldRefusal {
-  readonly param: string;
-  readonly allowed?: string;
 }
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
@@ -165,13 +151,6 @@ export function findStoredReference(body: Readonly<Record<string, unknown>>): st
   return undefined;
 }
 
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 const namesFile = (part: Readonly<Record<string, unknown>>): boolean =>
   isGiven(part.file_id) ||
   Object.values(part).some((member) => isRecord(member) && isGiven(member.file_id));
-
-const FIELD_NAME_CHARS_MAX = 64;
-
-/** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
-const nameField = (name: string): string =>
-  /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';

@@ -6,6 +6,8 @@
  * times their size, so the longer of the two counts. How far over: docs/limits.md.
  */
 
+import { isGiven } from './dialects/fields.ts';
+
 /** Default system prompts and the template's frame around a conversation. */
 const REQUEST_OVERHEAD_TOKENS = 64;
 /** A template's role markers; an empty message is 26 bytes of JSON already. */
@@ -102,8 +104,6 @@ function findImages(messages: unknown): Images {
   }
   return { inlineCount, dataUrlChars };
 }
-
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** Kinds of parts whose bytes bound their tokens, beside images. A file's pages or a video's frames may be more. */
 const TEXT_KINDS: ReadonlySet<unknown> = new Set(['text', 'refusal', 'thinking', 'input_audio']);

@@ -4,29 +4,18 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://docs.anthropic.com/en/api/messages
  */
-import type { FieldRefusal } from '../chat-fields.ts';
 import type { JsonObject } from '../request-body.ts';
-
-/** Answers what is allowed when a value is not. */
-type Check = (value: unknown) => string | undefined;
-
-export const isRecord = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
-
-const free: Check = () => undefined;
-
-const oneOf =
-  (...allowed: readonly unknown[]): Check =>
-  (value) =>
-    allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
-
-/** A write to a cache of five minutes is in the price table; one that lasts an hour costs twice the input. */
-const isShortCache = ({ cache_control: cache }: JsonObject): boolean =>
-  !isGiven(cache) || (isRecord(cache) && (!isGiven(cache.ttl) || cache.ttl === '5m'));
-
-const SHORT_CACHE = '{"type": "ephemeral", "ttl": "5m"}';
+import {
+  type Check,
+  type FieldRefusal,
+  free,
+  isGiven,
+  isRecord,
+  isShortCache,
+  nameField,
+  oneOf,
+  SHORT_CACHE,
+} from './fields.ts';
 
 /** Tools that the client runs; those that Anthropic runs are billed by the call, beyond any token cap. */
 const CLIENT_TOOL = /^(custom|(bash|text_editor|computer|memory)_\d{8})$/;
@@ -120,9 +109,3 @@ function findUnboundedPart(content: unknown, path: string): FieldRefusal | undef
   }
   return undefined;
 }
-
-const FIELD_NAME_CHARS_MAX = 64;
-
-/** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
-const nameField = (name: string): string =>
-  /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';

@@ -4,7 +4,7 @@
  */
 import { utf8BytesMax } from '../input-bound.ts';
 import type { JsonObject } from '../request-body.ts';
-import { isGiven, isRecord } from './messages-fields.ts';
+import { isGiven, isRecord } from './fields.ts';
 
 /** Default system prompts and the template's frame around a conversation. */
 const REQUEST_OVERHEAD_TOKENS = 64;

@@ -4,19 +4,16 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://platform.openai.com/docs/api-reference/responses/create
  */
-import type { FieldRefusal } from '../chat-fields.ts';
 import type { JsonObject } from '../request-body.ts';
-import { isGiven, isRecord } from './messages-fields.ts';
-
-/** Answers what is allowed when a value is not. */
-type Check = (value: unknown) => string | undefined;
-
-const free: Check = () => undefined;
-
-const oneOf =
-  (...allowed: readonly unknown[]): Check =>
-  (value) =>
-    allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
+import {
+  type Check,
+  type FieldRefusal,
+  free,
+  isGiven,
+  isRecord,
+  nameField,
+  oneOf,
+} from './fields.ts';
 
 /** Hosted tools (search, files, code, MCP servers, images) are billed by the call, beyond any token cap. */
 const ownTools: Check = (value) =>
@@ -125,9 +122,3 @@ export function findStoredReference(body: JsonObject): string | undefined {
   }
   return undefined;
 }
-
-const FIELD_NAME_CHARS_MAX = 64;
-
-/** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
-const nameField = (name: string): string =>
-  /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';

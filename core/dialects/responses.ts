@@ -7,35 +7,29 @@ import type { JsonObject } from '../request-body.ts';
 import { type ReportedUsage, readUsage } from '../usage.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
-import { isGiven, isRecord } from './messages-fields.ts';
+import {
+  isGiven,
+  isRecord,
+  notBounded,
+  notOwned,
+  readFlag,
+  readWhole,
+  unreadable,
+} from './fields.ts';
 import { findStoredReference, findUnboundedField } from './responses-fields.ts';
 
-const CAP_MAX = 10_000_000;
 const REQUEST_OVERHEAD_TOKENS = 64;
 const ITEM_OVERHEAD_TOKENS = 8;
 const TOOLS_OVERHEAD_TOKENS = 640;
 const TOOL_OVERHEAD_TOKENS = 16;
 
-const refused = (param: string, allowed?: string): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" may not be used with a spending limit${allowed === undefined ? '' : `, allowed is ${allowed}`}`,
-    param,
-  });
-
-/** Says what was got by its kind alone, or as a number: a text may be a prompt. */
-const invalid = (param: string, allowed: string, value: unknown): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" must be ${allowed}, got ${typeof value === 'number' ? value : value === undefined ? 'nothing' : typeof value}`,
-    param,
-  });
-
 function prepareResponses(body: JsonObject, rules: RequestRules): PreparedRequest {
-  const { input, stream = false } = body;
+  const { input } = body;
   const isPrompted = isGiven(body.prompt) || isGiven(body.conversation);
   if (typeof input !== 'string' && !Array.isArray(input) && !isPrompted) {
-    throw invalid('input', 'a text or a list of items', input);
+    throw unreadable('input', 'a text or a list of items', input);
   }
-  if (typeof stream !== 'boolean') throw invalid('stream', 'true or false', stream);
+  const isStream = readFlag('stream', body.stream);
   if (body.background === true) {
     throw new GatewayError('invalid_request', {
       message: '"background" must be false: what runs on unseen cannot be billed',
@@ -43,19 +37,14 @@ function prepareResponses(body: JsonObject, rules: RequestRules): PreparedReques
     });
   }
   const refusal = rules.isCapped ? findUnboundedField(body) : undefined;
-  if (refusal !== undefined) throw refused(refusal.param, refusal.allowed);
+  if (refusal !== undefined) throw notBounded(refusal);
   const stored = findStoredReference(body);
-  if (stored !== undefined && !rules.isServerKey) {
-    throw new GatewayError('invalid_request', {
-      message: `"${stored}" names what is stored at the provider, which only a server key may do`,
-      param: stored,
-    });
-  }
-  return toPrepared(body, stream, rules);
+  if (stored !== undefined && !rules.isServerKey) throw notOwned(stored);
+  return toPrepared(body, isStream, rules);
 }
 
 function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): PreparedRequest {
-  const given = readCap(body);
+  const given = readWhole('max_output_tokens', body.max_output_tokens);
   const cap = given ?? rules.defaultMaxOutputTokens;
   const { max_output_tokens: _cap, background: _background, ...rest } = body;
   // Nothing is stored at a provider on a caller's word.
@@ -73,12 +62,6 @@ function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): P
     outputTokens: (sentCap) => sentCap,
     toBody: (sentCap) => (sentCap === cap ? serialised : toBody(sentCap)),
   };
-}
-
-function readCap({ max_output_tokens: cap }: JsonObject): number | undefined {
-  if (!isGiven(cap)) return undefined;
-  if (typeof cap === 'number' && Number.isInteger(cap) && cap >= 1 && cap <= CAP_MAX) return cap;
-  throw invalid('max_output_tokens', `a whole number from 1 to ${CAP_MAX}`, cap);
 }
 
 const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
@@ -103,7 +86,9 @@ function boundInput(body: JsonObject, serialised: string, rules: RequestRules): 
   }
   if (reference !== undefined) {
     if (rules.contextWindow !== undefined) return rules.contextWindow;
-    if (rules.isBounded) throw refused(reference, 'an image as a base64 data: URL');
+    if (rules.isBounded) {
+      throw notBounded({ param: reference, allowed: 'an image as a base64 data: URL' });
+    }
   }
   const tools = Array.isArray(body.tools) ? body.tools.length : 0;
   return (

@@ -89,6 +89,7 @@ export function requireEndpoint(
   { name, row, baseUrl }: Provider,
   dialect: DialectName,
   { model, id }: ModelTarget,
+  isStreamRoute = false,
 ): Endpoint {
   const found = row.endpoints[dialect];
   if (found === undefined) {
@@ -99,8 +100,9 @@ export function requireEndpoint(
     });
   }
   const base = found.leavesOut === undefined ? baseUrl : withoutEnd(baseUrl, found.leavesOut);
-  const path = found.path.replace('{model}', encodeURIComponent(model));
-  return { url: `${base}${path}`, toAuthHeaders: AUTH_HEADERS[found.auth] };
+  const { path, streamPath = path } = found;
+  const named = (isStreamRoute ? streamPath : path).replace('{model}', encodeURIComponent(model));
+  return { url: `${base}${named}`, toAuthHeaders: AUTH_HEADERS[found.auth] };
 }
 
 const withoutEnd = (text: string, end: string): string =>
