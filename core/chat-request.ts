@@ -75,7 +75,7 @@ function toSent(
   }
   if (isStream && row.includeUsage === 'inject') {
     sent.stream_options = { ...options, include_usage: true };
-  } else if (options !== undefined && !row.dropFields.includes('stream_options')) {
+  } else if (options !== undefined && row.includeUsage !== 'never') {
     sent.stream_options = options;
   }
   return sent;

@@ -40,10 +40,10 @@ export interface ProviderRow {
   /** The one field in which the output cap is sent; the other is never sent beside it. */
   readonly capField: 'max_tokens' | 'max_completion_tokens';
   /**
-   * `inject`: usage of a stream is asked for by `stream_options.include_usage`. `always`: it comes unasked, and
-   * asking is refused or without effect.
+   * `inject`: usage of a stream is asked for by `stream_options.include_usage`. Else it comes unasked: `always`,
+   * asking has no effect, and what the client says goes on; `never`, asking is refused, so no client's asking goes on.
    */
-  readonly includeUsage: 'inject' | 'always';
+  readonly includeUsage: 'inject' | 'always' | 'never';
   /** Fields that the provider refuses and that change nothing of what is asked. */
   readonly dropFields: readonly string[];
   readonly renameFields: Readonly<Record<string, string>>;
@@ -92,6 +92,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
       endpoints: {
         chat: { path: '/chat/completions', auth: 'api-key' },
         embeddings: { path: '/embeddings', auth: 'api-key' },
+        responses: { path: '/responses', auth: 'api-key' },
       },
       keyVariable: 'AZURE_OPENAI_API_KEY',
       capField: 'max_completion_tokens',
@@ -169,8 +170,10 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'groq',
+    // https://console.groq.com/docs/openai: "max_tokens" is deprecated; usage also comes in "x_groq".
     row({
       baseUrl: 'https://api.groq.com/openai/v1',
+      endpoints: CHAT_ONLY,
       keyVariable: 'GROQ_API_KEY',
       capField: 'max_completion_tokens',
     }),
@@ -181,9 +184,8 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     row({
       baseUrl: 'https://api.mistral.ai/v1',
       keyVariable: 'MISTRAL_API_KEY',
-      includeUsage: 'always',
+      includeUsage: 'never',
       dropFields: [
-        'stream_options',
         'user',
         'safety_identifier',
         'prompt_cache_key',
@@ -197,13 +199,20 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     }),
   ],
   ['together', row({ baseUrl: 'https://api.together.xyz/v1', keyVariable: 'TOGETHER_API_KEY' })],
-  ['deepseek', row({ baseUrl: 'https://api.deepseek.com', keyVariable: 'DEEPSEEK_API_KEY' })],
+  [
+    'deepseek',
+    row({
+      baseUrl: 'https://api.deepseek.com',
+      endpoints: CHAT_ONLY,
+      keyVariable: 'DEEPSEEK_API_KEY',
+    }),
+  ],
   [
     'xai',
     row({
       baseUrl: 'https://api.x.ai/v1',
       keyVariable: 'XAI_API_KEY',
-      endpoints: { ...OPENAI_ENDPOINTS, responses: RESPONSES },
+      endpoints: { ...CHAT_ONLY, responses: RESPONSES },
     }),
   ],
   [
@@ -217,6 +226,16 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'ollama',
-    row({ baseUrl: 'http://127.0.0.1:11434/v1', keyVariable: 'OLLAMA_API_KEY', keyless: true }),
+    // https://docs.ollama.com/api/openai-compatibility, https://docs.ollama.com/api/anthropic-compatibility
+    row({
+      baseUrl: 'http://127.0.0.1:11434/v1',
+      keyVariable: 'OLLAMA_API_KEY',
+      keyless: true,
+      endpoints: {
+        ...OPENAI_ENDPOINTS,
+        responses: RESPONSES,
+        messages: { path: '/messages', auth: 'bearer' },
+      },
+    }),
   ],
 ]);

@@ -141,11 +141,6 @@ describe('known providers', () => {
     expect(endpoint?.url).toBe(`${baseUrl}/chat/completions`);
     expect(endpoint?.toAuthHeaders('k')).toEqual(headers);
   });
-
-  it('asks neither Mistral nor OpenRouter for usage', () => {
-    expect(KNOWN_PROVIDERS.get('mistral')?.includeUsage).toBe('always');
-    expect(KNOWN_PROVIDERS.get('openrouter')?.includeUsage).toBe('always');
-  });
 });
 
 describe('an endpoint', () => {

@@ -1,0 +1,251 @@
+/**
+ * Each known provider, a line each: where every wire format is posted to, how the key is given, and what becomes there
+ * of one and the same chat request.
+ */
+import { describe, expect, it } from 'vitest';
+import { prepareChat } from '../../../core/chat-request.ts';
+import { defineConfig } from '../../../core/config.ts';
+import type { DialectName, RequestRules } from '../../../core/dialects/dialect.ts';
+import { KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
+import { findProvider, requireEndpoint } from '../../../core/providers/provider.ts';
+
+const FORMATS: readonly DialectName[] = [
+  ...(['chat', 'responses', 'embeddings', 'messages', 'count_tokens', 'google'] as const),
+];
+const BEARER = 'authorization: Bearer KEY';
+const OPENAI = {
+  chat: `/chat/completions, ${BEARER}`,
+  embeddings: `/embeddings, ${BEARER}`,
+};
+const CHAT = { chat: OPENAI.chat };
+const RESPONSES = { responses: `/responses, ${BEARER}` };
+const X_API_KEY = 'x-api-key: KEY';
+
+interface Line {
+  readonly baseUrl: string;
+  /** Behind the base URL. */
+  readonly endpoints: Readonly<Record<string, string>>;
+  readonly keyVariable: string;
+  /** What the chat request has in common with no other: all but its model, messages and `stream`. */
+  readonly sent: Readonly<Record<string, unknown>>;
+}
+
+const ASKED = {
+  usage: { stream_options: { include_usage: true } },
+  seed: { seed: 7, user: 'ada' },
+};
+const USUAL = { ...ASKED.usage, ...ASKED.seed, max_tokens: 50 };
+const AS_OPENAI = { ...ASKED.usage, ...ASKED.seed, max_completion_tokens: 50 };
+
+const LINES: Readonly<Record<string, Line>> = {
+  openai: {
+    baseUrl: 'https://api.openai.com/v1',
+    endpoints: { ...OPENAI, ...RESPONSES },
+    keyVariable: 'OPENAI_API_KEY',
+    sent: AS_OPENAI,
+  },
+  azure: {
+    baseUrl: 'https://resource.openai.azure.com/openai/v1',
+    endpoints: {
+      chat: '/chat/completions, api-key: KEY',
+      responses: '/responses, api-key: KEY',
+      embeddings: '/embeddings, api-key: KEY',
+    },
+    keyVariable: 'AZURE_OPENAI_API_KEY',
+    sent: AS_OPENAI,
+  },
+  anthropic: {
+    baseUrl: 'https://api.anthropic.com/v1',
+    endpoints: {
+      ...CHAT,
+      messages: `/messages, ${X_API_KEY}`,
+      count_tokens: `/messages/count_tokens, ${X_API_KEY}`,
+    },
+    keyVariable: 'ANTHROPIC_API_KEY',
+    sent: USUAL,
+  },
+  google: {
+    baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
+    endpoints: {
+      ...OPENAI,
+      google:
+        'https://generativelanguage.googleapis.com/v1beta/models/m:generateContent, x-goog-api-key: KEY',
+    },
+    keyVariable: 'GEMINI_API_KEY',
+    sent: USUAL,
+  },
+  deepinfra: {
+    baseUrl: 'https://api.deepinfra.com/v1/openai',
+    endpoints: OPENAI,
+    keyVariable: 'DEEPINFRA_API_KEY',
+    sent: USUAL,
+  },
+  openrouter: {
+    baseUrl: 'https://openrouter.ai/api/v1',
+    endpoints: OPENAI,
+    keyVariable: 'OPENROUTER_API_KEY',
+    sent: { ...ASKED.seed, max_tokens: 50 },
+  },
+  groq: {
+    baseUrl: 'https://api.groq.com/openai/v1',
+    endpoints: CHAT,
+    keyVariable: 'GROQ_API_KEY',
+    sent: AS_OPENAI,
+  },
+  mistral: {
+    baseUrl: 'https://api.mistral.ai/v1',
+    endpoints: OPENAI,
+    keyVariable: 'MISTRAL_API_KEY',
+    sent: { random_seed: 7, max_tokens: 50 },
+  },
+  together: {
+    baseUrl: 'https://api.together.xyz/v1',
+    endpoints: OPENAI,
+    keyVariable: 'TOGETHER_API_KEY',
+    sent: USUAL,
+  },
+  deepseek: {
+    baseUrl: 'https://api.deepseek.com',
+    endpoints: CHAT,
+    keyVariable: 'DEEPSEEK_API_KEY',
+    sent: USUAL,
+  },
+  xai: {
+    baseUrl: 'https://api.x.ai/v1',
+    endpoints: { ...CHAT, ...RESPONSES },
+    keyVariable: 'XAI_API_KEY',
+    sent: USUAL,
+  },
+  vllm: {
+    baseUrl: 'http://127.0.0.1:8000/v1',
+    endpoints: { ...OPENAI, ...RESPONSES },
+    keyVariable: 'VLLM_API_KEY',
+    sent: USUAL,
+  },
+  ollama: {
+    baseUrl: 'http://127.0.0.1:11434/v1',
+    endpoints: { ...OPENAI, ...RESPONSES, messages: `/messages, ${BEARER}` },
+    keyVariable: 'OLLAMA_API_KEY',
+    sent: USUAL,
+  },
+};
+
+const TARGET = { provider: 'p', model: 'm', id: 'p/m' };
+const rowOf = (name: string): ProviderRow | undefined => KNOWN_PROVIDERS.get(name);
+
+function providerOf(name: string, { baseUrl }: Line) {
+  // A resource's or a region's address is the configuration's to give.
+  const settings = rowOf(name)?.baseUrl === undefined ? { baseUrl } : {};
+  const provider = findProvider(defineConfig({ providers: { [name]: settings } }), {}, name);
+  if (provider === undefined) throw new Error('not found');
+  return provider;
+}
+
+const messages = [{ role: 'user', content: 'hi' }];
+const rulesOf = (row: ProviderRow): RequestRules => ({
+  row,
+  model: 'm',
+  isCapped: true,
+  isBounded: true,
+  isServerKey: false,
+  defaultMaxOutputTokens: 8_192,
+  contextWindow: undefined,
+  isStreamRoute: false,
+  headers: new Map(),
+});
+
+describe.each(Object.entries(LINES))('%s', (name, line) => {
+  it('is posted to by format, with its key where it looks for it', () => {
+    const provider = providerOf(name, line);
+    expect(provider.baseUrl).toBe(line.baseUrl);
+    const offered = FORMATS.filter((format) => provider.row.endpoints[format] !== undefined);
+    const found = offered.map((format) => {
+      const { url, toAuthHeaders } = requireEndpoint(provider, format, TARGET);
+      const headers = Object.entries(toAuthHeaders('KEY')).map((pair) => pair.join(': '));
+      return [format, `${url.replace(line.baseUrl, '')}, ${headers.join()}`];
+    });
+    expect(Object.fromEntries(found)).toEqual(line.endpoints);
+  });
+
+  it('refuses the formats that it does not speak, by naming the others', () => {
+    const provider = providerOf(name, line);
+    for (const format of FORMATS.filter((each) => line.endpoints[each] === undefined)) {
+      expect(() => requireEndpoint(provider, format, TARGET)).toThrowError(
+        expect.objectContaining({
+          code: 'invalid_request',
+          message: expect.stringMatching(`for the provider "${name}" use /v1/chat/completions`),
+        }),
+      );
+    }
+  });
+
+  it('is sent a chat request in its own fields', () => {
+    const { row } = providerOf(name, line);
+    const asked = { messages, stream: true, seed: 7, user: 'ada', max_completion_tokens: 50 };
+    const chat = prepareChat({ model: `${name}/m`, ...asked }, rulesOf(row));
+    expect(JSON.parse(chat.toBody(chat.cap))).toEqual({
+      model: 'm',
+      messages,
+      stream: true,
+      ...line.sent,
+    });
+  });
+
+  it('is given its key on a developer’s machine by a variable, and may lack it only there', () => {
+    expect(rowOf(name)?.keyVariable).toBe(line.keyVariable);
+    expect(rowOf(name)?.keyless).toBe(line.baseUrl.startsWith('http://127.0.0.1'));
+  });
+});
+
+it('has a line here for every row, but for those of a region', () => {
+  const ofRegions = ['bedrock', 'bedrock-mantle'];
+  expect([...KNOWN_PROVIDERS.keys()].filter((name) => !ofRegions.includes(name))).toEqual(
+    Object.keys(LINES),
+  );
+});
+
+describe('OpenRouter alone', () => {
+  it('is believed about what it bills', () => {
+    const believed = [...KNOWN_PROVIDERS].filter(([, row]) => row.reportsCost);
+    expect(believed.map(([name]) => name)).toEqual(['openrouter']);
+  });
+});
+
+describe('a provider that only the configuration knows', () => {
+  const config = defineConfig({
+    providers: {
+      lab: { baseUrl: 'https://llm.example.edu/v1' },
+      strict: { baseUrl: 'https://strict.example.edu/v1', like: 'mistral' },
+    },
+  });
+  const sentTo = (name: string) => {
+    const provider = findProvider(config, {}, name);
+    if (provider === undefined) throw new Error('not found');
+    const chat = prepareChat({ messages, stream: true, seed: 7 }, rulesOf(provider.row));
+    const { url } = requireEndpoint(provider, 'chat', TARGET);
+    return { url, ...JSON.parse(chat.toBody(9)) };
+  };
+
+  it('is served by what OpenAI’s format says, without a line of code', () => {
+    expect(sentTo('lab')).toEqual({
+      url: 'https://llm.example.edu/v1/chat/completions',
+      model: 'm',
+      messages,
+      stream: true,
+      seed: 7,
+      stream_options: { include_usage: true },
+      max_tokens: 9,
+    });
+  });
+
+  it('is served by the rules of the one it is like', () => {
+    expect(sentTo('strict')).toEqual({
+      url: 'https://strict.example.edu/v1/chat/completions',
+      model: 'm',
+      messages,
+      stream: true,
+      random_seed: 7,
+      max_tokens: 9,
+    });
+  });
+});
