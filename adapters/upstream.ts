@@ -21,22 +21,31 @@ export interface UpstreamOptions {
   readonly headersTimeoutMs?: number;
   /** Between two reads of the answer, in ms. @default 300000 */
   readonly idleTimeoutMs?: number;
+  /**
+   * How long a connection is kept without a request, in ms. Its other end may be gone by then, and what is written to
+   * it is lost without it being known whether the provider has it.
+   * @default 50000 with TLS: providers and the balancers before them keep theirs for a minute or more; 4000 without:
+   *   that is a server of one's own, and Node's and Python's keep theirs for five seconds
+   */
+  readonly freeMs?: number;
 }
 
 const SOCKETS_MAX = 256;
 const FREE_SOCKETS_MAX = 32;
+const TLS_FREE_MS = 50_000;
+const PLAIN_FREE_MS = 4_000;
 /** An answer that was read to its last event may still miss its last bytes; with them the connection can be kept. */
 const END_GRACE_MS = 250;
 const TRIES_MAX = 2;
 
-type Timeouts = Required<UpstreamOptions>;
+type Timeouts = Required<Omit<UpstreamOptions, 'freeMs'>>;
 interface Agents {
   readonly http: HttpAgent;
   readonly https: HttpsAgent;
 }
 
 /** The providers. Connections are kept between requests; each exchange ends by its own deadline. */
-export function makeUpstream(clock: Clock, options: UpstreamOptions = {}): Upstream {
+export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptions = {}): Upstream {
   const timeouts: Timeouts = {
     connectTimeoutMs: 10_000,
     headersTimeoutMs: 285_000,
@@ -44,7 +53,11 @@ export function makeUpstream(clock: Clock, options: UpstreamOptions = {}): Upstr
     ...options,
   };
   const sockets = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: FREE_SOCKETS_MAX };
-  const agents = { http: new HttpAgent(sockets), https: new HttpsAgent(sockets) };
+  // An agent's `timeout` ends only connections that no request is using.
+  const agents = {
+    http: new HttpAgent({ ...sockets, timeout: freeMs ?? PLAIN_FREE_MS }),
+    https: new HttpsAgent({ ...sockets, timeout: freeMs ?? TLS_FREE_MS }),
+  };
   return {
     async send(request) {
       for (let attempt = 1; ; attempt++) {

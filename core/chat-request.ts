@@ -6,6 +6,7 @@
 import { findStoredReference, findUnboundedField } from './chat-fields.ts';
 import type { PreparedRequest, RequestRules } from './dialects/dialect.ts';
 import { notBounded, notOwned, readFlag, readWhole, unreadable } from './dialects/fields.ts';
+import { readOpenAiBetas } from './dialects/openai-betas.ts';
 import { boundInput } from './input-bound.ts';
 import type { JsonObject } from './request-body.ts';
 
@@ -41,6 +42,7 @@ export function prepareChat(body: JsonObject, rules: RequestRules): PreparedRequ
     // Rejected tokens of a prediction are billed as output, beyond the cap.
     outputTokens: (sentCap) => (sentCap + bytesOf(body.prediction)) * choices,
     toBody: (sentCap) => (sentCap === cap ? serialised : toBody(sentCap)),
+    headers: readOpenAiBetas(rules),
   };
 }
 

@@ -18,6 +18,7 @@ import type { Headers } from './http.ts';
 import type { RequestId } from './ids.ts';
 import { limitHeaders } from './limit-headers.ts';
 import { toUsdText } from './money.ts';
+import { withOwnKey } from './own-key.ts';
 import type { Secrets, Upstream, UpstreamResponse } from './ports.ts';
 import { isDemo, type Provider, providerKeyMissing } from './providers/provider.ts';
 import { parseBody } from './request-body.ts';
@@ -71,7 +72,8 @@ export async function serve(
   const plan = planCall(asked, call.grant, settings);
   const providerKey = await readProviderKey(plan.provider, settings, ports.secrets);
   const { cap, limits, exchange } = await hold(call, plan, startedAtMs, ports);
-  const response = await forward(exchange, call.deadlineAtMs, providerKey, ports);
+  const answered = await forward(exchange, call.deadlineAtMs, providerKey, ports);
+  const response = withOwnKey(answered, providerKey);
   const headers = {
     ...limitHeaders(limits, ports.clock.nowMs()),
     ...(cap < plan.request.cap ? { 'x-hallpass-max-output-tokens': String(cap) } : {}),

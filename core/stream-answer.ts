@@ -13,6 +13,7 @@ import {
   type Outcome,
 } from './exchange.ts';
 import type { Meter } from './meter.ts';
+import { findOwnKey, type KeyedResponse } from './own-key.ts';
 import type { UpstreamResponse } from './ports.ts';
 import { makeEventSplitter } from './sse.ts';
 
@@ -33,29 +34,39 @@ interface Ending {
 /** The answer's body. A client that leaves is not noticed here: whoever reads it reads to the end. */
 export async function* streamAnswer(
   exchange: Exchange,
-  response: UpstreamResponse,
+  response: KeyedResponse,
   ports: BookPorts,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const splitter = makeEventSplitter();
   const { dialect, request } = exchange.plan;
   const meter = dialect.makeMeter(request);
+  let leak: GatewayError | undefined;
+  /** What the provider says, unless it says what it must not. */
+  const told = (bytes: Buffer): Buffer => {
+    leak = findOwnKey(bytes, response);
+    if (leak !== undefined) throw leak;
+    return bytes;
+  };
   let firstByteAtMs: number | undefined;
   let ending: Ending | undefined;
   try {
     for await (const read of response.body) {
       firstByteAtMs ??= ports.clock.nowMs();
       const { unread, events } = splitter.push(read);
-      if (unread.length > 0) yield unread;
+      if (unread.length > 0) yield told(unread);
       const { forward, end } = meter.take(events);
-      if (forward.length > 0) yield forward;
-      if (end !== undefined) ending = { last: [end] };
+      if (forward.length > 0) yield told(forward);
+      if (end !== undefined) ending = { last: [told(end)] };
       else if (isRunaway(exchange, meter))
         ending = cutShort(exchange, meter, splitter.isMidEvent(), ports);
       if (ending !== undefined) break;
     }
-    ending ??= endOf(dialect, meter, splitter.rest(), splitter.isMidEvent());
+    ending ??= endOf(dialect, meter, told(splitter.rest()), splitter.isMidEvent());
   } catch (error) {
-    ending = failedEnd(dialect, toGatewayError(error), meter, splitter.isMidEvent());
+    ending =
+      leak === undefined
+        ? failedEnd(dialect, toGatewayError(error), meter, splitter.isMidEvent())
+        : { last: [toErrorEvent(dialect, leak, splitter.isMidEvent())], error: leak };
   }
   await closeExchange(exchange, outcomeOf(response, meter, firstByteAtMs, ending.error), ports);
   for (const bytes of ending.last) {

@@ -7,6 +7,7 @@ import type { CallPlan } from './call-plan.ts';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type BookPorts, closeExchange, type Exchange, type Outcome } from './exchange.ts';
 import type { UsageRow } from './hold.ts';
+import { findOwnKey, type KeyedResponse } from './own-key.ts';
 import type { UpstreamResponse } from './ports.ts';
 import type { JsonObject } from './request-body.ts';
 import type { ReportedUsage } from './usage.ts';
@@ -36,7 +37,7 @@ export interface PassedAnswer {
  */
 export async function passAnswer(
   exchange: Exchange,
-  response: UpstreamResponse,
+  response: KeyedResponse,
   ports: BookPorts,
 ): Promise<PassedAnswer> {
   const firstByteAtMs = ports.clock.nowMs();
@@ -60,18 +61,19 @@ interface ReadAnswer {
 }
 
 async function readAnswer(
-  { body }: UpstreamResponse,
+  response: KeyedResponse,
   { dialect, request }: CallPlan,
 ): Promise<ReadAnswer> {
-  const { bytes, error } = await readBytes(body, ANSWER_BYTES_MAX);
+  const { bytes, error } = await readBytes(response.body, ANSWER_BYTES_MAX);
   const completion = error === undefined ? parseObject(bytes) : undefined;
   const usage = completion && dialect.readUsage(completion);
-  if (usage !== undefined) return { bytes, usage };
+  const leak = findOwnKey(bytes, response);
+  if (usage !== undefined) return { bytes, usage, ...(leak && { error: leak }) };
   // An answer names its texts as the events of a stream do, whole or broken off.
   const meter = dialect.makeMeter(request);
   meter.take(bytes);
   const contentBytes = meter.contentBytes();
-  if (completion !== undefined) return { bytes, contentBytes };
+  if (completion !== undefined) return { bytes, contentBytes, ...(leak && { error: leak }) };
   const failure = error ?? new GatewayError('upstream_error', { detail: NOT_JSON });
   return { bytes, contentBytes, error: failure };
 }

@@ -16,6 +16,7 @@ import {
   readWhole,
   unreadable,
 } from './fields.ts';
+import { readOpenAiBetas } from './openai-betas.ts';
 import { findStoredReference, findUnboundedField } from './responses-fields.ts';
 
 const REQUEST_OVERHEAD_TOKENS = 64;
@@ -61,6 +62,7 @@ function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): P
     cap,
     outputTokens: (sentCap) => sentCap,
     toBody: (sentCap) => (sentCap === cap ? serialised : toBody(sentCap)),
+    headers: readOpenAiBetas(rules),
   };
 }
 

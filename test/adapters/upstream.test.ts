@@ -75,6 +75,17 @@ describe('makeUpstream', () => {
     expect(provider.connectionCount()).toBe(1);
   });
 
+  it('leaves a connection that nobody used for a while, but none that a slow answer comes by', async () => {
+    await start({ steps: [{ write: 'data: 1\n\n' }, { waitMs: 120 }, { write: 'data: 2\n\n' }] });
+    const upstream = makeUpstream(clock, { freeMs: 40 });
+    expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\ndata: 2\n\n');
+    expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\ndata: 2\n\n');
+    expect(provider.connectionCount()).toBe(1);
+    await clock.sleep(120);
+    await readText((await send({}, upstream)).body);
+    expect(provider.connectionCount()).toBe(2);
+  });
+
   it('sends anew what could not be written to a kept connection', async () => {
     await start(ok);
     const upstream = makeUpstream(clock);
@@ -104,9 +115,10 @@ describe('makeUpstream', () => {
     expect(provider.abortedCount()).toBe(1);
   });
 
-  it('follows no redirect', async () => {
-    await start({ status: 307, headers: { location: 'http://127.0.0.1:1/' }, steps: [] });
-    expect((await send()).status).toBe(307);
+  it.each([301, 302, 303, 307, 308])('follows no redirect (%i)', async (status) => {
+    await start({ status, headers: { location: '/v1/elsewhere' }, steps: [] });
+    const response = await send();
+    expect([response.status, response.headers]).toEqual([status, {}]);
     expect(provider.requests).toHaveLength(1);
   });
 

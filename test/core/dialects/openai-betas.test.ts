@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import type { RequestRules } from '../../../core/dialects/dialect.ts';
+import { readOpenAiBetas } from '../../../core/dialects/openai-betas.ts';
+import { GENERIC_ROW } from '../../../core/providers/known.ts';
+
+const betasOf = (values: readonly string[] | undefined, isCapped: boolean) => {
+  const rules: RequestRules = {
+    row: GENERIC_ROW,
+    model: 'm',
+    isCapped,
+    isBounded: isCapped,
+    isServerKey: false,
+    defaultMaxOutputTokens: 16,
+    contextWindow: undefined,
+    isStreamRoute: false,
+    headers: new Map(values === undefined ? [] : [['openai-beta', values]]),
+  };
+  return readOpenAiBetas(rules);
+};
+
+it.each([
+  ['none', undefined, false, {}],
+  [
+    'a free one under a limit',
+    ['responses=experimental'],
+    true,
+    { 'openai-beta': 'responses=experimental' },
+  ],
+  ['another under a limit', ['assistants=v2'], true, {}],
+  ['any without', ['assistants=v2'], false, { 'openai-beta': 'assistants=v2' }],
+  ['several, in two headers', ['a=1, b=2', 'c=3'], false, { 'openai-beta': 'a=1,b=2,c=3' }],
+  ['what is no beta', ['sk-1', 'a=1\r\nx: y', 'A=1', '=1', `${'a'.repeat(65)}=1`], false, {}],
+])('sends on %s', (_, values, isCapped, headers) => {
+  expect(betasOf(values, isCapped)).toEqual(headers);
+});
+
+it('sends on 16 at most', () => {
+  const many = Array.from({ length: 20 }, (_, index) => `b${index}=1`).join(',');
+  expect(betasOf([many], false)['openai-beta']?.split(',')).toHaveLength(16);
+});
