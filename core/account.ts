@@ -8,7 +8,7 @@ import { requireNotExpired } from './grant-codec.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { describeKey } from './key-info.ts';
 import type { KeyWallets } from './key-limit-states.ts';
-import { findModel, listModels, type ModelCatalogue } from './model-list.ts';
+import { findModel, listModels, type ModelCatalogue, modelReaderOf } from './model-list.ts';
 import type { Clock, Random, RevokedList, WalletMarks } from './ports.ts';
 import { revoke } from './revoke-route.ts';
 import { describeToken, issueToken } from './token-routes.ts';
@@ -32,7 +32,10 @@ type Route = (
 ) => HttpAnswer['body'] | Promise<HttpAnswer['body']>;
 
 const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ['GET /v1/models', (_, grant, { catalogue }) => listModels(grant, catalogue)],
+  [
+    'GET /v1/models',
+    (request, grant, { catalogue }) => listModels(modelReaderOf(request), grant, catalogue),
+  ],
   ['GET /v1/key', (_, grant, ports) => describeKey(grant, ports)],
   ['POST /v1/scoped-jwt', issueToken],
   ['GET /v1/scoped-jwt', describeToken],
@@ -62,7 +65,8 @@ export async function account(
 function modelRoute({ method, path }: HttpRequest): Route | undefined {
   const escaped = MODEL_PATH.exec(path)?.[1];
   if (method !== 'GET' || escaped === undefined) return undefined;
-  return (_, grant, { catalogue }) => findModel(decode(escaped), grant, catalogue);
+  return (request, grant, { catalogue }) =>
+    findModel(decode(escaped), modelReaderOf(request), grant, catalogue);
 }
 
 function decode(escaped: string): string {

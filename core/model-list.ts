@@ -1,15 +1,18 @@
 /**
  * `GET /v1/models`: the models that a credential may call and whose price is known. Flow: Grant > **answer**.
  * OpenAI's list with OpenRouter's `pricing`: https://openrouter.ai/docs/api-reference/list-available-models
+ * To Anthropic's clients, Anthropic's list of what speaks its format: https://docs.anthropic.com/en/api/models-list
  */
 import type { Config } from './config.ts';
 import { GatewayError } from './errors.ts';
 import type { Grant } from './grant.ts';
+import type { HttpRequest } from './http.ts';
 import { isModelPattern } from './key-record.ts';
 import { isAllowedModel, type ModelTarget, modelNotFound, resolveModel } from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 import { DEMO_MODELS, DEMO_PROVIDER } from './providers/demo.ts';
-import { isConfigured, type ProviderUrls } from './providers/provider.ts';
+import { GENERIC_ROW } from './providers/known.ts';
+import { findProvider, isConfigured, type ProviderUrls } from './providers/provider.ts';
 
 /** A model by the name under which it is called. */
 export interface ListedModel {
@@ -18,6 +21,8 @@ export interface ListedModel {
   /** `provider/model`: what lists of allowed models name. */
   readonly target: string;
   readonly provider: string;
+  /** It is served on `/v1/messages`. */
+  readonly speaksMessages: boolean;
   readonly price: Price;
 }
 
@@ -47,8 +52,13 @@ export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
   ];
   return [...new Set(ids)].sort().flatMap((id): ListedModel[] => {
     const target = findTarget(id, config, providerUrls);
-    const price = target && prices.find(target.provider, target.model);
-    return price ? [{ id, target: target.id, provider: target.provider, price }] : [];
+    if (target === undefined) return [];
+    const { provider } = target;
+    const price = prices.find(provider, target.model);
+    if (price === undefined) return [];
+    const { endpoints } = findProvider(config, providerUrls, provider)?.row ?? GENERIC_ROW;
+    const speaksMessages = endpoints.messages !== undefined;
+    return [{ id, target: target.id, provider, speaksMessages, price }];
   });
 }
 
@@ -65,18 +75,43 @@ function findTarget(id: string, config: Config, urls: ProviderUrls): ModelTarget
 
 type Answer = Readonly<Record<string, unknown>>;
 
-export const listModels = (grant: Grant, catalogue: ModelCatalogue): Answer => ({
-  object: 'list',
-  data: catalogue.filter(({ target }) => isAllowedModel(grant, target)).map(toAnswer),
-});
+/** Who asks: its own `/v1/models` has another shape with the same path. */
+export type ModelReader = 'anthropic' | 'openai';
 
-/** @throws model_not_found, also for a model that exists and may not be called */
-export function findModel(id: string, grant: Grant, catalogue: ModelCatalogue): Answer {
-  const model = catalogue.find((each) => each.id === id);
-  if (model !== undefined && isAllowedModel(grant, model.target)) return toAnswer(model);
+/** Anthropic's clients alone send a version. */
+export const modelReaderOf = ({ headers }: HttpRequest): ModelReader =>
+  headers.has('anthropic-version') ? 'anthropic' : 'openai';
+
+export function listModels(reader: ModelReader, grant: Grant, catalogue: ModelCatalogue): Answer {
+  const models = catalogue.filter((model) => isShown(model, reader, grant));
+  if (reader === 'openai') return { object: 'list', data: models.map(toAnswer) };
+  return {
+    data: models.map(toAnthropicAnswer),
+    has_more: false,
+    first_id: models.at(0)?.id ?? null,
+    last_id: models.at(-1)?.id ?? null,
+  };
+}
+
+/**
+ * A model by its id; to Anthropic's clients an id without a provider is Anthropic's.
+ * @throws model_not_found, also for a model that exists and may not be called
+ */
+export function findModel(
+  id: string,
+  reader: ModelReader,
+  grant: Grant,
+  catalogue: ModelCatalogue,
+): Answer {
+  const ids = reader === 'anthropic' ? [id, `anthropic/${id}`] : [id];
+  const model = catalogue.find((each) => ids.includes(each.id) && isShown(each, reader, grant));
+  if (model !== undefined) return reader === 'openai' ? toAnswer(model) : toAnthropicAnswer(model);
   // Only what could be a model's id is repeated to the caller.
   throw isModelPattern(id) ? modelNotFound(id) : new GatewayError('model_not_found');
 }
+
+const isShown = (model: ListedModel, reader: ModelReader, grant: Grant): boolean =>
+  isAllowedModel(grant, model.target) && (reader === 'openai' || model.speaksMessages);
 
 const toAnswer = ({ id, provider, price }: ListedModel): Answer => ({
   id,
@@ -84,12 +119,25 @@ const toAnswer = ({ id, provider, price }: ListedModel): Answer => ({
   created: 0, // The price table does not know it, and clients demand the field.
   owned_by: provider,
   ...(price.contextWindow !== undefined && { context_length: price.contextWindow }),
-  pricing: {
-    prompt: usdPerToken(price.inputNanoPerMillion),
-    completion: usdPerToken(price.outputNanoPerMillion),
-    input_cache_read: usdPerToken(price.cachedInputNanoPerMillion),
-    input_cache_write: usdPerToken(price.cacheWriteNanoPerMillion),
-  },
+  pricing: pricingOf(price),
+});
+
+const toAnthropicAnswer = ({ id, price }: ListedModel): Answer => ({
+  type: 'model',
+  id,
+  display_name: id,
+  created_at: '1970-01-01T00:00:00Z', // What Anthropic says where it does not know.
+  max_input_tokens: price.contextWindow ?? null,
+  max_tokens: null,
+  capabilities: null,
+  pricing: pricingOf(price),
+});
+
+const pricingOf = (price: Price): Answer => ({
+  prompt: usdPerToken(price.inputNanoPerMillion),
+  completion: usdPerToken(price.outputNanoPerMillion),
+  input_cache_read: usdPerToken(price.cachedInputNanoPerMillion),
+  input_cache_write: usdPerToken(price.cacheWriteNanoPerMillion),
 });
 
 /** A nano-dollar per million tokens is 1e-15 dollars a token. */

@@ -107,3 +107,48 @@ describe('GET /v1/models', () => {
     },
   );
 });
+
+describe('GET /v1/models, asked by an Anthropic client', () => {
+  const headers = [['anthropic-version', ['2023-06-01']]] as const;
+  const ECHO = {
+    type: 'model',
+    id: 'demo/echo',
+    display_name: 'demo/echo',
+    created_at: '1970-01-01T00:00:00Z',
+    max_input_tokens: 128_000,
+    max_tokens: null,
+    capabilities: null,
+    pricing: {
+      prompt: '0.000001',
+      completion: '0',
+      input_cache_read: '0.0000001',
+      input_cache_write: '0.000001',
+    },
+  };
+
+  it('is Anthropic’s list, of what speaks its format', async () => {
+    expect(await bodyOf('GET /v1/models', { headers })).toEqual({
+      data: [ECHO],
+      has_more: false,
+      first_id: 'demo/echo',
+      last_id: 'demo/echo',
+    });
+    expect(await bodyOf('GET /v1/models/demo%2Fecho', { headers })).toEqual(ECHO);
+  });
+
+  it('is empty for who may call nothing of it', async () => {
+    const grant = { ...SERVER, models: ['google/*'] };
+    expect(await bodyOf('GET /v1/models', { headers, grant })).toEqual({
+      data: [],
+      has_more: false,
+      first_id: null,
+      last_id: null,
+    });
+  });
+
+  it('does not know a model of another format', async () => {
+    expect((await errorOf('GET /v1/models/openai/gpt-5', { headers })).code).toBe(
+      'model_not_found',
+    );
+  });
+});

@@ -65,3 +65,19 @@ it('does not hold a model of a provider that is not there, whatever the default 
     'openai/gpt-5-mini',
   ]);
 });
+
+it('knows which of them speak Anthropic’s format', () => {
+  const config = defineConfig({
+    providers: { openai: {}, anthropic: {}, mine: { baseUrl: 'http://m/v1', like: 'anthropic' } },
+    aliases: { quick: 'anthropic/claude-sonnet-4' },
+    prices: { 'mine/claude': { inputUsdPerMillion: 0, outputUsdPerMillion: 0 } },
+    demo: false,
+  });
+  const prices = makePriceBook(TABLE, config.prices);
+  const catalogue = makeCatalogue({ config, providerUrls: {}, prices, table: TABLE });
+  expect(catalogue.filter((model) => model.speaksMessages).map(({ id }) => id)).toEqual([
+    'anthropic/claude-sonnet-4',
+    'mine/claude',
+    'quick',
+  ]);
+});

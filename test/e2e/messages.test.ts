@@ -110,6 +110,21 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0.001536);
   });
 
+  it('finds the models that it may call in its own format', async () => {
+    const { client } = clientOf({ models: ['anthropic/claude-sonnet-4-5', 'openai/*'] });
+    const models = [];
+    for await (const model of client.models.list()) models.push(model);
+    expect(models).toEqual([expect.objectContaining({ type: 'model', id: MODEL })]);
+    expect(models[0]?.max_input_tokens).toBeGreaterThan(100_000);
+    for (const id of [MODEL, 'claude-sonnet-4-5']) {
+      expect(await client.models.retrieve(id)).toMatchObject({ id: MODEL, display_name: MODEL });
+    }
+    expect(await raisedBy(client.models.retrieve('openai/gpt-4o'))).toMatchObject({
+      kind: 'NotFoundError',
+      code: 'model_not_found',
+    });
+  });
+
   it('counts tokens, which costs nothing', async () => {
     provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"input_tokens":9}' }] });
     const { client, apiKey } = clientOf();

@@ -47,10 +47,15 @@ const model = (id: string, target = id): ListedModel => ({
   id,
   target,
   provider: target.split('/')[0] ?? '',
+  speaksMessages: false,
   price: price(2_500_000_000n, 10_000_000_000n),
 });
 const CATALOGUE: readonly ListedModel[] = [
-  { ...model('demo/echo'), price: { ...price(1_000_000_000n, 0n), contextWindow: 128_000 } },
+  {
+    ...model('demo/echo'),
+    speaksMessages: true,
+    price: { ...price(1_000_000_000n, 0n), contextWindow: 128_000 },
+  },
   model('fast', 'google/gemini-2.5-flash'),
   model('google/gemini-2.5-flash'),
   model('openai/gpt-5'),
@@ -87,6 +92,8 @@ export interface Ask {
   readonly wallets?: Readonly<Record<string, Wallet>>;
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string>>;
+  /** Beside the credential. */
+  readonly headers?: readonly (readonly [string, readonly string[]])[];
   readonly key?: string;
   /** Ids of tokens on the key's list. */
   readonly listed?: readonly string[];
@@ -99,7 +106,7 @@ async function ask(
   { grant = SERVER, wallets = {}, body, query = {}, key = KEY, ...more }: Ask = {},
 ) {
   const [method = '', path = ''] = route.split(' ');
-  const { listed = [], rows = [], marked = [] } = more;
+  const { listed = [], rows = [], marked = [], headers = [] } = more;
   const usage = makeMemoryUsage();
   for (const row of rows) await usage.put(row);
   const ports: AccountPorts = {
@@ -133,7 +140,7 @@ async function ask(
     method,
     path,
     query,
-    headers: new Map([['authorization', [`Bearer ${credential}`]]]),
+    headers: new Map([['authorization', [`Bearer ${credential}`]], ...headers]),
     body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
   };
   return account(request, grant, ports);
