@@ -1,113 +1,83 @@
 /**
- * The built-in provider `demo`: its model `echo` says the last user message back, so that everything can be tried
- * without an account. Flow: reserve > **forward** > meter.
+ * The built-in provider `demo`: its model `echo` says the last user message back, in every wire format, so that
+ * everything can be tried without an account. Flow: reserve > **forward** > meter.
  * Invariant: the answer follows from the request alone; only its id, its date and its pace come from ports.
  */
 import type { Clock, Random, Upstream, UpstreamResponse } from '../ports.ts';
+import type { JsonObject } from '../request-body.ts';
+import { DEMO_COUNT_TOKENS, DEMO_MESSAGES } from './demo-anthropic.ts';
+import type { DemoAnswer, DemoFormat } from './demo-format.ts';
+import { DEMO_GOOGLE } from './demo-google.ts';
+import { DEMO_CHAT, DEMO_EMBEDDINGS, DEMO_RESPONSES } from './demo-openai.ts';
 
 /** The provider's name; a provider of that name in the configuration takes its place. */
 export const DEMO_PROVIDER = 'demo';
 /** Its models, by their ids behind `demo/`. */
 export const DEMO_MODELS: readonly string[] = ['echo'];
 
+/** Where each format is asked, as its row says. */
+const FORMATS: ReadonlyMap<string, DemoFormat> = new Map([
+  ['/chat/completions', DEMO_CHAT],
+  ['/responses', DEMO_RESPONSES],
+  ['/embeddings', DEMO_EMBEDDINGS],
+  ['/messages', DEMO_MESSAGES],
+  ['/messages/count_tokens', DEMO_COUNT_TOKENS],
+]);
+
 /** The most words, and so streamed chunks, of one answer. */
 const WORDS_MAX = 128;
 const CHUNK_INTERVAL_MS = 20;
 
-interface Answer {
-  readonly words: readonly string[];
-  readonly finishReason: 'stop' | 'length';
-  readonly usage: Readonly<Record<string, unknown>>;
-}
-
-/** What is sent to it was checked before: a field of another type counts as absent. */
-interface DemoBody {
-  readonly model?: unknown;
-  readonly messages?: unknown;
-  readonly max_tokens?: unknown;
-  readonly stream?: unknown;
-  readonly stream_options?: { readonly include_usage?: unknown } | null;
-}
-
-/** The demo provider in the place of an upstream: one word is one token. */
+/** The demo provider in the place of an upstream: one word is one token. The path alone is its URL. */
 export const makeDemo = ({ clock, random }: { clock: Clock; random: Random }): Upstream => ({
   async send(request) {
-    const body = JSON.parse(request.body) as DemoBody;
-    const answer = answerTo(body);
-    const envelope = {
-      id: `chatcmpl-${random.uuid()}`,
-      created: Math.floor(clock.nowMs() / 1000),
-      model: body.model,
+    const format = FORMATS.get(request.url) ?? DEMO_GOOGLE;
+    const body = JSON.parse(request.body) as JsonObject;
+    const { texts, cap, isStream } = format.read(body, request.url);
+    const answer = answerTo(texts, cap);
+    const facts = {
+      id: random.uuid(),
+      createdSeconds: Math.floor(clock.nowMs() / 1000),
+      model: DEMO_MODELS[0] ?? '',
+      body,
     };
-    return body.stream === true
-      ? toResponse('text/event-stream', streamOf(answer, envelope, body, clock))
-      : toResponse('application/json', only(wholeOf(answer, envelope)));
+    if (!isStream || format.toPart === undefined) {
+      return toResponse('application/json', only(JSON.stringify(format.toWhole(answer, facts))));
+    }
+    const { toPart } = format;
+    return toResponse(
+      'text/event-stream',
+      paced(answer, (part) => toPart(part, answer, facts), clock),
+    );
   },
 });
 
-function answerTo({ messages, max_tokens }: DemoBody): Answer {
-  const texts = (Array.isArray(messages) ? messages : []).map(textOf);
+function answerTo(texts: readonly string[], cap = WORDS_MAX): DemoAnswer {
   const full = splitWords(`echo: ${texts.at(-1) ?? ''}`);
-  const cap = typeof max_tokens === 'number' ? Math.min(max_tokens, WORDS_MAX) : WORDS_MAX;
-  const words = full.slice(0, cap);
-  const promptTokens = texts.reduce((sum, text) => sum + splitWords(text).length, 0);
+  const words = full.slice(0, Math.min(cap, WORDS_MAX));
   return {
+    texts,
     words,
-    finishReason: words.length < full.length ? 'length' : 'stop',
-    usage: {
-      prompt_tokens: promptTokens,
-      completion_tokens: words.length,
-      total_tokens: promptTokens + words.length,
-    },
+    isCut: words.length < full.length,
+    inputTokens: texts.reduce((sum, text) => sum + splitWords(text).length, 0),
   };
 }
 
 /** Words with the white space before them, so that joined they are the text again. */
 const splitWords = (text: string): readonly string[] => text.match(/\s*\S+/g) ?? [];
 
-/** The text of a message, whether its content is a string or a list of parts. */
-function textOf(message: unknown): string {
-  const content = (message as { content?: unknown } | null)?.content;
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  return content.map((part) => (typeof part?.text === 'string' ? part.text : '')).join(' ');
-}
-
-type Envelope = Readonly<Record<string, unknown>>;
-
-const wholeOf = ({ words, finishReason, usage }: Answer, envelope: Envelope): string =>
-  JSON.stringify({
-    ...envelope,
-    object: 'chat.completion',
-    choices: [
-      {
-        index: 0,
-        message: { role: 'assistant', content: words.join('') },
-        finish_reason: finishReason,
-      },
-    ],
-    usage,
-  });
-
-async function* streamOf(
-  { words, finishReason, usage }: Answer,
-  envelope: Envelope,
-  { stream_options }: DemoBody,
+/** What starts the stream comes with the first word. */
+async function* paced(
+  { words }: DemoAnswer,
+  toPart: (part: 'start' | 'end' | number) => string,
   clock: Clock,
 ): AsyncGenerator<Uint8Array> {
-  const event = (choices: readonly object[], more: object = {}): Uint8Array =>
-    encode({ ...envelope, object: 'chat.completion.chunk', choices, ...more });
-  for (const [index, word] of words.entries()) {
+  for (const index of words.keys()) {
     if (index > 0) await clock.sleep(CHUNK_INTERVAL_MS);
-    const delta = index === 0 ? { role: 'assistant', content: word } : { content: word };
-    yield event([{ index: 0, delta, finish_reason: null }]);
+    yield Buffer.from(index === 0 ? toPart('start') + toPart(0) : toPart(index));
   }
-  yield event([{ index: 0, delta: {}, finish_reason: finishReason }]);
-  if (stream_options?.include_usage === true) yield event([], { usage });
-  yield Buffer.from('data: [DONE]\n\n');
+  yield Buffer.from(toPart('end'));
 }
-
-const encode = (value: object): Uint8Array => Buffer.from(`data: ${JSON.stringify(value)}\n\n`);
 
 async function* only(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);

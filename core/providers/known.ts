@@ -71,6 +71,21 @@ const row = (differences: Partial<ProviderRow>): ProviderRow => ({
   ...differences,
 });
 
+/** The built-in provider, in every format: paths alone, for nobody is called. */
+export const DEMO_ROW: ProviderRow = row({
+  endpoints: {
+    ...OPENAI_ENDPOINTS,
+    responses: RESPONSES,
+    messages: { path: '/messages', auth: 'x-api-key' },
+    count_tokens: { path: '/messages/count_tokens', auth: 'x-api-key' },
+    google: {
+      path: '/models/{model}:generateContent',
+      streamPath: '/models/{model}:streamGenerateContent',
+      auth: 'x-goog-api-key',
+    },
+  },
+});
+
 /** By provider name. */
 export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   [

@@ -7,7 +7,13 @@ import type { DialectName } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { ModelTarget } from '../policy.ts';
 import { DEMO_PROVIDER } from './demo.ts';
-import { type EndpointAuth, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from './known.ts';
+import {
+  DEMO_ROW,
+  type EndpointAuth,
+  GENERIC_ROW,
+  KNOWN_PROVIDERS,
+  type ProviderRow,
+} from './known.ts';
 
 /** Provider name to a base URL that replaces its own. */
 export type ProviderUrls = Readonly<Record<string, string>>;
@@ -57,9 +63,7 @@ export function findProvider(
   const url = Object.hasOwn(providerUrls, name) ? providerUrls[name] : undefined;
   const row = KNOWN_PROVIDERS.get(rowNameOf(config, name)) ?? GENERIC_ROW;
   if (name === DEMO_PROVIDER && settings === undefined && url === undefined) {
-    const { chat } = GENERIC_ROW.endpoints;
-    const own = { ...row, endpoints: { ...(chat && { chat }) } };
-    return { name, row: own, baseUrl: '', secret: undefined, keyRequired: false };
+    return { name, row: DEMO_ROW, baseUrl: '', secret: undefined, keyRequired: false };
   }
   const baseUrl = url ?? settings?.baseUrl ?? row.baseUrl;
   if (baseUrl === undefined) {

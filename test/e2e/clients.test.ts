@@ -140,6 +140,12 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     expect(await client.stream(question('Hi', {}, { model: roughModel }))).toBe('Grüße, Welt 👋');
   });
 
+  it('tries the built-in model, with no provider at all', async () => {
+    const demo = { model: 'demo/echo' };
+    expect(await client.ask(question('Hello', {}, demo))).toBe('echo: Hello');
+    expect(await client.stream(question('Hello you', {}, demo))).toBe('echo: Hello you');
+  });
+
   it('has a tool called', async () => {
     const call = await client.callTool(question('Call the tool'));
     expect(call).toEqual({ name: 'add', input: { a: 1 } });

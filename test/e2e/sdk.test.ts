@@ -131,6 +131,26 @@ describe('the SDK', () => {
     expect(answer.usage?.total_tokens).toBeGreaterThan(0);
   });
 
+  it('embeds with it, and Google’s format has it too', async () => {
+    const client = clientOf(gateway.token);
+    const input = ['a cat', 'a cat', 'sky'];
+    const { data } = await client.embeddings.create({ model: 'demo/echo', input });
+    const [cat, same, other] = data.map(({ embedding }) => embedding);
+    expect(same).toEqual(cat);
+    expect(other).not.toEqual(cat);
+
+    const response = await fetch(
+      gateway.url.replace(/v1$/, 'v1beta/models/demo/echo:streamGenerateContent?alt=sse'),
+      {
+        method: 'POST',
+        headers: { 'x-goog-api-key': gateway.token, 'content-type': 'application/json' },
+        body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }),
+      },
+    );
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('"parts":[{"text":" Hello"}]');
+  });
+
   it('lists the models that the token may call, with their prices', async () => {
     const client = clientOf(gateway.sign({ models: ['openai/gpt-4o-mini'] }));
 
