@@ -13,11 +13,11 @@ import {
   nameField,
   oneOf,
   SHORT_CACHE,
-} from './dialects/fields.ts';
+} from './fields.ts';
 
 /**
  * `free`: it costs nothing beyond the input bytes and the output cap, which count it in.
- * `own`: read by core/chat-request.ts. A check: only these values are bounded.
+ * `own`: read by `chat-request.ts`. A check: only these values are bounded.
  */
 type FieldRule = 'free' | 'own' | Check;
 

@@ -3,11 +3,12 @@
  * Flow: policy > price > **request** > reserve > forward. Invariant: what is sent is the serialisation of what was
  * checked, with one output cap in the one field that the provider reads.
  */
+
+import type { JsonObject } from '../request-body.ts';
 import { findStoredReference, findUnboundedField } from './chat-fields.ts';
-import { boundChatInput } from './dialects/chat-input.ts';
-import type { PreparedRequest, RequestRules } from './dialects/dialect.ts';
-import { notBounded, notOwned, readFlag, readWhole, unreadable } from './dialects/fields.ts';
-import type { JsonObject } from './request-body.ts';
+import { boundChatInput } from './chat-input.ts';
+import type { PreparedRequest, RequestRules } from './dialect.ts';
+import { notBounded, notOwned, readFlag, readWhole, unreadable } from './fields.ts';
 
 const CHOICES_MAX = 128;
 
