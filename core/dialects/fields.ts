@@ -15,7 +15,11 @@ export interface FieldRefusal {
 /** Answers what is allowed when a value is not. */
 export type Check = (value: unknown) => string | undefined;
 
-export const free: Check = () => undefined;
+const free: Check = () => undefined;
+
+/** Fields of which any value goes: they cost nothing beyond the input bytes and the output cap, which count them in. */
+export const freeFields = (...names: readonly string[]): readonly (readonly [string, Check])[] =>
+  names.map((name) => [name, free]);
 
 export const oneOf =
   (...allowed: readonly unknown[]): Check =>
@@ -39,6 +43,25 @@ const FIELD_NAME_CHARS_MAX = 64;
 /** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
 export const nameField = (name: string): string =>
   /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';
+
+/**
+ * The first member that a table does not allow. `null` is as good as absent.
+ * @param path of the record, with its dot; empty for the body itself
+ */
+export function findUnboundedMember(
+  record: JsonObject,
+  checks: ReadonlyMap<string, Check>,
+  path = '',
+): FieldRefusal | undefined {
+  for (const [name, value] of Object.entries(record)) {
+    if (!isGiven(value)) continue;
+    const check = checks.get(name);
+    if (check === undefined) return { param: `${path}${nameField(name)}` };
+    const allowed = check(value);
+    if (allowed !== undefined) return { param: `${path}${name}`, allowed };
+  }
+  return undefined;
+}
 
 /** The refusal of a field, or of its value, that nothing bounds. */
 export const notBounded = ({ param, allowed }: FieldRefusal): GatewayError =>

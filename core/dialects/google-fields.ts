@@ -9,7 +9,8 @@ import type { JsonObject } from '../request-body.ts';
 import {
   type Check,
   type FieldRefusal,
-  free,
+  findUnboundedMember,
+  freeFields,
   isGiven,
   isRecord,
   nameField,
@@ -99,29 +100,23 @@ const textOnly: Check = (value) =>
 
 const CONFIG_FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['responseModalities', textOnly],
-  ...['maxOutputTokens', 'candidateCount'].map(toFree),
+  ...freeFields('maxOutputTokens', 'candidateCount'),
   // In which form it answers: text of the schema becomes input, its bytes are counted with the rest of the body.
-  ...['responseMimeType', 'responseSchema', 'responseJsonSchema', '_responseJsonSchema'].map(
-    toFree,
-  ),
+  ...freeFields('responseMimeType', 'responseSchema', 'responseJsonSchema', '_responseJsonSchema'),
   // How tokens are chosen and reported.
-  ...['temperature', 'topP', 'topK', 'seed', 'stopSequences'].map(toFree),
-  ...['presencePenalty', 'frequencyPenalty', 'responseLogprobs', 'logprobs'].map(toFree),
+  ...freeFields('temperature', 'topP', 'topK', 'seed', 'stopSequences'),
+  ...freeFields('presencePenalty', 'frequencyPenalty', 'responseLogprobs', 'logprobs'),
   // How much it thinks: thoughts are output, inside the cap. How fine a picture is read: inside its bound.
-  ...['thinkingConfig', 'mediaResolution', 'enableEnhancedCivicAnswers'].map(toFree),
+  ...freeFields('thinkingConfig', 'mediaResolution', 'enableEnhancedCivicAnswers'),
 ]);
 
 const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['tools', ownFunctions],
   // The others change the price of every token.
   ['serviceTier', oneOf('standard', 'unspecified')],
-  ...['contents', 'systemInstruction', 'generationConfig'].map(toFree),
-  ...['model', 'safetySettings', 'toolConfig', 'labels', 'store'].map(toFree),
+  ...freeFields('contents', 'systemInstruction', 'generationConfig'),
+  ...freeFields('model', 'safetySettings', 'toolConfig', 'labels', 'store'),
 ]);
-
-function toFree(name: string): [string, Check] {
-  return [name, free];
-}
 
 /** What a part may be. What the server's own tools said is not among them: nothing bounds what it stands for. */
 const PART_FIELDS: ReadonlySet<string> = new Set([
@@ -138,28 +133,13 @@ const PRICED_AS_TEXT =
 export function findUnboundedField(body: JsonObject): FieldRefusal | undefined {
   const { systemInstruction: system, generationConfig, contents } = body;
   const refusal =
-    checkMembers(body, FIELDS, '') ??
-    checkMembers(Object(generationConfig), CONFIG_FIELDS, 'generationConfig.') ??
+    findUnboundedMember(body, FIELDS) ??
+    findUnboundedMember(Object(generationConfig), CONFIG_FIELDS, 'generationConfig.') ??
     findUnboundedPart(Object(system).parts, 'systemInstruction.parts');
   if (refusal !== undefined) return refusal;
   for (const [index, content] of Array.isArray(contents) ? contents.entries() : []) {
     const found = findUnboundedPart(Object(content).parts, `contents[${index}].parts`);
     if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function checkMembers(
-  record: JsonObject,
-  checks: ReadonlyMap<string, Check>,
-  prefix: string,
-): FieldRefusal | undefined {
-  for (const [name, value] of Object.entries(record)) {
-    if (!isGiven(value)) continue;
-    const check = checks.get(name);
-    if (check === undefined) return { param: `${prefix}${nameField(name)}` };
-    const allowed = check(value);
-    if (allowed !== undefined) return { param: `${prefix}${name}`, allowed };
   }
   return undefined;
 }

@@ -8,11 +8,11 @@ import type { JsonObject } from '../request-body.ts';
 import {
   type Check,
   type FieldRefusal,
-  free,
+  findUnboundedMember,
+  freeFields,
   isGiven,
   isRecord,
   isShortCache,
-  nameField,
   oneOf,
   SHORT_CACHE,
 } from './fields.ts';
@@ -47,7 +47,7 @@ const shortCache: Check = (value) =>
 
 /** Every field that a credential with a USD limit may send. */
 const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
-  ...['model', 'messages', 'system', 'max_tokens', 'stream'].map(toFree),
+  ...freeFields('model', 'messages', 'system', 'max_tokens', 'stream'),
   ['tools', clientTools],
   ['service_tier', oneOf('auto', 'standard_only')],
   // Both change the price of every token.
@@ -55,14 +55,10 @@ const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['inference_geo', oneOf('global')],
   ['context_management', clearing],
   ['cache_control', shortCache],
-  ...['temperature', 'top_p', 'top_k', 'stop_sequences', 'metadata', 'tool_choice'].map(toFree),
+  ...freeFields('temperature', 'top_p', 'top_k', 'stop_sequences', 'metadata', 'tool_choice'),
   // How much it thinks and in which form it answers: output, inside the cap.
-  ...['thinking', 'output_config', 'output_format'].map(toFree),
+  ...freeFields('thinking', 'output_config', 'output_format'),
 ]);
-
-function toFree(name: string): [string, Check] {
-  return [name, free];
-}
 
 /** What a part may be. A document's pages are bounded by the context window; see `messages-input.ts`. */
 const PART_TYPES: ReadonlySet<unknown> = new Set([
@@ -72,14 +68,11 @@ const PART_TYPES: ReadonlySet<unknown> = new Set([
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
 export function findUnboundedField(body: JsonObject): FieldRefusal | undefined {
-  for (const [name, value] of Object.entries(body)) {
-    if (value === null) continue;
-    const check = FIELDS.get(name);
-    if (check === undefined) return { param: nameField(name) };
-    const allowed = check(value);
-    if (allowed !== undefined) return { param: name, allowed };
-  }
-  return findUnboundedPart(body.system, 'system') ?? findUnboundedMessage(body.messages);
+  return (
+    findUnboundedMember(body, FIELDS) ??
+    findUnboundedPart(body.system, 'system') ??
+    findUnboundedMessage(body.messages)
+  );
 }
 
 function findUnboundedMessage(messages: unknown): FieldRefusal | undefined {

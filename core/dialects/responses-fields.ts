@@ -8,10 +8,10 @@ import type { JsonObject } from '../request-body.ts';
 import {
   type Check,
   type FieldRefusal,
-  free,
+  findUnboundedMember,
+  freeFields,
   isGiven,
   isRecord,
-  nameField,
   oneOf,
 } from './fields.ts';
 
@@ -36,23 +36,17 @@ const included: Check = (value) =>
 
 /** Every field that a credential with a USD limit may send. */
 const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
-  ...['model', 'input', 'instructions', 'stream', 'stream_options', 'store'].map(toFree),
-  ...['max_output_tokens', 'background'].map(toFree),
+  ...freeFields('model', 'input', 'instructions', 'stream', 'stream_options', 'store'),
+  ...freeFields('max_output_tokens', 'background'),
   ['tools', ownTools],
   ['include', included],
   ['service_tier', oneOf('auto', 'default')],
   ['truncation', oneOf('auto', 'disabled')],
   // Text that becomes input, and how tokens are chosen, thought over, reported and grouped.
-  ...['text', 'tool_choice', 'parallel_tool_calls', 'reasoning', 'temperature', 'top_p'].map(
-    toFree,
-  ),
-  ...['top_logprobs', 'metadata', 'user', 'safety_identifier', 'prompt_cache_key'].map(toFree),
-  ...['prompt_cache_retention', 'max_tool_calls'].map(toFree),
+  ...freeFields('text', 'tool_choice', 'parallel_tool_calls', 'reasoning', 'temperature', 'top_p'),
+  ...freeFields('top_logprobs', 'metadata', 'user', 'safety_identifier', 'prompt_cache_key'),
+  ...freeFields('prompt_cache_retention', 'max_tool_calls'),
 ]);
-
-function toFree(name: string): [string, Check] {
-  return [name, free];
-}
 
 /** What an item of the input may be: messages, and calls of the client's own tools with what came of them. */
 const ITEM_TYPES: ReadonlySet<unknown> = new Set([
@@ -65,14 +59,7 @@ const PART_TYPES: ReadonlySet<unknown> = new Set([
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
 export function findUnboundedField(body: JsonObject): FieldRefusal | undefined {
-  for (const [name, value] of Object.entries(body)) {
-    if (value === null) continue;
-    const check = FIELDS.get(name);
-    if (check === undefined) return { param: nameField(name) };
-    const allowed = check(value);
-    if (allowed !== undefined) return { param: name, allowed };
-  }
-  return findUnboundedItem(body.input);
+  return findUnboundedMember(body, FIELDS) ?? findUnboundedItem(body.input);
 }
 
 function findUnboundedItem(input: unknown): FieldRefusal | undefined {

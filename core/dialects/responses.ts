@@ -2,7 +2,7 @@
  * OpenAI's responses. https://platform.openai.com/docs/api-reference/responses
  */
 import { ERRORS, GatewayError } from '../errors.ts';
-import { utf8BytesMax } from '../input-bound.ts';
+import { boundOf, type FoundInput, INLINE_IMAGE, nothingFound } from '../input-bound.ts';
 import type { JsonObject } from '../request-body.ts';
 import { type ReportedUsage, readUsage } from '../usage.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
@@ -18,11 +18,6 @@ import {
 } from './fields.ts';
 import { readOpenAiBetas } from './openai-betas.ts';
 import { findStoredReference, findUnboundedField } from './responses-fields.ts';
-
-const REQUEST_OVERHEAD_TOKENS = 64;
-const ITEM_OVERHEAD_TOKENS = 8;
-const TOOLS_OVERHEAD_TOKENS = 640;
-const TOOL_OVERHEAD_TOKENS = 16;
 
 function prepareResponses(body: JsonObject, rules: RequestRules): PreparedRequest {
   const { input } = body;
@@ -54,7 +49,7 @@ function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): P
   const toBody = (sentCap: number): string =>
     JSON.stringify(sendsCap ? { ...sent, max_output_tokens: sentCap } : sent);
   const serialised = toBody(cap);
-  const inputTokens = boundInput(sent, serialised, rules);
+  const inputTokens = requireInputBound(sent, serialised, rules);
   return {
     isStream,
     isUsageAsked: true,
@@ -66,41 +61,36 @@ function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): P
   };
 }
 
-const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
-
 /** Never under; see `input-bound.ts`. What is given by reference is bounded by the context window, or refused. */
-function boundInput(body: JsonObject, serialised: string, rules: RequestRules): number {
+function requireInputBound(body: JsonObject, serialised: string, rules: RequestRules): number {
   const items = Array.isArray(body.input) ? body.input : [];
-  let images = 0;
-  let imageChars = 0;
-  let reference = findStoredReference(body);
-  for (const [index, item] of items.entries()) {
-    for (const [name, parts] of Object.entries(isRecord(item) ? item : {})) {
-      for (const [at, part] of Array.isArray(parts) ? parts.entries() : []) {
-        if (!isRecord(part) || !/^input_(image|file|audio)$/.test(String(part.type))) continue;
-        const url = part.image_url;
-        if (part.type === 'input_image' && typeof url === 'string' && INLINE_IMAGE.test(url)) {
-          images += 1;
-          imageChars += url.length;
-        } else reference ??= `input[${index}].${name}[${at}]`;
-      }
+  const found = nothingFound();
+  found.reference = findStoredReference(body);
+  for (const [index, item] of items.entries()) look(item, `input[${index}]`, found);
+  const parts = {
+    messages: items.length,
+    tools: Array.isArray(body.tools) ? body.tools.length : 0,
+  };
+  const { imageTokensMax } = rules.row;
+  const { contextWindow } = rules;
+  const tokens = boundOf(serialised, found, parts, { imageTokensMax, contextWindow });
+  if (tokens !== undefined) return tokens;
+  if (!rules.isBounded) return Buffer.byteLength(serialised);
+  const allowed = 'an image as a base64 data: URL';
+  throw notBounded({ param: found.reference ?? 'input', allowed });
+}
+
+function look(item: unknown, path: string, found: FoundInput): void {
+  for (const [name, parts] of Object.entries(isRecord(item) ? item : {})) {
+    for (const [at, part] of Array.isArray(parts) ? parts.entries() : []) {
+      if (!isRecord(part) || !/^input_(image|file|audio)$/.test(String(part.type))) continue;
+      const url = part.image_url;
+      if (part.type === 'input_image' && typeof url === 'string' && INLINE_IMAGE.test(url)) {
+        found.images += 1;
+        found.imageChars += url.length;
+      } else found.reference ??= `${path}.${name}[${at}]`;
     }
   }
-  if (reference !== undefined) {
-    if (rules.contextWindow !== undefined) return rules.contextWindow;
-    if (rules.isBounded) {
-      throw notBounded({ param: reference, allowed: 'an image as a base64 data: URL' });
-    }
-  }
-  const tools = Array.isArray(body.tools) ? body.tools.length : 0;
-  return (
-    utf8BytesMax(serialised) -
-    imageChars +
-    images * rules.row.imageTokensMax +
-    REQUEST_OVERHEAD_TOKENS +
-    items.length * ITEM_OVERHEAD_TOKENS +
-    (tools === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + tools * TOOL_OVERHEAD_TOKENS)
-  );
 }
 
 /** The report under the names of a chat completion, whose rules hold for it. */

@@ -10,7 +10,7 @@ import { LLMock } from '@copilotkit/aimock';
 import { GoogleGenAI } from '@google/genai';
 import { generateText, streamText } from 'ai';
 import { GoogleGenAI as GoogleGenAIBefore } from 'google-genai-1';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
@@ -244,6 +244,17 @@ describe.each([
     // 30 × 0.30 + ⌈3 bytes ÷ 4⌉ × 2.50 USD a million.
     expect(await spentOf(apiKey)).toBe(0.0000115);
   });
+});
+
+it('the two variables of the README are all that Google’s SDK needs', async () => {
+  vi.stubEnv('GOOGLE_GEMINI_BASE_URL', baseUrl());
+  vi.stubEnv('GEMINI_API_KEY', gateway.sign({ spending_limit: 1 }));
+  try {
+    provider.reply(whole([{ text: 'Hello' }]));
+    expect((await new GoogleGenAI({}).models.generateContent(ask)).text).toBe('Hello');
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 describe('@ai-sdk/google', () => {

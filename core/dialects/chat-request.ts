@@ -3,12 +3,13 @@
  * Flow: policy > price > **request** > reserve > forward. Invariant: what is sent is the serialisation of what was
  * checked, with one output cap in the one field that the provider reads.
  */
+
+import type { JsonObject } from '../request-body.ts';
 import { findStoredReference, findUnboundedField } from './chat-fields.ts';
-import type { PreparedRequest, RequestRules } from './dialects/dialect.ts';
-import { notBounded, notOwned, readFlag, readWhole, unreadable } from './dialects/fields.ts';
-import { readOpenAiBetas } from './dialects/openai-betas.ts';
-import { boundInput } from './input-bound.ts';
-import type { JsonObject } from './request-body.ts';
+import { boundChatInput } from './chat-input.ts';
+import type { PreparedRequest, RequestRules } from './dialect.ts';
+import { notBounded, notOwned, readFlag, readWhole, unreadable } from './fields.ts';
+import { readOpenAiBetas } from './openai-betas.ts';
 
 const CHOICES_MAX = 128;
 
@@ -97,17 +98,13 @@ function readCap(body: JsonObject): number | undefined {
 }
 
 function requireInputBound(body: JsonObject, serialised: string, rules: RequestRules): number {
-  const bound = boundInput(
-    { body, serialised },
-    {
-      imageTokensMax: rules.row.imageTokensMax,
-      contextWindow: rules.contextWindow,
-    },
-  );
-  if (bound.tokens !== undefined) return bound.tokens;
+  const { imageTokensMax } = rules.row;
+  const { contextWindow } = rules;
+  const input = boundChatInput(body, serialised, { imageTokensMax, contextWindow });
+  if (input.tokens !== undefined) return input.tokens;
   if (!rules.isBounded) return Buffer.byteLength(serialised);
   const allowed = 'an image as a base64 data: URL';
-  throw notBounded({ param: bound.reference ?? 'messages', allowed });
+  throw notBounded({ param: input.reference ?? 'messages', allowed });
 }
 
 const bytesOf = (value: unknown): number =>
