@@ -2,16 +2,19 @@
  * The official clients as people set them up, each in the wire format it speaks: one way to ask all of them.
  */
 import { createAnthropic } from '@ai-sdk/anthropic';
+import { createGoogle } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText, jsonSchema, type LanguageModel, streamText, tool } from 'ai';
 import AnthropicBefore from 'anthropic-sdk-0';
+import { GoogleGenAI as GoogleGenAIBefore } from 'google-genai-1';
 import OpenAI from 'openai';
 import OpenAIBefore from 'openai-6';
 
-export type Format = 'chat' | 'responses' | 'messages';
+export type Format = 'chat' | 'responses' | 'messages' | 'google';
 
 /** One question to a model, and the client's settings. */
 export interface Question {
@@ -20,7 +23,6 @@ export interface Question {
   readonly apiKey: string;
   readonly model: string;
   readonly prompt: string;
-  readonly fetch: typeof fetch;
   /** @default what the client does by itself */
   readonly maxRetries?: number;
 }
@@ -43,10 +45,9 @@ const PARAMETERS = {
 };
 const NOTHING = (): void => {};
 
-const settingsOf = ({ baseURL, apiKey, fetch, maxRetries }: Question) => ({
+const settingsOf = ({ baseURL, apiKey, maxRetries }: Question) => ({
   baseURL,
   apiKey,
-  fetch,
   ...(maxRetries === undefined ? {} : { maxRetries }),
 });
 
@@ -144,6 +145,38 @@ const messagesClientOf = (Sdk: typeof Anthropic): Client => {
   };
 };
 
+const genaiOf = (Sdk: typeof GoogleGenAI): Client => {
+  const bodyOf = ({ model, prompt }: Question) => ({
+    model,
+    contents: prompt,
+    config: { maxOutputTokens: MAX_OUTPUT_TOKENS },
+  });
+  // Its base URL is without /v1, and it tries once.
+  const modelsAt = ({ baseURL, apiKey }: Question) =>
+    new Sdk({ apiKey, httpOptions: { baseUrl: baseURL.replace(/\/v1$/, '') } }).models;
+  return {
+    format: 'google',
+    ask: async (question) =>
+      (await modelsAt(question).generateContent(bodyOf(question))).text ?? '',
+    stream: async (question, onText = NOTHING) =>
+      join(
+        await modelsAt(question).generateContentStream(bodyOf(question)),
+        ({ text }) => text,
+        onText,
+      ),
+    callTool: async (question) => {
+      const { config, ...body } = bodyOf(question);
+      const tools = [{ functionDeclarations: [{ name: 'add', parametersJsonSchema: PARAMETERS }] }];
+      const answer = await modelsAt(question).generateContent({
+        ...body,
+        config: { ...config, tools },
+      });
+      const call = answer.functionCalls?.[0];
+      return { name: call?.name ?? '', input: call?.args };
+    },
+  };
+};
+
 const aiOf = (format: Format, modelOf: (question: Question) => LanguageModel): Client => {
   const optionsOf = (question: Question) => ({
     model: modelOf(question),
@@ -177,13 +210,13 @@ const aiOf = (format: Format, modelOf: (question: Question) => LanguageModel): C
 };
 
 const langchainOf = (format: Format): Client => {
-  const modelOf = ({ model, apiKey, baseURL, fetch, maxRetries }: Question) =>
+  const modelOf = ({ model, apiKey, baseURL, maxRetries }: Question) =>
     new ChatOpenAI({
       model,
       apiKey,
       maxTokens: MAX_OUTPUT_TOKENS,
       useResponsesApi: format === 'responses',
-      configuration: { baseURL, fetch },
+      configuration: { baseURL },
       ...(maxRetries === undefined ? {} : { maxRetries }),
     });
   return {
@@ -227,8 +260,17 @@ export const CLIENTS: ReadonlyMap<string, Client> = new Map([
     aiOf('chat', (of) => createOpenAICompatible({ name: 'hallpass', ...settingsOf(of) })(of.model)),
   ],
   ['ai with anthropic', aiOf('messages', (of) => createAnthropic(settingsOf(of))(of.model))],
+  [
+    'ai with google',
+    aiOf('google', (of) =>
+      // It takes an id with a slash for a path below its base URL.
+      createGoogle({ ...settingsOf(of), baseURL: `${of.baseURL}beta` })(`models/${of.model}`),
+    ),
+  ],
   ['langchain', langchainOf('chat')],
   ['langchain, responses', langchainOf('responses')],
   ['@anthropic-ai/sdk 1', messagesClientOf(Anthropic)],
   ['@anthropic-ai/sdk 0', messagesClientOf(AnthropicBefore as unknown as typeof Anthropic)],
+  ['@google/genai 3', genaiOf(GoogleGenAI)],
+  ['@google/genai 1', genaiOf(GoogleGenAIBefore as unknown as typeof GoogleGenAI)],
 ]);

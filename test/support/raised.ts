@@ -6,12 +6,13 @@ export interface Raised {
   /** The class as its users catch it. */
   readonly kind: string;
   readonly status?: unknown;
+  /** Google's name for it is `reason`. */
   readonly code?: unknown;
-  /** Anthropic's name for what `code` is elsewhere. */
+  /** What Anthropic and Google (`status`) say instead of a code. */
   readonly type?: unknown;
-  /** The answer's, where the client has them. */
-  readonly retryAfter?: string | null;
-  readonly shouldRetry?: string | null;
+  /** The answer's headers, null where they are absent; undefined where the client keeps none. */
+  readonly retryAfter?: unknown;
+  readonly shouldRetry?: unknown;
 }
 
 /** @throws Error when nothing is raised */
@@ -24,25 +25,29 @@ export async function raisedBy(call: Promise<unknown>): Promise<Raised> {
   );
   const error = RetryError.isInstance(raised) ? raised.lastError : raised;
   if (APICallError.isInstance(error)) {
-    const { name: kind, responseHeaders = {}, statusCode: status, responseBody } = error;
-    const { code, type } = JSON.parse(responseBody ?? '{}').error;
-    const retryAfter = responseHeaders['retry-after'] ?? null;
-    return {
-      kind,
-      status,
-      code,
-      type,
-      retryAfter,
-      shouldRetry: responseHeaders['x-should-retry'] ?? null,
-    };
+    const { name: kind, statusCode: status, responseHeaders, responseBody } = error;
+    const headers = new Headers(responseHeaders);
+    return { kind, status, ...factsOf(JSON.parse(responseBody ?? '{}')), ...waitsOf(headers) };
   }
   const { headers, status, code, type, error: body } = Object(error);
-  return {
-    kind: Object(error).constructor.name,
-    status,
-    code: body?.error?.code ?? code,
-    type: body?.error?.type ?? type,
-    retryAfter: headers?.get('retry-after'),
-    shouldRetry: headers?.get('x-should-retry'),
-  };
+  const kind = Object(error).constructor.name;
+  if (kind === 'ApiError' || kind === 'Error') {
+    // Google's: the answer's body, or the event, stands in the message.
+    const text: string = Object(error).message;
+    const found = /\{.*\}/s.exec(text)?.[0] ?? '{}';
+    return { kind, status, ...factsOf(JSON.parse(found)), ...waitsOf(undefined) };
+  }
+  return { kind, status, ...factsOf(body ?? { code, type }), ...waitsOf(headers) };
 }
+
+/** @param body an answer's, or what is in its `error` */
+function factsOf(body: object): Pick<Raised, 'code' | 'type'> {
+  const { error = body } = body as { error?: object };
+  const { reason, code, type, status } = error as Readonly<Record<string, unknown>>;
+  return { code: reason ?? code, type: type ?? status };
+}
+
+const waitsOf = (headers: Headers | undefined): Pick<Raised, 'retryAfter' | 'shouldRetry'> => ({
+  retryAfter: headers?.get('retry-after'),
+  shouldRetry: headers?.get('x-should-retry'),
+});

@@ -16,6 +16,8 @@ import {
 const typed = (data: { readonly type: string; readonly [member: string]: unknown }): string =>
   `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 
+const plain = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
+
 interface Wording {
   /** All of a stream before its texts. */
   readonly start: string;
@@ -57,13 +59,17 @@ const itemOf = (status: string, content: readonly object[]) => ({
   content,
 });
 
+const candidate = (text: string, more: object = {}) => ({
+  candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] }, ...more }],
+});
+
 /** Bills 10 tokens of input and 20 of output. */
 export const WORDINGS: Readonly<Record<Format, Wording>> = {
   chat: {
     start: `: a comment\n\n${chatEvent({ role: 'assistant', content: '' }, { usage: null })}`,
     text: textEvent,
     end: FINISH_EVENT + usageEvent(usageOf(10, 20)) + DONE_EVENT,
-    error: `data: ${JSON.stringify({ error: { message: 'no more', type: 'server_error', code: 'engine_gone' } })}\n\n`,
+    error: plain({ error: { message: 'no more', type: 'server_error', code: 'engine_gone' } }),
     raised: { code: 'engine_gone' },
   },
   responses: {
@@ -132,6 +138,16 @@ export const WORDINGS: Readonly<Record<Format, Wording>> = {
       typed({ type: 'message_stop' }),
     error: typed({ type: 'error', error: { type: 'overloaded_error', message: 'no more' } }),
     raised: { type: 'overloaded_error' },
+  },
+  google: {
+    start: `: a comment\n\n${plain({ ...candidate(''), usageMetadata: { promptTokenCount: 10, totalTokenCount: 10 } })}`,
+    text: (text) => plain(candidate(text)),
+    end: plain({
+      ...candidate('', { finishReason: 'STOP' }),
+      usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 20, totalTokenCount: 30 },
+    }),
+    error: plain({ error: { code: 503, message: 'no more', status: 'UNAVAILABLE' } }),
+    raised: { type: 'UNAVAILABLE' },
   },
 };
 
