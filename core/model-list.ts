@@ -11,7 +11,6 @@ import { isModelPattern } from './key-record.ts';
 import { isAllowedModel, type ModelTarget, modelNotFound, resolveModel } from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 import { DEMO_MODELS, DEMO_PROVIDER } from './providers/demo.ts';
-import { GENERIC_ROW } from './providers/known.ts';
 import { findProvider, isConfigured, type ProviderUrls } from './providers/provider.ts';
 
 /** A model by the name under which it is called. */
@@ -56,8 +55,8 @@ export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
     const { provider } = target;
     const price = prices.find(provider, target.model);
     if (price === undefined) return [];
-    const { endpoints } = findProvider(config, providerUrls, provider)?.row ?? GENERIC_ROW;
-    const speaksMessages = endpoints.messages !== undefined;
+    const found = findProvider(config, providerUrls, provider);
+    const speaksMessages = found?.row.endpoints.messages !== undefined;
     return [{ id, target: target.id, provider, speaksMessages, price }];
   });
 }

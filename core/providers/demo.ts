@@ -12,8 +12,9 @@ import { DEMO_CHAT, DEMO_EMBEDDINGS, DEMO_RESPONSES } from './demo-openai.ts';
 
 /** The provider's name; a provider of that name in the configuration takes its place. */
 export const DEMO_PROVIDER = 'demo';
+const ECHO = 'echo';
 /** Its models, by their ids behind `demo/`. */
-export const DEMO_MODELS: readonly string[] = ['echo'];
+export const DEMO_MODELS: readonly string[] = [ECHO];
 
 /** Where each format is asked, as its row says. */
 const FORMATS: ReadonlyMap<string, DemoFormat> = new Map([
@@ -38,7 +39,7 @@ export const makeDemo = ({ clock, random }: { clock: Clock; random: Random }): U
     const facts = {
       id: random.uuid(),
       createdSeconds: Math.floor(clock.nowMs() / 1000),
-      model: DEMO_MODELS[0] ?? '',
+      model: ECHO,
       body,
     };
     if (!isStream || format.toPart === undefined) {

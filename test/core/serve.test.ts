@@ -370,6 +370,20 @@ describe('a provider that fails', () => {
     expect((await proxy.wallet())?.holds.size).toBe(0);
   });
 
+  it.each([
+    ['its usage', usageOf(9, 4), 'exact', 13_000n],
+    ['none', undefined, 'estimated', 165_000n],
+  ])(
+    'with its key in an answer with %s is billed, and not passed on',
+    async (_, usage, ...bill) => {
+      const proxy = makeProxy(whole(completion(PROVIDER_KEY, usage)));
+      await expect(
+        proxy.serve(ask({ model: 'openai/both', max_tokens: 100 })),
+      ).rejects.toThrowError(refusal('upstream_error'));
+      expect([proxy.rows()[0]?.status, proxy.rows()[0]?.cost.usd]).toEqual(bill);
+    },
+  );
+
   it('with a whole answer where a stream was asked for is billed for it', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(9, 4))));
     await expect(proxy.serve(ask({ stream: true }))).rejects.toThrowError(

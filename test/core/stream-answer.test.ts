@@ -9,7 +9,14 @@ import {
   usageEvent,
   usageOf,
 } from '../support/fake-provider.ts';
-import { ask, makeProxy, readAnswer, type Script, UNCAPPED } from '../support/proxy-fixtures.ts';
+import {
+  ask,
+  makeProxy,
+  PROVIDER_KEY,
+  readAnswer,
+  type Script,
+  UNCAPPED,
+} from '../support/proxy-fixtures.ts';
 import { makeGrant } from '../support/wallet-fixtures.ts';
 
 const USAGE = usageEvent(usageOf(9, 4));
@@ -198,6 +205,23 @@ describe('an awkward provider', () => {
     expect(seen.bill).toEqual(bill);
     expect(seen.isReleased).toBe(true);
     expect(seen.spent).toBe(bill[2]);
+  });
+
+  const leak = textEvent(PROVIDER_KEY);
+  it.each<[string, Script['reads'], string]>([
+    ['an event', [hello, leak, FINISH_EVENT, DONE_EVENT], hello + FAILED],
+    ['an event of many reads', [hello, ...leak], hello + FAILED],
+    ['events that come with the last one', [hello + leak + FINISH_EVENT + DONE_EVENT], FAILED],
+    ['what comes behind the last one', [hello, `${DONE_EVENT}: ${PROVIDER_KEY}\n\n`], hello + FAILED],
+    ['an event without an end', [hello, leak.trimEnd()], hello + FAILED],
+  ])('that says its key in %s is cut there, and the client is told', async (_, reads, text) => {
+    const seen = await stream(reads);
+    expect(seen.text).toBe(text);
+    expect(seen.isReleased).toBe(true);
+    expect(seen.proxy.log[0]).toMatchObject({
+      code: 'upstream_error',
+      detail: 'the provider repeated the key it was given',
+    });
   });
 
   it('that breaks with an error of another kind never breaks the stream', async () => {

@@ -98,6 +98,11 @@ const eventsOf = (stream: string): unknown[] =>
 const member = (values: unknown[], name: string): unknown[] =>
   values.map((value) => Object(value)[name]);
 
+it('says nothing back to nothing', async () => {
+  expect(JSON.parse(await ask({})).choices[0].message.content).toBe('echo:');
+  expect(await post('/models/echo:generateContent', {})).toContain('"text":"echo:"');
+});
+
 describe('the demo provider in Anthropic’s format', () => {
   const asked = { system: 'be brief', ...say([{ type: 'text', text: 'one two' }]), max_tokens: 2 };
 
