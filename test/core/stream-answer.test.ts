@@ -212,7 +212,11 @@ describe('an awkward provider', () => {
     ['an event', [hello, leak, FINISH_EVENT, DONE_EVENT], hello + FAILED],
     ['an event of many reads', [hello, ...leak], hello + FAILED],
     ['events that come with the last one', [hello + leak + FINISH_EVENT + DONE_EVENT], FAILED],
-    ['what comes behind the last one', [hello, `${DONE_EVENT}: ${PROVIDER_KEY}\n\n`], hello + FAILED],
+    [
+      'what comes behind the last one',
+      [hello, `${DONE_EVENT}: ${PROVIDER_KEY}\n\n`],
+      hello + FAILED,
+    ],
     ['an event without an end', [hello, leak.trimEnd()], hello + FAILED],
   ])('that says its key in %s is cut there, and the client is told', async (_, reads, text) => {
     const seen = await stream(reads);
