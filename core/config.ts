@@ -35,8 +35,20 @@ const providerSchema = v.strictObject({
   wire: v.optional(v.picklist(['openai'])),
   /** Everything before `/chat/completions`. @default the known provider's of that name */
   baseUrl: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\//))),
-  /** The secret that holds the API key, below the stack's prefix, or `none`. @default a secret of the provider's name */
-  auth: v.optional(v.union([v.literal('none'), v.strictObject({ secret: providerName })])),
+  /**
+   * The secret that holds the API key, below the stack's prefix; `none`; or, for Bedrock, `aws-role`: no key at all,
+   * requests are signed with the function's role. @default a secret of the provider's name
+   */
+  auth: v.optional(
+    v.union([v.picklist(['none', 'aws-role']), v.strictObject({ secret: providerName })]),
+  ),
+  /** The AWS region of a provider that has one address a region. @default the one in `baseUrl` */
+  region: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, '"region" must be an AWS region such as "us-east-1"'),
+    ),
+  ),
   /** The known provider whose rules (cap field, usage, dropped fields) it follows. @default the name itself, else plain OpenAI */
   like: v.optional(providerName),
 });

@@ -18,6 +18,10 @@ const REFUSAL_BYTES_MAX = 256 * 1024;
 /** Statuses that speak of the gateway's own key or account, and would read as the caller's. */
 const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 407]);
 const RETRY_AFTER_SECONDS_MAX = 60;
+/** AWS answers so to a signature, a role or a Bedrock key that may not. */
+const AWS_OWN_STATUS = 403;
+/** AWS's words on a signature repeat the session token; those on a permission say the account and the role. */
+const AWS_OWN_WORDS = /x-amz-security-token|AWS4-HMAC-SHA256|arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}:/i;
 
 /** An answer on its way out. */
 export interface PassedAnswer {
@@ -120,14 +124,17 @@ export async function passRefusal(
   ports: BookPorts,
 ): Promise<PassedAnswer> {
   const { status } = response;
-  const isCallers = status >= 400 && status < 500 && !OWN_STATUSES.has(status);
+  const isAws = exchange.plan.provider.row.signedFor !== undefined;
+  const isOwn = OWN_STATUSES.has(status) || (isAws && status === AWS_OWN_STATUS);
+  const isCallers = status >= 400 && status < 500 && !isOwn;
   const { bytes, error } = await readBytes(response.body, isCallers ? REFUSAL_BYTES_MAX : 0);
   const repeatsKey = providerKey !== undefined && bytes.includes(providerKey);
+  const tellsOwn = repeatsKey || (isAws && AWS_OWN_WORDS.test(bytes.toString('latin1')));
   const failure =
-    isCallers && !repeatsKey
+    isCallers && !tellsOwn
       ? error
       : new GatewayError('upstream_error', {
-          message: messageOf(status),
+          message: messageOf(status, isOwn),
           detail: `the provider answered HTTP ${status}`,
         });
   const outcome = { isCharged: false, httpStatus: status, error: failure };
@@ -141,8 +148,8 @@ export async function passRefusal(
   };
 }
 
-const messageOf = (status: number): string =>
-  OWN_STATUSES.has(status)
+const messageOf = (status: number, isOwn: boolean): string =>
+  isOwn
     ? `The provider refused the gateway's own credentials (HTTP ${status}).`
     : `The provider failed (HTTP ${status}).`;
 

@@ -21,6 +21,7 @@ import type { FunctionSettings } from '../adapters/environment.ts';
 import { makeLog } from '../adapters/log.ts';
 import { toEventStream } from '../adapters/response-stream.ts';
 import { makeSecrets } from '../adapters/secrets-manager.ts';
+import { makeSignedUpstream } from '../adapters/signed-upstream.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
 import { makeUpstream } from '../adapters/upstream.ts';
 import type { ProxySettings } from '../core/call-plan.ts';
@@ -107,14 +108,17 @@ function toProxySettings({ environment, config }: FunctionSettings): ProxySettin
   };
 }
 
-function makePorts({ environment }: FunctionSettings, log: Log): ProxyPorts {
+function makePorts(
+  { environment, findProviderCredentials = () => environment.credentials }: FunctionSettings,
+  log: Log,
+): ProxyPorts {
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
   return {
     wallets: makeWallets(dynamodb, environment.walletsTable),
     usage: makeUsageRows(dynamodb, environment.usageTable),
     secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
-    upstream: makeUpstream(clock),
+    upstream: makeSignedUpstream(makeUpstream(clock), clock, findProviderCredentials),
     demo: makeDemo({ clock, random }),
     clock,
     random,
