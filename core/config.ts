@@ -64,6 +64,9 @@ const priceSchema = v.strictObject({
   contextWindow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 
+/** A model of the price table, as `provider/model`, whose price is this one's too. */
+const pricedAs = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}\/[\w.:@/-]{1,200}$/));
+
 const configSchema = v.strictObject({
   /** The account id in `kid` and `sub` of scoped tokens; may contain colons. @default `acct_` and a hash of the deployment's id */
   account: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/))),
@@ -73,8 +76,11 @@ const configSchema = v.strictObject({
   aliases: v.optional(v.record(modelId, modelId), {}),
   /** The provider of model ids without a known one. @default none: such an id is `model_not_found` */
   defaultProvider: v.optional(providerName),
-  /** Prices that replace or add to the table, by `provider/model`. */
-  prices: v.optional(v.record(modelId, priceSchema), {}),
+  /**
+   * Prices that replace or add to the table, by `provider/model`: rates, or the model of the table that costs the same,
+   * as `'azure/my-deployment': 'openai/gpt-5'`. One that the table does not have is no price.
+   */
+  prices: v.optional(v.record(modelId, v.union([priceSchema, pricedAs])), {}),
   defaults: v.optional(
     v.strictObject({
       /** Limits of keys made without any. @default none */
@@ -102,6 +108,8 @@ const configSchema = v.strictObject({
 export type ConfigInput = v.InferInput<typeof configSchema>;
 
 export type PriceOverride = v.InferOutput<typeof priceSchema>;
+/** The model that another one costs as much as. */
+export type PricedAs = v.InferOutput<typeof pricedAs>;
 
 /** The configuration, checked and with its defaults filled in. */
 export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaults'> {

@@ -31,6 +31,7 @@ import { asRequestId, type RequestId } from '../core/ids.ts';
 import type { Log } from '../core/ports.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
 import { makeDemo } from '../core/providers/demo.ts';
+import { pricePartsOf } from '../core/providers/provider.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
 
 /** One call of the table or of the secrets. */
@@ -103,7 +104,7 @@ function refuse(error: GatewayError, path: string, requestId: RequestId, log: Lo
 function toProxySettings({ environment, config }: FunctionSettings): ProxySettings {
   return {
     config,
-    prices: makePriceBook(PRICE_TABLE, config.prices),
+    prices: makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config)),
     providerUrls: environment.providerUrls,
   };
 }

@@ -51,6 +51,25 @@ export const keyVariableOf = (config: Config, name: string): string =>
       KNOWN_PROVIDERS.get(rowNameOf(config, name))?.keyVariable ??
       `${name.toUpperCase().replaceAll('-', '_')}_API_KEY`);
 
+/** Where the prices of an AWS region of the United States hold. */
+const IN_US = /^us-(?:east|west)-\d$/;
+
+/**
+ * The parts of the price table that hold for providers whose prices are not those of their name: Bedrock's follow from
+ * its models and its region, whatever a configuration calls it.
+ */
+export function pricePartsOf(config: Config): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    Object.entries(config.providers).flatMap(([name, settings]) => {
+      const rowName = rowNameOf(config, name);
+      if (KNOWN_PROVIDERS.get(rowName)?.signedFor === undefined) return [];
+      return [
+        [name, IN_US.test(regionOf(settings) ?? '') ? [rowName, `${rowName}@us`] : [rowName]],
+      ];
+    }),
+  );
+}
+
 /**
  * The provider of a name.
  * @param providerUrls a URL given here replaces the base URL and makes the provider's key optional
@@ -101,6 +120,10 @@ function baseUrlOf(name: string, settings: ProviderSettings | undefined, row: Pr
 /** `bedrock-runtime.eu-west-1.amazonaws.com` */
 const REGION_IN_URL = /^https:\/\/[\w-]+\.([a-z]{2}(?:-[a-z]+)+-\d)\./;
 
+/** Undefined: the configuration does not say it. */
+const regionOf = ({ region, baseUrl = '' }: ProviderSettings): string | undefined =>
+  region ?? REGION_IN_URL.exec(baseUrl)?.[1];
+
 function signingOf(
   name: string,
   settings: ProviderSettings | undefined,
@@ -111,7 +134,7 @@ function signingOf(
       `hallpass.config.ts: "providers.${name}.auth" may be "aws-role" for bedrock, bedrock-mantle and what is like them only`,
     );
   }
-  const region = settings?.region ?? REGION_IN_URL.exec(settings?.baseUrl ?? '')?.[1];
+  const region = settings && regionOf(settings);
   if (region === undefined) throw mustBeSet(name, 'region');
   return { service: signedFor, region };
 }

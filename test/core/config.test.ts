@@ -38,6 +38,11 @@ describe('defineConfig', () => {
       '"providers.openai.baseUrl"',
     ],
     [
+      'a price that is the name of no model',
+      { providers: {}, prices: { 'azure/chat': 'gpt-5' } },
+      '"prices.azure/chat"',
+    ],
+    [
       'a region that is none',
       { providers: { bedrock: { region: 'Frankfurt' } } },
       '"providers.bedrock.region": "region" must be an AWS region such as "us-east-1"',

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { type ConfigInput, defineConfig } from '../../core/config.ts';
 import { makeCatalogue } from '../../core/model-list.ts';
 import { makePriceBook, type PriceTable } from '../../core/pricing.ts';
+import { pricePartsOf } from '../../core/providers/provider.ts';
 
 const TABLE: PriceTable = {
   version: 'test',
@@ -63,5 +64,26 @@ it('does not hold a model of a provider that is not there, whatever the default 
   expect(idsOf({ demo: false, defaultProvider: 'openai' })).toEqual([
     'openai/gpt-5',
     'openai/gpt-5-mini',
+  ]);
+});
+
+it('holds models of Bedrock under the names that the configuration gives it, by their regions', () => {
+  const bedrockTable: PriceTable = {
+    ...TABLE,
+    models: { bedrock: { everywhere: 0 }, 'bedrock@us': { here: 1 }, openai: { 'gpt-5': 0 } },
+  };
+  const config = defineConfig({
+    providers: {
+      bedrock: { region: 'us-east-1', auth: 'aws-role' },
+      europe: { like: 'bedrock', region: 'eu-west-1', auth: 'aws-role' },
+    },
+    demo: false,
+  });
+  const prices = makePriceBook(bedrockTable, {}, pricePartsOf(config));
+  const catalogue = makeCatalogue({ config, providerUrls: {}, prices, table: bedrockTable });
+  expect(catalogue.map(({ id }) => id)).toEqual([
+    'bedrock/everywhere',
+    'bedrock/here',
+    'europe/everywhere',
   ]);
 });
