@@ -13,7 +13,7 @@ import { type EndpointAuth, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } fro
 export type ProviderUrls = Readonly<Record<string, string>>;
 
 /** An AWS service of a region. */
-interface RequestSigning {
+export interface RequestSigning {
   readonly service: string;
   readonly region: string;
 }
