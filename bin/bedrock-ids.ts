@@ -8,7 +8,7 @@
 /** A model, and the inference profiles that it has beside its own id: `us.<model>`, `global.<model>`. */
 type Served = readonly [model: string, profiles?: string];
 
-/** A region or a geography costs the same wherever it is; where `global.` is cheaper, the library says so. */
+/** In a region and in a geography they cost the same, wherever it is; where `global.` is cheaper, the library says so. */
 const CLAUDE: readonly Served[] = [
   ['anthropic.claude-3-haiku-20240307-v1:0', 'us eu apac'],
   ['anthropic.claude-3-sonnet-20240229-v1:0', 'us eu apac'],

@@ -135,7 +135,7 @@ export async function passRefusal(
       ? error
       : new GatewayError('upstream_error', {
           message: messageOf(status, isOwn),
-          detail: `the provider answered HTTP ${status}`,
+          detail: `the provider answered HTTP ${status}${awsNameOf(response)}`,
         });
   const outcome = { isCharged: false, httpStatus: status, error: failure };
   const row = await closeExchange(exchange, outcome, ports);
@@ -146,6 +146,12 @@ export async function passRefusal(
     body: bytes,
     row,
   };
+}
+
+/** AWS's name of what is wrong, for the log: `InvalidSignatureException:http://…` is named by what stands before the colon. */
+function awsNameOf({ headers }: UpstreamResponse): string {
+  const name = /^[A-Z][A-Za-z]{1,63}(?=:|$)/.exec(headers['x-amzn-errortype'] ?? '')?.[0];
+  return name === undefined ? '' : ` ${name}`;
 }
 
 const messageOf = (status: number, isOwn: boolean): string =>

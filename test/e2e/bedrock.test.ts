@@ -288,6 +288,10 @@ describe('what goes wrong', () => {
       expect(bedrock.refusedCount()).toBe(before + 1);
       expect(bedrock.lastRefusal()).toContain(words);
       expect(spent).toBe(0);
+      expect(JSON.parse(logged.at(-1) ?? '')).toMatchObject({
+        event: 'refused',
+        detail: 'the provider answered HTTP 403 InvalidSignatureException',
+      });
     },
   );
 

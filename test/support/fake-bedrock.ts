@@ -48,7 +48,10 @@ export async function startFakeBedrock(options: FakeBedrockOptions): Promise<Fak
     if ('refusal' in checked) {
       refused += 1;
       lastRefusal = checked.refusal;
-      response.writeHead(403, { 'content-type': 'application/json' });
+      response.writeHead(403, {
+        'content-type': 'application/json',
+        'x-amzn-errortype': 'InvalidSignatureException:http://internal.amazon.com/coral/',
+      });
       response.end(JSON.stringify({ message: checked.refusal }));
       return;
     }
