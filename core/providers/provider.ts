@@ -100,7 +100,7 @@ export function findProvider(
     baseUrl: baseUrl.replace(/\/+$/, ''),
     secret,
     keyRequired: secret !== undefined && url === undefined && !row.keyless,
-    ...(auth === 'aws-role' && { signing: signingOf(name, settings, row) }),
+    ...(settings?.auth === 'aws-role' && { signing: signingOf(name, settings, row) }),
   };
 }
 
@@ -126,7 +126,7 @@ const regionOf = ({ region, baseUrl = '' }: ProviderSettings): string | undefine
 
 function signingOf(
   name: string,
-  settings: ProviderSettings | undefined,
+  settings: ProviderSettings,
   { signedFor }: ProviderRow,
 ): RequestSigning {
   if (signedFor === undefined) {
@@ -134,7 +134,7 @@ function signingOf(
       `hallpass.config.ts: "providers.${name}.auth" may be "aws-role" for bedrock, bedrock-mantle and what is like them only`,
     );
   }
-  const region = settings && regionOf(settings);
+  const region = regionOf(settings);
   if (region === undefined) throw mustBeSet(name, 'region');
   return { service: signedFor, region };
 }

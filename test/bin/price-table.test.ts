@@ -178,6 +178,13 @@ describe('findPriceSource', () => {
   );
 });
 
+test('of the ids that Bedrock serves, these have no price in the library', () => {
+  const unpriced = [...BEDROCK_IDS].flatMap(([part, ids]) =>
+    ids.filter((id) => PRICE_TABLE.models[part]?.[id] === undefined),
+  );
+  expect(unpriced).toEqual(['amazon.nova-2-lite-v1:0']);
+});
+
 test('the committed table is what the installed library gives', () => {
   const providers = Object.keys(PRICE_TABLE.models).flatMap((part) => findPriceSource(part) ?? []);
   const table = makePriceTable(providers, { libraryVersion: '0.1.8', asOf: PRICE_TABLE.asOf });

@@ -207,6 +207,23 @@ describe('chat completions on Bedrock with the role', () => {
   });
 });
 
+it('responses are signed and billed like chat completions', async () => {
+  bedrock.reply(
+    jsonReply(
+      '{"id":"r","object":"response","status":"completed","output":[],"usage":{"input_tokens":30,"input_tokens_details":{"cached_tokens":20},"output_tokens":100,"total_tokens":130}}',
+    ),
+  );
+  const token = newToken();
+  const model = 'bedrock/global.openai.gpt-5.6-luna';
+  await openAi(token).responses.create({ model, input: 'Hi', max_output_tokens: 200 });
+  expect(bedrock.requests.at(-1)).toMatchObject({
+    path: '/openai/v1/responses',
+    scope: 'us-east-1/bedrock',
+  });
+  // 10 × 0.20 + 20 × 0.02 + 100 × 1.20 USD a million.
+  expect(await spentOf(token)).toBe(0.0001224);
+});
+
 describe('Claude on Bedrock in its own format', () => {
   it.each([
     ['bedrock/us.anthropic.claude-opus-4-8', 'us-east-1/bedrock', 'us.anthropic.claude-opus-4-8'],
