@@ -27,8 +27,9 @@ const profilesOf = ({ region }: RequestSigning, { partition, account }: Deployme
   `arn:${partition}:bedrock:${region}:${account}:inference-profile/*`;
 const modelsOf = (region: string, { partition }: Deployment): string =>
   `arn:${partition}:bedrock:${region}::foundation-model/*`;
-const projectsOf = ({ region }: RequestSigning, { partition, account }: Deployment): string =>
-  `arn:${partition}:bedrock-mantle:${region}:${account}:project/*`;
+/** Mantle counts a request that names no project, as ours, to this one. */
+const projectOf = ({ region }: RequestSigning): string =>
+  `arn:${Aws.PARTITION}:bedrock-mantle:${region}:${Aws.ACCOUNT_ID}:project/default`;
 
 const ANY_REGION = '*';
 const INVOKE = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'];
@@ -52,11 +53,7 @@ export function bedrockStatements(signings: readonly RequestSigning[]): readonly
       profiles.length === 0 ? [] : [modelsOf(ANY_REGION, OWN)],
       { StringLike: { 'bedrock:InferenceProfileArn': profiles } },
     ),
-    ...allow(
-      'AskMantle',
-      ['bedrock-mantle:CreateInference'],
-      mantles.map((each) => projectsOf(each, OWN)),
-    ),
+    ...allow('AskMantle', ['bedrock-mantle:CreateInference'], mantles.map(projectOf)),
   ];
 }
 
@@ -65,11 +62,13 @@ export function bedrockFindings(
   signings: readonly RequestSigning[],
 ): readonly { readonly id: string; readonly reason: string }[] {
   const shown: Deployment = { partition: '<AWS::Partition>', account: '<AWS::AccountId>' };
-  const arns = signings.flatMap((each) =>
-    each.service === 'bedrock'
-      ? [modelsOf(each.region, shown), profilesOf(each, shown), modelsOf(ANY_REGION, shown)]
-      : [projectsOf(each, shown)],
-  );
+  const arns = signings
+    .filter(({ service }) => service === 'bedrock')
+    .flatMap((each) => [
+      modelsOf(each.region, shown),
+      profilesOf(each, shown),
+      modelsOf(ANY_REGION, shown),
+    ]);
   return [...new Set(arns)].map((arn) => ({
     id: `AwsSolutions-IAM5[Resource::${arn}]`,
     reason: 'Keys say which models may be asked, and change without a deployment.',

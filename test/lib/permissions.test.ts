@@ -175,7 +175,9 @@ describe('what each function may do, and nothing else', () => {
       {
         sid: 'AskMantle',
         actions: ['bedrock-mantle:CreateInference'],
-        resources: ['arn:<AWS::Partition>:bedrock-mantle:us-west-2:<AWS::AccountId>:project/*'],
+        resources: [
+          'arn:<AWS::Partition>:bedrock-mantle:us-west-2:<AWS::AccountId>:project/default',
+        ],
         condition: undefined,
       },
     ]);
