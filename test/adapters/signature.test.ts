@@ -95,8 +95,21 @@ interface Oracle {
   sign(request: object, options: object): Promise<{ headers: Record<string, string> }>;
 }
 
-/** The SDK's own signer, of a service and region, as its clients make it. */
-async function sdkSigner(service: string, region: string, sessionToken?: string): Promise<Oracle> {
+const sdkSigners = new Map<string, Promise<Oracle>>();
+
+/** The SDK's own signer, of a service and region, as its clients make it: each once, they take their time. */
+function sdkSigner(service: string, region: string, sessionToken?: string): Promise<Oracle> {
+  const id = `${service} ${region} ${sessionToken}`;
+  const known = sdkSigners.get(id) ?? makeSdkSigner(service, region, sessionToken);
+  sdkSigners.set(id, known);
+  return known;
+}
+
+async function makeSdkSigner(
+  service: string,
+  region: string,
+  sessionToken?: string,
+): Promise<Oracle> {
   const credentials = { ...CREDENTIALS, ...(sessionToken && { sessionToken }) };
   const client = new DynamoDBClient({ region, credentials });
   const scheme = { name: 'sigv4', signingName: service, signingRegion: region, properties: {} };
