@@ -70,7 +70,7 @@ export function planCall(
   requireAllowedModel(grant, target.id);
   const provider = findProvider(config, providerUrls, target.provider);
   if (provider === undefined) throw modelNotFound(id);
-  const endpoint = requireEndpoint(provider, dialect.name, target);
+  const endpoint = requireEndpoint(provider, dialect.name, target, isStreamRoute);
   if (isDemo(provider) && !DEMO_MODELS.includes(target.model)) throw modelNotFound(id);
   const price = prices.find(target.provider, target.model);
   if (price === undefined && dialect.isBilled && isCapped(limits)) {

@@ -1,5 +1,5 @@
 /**
- * The most input tokens a chat request can be counted as. Flow: policy > price > **bound** > reserve.
+ * The most input tokens a request can be counted as. Flow: policy > price > **bound** > reserve.
  * Invariant: never under. A token of any byte-level or byte-fallback tokenizer stands for at least one byte, so
  * UTF-8 bytes bound tokens; JSON's quotes, names and escapes come on top and more than cover a chat template's own
  * tokens a message. Some tokenizers first bring text into Unicode's form NFKC, in which a few characters grow to many
@@ -15,107 +15,59 @@ const TOOLS_OVERHEAD_TOKENS = 640;
 /** What a rendered function schema has beyond its JSON. */
 const TOOL_OVERHEAD_TOKENS = 16;
 
-export interface BoundedBody {
-  /** The body that will be sent, parsed. */
-  readonly body: Readonly<Record<string, unknown>>;
-  /** The same as it will be sent. */
-  readonly serialised: string;
+/** What of a body is not text: found by whoever knows the wire format. */
+export interface FoundInput {
+  images: number;
+  /** Characters, and so bytes, of the base64 texts that become pixels and not text. */
+  imageChars: number;
+  /** The first input whose size its bytes do not bound: `messages[0].content[1].image_url`. */
+  reference: string | undefined;
+  /** The first field that names what is stored at the provider. */
+  stored: string | undefined;
 }
 
+export const nothingFound = (): FoundInput => ({
+  images: 0,
+  imageChars: 0,
+  reference: undefined,
+  stored: undefined,
+});
+
 export interface InputRules {
-  /** The provider's most tokens for one image sent as a `data:` URL. */
+  /** The provider's most tokens for one image sent in the request itself. */
   readonly imageTokensMax: number;
   /** In tokens: bounds input that is given by reference. Undefined: not known. */
   readonly contextWindow: number | undefined;
 }
 
-export interface InputBound {
-  /** Undefined: there is input by reference, and nothing bounds it. */
-  readonly tokens: number | undefined;
-  /** The first input by reference: `messages[0].content[1].image_url`. */
-  readonly reference?: string;
-}
+/** Images whose base64 text is sure to be plain ASCII without an escape in JSON. */
+export const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
 
-/** Bounds the input of a body from what will be sent. */
-export function boundInput(
-  { body, serialised }: BoundedBody,
+/**
+ * The most tokens of a body as it will be sent.
+ * @param parts how many messages and tools it has
+ * @returns undefined when there is input by reference, and nothing bounds it
+ */
+export function boundOf(
+  serialised: string,
+  { images, imageChars, reference }: FoundInput,
+  parts: { readonly messages: number; readonly tools: number },
   { imageTokensMax, contextWindow }: InputRules,
-): InputBound {
-  const images = findImages(body.messages);
-  const textBytes = utf8BytesMax(serialised) - images.dataUrlChars;
-  const tokens =
-    textBytes +
-    images.inlineCount * imageTokensMax +
-    REQUEST_OVERHEAD_TOKENS +
-    lengthOf(body.messages) * MESSAGE_OVERHEAD_TOKENS +
-    overheadOfTools(body.tools) +
-    overheadOfTools(body.functions);
-  if (images.reference === undefined) return { tokens };
+): number | undefined {
   // What the model cannot take, the provider refuses: so the window bounds the whole input.
-  return { tokens: contextWindow, reference: images.reference };
+  if (reference !== undefined) return contextWindow;
+  return (
+    utf8BytesMax(serialised) -
+    imageChars +
+    images * imageTokensMax +
+    REQUEST_OVERHEAD_TOKENS +
+    parts.messages * MESSAGE_OVERHEAD_TOKENS +
+    (parts.tools === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + parts.tools * TOOL_OVERHEAD_TOKENS)
+  );
 }
 
 /** The bytes a tokenizer may see. What is all ASCII is the same in every form. */
 export function utf8BytesMax(text: string): number {
   const bytes = Buffer.byteLength(text);
   return bytes === text.length ? bytes : Math.max(bytes, Buffer.byteLength(text.normalize('NFKC')));
-}
-
-const lengthOf = (list: unknown): number => (Array.isArray(list) ? list.length : 0);
-
-const overheadOfTools = (list: unknown): number =>
-  lengthOf(list) === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + lengthOf(list) * TOOL_OVERHEAD_TOKENS;
-
-interface Images {
-  readonly inlineCount: number;
-  /** Characters, and so bytes, of the base64 texts that become pixels and not text. */
-  readonly dataUrlChars: number;
-  readonly reference?: string;
-}
-
-/** Only this form is sure to be plain ASCII without an escape in JSON, and an image. */
-const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
-
-function findImages(messages: unknown): Images {
-  let inlineCount = 0;
-  let dataUrlChars = 0;
-  if (!Array.isArray(messages)) return { inlineCount, dataUrlChars };
-  for (const [index, message] of messages.entries()) {
-    if (isGiven(message?.audio)) {
-      return { inlineCount, dataUrlChars, reference: `messages[${index}].audio` };
-    }
-    const content: unknown = message?.content;
-    if (!Array.isArray(content)) continue;
-    for (const [part, value] of content.entries()) {
-      if (isOfOtherKind(value)) {
-        return { inlineCount, dataUrlChars, reference: `messages[${index}].content[${part}]` };
-      }
-      const url = imageUrlOf(value);
-      if (url === undefined) continue;
-      if (typeof url !== 'string' || !INLINE_IMAGE.test(url)) {
-        const reference = `messages[${index}].content[${part}].image_url`;
-        return { inlineCount, dataUrlChars, reference };
-      }
-      inlineCount += 1;
-      dataUrlChars += url.length;
-    }
-  }
-  return { inlineCount, dataUrlChars };
-}
-
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
-
-/** Kinds of parts whose bytes bound their tokens, beside images. A file's pages or a video's frames may be more. */
-const TEXT_KINDS: ReadonlySet<unknown> = new Set(['text', 'refusal', 'thinking', 'input_audio']);
-
-function isOfOtherKind(part: unknown): boolean {
-  const { type } = (part ?? {}) as { type?: unknown };
-  return isGiven(type) && type !== 'image_url' && !TEXT_KINDS.has(type);
-}
-
-/** Both forms that are understood: `{"image_url": {"url": …}}` and Mistral's `{"image_url": …}`. */
-function imageUrlOf(part: unknown): unknown {
-  const { type, image_url: image } = (part ?? {}) as { type?: unknown; image_url?: unknown };
-  if (type !== 'image_url') return undefined;
-  return typeof image === 'object' && image !== null ? (image as { url?: unknown }).url : image;
 }

@@ -24,7 +24,8 @@ type Members = Readonly<Record<string, unknown>>;
 const members = (value: unknown): Members =>
   typeof value === 'object' && value !== null ? (value as Members) : {};
 
-const count = (value: unknown): number | undefined =>
+/** A number of tokens; undefined: it is none. */
+export const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX
     ? value
     : undefined;

@@ -17,6 +17,8 @@ export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
 const REFUSAL_BYTES_MAX = 256 * 1024;
 /** Statuses that speak of the gateway's own key or account, and would read as the caller's. */
 const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 407]);
+/** What Google says of a wrong key, with 400: https://ai.google.dev/gemini-api/docs/troubleshooting */
+const OWN_REASON = '"API_KEY_INVALID"';
 const RETRY_AFTER_SECONDS_MAX = 60;
 /** AWS answers so to a signature, a role or a Bedrock key that may not. */
 const AWS_OWN_STATUS = 403;
@@ -128,8 +130,10 @@ export async function passRefusal(
   const isOwn = OWN_STATUSES.has(status) || (isAws && status === AWS_OWN_STATUS);
   const isCallers = status >= 400 && status < 500 && !isOwn;
   const { bytes, error } = await readBytes(response.body, isCallers ? REFUSAL_BYTES_MAX : 0);
-  const repeatsKey = providerKey !== undefined && bytes.includes(providerKey);
-  const tellsOwn = repeatsKey || (isAws && AWS_OWN_WORDS.test(bytes.toString('latin1')));
+  const tellsOwn =
+    bytes.includes(OWN_REASON) ||
+    (providerKey !== undefined && bytes.includes(providerKey)) ||
+    (isAws && AWS_OWN_WORDS.test(bytes.toString('latin1')));
   const failure =
     isCallers && !tellsOwn
       ? error

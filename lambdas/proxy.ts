@@ -54,10 +54,11 @@ export function makeProxyHandler(settings: FunctionSettings, log: Log = makeLog(
   }).handler(async (event: APIGatewayProxyEvent, context: Context) => {
     const requestId = asRequestId(random.uuid());
     try {
-      const { method, path, headers, body } = readHttpRequest(event);
+      const request = readHttpRequest(event);
+      const { headers, body } = request;
       const grant = readGrant(event);
-      const route = findRoute(path);
-      if (method !== 'POST' || route === undefined) throw new GatewayError('not_found');
+      const route = findRoute(request);
+      if (route === undefined) throw new GatewayError('not_found');
       const endsAtMs = clock.nowMs() + context.getRemainingTimeInMillis();
       const deadlineAtMs = endsAtMs - SETTLE_RESERVE_MS;
       const leaseEndsAtMs = endsAtMs + LEASE_GRACE_MS;

@@ -1,10 +1,11 @@
 /**
  * OpenAI's chat completions. https://platform.openai.com/docs/api-reference/chat
  */
-import { prepareChat } from '../chat-request.ts';
+
 import { toErrorBody } from '../error-body.ts';
 import { makeMeter } from '../meter.ts';
 import { readUsage } from '../usage.ts';
+import { prepareChat } from './chat-request.ts';
 import type { Dialect } from './dialect.ts';
 
 const DONE = 'data: [DONE]\n\n';

@@ -8,6 +8,7 @@ import type { JsonObject } from '../request-body.ts';
 import { type ReportedUsage, readUsage } from '../usage.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
+import { nameField, notBounded } from './fields.ts';
 
 /** Marks that a tokenizer puts around each text. */
 const TEXT_OVERHEAD_TOKENS = 8;
@@ -38,11 +39,7 @@ const withoutDropped = (body: JsonObject, { row }: RequestRules): JsonObject =>
 function requireKnownFields(body: JsonObject): void {
   const name = Object.keys(body).find((field) => body[field] !== null && !FIELDS.has(field));
   if (name === undefined) return;
-  const param = /^[\w.-]{1,64}$/.test(name) ? name : '(unnamed)';
-  throw new GatewayError('invalid_request', {
-    message: `"${param}" may not be used with a spending limit`,
-    param,
-  });
+  throw notBounded({ param: nameField(name) });
 }
 
 /** A text, tokens, or a list of either: one token is at least a byte of a text, and is itself otherwise. */

@@ -15,6 +15,8 @@ export interface MeterState {
   readonly hasFailed: boolean;
   /** The event is the stream's last: the client gets it after the books are written. */
   readonly isLast: boolean;
+  /** UTF-8 bytes of what is said as JSON and not as a string of it. @default 0 */
+  readonly valueBytes?: number;
 }
 
 export interface EventRules {
@@ -65,7 +67,7 @@ export function makeEventMeter({ said, telling, read }: EventRules): Meter {
       return { forward: events, end: undefined };
     },
     usage: () => state.usage,
-    contentBytes: () => contentBytes,
+    contentBytes: () => contentBytes + (state.valueBytes ?? 0),
     isFinished: () => state.isFinished,
     hasFailed: () => state.hasFailed,
   };

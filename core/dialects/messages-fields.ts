@@ -4,29 +4,18 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://docs.anthropic.com/en/api/messages
  */
-import type { FieldRefusal } from '../chat-fields.ts';
 import type { JsonObject } from '../request-body.ts';
-
-/** Answers what is allowed when a value is not. */
-type Check = (value: unknown) => string | undefined;
-
-export const isRecord = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
-
-const free: Check = () => undefined;
-
-const oneOf =
-  (...allowed: readonly unknown[]): Check =>
-  (value) =>
-    allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
-
-/** A write to a cache of five minutes is in the price table; one that lasts an hour costs twice the input. */
-const isShortCache = ({ cache_control: cache }: JsonObject): boolean =>
-  !isGiven(cache) || (isRecord(cache) && (!isGiven(cache.ttl) || cache.ttl === '5m'));
-
-const SHORT_CACHE = '{"type": "ephemeral", "ttl": "5m"}';
+import {
+  type Check,
+  type FieldRefusal,
+  findUnboundedMember,
+  freeFields,
+  isGiven,
+  isRecord,
+  isShortCache,
+  oneOf,
+  SHORT_CACHE,
+} from './fields.ts';
 
 /** Tools that the client runs; those that Anthropic runs are billed by the call, beyond any token cap. */
 const CLIENT_TOOL = /^(custom|(bash|text_editor|computer|memory)_\d{8})$/;
@@ -58,7 +47,7 @@ const shortCache: Check = (value) =>
 
 /** Every field that a credential with a USD limit may send. */
 const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
-  ...['model', 'messages', 'system', 'max_tokens', 'stream'].map(toFree),
+  ...freeFields('model', 'messages', 'system', 'max_tokens', 'stream'),
   ['tools', clientTools],
   ['service_tier', oneOf('auto', 'standard_only')],
   // Both change the price of every token.
@@ -66,14 +55,10 @@ const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['inference_geo', oneOf('global')],
   ['context_management', clearing],
   ['cache_control', shortCache],
-  ...['temperature', 'top_p', 'top_k', 'stop_sequences', 'metadata', 'tool_choice'].map(toFree),
+  ...freeFields('temperature', 'top_p', 'top_k', 'stop_sequences', 'metadata', 'tool_choice'),
   // How much it thinks and in which form it answers: output, inside the cap.
-  ...['thinking', 'output_config', 'output_format'].map(toFree),
+  ...freeFields('thinking', 'output_config', 'output_format'),
 ]);
-
-function toFree(name: string): [string, Check] {
-  return [name, free];
-}
 
 /** What a part may be. A document's pages are bounded by the context window; see `messages-input.ts`. */
 const PART_TYPES: ReadonlySet<unknown> = new Set([
@@ -83,14 +68,11 @@ const PART_TYPES: ReadonlySet<unknown> = new Set([
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
 export function findUnboundedField(body: JsonObject): FieldRefusal | undefined {
-  for (const [name, value] of Object.entries(body)) {
-    if (value === null) continue;
-    const check = FIELDS.get(name);
-    if (check === undefined) return { param: nameField(name) };
-    const allowed = check(value);
-    if (allowed !== undefined) return { param: name, allowed };
-  }
-  return findUnboundedPart(body.system, 'system') ?? findUnboundedMessage(body.messages);
+  return (
+    findUnboundedMember(body, FIELDS) ??
+    findUnboundedPart(body.system, 'system') ??
+    findUnboundedMessage(body.messages)
+  );
 }
 
 function findUnboundedMessage(messages: unknown): FieldRefusal | undefined {
@@ -120,9 +102,3 @@ function findUnboundedPart(content: unknown, path: string): FieldRefusal | undef
   }
   return undefined;
 }
-
-const FIELD_NAME_CHARS_MAX = 64;
-
-/** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
-const nameField = (name: string): string =>
-  /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';

@@ -5,19 +5,12 @@
  */
 import { asNanoUsd } from '../money.ts';
 import type { JsonObject } from '../request-body.ts';
-import type { ReportedUsage } from '../usage.ts';
+import { count, type ReportedUsage } from '../usage.ts';
 
-/** More than any context window; a larger count is garbage. */
-const TOKENS_MAX = 1_000_000_000;
 /** 10 USD for a thousand searches: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool */
 const SEARCH_NANO_USD = 10_000_000n;
 
 const members = (value: unknown): JsonObject => Object(value) as JsonObject;
-
-const count = (value: unknown): number | undefined =>
-  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX
-    ? value
-    : undefined;
 
 /**
  * Reads a report; what it does not say stays as it was reported before: those of a stream are cumulative.

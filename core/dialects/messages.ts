@@ -2,37 +2,32 @@
  * Anthropic's messages, and the counting of their tokens. https://docs.anthropic.com/en/api/messages
  */
 import { toErrorBody } from '../error-body.ts';
-import { GatewayError } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
 import type { Headers } from '../http.ts';
 import type { JsonObject } from '../request-body.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
-import { findUnboundedField, isGiven, isRecord } from './messages-fields.ts';
+import {
+  isGiven,
+  isRecord,
+  notBounded,
+  notOwned,
+  readFlag,
+  readWhole,
+  unreadable,
+} from './fields.ts';
+import { findUnboundedField } from './messages-fields.ts';
 import { boundMessagesInput } from './messages-input.ts';
 import { readMessagesUsage } from './messages-usage.ts';
 
-const CAP_MAX = 10_000_000;
 const DEFAULT_VERSION = '2023-06-01';
 
-const refused = (param: string, allowed?: string): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" may not be used with a spending limit${allowed === undefined ? '' : `, allowed is ${allowed}`}`,
-    param,
-  });
-
-/** Says what was got by its kind alone, or as a number: a text may be a prompt. */
-const invalid = (param: string, allowed: string, value: unknown): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" must be ${allowed}, got ${typeof value === 'number' ? value : value === undefined ? 'nothing' : typeof value}`,
-    param,
-  });
-
 function prepareMessages(body: JsonObject, rules: RequestRules): PreparedRequest {
-  const cap = readCap(body) ?? rules.defaultMaxOutputTokens;
+  const cap = readWhole('max_tokens', body.max_tokens) ?? rules.defaultMaxOutputTokens;
   const { sent, serialised, inputTokens } = check(body, rules);
   const toBody = (sentCap: number): string => JSON.stringify({ ...sent, max_tokens: sentCap });
   return {
-    isStream: readFlag(body, 'stream'),
+    isStream: readFlag('stream', body.stream),
     isUsageAsked: true,
     inputTokens: inputTokens ?? Buffer.byteLength(serialised),
     cap,
@@ -63,9 +58,11 @@ interface Checked {
 }
 
 function check(body: JsonObject, rules: RequestRules): Checked {
-  if (!Array.isArray(body.messages)) throw invalid('messages', 'a list of messages', body.messages);
+  if (!Array.isArray(body.messages)) {
+    throw unreadable('messages', 'a list of messages', body.messages);
+  }
   const refusal = rules.isCapped ? findUnboundedField(body) : undefined;
-  if (refusal !== undefined) throw refused(refusal.param, refusal.allowed);
+  if (refusal !== undefined) throw notBounded(refusal);
   const { max_tokens: _cap, ...rest } = body;
   const sent = { ...rest, model: rules.model };
   const serialised = JSON.stringify(sent);
@@ -73,27 +70,13 @@ function check(body: JsonObject, rules: RequestRules): Checked {
   const { contextWindow } = rules;
   const input = boundMessagesInput(sent, serialised, { imageTokensMax, contextWindow });
   if (input.stored !== undefined && !rules.isServerKey) {
-    throw new GatewayError('invalid_request', {
-      message: `"${input.stored}" names what is stored at the provider, which only a server key may do`,
-      param: input.stored,
-    });
+    throw notOwned(input.stored);
   }
   if (input.tokens === undefined && rules.isBounded) {
-    throw refused(input.reference ?? 'messages', 'an image or a text in the request itself');
+    const allowed = 'an image or a text in the request itself';
+    throw notBounded({ param: input.reference ?? 'messages', allowed });
   }
   return { sent, serialised, inputTokens: input.tokens };
-}
-
-function readCap({ max_tokens: cap }: JsonObject): number | undefined {
-  if (!isGiven(cap)) return undefined;
-  if (typeof cap === 'number' && Number.isInteger(cap) && cap >= 1 && cap <= CAP_MAX) return cap;
-  throw invalid('max_tokens', `a whole number from 1 to ${CAP_MAX}`, cap);
-}
-
-function readFlag(body: JsonObject, name: string): boolean {
-  const value = body[name] ?? false;
-  if (typeof value === 'boolean') return value;
-  throw invalid(name, 'true or false', value);
 }
 
 /** What a beta is called before its date. */

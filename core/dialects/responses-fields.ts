@@ -4,19 +4,16 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://platform.openai.com/docs/api-reference/responses/create
  */
-import type { FieldRefusal } from '../chat-fields.ts';
 import type { JsonObject } from '../request-body.ts';
-import { isGiven, isRecord } from './messages-fields.ts';
-
-/** Answers what is allowed when a value is not. */
-type Check = (value: unknown) => string | undefined;
-
-const free: Check = () => undefined;
-
-const oneOf =
-  (...allowed: readonly unknown[]): Check =>
-  (value) =>
-    allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
+import {
+  type Check,
+  type FieldRefusal,
+  findUnboundedMember,
+  freeFields,
+  isGiven,
+  isRecord,
+  oneOf,
+} from './fields.ts';
 
 /** Hosted tools (search, files, code, MCP servers, images) are billed by the call, beyond any token cap. */
 const ownTools: Check = (value) =>
@@ -39,23 +36,17 @@ const included: Check = (value) =>
 
 /** Every field that a credential with a USD limit may send. */
 const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
-  ...['model', 'input', 'instructions', 'stream', 'stream_options', 'store'].map(toFree),
-  ...['max_output_tokens', 'background'].map(toFree),
+  ...freeFields('model', 'input', 'instructions', 'stream', 'stream_options', 'store'),
+  ...freeFields('max_output_tokens', 'background'),
   ['tools', ownTools],
   ['include', included],
   ['service_tier', oneOf('auto', 'default')],
   ['truncation', oneOf('auto', 'disabled')],
   // Text that becomes input, and how tokens are chosen, thought over, reported and grouped.
-  ...['text', 'tool_choice', 'parallel_tool_calls', 'reasoning', 'temperature', 'top_p'].map(
-    toFree,
-  ),
-  ...['top_logprobs', 'metadata', 'user', 'safety_identifier', 'prompt_cache_key'].map(toFree),
-  ...['prompt_cache_retention', 'max_tool_calls'].map(toFree),
+  ...freeFields('text', 'tool_choice', 'parallel_tool_calls', 'reasoning', 'temperature', 'top_p'),
+  ...freeFields('top_logprobs', 'metadata', 'user', 'safety_identifier', 'prompt_cache_key'),
+  ...freeFields('prompt_cache_retention', 'max_tool_calls'),
 ]);
-
-function toFree(name: string): [string, Check] {
-  return [name, free];
-}
 
 /** What an item of the input may be: messages, and calls of the client's own tools with what came of them. */
 const ITEM_TYPES: ReadonlySet<unknown> = new Set([
@@ -68,14 +59,7 @@ const PART_TYPES: ReadonlySet<unknown> = new Set([
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
 export function findUnboundedField(body: JsonObject): FieldRefusal | undefined {
-  for (const [name, value] of Object.entries(body)) {
-    if (value === null) continue;
-    const check = FIELDS.get(name);
-    if (check === undefined) return { param: nameField(name) };
-    const allowed = check(value);
-    if (allowed !== undefined) return { param: name, allowed };
-  }
-  return findUnboundedItem(body.input);
+  return findUnboundedMember(body, FIELDS) ?? findUnboundedItem(body.input);
 }
 
 function findUnboundedItem(input: unknown): FieldRefusal | undefined {
@@ -125,9 +109,3 @@ export function findStoredReference(body: JsonObject): string | undefined {
   }
   return undefined;
 }
-
-const FIELD_NAME_CHARS_MAX = 64;
-
-/** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
-const nameField = (name: string): string =>
-  /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';

@@ -2,40 +2,29 @@
  * OpenAI's responses. https://platform.openai.com/docs/api-reference/responses
  */
 import { ERRORS, GatewayError } from '../errors.ts';
-import { utf8BytesMax } from '../input-bound.ts';
+import { boundOf, type FoundInput, INLINE_IMAGE, nothingFound } from '../input-bound.ts';
 import type { JsonObject } from '../request-body.ts';
 import { type ReportedUsage, readUsage } from '../usage.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
-import { isGiven, isRecord } from './messages-fields.ts';
+import {
+  isGiven,
+  isRecord,
+  notBounded,
+  notOwned,
+  readFlag,
+  readWhole,
+  unreadable,
+} from './fields.ts';
 import { findStoredReference, findUnboundedField } from './responses-fields.ts';
 
-const CAP_MAX = 10_000_000;
-const REQUEST_OVERHEAD_TOKENS = 64;
-const ITEM_OVERHEAD_TOKENS = 8;
-const TOOLS_OVERHEAD_TOKENS = 640;
-const TOOL_OVERHEAD_TOKENS = 16;
-
-const refused = (param: string, allowed?: string): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" may not be used with a spending limit${allowed === undefined ? '' : `, allowed is ${allowed}`}`,
-    param,
-  });
-
-/** Says what was got by its kind alone, or as a number: a text may be a prompt. */
-const invalid = (param: string, allowed: string, value: unknown): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" must be ${allowed}, got ${typeof value === 'number' ? value : value === undefined ? 'nothing' : typeof value}`,
-    param,
-  });
-
 function prepareResponses(body: JsonObject, rules: RequestRules): PreparedRequest {
-  const { input, stream = false } = body;
+  const { input } = body;
   const isPrompted = isGiven(body.prompt) || isGiven(body.conversation);
   if (typeof input !== 'string' && !Array.isArray(input) && !isPrompted) {
-    throw invalid('input', 'a text or a list of items', input);
+    throw unreadable('input', 'a text or a list of items', input);
   }
-  if (typeof stream !== 'boolean') throw invalid('stream', 'true or false', stream);
+  const isStream = readFlag('stream', body.stream);
   if (body.background === true) {
     throw new GatewayError('invalid_request', {
       message: '"background" must be false: what runs on unseen cannot be billed',
@@ -43,19 +32,14 @@ function prepareResponses(body: JsonObject, rules: RequestRules): PreparedReques
     });
   }
   const refusal = rules.isCapped ? findUnboundedField(body) : undefined;
-  if (refusal !== undefined) throw refused(refusal.param, refusal.allowed);
+  if (refusal !== undefined) throw notBounded(refusal);
   const stored = findStoredReference(body);
-  if (stored !== undefined && !rules.isServerKey) {
-    throw new GatewayError('invalid_request', {
-      message: `"${stored}" names what is stored at the provider, which only a server key may do`,
-      param: stored,
-    });
-  }
-  return toPrepared(body, stream, rules);
+  if (stored !== undefined && !rules.isServerKey) throw notOwned(stored);
+  return toPrepared(body, isStream, rules);
 }
 
 function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): PreparedRequest {
-  const given = readCap(body);
+  const given = readWhole('max_output_tokens', body.max_output_tokens);
   const cap = given ?? rules.defaultMaxOutputTokens;
   const { max_output_tokens: _cap, background: _background, ...rest } = body;
   // Nothing is stored at a provider on a caller's word.
@@ -64,7 +48,7 @@ function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): P
   const toBody = (sentCap: number): string =>
     JSON.stringify(sendsCap ? { ...sent, max_output_tokens: sentCap } : sent);
   const serialised = toBody(cap);
-  const inputTokens = boundInput(sent, serialised, rules);
+  const inputTokens = requireInputBound(sent, serialised, rules);
   return {
     isStream,
     isUsageAsked: true,
@@ -75,45 +59,36 @@ function toPrepared(body: JsonObject, isStream: boolean, rules: RequestRules): P
   };
 }
 
-function readCap({ max_output_tokens: cap }: JsonObject): number | undefined {
-  if (!isGiven(cap)) return undefined;
-  if (typeof cap === 'number' && Number.isInteger(cap) && cap >= 1 && cap <= CAP_MAX) return cap;
-  throw invalid('max_output_tokens', `a whole number from 1 to ${CAP_MAX}`, cap);
+/** Never under; see `input-bound.ts`. What is given by reference is bounded by the context window, or refused. */
+function requireInputBound(body: JsonObject, serialised: string, rules: RequestRules): number {
+  const items = Array.isArray(body.input) ? body.input : [];
+  const found = nothingFound();
+  found.reference = findStoredReference(body);
+  for (const [index, item] of items.entries()) look(item, `input[${index}]`, found);
+  const parts = {
+    messages: items.length,
+    tools: Array.isArray(body.tools) ? body.tools.length : 0,
+  };
+  const { imageTokensMax } = rules.row;
+  const { contextWindow } = rules;
+  const tokens = boundOf(serialised, found, parts, { imageTokensMax, contextWindow });
+  if (tokens !== undefined) return tokens;
+  if (!rules.isBounded) return Buffer.byteLength(serialised);
+  const allowed = 'an image as a base64 data: URL';
+  throw notBounded({ param: found.reference ?? 'input', allowed });
 }
 
-const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
-
-/** Never under; see `input-bound.ts`. What is given by reference is bounded by the context window, or refused. */
-function boundInput(body: JsonObject, serialised: string, rules: RequestRules): number {
-  const items = Array.isArray(body.input) ? body.input : [];
-  let images = 0;
-  let imageChars = 0;
-  let reference = findStoredReference(body);
-  for (const [index, item] of items.entries()) {
-    for (const [name, parts] of Object.entries(isRecord(item) ? item : {})) {
-      for (const [at, part] of Array.isArray(parts) ? parts.entries() : []) {
-        if (!isRecord(part) || !/^input_(image|file|audio)$/.test(String(part.type))) continue;
-        const url = part.image_url;
-        if (part.type === 'input_image' && typeof url === 'string' && INLINE_IMAGE.test(url)) {
-          images += 1;
-          imageChars += url.length;
-        } else reference ??= `input[${index}].${name}[${at}]`;
-      }
+function look(item: unknown, path: string, found: FoundInput): void {
+  for (const [name, parts] of Object.entries(isRecord(item) ? item : {})) {
+    for (const [at, part] of Array.isArray(parts) ? parts.entries() : []) {
+      if (!isRecord(part) || !/^input_(image|file|audio)$/.test(String(part.type))) continue;
+      const url = part.image_url;
+      if (part.type === 'input_image' && typeof url === 'string' && INLINE_IMAGE.test(url)) {
+        found.images += 1;
+        found.imageChars += url.length;
+      } else found.reference ??= `${path}.${name}[${at}]`;
     }
   }
-  if (reference !== undefined) {
-    if (rules.contextWindow !== undefined) return rules.contextWindow;
-    if (rules.isBounded) throw refused(reference, 'an image as a base64 data: URL');
-  }
-  const tools = Array.isArray(body.tools) ? body.tools.length : 0;
-  return (
-    utf8BytesMax(serialised) -
-    imageChars +
-    images * rules.row.imageTokensMax +
-    REQUEST_OVERHEAD_TOKENS +
-    items.length * ITEM_OVERHEAD_TOKENS +
-    (tools === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + tools * TOOL_OVERHEAD_TOKENS)
-  );
 }
 
 /** The report under the names of a chat completion, whose rules hold for it. */

@@ -2,9 +2,12 @@
  * Which wire format a path is asked in, and what the path says beside it. Flow: **route** > body > policy.
  * Invariant: a path that is not named here is no route of the proxy's.
  */
+import { GatewayError } from '../errors.ts';
+import type { HttpRequest } from '../http.ts';
 import { CHAT } from './chat.ts';
 import type { Dialect } from './dialect.ts';
 import { EMBEDDINGS } from './embeddings.ts';
+import { GOOGLE } from './google.ts';
 import { COUNT_TOKENS, MESSAGES } from './messages.ts';
 import { RESPONSES } from './responses.ts';
 
@@ -24,8 +27,41 @@ const PATHS: ReadonlyMap<string, Dialect> = new Map([
   ['/v1/messages/count_tokens', COUNT_TOKENS],
 ]);
 
-/** The route of a path, all of them POST; undefined: there is none. */
-export function findRoute(path: string): Route | undefined {
+/** Google's: the model stands in the path, with its slashes or with `%2F` for them. */
+const GOOGLE_PATH = /^\/v1(?:beta)?\/models\/(.{1,600}):(generateContent|streamGenerateContent)$/;
+
+/**
+ * The route of a request; undefined: there is none. All are POST.
+ * @throws invalid_request for a model that cannot be decoded, or an `alt` by which the answer would have another form
+ */
+export function findRoute({ method, path, query }: HttpRequest): Route | undefined {
+  if (method !== 'POST') return undefined;
   const dialect = PATHS.get(path);
-  return dialect && { dialect, isStreamRoute: false };
+  if (dialect !== undefined) return { dialect, isStreamRoute: false };
+  const [, model, action] = GOOGLE_PATH.exec(path) ?? [];
+  if (model === undefined) return undefined;
+  const isStreamRoute = action === 'streamGenerateContent';
+  requireAlt(query.alt, isStreamRoute ? 'sse' : 'json', isStreamRoute);
+  return { dialect: GOOGLE, modelId: decode(model), isStreamRoute };
+}
+
+/** https://cloud.google.com/apis/docs/system-parameters: without `alt=sse` a stream is one JSON list. */
+function requireAlt(alt: string | undefined, allowed: string, isRequired: boolean): void {
+  if (alt === allowed || (alt === undefined && !isRequired)) return;
+  throw new GatewayError('invalid_request', {
+    message: `the query parameter "alt" must be "${allowed}" here, got ${alt === undefined ? 'nothing' : 'another value'}`,
+    param: 'alt',
+  });
+}
+
+/** Once: what is an escape after that is no id's character. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new GatewayError('invalid_request', {
+      message: 'the model in the path must be percent-encoded UTF-8',
+      param: 'model',
+    });
+  }
 }

@@ -12,6 +12,8 @@ export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key'
 interface EndpointRow {
   /** Behind the base URL; `{model}` stands for the model's id. */
   readonly path: string;
+  /** The same of a stream, where the path says that one is asked for. */
+  readonly streamPath?: string;
   /** What of the base URL's end is left out before it: the first of several that it ends in. */
   readonly leavesOut?: string | readonly string[];
   readonly auth: EndpointAuth;
@@ -170,6 +172,15 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     // https://ai.google.dev/gemini-api/docs/openai
     row({
       baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
+      endpoints: {
+        ...OPENAI_ENDPOINTS,
+        google: {
+          path: '/models/{model}:generateContent',
+          streamPath: '/models/{model}:streamGenerateContent?alt=sse',
+          leavesOut: '/openai',
+          auth: 'x-goog-api-key',
+        },
+      },
       keyVariable: 'GEMINI_API_KEY',
     }),
   ],

@@ -153,6 +153,7 @@ export function requireEndpoint(
   { name, row, baseUrl }: Provider,
   dialect: DialectName,
   { model, id }: ModelTarget,
+  isStreamRoute = false,
 ): Endpoint {
   const found = row.endpoints[dialect];
   if (found === undefined) {
@@ -163,9 +164,11 @@ export function requireEndpoint(
     });
   }
   const base = withoutEnd(baseUrl, [found.leavesOut ?? []].flat());
-  const { path: template } = found.apart?.models.test(model) ? found.apart : found;
-  const path = template.replace('{model}', encodeURIComponent(model));
-  return { url: `${base}${path}`, toAuthHeaders: AUTH_HEADERS[found.auth] };
+  const { path, streamPath = path } = found;
+  const usual = isStreamRoute ? streamPath : path;
+  const template = found.apart?.models.test(model) ? found.apart.path : usual;
+  const named = template.replace('{model}', encodeURIComponent(model));
+  return { url: `${base}${named}`, toAuthHeaders: AUTH_HEADERS[found.auth] };
 }
 
 function withoutEnd(text: string, ends: readonly string[]): string {

@@ -77,7 +77,11 @@ describe('dialectOfPath', () => {
     ['/v1/messagesx', 'openai'],
     ['/v1beta/models/gemini-2.5-flash:generateContent', 'google'],
     ['/v1/models/gemini-2.5-flash:streamGenerateContent', 'google'],
+    ['/v1/models/google/gemini-2.5-flash:generateContent', 'google'],
+    ['/v1beta/anything', 'google'],
     ['/v1/models/openai/gpt-5', 'openai'],
+    ['/v1/models/ollama/llama3:8b', 'openai'],
+    ['/v1/models/openrouter/x:thinking', 'openai'],
     ['/nowhere', 'openai'],
   ])('of %s is %s', (path, dialect) => {
     expect(dialectOfPath(path)).toBe(dialect);

@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundInput, type InputRules } from '../../core/input-bound.ts';
+import { boundChatInput } from '../../core/dialects/chat-input.ts';
+import type { InputRules } from '../../core/input-bound.ts';
 import { CORPUS } from '../support/corpus.ts';
 
 const RULES: InputRules = { imageTokensMax: 1_000, contextWindow: undefined };
 const bound = (body: Readonly<Record<string, unknown>>, rules = RULES) =>
-  boundInput({ body, serialised: JSON.stringify(body) }, rules);
+  boundChatInput(body, JSON.stringify(body), rules);
 const ask = (content: unknown) => ({ messages: [{ role: 'user', content }] });
 const image = (url: unknown) => ({ type: 'image_url', image_url: { url } });
 const BASE64 = 'iVBORw0KGgo'.repeat(1_000);
 const INLINE = `data:image/png;base64,${BASE64}`;
 
-describe('boundInput', () => {
+describe('the bound of a chat’s input', () => {
   it('counts every byte that is sent, and an overhead a request and a message', () => {
     // 48 bytes of JSON, 64 a request, 8 a message.
     expect(bound(ask('hello'))).toEqual({ tokens: 120 });

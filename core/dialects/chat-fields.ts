@@ -4,30 +4,18 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://platform.openai.com/docs/api-reference/chat/create
  */
-
-/** Answers what is allowed when a value is not. */
-type Check = (value: unknown) => string | undefined;
-/**
- * `free`: it costs nothing beyond the input bytes and the output cap, which count it in.
- * `own`: read by core/chat-request.ts. A check: only these values are bounded.
- */
-type FieldRule = 'free' | 'own' | Check;
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const oneOf =
-  (...allowed: readonly unknown[]): Check =>
-  (value) =>
-    allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
-
-/** A write to a cache of five minutes is in the price table; one that lasts an hour costs twice the input. */
-const isShortCache = ({ cache_control: cache }: Readonly<Record<string, unknown>>): boolean =>
-  cache === undefined ||
-  cache === null ||
-  (isRecord(cache) && (cache.ttl === undefined || cache.ttl === null || cache.ttl === '5m'));
-
-const SHORT_CACHE = '{"type": "ephemeral", "ttl": "5m"}';
+import {
+  type Check,
+  type FieldRefusal,
+  findUnboundedMember,
+  freeFields,
+  isGiven,
+  isRecord,
+  isShortCache,
+  nameField,
+  oneOf,
+  SHORT_CACHE,
+} from './fields.ts';
 
 /** Hosted tools (search, code, MCP servers) are billed by the call, beyond any token cap. */
 const ownTools: Check = (value) =>
@@ -49,56 +37,39 @@ const usageSwitch: Check = (value) =>
     : '{"include": true}';
 
 /** Every field that a credential with a USD limit may send. */
-const FIELDS: ReadonlyMap<string, FieldRule> = new Map<string, FieldRule>([
-  ...(['model', 'messages', 'stream', 'stream_options'] as const).map(own),
-  ...(['max_tokens', 'max_completion_tokens', 'n', 'prediction'] as const).map(own),
-  ['store', 'own'],
-  ['background', 'own'],
+const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
+  ...freeFields('model', 'messages', 'stream', 'stream_options'),
+  ...freeFields('max_tokens', 'max_completion_tokens', 'n', 'prediction'),
+  // Read by `chat-request.ts`.
+  ...freeFields('store', 'background'),
   ['tools', ownTools],
   ['modalities', textOnly],
   ['service_tier', oneOf('auto', 'default')],
   ['usage', usageSwitch],
   // Text that becomes input: its bytes are counted with the rest of the body.
-  ...['functions', 'function_call', 'tool_choice', 'response_format', 'chat_template_kwargs'].map(
-    free,
+  ...freeFields(
+    'functions',
+    'function_call',
+    'tool_choice',
+    'response_format',
+    'chat_template_kwargs',
   ),
   // How tokens are chosen, reported and grouped.
-  ...['temperature', 'top_p', 'top_k', 'top_a', 'min_p', 'seed', 'random_seed', 'stop'].map(free),
-  ...['frequency_penalty', 'presence_penalty', 'repetition_penalty', 'logit_bias'].map(free),
-  ...['logprobs', 'top_logprobs', 'min_tokens', 'stop_token_ids', 'ignore_eos'].map(free),
-  ...['parallel_tool_calls', 'verbosity', 'user', 'safety_identifier', 'metadata'].map(free),
-  ...['prompt_cache_key', 'prompt_cache_retention'].map(free),
+  ...freeFields('temperature', 'top_p', 'top_k', 'top_a', 'min_p', 'seed', 'random_seed', 'stop'),
+  ...freeFields('frequency_penalty', 'presence_penalty', 'repetition_penalty', 'logit_bias'),
+  ...freeFields('logprobs', 'top_logprobs', 'min_tokens', 'stop_token_ids', 'ignore_eos'),
+  ...freeFields('parallel_tool_calls', 'verbosity', 'user', 'safety_identifier', 'metadata'),
+  ...freeFields('prompt_cache_key', 'prompt_cache_retention'),
   // How much it thinks: thinking is output, inside the cap.
-  ...['reasoning', 'reasoning_effort', 'reasoning_format', 'include_reasoning'].map(free),
-  ...['thinking', 'enable_thinking'].map(free),
+  ...freeFields('reasoning', 'reasoning_effort', 'reasoning_format', 'include_reasoning'),
+  ...freeFields('thinking', 'enable_thinking'),
 ]);
-
-function own(name: string): [string, FieldRule] {
-  return [name, 'own'];
-}
-
-function free(name: string): [string, FieldRule] {
-  return [name, 'free'];
-}
-
-/** A field that may not be sent, and what may be (absent: nothing). */
-export interface FieldRefusal {
-  readonly param: string;
-  readonly allowed?: string;
-}
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
 export function findUnboundedField(
   body: Readonly<Record<string, unknown>>,
 ): FieldRefusal | undefined {
-  for (const [name, value] of Object.entries(body)) {
-    if (value === null) continue;
-    const rule = FIELDS.get(name);
-    if (rule === undefined) return { param: nameField(name) };
-    const allowed = typeof rule === 'function' ? rule(value) : undefined;
-    if (allowed !== undefined) return { param: name, allowed };
-  }
-  return findUnboundedMessage(body.messages);
+  return findUnboundedMember(body, FIELDS) ?? findUnboundedMessage(body.messages);
 }
 
 /** Members of a message. `audio` is input by reference, so it is not among them. */
@@ -165,13 +136,6 @@ export function findStoredReference(body: Readonly<Record<string, unknown>>): st
   return undefined;
 }
 
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 const namesFile = (part: Readonly<Record<string, unknown>>): boolean =>
   isGiven(part.file_id) ||
   Object.values(part).some((member) => isRecord(member) && isGiven(member.file_id));
-
-const FIELD_NAME_CHARS_MAX = 64;
-
-/** A field's name fit to be repeated in a message: what is not a plain name is not repeated. */
-const nameField = (name: string): string =>
-  /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { prepareChat } from '../../core/chat-request.ts';
-import type { RequestRules } from '../../core/dialects/dialect.ts';
-import { GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from '../../core/providers/known.ts';
-import { type JsonObject, parseBody } from '../../core/request-body.ts';
+import { prepareChat } from '../../../core/dialects/chat-request.ts';
+import type { RequestRules } from '../../../core/dialects/dialect.ts';
+import { GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
+import { type JsonObject, parseBody } from '../../../core/request-body.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];
 const rowOf = (name: string): ProviderRow => KNOWN_PROVIDERS.get(name) ?? GENERIC_ROW;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findUnboundedField } from '../../core/chat-fields.ts';
+import { findUnboundedField } from '../../../core/dialects/chat-fields.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];
 const param = (body: object) => findUnboundedField({ model: 'm', messages, ...body })?.param;
