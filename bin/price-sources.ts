@@ -10,14 +10,16 @@ export interface PriceSource extends Provider {
   readonly onlyIds?: readonly string[];
 }
 
+/** What the library calls a provider by another name. */
+const LIBRARY_NAMES: Readonly<Record<string, string>> = { xai: 'x-ai' };
 /** The library's name of Bedrock. */
 const AWS = 'aws';
 
 /** The source of a part; undefined: the library has none. Its search also finds what only resembles a name. */
 export function findPriceSource(part: string): PriceSource | undefined {
   const onlyIds = BEDROCK_IDS.get(part);
-  const id = onlyIds === undefined ? part : AWS;
+  const id = onlyIds === undefined ? (LIBRARY_NAMES[part] ?? part) : AWS;
   const provider = findProvider({ providerId: id });
   if (provider?.id !== id) return undefined;
-  return onlyIds === undefined ? provider : { ...provider, id: part, onlyIds };
+  return { ...provider, id: part, ...(onlyIds && { onlyIds }) };
 }

@@ -3,7 +3,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PRICE_TABLE } from '../core/pricing.ts';
-import { config } from '../hallpass.config.ts';
+import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
 import { BEDROCK_IDS } from './bedrock-ids.ts';
 import { differenceOf } from './price-difference.ts';
 import { findPriceSource } from './price-sources.ts';
@@ -15,7 +15,11 @@ const { devDependencies } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { devDependencies: Record<string, string> };
 
-const names = [...new Set([...Object.keys(config.providers), ...BEDROCK_IDS.keys()])];
+// A deployment's name at Azure says nothing of its price.
+const NAMED_AT_WILL = 'azure';
+const names = [...new Set([...KNOWN_PROVIDERS.keys(), ...BEDROCK_IDS.keys()])].filter(
+  (name) => name !== NAMED_AT_WILL,
+);
 const providers = names.flatMap((name) => findPriceSource(name) ?? []);
 const table = makePriceTable(providers, {
   libraryVersion: devDependencies['@pydantic/genai-prices'] ?? '',
