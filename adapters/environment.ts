@@ -33,10 +33,22 @@ export interface Environment {
 export interface FunctionSettings {
   readonly environment: Environment;
   readonly config: Config;
+  /** What requests to providers are signed with where that is asked; undefined: there is nothing. @default the role's */
+  readonly findProviderCredentials?: () => AwsCredentials | undefined;
 }
 
 /** Variables as a process has them. */
 export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The ordinary variables of AWS credentials; undefined when they are not both set. */
+export function findAwsCredentials({
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  AWS_SESSION_TOKEN: sessionToken,
+}: Variables): AwsCredentials | undefined {
+  if (!accessKeyId || !secretAccessKey) return undefined;
+  return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
+}
 
 const ACCOUNT_HASH_CHARS = 16;
 
@@ -53,7 +65,6 @@ export function readEnvironment(variables: Variables): Environment {
     return value;
   };
   const region = need('AWS_REGION');
-  const sessionToken = variables.AWS_SESSION_TOKEN;
   return {
     keysTable: need(ENVIRONMENT.keysTable),
     walletsTable: need(ENVIRONMENT.walletsTable),
@@ -61,10 +72,9 @@ export function readEnvironment(variables: Variables): Environment {
     secretPrefix: need(ENVIRONMENT.secretPrefix),
     defaultAccount: accountOfDeployment(need(ENVIRONMENT.deployment)),
     region,
-    credentials: {
+    credentials: findAwsCredentials(variables) ?? {
       accessKeyId: need('AWS_ACCESS_KEY_ID'),
       secretAccessKey: need('AWS_SECRET_ACCESS_KEY'),
-      ...(sessionToken ? { sessionToken } : {}),
     },
     dynamodbUrl: variables.AWS_ENDPOINT_URL_DYNAMODB ?? `https://dynamodb.${region}.amazonaws.com`,
     secretsManagerUrl:

@@ -179,13 +179,13 @@ function toResponse(
 }
 
 /** Only these are of use; no other header of a provider's reaches anything of ours. */
-const READ_HEADERS = ['content-type', 'retry-after'] as const;
+const READ_HEADERS = ['content-type', 'retry-after', 'x-amzn-errortype'] as const;
 
 function readHeaders({ headers }: IncomingMessage): Record<string, string> {
   const read: Record<string, string> = {};
   for (const name of READ_HEADERS) {
     const value = headers[name];
-    if (value !== undefined) read[name] = value;
+    if (typeof value === 'string') read[name] = value;
   }
   return read;
 }

@@ -2,10 +2,11 @@
  * Writes core/price-table.json from the price library and shows what changed (npm run prices:update). The file is committed: nothing is built at start.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { findProvider } from '@pydantic/genai-prices';
 import { PRICE_TABLE } from '../core/pricing.ts';
-import { config } from '../hallpass.config.ts';
+import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
+import { BEDROCK_IDS } from './bedrock-ids.ts';
 import { differenceOf } from './price-difference.ts';
+import { findPriceSource } from './price-sources.ts';
 import { makePriceTable } from './price-table.ts';
 
 const TABLE_URL = new URL('../core/price-table.json', import.meta.url);
@@ -14,11 +15,12 @@ const { devDependencies } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { devDependencies: Record<string, string> };
 
-const names = Object.keys(config.providers);
-const providers = names.flatMap((name) => {
-  const provider = findProvider({ providerId: name });
-  return provider?.id === name ? [provider] : [];
-});
+// A deployment's name at Azure says nothing of its price.
+const NAMED_AT_WILL = 'azure';
+const names = [...new Set([...KNOWN_PROVIDERS.keys(), ...BEDROCK_IDS.keys()])].filter(
+  (name) => name !== NAMED_AT_WILL,
+);
+const providers = names.flatMap((name) => findPriceSource(name) ?? []);
 const table = makePriceTable(providers, {
   libraryVersion: devDependencies['@pydantic/genai-prices'] ?? '',
   asOf: new Date().toISOString().slice(0, 10),
@@ -33,3 +35,7 @@ const counts = Object.entries(table.models).map(
 console.log(`${table.version}: ${counts.join(', ')}; ${Math.ceil(text.length / 1_000)} kB`);
 const unknown = names.filter((name) => !(name in table.models));
 if (unknown.length > 0) console.log(`without prices: ${unknown.join(', ')}`);
+const unpriced = [...BEDROCK_IDS].flatMap(([part, ids]) =>
+  ids.filter((id) => table.models[part]?.[id] === undefined).map((id) => `${part}/${id}`),
+);
+if (unpriced.length > 0) console.log(`served, but without a price: ${unpriced.join(', ')}`);

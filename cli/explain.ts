@@ -10,6 +10,7 @@ import { systemClock as clock } from '../adapters/system.ts';
 import { type Check, explain } from '../core/explain.ts';
 import { makeKeySets } from '../core/key-sets.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
+import { pricePartsOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
 import { type Gateway, withGateway } from './connect.ts';
 import { CommandError, wrongUse } from './failure.ts';
@@ -71,7 +72,11 @@ function makePorts({ account, environment, dynamodb, secretsManager }: Gateway) 
       clock,
     },
     wallets: makeWallets(dynamodb, walletsTable),
-    settings: { config, providerUrls, prices: makePriceBook(PRICE_TABLE, config.prices) },
+    settings: {
+      config,
+      providerUrls,
+      prices: makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config)),
+    },
   };
 }
 

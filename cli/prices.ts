@@ -7,6 +7,7 @@ import { asNanoUsd, toUsdText } from '../core/money.ts';
 import { resolveModel } from '../core/policy.ts';
 import { makePriceBook, PRICE_TABLE, type Price, type PriceTier } from '../core/pricing.ts';
 import { DEMO_PROVIDER } from '../core/providers/demo.ts';
+import { pricePartsOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
 import { CommandError } from './failure.ts';
 import { withJson } from './flags.ts';
@@ -27,7 +28,7 @@ export function addPriceCommand(program: Command, terminal: Terminal): void {
     );
 }
 
-const book = makePriceBook(PRICE_TABLE, config.prices);
+const book = makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config));
 const catalogue = () =>
   makeCatalogue({ config, providerUrls: {}, prices: book, table: PRICE_TABLE });
 

@@ -35,8 +35,20 @@ const providerSchema = v.strictObject({
   wire: v.optional(v.picklist(['openai'])),
   /** Everything before `/chat/completions`. @default the known provider's of that name */
   baseUrl: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\//))),
-  /** The secret that holds the API key, below the stack's prefix, or `none`. @default a secret of the provider's name */
-  auth: v.optional(v.union([v.literal('none'), v.strictObject({ secret: providerName })])),
+  /**
+   * The secret that holds the API key, below the stack's prefix; `none`; or, for Bedrock, `aws-role`: no key at all,
+   * requests are signed with the function's role. @default a secret of the provider's name
+   */
+  auth: v.optional(
+    v.union([v.picklist(['none', 'aws-role']), v.strictObject({ secret: providerName })]),
+  ),
+  /** The AWS region of a provider that has one address a region. @default the one in `baseUrl` */
+  region: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, '"region" must be an AWS region such as "us-east-1"'),
+    ),
+  ),
   /** The known provider whose rules (cap field, usage, dropped fields) it follows. @default the name itself, else plain OpenAI */
   like: v.optional(providerName),
 });
@@ -52,6 +64,9 @@ const priceSchema = v.strictObject({
   contextWindow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 
+/** A model of the price table, as `provider/model`, whose price is this one's too. */
+const pricedAs = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}\/[\w.:@/-]{1,200}$/));
+
 const configSchema = v.strictObject({
   /** The account id in `kid` and `sub` of scoped tokens; may contain colons. @default `acct_` and a hash of the deployment's id */
   account: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/))),
@@ -61,8 +76,11 @@ const configSchema = v.strictObject({
   aliases: v.optional(v.record(modelId, modelId), {}),
   /** The provider of model ids without a known one. @default none: such an id is `model_not_found` */
   defaultProvider: v.optional(providerName),
-  /** Prices that replace or add to the table, by `provider/model`. */
-  prices: v.optional(v.record(modelId, priceSchema), {}),
+  /**
+   * Prices that replace or add to the table, by `provider/model`: rates, or the model of the table that costs the same,
+   * as `'azure/my-deployment': 'openai/gpt-5'`. One that the table does not have is no price.
+   */
+  prices: v.optional(v.record(modelId, v.union([priceSchema, pricedAs])), {}),
   defaults: v.optional(
     v.strictObject({
       /** Limits of keys made without any. @default none */
@@ -90,6 +108,8 @@ const configSchema = v.strictObject({
 export type ConfigInput = v.InferInput<typeof configSchema>;
 
 export type PriceOverride = v.InferOutput<typeof priceSchema>;
+/** The model that another one costs as much as. */
+export type PricedAs = v.InferOutput<typeof pricedAs>;
 
 /** The configuration, checked and with its defaults filled in. */
 export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaults'> {

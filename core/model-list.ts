@@ -11,7 +11,12 @@ import { isModelPattern } from './key-record.ts';
 import { isAllowedModel, type ModelTarget, modelNotFound, resolveModel } from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 import { DEMO_MODELS, DEMO_PROVIDER } from './providers/demo.ts';
-import { findProvider, isConfigured, type ProviderUrls } from './providers/provider.ts';
+import {
+  findProvider,
+  isConfigured,
+  type ProviderUrls,
+  pricePartsOf,
+} from './providers/provider.ts';
 
 /** A model by the name under which it is called. */
 export interface ListedModel {
@@ -39,8 +44,14 @@ export interface CatalogueSource {
 /** The catalogue of a deployment: models of the table, of its own prices, built-in ones, and its aliases. */
 export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
   const { config, providerUrls, prices, table } = source;
-  const tabled = Object.entries(table.models).flatMap(([provider, models]) =>
-    Object.keys(models).map((model) => `${provider}/${model}`),
+  const parts = new Map([
+    ...Object.keys(table.models).map((name) => [name, [name]] as const),
+    ...pricePartsOf(config),
+  ]);
+  const tabled = [...parts].flatMap(([provider, names]) =>
+    names.flatMap((name) =>
+      Object.keys(table.models[name] ?? {}).map((model) => `${provider}/${model}`),
+    ),
   );
   const builtIn = DEMO_MODELS.map((model) => `${DEMO_PROVIDER}/${model}`);
   const ids = [

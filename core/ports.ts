@@ -249,6 +249,8 @@ export interface UpstreamRequest {
   readonly body: string;
   /** The whole exchange, until the last byte, ends by then. */
   readonly deadlineAtMs: number;
+  /** The AWS service it is signed for, with the process's credentials; absent: it is sent as it is. */
+  readonly sign?: { readonly service: string; readonly region: string };
 }
 
 export interface UpstreamResponse {
@@ -259,7 +261,7 @@ export interface UpstreamResponse {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Providers. `upstream_error` or `upstream_timeout`; never follows a redirect. */
+/** Providers. `upstream_error`, `upstream_timeout`, or `service_unavailable` with nothing to sign with; no redirects. */
 export interface Upstream {
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
 }

@@ -3,7 +3,7 @@
  * Flow: policy > **reserve** (the most) > forward > **meter** (what it was) > settle.
  * Invariant: an id is priced only if it is listed letter for letter; an unknown price is unknown, never zero.
  */
-import type { PriceOverride } from './config.ts';
+import type { PricedAs, PriceOverride } from './config.ts';
 import type { TokenUsage } from './hold.ts';
 import { asNanoUsd, ceilDivide, type NanoUsd, nanoUsdFromUsd } from './money.ts';
 import priceTable from './price-table.json' with { type: 'json' };
@@ -36,7 +36,10 @@ export type PriceRow =
   | readonly [...PriceLevel, number]
   | readonly [...PriceLevel, number, readonly (readonly [number, ...PriceLevel])[]];
 
-/** The generated table: for each provider the row of each exact model id. */
+/**
+ * The generated table: for each provider the row of each exact model id. `bedrock@us` is a part of its own: prices that
+ * hold for it in the United States alone.
+ */
 export interface PriceTable {
   /** Stamped on every usage row. */
   readonly version: string;
@@ -72,28 +75,45 @@ const BUILT_IN: ReadonlyMap<string, Price> = new Map([
   ],
 ]);
 
+/** Provider name to the parts of the table that hold for it, first come first served. */
+export type PriceParts = ReadonlyMap<string, readonly string[]>;
+
 /**
  * The prices in force: overrides by `provider/model`, then the table.
  * @param overrides the operator's word: replaces a whole price, and may be zero
+ * @param parts of providers with other parts than the one of their name. @default none
  */
 export function makePriceBook(
   table: PriceTable,
-  overrides: Readonly<Record<string, PriceOverride>>,
+  overrides: Readonly<Record<string, PriceOverride | PricedAs>>,
+  parts: PriceParts = new Map(),
 ): PriceBook {
+  const findListed = (provider: string, model: string): Price | undefined => {
+    for (const part of parts.get(provider) ?? [provider]) {
+      const price = findInTable(table, part, model);
+      if (price !== undefined) return price;
+    }
+    return undefined;
+  };
   const own = new Map(
-    Object.entries(overrides).map(([id, override]) => [id, fromOverride(override)]),
+    Object.entries(overrides).map(([id, override]) => {
+      if (typeof override !== 'string') return [id, fromOverride(override)];
+      const slash = override.indexOf('/');
+      return [id, findListed(override.slice(0, slash), override.slice(slash + 1))];
+    }),
   );
   return {
     version: table.version,
     find(provider, model) {
       const id = `${provider}/${model}`;
-      return own.get(id) ?? BUILT_IN.get(id) ?? findInTable(table, provider, model);
+      // What the operator says holds, also where it comes to nothing.
+      return own.has(id) ? own.get(id) : (BUILT_IN.get(id) ?? findListed(provider, model));
     },
   };
 }
 
-function findInTable(table: PriceTable, provider: string, model: string): Price | undefined {
-  const models = Object.hasOwn(table.models, provider) ? table.models[provider] : undefined;
+function findInTable(table: PriceTable, part: string, model: string): Price | undefined {
+  const models = Object.hasOwn(table.models, part) ? table.models[part] : undefined;
   const index = models?.[model];
   const row = index === undefined ? undefined : table.rows[index];
   return row && fromRow(row);

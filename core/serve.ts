@@ -167,6 +167,7 @@ async function forward(
       },
       body: plan.request.toBody(cap),
       deadlineAtMs,
+      ...(plan.provider.signing && { sign: plan.provider.signing }),
     });
   } catch (cause) {
     const error = toGatewayError(cause);

@@ -21,6 +21,10 @@ const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 407]);
 /** What Google says of a wrong key, with 400: https://ai.google.dev/gemini-api/docs/troubleshooting */
 const OWN_REASON = '"API_KEY_INVALID"';
 const RETRY_AFTER_SECONDS_MAX = 60;
+/** AWS answers so to a signature, a role or a Bedrock key that may not. */
+const AWS_OWN_STATUS = 403;
+/** AWS's words on a signature repeat the session token; those on a permission say the account and the role. */
+const AWS_OWN_WORDS = /x-amz-security-token|AWS4-HMAC-SHA256|arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}:/i;
 
 /** An answer on its way out. */
 export interface PassedAnswer {
@@ -124,16 +128,20 @@ export async function passRefusal(
   ports: BookPorts,
 ): Promise<PassedAnswer> {
   const { status } = response;
-  const isCallers = status >= 400 && status < 500 && !OWN_STATUSES.has(status);
+  const isAws = exchange.plan.provider.row.signedFor !== undefined;
+  const isOwn = OWN_STATUSES.has(status) || (isAws && status === AWS_OWN_STATUS);
+  const isCallers = status >= 400 && status < 500 && !isOwn;
   const { bytes, error } = await readBytes(response.body, isCallers ? REFUSAL_BYTES_MAX : 0);
-  const isOwn =
-    bytes.includes(OWN_REASON) || (providerKey !== undefined && bytes.includes(providerKey));
+  const tellsOwn =
+    bytes.includes(OWN_REASON) ||
+    (providerKey !== undefined && bytes.includes(providerKey)) ||
+    (isAws && AWS_OWN_WORDS.test(bytes.toString('latin1')));
   const failure =
-    isCallers && !isOwn
+    isCallers && !tellsOwn
       ? error
       : new GatewayError('upstream_error', {
-          message: messageOf(status),
-          detail: `the provider answered HTTP ${status}`,
+          message: messageOf(status, isOwn),
+          detail: `the provider answered HTTP ${status}${awsNameOf(response)}`,
         });
   const outcome = { isCharged: false, httpStatus: status, error: failure };
   const row = await closeExchange(exchange, outcome, ports);
@@ -146,8 +154,14 @@ export async function passRefusal(
   };
 }
 
-const messageOf = (status: number): string =>
-  OWN_STATUSES.has(status)
+/** AWS's name of what is wrong, for the log: `InvalidSignatureException:http://…` is named by what stands before the colon. */
+function awsNameOf({ headers }: UpstreamResponse): string {
+  const name = /^[A-Z][A-Za-z]{1,63}(?=:|$)/.exec(headers['x-amzn-errortype'] ?? '')?.[0];
+  return name === undefined ? '' : ` ${name}`;
+}
+
+const messageOf = (status: number, isOwn: boolean): string =>
+  isOwn
     ? `The provider refused the gateway's own credentials (HTTP ${status}).`
     : `The provider failed (HTTP ${status}).`;
 

@@ -24,6 +24,7 @@ import { asRequestId } from '../core/ids.ts';
 import { makeCatalogue } from '../core/model-list.ts';
 import type { Log } from '../core/ports.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
+import { pricePartsOf } from '../core/providers/provider.ts';
 
 const CALL_TIMEOUT_MS = 3_000;
 
@@ -50,7 +51,7 @@ function makePorts({ environment, config }: FunctionSettings): AccountPorts {
   const { providerUrls } = environment;
   const { keysTable, walletsTable, usageTable } = environment;
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
-  const prices = makePriceBook(PRICE_TABLE, config.prices);
+  const prices = makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config));
   return {
     clock,
     random,

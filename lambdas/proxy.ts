@@ -21,6 +21,7 @@ import type { FunctionSettings } from '../adapters/environment.ts';
 import { makeLog } from '../adapters/log.ts';
 import { toEventStream } from '../adapters/response-stream.ts';
 import { makeSecrets } from '../adapters/secrets-manager.ts';
+import { makeSignedUpstream } from '../adapters/signed-upstream.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
 import { makeUpstream } from '../adapters/upstream.ts';
 import type { ProxySettings } from '../core/call-plan.ts';
@@ -30,6 +31,7 @@ import { asRequestId, type RequestId } from '../core/ids.ts';
 import type { Log } from '../core/ports.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
 import { makeDemo } from '../core/providers/demo.ts';
+import { pricePartsOf } from '../core/providers/provider.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
 
 /** One call of the table or of the secrets. */
@@ -103,19 +105,22 @@ function refuse(error: GatewayError, path: string, requestId: RequestId, log: Lo
 function toProxySettings({ environment, config }: FunctionSettings): ProxySettings {
   return {
     config,
-    prices: makePriceBook(PRICE_TABLE, config.prices),
+    prices: makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config)),
     providerUrls: environment.providerUrls,
   };
 }
 
-function makePorts({ environment }: FunctionSettings, log: Log): ProxyPorts {
+function makePorts(
+  { environment, findProviderCredentials = () => environment.credentials }: FunctionSettings,
+  log: Log,
+): ProxyPorts {
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
   return {
     wallets: makeWallets(dynamodb, environment.walletsTable),
     usage: makeUsageRows(dynamodb, environment.usageTable),
     secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
-    upstream: makeUpstream(clock),
+    upstream: makeSignedUpstream(makeUpstream(clock), clock, findProviderCredentials),
     demo: makeDemo({ clock, random }),
     clock,
     random,

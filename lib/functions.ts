@@ -15,6 +15,8 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
+import type { RequestSigning } from '../core/providers/provider.ts';
+import { bedrockFindings } from './bedrock.ts';
 import { FUNCTION_NAMES, type FunctionName, permissionsOf } from './permissions.ts';
 import type { Secrets } from './secrets.ts';
 import type { Tables } from './tables.ts';
@@ -43,6 +45,8 @@ const MEMORY_MIB = 256;
 export interface FunctionsProps {
   readonly tables: Tables;
   readonly secrets: Secrets;
+  /** What the proxy calls with its own role. */
+  readonly signings: readonly RequestSigning[];
   /** Streams at once, 1 to 10,000; taken from the account's concurrency. @default what the account has left */
   readonly streamsMax?: number | undefined;
 }
@@ -55,7 +59,7 @@ export class Functions extends Construct {
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    const { tables, secrets, streamsMax } = props;
+    const { tables, secrets, signings, streamsMax } = props;
     const environment = {
       [ENVIRONMENT.keysTable]: tables.keys.tableName,
       [ENVIRONMENT.walletsTable]: tables.wallets.tableName,
@@ -70,11 +74,12 @@ export class Functions extends Construct {
     // The next run is minutes away.
     this.sweep.configureAsyncInvoke({ retryAttempts: 0 });
 
-    const permissions = permissionsOf(tables, secrets);
+    const permissions = permissionsOf(tables, secrets, signings);
     for (const name of FUNCTION_NAMES) {
       for (const statement of permissions[name]) this[name].addToRolePolicy(statement);
     }
     Validations.of(this).acknowledge(
+      ...bedrockFindings(signings),
       {
         id: `AwsSolutions-IAM5[Resource::${secrets.keyArnsFinding}]`,
         reason: 'Secrets of keys are made at run time; below this prefix there is nothing else.',

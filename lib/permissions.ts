@@ -3,6 +3,8 @@
  */
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { REVOKED_LIST_ATTRIBUTES, TABLES } from '../adapters/table-schema.ts';
+import type { RequestSigning } from '../core/providers/provider.ts';
+import { bedrockStatements } from './bedrock.ts';
 import type { Secrets } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
@@ -36,6 +38,7 @@ const revokeInRecords = (keysTableArn: string): PolicyStatement =>
 export function permissionsOf(
   tables: Tables,
   secrets: Secrets,
+  signings: readonly RequestSigning[],
 ): Readonly<Record<FunctionName, readonly PolicyStatement[]>> {
   const keys = [tables.keys.tableArn];
   const wallets = [tables.wallets.tableArn];
@@ -65,6 +68,7 @@ export function permissionsOf(
       ...(providerSecrets.length === 0
         ? []
         : [allow('ReadProviderSecrets', ['secretsmanager:GetSecretValue'], providerSecrets)]),
+      ...bedrockStatements(signings),
     ],
     account: [
       // Of wallets it writes marks of revocation only; that they are attributes beside the counters, no policy can say.

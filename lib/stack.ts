@@ -10,6 +10,7 @@ import type { Config } from '../core/config.ts';
 import { findProvider } from '../core/providers/provider.ts';
 import { Alarms } from './alarms.ts';
 import { Api } from './api.ts';
+import { signingsOf } from './bedrock.ts';
 import { Functions, SWEEP_INTERVAL } from './functions.ts';
 import { Secrets } from './secrets.ts';
 import { Tables } from './tables.ts';
@@ -47,7 +48,8 @@ export class HallpassStack extends Stack {
 
     const tables = new Tables(this, 'Tables');
     const secrets = new Secrets(this, 'Secrets', { providers: providerSecretsOf(config) });
-    const functions = new Functions(this, 'Functions', { tables, secrets, streamsMax });
+    const signings = signingsOf(config);
+    const functions = new Functions(this, 'Functions', { tables, secrets, signings, streamsMax });
     const api = new Api(this, 'Api', {
       functions,
       requestsPerSecond: requestsPerSecondMax,

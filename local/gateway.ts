@@ -8,6 +8,7 @@ import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb-keys.ts';
 import {
   type Environment,
   type FunctionSettings,
+  findAwsCredentials,
   readEnvironment,
   type Variables,
 } from '../adapters/environment.ts';
@@ -44,7 +45,7 @@ export interface LocalGatewayOptions {
   /** Provider name to a base URL that replaces its own. */
   readonly providerUrls: Readonly<Record<string, string>>;
   /**
-   * Provider keys, as the process has them. `AWS_ENDPOINT_URL_DYNAMODB` names a table server to use in place of the
+   * Provider keys and AWS credentials, as the process has them. `AWS_ENDPOINT_URL_DYNAMODB` names a table server to use in place of the
    * embedded one.
    */
   readonly variables: Variables;
@@ -65,7 +66,7 @@ export interface LocalGateway {
   /** The demo client key, and the secret of the JWTs behind it; null when it has another verifier now. */
   readonly clientKey: string;
   readonly clientJwtSecret: string | null;
-  /** Names of the providers that have an API key. */
+  /** Names of the providers that have an API key, or AWS credentials in the place of one. */
   readonly providersWithKeys: readonly string[];
   /** What the functions run with: the way to its tables and secrets. */
   readonly variables: Variables;
@@ -120,7 +121,9 @@ async function startParts(
   const environment = readEnvironment(variables);
   const { demo, client } = await provision(environment, config);
   const make = options.makeFunctions ?? ((settings) => makeFunctions(settings));
-  const functions = make({ environment, config }, variables);
+  // Not among the variables, which are kept in a file.
+  const findProviderCredentials = () => findAwsCredentials(options.variables);
+  const functions = make({ environment, config, findProviderCredentials }, variables);
   const gateway = await startApiGateway({
     ...functions,
     port,
@@ -144,7 +147,7 @@ async function startParts(
     token: signDemoToken(demo, config, Date.now()),
     clientKey: client.key,
     clientJwtSecret: client.jwtSecret,
-    providersWithKeys: providersWithKeys(config, overlay),
+    providersWithKeys: providersWithKeys(config, overlay, findProviderCredentials() !== undefined),
     variables,
     inFlight: gateway.inFlight,
     sweep: sweeping.now,
@@ -182,10 +185,15 @@ function providerKeys({ config, variables }: LocalGatewayOptions): Map<string, s
   return keys;
 }
 
-const providersWithKeys = (config: Config, keys: ReadonlyMap<string, string>): string[] =>
-  Object.keys(config.providers).filter((name) =>
-    keys.has(findProvider(config, {}, name)?.secret ?? ''),
-  );
+const providersWithKeys = (
+  config: Config,
+  keys: ReadonlyMap<string, string>,
+  canSign: boolean,
+): string[] =>
+  Object.keys(config.providers).filter((name) => {
+    const provider = findProvider(config, {}, name);
+    return keys.has(provider?.secret ?? '') || (canSign && provider?.signing !== undefined);
+  });
 
 async function provision(environment: Environment, config: Config) {
   const { keysTable, secretPrefix } = environment;

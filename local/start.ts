@@ -101,8 +101,9 @@ Hallpass is running at ${gateway.url}
 
 function toProviderLine(settings: Config, { providersWithKeys }: LocalGateway): string {
   if (providersWithKeys.length > 0) return `${providersWithKeys.join(', ')} (and demo/echo)`;
-  const variables = Object.keys(settings.providers).map((name) => keyVariableOf(settings, name));
-  return `no API key is set, demo/echo answers; others by ${variables.join(', ')}`;
+  const names = Object.keys(settings.providers);
+  const variables = new Set(names.map((name) => keyVariableOf(settings, name)));
+  return `no API key is set, demo/echo answers; others by ${[...variables].join(', ')}`;
 }
 
 async function explain(error: unknown, flags: Flags, data: string | undefined): Promise<string> {

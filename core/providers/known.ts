@@ -14,9 +14,11 @@ interface EndpointRow {
   readonly path: string;
   /** The same of a stream, where the path says that one is asked for. */
   readonly streamPath?: string;
-  /** What of the base URL's end is left out before it. */
-  readonly leavesOut?: string;
+  /** What of the base URL's end is left out before it: the first of several that it ends in. */
+  readonly leavesOut?: string | readonly string[];
   readonly auth: EndpointAuth;
+  /** Models that are served elsewhere, and the path that takes the place of the other. */
+  readonly apart?: { readonly models: RegExp; readonly path: string };
 }
 
 const RESPONSES = { path: '/responses', auth: 'bearer' } as const;
@@ -27,10 +29,36 @@ const OPENAI_ENDPOINTS = {
 
 const CHAT_ONLY = { chat: OPENAI_ENDPOINTS.chat } as const;
 
+const AZURE_ENDPOINTS = {
+  chat: { path: '/chat/completions', auth: 'api-key' },
+  responses: { path: '/responses', auth: 'api-key' },
+  embeddings: { path: '/embeddings', auth: 'api-key' },
+} as const;
+
+/** Claude in its own format, beside what is OpenAI's, on both endpoints of Bedrock. */
+const BEDROCK_MESSAGES = {
+  path: '/anthropic/v1/messages',
+  leavesOut: ['/openai/v1', '/v1'],
+  auth: 'bearer',
+} as const;
+
+/** An OpenAI format on mantle. Under the wrong one of its two prefixes a model "isn't supported on this route". */
+const onMantle = (path: string): EndpointRow => ({
+  path: `/v1${path}`,
+  leavesOut: ['/openai/v1', '/v1'],
+  auth: 'bearer',
+  apart: { models: /^(?:openai\.gpt-(?!oss)|google\.gemma-4|xai\.)/, path: `/openai/v1${path}` },
+});
+
 /** What sets one OpenAI-compatible provider apart from another. */
 export interface ProviderRow {
-  /** Everything before `/chat/completions`, without a slash at its end. Absent: the configuration must give it. */
+  /**
+   * Everything before `/chat/completions`, without a slash at its end; `{region}` stands for the region that the
+   * configuration says. Absent: the configuration must give it.
+   */
   readonly baseUrl?: string;
+  /** The AWS service that its requests can be signed for, in place of a key. */
+  readonly signedFor?: 'bedrock' | 'bedrock-mantle';
   /** The wire formats it speaks, and where. */
   readonly endpoints: Readonly<Partial<Record<DialectName, EndpointRow>>>;
   /** The environment variable that holds its API key on a developer's machine. */
@@ -104,11 +132,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     'azure',
     // https://{resource}.openai.azure.com/openai/v1 is the configuration's to give; a model is a deployment's name.
     row({
-      endpoints: {
-        chat: { path: '/chat/completions', auth: 'api-key' },
-        embeddings: { path: '/embeddings', auth: 'api-key' },
-        responses: { path: '/responses', auth: 'api-key' },
-      },
+      endpoints: AZURE_ENDPOINTS,
       keyVariable: 'AZURE_OPENAI_API_KEY',
       capField: 'max_completion_tokens',
       imageTokensMax: 48_169,
@@ -116,9 +140,15 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'bedrock',
-    // https://bedrock-runtime.{region}.amazonaws.com/openai/v1, with a Bedrock API key of that region.
+    // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html, inference-responses-api.html
     row({
-      endpoints: CHAT_ONLY,
+      baseUrl: 'https://bedrock-runtime.{region}.amazonaws.com/openai/v1',
+      signedFor: 'bedrock',
+      endpoints: {
+        chat: OPENAI_ENDPOINTS.chat,
+        responses: RESPONSES,
+        messages: BEDROCK_MESSAGES,
+      },
       keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
       capField: 'max_completion_tokens',
       imageTokensMax: 48_169,
@@ -126,9 +156,15 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'bedrock-mantle',
-    // https://bedrock-mantle.{region}.api.aws/v1, or /openai/v1 for openai.gpt-* (not gpt-oss), google.gemma-4*, xai.*
+    // For what the runtime lacks. https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
     row({
-      endpoints: CHAT_ONLY,
+      baseUrl: 'https://bedrock-mantle.{region}.api.aws/v1',
+      signedFor: 'bedrock-mantle',
+      endpoints: {
+        chat: onMantle('/chat/completions'),
+        responses: onMantle('/responses'),
+        messages: BEDROCK_MESSAGES,
+      },
       keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
       capField: 'max_completion_tokens',
       imageTokensMax: 48_169,

@@ -18,6 +18,12 @@ import {
 /** Provider name to a base URL that replaces its own. */
 export type ProviderUrls = Readonly<Record<string, string>>;
 
+/** An AWS service of a region. */
+export interface RequestSigning {
+  readonly service: string;
+  readonly region: string;
+}
+
 export interface Provider {
   readonly name: string;
   readonly row: ProviderRow;
@@ -27,6 +33,8 @@ export interface Provider {
   readonly secret: string | undefined;
   /** Without a key it is not called. */
   readonly keyRequired: boolean;
+  /** What its requests are signed for with the function's role; absent: they are not signed. */
+  readonly signing?: RequestSigning;
 }
 
 /** Whether a provider is the built-in one. */
@@ -41,17 +49,39 @@ export const isConfigured = (name: string, config: Config, providerUrls: Provide
 /** The name of the row whose rules a provider follows: `like`, else its own. */
 const rowNameOf = (config: Config, name: string): string => config.providers[name]?.like ?? name;
 
-/** The environment variable of a provider's key: the known one, else `<NAME>_API_KEY`. */
+/** The environment variable of a provider's key: the known one, else `<NAME>_API_KEY`; with a role, AWS's own. */
 export const keyVariableOf = (config: Config, name: string): string =>
-  KNOWN_PROVIDERS.get(name)?.keyVariable ??
-  KNOWN_PROVIDERS.get(rowNameOf(config, name))?.keyVariable ??
-  `${name.toUpperCase().replaceAll('-', '_')}_API_KEY`;
+  config.providers[name]?.auth === 'aws-role'
+    ? 'AWS_ACCESS_KEY_ID'
+    : (KNOWN_PROVIDERS.get(name)?.keyVariable ??
+      KNOWN_PROVIDERS.get(rowNameOf(config, name))?.keyVariable ??
+      `${name.toUpperCase().replaceAll('-', '_')}_API_KEY`);
+
+/** Where the prices of an AWS region of the United States hold. */
+const IN_US = /^us-(?:east|west)-\d$/;
+
+/**
+ * The parts of the price table that hold for providers whose prices are not those of their name: Bedrock's follow from
+ * its models and its region, whatever a configuration calls it.
+ */
+export function pricePartsOf(config: Config): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    Object.entries(config.providers).flatMap(([name, settings]) => {
+      const rowName = rowNameOf(config, name);
+      if (KNOWN_PROVIDERS.get(rowName)?.signedFor === undefined) return [];
+      return [
+        [name, IN_US.test(regionOf(settings) ?? '') ? [rowName, `${rowName}@us`] : [rowName]],
+      ];
+    }),
+  );
+}
 
 /**
  * The provider of a name.
  * @param providerUrls a URL given here replaces the base URL and makes the provider's key optional
  * @returns undefined when it is not configured
- * @throws TypeError when the configuration gives a provider no URL and none is known
+ * @throws TypeError when the configuration gives a provider no URL or region and none is known, or a role where none
+ *   can be used
  */
 export function findProvider(
   config: Config,
@@ -65,18 +95,52 @@ export function findProvider(
   if (name === DEMO_PROVIDER && settings === undefined && url === undefined) {
     return { name, row: DEMO_ROW, baseUrl: '', secret: undefined, keyRequired: false };
   }
-  const baseUrl = url ?? settings?.baseUrl ?? row.baseUrl;
-  if (baseUrl === undefined) {
-    throw new TypeError(`hallpass.config.ts: "providers.${name}.baseUrl" must be set, got nothing`);
-  }
+  const baseUrl = url ?? baseUrlOf(name, settings, row);
   const auth = settings?.auth;
+  const secret = typeof auth === 'string' ? undefined : (auth?.secret ?? name);
   return {
     name,
     row,
     baseUrl: baseUrl.replace(/\/+$/, ''),
-    secret: auth === 'none' ? undefined : (auth?.secret ?? name),
-    keyRequired: auth !== 'none' && url === undefined && !row.keyless,
+    secret,
+    keyRequired: secret !== undefined && url === undefined && !row.keyless,
+    ...(settings?.auth === 'aws-role' && { signing: signingOf(name, settings, row) }),
   };
+}
+
+type ProviderSettings = Config['providers'][string];
+
+const mustBeSet = (name: string, field: string): TypeError =>
+  new TypeError(`hallpass.config.ts: "providers.${name}.${field}" must be set, got nothing`);
+
+function baseUrlOf(name: string, settings: ProviderSettings | undefined, row: ProviderRow): string {
+  if (settings?.baseUrl !== undefined) return settings.baseUrl;
+  if (row.baseUrl === undefined) throw mustBeSet(name, 'baseUrl');
+  if (!row.baseUrl.includes('{region}')) return row.baseUrl;
+  if (settings?.region === undefined) throw mustBeSet(name, 'region');
+  return row.baseUrl.replace('{region}', settings.region);
+}
+
+/** `bedrock-runtime.eu-west-1.amazonaws.com` */
+const REGION_IN_URL = /^https:\/\/[\w-]+\.([a-z]{2}(?:-[a-z]+)+-\d)\./;
+
+/** Undefined: the configuration does not say it. */
+const regionOf = ({ region, baseUrl = '' }: ProviderSettings): string | undefined =>
+  region ?? REGION_IN_URL.exec(baseUrl)?.[1];
+
+function signingOf(
+  name: string,
+  settings: ProviderSettings,
+  { signedFor }: ProviderRow,
+): RequestSigning {
+  if (signedFor === undefined) {
+    throw new TypeError(
+      `hallpass.config.ts: "providers.${name}.auth" may be "aws-role" for bedrock, bedrock-mantle and what is like them only`,
+    );
+  }
+  const region = regionOf(settings);
+  if (region === undefined) throw mustBeSet(name, 'region');
+  return { service: signedFor, region };
 }
 
 /** Where a wire format of a provider is posted to, and how its key is sent there. */
@@ -103,14 +167,18 @@ export function requireEndpoint(
       param: 'model',
     });
   }
-  const base = found.leavesOut === undefined ? baseUrl : withoutEnd(baseUrl, found.leavesOut);
+  const base = withoutEnd(baseUrl, [found.leavesOut ?? []].flat());
   const { path, streamPath = path } = found;
-  const named = (isStreamRoute ? streamPath : path).replace('{model}', encodeURIComponent(model));
+  const usual = isStreamRoute ? streamPath : path;
+  const template = found.apart?.models.test(model) ? found.apart.path : usual;
+  const named = template.replace('{model}', encodeURIComponent(model));
   return { url: `${base}${named}`, toAuthHeaders: AUTH_HEADERS[found.auth] };
 }
 
-const withoutEnd = (text: string, end: string): string =>
-  text.endsWith(end) ? text.slice(0, -end.length) : text;
+function withoutEnd(text: string, ends: readonly string[]): string {
+  const end = ends.find((each) => text.endsWith(each));
+  return end === undefined ? text : text.slice(0, -end.length);
+}
 
 const ROUTES_OF: Readonly<Record<DialectName, string>> = {
   chat: '/v1/chat/completions',

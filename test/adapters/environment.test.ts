@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { accountOfDeployment, readEnvironment } from '../../adapters/environment.ts';
+import {
+  accountOfDeployment,
+  findAwsCredentials,
+  readEnvironment,
+} from '../../adapters/environment.ts';
 
 const VARIABLES = {
   AWS_REGION: 'eu-central-1',
@@ -22,6 +26,22 @@ describe('readEnvironment', () => {
       secretsManagerUrl: 'https://secretsmanager.eu-central-1.amazonaws.com',
       providerUrls: {},
     });
+  });
+
+  it('takes the session of temporary credentials', () => {
+    const { credentials } = readEnvironment({ ...VARIABLES, AWS_SESSION_TOKEN: 'session' });
+    expect(credentials).toEqual({
+      accessKeyId: 'id',
+      secretAccessKey: 'secret',
+      sessionToken: 'session',
+    });
+  });
+
+  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('does not do without %s', (name) => {
+    expect(() => readEnvironment({ ...VARIABLES, [name]: '' })).toThrow(
+      `environment variable "${name}" is not set`,
+    );
+    expect(findAwsCredentials({ ...VARIABLES, [name]: '' })).toBeUndefined();
   });
 
   it('names the variable that is missing', () => {

@@ -1,5 +1,7 @@
-import { findProvider, type Provider } from '@pydantic/genai-prices';
+import type { Provider } from '@pydantic/genai-prices';
 import { describe, expect, test } from 'vitest';
+import { BEDROCK_IDS } from '../../bin/bedrock-ids.ts';
+import { findPriceSource } from '../../bin/price-sources.ts';
 import { makePriceTable } from '../../bin/price-table.ts';
 import { PRICE_TABLE } from '../../core/pricing.ts';
 
@@ -37,6 +39,16 @@ describe('makePriceTable', () => {
     );
 
     expect(table.models).toEqual({ lab: { a: 0, 'a-2026': 0 } });
+  });
+
+  test('takes no other ids than those that a source says, where it says them', () => {
+    const models = [
+      { id: 'regional.x-v1', match: { contains: 'x-1' }, prices },
+      { id: 'y', match: { equals: 'y' }, prices },
+    ];
+    const source = { ...provider(models), onlyIds: ['us.x-1', 'eu.x-1', 'us.x-1', 'z'] };
+
+    expect(make(source).models).toEqual({ lab: { 'eu.x-1': 0, 'us.x-1': 0 } });
   });
 
   test('prices an id that two models match by the first, as the library does', () => {
@@ -148,10 +160,33 @@ describe('makePriceTable', () => {
   });
 });
 
-test('the committed table is what the installed library gives', () => {
-  const providers = Object.keys(PRICE_TABLE.models).flatMap(
-    (providerId) => findProvider({ providerId }) ?? [],
+describe('findPriceSource', () => {
+  test('finds a provider by its name, and not by one that resembles it', () => {
+    expect(findPriceSource('openai')).toMatchObject({ id: 'openai' });
+    expect(findPriceSource('amazon')).toBeUndefined();
+    expect(findPriceSource('nobody')).toBeUndefined();
+  });
+
+  test.each(['bedrock', 'bedrock@us', 'bedrock-mantle', 'bedrock-mantle@us'])(
+    'finds %s, with the ids it serves',
+    (part) => {
+      const source = findPriceSource(part);
+      expect(source).toMatchObject({ id: part, onlyIds: BEDROCK_IDS.get(part) });
+      expect(source?.models.length).toBeGreaterThan(50);
+      expect(new Set(source?.onlyIds).size).toBe(source?.onlyIds?.length);
+    },
   );
+});
+
+test('of the ids that Bedrock serves, these have no price in the library', () => {
+  const unpriced = [...BEDROCK_IDS].flatMap(([part, ids]) =>
+    ids.filter((id) => PRICE_TABLE.models[part]?.[id] === undefined),
+  );
+  expect(unpriced).toEqual(['amazon.nova-2-lite-v1:0']);
+});
+
+test('the committed table is what the installed library gives', () => {
+  const providers = Object.keys(PRICE_TABLE.models).flatMap((part) => findPriceSource(part) ?? []);
   const table = makePriceTable(providers, { libraryVersion: '0.1.8', asOf: PRICE_TABLE.asOf });
 
   expect(JSON.stringify(table)).toBe(JSON.stringify(PRICE_TABLE));

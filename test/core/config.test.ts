@@ -38,6 +38,21 @@ describe('defineConfig', () => {
       '"providers.openai.baseUrl"',
     ],
     [
+      'a price that is the name of no model',
+      { providers: {}, prices: { 'azure/chat': 'gpt-5' } },
+      '"prices.azure/chat"',
+    ],
+    [
+      'a region that is none',
+      { providers: { bedrock: { region: 'Frankfurt' } } },
+      '"providers.bedrock.region": "region" must be an AWS region such as "us-east-1"',
+    ],
+    [
+      'another way to be known than a secret, none or a role',
+      { providers: { bedrock: { auth: 'iam' } } },
+      '"providers.bedrock.auth"',
+    ],
+    [
       'a default provider that is not there',
       { providers: { openai: {} }, defaultProvider: 'groq' },
       'must be one of openai, got "groq"',

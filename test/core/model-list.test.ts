@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { type ConfigInput, defineConfig } from '../../core/config.ts';
 import { makeCatalogue } from '../../core/model-list.ts';
 import { makePriceBook, type PriceTable } from '../../core/pricing.ts';
+import { pricePartsOf } from '../../core/providers/provider.ts';
 
 const TABLE: PriceTable = {
   version: 'test',
@@ -79,5 +80,26 @@ it('knows which of them speak Anthropic’s format', () => {
     'anthropic/claude-sonnet-4',
     'mine/claude',
     'quick',
+  ]);
+});
+
+it('holds models of Bedrock under the names that the configuration gives it, by their regions', () => {
+  const bedrockTable: PriceTable = {
+    ...TABLE,
+    models: { bedrock: { everywhere: 0 }, 'bedrock@us': { here: 1 }, openai: { 'gpt-5': 0 } },
+  };
+  const config = defineConfig({
+    providers: {
+      bedrock: { region: 'us-east-1', auth: 'aws-role' },
+      europe: { like: 'bedrock', region: 'eu-west-1', auth: 'aws-role' },
+    },
+    demo: false,
+  });
+  const prices = makePriceBook(bedrockTable, {}, pricePartsOf(config));
+  const catalogue = makeCatalogue({ config, providerUrls: {}, prices, table: bedrockTable });
+  expect(catalogue.map(({ id }) => id)).toEqual([
+    'bedrock/everywhere',
+    'bedrock/here',
+    'europe/everywhere',
   ]);
 });

@@ -124,6 +124,74 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
+  test('the proxy asks models of Bedrock with its role, in the regions that are configured', () => {
+    const config = defineConfig({
+      providers: {
+        bedrock: { region: 'us-east-1', auth: 'aws-role' },
+        again: { like: 'bedrock', region: 'us-east-1', auth: 'aws-role' },
+        europe: { like: 'bedrock', region: 'eu-central-1', auth: 'aws-role' },
+        'bedrock-mantle': { region: 'us-west-2', auth: 'aws-role' },
+        'by-key': { like: 'bedrock', region: 'ap-south-1' },
+      },
+    });
+    const policies = Template.fromStack(makeStack({ config }).stack).findResources(
+      'AWS::IAM::Policy',
+    );
+    const asking = Object.entries(policies).filter(([, policy]) =>
+      JSON.stringify(policy).includes('bedrock'),
+    );
+    expect(asking.map(([id]) => id)).toEqual([expect.stringMatching(/^FunctionsProxyRole/)]);
+    const statements = asking
+      .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement)
+      .filter(({ Sid }) => Sid?.startsWith('Ask'))
+      .map(({ Sid, Action, Resource, Condition }) => ({
+        sid: Sid,
+        actions: [Action].flat(),
+        resources: [Resource].flat().map(read),
+        condition: Condition?.StringLike['bedrock:InferenceProfileArn'].map(read),
+      }));
+    const invoke = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'];
+    const profiles = [
+      'arn:<AWS::Partition>:bedrock:us-east-1:<AWS::AccountId>:inference-profile/*',
+      'arn:<AWS::Partition>:bedrock:eu-central-1:<AWS::AccountId>:inference-profile/*',
+    ];
+    expect(statements).toEqual([
+      {
+        sid: 'AskModels',
+        actions: invoke,
+        resources: [
+          'arn:<AWS::Partition>:bedrock:us-east-1::foundation-model/*',
+          'arn:<AWS::Partition>:bedrock:eu-central-1::foundation-model/*',
+          ...profiles,
+        ],
+        condition: undefined,
+      },
+      {
+        sid: 'AskModelsThroughProfiles',
+        actions: invoke,
+        resources: ['arn:<AWS::Partition>:bedrock:*::foundation-model/*'],
+        condition: profiles,
+      },
+      {
+        sid: 'AskMantle',
+        actions: ['bedrock-mantle:CreateInference'],
+        resources: [
+          'arn:<AWS::Partition>:bedrock-mantle:us-west-2:<AWS::AccountId>:project/default',
+        ],
+        condition: undefined,
+      },
+    ]);
+  });
+
+  test('no function may call Bedrock where it is called by a key, or not at all', () => {
+    const config = defineConfig({ providers: { bedrock: { region: 'us-east-1' } } });
+    for (const stack of [makeStack({ config }).stack, makeStack().stack]) {
+      expect(
+        JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy')),
+      ).not.toContain('bedrock:');
+    }
+  });
+
   test('a proxy without a provider that needs a key reads no secret', () => {
     const config = defineConfig({ providers: { ollama: { auth: 'none' } } });
     const { stack } = makeStack({ config });

@@ -50,6 +50,13 @@ describe('secrets', () => {
     for (const { DeletionPolicy } of secrets) expect(DeletionPolicy).toBe('Retain');
   });
 
+  test('there is none for a provider that is called with the role', () => {
+    const config = defineConfig({
+      providers: { bedrock: { region: 'us-east-1', auth: 'aws-role' } },
+    });
+    makeTemplate({ config }).resourceCountIs('AWS::SecretsManager::Secret', 0);
+  });
+
   test('hold a placeholder that no one can take for a key', () => {
     makeTemplate().allResourcesProperties('AWS::SecretsManager::Secret', {
       SecretString: '{"placeholder":true}',
@@ -126,6 +133,18 @@ describe('cdk-nag', () => {
       violatingResources.map((resource) => `${ruleName} at ${resource.constructPath}`),
     );
     expect(findings).toEqual([]);
+  });
+
+  test('finds nothing more where Bedrock is called with the role', () => {
+    const config = defineConfig({
+      providers: {
+        bedrock: { region: 'us-east-1', auth: 'aws-role' },
+        'bedrock-mantle': { region: 'eu-west-1', auth: 'aws-role' },
+      },
+    });
+    const { app } = makeStack({ config });
+    const { violations } = new AwsSolutionsChecks(app).validateScope(app);
+    expect(violations).toEqual([]);
   });
 
   test('finds what is not acknowledged', () => {

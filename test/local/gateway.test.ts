@@ -80,6 +80,26 @@ test('knows which providers have a key, and writes none of these keys', async ()
   expect(JSON.stringify(gateway.variables)).not.toContain('provider-secret');
 });
 
+test('knows which providers it can sign for, and writes none of what it signs with', async () => {
+  const byRole = {
+    config: defineConfig({
+      providers: { openai: {}, bedrock: { region: 'us-east-1', auth: 'aws-role' } },
+    }),
+  };
+  const credentials = {
+    AWS_ACCESS_KEY_ID: 'key-id-canary',
+    AWS_SECRET_ACCESS_KEY: 'secret-canary',
+    AWS_SESSION_TOKEN: 'session-canary',
+  };
+  const gateway = await start({ ...byRole, variables: credentials });
+  expect(gateway.providersWithKeys).toEqual(['bedrock']);
+  expect(JSON.stringify(gateway.variables)).not.toContain('canary');
+  expect(await allText()).not.toContain('canary');
+
+  const { AWS_SECRET_ACCESS_KEY: _, ...half } = credentials;
+  expect((await restart({ ...byRole, variables: half })).providersWithKeys).toEqual([]);
+});
+
 test('turns a second one on the same folder away, and the first goes on', async () => {
   const first = await start();
   const failure = await start().catch((error: unknown) => error);

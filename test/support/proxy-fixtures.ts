@@ -21,10 +21,18 @@ export const REQUEST_ID = asRequestId('r1');
 const OUTPUT_ONLY = { inputUsdPerMillion: 0, outputUsdPerMillion: 1 };
 
 export const config = defineConfig({
-  providers: { openai: {}, openrouter: {}, mistral: {}, ollama: {}, groq: {} },
+  providers: {
+    openai: {},
+    openrouter: {},
+    mistral: {},
+    ollama: {},
+    groq: {},
+    bedrock: { region: 'us-east-1', auth: 'aws-role' },
+  },
   prices: {
     'openai/m': OUTPUT_ONLY,
     'openrouter/m': OUTPUT_ONLY,
+    'bedrock/m': OUTPUT_ONLY,
     'openai/both': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
   },
 });

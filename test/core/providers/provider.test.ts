@@ -116,10 +116,14 @@ describe('known providers', () => {
     }
   });
 
-  it.each([...OF_A_REGION])('has no URL of its own for %s: the configuration gives it', (name) => {
+  it.each([
+    ['azure', 'baseUrl'],
+    ['bedrock', 'region'],
+    ['bedrock-mantle', 'region'],
+  ])('cannot tell where %s is until the configuration says its %s', (name, field) => {
     const bare = defineConfig({ providers: { [name]: {} } });
     expect(() => findProvider(bare, {}, name)).toThrowError(
-      `hallpass.config.ts: "providers.${name}.baseUrl" must be set, got nothing`,
+      `hallpass.config.ts: "providers.${name}.${field}" must be set, got nothing`,
     );
   });
 
@@ -140,6 +144,91 @@ describe('known providers', () => {
     const endpoint = provider && requireEndpoint(provider, 'chat', TARGET);
     expect(endpoint?.url).toBe(`${baseUrl}/chat/completions`);
     expect(endpoint?.toAuthHeaders('k')).toEqual(headers);
+  });
+
+  it.each([
+    ['bedrock', 'https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1', 'bedrock'],
+    ['bedrock-mantle', 'https://bedrock-mantle.eu-west-1.api.aws/v1', 'bedrock-mantle'],
+  ])(
+    'finds %s by its region, signs for it with the role, and reads no secret',
+    (name, url, service) => {
+      const byRole = defineConfig({
+        providers: { [name]: { region: 'eu-west-1', auth: 'aws-role' } },
+      });
+      expect(findProvider(byRole, {}, name)).toEqual({
+        name,
+        row: KNOWN_PROVIDERS.get(name),
+        baseUrl: url,
+        secret: undefined,
+        keyRequired: false,
+        signing: { service, region: 'eu-west-1' },
+      });
+      expect(keyVariableOf(byRole, name)).toBe('AWS_ACCESS_KEY_ID');
+    },
+  );
+
+  it('reads the region to sign for in the URL, where the configuration says no other', () => {
+    const baseUrl = 'https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/openai/v1';
+    const settings = { like: 'bedrock', baseUrl, auth: 'aws-role' } as const;
+    const at = (region?: string) =>
+      findProvider(
+        defineConfig({ providers: { gov: { ...settings, ...(region && { region }) } } }),
+        { gov: 'http://127.0.0.1:9/v1' },
+        'gov',
+      )?.signing;
+    expect(at()).toEqual({ service: 'bedrock', region: 'us-gov-west-1' });
+    expect(at('us-east-1')).toEqual({ service: 'bedrock', region: 'us-east-1' });
+  });
+
+  it.each([
+    [
+      'openai',
+      {},
+      'hallpass.config.ts: "providers.openai.auth" may be "aws-role" for bedrock, bedrock-mantle and what is like them only',
+    ],
+    [
+      'bedrock',
+      { baseUrl: 'https://vpce-1.example/openai/v1' },
+      'hallpass.config.ts: "providers.bedrock.region" must be set, got nothing',
+    ],
+  ])('refuses a role for %s where it cannot sign', (name, settings, message) => {
+    const wrong = defineConfig({ providers: { [name]: { ...settings, auth: 'aws-role' } } });
+    expect(() => findProvider(wrong, {}, name)).toThrowError(new TypeError(message));
+  });
+
+  it.each([
+    ['chat', 'openai.gpt-oss-120b', '/v1/chat/completions'],
+    ['chat', 'qwen.qwen3-32b', '/v1/chat/completions'],
+    ['chat', 'google.gemma-3-27b-it', '/v1/chat/completions'],
+    ['chat', 'google.gemma-4-e2b', '/openai/v1/chat/completions'],
+    ['chat', 'xai.grok-5', '/openai/v1/chat/completions'],
+    ['responses', 'openai.gpt-5.5', '/openai/v1/responses'],
+    ['responses', 'openai.gpt-oss-20b', '/v1/responses'],
+    ['messages', 'anthropic.claude-opus-4-8', '/anthropic/v1/messages'],
+  ] as const)('posts %s of mantle for %s to %s, however its URL ends', (dialect, model, path) => {
+    const host = 'https://bedrock-mantle.us-east-1.api.aws';
+    for (const baseUrl of [host, `${host}/v1`, `${host}/openai/v1`, `${host}/v1/`]) {
+      const mantle = defineConfig({ providers: { 'bedrock-mantle': { baseUrl } } });
+      const provider = findProvider(mantle, {}, 'bedrock-mantle');
+      const target = { provider: 'bedrock-mantle', model, id: `bedrock-mantle/${model}` };
+      expect(provider && requireEndpoint(provider, dialect, target).url).toBe(`${host}${path}`);
+    }
+  });
+
+  it('posts Claude on the runtime to its own format, beside the OpenAI ones', () => {
+    const runtime = defineConfig({ providers: { bedrock: { region: 'us-east-1' } } });
+    const provider = findProvider(runtime, {}, 'bedrock');
+    const urls = (['messages', 'chat', 'responses'] as const).map(
+      (dialect) => provider && requireEndpoint(provider, dialect, TARGET).url,
+    );
+    expect(urls).toEqual([
+      'https://bedrock-runtime.us-east-1.amazonaws.com/anthropic/v1/messages',
+      'https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/chat/completions',
+      'https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/responses',
+    ]);
+    expect(() => provider && requireEndpoint(provider, 'count_tokens', TARGET)).toThrowError(
+      expect.objectContaining({ code: 'invalid_request' }),
+    );
   });
 });
 
