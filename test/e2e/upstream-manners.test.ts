@@ -28,21 +28,13 @@ const failing = (status: number, write: string, headers: object = {}): Reply => 
   steps: [{ write }],
 });
 const ANSWER = completion('Hello', usageOf(10, 20));
-const MESSAGE = JSON.stringify({
-  id: 'msg_1',
-  type: 'message',
-  role: 'assistant',
-  content: [],
-  usage: { input_tokens: 10, output_tokens: 20 },
-});
-
 let provider: FakeProvider;
 let gateway: TestGateway;
 beforeAll(async () => {
   provider = await startFakeProvider();
   gateway = await startTestGateway({
-    providerUrls: { openai: provider.url, anthropic: provider.url },
-    variables: { OPENAI_API_KEY: KEY, ANTHROPIC_API_KEY: KEY },
+    providerUrls: { openai: provider.url, anthropic: provider.url, google: provider.url },
+    variables: { OPENAI_API_KEY: KEY, ANTHROPIC_API_KEY: KEY, GEMINI_API_KEY: KEY },
   });
 });
 afterAll(async () => {
@@ -73,6 +65,8 @@ const EVERYTHING = {
   'x-stainless-retry-count': '0',
   'anthropic-dangerous-direct-browser-access': 'true',
   'x-claude-code-session-id': 's1',
+  'x-goog-api-client': 'google-genai-sdk/3.1.0',
+  'x-goog-user-project': 'p1',
   'openai-beta': 'responses=experimental',
   'anthropic-version': '2026-10-21',
   'anthropic-beta': 'interleaved-thinking-2025-05-14',
@@ -99,26 +93,44 @@ const ALWAYS = {
 };
 
 describe('of a client’s headers', () => {
-  it('OpenAI sees its betas, the gateway’s key, and nothing else', async () => {
-    provider.reply(jsonReply(ANSWER));
-    expect((await ask('/chat/completions', CHAT, EVERYTHING)).status).toBe(200);
-    expect(seen()).toEqual({
-      ...ALWAYS,
-      authorization: `Bearer ${KEY}`,
-      'openai-beta': 'responses=experimental',
-    });
-  });
+  const openai = { authorization: `Bearer ${KEY}` };
+  const beta = { 'openai-beta': 'responses=experimental' };
+  const anthropic = {
+    'x-api-key': KEY,
+    'anthropic-version': '2026-10-21',
+    'anthropic-beta': 'interleaved-thinking-2025-05-14',
+  };
 
-  it('Anthropic sees version and betas, the gateway’s key, and nothing else', async () => {
-    provider.reply(jsonReply(MESSAGE));
-    expect((await ask('/messages', MESSAGES, EVERYTHING)).status).toBe(200);
-    expect(seen()).toEqual({
-      ...ALWAYS,
-      'x-api-key': KEY,
-      'anthropic-version': '2026-10-21',
-      'anthropic-beta': 'interleaved-thinking-2025-05-14',
-    });
-  });
+  it.each<[string, string, object, object]>([
+    ['OpenAI’s betas', '/chat/completions', CHAT, { ...openai, ...beta }],
+    [
+      'OpenAI’s betas',
+      '/responses',
+      { model: 'openai/gpt-4o-mini', input: 'Hi' },
+      { ...openai, ...beta },
+    ],
+    [
+      'nothing',
+      '/embeddings',
+      { model: 'openai/text-embedding-3-small', input: 'Hi' },
+      openai,
+    ],
+    ['Anthropic’s version and betas', '/messages', MESSAGES, anthropic],
+    ['Anthropic’s version and betas', '/messages/count_tokens', MESSAGES, anthropic],
+    [
+      'nothing',
+      '/models/gemini-2.5-flash:generateContent',
+      { contents: [] },
+      { 'x-goog-api-key': KEY },
+    ],
+  ])(
+    'sees %s on %s, beside the gateway’s key, and nothing else',
+    async (_, path, body, headers) => {
+      provider.reply(jsonReply('{}'));
+      expect((await ask(path, body, EVERYTHING)).status).toBe(200);
+      expect(seen()).toEqual({ ...ALWAYS, ...headers });
+    },
+  );
 
   it('a beta goes on whose price is known, or for whom no price matters; no other text does', async () => {
     const asked = 'assistants=v2, responses=experimental,Bearer sk-1, a b';
