@@ -23,10 +23,12 @@ export interface ScopedToken {
   /** `header.payload`, what is signed. */
   readonly signingInput: string;
   readonly payload: Buffer;
-  readonly signature: Buffer;
+  /** 43 characters of canonical base64url. */
+  readonly signature: string;
 }
 
-const SIGNATURE_BYTES = 32;
+/** Of 32 bytes: the last of 43 characters has two bits to spare, which are 0 in the one spelling that counts. */
+const SIGNATURE = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 
 /**
  * Takes a token apart, without its leading `jwt:`.
@@ -34,7 +36,8 @@ const SIGNATURE_BYTES = 32;
  */
 export function parseScopedToken(jws: string): ScopedToken {
   const { header, signingInput, payload, signature } = parseCompactJws(jws, malformed);
-  if (signature.length !== SIGNATURE_BYTES) throw malformed('its signature is not of 32 bytes');
+  if (!SIGNATURE.test(signature))
+    throw malformed('its signature is not 32 bytes of canonical base64url');
   const { account, keyName } = signerOf(header);
   return { account, keyName, signingInput, payload, signature };
 }
@@ -110,12 +113,15 @@ function hmacKeyOf(key: string): HmacKey {
   return made;
 }
 
-const sign = (signingInput: string, key: string): Buffer =>
+const sign = (signingInput: string, key: string): string =>
   hmacSha256(hmacKeyOf(key), signingInput);
 
-/** Whether a token was signed with this whole key string. Takes the same time for any signature. */
+/**
+ * Whether a token was signed with this whole key string. Takes the same time for any signature. What is compared is the
+ * text, of which each signature has one spelling that counts.
+ */
 export const isSignedWith = ({ signingInput, signature }: ScopedToken, key: string): boolean =>
-  timingSafeEqual(sign(signingInput, key), signature);
+  timingSafeEqual(Buffer.from(sign(signingInput, key)), Buffer.from(signature));
 
 /**
  * The payload of a token whose signature held, as one JSON object.
@@ -139,7 +145,7 @@ export function signScopedToken(
 ): string {
   const header = { alg: 'HS256', typ: 'JWT', kid: kidOf(signer.account, signer.keyName) };
   const signingInput = `${toBase64Url(header)}.${toBase64Url(claims)}`;
-  return `jwt:${signingInput}.${sign(signingInput, signer.key).toString('base64url')}`;
+  return `jwt:${signingInput}.${sign(signingInput, signer.key)}`;
 }
 
 const toBase64Url = (value: object): string =>

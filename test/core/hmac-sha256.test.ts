@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hmacSha256, makeHmacKey } from '../../core/hmac-sha256.ts';
 
+const toHex = (digest: string): string => Buffer.from(digest, 'base64url').toString('hex');
 const of = (key: Uint8Array, message: Uint8Array): string =>
-  hmacSha256(makeHmacKey(key), Buffer.from(message).toString('latin1')).toString('hex');
+  toHex(hmacSha256(makeHmacKey(key), Buffer.from(message).toString('latin1')));
 const bytes = (hex: string, count = 1): Buffer => Buffer.from(hex.repeat(count), 'hex');
 
 describe('HMAC-SHA-256', () => {
@@ -72,7 +73,7 @@ describe('HMAC-SHA-256', () => {
 
   it('leaves a key as it was, whatever it signs', () => {
     const key = makeHmacKey(bytes('0b', 20));
-    const digest = () => hmacSha256(key, 'Hi There').toString('hex').slice(0, 8);
+    const digest = () => toHex(hmacSha256(key, 'Hi There')).slice(0, 8);
     expect([digest(), digest()]).toEqual(['b0344c61', 'b0344c61']);
     hmacSha256(key, 'another');
     expect(digest()).toBe('b0344c61');
