@@ -170,22 +170,34 @@ async function findByToken(token: ScopedToken, ports: AuthorizePorts): Promise<F
     throw unknown(usable);
   }
   tellKey(usable, ports);
-  const nowMs = ports.clock.nowMs();
-  const signer = await findSigner(token, usable, nowMs, ports.secrets);
-  if (signer === undefined) throw unknown('the signature does not hold');
+  for (const signer of signersOf(usable, ports.clock.nowMs())) {
+    const key = await ports.secrets.readKey(usable.id, signer.version);
+    if (isSignedWith(token, key)) {
+      return foundBySigner(token, { record: usable, signer }, ports);
+    }
+  }
+  throw unknown('the signature does not hold');
+}
+
+/** What a token grants whose signature held: only now is anything believed that it says. */
+function foundBySigner(
+  token: ScopedToken,
+  { record, signer }: { readonly record: KeyRecord; readonly signer: Signer },
+  ports: AuthorizePorts,
+): Found {
   tellSigner(signer, 'signature', ports);
-  const claims = parseScopedClaims(parsePayload(token), usable);
+  const claims = parseScopedClaims(parsePayload(token), record);
   ports.onPassed?.('claims', 'each is as a token may have it');
-  requireInForce(claims, usable.maxTokenLifetimeSeconds, nowMs, signer.endsAtMs);
+  requireInForce(claims, record.maxTokenLifetimeSeconds, ports.clock.nowMs(), signer.endsAtMs);
   ports.onPassed?.('times', `in force until ${new Date(claims.token.expiresAtMs).toISOString()}`);
   const id = tokenIdOf(claims.token.jti, token.signingInput);
   const grant: Grant = {
-    ...grantBase(usable),
+    ...grantBase(record),
     credential: 'scoped-token',
     former: signer.former,
-    token: { ...claims.token, id, revoked: usable.revoked.includes(id) },
+    token: { ...claims.token, id, revoked: record.revoked.includes(id) },
   };
-  return { record: usable, grant, claimant: claimantOfToken(claims.user) };
+  return { record, grant, claimant: claimantOfToken(claims.user) };
 }
 
 /** The record, or why its key may not be presented alone, or may not sign. */
@@ -229,18 +241,6 @@ function signersOf({ version, former }: KeyRecord, nowMs: number): readonly Sign
   const current: Signer = { version, former: false };
   if (former === undefined || nowMs >= former.untilMs) return [current];
   return [current, { version: former.version, former: true, endsAtMs: former.untilMs }];
-}
-
-async function findSigner(
-  token: ScopedToken,
-  record: KeyRecord,
-  nowMs: number,
-  secrets: Secrets,
-): Promise<Signer | undefined> {
-  for (const signer of signersOf(record, nowMs)) {
-    if (isSignedWith(token, await secrets.readKey(record.id, signer.version))) return signer;
-  }
-  return undefined;
 }
 
 const grantBase = (record: KeyRecord) => ({
