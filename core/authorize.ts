@@ -93,7 +93,7 @@ function find({ headers }: CredentialRequest, ports: AuthorizePorts): Promise<Fo
     case 'key':
       return findByKey(credential.key, headers, ports);
     case 'scoped-token':
-      return findByToken(parseScopedToken(credential.jws), ports);
+      return findByToken(parseToken(credential.jws, ports), ports);
     case 'client-access':
       return findByJwt(credential, ports);
   }
@@ -158,17 +158,31 @@ async function requirePresented(
   return { record: usable, signer };
 }
 
-async function findByToken(token: ScopedToken, ports: AuthorizePorts): Promise<Found> {
-  ports.onPassed?.('form', `it says it is of the key "${token.keyName}" of "${token.account}"`);
+function parseToken(jws: string, { onPassed }: AuthorizePorts): ScopedToken {
+  const token = parseScopedToken(jws);
+  onPassed?.('form', `it says it is of the key "${token.keyName}" of "${token.account}"`);
+  return token;
+}
+
+/** How old a record may be by which a signature does not hold: its key may have been given a new string since. */
+const UNSIGNED_AGE_MAX_MS = 1_000;
+
+/** @param seen the record by which the signature did not hold */
+async function findByToken(
+  token: ScopedToken,
+  ports: AuthorizePorts,
+  seen?: KeyRecord,
+): Promise<Found> {
+  const { account, keyName } = token;
+  const ageMaxMs = seen && UNSIGNED_AGE_MAX_MS;
   const record =
-    token.account === ports.account
-      ? await ports.keys.findByName(token.account, token.keyName)
-      : undefined;
+    account === ports.account ? await ports.keys.findByName(account, keyName, ageMaxMs) : undefined;
   const usable = record === undefined ? 'no such key' : usableOr(record, ports.account, 'signer');
   if (typeof usable === 'string') {
     isSignedWith(token, ''); // So that this takes as long as a wrong signature does.
     throw unknown(usable);
   }
+  if (seen?.version === usable.version) throw unknown('the signature does not hold');
   tellKey(usable, ports);
   for (const signer of signersOf(usable, ports.clock.nowMs())) {
     const key = await ports.secrets.readKey(usable.id, signer.version);
@@ -176,7 +190,8 @@ async function findByToken(token: ScopedToken, ports: AuthorizePorts): Promise<F
       return foundBySigner(token, { record: usable, signer }, ports);
     }
   }
-  throw unknown('the signature does not hold');
+  if (seen !== undefined) throw unknown('the signature does not hold');
+  return findByToken(token, ports, usable);
 }
 
 /** What a token grants whose signature held: only now is anything believed that it says. */
