@@ -213,6 +213,47 @@ function hostileTokens(valid: string): readonly (readonly [string, string])[] {
   ];
 }
 
+/** Who is not known, by what is wrong: none may be told from another by the time it takes. */
+function unknownCredentials(token: string): readonly (readonly [string, string, AuthorizePorts])[] {
+  const record = recordWith({ kind: 'secret', version: '1' }, HMAC);
+  const [known, disabled, client] = [
+    record,
+    { ...record, disabled: true },
+    { ...record, kind: 'client' as const },
+  ].map((each) => makePorts(each, ''));
+  if (!known || !disabled || !client) return [];
+  const none = {
+    ...known,
+    keys: { findByName: async () => undefined, findByKeyHash: async () => undefined },
+  };
+  const other = makeApiKey(Buffer.alloc(32, 8));
+  const forged = signScopedToken({ account: ACCOUNT, keyName: 'bench', key: other }, { sub: 'x' });
+  return [
+    ['an unknown key', other, none],
+    ['a disabled key', KEY, disabled],
+    ['a client key alone', KEY, client],
+    ['a token of an unknown kid', token, none],
+    ['a token of a wrong key', forged, known],
+    ['a token of a disabled key', token, disabled],
+    ['a token of a client key', token, client],
+  ];
+}
+
+/** Each beside the first of its kind. */
+async function measureUnknown(token: string, batches: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  const all = unknownCredentials(token);
+  for (const [name, credential, ports] of all) {
+    const isToken = credential.startsWith('jwt:');
+    const [first] = all.filter(([, other]) => other.startsWith('jwt:') === isToken);
+    if (first === undefined) continue;
+    const beside = decide(first[1], first[2], 'denied');
+    const figures = await measure([decide(credential, ports, 'denied'), beside], batches);
+    rows.push(toRow(`${name} ÷ ${first[0]}`, figures));
+  }
+  return rows;
+}
+
 async function run(batches: number): Promise<Row[]> {
   const { signers, jwks } = await makeSigners();
   const rows: Row[] = [];
@@ -234,6 +275,7 @@ async function run(batches: number): Promise<Row[]> {
       const scoped = decide(token, secretPorts, 'grant');
       rows.push(
         toRow("scoped token ÷ jose's HS256", await measure([scoped, theirs], batches), 0.3),
+        ...(await measureUnknown(token, batches)),
       );
     }
     if (signer.alg === 'ES256') {
@@ -266,7 +308,7 @@ if (options.json) {
   console.log(`Node ${process.versions.node}, median of batches in turns, µs`);
   for (const { name, micros, besideMicros, ratio, atMost } of rows) {
     const bar = atMost === undefined ? '' : `  ≤ ${atMost}  ${ratio <= atMost ? 'met' : 'MISSED'}`;
-    console.log(`${name.padEnd(40)}${cell(micros)}${cell(besideMicros)}${cell(ratio)}${bar}`);
+    console.log(`${name.padEnd(56)}${cell(micros)}${cell(besideMicros)}${cell(ratio)}${bar}`);
   }
   console.log(`fetches of the key set in all: ${fetches}`);
 }
