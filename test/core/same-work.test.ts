@@ -5,7 +5,7 @@ import { hash, timingSafeEqual, verify } from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
-import { NO_KEY_SETS } from '../support/jwts.ts';
+import { makePairs, makeVerifyingKey, mintJwt, NO_KEY_SETS, pemOf } from '../support/jwts.ts';
 import {
   ACCOUNT,
   FORMER_KEY,
@@ -111,6 +111,54 @@ describe('a token', () => {
       // The two halves of one HMAC.
       hashed: [64 + signed, 64 + 32],
       compared: [43],
+      verified: 0,
+    });
+  });
+});
+
+describe('a JWT behind a key', () => {
+  const { ES256 } = makePairs();
+  const { verifier } = makeVerifyingKey({}, { kind: 'pem', pem: pemOf(ES256) });
+  const record: KeyRecord = { ...SERVER_RECORD, kind: 'client', verifier };
+  const mintEs256 = (header: object = {}) =>
+    mintJwt({ alg: 'ES256', key: ES256.privateKey, header: { ...header } });
+  const jwt = mintEs256();
+  const [, payload, signature] = jwt.split('.');
+  const unsigned = (header: object): string =>
+    `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`;
+
+  it.each([
+    ['"none"', unsigned({ alg: 'none' })],
+    ['HS256 on a public key', unsigned({ alg: 'HS256' })],
+    ['an embedded key', mintEs256({ jwk: {} })],
+    ['"crit"', mintEs256({ crit: ['exp'] })],
+    ['no signature', `${jwt.split('.').slice(0, 2).join('.')}.`],
+    ['a signature of another length', `${jwt}AAAA`],
+    ['8 kB of dots', '.'.repeat(8_000)],
+    ['8 kB of brackets', `${Buffer.from('['.repeat(5_000)).toString('base64url')}.e30.AA`],
+    ['a header of 7 kB', unsigned({ alg: 'ES256', x: 'x'.repeat(5_000) })],
+    ['100 kB', mintJwt({ claims: { x: 'x'.repeat(75_000) } })],
+    ['a header of 1 MB', mintJwt({ header: { x: 'x'.repeat(1_000_000) } })],
+  ])('is not verified at all, and so refused in no time: %s', async (_, hostile) => {
+    expect(await workOf(`${KEY}:${hostile}`, record)).toMatchObject({
+      code: 'invalid_api_key',
+      verified: 0,
+    });
+  });
+
+  it('is verified once when nothing but its signature can tell, valid or not', async () => {
+    const wrong = mintJwt({ alg: 'ES256', key: makePairs().ES256.privateKey });
+    expect(await workOf(`${KEY}:${wrong}`, record)).toMatchObject({
+      code: 'invalid_api_key',
+      verified: 1,
+    });
+    expect(await workOf(`${KEY}:${jwt}`, record)).toMatchObject({ code: 'grant', verified: 1 });
+  });
+
+  it('is not verified behind a key that is not known', async () => {
+    expect(await workOf(`${UNKNOWN_KEY}:${jwt}`, record)).toMatchObject({ verified: 0 });
+    expect(await workOf(`${KEY}:${jwt}`, { ...record, disabled: true })).toMatchObject({
+      code: 'invalid_api_key',
       verified: 0,
     });
   });
