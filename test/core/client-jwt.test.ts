@@ -189,11 +189,14 @@ describe('RFC 8725', () => {
 
   it('3.5: takes no secret that is shorter than the hash', async () => {
     expect(() => requireSecretFor(Buffer.alloc(31, 'a'), ['HS256'])).toThrow(GatewayError);
-    const secrets = makeJwtSecrets('8 bytes!');
-    const jwt = mintJwt({ key: '8 bytes!' });
-    await expect(
-      verifyClientJwt(jwt, makeVerifyingKey(), { secrets, keySets: NO_KEY_SETS, clock }),
-    ).rejects.toMatchObject({ code: 'service_unavailable' });
+    expect(() => requireSecretFor(Buffer.alloc(0), ['HS256'])).toThrow(GatewayError);
+    for (const secret of ['8 bytes!', '']) {
+      const secrets = makeJwtSecrets(secret);
+      const jwt = mintJwt({ key: secret });
+      await expect(
+        verifyClientJwt(jwt, makeVerifyingKey(), { secrets, keySets: NO_KEY_SETS, clock }),
+      ).rejects.toMatchObject({ code: 'service_unavailable' });
+    }
   });
 
   it('3.6: refuses what is compressed', async () => {
