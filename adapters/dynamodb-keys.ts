@@ -22,6 +22,8 @@ const RECORD_AGE_MAX_MS = 10_000;
  * spare no reads, since whoever guesses keys does not guess one twice.
  */
 const ABSENCE_AGE_MAX_MS = 1_000;
+/** Nor is a record believed longer that does not know a version of its key: it may have become one since. */
+const UNKNOWN_VERSION_AGE_MAX_MS = 1_000;
 /** Absences have a cache of their own: guesses push no record out. */
 const ENTRIES_MAX = 1_000;
 
@@ -41,11 +43,16 @@ export function makeKeyRecords(call: AwsCall, table: string, clock: Clock): KeyR
   const isAbsent = (pk: string, nowMs: number): boolean =>
     isYoung(absences.get(pk), ABSENCE_AGE_MAX_MS, nowMs);
 
-  async function findByName(account: string, name: string): Promise<KeyRecord | undefined> {
+  async function findByName(
+    account: string,
+    name: string,
+    ageMaxMs = RECORD_AGE_MAX_MS,
+  ): Promise<KeyRecord | undefined> {
     const id = JSON.stringify([account, name]);
     const known = records.get(id);
     const nowMs = clock.nowMs();
-    if (known && isYoung(known.readAtMs, RECORD_AGE_MAX_MS, nowMs)) return known.record;
+    const youngMs = Math.min(ageMaxMs, RECORD_AGE_MAX_MS);
+    if (known && isYoung(known.readAtMs, youngMs, nowMs)) return known.record;
     records.delete(id);
     const pk = recordPk(account, shortDigest(name));
     if (isAbsent(pk, nowMs)) return undefined;
@@ -79,11 +86,20 @@ export function makeKeyRecords(call: AwsCall, table: string, clock: Clock): KeyR
     findByName,
     async findByKeyHash(hash) {
       const pointer = await findPointer(hash);
-      const record = pointer && (await findByName(pointer.account, pointer.name));
-      return record && { record, version: pointer.version };
+      if (pointer === undefined) return undefined;
+      const { account, name, version } = pointer;
+      const known = await findByName(account, name);
+      const record =
+        known === undefined || isOneOf(version, known)
+          ? known
+          : await findByName(account, name, UNKNOWN_VERSION_AGE_MAX_MS);
+      return record && { record, version };
     },
   };
 }
+
+const isOneOf = (version: string, { version: current, former }: KeyRecord): boolean =>
+  version === current || version === former?.version;
 
 /** A clock set back makes nothing young again. */
 const isYoung = (sinceMs: number | undefined, ageMaxMs: number, nowMs: number): boolean =>

@@ -93,7 +93,7 @@ function find({ headers }: CredentialRequest, ports: AuthorizePorts): Promise<Fo
     case 'key':
       return findByKey(credential.key, headers, ports);
     case 'scoped-token':
-      return findByToken(parseScopedToken(credential.jws), ports);
+      return findByToken(parseToken(credential.jws, ports), ports);
     case 'client-access':
       return findByJwt(credential, ports);
   }
@@ -158,34 +158,61 @@ async function requirePresented(
   return { record: usable, signer };
 }
 
-async function findByToken(token: ScopedToken, ports: AuthorizePorts): Promise<Found> {
-  ports.onPassed?.('form', `it says it is of the key "${token.keyName}" of "${token.account}"`);
+function parseToken(jws: string, { onPassed }: AuthorizePorts): ScopedToken {
+  const token = parseScopedToken(jws);
+  onPassed?.('form', `it says it is of the key "${token.keyName}" of "${token.account}"`);
+  return token;
+}
+
+/** How old a record may be by which a signature does not hold: its key may have been given a new string since. */
+const UNSIGNED_AGE_MAX_MS = 1_000;
+
+/** @param seen the record by which the signature did not hold */
+async function findByToken(
+  token: ScopedToken,
+  ports: AuthorizePorts,
+  seen?: KeyRecord,
+): Promise<Found> {
+  const { account, keyName } = token;
+  const ageMaxMs = seen && UNSIGNED_AGE_MAX_MS;
   const record =
-    token.account === ports.account
-      ? await ports.keys.findByName(token.account, token.keyName)
-      : undefined;
+    account === ports.account ? await ports.keys.findByName(account, keyName, ageMaxMs) : undefined;
   const usable = record === undefined ? 'no such key' : usableOr(record, ports.account, 'signer');
   if (typeof usable === 'string') {
     isSignedWith(token, ''); // So that this takes as long as a wrong signature does.
     throw unknown(usable);
   }
+  if (seen?.version === usable.version) throw unknown('the signature does not hold');
   tellKey(usable, ports);
-  const nowMs = ports.clock.nowMs();
-  const signer = await findSigner(token, usable, nowMs, ports.secrets);
-  if (signer === undefined) throw unknown('the signature does not hold');
+  for (const signer of signersOf(usable, ports.clock.nowMs())) {
+    const key = await ports.secrets.readKey(usable.id, signer.version);
+    if (isSignedWith(token, key)) {
+      return foundBySigner(token, { record: usable, signer }, ports);
+    }
+  }
+  if (seen !== undefined) throw unknown('the signature does not hold');
+  return findByToken(token, ports, usable);
+}
+
+/** What a token grants whose signature held: only now is anything believed that it says. */
+function foundBySigner(
+  token: ScopedToken,
+  { record, signer }: { readonly record: KeyRecord; readonly signer: Signer },
+  ports: AuthorizePorts,
+): Found {
   tellSigner(signer, 'signature', ports);
-  const claims = parseScopedClaims(parsePayload(token), usable);
+  const claims = parseScopedClaims(parsePayload(token), record);
   ports.onPassed?.('claims', 'each is as a token may have it');
-  requireInForce(claims, usable.maxTokenLifetimeSeconds, nowMs, signer.endsAtMs);
+  requireInForce(claims, record.maxTokenLifetimeSeconds, ports.clock.nowMs(), signer.endsAtMs);
   ports.onPassed?.('times', `in force until ${new Date(claims.token.expiresAtMs).toISOString()}`);
   const id = tokenIdOf(claims.token.jti, token.signingInput);
   const grant: Grant = {
-    ...grantBase(usable),
+    ...grantBase(record),
     credential: 'scoped-token',
     former: signer.former,
-    token: { ...claims.token, id, revoked: usable.revoked.includes(id) },
+    token: { ...claims.token, id, revoked: record.revoked.includes(id) },
   };
-  return { record: usable, grant, claimant: claimantOfToken(claims.user) };
+  return { record, grant, claimant: claimantOfToken(claims.user) };
 }
 
 /** The record, or why its key may not be presented alone, or may not sign. */
@@ -229,18 +256,6 @@ function signersOf({ version, former }: KeyRecord, nowMs: number): readonly Sign
   const current: Signer = { version, former: false };
   if (former === undefined || nowMs >= former.untilMs) return [current];
   return [current, { version: former.version, former: true, endsAtMs: former.untilMs }];
-}
-
-async function findSigner(
-  token: ScopedToken,
-  record: KeyRecord,
-  nowMs: number,
-  secrets: Secrets,
-): Promise<Signer | undefined> {
-  for (const signer of signersOf(record, nowMs)) {
-    if (isSignedWith(token, await secrets.readKey(record.id, signer.version))) return signer;
-  }
-  return undefined;
 }
 
 const grantBase = (record: KeyRecord) => ({

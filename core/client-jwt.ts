@@ -4,7 +4,12 @@
  * signature held; until then every fault is one `invalid_api_key`. Its header chooses among a key's algorithms and keys,
  * never beyond them, and nothing it points to is ever followed.
  */
-import { type CompactJws, parseCompactJws, parseJsonObject } from './compact-jws.ts';
+import {
+  type CompactJws,
+  decodeBase64Url,
+  parseCompactJws,
+  parseJsonObject,
+} from './compact-jws.ts';
 import { GatewayError } from './errors.ts';
 import type { KeyId } from './ids.ts';
 import { readVerifiedUser } from './jwt-claims.ts';
@@ -32,7 +37,8 @@ export interface ClientJwtPorts {
 }
 
 /** A JWT in the strict form, not verified. */
-export interface ClientJwt extends CompactJws {
+export interface ClientJwt extends Omit<CompactJws, 'signature'> {
+  readonly signature: Buffer;
   readonly alg: JwtAlgorithm;
   /** An opaque name, 256 characters at most. */
   readonly kid: string | undefined;
@@ -73,7 +79,7 @@ const KID_CHARS_MAX = 256;
 /** @throws invalid_api_key for all that is not a JWT of the strict form in one of the verifier's algorithms */
 function parseClientJwt(text: string, verifier: Verifier): ClientJwt {
   const jws = parseCompactJws(text, refuse);
-  const { header, signature } = jws;
+  const { header } = jws;
   const alg = allowedAlgorithms(verifier).find((each) => each === header.alg);
   if (alg === undefined) throw refuse('its "alg" is not one that the key allows');
   if (header.typ !== undefined && !isAllowedType(header.typ)) {
@@ -85,8 +91,10 @@ function parseClientJwt(text: string, verifier: Verifier): ClientJwt {
   const kid = readKid(header.kid);
   if (alg === 'HS256' && kid !== undefined && isScopedKid(kid))
     throw refuse('it is a scoped token');
+  const signature = decodeBase64Url(jws.signature);
+  if (signature === undefined) throw refuse('its signature is not of canonical base64url');
   if (signature.length === 0) throw refuse('it has no signature');
-  return { ...jws, alg, kid };
+  return { ...jws, signature, alg, kid };
 }
 
 /** The kind of the key material has the last word, whatever a record lists. */

@@ -13,16 +13,16 @@ export interface CompactJws {
   /** `header.payload`, what is signed. */
   readonly signingInput: string;
   readonly payload: Buffer;
-  /** May be empty. */
-  readonly signature: Buffer;
+  /** As it was sent: may be empty, or of whatever characters. */
+  readonly signature: string;
 }
 
 /** Header members that change what a signature means (RFC 7515 4.1.11, RFC 7797 3, RFC 7516 4.1.3): refused. */
 const REFUSED_HEADERS = ['crit', 'b64', 'zip'] as const;
 
 /**
- * Takes a token apart. Three parts of canonical base64url, 8,192 characters at most, and a header of 2,048 at most that is
- * one JSON object.
+ * Takes a token apart: three parts, 8,192 characters at most, a header of 2,048 at most that is one JSON object and a
+ * payload, both of canonical base64url. Does NOT look at the signature.
  * @param refuse makes what is thrown of the reason, which quotes nothing of the token
  */
 export function parseCompactJws(jws: string, refuse: (reason: string) => GatewayError): CompactJws {
@@ -35,9 +35,8 @@ export function parseCompactJws(jws: string, refuse: (reason: string) => Gateway
   if (first > HEADER_CHARS_MAX) throw refuse('its header is over 2 kB');
   const header = parseHeader(jws.slice(0, first), refuse);
   const payload = decodeBase64Url(jws.slice(first + 1, second));
-  const signature = decodeBase64Url(jws.slice(second + 1));
-  if (!payload || !signature) throw refuse('it is not of canonical base64url');
-  return { header, signingInput: jws.slice(0, second), payload, signature };
+  if (!payload) throw refuse('it is not of canonical base64url');
+  return { header, signingInput: jws.slice(0, second), payload, signature: jws.slice(second + 1) };
 }
 
 /** Longer ones bring certificates, or nothing good. */

@@ -23,20 +23,20 @@ export const CREDENTIAL_CHARS_MAX = 8192;
  *   for any other form
  */
 export function readCredential(headers: Headers): Credential {
-  const found = new Set<string>();
+  let text: string | undefined;
   for (const name of CREDENTIAL_HEADERS) {
     const values = headers.get(name) ?? [];
     if (values.length > 1) {
       throw new GatewayError('invalid_request', { message: `the header "${name}" was sent twice` });
     }
-    const text = credentialIn(name, values[0]);
-    if (text !== '') found.add(text);
-  }
-  const [text, ...others] = found;
-  if (others.length > 0) {
-    throw new GatewayError('invalid_request', {
-      message: 'the request carries two different credentials',
-    });
+    const other = credentialIn(name, values[0]);
+    if (other === '' || other === text) continue;
+    if (text !== undefined) {
+      throw new GatewayError('invalid_request', {
+        message: 'the request carries two different credentials',
+      });
+    }
+    text = other;
   }
   if (text === undefined) {
     throw new GatewayError('invalid_api_key', { detail: 'there is no credential' });

@@ -23,8 +23,12 @@ export interface Random {
 
 /** Key records. Fails closed. Cached for 10 s at most and never stale. */
 export interface KeyRecords {
-  findByName(account: string, name: string): Promise<KeyRecord | undefined>;
-  /** The record whose key, current or former, has this hash, and which version that hash is of. */
+  /** @param ageMaxMs how old what is found may be, where 10 s are too long */
+  findByName(account: string, name: string, ageMaxMs?: number): Promise<KeyRecord | undefined>;
+  /**
+   * The record whose key, current or former, has this hash, and which version that hash is of. A record that does not
+   * name this version yet is a second old at most.
+   */
   findByKeyHash(hash: KeyHash): Promise<{ record: KeyRecord; version: string } | undefined>;
 }
 

@@ -3,7 +3,7 @@
  * Invariant: nothing of a token is believed before its signature held; until then every fault is `invalid_api_key`.
  * The form is contract.md's "Scoped token": JWS compact serialisation (RFC 7515, 7.1) of a JWT (RFC 7519), HS256.
  */
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { makeBoundedMap } from './bounded-map.ts';
 import {
   type CompactJws,
@@ -13,6 +13,7 @@ import {
   parseJsonObject,
 } from './compact-jws.ts';
 import { GatewayError } from './errors.ts';
+import { type HmacKey, hmacSha256, makeHmacKey } from './hmac-sha256.ts';
 import { isName, KEY_NAME_CHARS_MAX } from './key-record.ts';
 
 /** A token taken apart, not verified. */
@@ -22,10 +23,12 @@ export interface ScopedToken {
   /** `header.payload`, what is signed. */
   readonly signingInput: string;
   readonly payload: Buffer;
-  readonly signature: Buffer;
+  /** 43 characters of canonical base64url. */
+  readonly signature: string;
 }
 
-const SIGNATURE_BYTES = 32;
+/** Of 32 bytes: the last of 43 characters has two bits to spare, which are 0 in the one spelling that counts. */
+const SIGNATURE = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 
 /**
  * Takes a token apart, without its leading `jwt:`.
@@ -33,8 +36,26 @@ const SIGNATURE_BYTES = 32;
  */
 export function parseScopedToken(jws: string): ScopedToken {
   const { header, signingInput, payload, signature } = parseCompactJws(jws, malformed);
-  if (signature.length !== SIGNATURE_BYTES) throw malformed('its signature is not of 32 bytes');
-  return { ...parseKid(readKid(header)), signingInput, payload, signature };
+  if (!SIGNATURE.test(signature))
+    throw malformed('its signature is not 32 bytes of canonical base64url');
+  const { account, keyName } = signerOf(header);
+  return { account, keyName, signingInput, payload, signature };
+}
+
+interface NamedSigner {
+  readonly account: string;
+  readonly keyName: string;
+}
+
+/** Beside the headers that `compact-jws.ts` keeps: whom one names is worked out once, too. */
+const signers = new WeakMap<CompactJws['header'], NamedSigner>();
+
+function signerOf(header: CompactJws['header']): NamedSigner {
+  const known = signers.get(header);
+  if (known !== undefined) return known;
+  const signer = parseKid(readKid(header));
+  signers.set(header, signer);
+  return signer;
 }
 
 const malformed = (reason: string): GatewayError =>
@@ -52,7 +73,7 @@ function readKid(header: CompactJws['header']): string {
  * `<account>:<base64 of the key's name>`, parted at the last colon: an account may hold colons.
  * @throws invalid_api_key for any other text
  */
-export function parseKid(kid: string): { account: string; keyName: string } {
+export function parseKid(kid: string): NamedSigner {
   const colon = kid.lastIndexOf(':');
   const keyName = decodeKeyName(kid.slice(colon + 1));
   if (colon === -1 || keyName === undefined) {
@@ -81,23 +102,26 @@ export const kidOf = (account: string, keyName: string): string =>
   `${account}:${Buffer.from(keyName).toString('base64')}`;
 
 const HMAC_KEYS_MAX = 1_000;
-/** Node 24 imports a key given as text anew for each HMAC, which costs five times the HMAC itself. */
-const hmacKeys = makeBoundedMap<string, KeyObject>(HMAC_KEYS_MAX);
+/** Working a key out takes longer than an HMAC with it. */
+const hmacKeys = makeBoundedMap<string, HmacKey>(HMAC_KEYS_MAX);
 
-function hmacKeyOf(key: string): KeyObject {
+function hmacKeyOf(key: string): HmacKey {
   const known = hmacKeys.get(key);
   if (known !== undefined) return known;
-  const made = createSecretKey(key, 'utf8');
+  const made = makeHmacKey(Buffer.from(key));
   hmacKeys.set(key, made);
   return made;
 }
 
-const sign = (signingInput: string, key: string): Buffer =>
-  createHmac('sha256', hmacKeyOf(key)).update(signingInput).digest();
+const sign = (signingInput: string, key: string): string =>
+  hmacSha256(hmacKeyOf(key), signingInput);
 
-/** Whether a token was signed with this whole key string. Takes the same time for any signature. */
+/**
+ * Whether a token was signed with this whole key string. Takes the same time for any signature. What is compared is the
+ * text, of which each signature has one spelling that counts.
+ */
 export const isSignedWith = ({ signingInput, signature }: ScopedToken, key: string): boolean =>
-  timingSafeEqual(sign(signingInput, key), signature);
+  timingSafeEqual(Buffer.from(sign(signingInput, key)), Buffer.from(signature));
 
 /**
  * The payload of a token whose signature held, as one JSON object.
@@ -121,7 +145,7 @@ export function signScopedToken(
 ): string {
   const header = { alg: 'HS256', typ: 'JWT', kid: kidOf(signer.account, signer.keyName) };
   const signingInput = `${toBase64Url(header)}.${toBase64Url(claims)}`;
-  return `jwt:${signingInput}.${sign(signingInput, signer.key).toString('base64url')}`;
+  return `jwt:${signingInput}.${sign(signingInput, signer.key)}`;
 }
 
 const toBase64Url = (value: object): string =>

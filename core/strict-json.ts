@@ -14,49 +14,46 @@ export function parseStrictObject(text: string): Readonly<Record<string, unknown
     return undefined; // The parser's message quotes the text, so it is dropped here.
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return isPlain(text) ? (value as Record<string, unknown>) : undefined;
+  const written = membersWritten(text);
+  // First whether it is deep, since what reads it next goes as deep as it does.
+  if (written === undefined || written !== membersRead(value)) return undefined;
+  return value as Record<string, unknown>;
 }
 
 const [BRACE, BRACKET, BRACE_END, BRACKET_END] = [0x7b, 0x5b, 0x7d, 0x5d];
-const [QUOTE, BACKSLASH, COLON, SPACE] = [0x22, 0x5c, 0x3a, 0x20];
+const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
 
-/** Whether valid JSON text is of bounded depth and has no member twice in one object. */
-function isPlain(text: string): boolean {
-  const open: Set<string>[] = [];
+/** How many members valid JSON text has at all depths, each with a colon of its own; undefined: it is too deep. */
+function membersWritten(text: string): number | undefined {
+  let members = 0;
+  let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === BRACE || code === BRACKET) {
-      if (open.push(new Set()) > DEPTH_MAX) return false;
-    } else if (code === BRACE_END || code === BRACKET_END) {
-      open.pop();
-    } else if (code === QUOTE) {
-      const end = endOfString(text, at);
-      if (isMemberName(text, end)) {
-        const names = open.at(-1);
-        const name = toName(text.slice(at, end));
-        if (names?.has(name)) return false;
-        names?.add(name);
-      }
-      at = end - 1;
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === COLON) members++;
+    else if (code === BRACE_END || code === BRACKET_END) depth--;
+    else if (code === BRACE || code === BRACKET) {
+      depth++;
+      if (depth > DEPTH_MAX) return undefined;
     }
   }
-  return true;
+  return members;
 }
 
-/** The position after the closing quote of the string that opens at `start`. */
+/** The position of the quote that closes the string which opens at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && text.charCodeAt(at) !== QUOTE)
     at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
-  return at + 1;
+  return at;
 }
 
-/** JSON's white space is all below or at the space, and valid JSON has nothing else of that kind here. */
-function isMemberName(text: string, end: number): boolean {
-  let at = end;
-  while (text.charCodeAt(at) <= SPACE) at++;
-  return text.charCodeAt(at) === COLON;
+/** Of two members of one name, the parser keeps one: then fewer are read than were written. */
+function membersRead(value: object): number {
+  const inner = Object.values(value);
+  let members = Array.isArray(value) ? 0 : inner.length;
+  for (const each of inner) {
+    if (typeof each === 'object' && each !== null) members += membersRead(each);
+  }
+  return members;
 }
-
-const toName = (quoted: string): string =>
-  quoted.includes('\\') ? JSON.parse(quoted) : quoted.slice(1, -1);

@@ -143,6 +143,61 @@ describe('the cache of key records', () => {
     expect((await bench.keys.findByName(ACCOUNT, 'going'))?.disabled).toBe(true);
   });
 
+  it('knows a string that a key was just given at once, at one read a second for those it lost', async () => {
+    const bench = makeBench(tables.call);
+    const id = asKeyId('I'.repeat(22));
+    const first = { ...SERVER_RECORD, id, name: 'turning', version: 'a', keyHash: hash('i') };
+    await write(first);
+    await bench.keys.findByName(ACCOUNT, 'turning');
+    await write({ ...first, version: 'b', keyHash: hash('j') });
+    bench.nowMs = START_MS + 1_000;
+    bench.reads = [];
+    expect(await bench.keys.findByKeyHash(hash('j'))).toMatchObject({
+      version: 'b',
+      record: { version: 'b' },
+    });
+    expect(bench.reads).toEqual(['hash', 'name']);
+    for (let count = 0; count < 5; count += 1) {
+      expect(await bench.keys.findByKeyHash(hash('i'))).toMatchObject({
+        version: 'a',
+        record: { version: 'b' },
+      });
+    }
+    expect(bench.reads).toEqual(['hash', 'name', 'hash']);
+    bench.nowMs = START_MS + 2_000;
+    for (let count = 0; count < 5; count += 1) await bench.keys.findByKeyHash(hash('i'));
+    expect(bench.reads).toEqual(['hash', 'name', 'hash', 'name']);
+  });
+
+  it('reads nothing anew for a former string while the record names it', async () => {
+    const bench = makeBench(tables.call);
+    const id = asKeyId('K'.repeat(22));
+    const first = { ...SERVER_RECORD, id, name: 'turned', version: 'a', keyHash: hash('k') };
+    await write(first);
+    const former = { version: 'a', untilMs: START_MS + 3_600_000 };
+    await write({ ...first, version: 'b', keyHash: hash('l'), former });
+    for (const afterMs of [0, 1_000, 5_000, 9_999]) {
+      bench.nowMs = START_MS + afterMs;
+      expect((await bench.keys.findByKeyHash(hash('k')))?.version).toBe('a');
+      expect((await bench.keys.findByKeyHash(hash('l')))?.version).toBe('b');
+    }
+    expect(bench.reads).toEqual(['hash', 'name', 'hash']);
+  });
+
+  it('is as young as it is asked to be', async () => {
+    const bench = makeBench(tables.call);
+    await bench.keys.findByName(ACCOUNT, 'course');
+    bench.nowMs = START_MS + 999;
+    await bench.keys.findByName(ACCOUNT, 'course', 1_000);
+    expect(bench.reads).toHaveLength(1);
+    bench.nowMs = START_MS + 1_000;
+    await bench.keys.findByName(ACCOUNT, 'course', 1_000);
+    expect(bench.reads).toHaveLength(2);
+    bench.nowMs = START_MS + 11_000;
+    await bench.keys.findByName(ACCOUNT, 'course', 60_000);
+    expect(bench.reads).toHaveLength(3);
+  });
+
   it('is never older than that: when the table is down then, so is the answer', async () => {
     const bench = makeBench(tables.call);
     await bench.keys.findByName(ACCOUNT, 'course');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type KeySetFetchOptions, makeKeySetFetch } from '../../adapters/issuers.ts';
 import { makeKeySets } from '../../core/key-sets.ts';
 import { makePairs } from '../support/jwts.ts';
@@ -124,6 +124,17 @@ describe('time', () => {
   it('is bounded while the issuer is silent', async () => {
     const port = await listenHttp(() => {});
     await expect(local({ timeoutMs: 50 })(`http://127.0.0.1:${port}/`)).rejects.toThrow(LATE);
+  });
+
+  it('is five seconds for all of it', async () => {
+    const late = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(late.signal);
+    const port = await listenHttp((_, response) => {
+      response.write('{"keys":', () => late.abort());
+    });
+    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(LATE);
+    expect(timeout.mock.calls).toEqual([[5_000]]);
+    timeout.mockRestore();
   });
 
   it('is bounded while the issuer drips', async () => {

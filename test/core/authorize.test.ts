@@ -148,6 +148,30 @@ describe('a scoped token', () => {
     expect(await codeOf(bearer(token), ended)).toBe('denied invalid_api_key');
   });
 
+  it('of a string that its key was given a moment ago holds at once', async () => {
+    const before: KeyRecord = { ...SERVER_RECORD, version: '1' };
+    const ages: (number | undefined)[] = [];
+    const keys = {
+      ...makeMemoryKeys(),
+      // A cache: what it read some seconds ago, unless something younger is asked for.
+      findByName: async (_account: string, _name: string, ageMaxMs?: number) => {
+        ages.push(ageMaxMs);
+        return ageMaxMs === undefined ? before : ROTATED;
+      },
+    };
+    const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, clock };
+    const kindOf = async (credential: string) => {
+      const headers = new Map(Object.entries(bearer(credential)));
+      return (await authorize({ headers }, { ...ports, keySets: NO_KEY_SETS })).kind;
+    };
+    expect(await kindOf(mint())).toBe('grant');
+    expect(ages.splice(0)).toEqual([undefined, 1_000]);
+    expect(await kindOf(mint({ key: FORMER_KEY }))).toBe('grant');
+    expect(ages.splice(0)).toEqual([undefined]);
+    expect(await kindOf(mint({ key: UNKNOWN_KEY }))).toBe('denied');
+    expect(ages).toEqual([undefined, 1_000]);
+  });
+
   it.each([
     ['expired', { exp: NOW_SECONDS }, 'denied token_expired'],
     ['not active', { nbf: NOW_SECONDS + 6 }, 'denied token_not_active'],

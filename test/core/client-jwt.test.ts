@@ -6,46 +6,33 @@ import { GatewayError } from '../../core/errors.ts';
 import { readPublicKeyPem, requireSecretFor } from '../../core/key-material.ts';
 import { makeKeySets } from '../../core/key-sets.ts';
 import { parseScopedToken } from '../../core/scoped-token.ts';
-import type { JwtAlgorithm, Verifier } from '../../core/verifier.ts';
+import type { JwtAlgorithm } from '../../core/verifier.ts';
+import {
+  clock,
+  codeOf,
+  keyOf,
+  OTHERS,
+  PAIRS,
+  pairOf,
+  SECRETS,
+  signerOf,
+  verify,
+} from '../support/client-jwts.ts';
 import {
   AUDIENCE,
   HMAC_ALGORITHMS,
   ISSUER,
   type MintJwt,
   makeJwtSecrets,
-  makePairs,
   makeVerifyingKey,
   mintJwt,
   NO_KEY_SETS,
-  type Pair,
   PUBLIC_ALGORITHMS,
   pemOf,
 } from '../support/jwts.ts';
 import { JWT_SECRET, KEY } from '../support/memory-keys.ts';
-import { KID, mint, NOW_MS, NOW_SECONDS } from '../support/tokens.ts';
+import { KID, mint, NOW_SECONDS } from '../support/tokens.ts';
 
-const clock = { nowMs: () => NOW_MS, sleep: async () => {} };
-const PAIRS = makePairs();
-const OTHERS = makePairs();
-const SECRETS = makeJwtSecrets();
-
-const verify = (jwt: string, key: VerifyingKey = makeVerifyingKey()) =>
-  verifyClientJwt(jwt, key, { secrets: SECRETS, keySets: NO_KEY_SETS, clock });
-const codeOf = (jwt: string, key?: VerifyingKey): Promise<string> =>
-  verify(jwt, key).then(
-    () => 'verified',
-    (error) => (error instanceof GatewayError ? error.code : `not ours: ${error}`),
-  );
-
-const familyOf = (alg: JwtAlgorithm): keyof typeof PAIRS =>
-  alg.startsWith('RS') || alg.startsWith('PS') ? 'rsa' : (alg as 'ES256');
-const pairOf = (alg: JwtAlgorithm, pairs = PAIRS): Pair => pairs[familyOf(alg)];
-const keyOf = (alg: JwtAlgorithm, verifier: Partial<Verifier> = {}): VerifyingKey =>
-  alg.startsWith('HS')
-    ? makeVerifyingKey(verifier)
-    : makeVerifyingKey(verifier, { kind: 'pem', pem: pemOf(pairOf(alg)) });
-const signerOf = (alg: JwtAlgorithm): Pick<MintJwt, 'key'> =>
-  alg.startsWith('HS') ? {} : { key: pairOf(alg).privateKey };
 const ES256_KEY = keyOf('ES256');
 const es256 = (options: MintJwt = {}) =>
   mintJwt({ alg: 'ES256', ...signerOf('ES256'), ...options });
@@ -202,11 +189,14 @@ describe('RFC 8725', () => {
 
   it('3.5: takes no secret that is shorter than the hash', async () => {
     expect(() => requireSecretFor(Buffer.alloc(31, 'a'), ['HS256'])).toThrow(GatewayError);
-    const secrets = makeJwtSecrets('8 bytes!');
-    const jwt = mintJwt({ key: '8 bytes!' });
-    await expect(
-      verifyClientJwt(jwt, makeVerifyingKey(), { secrets, keySets: NO_KEY_SETS, clock }),
-    ).rejects.toMatchObject({ code: 'service_unavailable' });
+    expect(() => requireSecretFor(Buffer.alloc(0), ['HS256'])).toThrow(GatewayError);
+    for (const secret of ['8 bytes!', '']) {
+      const secrets = makeJwtSecrets(secret);
+      const jwt = mintJwt({ key: secret });
+      await expect(
+        verifyClientJwt(jwt, makeVerifyingKey(), { secrets, keySets: NO_KEY_SETS, clock }),
+      ).rejects.toMatchObject({ code: 'service_unavailable' });
+    }
   });
 
   it('3.6: refuses what is compressed', async () => {

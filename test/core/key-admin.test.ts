@@ -353,3 +353,32 @@ describe('noting a revocation', () => {
     );
   });
 });
+
+test('every change is a row: who, what and when, in one chain; the id of a key never changes', async () => {
+  const ids = new Set<string>();
+  const steps: readonly (() => Promise<unknown>)[] = [
+    () => make(),
+    () => setKey('course', { models: ['openai/*'] }, admin),
+    () => rotateKey('course', HOUR_MS, admin),
+    () => noteRevocation('course', { jti: 'a' }, admin),
+    () => disableKey('course', admin),
+  ];
+  for (const step of steps) {
+    await step();
+    ids.add(current()?.id ?? '');
+    admin.nowMs += 1_000;
+  }
+  const record = current();
+  const rows = record === undefined ? [] : await listChanges(record, admin.store);
+  expect(
+    rows.map(({ action, by, atMs, fields }) => [action, by, atMs, Object.keys(fields)]),
+  ).toEqual([
+    ['disable', 'grace', NOW_MS + 4_000, []],
+    ['revoke', 'grace', NOW_MS + 3_000, ['jti']],
+    ['rotate', 'grace', NOW_MS + 2_000, ['former']],
+    ['set', 'grace', NOW_MS + 1_000, ['models']],
+    ['create', 'grace', NOW_MS, ['models', 'limits', 'maxTokenLifetime']],
+  ]);
+  expect(rows.map(({ after }) => after)).toEqual([...rows.slice(1).map(({ id }) => id), undefined]);
+  expect(ids.size).toBe(1);
+});

@@ -335,6 +335,38 @@ describe('an e-mail address', () => {
   });
 });
 
+describe('what docs/identity.md says to add to a preset', () => {
+  const claimsOf = (provider: string): Claims => ({
+    ...inTime(),
+    ...CASES.find((each) => each.provider === provider)?.claims,
+  });
+
+  test('keeps the anonymous visitors of Supabase out, who have the role of users', async () => {
+    const preset = ['--preset', 'supabase:abcdefghijklmnopqrst'];
+    const source = ['--jwks-url', issuers.ES256.jwksUrl];
+    const plain = await makeKey('anonymous', ...preset, ...source);
+    const strict = await makeKey('signed', ...preset, ...source, '--require', 'is_anonymous=false');
+    const user = issuers.ES256.sign(claimsOf('supabase'));
+    const visitor = issuers.ES256.sign({ ...claimsOf('supabase'), is_anonymous: true });
+    expect(await ask(plain, visitor)).toBe('0b7d4f3e-1111-4222-8333-444455556666');
+    expect(await ask(strict, visitor)).toBe(NOT_ALLOWED);
+    expect(await ask(strict, user)).toBe('0b7d4f3e-1111-4222-8333-444455556666');
+  });
+
+  test('takes addresses of Google for those of a Workspace alone', async () => {
+    const key = await makeKey(
+      ...(['workspace', '--preset', 'google:123-abc.apps.googleusercontent.com'] as const),
+      ...['--jwks-url', issuers.RS256.jwksUrl, '--require', 'hd=example.edu'],
+    );
+    const claims = { ...claimsOf('google'), email: 'ada@example.edu' };
+    expect(await ask(key, issuers.RS256.sign(claims))).toBe(NOT_ALLOWED);
+    expect(await ask(key, issuers.RS256.sign({ ...claims, hd: 'other.edu' }))).toBe(NOT_ALLOWED);
+    expect(await ask(key, issuers.RS256.sign({ ...claims, hd: 'example.edu' }))).toBe(
+      '110169484474386276334',
+    );
+  });
+});
+
 test('a preset with a shared secret keeps its other checks', async () => {
   const secret = 'x'.repeat(40);
   const key = await makeKey(
