@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { auditUsage } from '../../core/audit.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { Amounts } from '../../core/hold.ts';
@@ -6,7 +7,7 @@ import { asRequestId, asWalletId } from '../../core/ids.ts';
 import { walletIdOf } from '../../core/payer.ts';
 import type { Wallets } from '../../core/ports.ts';
 import { type ReserveAsk, reserve } from '../../core/reserve.ts';
-import { type SettlePorts, settle } from '../../core/settle.ts';
+import { rowOf, type SettlePorts, settle, settleAtRow } from '../../core/settle.ts';
 import { sweep } from '../../core/sweep.ts';
 import { type Fault, makeFaultyLine } from '../support/faulty.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../support/memory-usage.ts';
@@ -254,11 +255,35 @@ describe('a request that dies', () => {
           attempt: 1,
           tokenId: 'tokenA',
           cost: { usd: 100n, tokens: 7n },
+          counted: [
+            { per: 'user', unit: 'usd', window: 'total' },
+            { per: 'token', unit: 'usd', window: 'total' },
+          ],
         }),
       ]);
       expect(await keyCounter(HOUR)).toBe(100n);
+      const asked = { keyId: grant.keyId, createdAtMs: clock.nowMs() - 2_000_000 };
+      expect((await auditUsage(asked, { wallets, usage, clock })).differences).toEqual([]);
     },
   );
+
+  test('while it was given up costs nothing: nobody had called a provider', async () => {
+    const grant = userGrant('ada', 'key:usd:hour=1');
+    const { hold } = await reserve(ask(grant, 'r1', usd(100, 7n)), ports);
+    const { inKeyWallet: _kept, ...paid } = hold;
+    await settleAtRow(paid, rowOf(paid, 'released'), ports);
+    clock.advance(1_000_000);
+
+    const { settled, swept } = await runSweep();
+
+    expect([settled, swept]).toEqual([1, 0]);
+    expect(usage.rows.get(asRequestId('r1'))).toMatchObject({
+      walletId: walletIdOf(grant),
+      status: 'released',
+      cost: usd(0),
+    });
+    expect(await keyCounter(HOUR)).toBe(0n);
+  });
 
   test('leaves expired holds to the next that the key refuses', async () => {
     await reserve(ask(userGrant('ada', 'key:tokens:hour=100'), 'r1', usd(1, 100n)), ports);
