@@ -294,6 +294,27 @@ describe('what lies idle elsewhere', () => {
     expect(tries).toBeLessThan(20);
   });
 
+  test('is gone, not in use, when more wallets than one look takes are in sight for another budget alone', async () => {
+    const limits = ['key:usd:month=0.00001', 'key:requests:month=100000'];
+    for (let index = 0; index < 200; index += 1) {
+      await pay(await hold(user(`u${index}`, ...limits), usd(50)), 50);
+    }
+    let reads = 0;
+    const counting: Wallets = {
+      ...wallets,
+      findAll: (ids) => {
+        reads += 1;
+        return wallets.findAll(ids);
+      },
+    };
+    ports = { ...ports, wallets: counting };
+
+    const error = await refusalOf(hold(user('late', ...limits), usd(1)));
+
+    expect([error.code, error.facts.limit?.unit]).toEqual(['insufficient_quota', 'usd']);
+    expect(reads).toBeLessThan(9);
+  });
+
   test('is in use, not gone, while not all could be seen', async () => {
     const limit = 'key:usd:month=0.00003';
     await keepBusy(limit, 150);
