@@ -88,8 +88,7 @@ async function supplyOne(
   wallet: Wallet | undefined,
 ): Promise<Verdict | undefined> {
   const { budget, poolId, take, slice } = shortage;
-  const want = take > budget.amount ? budget.amount : take;
-  const need = want - slice.left;
+  const need = take - slice.left;
   let others: Idle | undefined;
   for (let round = 1; ; round += 1) {
     const drawn = await state.ports.wallets.findDrawn(poolId);

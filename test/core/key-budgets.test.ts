@@ -168,6 +168,15 @@ describe('a budget of the whole key', () => {
     expect(never.code).toBe('insufficient_quota');
   });
 
+  test('tells what lies idle in the wallet itself as used and as reserved', async () => {
+    await pay(await hold(user('bob'), usd(700)), 700);
+    await pay(await hold(bareKey(BUDGET), usd(300)), 200);
+
+    const error = await refusalOf(hold(bareKey(BUDGET), usd(500)));
+
+    expect(error.facts.limit).toMatchObject({ used: 0.000001, reserved: 0.0000001 });
+  });
+
   test.each([
     ['key:requests:day=1', usd(1, 1n)],
     ['key:tokens:week=100', usd(1, 100n)],
@@ -201,6 +210,23 @@ describe('a budget of the whole key', () => {
     const error = await refusalOf(hold(user('bob', ...limits), usd(1)));
 
     expect(error.facts.limit?.window).toBe('total');
+  });
+
+  test('gives nothing to a request above it, which would keep it from others for nothing', async () => {
+    const error = await refusalOf(hold(user('ada'), usd(1_001)));
+
+    expect(error.code).toBe('insufficient_quota');
+    expect([await drawn(), await sliceOf(user('ada'))]).toEqual([0n, undefined]);
+  });
+
+  test('affords what lies idle in the wallet itself, when others have spent the rest', async () => {
+    await pay(await hold(user('bob'), usd(700)), 700);
+    await pay(await hold(user('ada'), usd(300)), 0);
+    const afford = ({ usd: left = usd(0).usd }) => (left === 0n ? undefined : usd(left));
+
+    const { amounts } = await hold(user('ada'), usd(500), { afford });
+
+    expect(amounts.usd).toBe(300n);
   });
 
   test('lets a request that costs nothing pass when it is spent', async () => {
@@ -365,6 +391,16 @@ describe('a limit that is changed', () => {
     expect(await drawn()).toBe(LIMIT);
     expect((await refusalOf(hold(user('ada'), usd(1)))).code).toBe('insufficient_quota');
     expect((await refusalOf(hold(user('eve'), usd(1)))).code).toBe('insufficient_quota');
+  });
+
+  test('affords what is left of the lower limit to one who asks for more than that', async () => {
+    await pay(await hold(user('ada', 'key:usd:month=0.001'), usd(1_000)), 100);
+    expect(await sliceOf(user('ada'))).toMatchObject({ left: 1_900n });
+    const afford = ({ usd: left = usd(0).usd }) => usd(left);
+
+    const { amounts } = await hold(user('ada'), usd(1_500), { afford });
+
+    expect([amounts.usd, await drawn()]).toEqual([900n, LIMIT]);
   });
 
   test('refuses when it is lowered below what is spent', async () => {
@@ -532,6 +568,9 @@ describe('a draw', () => {
           amount,
           seenOut: slice?.recalledOut ?? 0n,
         });
+        const all = { amounts: usd(LIMIT), leaseEndsAtMs: clock.nowMs() + 900_000 };
+        const others = { grant: user('bob'), requestId: asRequestId('bob'), ...all };
+        if (draws === 8) await reserve(others, { ...ports, wallets });
         return move;
       },
     };
@@ -540,5 +579,20 @@ describe('a draw', () => {
     const error = await refusalOf(hold(user('ada'), usd(100)));
 
     expect([error.code, draws]).toEqual(['budget_in_use', 8]);
+  });
+
+  test('that finds every idle slice spent on in the meantime says in use, not gone', async () => {
+    await pay(await hold(user('bob'), usd(1_000)), 0);
+    let recalls = 0;
+    const recall = async () => {
+      recalls += 1;
+      return { kind: 'wallet-changed', writeUnits: 4 } as const;
+    };
+    ports = { ...ports, wallets: { ...wallets, recall } };
+
+    const error = await refusalOf(hold(user('ada'), usd(100)));
+
+    expect(error.code).toBe('budget_in_use');
+    expect(recalls).toBe(6);
   });
 });
