@@ -371,4 +371,49 @@ describe('a write to the key wallet', () => {
     expect(await keyCounter('tokens:minute:29919600')).toBe(25n);
     expect(await holdsOf(grant)).toEqual([0, 0]);
   });
+
+  test('that is denied leaves nothing held', async () => {
+    const grant = userGrant('ada', 'key:usd:hour=1');
+    const denied: Wallets = {
+      ...wallets,
+      reserve: async (reservation) => {
+        if (reservation.hold.walletId !== KEY_WALLET) return wallets.reserve(reservation);
+        throw new GatewayError('service_unavailable', { transient: false });
+      },
+    };
+
+    await refusalOf(reserve(ask(grant, 'r1'), { ...ports, wallets: denied }));
+
+    expect(await holdsOf(grant)).toEqual([0, 0]);
+    expect(usage.rows.get(asRequestId('r1'))?.status).toBe('released');
+  });
+
+  test('holds as much as stands in the wallet of the payer, whose earlier try came late', async () => {
+    const grant = userGrant('ada', 'key:usd:hour=1', 'user:usd:total=0.0000001');
+    const other = await reserve(ask(grant, 'r0', usd(60)), ports);
+    const through = line();
+    let tries = 0;
+    const late: Wallets = {
+      ...wallets,
+      reserve: async (reservation) => {
+        if (reservation.hold.walletId === KEY_WALLET) return wallets.reserve(reservation);
+        tries += 1;
+        if (tries === 1) return through.through('late', () => wallets.reserve(reservation));
+        if (tries === 3) {
+          await settle(other.hold, makeRow(other.hold, usd(0)), ports);
+          await through.deliver();
+        }
+        return wallets.reserve(reservation);
+      },
+    };
+
+    const { hold } = await reserve(ask(grant, 'r1', usd(80), { afford: () => usd(40) }), {
+      ...ports,
+      wallets: late,
+    });
+
+    expect([tries, hold.attempt, hold.amounts.usd]).toEqual([3, 1, 80n]);
+    expect(hold.inKeyWallet?.amounts.usd).toBe(80n);
+    expect(await keyCounter(HOUR)).toBe(80n);
+  });
 });
