@@ -297,6 +297,16 @@ describe('what lies idle elsewhere', () => {
     expect(await wallets.findHolders(makeGrant([]).keyId, 'k#', 100)).toEqual([]);
   });
 
+  test('of a month that has ended keeps no wallet in sight', async () => {
+    await pay(await hold(user('ada'), usd(900)), 100);
+    clock.advance(Date.parse('2026-12-01T00:30:00Z') - clock.nowMs());
+    await pay(await hold(user('bob'), usd(1_000)), 1_000);
+    await refusalOf(hold(user('eve'), usd(1)));
+
+    expect(await sliceOf(user('ada'))).toMatchObject({ left: 800n });
+    expect(await wallets.findHolders(makeGrant([]).keyId, 'k#', 100)).toEqual([]);
+  });
+
   /** Wallets with two requests in flight each, and nothing left. */
   const keepBusy = async (limit: string, wallets: number): Promise<void> => {
     for (let index = 0; index < wallets; index += 1) {
