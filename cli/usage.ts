@@ -47,7 +47,7 @@ export function addUsageCommands(program: Command, terminal: Terminal): void {
   withKey(withPlace(usage.command('audit')))
     .summary('recompute the counters from the rows')
     .description(
-      'Compares each counter of every wallet with the usage rows of its window. Exit status 1 when one differs.',
+      'Compares each counter and slice of every wallet with the usage rows of its window, and each pool with its wallets. Exit status 1 when one differs.',
     )
     .action((_: PlaceFlags, command: Command) => audit(command.optsWithGlobals(), terminal));
 }
@@ -166,23 +166,24 @@ const toAuditJson = ({ name, found }: KeyAudit) => ({
   rows: found.rows,
   wallets: found.wallets,
   counters: found.counters,
-  differences: found.differences.map(({ walletId, counter, counted, expected }) => ({
-    wallet: walletId,
+  pools: found.pools,
+  differences: found.differences.map(({ itemId, counter, counted, expected }) => ({
+    item: itemId,
     counter,
     counted: String(counted),
     expected: String(expected),
   })),
-  busy_wallets: found.busy,
+  busy: found.busy,
   totals_checked: found.totalsChecked,
   truncated: found.truncated,
 });
 
 function toAuditText(audits: readonly KeyAudit[]): string {
   const summary = toTable(
-    ['KEY', 'ROWS', 'WALLETS', 'COUNTERS', 'DIFFERENCES', 'BUSY'],
+    ['KEY', 'ROWS', 'WALLETS', 'COUNTERS', 'POOLS', 'DIFFERENCES', 'BUSY'],
     audits.map(({ name, found }) => [
       name,
-      ...[found.rows, found.wallets, found.counters].map(String),
+      ...[found.rows, found.wallets, found.counters, found.pools].map(String),
       String(found.differences.length),
       String(found.busy.length),
     ]),
@@ -191,10 +192,10 @@ function toAuditText(audits: readonly KeyAudit[]): string {
   if (differences.length === 0)
     return `${summary}\n\nas of ${toInstant(Date.now())}, no counter differs`;
   const lines = differences.map((each) => [
-    each.walletId,
+    each.itemId,
     each.counter,
     String(each.counted),
     String(each.expected),
   ]);
-  return `${summary}\n\n${toTable(['WALLET', 'COUNTER', 'COUNTED', 'ROWS SAY'], lines)}`;
+  return `${summary}\n\n${toTable(['ITEM', 'COUNTER', 'COUNTED', 'EXPECTED'], lines)}`;
 }

@@ -1,20 +1,24 @@
 /**
- * Audit: recomputes the counters of a key's wallets from its usage rows. Beside the flow; it changes nothing.
- * Invariant it checks: a counter = what its settled rows cost + what the holds in flight that count in it hold.
+ * Audit: recomputes the counters and slices of a key's wallets from its usage rows. Beside the flow; it changes nothing.
+ * Invariant it checks: a counter = what its settled rows cost + what the holds in flight that count in it hold; so is
+ * what a slice has in − out − left, and a pool's `drawn` = the sum over its wallets of in − out.
  */
+import { auditPools, type PoolDifference, readHolders } from './audit-pools.ts';
 import { amountOf, type UsageRow } from './hold.ts';
-import type { KeyId, RequestId, WalletId } from './ids.ts';
+import type { KeyId, PoolId, RequestId, WalletId } from './ids.ts';
 import {
   type CounterKind,
   counterName,
   DAY_MS,
   isoDay,
+  isShortWindow,
   type LimitUnit,
   windowEndMs,
 } from './limits.ts';
-import type { Clock, Wallet, Wallets } from './ports.ts';
+import type { Clock, Slice, Wallet, Wallets } from './ports.ts';
+import { isKeyBudget } from './slices.ts';
 import type { UsageReader } from './usage-ports.ts';
-import { parseCounterName } from './wallet.ts';
+import { isLongPast, parseCounterName } from './wallet.ts';
 
 export interface AuditAsk {
   readonly keyId: KeyId;
@@ -22,32 +26,36 @@ export interface AuditAsk {
   readonly createdAtMs: number;
 }
 
-/** A counter that is not what the rows say, in its unit: requests, tokens or nano-dollars. */
-export interface AuditDifference {
-  readonly walletId: WalletId;
-  /** The counter's name: `usd:month:2026-11`, `t:<token>:usd:total`. */
+/** What a wallet says that its rows do not, in its unit: requests, tokens or nano-dollars. */
+export interface WalletDifference {
+  readonly itemId: WalletId;
+  /** A counter's name: `usd:month:2026-11`, `t:<token>:usd:total`; of a slice `slice:usd:month:2026-11`. */
   readonly counter: string;
   readonly counted: bigint;
   readonly expected: bigint;
 }
 
+export type AuditDifference = WalletDifference | PoolDifference;
+
 export interface AuditReport {
   readonly rows: number;
   readonly wallets: number;
-  /** Counters that were compared. */
+  /** Counters that were compared, with slices. */
   readonly counters: number;
+  /** Pools of budgets of the whole key that were compared. */
+  readonly pools: number;
   readonly differences: readonly AuditDifference[];
-  /** Wallets that differed and were written to meanwhile, three times: nothing is said of them. */
-  readonly busy: readonly WalletId[];
+  /** Wallets and pools that differed and were written to meanwhile, three times: nothing is said of them. */
+  readonly busy: readonly (WalletId | PoolId)[];
   /** False: `total` counters were left out, since rows of the key's first days are gone. */
   readonly totalsChecked: boolean;
-  /** True: there were more rows than one audit reads; nothing is compared then. */
+  /** True: there were more rows or wallets than one audit reads; nothing is compared then. */
   readonly truncated: boolean;
 }
 
 export interface AuditPorts {
   readonly usage: Pick<UsageReader, 'readRows'>;
-  readonly wallets: Pick<Wallets, 'find'>;
+  readonly wallets: Pick<Wallets, 'find' | 'findDrawn' | 'findHolders'>;
   readonly clock: Clock;
 }
 
@@ -60,9 +68,8 @@ const DAYS_MAX = 398;
 const IN_FLIGHT_MAX_MS = DAY_MS;
 
 /**
- * Compares each day, week, month and total counter of every wallet that a key's rows name with the rows of its window.
- * A wallet that differs is looked at again, rows between two looks, since requests settle while the audit reads: it
- * differs only if nothing was written to it in between.
+ * Compares each day, week, month and total counter and slice of every wallet that a key's rows name or that draws of
+ * its pools with the rows of its window, and each pool with its wallets.
  * @throws service_unavailable
  */
 export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<AuditReport> {
@@ -70,27 +77,71 @@ export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<Audi
   const oldestMs = nowMs - DAYS_MAX * DAY_MS;
   const span = { keyId: ask.keyId, fromMs: Math.max(ask.createdAtMs, oldestMs), nowMs };
   const judging = { nowMs, totalsChecked: ask.createdAtMs >= oldestMs };
-  const report = { rows: 0, wallets: 0, counters: 0, totalsChecked: judging.totalsChecked };
-  const differences: AuditDifference[] = [];
-  let suspects: ReadonlyMap<WalletId, Wallet | undefined> | undefined;
-  for (let pass = 0; pass < PASSES_MAX; pass += 1) {
-    const books = await readBooks(span, suspects, ports.usage);
-    if (books === undefined) return { ...report, differences: [], busy: [], truncated: true };
-    const next = new Map<WalletId, Wallet | undefined>();
-    for (const [walletId, book] of books.wallets) {
-      const wallet = await ports.wallets.find(walletId);
-      const judged = judge(walletId, book, wallet, judging);
-      if (pass === 0) report.counters += judged.counters;
-      if (judged.differences.length === 0) continue;
-      if (suspects !== undefined && isSame(suspects.get(walletId), wallet)) {
-        differences.push(...judged.differences);
-      } else next.set(walletId, wallet);
-    }
-    if (pass === 0) Object.assign(report, { rows: books.rows, wallets: books.wallets.size });
-    suspects = next;
-    if (suspects.size === 0) break;
+  const none = { rows: 0, wallets: 0, counters: 0, pools: 0, differences: [], busy: [] };
+  const found = await auditWallets(span, judging, ports);
+  if (found === undefined)
+    return { ...none, totalsChecked: judging.totalsChecked, truncated: true };
+  const pools = await auditPools({ keyId: ask.keyId, ...found, ...judging }, ports.wallets);
+  return {
+    rows: found.rows,
+    wallets: found.walletIds.size,
+    counters: found.counters,
+    pools: pools.compared,
+    differences: [...found.differences, ...pools.differences],
+    busy: [...found.busy, ...pools.busy],
+    totalsChecked: judging.totalsChecked,
+    truncated: false,
+  };
+}
+
+interface AuditedWallets {
+  readonly rows: number;
+  readonly counters: number;
+  readonly differences: readonly WalletDifference[];
+  readonly busy: readonly WalletId[];
+  /** All wallets that were looked at, and the names of the slices that they have or should have. */
+  readonly walletIds: ReadonlySet<WalletId>;
+  readonly slices: ReadonlySet<string>;
+}
+
+/**
+ * A wallet that differs is looked at again, rows between two looks, since requests settle while the audit reads: it
+ * differs only if nothing was written to it in between.
+ * @returns undefined when there is more than one audit reads
+ */
+async function auditWallets(
+  span: Span,
+  judging: Judging,
+  ports: AuditPorts,
+): Promise<AuditedWallets | undefined> {
+  const holders = await readHolders(span.keyId, ports.wallets);
+  const first = await readBooks(span, undefined, ports.usage);
+  if (holders === undefined || first === undefined) return undefined;
+  const walletIds = new Set([...first.wallets.keys(), ...holders]);
+  const slices = new Set<string>();
+  const differences: WalletDifference[] = [];
+  let counters = 0;
+  let suspects = new Map<WalletId, Wallet | undefined>();
+  for (const walletId of walletIds) {
+    const wallet = await ports.wallets.find(walletId);
+    const judged = judge(walletId, first.wallets.get(walletId), wallet, judging);
+    counters += judged.counters;
+    for (const name of judged.slices) slices.add(name);
+    if (judged.differences.length > 0) suspects.set(walletId, wallet);
   }
-  return { ...report, differences, busy: [...(suspects?.keys() ?? [])], truncated: false };
+  for (let pass = 1; pass < PASSES_MAX && suspects.size > 0; pass += 1) {
+    const books = await readBooks(span, suspects, ports.usage);
+    if (books === undefined) return undefined;
+    const next = new Map<WalletId, Wallet | undefined>();
+    for (const [walletId, before] of suspects) {
+      const wallet = await ports.wallets.find(walletId);
+      const judged = judge(walletId, books.wallets.get(walletId), wallet, judging);
+      if (isSame(before, wallet)) differences.push(...judged.differences);
+      else if (judged.differences.length > 0) next.set(walletId, wallet);
+    }
+    suspects = next;
+  }
+  return { rows: first.rows, counters, differences, busy: [...suspects.keys()], walletIds, slices };
 }
 
 /** What the rows say of one wallet. */
@@ -99,6 +150,8 @@ interface Book {
   /** Rows whose hold may be in flight still: a row is written before its hold is settled. */
   readonly recent: Map<RequestId, UsageRow>;
 }
+
+const NO_ROWS: Book = { counters: new Map(), recent: new Map() };
 
 interface Span {
   readonly keyId: KeyId;
@@ -109,7 +162,7 @@ interface Span {
 /** @returns undefined when there is more than one audit reads */
 async function readBooks(
   { keyId, fromMs, nowMs }: Span,
-  only: ReadonlyMap<WalletId, unknown> | undefined,
+  only: ReadonlyMap<WalletId, Wallet | undefined> | undefined,
   usage: AuditPorts['usage'],
 ): Promise<{ readonly rows: number; readonly wallets: ReadonlyMap<WalletId, Book> } | undefined> {
   const wallets = new Map<WalletId, Book>();
@@ -148,13 +201,30 @@ const ALWAYS_COUNTED: readonly CounterKind[] = [
 function addTo(counters: Map<string, bigint>, row: UsageRow, sign: 1n | -1n): void {
   for (const kind of row.counted ?? ALWAYS_COUNTED) {
     if (kind.per === 'token' && row.tokenId === undefined) continue;
-    if (isOfWholeKey(kind)) continue;
-    add(counters, counterName(kind, row.tokenId, row.reservedAtMs), sign * costIn(kind.unit, row));
+    add(counters, nameOf(kind, row), sign * costIn(kind.unit, row));
   }
 }
 
-/** Budgets and rates of a whole key stand in slices, pools and the key's own wallet, which have no counter here. */
-const isOfWholeKey = ({ per }: CounterKind): boolean => per === 'key';
+/** What stands before the name of a slice, which is that of a counter otherwise. */
+const SLICE = 'slice:';
+
+/** The counter or slice in which a request is counted. */
+const nameOf = (
+  kind: CounterKind,
+  { tokenId, reservedAtMs }: Pick<UsageRow, 'tokenId' | 'reservedAtMs'>,
+): string => (isKeyBudget(kind) ? SLICE : '') + counterName(kind, tokenId, reservedAtMs);
+
+/** What a slice says was spent of it and is held. */
+const takenOf = ({ drawnIn, recalledOut, left }: Slice): bigint => drawnIn - recalledOut - left;
+
+/** All that a wallet says, by the names of `nameOf`. */
+const figuresOf = (wallet: Wallet | undefined): ReadonlyMap<string, bigint> =>
+  new Map([
+    ...(wallet?.counters ?? []),
+    ...[...(wallet?.slices ?? [])].map(
+      ([name, slice]) => [SLICE + name, takenOf(slice)] satisfies [string, bigint],
+    ),
+  ]);
 
 const costIn = (unit: LimitUnit, { status, cost }: UsageRow): bigint =>
   unit === 'requests' && status === 'released' ? 0n : amountOf(unit, cost);
@@ -168,44 +238,57 @@ interface Judging {
   readonly totalsChecked: boolean;
 }
 
+interface Judgement {
+  readonly counters: number;
+  readonly slices: readonly string[];
+  readonly differences: readonly WalletDifference[];
+}
+
 function judge(
   walletId: WalletId,
-  book: Book,
+  { counters, recent }: Book = NO_ROWS,
   wallet: Wallet | undefined,
   judging: Judging,
-): { readonly counters: number; readonly differences: readonly AuditDifference[] } {
-  const expectations = new Map(book.counters);
+): Judgement {
+  const figures = figuresOf(wallet);
+  const expectations = new Map(counters);
   for (const hold of wallet?.holds.values() ?? []) {
-    const row = book.recent.get(hold.requestId);
+    const row = recent.get(hold.requestId);
     if (row?.attempt === hold.attempt) addTo(expectations, row, -1n);
     for (const kind of hold.counted) {
-      if (isOfWholeKey(kind)) continue;
-      const name = counterName(kind, hold.tokenId, hold.reservedAtMs);
-      add(expectations, name, amountOf(kind.unit, hold.amounts));
+      add(expectations, nameOf(kind, hold), amountOf(kind.unit, hold.amounts));
     }
   }
-  const names = new Set([...expectations.keys(), ...(wallet?.counters.keys() ?? [])]);
-  const judged = [...names].filter((name) => isJudged(name, wallet, judging));
+  const names = new Set([...expectations.keys(), ...figures.keys()]);
+  const judged = [...names].filter((name) => isJudged(name, figures, wallet, judging));
   const differences = judged.flatMap((counter) => {
-    const counted = wallet?.counters.get(counter) ?? 0n;
+    const counted = figures.get(counter) ?? 0n;
     const expected = expectations.get(counter) ?? 0n;
-    return counted === expected ? [] : [{ walletId, counter, counted, expected }];
+    return counted === expected ? [] : [{ itemId: walletId, counter, counted, expected }];
   });
-  return { counters: judged.length, differences };
+  const slices = [...names]
+    .filter((name) => name.startsWith(SLICE))
+    .map((name) => name.slice(SLICE.length));
+  return { counters: judged.length, slices, differences };
 }
 
 /**
- * Minutes and hours are rates, and promised to no unit. A counter that is gone is right to be so when its window has
- * ended, or when its token's mark has gone with it.
+ * Minutes and hours are rates, and promised to no unit; nobody reads a window that is long past. A counter that is gone
+ * is right to be so when its window has ended, or when its token's mark has gone with it.
  */
-function isJudged(name: string, wallet: Wallet | undefined, judging: Judging): boolean {
-  const counter = parseCounterName(name);
-  if (counter === undefined || counter.window === 'minute' || counter.window === 'hour')
-    return false;
-  if (counter.window === 'total' && !judging.totalsChecked) return false;
-  if (wallet?.counters.has(name)) return true;
+function isJudged(
+  name: string,
+  figures: ReadonlyMap<string, bigint>,
+  wallet: Wallet | undefined,
+  { nowMs, totalsChecked }: Judging,
+): boolean {
+  const counter = parseCounterName(name.startsWith(SLICE) ? name.slice(SLICE.length) : name);
+  if (counter === undefined || isShortWindow(counter.window)) return false;
+  if (counter.window === 'total' && !totalsChecked) return false;
+  if (isLongPast(counter.window, counter.windowName, nowMs)) return false;
+  if (figures.has(name)) return true;
   const endsAtMs = windowEndMs(counter.window, counter.windowName);
-  if (endsAtMs !== null && endsAtMs <= judging.nowMs) return false;
+  if (endsAtMs !== null && endsAtMs <= nowMs) return false;
   return counter.tokenId === undefined || wallet?.tokenKeepUntilMs.has(counter.tokenId) === true;
 }
 
@@ -215,7 +298,7 @@ const isSame = (before: Wallet | undefined, after: Wallet | undefined): boolean 
 
 const fingerprintOf = (wallet: Wallet | undefined): string =>
   [
-    ...[...(wallet?.counters ?? [])].map(([name, amount]) => `${name}=${amount}`).sort(),
+    ...[...figuresOf(wallet)].map(([name, amount]) => `${name}=${amount}`).sort(),
     ...[...(wallet?.holds.values() ?? [])]
       .map((hold) => `${hold.requestId}/${hold.attempt}`)
       .sort(),

@@ -23,11 +23,17 @@ export interface Idle {
 }
 
 /**
- * Wallets looked at in one go, and goes: a class that has spent all would otherwise read every wallet for each request
- * that it is refused.
+ * Wallets looked at in one go, and goes: a class whose money is in use would otherwise read every wallet for each
+ * request that it is refused.
  */
 const PAGE_SIZE = 16;
 const PAGES_MAX = 3;
+/**
+ * Where none of these had anything of the budget, and they are in sight for another one's sake, the look goes on in
+ * larger steps: a budget that is spent must be told from one in use. Of more than a thousand wallets it cannot be.
+ */
+const FAR_PAGE_SIZE = 100;
+const FAR_PAGES_MAX = 10;
 const LETTERS = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
 
 type Asker = Pick<Hold, 'walletId' | 'reservedAtMs'> & { readonly keyId: KeyId };
@@ -46,13 +52,16 @@ export async function recallIdle(
   const first = startOf(asker, state.ports.random.fraction());
   let after = first;
   let isAround = false;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
-    const found = await state.ports.wallets.findHolders(asker.keyId, after, PAGE_SIZE);
+  for (let page = 0; page < PAGES_MAX + FAR_PAGES_MAX; page += 1) {
+    const isFar = page >= PAGES_MAX;
+    if (isFar && (total.isMoving || total.reserved > 0n)) break;
+    const pageSize = isFar ? FAR_PAGE_SIZE : PAGE_SIZE;
+    const found = await state.ports.wallets.findHolders(asker.keyId, after, pageSize);
     const fresh = found.filter((id) => id !== asker.walletId && !(isAround && id > first));
     await recallFrom(state, asker, fresh, shortage, missing, total);
     if (total.gained >= missing) return { ...total, isWhole: false };
     const last = found.at(-1);
-    if (found.length === PAGE_SIZE && last !== undefined && !(isAround && last > first)) {
+    if (found.length === pageSize && last !== undefined && !(isAround && last > first)) {
       after = last;
     } else if (isAround) return total;
     else {

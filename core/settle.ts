@@ -158,13 +158,24 @@ async function closeHold(
   ports: Pick<SettlePorts, 'wallets' | 'usage' | 'clock'>,
 ): Promise<Closing> {
   try {
-    const row = rowOf(hold, 'swept');
+    const row = await rowOfExpired(hold, ports.wallets);
     const { row: stored } = await ports.usage.put(row);
     await settleAtRow(hold, stored, ports);
-    return stored === row ? 'swept' : 'settled';
+    return stored === row && row.status === 'swept' ? 'swept' : 'settled';
   } catch {
     return 'failed'; // It stays in the wallet as it is; the next look closes it.
   }
+}
+
+/**
+ * A request that is held in the key's wallet too has the row of its payer's hold, which names what it counts in there.
+ * A payer who holds nothing of it any more was settled, and then the row stands; or gave it up before its provider was
+ * called.
+ */
+async function rowOfExpired(hold: Hold, wallets: Pick<Wallets, 'find'>): Promise<UsageRow> {
+  if (hold.payerId === undefined) return rowOf(hold, 'swept');
+  const paid = (await wallets.find(hold.payerId))?.holds.get(hold.requestId);
+  return paid === undefined ? rowOf(hold, 'released') : rowOf(paid, 'swept');
 }
 
 const NO_TOKENS: TokenUsage = {

@@ -88,13 +88,13 @@ async function supplyOne(
   wallet: Wallet | undefined,
 ): Promise<Verdict | undefined> {
   const { budget, poolId, take, slice } = shortage;
-  const want = take > budget.amount ? budget.amount : take;
-  const need = want - slice.left;
+  const need = take - slice.left;
   let others: Idle | undefined;
   for (let round = 1; ; round += 1) {
     const drawn = await state.ports.wallets.findDrawn(poolId);
     const available = budget.amount - drawn;
-    if (take <= budget.amount && available >= (need > 0n ? need : 0n)) {
+    // Of a request above the limit the need is always more: what the wallet has is drawn already.
+    if (available >= (need > 0n ? need : 0n)) {
       const kind = await drawInto(state, place, shortage, { available, need });
       if (kind !== 'pool-refused') return undefined;
     } else if (need < 0n && available < 0n) {

@@ -4,7 +4,7 @@ import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
 import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import type { Grant } from '../../core/grant.ts';
-import { asRequestId } from '../../core/ids.ts';
+import { asPoolId, asRequestId } from '../../core/ids.ts';
 import { walletIdOf } from '../../core/payer.ts';
 import { reserve } from '../../core/reserve.ts';
 import { type SettlePorts, settle } from '../../core/settle.ts';
@@ -227,6 +227,26 @@ describe('an outage', () => {
     await expect(wallets.findDue(0, NOW_MS, 1)).rejects.toMatchObject(outage);
     await expect(wallets.moveDue(walletId, 1, undefined)).rejects.toMatchObject(outage);
     await expect(usage.put(makeRow(hold, usd(1)))).rejects.toMatchObject(outage);
+  });
+
+  test.each([
+    [['None', 'TransactionConflict'], true],
+    [['ThrottlingError', 'None'], true],
+    [['ProvisionedThroughputExceeded', 'None'], true],
+    [['None', 'ValidationError'], false],
+  ])('is a transaction that was cancelled for %j', async (codes, transient) => {
+    const { wallets } = makePorts(async (operation) => {
+      const CancellationReasons = codes.map((Code) => ({ Code }));
+      throw new AwsCallError('TransactionCanceledException', operation, 400, {
+        CancellationReasons,
+      });
+    });
+    const poolId = asPoolId('pool#k#tokens:total');
+    const ends = { poolId, walletId: makeHold().walletId, name: 'tokens:total', amount: 1n };
+    const outage = { code: 'service_unavailable', transient };
+
+    await expect(wallets.draw({ ...ends, seenIn: 0n })).rejects.toMatchObject(outage);
+    await expect(wallets.recall({ ...ends, seenOut: 0n })).rejects.toMatchObject(outage);
   });
 
   test('leaves mistakes of our own as they are', async () => {

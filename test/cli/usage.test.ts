@@ -78,6 +78,8 @@ describe('usage', () => {
       'other',
       '--user',
       'ada',
+      '--limit',
+      'key:usd:month=5',
       '--json',
       '--data',
       folder,
@@ -133,16 +135,20 @@ describe('usage audit', () => {
     expect((await usage('audit')).stdout).toMatch(/no counter differs\n$/);
   });
 
-  test('ends with 1 and names the counter that is not', async () => {
-    const [wallet] = (await gateway.tables.scan('wallets')).filter((item) => 'usd:total' in item);
-    const { pk, 'usd:total': total } = Object(wallet);
-    await gateway.tables.call('UpdateItem', {
+  /** Adds one to an attribute of an item of the wallets. */
+  const tamper = (pk: unknown, attribute: string) =>
+    gateway.tables.call('UpdateItem', {
       TableName: gateway.environment.walletsTable,
       Key: { pk },
       UpdateExpression: 'SET #c = #c + :one',
-      ExpressionAttributeNames: { '#c': 'usd:total' },
+      ExpressionAttributeNames: { '#c': attribute },
       ExpressionAttributeValues: { ':one': { N: '1' } },
     });
+
+  test('ends with 1 and names the counter that is not', async () => {
+    const [wallet] = (await gateway.tables.scan('wallets')).filter((item) => 'usd:total' in item);
+    const { pk, 'usd:total': total } = Object(wallet);
+    await tamper(pk, 'usd:total');
     const { status, stdout, stderr } = await usage('audit');
     expect({ status, stderr }).toEqual({
       status: 1,
@@ -151,5 +157,33 @@ describe('usage audit', () => {
     expect(stdout).toMatch(
       new RegExp(`${pk.S} +usd:total +${BigInt(total.N) + 1n} +${total.N}$`, 'm'),
     );
+  });
+
+  test('finds the budget of a key as its rows say, and names a pool or a slice that is not', async () => {
+    const before = await usage('audit', '--key', 'other', '--json');
+    expect(JSON.parse(before.stdout)).toMatchObject([{ rows: 1, pools: 1, differences: [] }]);
+    const items = await gateway.tables.scan('wallets');
+    const { pk: pool, drawn } = Object(items.find((item) => 'drawn' in item));
+    const { pk: wallet, ...rest } = Object(items.find((item) => 'slices' in item));
+    const left = Object.keys(rest).find((name) => name.startsWith('left:')) ?? '';
+    await tamper(pool, 'drawn');
+    await tamper(wallet, left);
+    const { status, stdout } = await usage('audit', '--key', 'other', '--json');
+    expect(status).toBe(1);
+    const billed = BigInt(drawn.N) - BigInt(rest[left].N);
+    expect(JSON.parse(stdout)[0].differences).toEqual([
+      {
+        item: wallet.S,
+        counter: left.replace('left:', 'slice:'),
+        counted: String(billed - 1n),
+        expected: String(billed),
+      },
+      {
+        item: pool.S,
+        counter: 'drawn',
+        counted: String(BigInt(drawn.N) + 1n),
+        expected: drawn.N,
+      },
+    ]);
   });
 });

@@ -168,6 +168,15 @@ describe('a budget of the whole key', () => {
     expect(never.code).toBe('insufficient_quota');
   });
 
+  test('tells what lies idle in the wallet itself as used and as reserved', async () => {
+    await pay(await hold(user('bob'), usd(700)), 700);
+    await pay(await hold(bareKey(BUDGET), usd(300)), 200);
+
+    const error = await refusalOf(hold(bareKey(BUDGET), usd(500)));
+
+    expect(error.facts.limit).toMatchObject({ used: 0.000001, reserved: 0.0000001 });
+  });
+
   test.each([
     ['key:requests:day=1', usd(1, 1n)],
     ['key:tokens:week=100', usd(1, 100n)],
@@ -201,6 +210,23 @@ describe('a budget of the whole key', () => {
     const error = await refusalOf(hold(user('bob', ...limits), usd(1)));
 
     expect(error.facts.limit?.window).toBe('total');
+  });
+
+  test('gives nothing to a request above it, which would keep it from others for nothing', async () => {
+    const error = await refusalOf(hold(user('ada'), usd(1_001)));
+
+    expect(error.code).toBe('insufficient_quota');
+    expect([await drawn(), await sliceOf(user('ada'))]).toEqual([0n, undefined]);
+  });
+
+  test('affords what lies idle in the wallet itself, when others have spent the rest', async () => {
+    await pay(await hold(user('bob'), usd(700)), 700);
+    await pay(await hold(user('ada'), usd(300)), 0);
+    const afford = ({ usd: left = usd(0).usd }) => (left === 0n ? undefined : usd(left));
+
+    const { amounts } = await hold(user('ada'), usd(500), { afford });
+
+    expect(amounts.usd).toBe(300n);
   });
 
   test('lets a request that costs nothing pass when it is spent', async () => {
@@ -271,6 +297,16 @@ describe('what lies idle elsewhere', () => {
     expect(await wallets.findHolders(makeGrant([]).keyId, 'k#', 100)).toEqual([]);
   });
 
+  test('of a month that has ended keeps no wallet in sight', async () => {
+    await pay(await hold(user('ada'), usd(900)), 100);
+    clock.advance(Date.parse('2026-12-01T00:30:00Z') - clock.nowMs());
+    await pay(await hold(user('bob'), usd(1_000)), 1_000);
+    await refusalOf(hold(user('eve'), usd(1)));
+
+    expect(await sliceOf(user('ada'))).toMatchObject({ left: 800n });
+    expect(await wallets.findHolders(makeGrant([]).keyId, 'k#', 100)).toEqual([]);
+  });
+
   /** Wallets with two requests in flight each, and nothing left. */
   const keepBusy = async (limit: string, wallets: number): Promise<void> => {
     for (let index = 0; index < wallets; index += 1) {
@@ -292,6 +328,27 @@ describe('what lies idle elsewhere', () => {
     }
 
     expect(tries).toBeLessThan(20);
+  });
+
+  test('is gone, not in use, when more wallets than one look takes are in sight for another budget alone', async () => {
+    const limits = ['key:usd:month=0.00001', 'key:requests:month=100000'];
+    for (let index = 0; index < 200; index += 1) {
+      await pay(await hold(user(`u${index}`, ...limits), usd(50)), 50);
+    }
+    let reads = 0;
+    const counting: Wallets = {
+      ...wallets,
+      findAll: (ids) => {
+        reads += 1;
+        return wallets.findAll(ids);
+      },
+    };
+    ports = { ...ports, wallets: counting };
+
+    const error = await refusalOf(hold(user('late', ...limits), usd(1)));
+
+    expect([error.code, error.facts.limit?.unit]).toEqual(['insufficient_quota', 'usd']);
+    expect(reads).toBeLessThan(9);
   });
 
   test('is in use, not gone, while not all could be seen', async () => {
@@ -344,6 +401,16 @@ describe('a limit that is changed', () => {
     expect(await drawn()).toBe(LIMIT);
     expect((await refusalOf(hold(user('ada'), usd(1)))).code).toBe('insufficient_quota');
     expect((await refusalOf(hold(user('eve'), usd(1)))).code).toBe('insufficient_quota');
+  });
+
+  test('affords what is left of the lower limit to one who asks for more than that', async () => {
+    await pay(await hold(user('ada', 'key:usd:month=0.001'), usd(1_000)), 100);
+    expect(await sliceOf(user('ada'))).toMatchObject({ left: 1_900n });
+    const afford = ({ usd: left = usd(0).usd }) => usd(left);
+
+    const { amounts } = await hold(user('ada'), usd(1_500), { afford });
+
+    expect([amounts.usd, await drawn()]).toEqual([900n, LIMIT]);
   });
 
   test('refuses when it is lowered below what is spent', async () => {
@@ -511,6 +578,9 @@ describe('a draw', () => {
           amount,
           seenOut: slice?.recalledOut ?? 0n,
         });
+        const all = { amounts: usd(LIMIT), leaseEndsAtMs: clock.nowMs() + 900_000 };
+        const others = { grant: user('bob'), requestId: asRequestId('bob'), ...all };
+        if (draws === 8) await reserve(others, { ...ports, wallets });
         return move;
       },
     };
@@ -519,5 +589,20 @@ describe('a draw', () => {
     const error = await refusalOf(hold(user('ada'), usd(100)));
 
     expect([error.code, draws]).toEqual(['budget_in_use', 8]);
+  });
+
+  test('that finds every idle slice spent on in the meantime says in use, not gone', async () => {
+    await pay(await hold(user('bob'), usd(1_000)), 0);
+    let recalls = 0;
+    const recall = async () => {
+      recalls += 1;
+      return { kind: 'wallet-changed', writeUnits: 4 } as const;
+    };
+    ports = { ...ports, wallets: { ...wallets, recall } };
+
+    const error = await refusalOf(hold(user('ada'), usd(100)));
+
+    expect(error.code).toBe('budget_in_use');
+    expect(recalls).toBe(6);
   });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { auditUsage } from '../../core/audit.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { Amounts } from '../../core/hold.ts';
@@ -6,7 +7,7 @@ import { asRequestId, asWalletId } from '../../core/ids.ts';
 import { walletIdOf } from '../../core/payer.ts';
 import type { Wallets } from '../../core/ports.ts';
 import { type ReserveAsk, reserve } from '../../core/reserve.ts';
-import { type SettlePorts, settle } from '../../core/settle.ts';
+import { rowOf, type SettlePorts, settle, settleAtRow } from '../../core/settle.ts';
 import { sweep } from '../../core/sweep.ts';
 import { type Fault, makeFaultyLine } from '../support/faulty.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../support/memory-usage.ts';
@@ -254,11 +255,35 @@ describe('a request that dies', () => {
           attempt: 1,
           tokenId: 'tokenA',
           cost: { usd: 100n, tokens: 7n },
+          counted: [
+            { per: 'user', unit: 'usd', window: 'total' },
+            { per: 'token', unit: 'usd', window: 'total' },
+          ],
         }),
       ]);
       expect(await keyCounter(HOUR)).toBe(100n);
+      const asked = { keyId: grant.keyId, createdAtMs: clock.nowMs() - 2_000_000 };
+      expect((await auditUsage(asked, { wallets, usage, clock })).differences).toEqual([]);
     },
   );
+
+  test('while it was given up costs nothing: nobody had called a provider', async () => {
+    const grant = userGrant('ada', 'key:usd:hour=1');
+    const { hold } = await reserve(ask(grant, 'r1', usd(100, 7n)), ports);
+    const { inKeyWallet: _kept, ...paid } = hold;
+    await settleAtRow(paid, rowOf(paid, 'released'), ports);
+    clock.advance(1_000_000);
+
+    const { settled, swept } = await runSweep();
+
+    expect([settled, swept]).toEqual([1, 0]);
+    expect(usage.rows.get(asRequestId('r1'))).toMatchObject({
+      walletId: walletIdOf(grant),
+      status: 'released',
+      cost: usd(0),
+    });
+    expect(await keyCounter(HOUR)).toBe(0n);
+  });
 
   test('leaves expired holds to the next that the key refuses', async () => {
     await reserve(ask(userGrant('ada', 'key:tokens:hour=100'), 'r1', usd(1, 100n)), ports);
@@ -345,5 +370,50 @@ describe('a write to the key wallet', () => {
 
     expect(await keyCounter('tokens:minute:29919600')).toBe(25n);
     expect(await holdsOf(grant)).toEqual([0, 0]);
+  });
+
+  test('that is denied leaves nothing held', async () => {
+    const grant = userGrant('ada', 'key:usd:hour=1');
+    const denied: Wallets = {
+      ...wallets,
+      reserve: async (reservation) => {
+        if (reservation.hold.walletId !== KEY_WALLET) return wallets.reserve(reservation);
+        throw new GatewayError('service_unavailable', { transient: false });
+      },
+    };
+
+    await refusalOf(reserve(ask(grant, 'r1'), { ...ports, wallets: denied }));
+
+    expect(await holdsOf(grant)).toEqual([0, 0]);
+    expect(usage.rows.get(asRequestId('r1'))?.status).toBe('released');
+  });
+
+  test('holds as much as stands in the wallet of the payer, whose earlier try came late', async () => {
+    const grant = userGrant('ada', 'key:usd:hour=1', 'user:usd:total=0.0000001');
+    const other = await reserve(ask(grant, 'r0', usd(60)), ports);
+    const through = line();
+    let tries = 0;
+    const late: Wallets = {
+      ...wallets,
+      reserve: async (reservation) => {
+        if (reservation.hold.walletId === KEY_WALLET) return wallets.reserve(reservation);
+        tries += 1;
+        if (tries === 1) return through.through('late', () => wallets.reserve(reservation));
+        if (tries === 3) {
+          await settle(other.hold, makeRow(other.hold, usd(0)), ports);
+          await through.deliver();
+        }
+        return wallets.reserve(reservation);
+      },
+    };
+
+    const { hold } = await reserve(ask(grant, 'r1', usd(80), { afford: () => usd(40) }), {
+      ...ports,
+      wallets: late,
+    });
+
+    expect([tries, hold.attempt, hold.amounts.usd]).toEqual([3, 1, 80n]);
+    expect(hold.inKeyWallet?.amounts.usd).toBe(80n);
+    expect(await keyCounter(HOUR)).toBe(80n);
   });
 });

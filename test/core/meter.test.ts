@@ -183,6 +183,7 @@ describe('the event of usage alone', () => {
       'data: {"choices":[],"usage":null,"x_groq":{"usage":{"prompt_tokens":1,"completion_tokens":1}}}\n\n',
     ],
     ['usage without choices', 'data: {"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n'],
+    ['a report that is cut off', 'data: {"choices":[],"usage":{"prompt_tokens":9\n\n'],
     [
       'usage elsewhere',
       'data: {"choices":[],"x_groq":{"usage":{"prompt_tokens":1,"completion_tokens":1}}}\n\n',

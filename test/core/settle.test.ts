@@ -62,7 +62,7 @@ describe('settle', () => {
     expect(await spent()).toBe(30_000_000n);
   });
 
-  test('settles twice as it settles once', async () => {
+  test('that is a duplicate changes nothing', async () => {
     await reserve();
     const row = makeRow(hold, usd(30_000_000));
 

@@ -163,7 +163,7 @@ describe('killed between reserve and settle, or anywhere else: a function', {
     (['drop', 'lose'] as const).map((fate) => [at, fate] as const),
   );
 
-  it('at any of its calls has its hold closed on time; its late settle changes nothing', async () => {
+  it('at any of its calls has its hold closed on time; a late settle after the sweep changes nothing', async () => {
     await sideBySide(deaths, async ([at, fate]) => {
       let seen = 0;
       const unsent: TableCall[] = [];

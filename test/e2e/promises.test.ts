@@ -2,6 +2,7 @@
  * Failures that gateways of this kind are known for, each by its name, through the whole gateway. Those that are
  * tested elsewhere are listed in docs/limits.md.
  */
+import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ERRORS } from '../../core/errors.ts';
 import { makeFunctions } from '../../local/functions.ts';
@@ -203,6 +204,36 @@ describe('provider ignores max_tokens', () => {
     const [row] = await gateway.tables.scan('usage');
     expect(row?.overrunNanoUsd).toEqual({ N: String(1_000_000n - HELD) });
     expect(provider.requests).toHaveLength(1);
+  });
+});
+
+describe('client SDK retries', () => {
+  it.each([
+    ['a spent budget', { spendingLimit: 0.0001 }, 402],
+    ['a limit of a day', { limits: ['user:requests:day=1'] }, 429],
+  ] as const)('are none on %s: one request reaches the gateway', async (_what, options, status) => {
+    const { ask, gateway, credential, provider } = await start(options as FaultyGatewayOptions);
+    if (status === 429) await ask();
+    const before = provider.requests.length;
+    let sent = 0;
+    const client = new OpenAI({
+      baseURL: gateway.url,
+      apiKey: credential,
+      maxRetries: 2,
+      fetch: (url, init) => {
+        sent += 1;
+        return fetch(url, init);
+      },
+    });
+
+    const call = client.chat.completions.create({
+      model: 'openai/m',
+      messages: [],
+      max_tokens: 16,
+    });
+
+    await expect(call).rejects.toMatchObject({ status });
+    expect([sent, provider.requests.length]).toEqual([1, before]);
   });
 });
 

@@ -208,7 +208,7 @@ describe('the proxy function', () => {
     expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 
-  it('settles for a client that left', async () => {
+  it('settles when the client aborts mid-stream, which it cannot see', async () => {
     provider.reply({
       steps: [
         { write: textEvent('x') },
@@ -281,7 +281,7 @@ describe('an awkward provider', () => {
     else expect(usd).toBe(spent);
   });
 
-  it('that never answers is given up before the function’s own end', async () => {
+  it('hangs and never answers: it is given up before the function’s own end', async () => {
     provider.reply({ steps: ['hang'] });
     const grant = grantOf();
     const { status, text } = await answerTo({ grant, timeoutMs: 5_200 });
@@ -289,7 +289,7 @@ describe('an awkward provider', () => {
     expect(await booksOf(grant)).toEqual([0n, 0, 0]);
   });
 
-  it('that stops within its stream has the client told before the function’s own end', async () => {
+  it('stops within its stream: the client is told before the Lambda timeout', async () => {
     provider.reply({ steps: [{ write: hello }, 'hang'] });
     const grant = grantOf();
     const { text } = await answerTo({ body: ask({ stream: true }), grant, timeoutMs: 5_200 });

@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** The tests that see each mutant: those of the files that are mutated, and a few histories. */
 export default defineConfig({
   test: {
-    include: ['test/core/{wallet,wallet-histories,money,pricing,meter,settle,reserve}.test.ts'],
+    include: [
+      'test/core/{wallet,wallet-histories,money,pricing,meter,meter-providers,settle,reserve,sweep}.test.ts',
+    ],
     env: { SEED: '1', RUNS: '60' },
     silent: true,
     testTimeout: 20_000,

@@ -331,9 +331,13 @@ export function describePools(
       test('never takes a pool below nothing', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
-        const poolId = asPoolId('pool#k#empty');
+        const small = makeDraw({ amount: 9n });
+        await wallets.draw(small);
 
-        expect((await wallets.recall(recallOf(draw, { poolId }))).kind).toBe('pool-refused');
+        for (const poolId of [asPoolId('pool#k#empty'), small.poolId]) {
+          expect((await wallets.recall(recallOf(draw, { poolId }))).kind).toBe('pool-refused');
+        }
+        expect(await wallets.findDrawn(small.poolId)).toBe(9n);
         expect((await sliceOf(draw.walletId))?.left).toBe(10n);
       });
 

@@ -211,7 +211,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
     });
 
     describe('settle', () => {
-      test('gives back what was held too much, once', async () => {
+      test('gives back what was held too much; a duplicate settle changes nothing', async () => {
         const hold = holdIn(makeWalletId());
         await reserve(hold, [{ name: 'usd:total', add: 10n, max: 10n }]);
 
