@@ -109,12 +109,7 @@ describe('of a client’s headers', () => {
       { model: 'openai/gpt-4o-mini', input: 'Hi' },
       { ...openai, ...beta },
     ],
-    [
-      'nothing',
-      '/embeddings',
-      { model: 'openai/text-embedding-3-small', input: 'Hi' },
-      openai,
-    ],
+    ['nothing', '/embeddings', { model: 'openai/text-embedding-3-small', input: 'Hi' }, openai],
     ['Anthropic’s version and betas', '/messages', MESSAGES, anthropic],
     ['Anthropic’s version and betas', '/messages/count_tokens', MESSAGES, anthropic],
     [
