@@ -160,7 +160,7 @@ describe('explain', () => {
 
   test.each<[string, () => readonly string[], string, string]>([
     ['form', () => ['sk-hp-nonsense'], 'invalid_api_key', 'not a key of this gateway'],
-    ['form', () => [`${gateway.sign()}A`], 'invalid_api_key', 'is not of 32 bytes'],
+    ['form', () => [`${gateway.sign()}A`], 'invalid_api_key', 'is not 32 bytes'],
     ['credential', () => ['hello'], 'invalid_api_key', 'none of the three forms'],
     [
       'signature',
