@@ -12,16 +12,19 @@ import { ACCOUNT, KEY, makeMemoryKeys, SERVER_RECORD } from './memory-keys.ts';
 import { NOW_MS } from './tokens.ts';
 
 export interface FloodPlan {
-  readonly jwksUrl: string;
-  /** A JWT whose `kid` is in the set. */
+  /** A JWT whose `kid` is in each set. */
   readonly known: string;
-  /** Of every fetch but the first. */
-  readonly fetchTimeoutMs: number;
-  /** Cool-downs that a flood lasts, and unknown kids within each. */
+  readonly issuers: readonly {
+    readonly jwksUrl: string;
+    /** Of every fetch but the first. */
+    readonly fetchTimeoutMs: number;
+  }[];
+  /** Cool-downs that a flood lasts, after one to warm up, and unknown kids within each. */
   readonly coolDowns: number;
   readonly kidsEach: number;
 }
 
+/** Of one issuer. */
 export interface FloodReport {
   /** What was decided on the known one, and on all others. */
   readonly known: readonly string[];
@@ -33,37 +36,9 @@ const COOL_DOWN_MS = 30_000;
 const KID_CHARS = 240;
 
 const plan: FloodPlan = JSON.parse(process.argv[2] ?? '');
+const [, payload, signature] = plan.known.split('.');
 let nowMs = NOW_MS;
 const clock = { nowMs: () => nowMs, sleep: async () => {} };
-const { verifier } = makeVerifyingKey({}, { kind: 'jwks', url: plan.jwksUrl });
-const keys = makeMemoryKeys({ ...SERVER_RECORD, kind: 'client', verifier });
-const fetchFirst = makeKeySetFetch({ allowLocal: true });
-const fetchNext = makeKeySetFetch({ allowLocal: true, timeoutMs: plan.fetchTimeoutMs });
-let isFirst = true;
-const fetchKeySet: KeySetFetch = (url) => {
-  const fetch = isFirst ? fetchFirst : fetchNext;
-  isFirst = false;
-  return fetch(url);
-};
-const ports: AuthorizePorts = {
-  account: ACCOUNT,
-  allowedOrigins: ['*'],
-  keys,
-  secrets: keys,
-  keySets: makeKeySets(fetchKeySet, clock),
-  clock,
-};
-
-async function decide(jwt: string): Promise<string> {
-  const headers = new Map([['authorization', [`Bearer ${KEY}:${jwt}`]]]);
-  const decision = await authorize({ headers }, ports).catch((error: unknown) => ({
-    kind: 'thrown' as const,
-    error: Object(error),
-  }));
-  return decision.kind === 'grant' ? 'grant' : `${decision.kind} ${decision.error.code}`;
-}
-
-const [, payload, signature] = plan.known.split('.');
 let kids = 0;
 
 /** Signed by nobody: a key that is not there is not tried. */
@@ -73,16 +48,52 @@ function nextUnknown(): string {
   return `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`;
 }
 
-const known = new Set<string>();
-const unknown = new Set<string>();
+function makePorts({ jwksUrl, fetchTimeoutMs }: FloodPlan['issuers'][number]): AuthorizePorts {
+  const { verifier } = makeVerifyingKey({}, { kind: 'jwks', url: jwksUrl });
+  const keys = makeMemoryKeys({ ...SERVER_RECORD, kind: 'client', verifier });
+  const fetchFirst = makeKeySetFetch({ allowLocal: true });
+  const fetchNext = makeKeySetFetch({ allowLocal: true, timeoutMs: fetchTimeoutMs });
+  let isFirst = true;
+  const fetchKeySet: KeySetFetch = (url) => {
+    const fetch = isFirst ? fetchFirst : fetchNext;
+    isFirst = false;
+    return fetch(url);
+  };
+  return {
+    account: ACCOUNT,
+    allowedOrigins: ['*'],
+    keys,
+    secrets: keys,
+    keySets: makeKeySets(fetchKeySet, clock),
+    clock,
+  };
+}
 
-async function flood(): Promise<void> {
-  for (let coolDown = 0; coolDown < plan.coolDowns; coolDown += 1) {
+async function decide(jwt: string, ports: AuthorizePorts): Promise<string> {
+  const headers = new Map([['authorization', [`Bearer ${KEY}:${jwt}`]]]);
+  const decision = await authorize({ headers }, ports).catch((error: unknown) => ({
+    kind: 'thrown' as const,
+    error: Object(error),
+  }));
+  return decision.kind === 'grant' ? 'grant' : `${decision.kind} ${decision.error.code}`;
+}
+
+interface Seen {
+  readonly known: Set<string>;
+  readonly unknown: Set<string>;
+}
+
+async function flood(
+  ports: AuthorizePorts,
+  { known, unknown }: Seen,
+  coolDowns: number,
+): Promise<void> {
+  for (let coolDown = 0; coolDown < coolDowns; coolDown += 1) {
     nowMs += COOL_DOWN_MS;
-    const decisions = Array.from({ length: plan.kidsEach }, () => decide(nextUnknown()));
-    known.add(await decide(plan.known));
+    const decisions = Array.from({ length: plan.kidsEach }, () => decide(nextUnknown(), ports));
+    known.add(await decide(plan.known, ports));
     for (const decision of await Promise.all(decisions)) unknown.add(decision);
-    known.add(await decide(plan.known));
+    known.add(await decide(plan.known, ports));
   }
 }
 
@@ -96,10 +107,15 @@ async function bytesInUse(): Promise<number> {
   return heapUsed + external;
 }
 
-known.add(await decide(plan.known));
-await flood(); // Fills what is bounded, and compiles what is hot.
-const before = await bytesInUse();
-await flood();
-const growthBytes = (await bytesInUse()) - before;
-const report: FloodReport = { known: [...known], unknown: [...unknown], growthBytes };
-console.log(JSON.stringify(report));
+const reports: FloodReport[] = [];
+for (const issuer of plan.issuers) {
+  const ports = makePorts(issuer);
+  const seen: Seen = { known: new Set(), unknown: new Set() };
+  seen.known.add(await decide(plan.known, ports));
+  await flood(ports, seen, 1); // Fills what is bounded, and compiles what is hot.
+  const before = await bytesInUse();
+  await flood(ports, seen, plan.coolDowns);
+  const growthBytes = (await bytesInUse()) - before;
+  reports.push({ known: [...seen.known], unknown: [...seen.unknown], growthBytes });
+}
+console.log(JSON.stringify(reports));
