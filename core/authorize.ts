@@ -16,7 +16,7 @@ import {
   readConversation,
   requireAllowedIdentity,
 } from './identity.ts';
-import type { KeyRecord } from './key-record.ts';
+import type { FormerVersion, KeyRecord } from './key-record.ts';
 import { ANY_ORIGIN, requireAllowedOrigin } from './origin.ts';
 import type { Clock, KeyRecords, KeySets, Secrets } from './ports.ts';
 import { parseScopedClaims, requireInForce, tokenIdOf } from './scoped-claims.ts';
@@ -203,7 +203,7 @@ function foundBySigner(
   tellSigner(signer, 'signature', ports);
   const claims = parseScopedClaims(parsePayload(token), record);
   ports.onPassed?.('claims', 'each is as a token may have it');
-  requireInForce(claims, record.maxTokenLifetimeSeconds, ports.clock.nowMs(), signer.endsAtMs);
+  requireInForce(claims, record.maxTokenLifetimeSeconds, ports.clock.nowMs(), signer.ends);
   ports.onPassed?.('times', `in force until ${new Date(claims.token.expiresAtMs).toISOString()}`);
   const id = tokenIdOf(claims.token.jti, token.signingInput);
   const grant: Grant = {
@@ -245,17 +245,18 @@ const tellSigner = ({ former }: Signer, check: string, { onPassed }: AuthorizePo
     `of the key's ${former ? 'former string, which still holds' : 'string in force'}`,
   );
 
-/** A version of a key that holds now. What a former one signed may not outlive it. */
+/** A version of a key that holds now. */
 interface Signer {
   readonly version: string;
   readonly former: boolean;
-  readonly endsAtMs?: number;
+  /** Of a former one. */
+  readonly ends?: FormerVersion;
 }
 
 function signersOf({ version, former }: KeyRecord, nowMs: number): readonly Signer[] {
   const current: Signer = { version, former: false };
   if (former === undefined || nowMs >= former.untilMs) return [current];
-  return [current, { version: former.version, former: true, endsAtMs: former.untilMs }];
+  return [current, { version: former.version, former: true, ends: former }];
 }
 
 const grantBase = (record: KeyRecord) => ({

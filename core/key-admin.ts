@@ -203,7 +203,7 @@ export async function rotateKey(
     ...rest,
     version: random.uuid(),
     keyHash: hashOfKey(key),
-    ...(durationMs > 0 && { former: { version: seen.version, untilMs } }),
+    ...(durationMs > 0 && { former: { version: seen.version, untilMs, rotatedAtMs: nowMs } }),
   };
   await vault.addKeyVersion(seen.id, next.version, key);
   await store.point(next);

@@ -19,6 +19,8 @@ export interface FormerVersion {
   readonly version: string;
   /** The former key and what it signed hold until then (exclusive). */
   readonly untilMs: number;
+  /** When another one took its place; absent: long ago. What it signs from then on may not outlive it. */
+  readonly rotatedAtMs?: number;
 }
 
 /** Who a key's requests must be for, and how they say so. What is absent is off. They compose. */
@@ -150,7 +152,9 @@ const recordSchema = v.strictObject({
   kind: v.picklist(['server', 'personal', 'client']),
   version,
   keyHash: v.pipe(digest(43), v.transform(asKeyHash)),
-  former: v.exactOptional(v.strictObject({ version, untilMs: instant })),
+  former: v.exactOptional(
+    v.strictObject({ version, untilMs: instant, rotatedAtMs: v.exactOptional(instant) }),
+  ),
   disabled: v.boolean(),
   user: v.exactOptional(
     v.pipe(

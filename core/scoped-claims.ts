@@ -5,7 +5,13 @@
 import { GatewayError } from './errors.ts';
 import type { TokenGrant } from './grant.ts';
 import { asTokenId, shortDigest, type TokenId } from './ids.ts';
-import { isName, MODELS_MAX, parseModelPatterns, USER_CHARS_MAX } from './key-record.ts';
+import {
+  type FormerVersion,
+  isName,
+  MODELS_MAX,
+  parseModelPatterns,
+  USER_CHARS_MAX,
+} from './key-record.ts';
 import { type NanoUsd, nanoUsdFromUsd } from './money.ts';
 
 /** How far an issuer's clock may be ahead of ours, for `nbf` and `iat` (RFC 7519, 4.1.5). */
@@ -131,21 +137,23 @@ export const tokenIdOf = (jti: string | undefined, signingInput: string): TokenI
 /**
  * Judges a token's times. `exp` has no tolerance: it is the promise the token was handed out under, and a cap on a
  * leaked one; `nbf` and `iat` allow the issuer's clock 5 s.
- * @param endsAtMs when the version of the key that signed it ends, if it is a former one
+ * A key that was rotated may have handed out tokens for longer than it now holds itself: those end with it. It may not go
+ * on to hand out such ones.
+ * @param former the version of the key that signed it, if it is a former one
  * @throws token_expired, token_not_active, token_lifetime_too_long
  */
 export function requireInForce(
-  { token: { expiresAtMs }, startsAtMs }: ScopedClaims,
+  { token: { expiresAtMs, issuedAtMs }, startsAtMs }: ScopedClaims,
   maxTokenLifetimeSeconds: number,
   nowMs: number,
-  endsAtMs?: number,
+  former?: FormerVersion,
 ): void {
   if (expiresAtMs <= nowMs) throw new GatewayError('token_expired');
   if (expiresAtMs - nowMs > maxTokenLifetimeSeconds * 1000) {
     throw new GatewayError('token_lifetime_too_long');
   }
   if (startsAtMs > nowMs + CLOCK_SKEW_MS) throw new GatewayError('token_not_active');
-  if (endsAtMs !== undefined && expiresAtMs > endsAtMs) {
+  if (former && expiresAtMs > former.untilMs && issuedAtMs >= (former.rotatedAtMs ?? 0)) {
     throw new GatewayError('token_lifetime_too_long', {
       detail: 'it outlives the former version of its key',
     });

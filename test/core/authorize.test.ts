@@ -148,6 +148,19 @@ describe('a scoped token', () => {
     expect(await codeOf(bearer(token), ended)).toBe('denied invalid_api_key');
   });
 
+  it('that was handed out before its key was rotated holds until the overlap ends, and not longer', async () => {
+    const former = { version: '1', untilMs: NOW_MS + 1, rotatedAtMs: NOW_MS - 1_000 };
+    const claims = { iat: NOW_SECONDS - 2, exp: NOW_SECONDS + 86_400 };
+    const token = bearer(mint({ key: FORMER_KEY, claims }));
+    expect(await codeOf(token, { ...SERVER_RECORD, former })).toBe('grant');
+    const ended = { ...former, untilMs: NOW_MS };
+    expect(await codeOf(token, { ...SERVER_RECORD, former: ended })).toBe('denied invalid_api_key');
+    const since = mint({ key: FORMER_KEY, claims: { ...claims, iat: NOW_SECONDS - 1 } });
+    expect(await codeOf(bearer(since), { ...SERVER_RECORD, former })).toBe(
+      'denied token_lifetime_too_long',
+    );
+  });
+
   it('of a string that its key was given a moment ago holds at once', async () => {
     const before: KeyRecord = { ...SERVER_RECORD, version: '1' };
     const ages: (number | undefined)[] = [];

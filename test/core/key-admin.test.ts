@@ -273,7 +273,11 @@ describe('rotating a key', () => {
       ...first.record,
       version: record.version,
       keyHash: hashOfKey(key),
-      former: { version: first.record.version, untilMs: NOW_MS + 2 * HOUR_MS },
+      former: {
+        version: first.record.version,
+        untilMs: NOW_MS + 2 * HOUR_MS,
+        rotatedAtMs: NOW_MS,
+      },
       revision: record.revision,
     });
     expect(admin.secrets.get(`${record.id} ${record.version}`)).toBe(key);

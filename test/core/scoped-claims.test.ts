@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { FormerVersion } from '../../core/key-record.ts';
 import { parseScopedClaims, requireInForce, tokenIdOf } from '../../core/scoped-claims.ts';
 import { NOW_MS, NOW_SECONDS } from '../support/tokens.ts';
 
@@ -109,9 +110,9 @@ describe('parseScopedClaims', () => {
 });
 
 describe('requireInForce', () => {
-  const judge = (claims: Record<string, unknown>, nowMs = NOW_MS, endsAtMs?: number) => {
+  const judge = (claims: Record<string, unknown>, nowMs = NOW_MS, former?: FormerVersion) => {
     try {
-      requireInForce(parse(claims), KEY.maxTokenLifetimeSeconds, nowMs, endsAtMs);
+      requireInForce(parse(claims), KEY.maxTokenLifetimeSeconds, nowMs, former);
       return 'in force';
     } catch (error) {
       return Object(error).code;
@@ -140,9 +141,24 @@ describe('requireInForce', () => {
     expect(judge(claims)).toBe(expected);
   });
 
-  it('refuses what a former key signed to outlive it', () => {
-    expect(judge({}, NOW_MS, 1795179600000)).toBe('in force');
-    expect(judge({}, NOW_MS, 1795179599999)).toBe('token_lifetime_too_long');
+  it('refuses what a former key signs to outlive it', () => {
+    const former = { version: '1', rotatedAtMs: NOW_MS - 60_000 };
+    const iat = NOW_SECONDS - 60;
+    expect(judge({ iat }, NOW_MS, { ...former, untilMs: 1795179600000 })).toBe('in force');
+    const short = { ...former, untilMs: 1795179599999 };
+    expect(judge({ iat }, NOW_MS, short)).toBe('token_lifetime_too_long');
+    expect(judge({ iat: NOW_SECONDS }, NOW_MS, short)).toBe('token_lifetime_too_long');
+    expect(judge({ iat: 0 }, NOW_MS, { version: '1', untilMs: NOW_MS + 1 })).toBe(
+      'token_lifetime_too_long',
+    );
+  });
+
+  it('lets what a key signed before it was rotated hold while the key does, however long it was to live', () => {
+    const former = { version: '1', untilMs: NOW_MS + 1, rotatedAtMs: NOW_MS - 59_999 };
+    expect(judge({ iat: NOW_SECONDS - 60 }, NOW_MS, former)).toBe('in force');
+    // One without iat counts as issued seven days before its end.
+    expect(judge({}, NOW_MS, former)).toBe('in force');
+    expect(judge({ exp: NOW_SECONDS + 604_800 }, NOW_MS, former)).toBe('token_lifetime_too_long');
   });
 });
 
