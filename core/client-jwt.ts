@@ -13,7 +13,7 @@ import {
 import { GatewayError } from './errors.ts';
 import type { KeyId } from './ids.ts';
 import { readVerifiedUser } from './jwt-claims.ts';
-import { isSignatureGood } from './jwt-signature.ts';
+import { findSignatureFault } from './jwt-signature.ts';
 import { algorithmsOfKind } from './key-material.ts';
 import { isName } from './key-record.ts';
 import type { Clock, KeySets, Secrets } from './ports.ts';
@@ -56,7 +56,8 @@ export async function verifyClientJwt(
 ): Promise<VerifiedUser> {
   const jwt = parseClientJwt(text, key.verifier);
   ports.onPassed?.('jwt form', `it says it is signed with ${jwt.alg}`);
-  if (!(await isSignatureGood(jwt, key, ports))) throw refuse('the signature does not hold');
+  const fault = await findSignatureFault(jwt, key, ports);
+  if (fault !== undefined) throw refuse(fault);
   ports.onPassed?.('jwt signature', 'it holds');
   const claims = parseJsonObject(jwt.payload);
   if (claims === undefined) {

@@ -7,7 +7,7 @@
 import { type AuthorizePorts, authorize } from './authorize.ts';
 import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './call-plan.ts';
 import { CHAT } from './dialects/chat.ts';
-import { type ErrorCode, GatewayError, toGatewayError } from './errors.ts';
+import { type ErrorCode, GatewayError } from './errors.ts';
 import type { Grant, IdentitySource } from './grant.ts';
 import type { Headers } from './http.ts';
 import { describeKey } from './key-info.ts';
@@ -39,8 +39,7 @@ export interface ExplainRequest {
 }
 
 /**
- * Tells the checks up to the first that fails; of limits, all.
- * @throws service_unavailable when tables or secrets cannot be read
+ * Tells the checks up to the first that fails; of limits, all. An outage fails the check that it stands in the way of.
  */
 export async function explain(
   { headers, model }: ExplainRequest,
@@ -50,7 +49,7 @@ export async function explain(
   const onPassed = (check: string, found: string): void => {
     checks.push({ check, passed: true, found });
   };
-  const outcome = await authorize({ headers }, { ...ports.authorize, onPassed });
+  const outcome = await authorize({ headers }, { ...ports.authorize, onPassed }).catch(toOutage);
   if (outcome.kind !== 'grant') {
     return [...checks, toFailed(failedCheck(checks, outcome.error), outcome.error)];
   }
@@ -61,17 +60,24 @@ export async function explain(
       model === undefined ? NOTHING : explainModel(model, grant, ports.settings, onPassed);
     checks.push(...(await explainLimits(grant, least, ports)));
   } catch (thrown) {
-    const error = toGatewayError(thrown);
-    if (error.status >= 500) throw thrown;
-    checks.push(toFailed(CHECK_OF[error.code] ?? 'request', error));
+    if (!(thrown instanceof GatewayError)) throw thrown;
+    checks.push(toFailed(CHECK_OF[thrown.code] ?? 'request', thrown));
   }
   return checks;
 }
 
-/** What was looked at when it was refused: a denial comes from the check behind the last one that was passed. */
+function toOutage(error: unknown): { readonly kind: 'outage'; readonly error: GatewayError } {
+  if (!(error instanceof GatewayError)) throw error;
+  return { kind: 'outage', error };
+}
+
+/**
+ * What was looked at when it was refused: a denial, and an outage too, comes from the check behind the last one that was
+ * passed.
+ */
 function failedCheck(passed: readonly Check[], { code, status }: GatewayError): string {
   const last = passed.at(-1)?.check ?? '';
-  if (last === '' || status === 401) return NEXT_CHECK[last] ?? 'request';
+  if (last === '' || status === 401 || status === 503) return NEXT_CHECK[last] ?? 'request';
   return REFUSED_BY[code] ?? 'request';
 }
 
@@ -105,6 +111,7 @@ const CHECK_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   model_not_allowed: 'allowed',
   model_price_unknown: 'price',
   token_revoked: 'revocation',
+  service_unavailable: 'limits',
 };
 
 const toFailed = (check: string, { code, status, message, detail }: GatewayError): Check => ({

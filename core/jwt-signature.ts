@@ -22,29 +22,33 @@ import type { JwtAlgorithm } from './verifier.ts';
 type PublicAlgorithm = Exclude<JwtAlgorithm, HmacAlgorithm>;
 
 /**
- * @returns false also when there is no key that fits
+ * @returns why it does not hold, or that there is no key that fits; undefined: it holds
  * @throws service_unavailable when the secret or the issuer's keys cannot be read
  */
-export async function isSignatureGood(
+export async function findSignatureFault(
   jwt: ClientJwt,
   { id, verifier: { key } }: VerifyingKey,
   ports: Pick<ClientJwtPorts, 'secrets' | 'keySets'>,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { alg, kid } = jwt;
   switch (key.kind) {
     case 'secret': {
-      if (!isHmac(alg)) return false;
-      return isHmacGood(jwt, alg, await ports.secrets.readJwtSecret(id, key.version));
+      if (!isHmac(alg)) return WRONG;
+      const secret = await ports.secrets.readJwtSecret(id, key.version);
+      return isHmacGood(jwt, alg, secret) ? undefined : WRONG;
     }
-    case 'pem': {
-      const publicKey = await importPem(key.pem, alg);
-      return publicKey !== undefined && !isHmac(alg) && isPublicGood(jwt, alg, publicKey);
-    }
-    case 'jwks': {
-      const publicKey = await ports.keySets.find(key.url, { kid, alg });
-      return publicKey !== undefined && !isHmac(alg) && isPublicGood(jwt, alg, publicKey);
-    }
+    case 'pem':
+      return findPublicFault(jwt, await importPem(key.pem, alg));
+    case 'jwks':
+      return findPublicFault(jwt, await ports.keySets.find(key.url, { kid, alg }));
   }
+}
+
+const WRONG = 'the signature does not hold';
+
+function findPublicFault(jwt: ClientJwt, key: CryptoKey | undefined): string | undefined {
+  if (key === undefined || isHmac(jwt.alg)) return 'no key fits its "kid" and "alg"';
+  return isPublicGood(jwt, jwt.alg, key) ? undefined : WRONG;
 }
 
 /** By the very bytes that the secrets' cache keeps: a key goes when its secret does. */

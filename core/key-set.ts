@@ -29,7 +29,7 @@ const KEYS_MAX = 64;
 export function parseKeySet(text: string): PublicKeySet {
   const keys = readKeys(text);
   if (keys === undefined) {
-    throw new GatewayError('service_unavailable', { detail: "an issuer's key set is none" });
+    throw new GatewayError('service_unavailable', { detail: "an issuer's key set cannot be read" });
   }
   return keys.slice(0, KEYS_MAX).flatMap((jwk) => toPublicKey(jwk) ?? []);
 }

@@ -37,6 +37,18 @@ interface Entry {
   /** There is one under way; it never fails. */
   fetching?: { readonly done: Promise<void>; readonly startedAtMs: number };
   fetchEndedAtMs?: number;
+  /** Why the last fetch gave no set; undefined: it gave one. */
+  failure?: unknown;
+}
+
+/** With the reason of the last fetch, which is one of a few sentences, and the cause behind it. */
+function outageOf({ failure }: Entry): GatewayError {
+  const none = 'no keys of an issuer are in memory';
+  const reason = failure instanceof GatewayError ? failure.detail : undefined;
+  return new GatewayError('service_unavailable', {
+    detail: reason === undefined ? none : `${none}: ${reason}`,
+    cause: failure instanceof GatewayError ? failure.cause : failure,
+  });
 }
 
 export function makeKeySets(fetchKeySet: KeySetFetch, clock: Clock): KeySets {
@@ -52,8 +64,9 @@ export function makeKeySets(fetchKeySet: KeySetFetch, clock: Clock): KeySets {
     try {
       const keys = parseKeySet(await fetchKeySet(entry.url));
       entry.set = { keys, fetchedAtMs: clock.nowMs() };
-    } catch {
-      // Told to whoever finds no key in memory; the others go on with what there is.
+      delete entry.failure;
+    } catch (error) {
+      entry.failure = error; // For whoever finds no key in memory; the others go on with what there is.
     } finally {
       entry.fetchEndedAtMs = clock.nowMs();
       delete entry.fetching;
@@ -83,9 +96,7 @@ export function makeKeySets(fetchKeySet: KeySetFetch, clock: Clock): KeySets {
       await waitBriefly(fetchUnlessCooling(entry, COOL_DOWN_MS));
     }
     if (entry.set !== undefined && ageMsOf(entry) < STALE_MAX_MS) return entry.set.keys;
-    throw new GatewayError('service_unavailable', {
-      detail: "an issuer's keys cannot be fetched, and none are in memory",
-    });
+    throw outageOf(entry);
   }
 
   async function waitBriefly(fetching: Entry['fetching']): Promise<void> {

@@ -379,8 +379,13 @@ describe('what is hostile', () => {
 
   it.each([
     ['../../etc/passwd'],
+    ['../../../dev/null'],
     ["' OR 1=1 --"],
+    ["k1'; DROP TABLE keys; --"],
+    ['k1/../k1'],
+    ['k1%00'],
     ['__proto__'],
+    ['constructor'],
     ['https://evil.example/k'],
     ['k2'],
   ])('is refused: the "kid" %s of a key set that has none such', async (kid) => {
@@ -394,6 +399,7 @@ describe('what is hostile', () => {
     const ports = { secrets: SECRETS, keySets, clock };
     await expect(verifyClientJwt(es256({ header: { kid } }), key, ports)).rejects.toMatchObject({
       code: 'invalid_api_key',
+      detail: 'client access: no key fits its "kid" and "alg"',
     });
     expect(await verifyClientJwt(es256({ header: { kid: 'k1' } }), key, ports)).toMatchObject({
       id: 'ada',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../../core/errors.ts';
 import { explain } from '../../core/explain.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
 import type { Wallet } from '../../core/ports.ts';
@@ -86,10 +87,31 @@ describe('what is explained', () => {
     });
   });
 
-  test('is an outage, not a refusal, while tables are down', async () => {
-    await expect(explain(ask(KEY), makePorts(undefined, OUTAGE))).rejects.toThrow(
-      expect.objectContaining({ code: 'service_unavailable' }),
-    );
+  test('is an outage, not a refusal, while tables are down: of the check that needs them', async () => {
+    const lastOf = async (credential: string, ports: ReturnType<typeof makePorts>) => {
+      const { check, passed, status } = (await explain(ask(credential), ports)).at(-1) ?? {};
+      return { check, passed, status };
+    };
+    const outage = { passed: false, status: 503 };
+    const down = makePorts(undefined, OUTAGE);
+    expect(await lastOf(KEY, down)).toEqual({ check: 'key', ...outage });
+    expect(await lastOf(mint(), down)).toEqual({ check: 'key', ...outage });
+    const noSecrets = makePorts();
+    noSecrets.authorize.secrets = OUTAGE;
+    expect(await lastOf(mint(), noSecrets)).toEqual({ check: 'signature', ...outage });
+    const noWallets = makePorts();
+    noWallets.wallets.find = async () => {
+      throw new GatewayError('service_unavailable');
+    };
+    expect(await lastOf(mint(), noWallets)).toEqual({ check: 'limits', ...outage });
+  });
+
+  test('is nothing while the gateway itself is wrong', async () => {
+    const wrong = makePorts();
+    wrong.wallets.find = async () => {
+      throw new TypeError('ours');
+    };
+    await expect(explain(ask(mint()), wrong)).rejects.toThrow('ours');
   });
 });
 

@@ -148,6 +148,27 @@ describe('an outage', () => {
     },
   );
 
+  it('is told with its reason to whoever runs the gateway, and to nobody else', async () => {
+    const issuer = makeIssuer();
+    issuer.answer = async () => {
+      const detail = "an issuer's key set cannot be fetched: it answered 500";
+      throw new GatewayError('service_unavailable', { detail, cause: 'why' });
+    };
+    for (let count = 0; count < 2; count += 1) {
+      await expect(issuer.find('first')).rejects.toMatchObject({
+        message: 'The gateway cannot decide now; nothing was spent.',
+        detail:
+          "no keys of an issuer are in memory: an issuer's key set cannot be fetched: it answered 500",
+        cause: 'why',
+      });
+    }
+    issuer.nowMs += 10_000;
+    issuer.answer = async () => '<html>';
+    await expect(issuer.find('first')).rejects.toMatchObject({
+      detail: "no keys of an issuer are in memory: an issuer's key set cannot be read",
+    });
+  });
+
   it('leaves the last keys in force for a day, and then none', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
