@@ -91,7 +91,7 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
   withAuthor(withPlace(keys.command('rotate')))
     .summary('put a new key string in the place of a key')
     .description(
-      'Prints the new key string, once; it is taken everywhere within 10 seconds. The former one, and tokens it signed, hold until the overlap ends; it signs nothing that outlives it.',
+      'Prints the new key string, once; it is taken everywhere at once. The former one, and tokens it signed, hold until the overlap ends, and not longer; tokens that it signs from now on must end by then.',
     )
     .argument('<name>', 'the key', toKeyName)
     .option(
@@ -233,7 +233,7 @@ async function rotate(
   const overlapMs = flags.now ? 0 : flags.overlap && flags.overlap * 1000;
   const made = await withAdmin(flags, terminal, (ports) => rotateKey(name, overlapMs, ports));
   const json = toMadeJson(made);
-  const end = json.former === null ? 'ends now' : `holds until ${json.former.until}`;
+  const end = json.former === null ? 'ends within 10 seconds' : `holds until ${json.former.until}`;
   terminal.note(`rotated the key "${name}": the new one is shown this once, the former ${end}`);
   terminal.print(
     flags.json

@@ -4,6 +4,7 @@
  * and never tell its value. RFC 7519, 4.1; RFC 8725, 3.8, 3.9.
  */
 import { GatewayError } from './errors.ts';
+import { nameOfIssuer } from './issuer-name.ts';
 import { isName, USER_CHARS_MAX } from './key-record.ts';
 import type { RequiredClaim, VerifiedUser, Verifier } from './verifier.ts';
 
@@ -40,7 +41,7 @@ export function readVerifiedUser(
   for (const required of verifier.required) requireClaim(claims, required);
   if (verifier.required.length > 0) onPassed?.('required claims', 'each is there and allowed');
   const email = readEmail(claims, key.trustEmail);
-  return { issuer, id, ...(email !== undefined && { email }) };
+  return { issuer: nameOfIssuer(issuer), id, ...(email !== undefined && { email }) };
 }
 
 const invalid = (claim: string, reason: string): GatewayError =>

@@ -190,17 +190,23 @@ function isLongEnough(secret: Uint8Array, algorithm: JwtAlgorithm): boolean {
   }
 }
 
+/** The parser writes an IPv4 address in this one spelling, whatever it was given (WHATWG URL, 3.5). */
+const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[.*\])$/;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** @throws invalid_request for anything but https, and, where allowed, http on this machine */
+/**
+ * Does NOT know where a name leads; whoever fetches does.
+ * @throws invalid_request for anything but https by a host's name, and, where allowed, http on this machine
+ */
 function requireKeySetUrl(text: string, allowLoopback: boolean): void {
   const url = URL.parse(text);
   const isPlain = url !== null && url.username === '' && url.password === '' && url.hash === '';
   const isLoopback = url !== null && LOOPBACK.test(url.hostname);
-  const isHttps = url?.protocol === 'https:' && !isLoopback;
+  const isNamed = url !== null && !isLoopback && !ADDRESS.test(url.hostname);
+  const isHttps = url?.protocol === 'https:' && isNamed;
   const isLocal = isLoopback && allowLoopback && /^https?:$/.test(url.protocol);
   if (isPlain && (isHttps || isLocal) && text.length <= 512) return;
   throw refused(
-    '"--jwks-url" must be an https URL of at most 512 characters without user and fragment; http and this machine only for data of this machine',
+    '"--jwks-url" must be an https URL with the name of a host, of at most 512 characters, without user and fragment; http and this machine only for data of this machine',
   );
 }

@@ -4,6 +4,7 @@
  * it must be. None trusts an e-mail address that its provider does not call verified.
  */
 import { GatewayError } from './errors.ts';
+import { GOOGLE_ISSUERS } from './issuer-name.ts';
 import { isDomain, isOrigin } from './key-record.ts';
 import type { RequiredClaim, Verifier } from './verifier.ts';
 
@@ -114,7 +115,7 @@ const readGoogle = (client: string): Preset | undefined =>
   APP_NAME.test(client)
     ? make({
         url: 'https://www.googleapis.com/oauth2/v3/certs',
-        issuers: ['https://accounts.google.com', 'accounts.google.com'],
+        issuers: GOOGLE_ISSUERS,
         audiences: [client],
       })
     : undefined;

@@ -55,7 +55,7 @@ export interface Verifier {
 
 /** What a verified JWT says of its holder. */
 export interface VerifiedUser {
-  /** `iss`; empty when the key asks for none and the token has none. */
+  /** `iss`, one name of an issuer that has two; empty when the key asks for none and the token has none. */
   readonly issuer: string;
   /** First of `sub`, `user_id`, `userId` that is present: 1 to 256 characters, no control characters. */
   readonly id: string;

@@ -50,10 +50,33 @@ describe('the issuer', () => {
 
   it('is one of several', () => {
     const issuers = ['https://accounts.google.com', 'accounts.google.com'];
-    expect(read({ iss: 'accounts.google.com' }, { issuers }).issuer).toBe('accounts.google.com');
+    expect(read({ iss: 'https://accounts.google.com' }, { issuers }).issuer).toBe(issuers[0]);
     expect(refusal({ iss: 'accounts.google.co' }, { issuers })).toBe(
       'token_claim_invalid: the claim "iss" is missing or not one that this key accepts',
     );
+  });
+
+  it.each([
+    ['https://accounts.google.com', ['https://accounts.google.com', 'accounts.google.com']],
+    [
+      'https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0',
+      [
+        'https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0',
+        'https://sts.windows.net/11111111-2222-3333-4444-555555555555/',
+      ],
+    ],
+  ])('is one, %s, under whichever of its names it issues', (name, issuers) => {
+    for (const iss of issuers) expect(read({ iss }, { issuers }).issuer).toBe(name);
+  });
+
+  it.each([
+    'https://sts.windows.net/11111111-2222-3333-4444-555555555555',
+    'https://sts.windows.net/11111111-2222-3333-4444-555555555555/v2.0',
+    'http://accounts.google.com',
+    'https://accounts.google.com/',
+    'accounts.google.com.evil.example',
+  ])('is another one: %s', (iss) => {
+    expect(read({ iss }).issuer).toBe(iss);
   });
 
   it.each([[''], [5], [null], [['a']], ['a\u0000b'], ['x'.repeat(513)]])('is never %j', (iss) => {
