@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hallpass } from '../support/hallpass-command.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { hallpass, runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
 /** A gateway's tables and secrets in the place of AWS's, and a stack's outputs that name them. */
@@ -85,11 +85,51 @@ describe('--stack', () => {
       account,
       audit: [{ action: 'create', by: ARN }],
     });
-    expect(asked).toEqual([
+    expect(asked.splice(0)).toEqual([
       'DescribeStacks Hallpass',
       'GetCallerIdentity',
       'DescribeStacks Hallpass',
     ]);
+  });
+
+  test('lists, changes, rotates, explains and disables there, each change written down', async () => {
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    const there = async (...args: string[]) => {
+      const all = [...args, '--stack', 'Hallpass', '--json'];
+      const { status, stdout, stderr } = await runHere(all, { variables });
+      return { status, stderr, json: stdout === '' ? undefined : JSON.parse(stdout) };
+    };
+    const { json: made } = await there('keys', 'create', 'life', '--identity-header');
+    const set = await there('keys', 'set', 'life', '--limit', 'user:usd:week=5');
+    expect(set.json).toMatchObject({ id: made.id, limits: ['user:usd:week=5'] });
+    const { json: rotated } = await there('keys', 'rotate', 'life', '--overlap', '2h');
+    expect(rotated.key).not.toBe(made.key);
+    for (const { key } of [made, rotated]) {
+      const header = ['--header', 'X-User-Email: ada@example.edu'];
+      const { status, json } = await there('explain', key, ...header);
+      expect({ status, passed: json.passed }).toEqual({ status: 0, passed: true });
+    }
+    const names = (await there('keys', 'list')).json.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(['course', 'life']);
+    expect((await there('keys', 'disable', 'life')).json).toMatchObject({ changed: true });
+    expect(await there('explain', rotated.key)).toMatchObject({
+      status: 1,
+      stderr: 'hallpass: refused with 401 invalid_api_key: key\n',
+    });
+    const { audit } = (await there('keys', 'show', 'life', '--audit')).json;
+    const rows = audit.map(({ action, by }: Record<string, string>) => [action, by]);
+    expect(rows).toEqual(['disable', 'rotate', 'set', 'create'].map((action) => [action, ARN]));
+    vi.unstubAllEnvs();
+  });
+
+  test('holds JWTs against no key set of this machine there', async () => {
+    const verifier = ['--jwks-url', 'http://127.0.0.1:9/jwks', '--any-audience'];
+    const args = ['keys', 'create', 'own', '--client-access', ...verifier, '--stack', 'Hallpass'];
+    expect(await run(...args)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining('"--jwks-url" must be an https URL'),
+    });
   });
 
   test('says what AWS says of a stack that is not there, and of one that is not a gateway', async () => {

@@ -157,7 +157,10 @@ describe('RFC 8725', () => {
     }
     // Nor when a record lists what its material cannot serve.
     const confused = keyOf('RS256', { algorithms: ['RS256', 'HS256'] });
-    expect(await codeOf(mintJwt({ alg: 'HS256', key: pem }), confused)).toBe('invalid_api_key');
+    await expect(verify(mintJwt({ alg: 'HS256', key: pem }), confused)).rejects.toMatchObject({
+      code: 'invalid_api_key',
+      detail: 'client access: its "alg" is not one that the key allows',
+    });
   });
 
   it('3.2: has no "none", in any case, with or without a signature', async () => {
@@ -315,6 +318,39 @@ describe('what jose takes and this does not', () => {
     ['a control character in sub', { sub: 'a\u0000b' }],
   ])('is %s', async (_, claims) => {
     expect(await codeOf(mintJwt({ claims }))).toBe('token_claim_invalid');
+  });
+
+  it('is any type', async () => {
+    expect(await codeOf(mintJwt({ header: { typ: 'secevent+jwt' } }))).toBe('invalid_api_key');
+  });
+
+  it('is a secret of eight bytes', async () => {
+    expect(() => requireSecretFor(Buffer.from('8 bytes!'), ['HS256'])).toThrow(
+      'the shared secret must have at least 32 bytes for HS256, got 8',
+    );
+  });
+
+  it('is a token without a kid, where the issuer has several keys that might fit', async () => {
+    const jwkOf = (pair: (typeof PAIRS)['ES256'], kid: string) => ({
+      ...pair.publicKey.export({ format: 'jwk' }),
+      kid,
+    });
+    const all = [jwkOf(PAIRS.ES256, 'k1'), jwkOf(OTHERS.ES256, 'k2')];
+    const codeWith = (keys: readonly object[], header: object) => {
+      const key = makeVerifyingKey({}, { kind: 'jwks', url: 'https://issuer.example.edu/jwks' });
+      const keySets = makeKeySets(async () => JSON.stringify({ keys }), clock);
+      return verifyClientJwt(es256({ header: { ...header } }), key, {
+        secrets: SECRETS,
+        keySets,
+        clock,
+      }).then(
+        () => 'verified',
+        ({ code }) => code,
+      );
+    };
+    expect(await codeWith(all, {})).toBe('invalid_api_key');
+    expect(await codeWith(all, { kid: 'k1' })).toBe('verified');
+    expect(await codeWith(all.slice(0, 1), {})).toBe('verified');
   });
 
   it('is a token from the future', async () => {

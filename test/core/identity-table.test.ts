@@ -11,23 +11,25 @@ import { mint, NOW_MS } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
 interface Row {
+  readonly kind: 'server' | 'client';
   readonly headerMode: 'off' | 'on' | 'renamed';
   readonly enforce: boolean;
   readonly domains: boolean;
   readonly trustEmail: boolean;
   /** The value of both headers that might name a user. */
-  readonly header: 'none' | 'ada@school.edu' | 'ada@other.edu' | 'ada';
+  readonly header: 'none' | 'ada@school.edu' | 'ada@other.edu' | 'ada' | 'sent twice';
   readonly credential: 'key' | 'jwt' | 'token of a user' | 'token of nobody';
   readonly emailVerified: boolean;
   readonly domainMatches: boolean;
 }
 
 const all = {
+  kind: ['server', 'client'],
   headerMode: ['off', 'on', 'renamed'],
   enforce: [false, true],
   domains: [false, true],
   trustEmail: [false, true],
-  header: ['none', 'ada@school.edu', 'ada@other.edu', 'ada'],
+  header: ['none', 'ada@school.edu', 'ada@other.edu', 'ada', 'sent twice'],
   credential: ['key', 'jwt', 'token of a user', 'token of nobody'],
   emailVerified: [false, true],
   domainMatches: [false, true],
@@ -45,6 +47,7 @@ function expectedOf(row: Row): string {
   const own = row.domainMatches ? 'ada@school.edu' : 'ada@other.edu';
   let who: string | undefined;
   let address: string | undefined;
+  if (row.kind === 'client' && credential !== 'jwt') return 'invalid_api_key';
   if (credential === 'jwt') {
     who = 'jwt https://id.example ada';
     if (row.emailVerified || row.trustEmail) address = own;
@@ -52,6 +55,7 @@ function expectedOf(row: Row): string {
     who = `token  ${own}`;
     address = own;
   } else if (credential === 'key' && row.headerMode !== 'off' && header !== 'none') {
+    if (header === 'sent twice') return 'invalid_request';
     who = `header  ${header}`;
     address = header;
   }
@@ -62,6 +66,7 @@ function expectedOf(row: Row): string {
 function recordOf(row: Row): KeyRecord {
   return {
     ...SERVER_RECORD,
+    kind: row.kind,
     verifier: SECRET_VERIFIER,
     identity: {
       identityHeader: row.headerMode !== 'off',
@@ -93,7 +98,8 @@ async function decide(row: Row): Promise<Authorization> {
   const keys = makeMemoryKeys(recordOf(row));
   const name = row.headerMode === 'renamed' ? 'x-forwarder-email' : 'x-user-email';
   const headers = new Map([['authorization', [`Bearer ${credentialOf(row)}`]]]);
-  if (row.header !== 'none') headers.set(name, [row.header]);
+  if (row.header === 'sent twice') headers.set(name, ['ada@school.edu', 'ada@school.edu']);
+  else if (row.header !== 'none') headers.set(name, [row.header]);
   // The name that the header does not have says nothing.
   if (row.headerMode === 'renamed') headers.set('x-user-email', ['mallory@school.edu']);
   return authorize(
@@ -117,7 +123,7 @@ function wordsOf(decision: Authorization): string {
 
 describe('every combination of identity controls', () => {
   test('is decided as the contract says', async () => {
-    expect(rows).toHaveLength(3 * 2 * 2 * 2 * 4 * 4 * 2 * 2);
+    expect(rows).toHaveLength(2 * 3 * 2 * 2 * 2 * 5 * 4 * 2 * 2);
     const wrong: object[] = [];
     for (const row of rows) {
       const found = wordsOf(await decide(row));
@@ -134,6 +140,8 @@ describe('every combination of identity controls', () => {
       'header  ada@other.edu',
       'header  ada@school.edu',
       'identity_required',
+      'invalid_api_key',
+      'invalid_request',
       'jwt https://id.example ada',
       'nobody',
       'token  ada@other.edu',
