@@ -110,6 +110,19 @@ describe('a key set', () => {
     );
   });
 
+  it('is not waited for when its head already says that it is none', async () => {
+    let hungUp = (): void => {};
+    const hangUp = new Promise<void>((resolve) => (hungUp = resolve));
+    const port = await listenHttp((_, response) => {
+      response.on('close', hungUp);
+      response.writeHead(500).write('x'); // And never ends.
+    });
+    await expect(local({ timeoutMs: 60_000 })(`http://127.0.0.1:${port}/`)).rejects.toThrow(
+      outage('it answered 500'),
+    );
+    await hangUp;
+  });
+
   it('is an outage when the connection breaks', async () => {
     const port = await listenHttp((request, response) => {
       response.write('{"keys":', () => request.socket.destroy());

@@ -222,6 +222,18 @@ test('a user of a header is bound by the limits of a user, each alone', async ()
   ]);
 });
 
+test('an issuer that is down is an outage: nobody is refused for it, and nobody let in', async () => {
+  const { jwksUrl } = issuer;
+  const source = ['--client-access', '--jwks-url', `${jwksUrl}/not-there`, '--any-audience'];
+  const { key } = await make('down', ...source);
+  const credential = `${key}:${issuer.sign({ sub: 'ada', exp: nowSeconds() + 600 })}`;
+  expect(codeOf(await chat(credential))).toBe('503 service_unavailable');
+  const explained = await runHere(['explain', credential, '--data', folder]);
+  expect(explained.stdout.split('\n').at(-2)).toMatch(
+    /^failed {2}jwt signature: .*no keys of an issuer are in memory: an issuer's key set cannot be fetched: it answered 404/,
+  );
+});
+
 test('a key’s pages are those of its origins', async () => {
   const { key } = await make('origins', '--origin', 'https://app.example.edu', '--origin', 'null');
   const from = async (origin: string) => codeOf(await get('/key', key, { origin }));

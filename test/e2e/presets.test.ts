@@ -353,6 +353,22 @@ describe('what docs/identity.md says to add to a preset', () => {
     expect(await ask(strict, user)).toBe('0b7d4f3e-1111-4222-8333-444455556666');
   });
 
+  test('keeps the anonymous visitors of Firebase out, who are users to it', async () => {
+    const key = await makeKey(
+      ...(['providers', '--preset', 'firebase:course-tutor'] as const),
+      ...['--jwks-url', issuers.RS256.jwksUrl],
+      ...['--require', 'firebase.sign_in_provider=password|google.com'],
+    );
+    const by = (provider: string) =>
+      issuers.RS256.sign({
+        ...claimsOf('firebase'),
+        firebase: { identities: {}, sign_in_provider: provider },
+      });
+    expect(await ask(key, by('password'))).toBe('Xy12AbCdEfGh');
+    expect(await ask(key, by('anonymous'))).toBe(NOT_ALLOWED);
+    expect(await ask(key, by('custom'))).toBe(NOT_ALLOWED);
+  });
+
   test('takes addresses of Google for those of a Workspace alone', async () => {
     const key = await makeKey(
       ...(['workspace', '--preset', 'google:123-abc.apps.googleusercontent.com'] as const),

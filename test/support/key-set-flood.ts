@@ -19,7 +19,7 @@ export interface FloodPlan {
     /** Of every fetch but the first. */
     readonly fetchTimeoutMs: number;
   }[];
-  /** Cool-downs that a flood lasts, after one to warm up, and unknown kids within each. */
+  /** Cool-downs that a flood lasts, after one to warm up, and unknown kids within each, an even number. */
   readonly coolDowns: number;
   readonly kidsEach: number;
 }
@@ -39,12 +39,12 @@ const plan: FloodPlan = JSON.parse(process.argv[2] ?? '');
 const [, payload, signature] = plan.known.split('.');
 let nowMs = NOW_MS;
 const clock = { nowMs: () => nowMs, sleep: async () => {} };
-let kids = 0;
+let count = 0;
 
 /** Signed by nobody: a key that is not there is not tried. */
 function nextUnknown(): string {
-  kids += 1;
-  const header = { alg: 'ES256', kid: `${kids} `.padEnd(KID_CHARS, 'k') };
+  count += 1;
+  const header = { alg: 'ES256', kid: `${count} `.padEnd(KID_CHARS, 'k') };
   return `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`;
 }
 
@@ -90,10 +90,14 @@ async function flood(
 ): Promise<void> {
   for (let coolDown = 0; coolDown < coolDowns; coolDown += 1) {
     nowMs += COOL_DOWN_MS;
-    const decisions = Array.from({ length: plan.kidsEach }, () => decide(nextUnknown(), ports));
-    known.add(await decide(plan.known, ports));
-    for (const decision of await Promise.all(decisions)) unknown.add(decision);
-    known.add(await decide(plan.known, ports));
+    // Half of them ask for a fetch at once; half come when it is over, and may have none of their own.
+    for (let half = 0; half < 2; half += 1) {
+      const kids = Array.from({ length: plan.kidsEach / 2 }, nextUnknown);
+      const decisions = kids.map((jwt) => decide(jwt, ports));
+      known.add(await decide(plan.known, ports));
+      for (const decision of await Promise.all(decisions)) unknown.add(decision);
+      known.add(await decide(plan.known, ports));
+    }
   }
 }
 

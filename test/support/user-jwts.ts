@@ -17,6 +17,7 @@ export const mintWith = (claims: Claims, key?: string): string =>
 
 /** An issuer with a key pair of its own, and the URL of its key set on this machine. */
 export interface LocalIssuer {
+  /** Below it there is nothing. */
   readonly jwksUrl: string;
   /** Signed as the issuer's key is. All claims are given. */
   sign(claims: Claims, kid?: string): string;
@@ -27,7 +28,8 @@ export async function startIssuer(alg: 'RS256' | 'ES256'): Promise<LocalIssuer> 
   const { publicKey, privateKey } = makePairs()[alg === 'RS256' ? 'rsa' : 'ES256'];
   const own = `local-${alg}`;
   const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: own, alg, use: 'sig' }];
-  const server = createServer((_, response) => {
+  const server = createServer((request, response) => {
+    if (request.url !== '/jwks') response.statusCode = 404;
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ keys }));
   });
