@@ -21,6 +21,7 @@ import { ANY_ORIGIN, requireAllowedOrigin } from './origin.ts';
 import type { Clock, KeyRecords, KeySets, Secrets } from './ports.ts';
 import { parseScopedClaims, requireInForce, tokenIdOf } from './scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken, type ScopedToken } from './scoped-token.ts';
+import type { Verifier } from './verifier.ts';
 
 /** What an authorizer sees of a request. */
 export interface CredentialRequest {
@@ -122,7 +123,7 @@ async function findByJwt(
   const { record, signer } = await requirePresented(key, 'with-jwt', ports);
   const { id, verifier, identity } = record;
   if (verifier === undefined) throw unknown('client access on a key without a verifier');
-  ports.onPassed?.('verifier', VERIFIER_NAMES[verifier.key.kind]);
+  ports.onPassed?.('verifier', wordsOf(verifier));
   const trustEmail = identity?.trustEmail ?? false;
   const user = await verifyClientJwt(jwt, { id, verifier, trustEmail }, ports);
   const grant: Grant = { ...grantBase(record), credential: 'client-access', former: signer.former };
@@ -134,6 +135,9 @@ const VERIFIER_NAMES = {
   pem: 'the key has a public key for JWTs',
   jwks: 'the key names a key set for JWTs',
 };
+
+const wordsOf = ({ key, algorithms }: Verifier): string =>
+  `${VERIFIER_NAMES[key.kind]} of ${algorithms.join(', ')}`;
 
 /** The record of a key whose string was sent, and which of its versions that string is. */
 async function requirePresented(

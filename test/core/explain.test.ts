@@ -165,6 +165,9 @@ describe('what is explained of who is calling', () => {
       'identity',
     ]);
     expect(checks.at(-1)?.found).toBe('the user "ada", whose JWT it is');
+    expect(checks.find(({ check }) => check === 'verifier')?.found).toBe(
+      'the key has a shared secret for JWTs of HS256, HS384, HS512',
+    );
   });
 
   test.each<[string, string, KeyRecord, Readonly<Record<string, string>>?]>([
