@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toAuthorizerResult } from '../../adapters/api-gateway.ts';
 import { type Authorization, authorize } from '../../core/authorize.ts';
-import { GatewayError } from '../../core/errors.ts';
 import { asTokenId } from '../../core/ids.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
 import { parseLimit } from '../../core/limits.ts';
@@ -462,19 +461,24 @@ it('decides whatever is sent, and throws nothing while all is up', async () => {
     fc.constantFrom('Bearer ', 'sk-', 'jwt:', KEY, ':', '.', ...mint().split('.')),
   );
   const value = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''));
-  const name = fc.constantFrom(
-    'authorization',
-    'x-api-key',
-    'api-key',
-    'x-conversation-id',
-    'x-user-email',
+  const values = fc.array(value, { maxLength: 2 });
+  const headers = fc.record(
+    {
+      authorization: values,
+      'x-api-key': values,
+      'api-key': values,
+      'x-conversation-id': values,
+      'x-user-email': values,
+    },
+    { requiredKeys: [] },
   );
   await fc.assert(
-    fc.asyncProperty(fc.dictionary(name, fc.array(value, { maxLength: 2 })), async (sent) => {
+    fc.asyncProperty(headers, async (sent) => {
       const decision = await decide(sent);
-      if (decision.kind !== 'grant') expect(decision.error).toBeInstanceOf(GatewayError);
+      const code = decision.kind === 'grant' ? 'granted' : decision.error.code;
+      return ['granted', 'invalid_api_key', 'invalid_request'].includes(code);
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   );
 });
 
