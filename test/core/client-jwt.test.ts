@@ -145,6 +145,17 @@ it('takes another claim for the audience where there is none, if the key says wh
   expect(await codeOf(unnamed, plain)).toBe('token_claim_invalid');
 });
 
+it('passes over what providers write into their headers', async () => {
+  for (const header of [
+    { kid: 'ins_1', cat: 'cl_B7d4PD111AAA' },
+    { x5t: 'nOo3ZDrODXEK1jKWhXslHR_KXEg', kid: 'nOo3ZDrODXEK1jKWhXslHR_KXEg', nonce: 'n' },
+    { 'x5t#S256': 'x', typ: 'at+jwt' },
+    { typ: undefined },
+  ]) {
+    expect(await codeOf(mintJwt({ header }))).toBe('verified');
+  }
+});
+
 describe('RFC 8725', () => {
   it('3.1: verifies with the algorithms of the key, whatever the header says', async () => {
     const pem = pemOf(PAIRS.rsa);
