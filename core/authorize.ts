@@ -19,7 +19,12 @@ import {
 import type { FormerVersion, KeyRecord } from './key-record.ts';
 import { ANY_ORIGIN, requireAllowedOrigin } from './origin.ts';
 import type { Clock, KeyRecords, KeySets, Secrets } from './ports.ts';
-import { parseScopedClaims, requireInForce, tokenIdOf } from './scoped-claims.ts';
+import {
+  parseScopedClaims,
+  requireInForce,
+  type ScopedClaims,
+  tokenIdOf,
+} from './scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken, type ScopedToken } from './scoped-token.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -208,7 +213,7 @@ function foundBySigner(
   const claims = parseScopedClaims(parsePayload(token), record);
   ports.onPassed?.('claims', 'each is as a token may have it');
   requireInForce(claims, record.maxTokenLifetimeSeconds, ports.clock.nowMs(), signer.ends);
-  ports.onPassed?.('times', `in force until ${new Date(claims.token.expiresAtMs).toISOString()}`);
+  ports.onPassed?.('times', `in force until ${endOf(claims, signer)}`);
   const id = tokenIdOf(claims.token.jti, token.signingInput);
   const grant: Grant = {
     ...grantBase(record),
@@ -218,6 +223,9 @@ function foundBySigner(
   };
   return { record, grant, claimant: claimantOfToken(claims.user) };
 }
+
+const endOf = ({ token }: ScopedClaims, { ends }: Signer): string =>
+  new Date(Math.min(token.expiresAtMs, ends?.untilMs ?? token.expiresAtMs)).toISOString();
 
 /** The record, or why its key may not be presented alone, or may not sign. */
 function usableOr(

@@ -7,7 +7,7 @@ import { makePriceBook, PRICE_TABLE } from '../../core/pricing.ts';
 import { config } from '../../hallpass.config.ts';
 import { EMPTY, hold, J1 } from '../support/account.ts';
 import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
-import { KEY, makeMemoryKeys, OUTAGE, SERVER_RECORD } from '../support/memory-keys.ts';
+import { FORMER_KEY, KEY, makeMemoryKeys, OUTAGE, SERVER_RECORD } from '../support/memory-keys.ts';
 import { mint, NOW_MS } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
@@ -85,6 +85,20 @@ describe('what is explained', () => {
       code: 'token_revoked',
       status: 401,
     });
+  });
+
+  test('of a token of a former key: that it ends with that key, if not sooner', async () => {
+    const record: KeyRecord = {
+      ...SERVER_RECORD,
+      former: { version: '1', untilMs: NOW_MS + 60_000, rotatedAtMs: NOW_MS },
+    };
+    const endOf = async (exp: number) => {
+      const token = mint({ key: FORMER_KEY, claims: { iat: NOW_MS / 1000 - 60, exp } });
+      const checks = await explain(ask(token), makePorts(undefined, makeMemoryKeys(record)));
+      return checks.find(({ check }) => check === 'times')?.found;
+    };
+    expect(await endOf(NOW_MS / 1000 + 30)).toBe('in force until 2026-11-20T12:00:30.000Z');
+    expect(await endOf(NOW_MS / 1000 + 90)).toBe('in force until 2026-11-20T12:01:00.000Z');
   });
 
   test('is an outage, not a refusal, while tables are down: of the check that needs them', async () => {
