@@ -69,6 +69,7 @@ export async function authorize(
     requireAllowedOrigin(headers, record.allowedOrigins ?? [ANY_ORIGIN]);
     if (headers.has('origin')) ports.onPassed?.('origin', 'pages of it may call');
     const conversation = readConversation(headers, record.identity);
+    if (conversation !== undefined) ports.onPassed?.('conversation', 'there is one');
     return {
       kind: 'grant',
       grant: {

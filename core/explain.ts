@@ -10,6 +10,7 @@ import { CHAT } from './dialects/chat.ts';
 import { type ErrorCode, GatewayError } from './errors.ts';
 import type { Grant, IdentitySource } from './grant.ts';
 import type { Headers } from './http.ts';
+import { CONVERSATION_HEADER } from './identity.ts';
 import { describeKey } from './key-info.ts';
 import type { KeyWallets } from './key-limit-states.ts';
 import type { LimitUnit } from './limits.ts';
@@ -75,10 +76,11 @@ function toOutage(error: unknown): { readonly kind: 'outage'; readonly error: Ga
  * What was looked at when it was refused: a denial, and an outage too, comes from the check behind the last one that was
  * passed.
  */
-function failedCheck(passed: readonly Check[], { code, status }: GatewayError): string {
+function failedCheck(passed: readonly Check[], { code, status, facts }: GatewayError): string {
   const last = passed.at(-1)?.check ?? '';
   if (last === '' || status === 401 || status === 503) return NEXT_CHECK[last] ?? 'request';
-  return REFUSED_BY[code] ?? 'request';
+  if (facts.param === CONVERSATION_HEADER) return 'conversation';
+  return facts.param === undefined ? (REFUSED_BY[code] ?? 'request') : 'user header';
 }
 
 const NEXT_CHECK: Readonly<Record<string, string>> = {

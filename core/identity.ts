@@ -10,6 +10,7 @@ import { type IdentityControls, isName, type KeyRecord, USER_CHARS_MAX } from '.
 import type { VerifiedUser } from './verifier.ts';
 
 export const DEFAULT_USER_HEADER = 'x-user-email';
+export const CONVERSATION_HEADER = 'x-conversation-id';
 
 /** Whom a request is for. */
 export interface Claimant {
@@ -41,6 +42,7 @@ export function claimantOfKey(
   if (others.length > 0 || !isName(id, USER_CHARS_MAX)) {
     throw new GatewayError('invalid_request', {
       message: `the header "${name}" must be sent once, as 1 to ${USER_CHARS_MAX} characters, none a control character`,
+      param: name,
     });
   }
   return claimantOf('header', id);
@@ -93,16 +95,18 @@ export function readConversation(
   headers: Headers,
   { enforceConversation }: IdentityControls = {},
 ): Grant['conversation'] {
-  const [conversation, ...more] = headers.get('x-conversation-id') ?? [];
+  const [conversation, ...more] = headers.get(CONVERSATION_HEADER) ?? [];
   if (conversation === undefined) {
     if (!enforceConversation) return undefined;
     throw new GatewayError('invalid_request', {
       message: 'this API key requires the header "x-conversation-id"',
+      param: CONVERSATION_HEADER,
     });
   }
   if (more.length > 0 || !/^[A-Za-z0-9._-]{1,128}$/.test(conversation)) {
     throw new GatewayError('invalid_request', {
       message: 'the header "x-conversation-id" must be sent once, as 1 to 128 of A-Za-z0-9._-',
+      param: CONVERSATION_HEADER,
     });
   }
   return conversation;

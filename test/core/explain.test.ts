@@ -158,6 +158,7 @@ describe('what is explained of who is calling', () => {
   test('of a JWT: each check, in its order', async () => {
     const checks = await explainAs(`${KEY}:${mintJwt({ claims: GOOD })}`, CLIENT, {
       origin: 'https://app.example.edu',
+      'x-conversation-id': 'c1',
     });
     expect(checks.map(({ check, passed }) => (passed ? check : `failed ${check}`))).toEqual([
       'credential',
@@ -176,9 +177,10 @@ describe('what is explained of who is calling', () => {
       'enforced',
       'domain',
       'origin',
+      'conversation',
       'identity',
     ]);
-    expect(checks.at(-1)?.found).toBe('the user "ada", whose JWT it is');
+    expect(checks.at(-1)?.found).toBe('the user "ada", whose JWT it is, conversation "c1"');
     expect(checks.find(({ check }) => check === 'verifier')?.found).toBe(
       'the key has a shared secret for JWTs of HS256, HS384, HS512',
     );
@@ -197,7 +199,14 @@ describe('what is explained of who is calling', () => {
     ['required claims 403', `${KEY}:${mintJwt({ claims: { ...GOOD, tier: 'free' } })}`, CLIENT],
     ['domain 403', `${KEY}:${mintJwt({ claims: { ...GOOD, email_verified: false } })}`, CLIENT],
     ['identity 403', KEY, { ...SERVER_RECORD, identity: { enforceIdentity: true } }],
-    ['request 400', KEY, { ...SERVER_RECORD, identity: { enforceConversation: true } }],
+    ['conversation 400', KEY, { ...SERVER_RECORD, identity: { enforceConversation: true } }],
+    ['conversation 400', KEY, SERVER_RECORD, { 'x-conversation-id': 'a b' }],
+    [
+      'user header 400',
+      KEY,
+      { ...SERVER_RECORD, identity: { identityHeader: true } },
+      { 'x-user-email': '' },
+    ],
     [
       'origin 403',
       KEY,
