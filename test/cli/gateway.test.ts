@@ -134,6 +134,7 @@ describe('explain', () => {
         'signature',
         'claims',
         'times',
+        'conversation',
         'identity',
         'model',
         'allowed',
@@ -177,7 +178,7 @@ describe('explain', () => {
       'two different credentials',
     ],
     [
-      'request',
+      'conversation',
       () => [gateway.key, '--header', 'X-Conversation-Id: a b'],
       'invalid_request',
       '"x-conversation-id" must be sent once',
