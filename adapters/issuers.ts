@@ -39,7 +39,7 @@ export function makeKeySetFetch(options: KeySetFetchOptions): KeySetFetch {
     } catch (error) {
       if (error instanceof GatewayError) throw error;
       // Causes name hosts and addresses, which the log's reader may need.
-      throw outage(signal.aborted ? 'it did not answer in time' : 'the exchange failed', error);
+      throw outage(signal.aborted ? 'it did not answer in time' : failureOf(error), error);
     }
   };
 }
@@ -49,6 +49,13 @@ const outage = (reason: string, cause?: unknown): GatewayError =>
     detail: `an issuer's key set cannot be fetched: ${reason}`,
     cause,
   });
+
+/** With Node's own word for it, such as ENOTFOUND or CERT_HAS_EXPIRED, which names nobody. */
+function failureOf(error: unknown): string {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  const isWord = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code);
+  return isWord ? `the exchange failed: ${code}` : 'the exchange failed';
+}
 
 function requireUrl(text: string, allowLocal: boolean): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -39,7 +39,7 @@ const outage = (detail: string) =>
     detail: `an issuer's key set cannot be fetched: ${detail}`,
   });
 const NOT_PUBLIC = outage('its host has an address that is not public');
-const FAILED = outage('the exchange failed');
+const failed = (code: string) => outage(`the exchange failed: ${code}`);
 
 describe('a key set', () => {
   it('is fetched over https', async () => {
@@ -56,9 +56,13 @@ describe('a key set', () => {
   it('is not taken from who has no certificate of that name, or none that is trusted', async () => {
     const port = await listenHttps((_, response) => response.end(SET));
     const resolve = async () => LOOPBACK;
-    await expect(local({ resolve })(`https://issuer.example.edu:${port}/`)).rejects.toThrow(FAILED);
+    await expect(local({ resolve })(`https://issuer.example.edu:${port}/`)).rejects.toThrow(
+      failed('ERR_TLS_CERT_ALTNAME_INVALID'),
+    );
     const untrusting = makeKeySetFetch({ allowLocal: true, resolve });
-    await expect(untrusting(`https://localhost:${port}/`)).rejects.toThrow(FAILED);
+    await expect(untrusting(`https://localhost:${port}/`)).rejects.toThrow(
+      failed('DEPTH_ZERO_SELF_SIGNED_CERT'),
+    );
   });
 
   it('is of 256 kB at most', async () => {
@@ -127,7 +131,7 @@ describe('a key set', () => {
     const port = await listenHttp((request, response) => {
       response.write('{"keys":', () => request.socket.destroy());
     });
-    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(FAILED);
+    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(failed('ECONNRESET'));
   });
 });
 
@@ -232,6 +236,15 @@ describe('an address inside the network', () => {
       outage('its host has no address'),
     );
   });
+});
+
+it('tells no word of an error that is not a name of Node’s', async () => {
+  for (const code of ['http://10.0.0.1 is closed', 7, undefined]) {
+    const resolve = () => Promise.reject(Object.assign(new Error('CANARY'), { code }));
+    await expect(
+      makeKeySetFetch({ allowLocal: false, resolve })('https://a.example/'),
+    ).rejects.toThrow(outage('the exchange failed'));
+  }
 });
 
 it.each([
