@@ -166,6 +166,28 @@ describe.each([
   });
 });
 
+it('what Anthropic’s own tools cost is billed beside the tokens, streamed and not', async () => {
+  const searched = { output_tokens: 100, server_tool_use: { web_search_requests: 2 } };
+  const answer = { ...message, usage: { ...message.usage, ...searched } };
+  provider.reply(
+    { headers: JSON_TYPE, steps: [{ write: JSON.stringify(answer) }] },
+    stream(
+      START,
+      event({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: searched }),
+      event({ type: 'message_stop' }),
+    ),
+  );
+  for (const isStream of [false, true]) {
+    const apiKey = gateway.sign({ jti: crypto.randomUUID() });
+    const client = new Anthropic({ baseURL: baseURL(), apiKey });
+    const tools = [{ type: 'web_search_20250305' as const, name: 'web_search' as const }];
+    const asked = await client.messages.create({ ...ask, tools, stream: isStream });
+    if (Symbol.asyncIterator in asked) for await (const _ of asked);
+    // The tokens of the other answers, and two searches of a cent each.
+    expect(await spentOf(apiKey)).toBe(0.021536);
+  }
+});
+
 it('the AI SDK streams a bare model id, which is Anthropic’s here', async () => {
   provider.reply(stream(START, textOf('Hello'), END));
   const anthropic = createAnthropic({ baseURL: gateway.url, apiKey: gateway.sign() });
