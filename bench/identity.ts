@@ -3,9 +3,8 @@
  * bare `jwtVerify` of the same token with a CryptoKey that was imported before, in one process, in turns.
  * Records and secrets are in memory, as they are on a warm path: every call of the issuer, table or secrets is counted.
  */
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { Command } from 'commander';
-import { type CryptoKey, importJWK, jwtVerify, SignJWT } from 'jose';
+import { jwtVerify } from 'jose';
 import { systemClock } from '../adapters/system.ts';
 import { hashOfKey, makeApiKey } from '../core/api-key.ts';
 import { type AuthorizePorts, authorize } from '../core/authorize.ts';
@@ -16,6 +15,7 @@ import { signScopedToken } from '../core/scoped-token.ts';
 import type { JwtAlgorithm, VerifierKey } from '../core/verifier.ts';
 import { pinned, pinSelf } from './child.ts';
 import { median } from './load.ts';
+import { AUDIENCE, HMAC, ISSUER, makeSigners, mint, SECRET } from './signers.ts';
 
 const MEASURED_CORE = 0;
 const BATCHES = 40;
@@ -26,70 +26,8 @@ const BATCH_MS = 12;
 const WARM_UP_MS = 300;
 
 const ACCOUNT = 'acct_bench';
-const ISSUER = 'https://issuer.example.edu/';
-const AUDIENCE = 'hallpass';
 const JWKS_URL = 'https://issuer.example.edu/.well-known/jwks.json';
-const SECRET = Buffer.alloc(64, 'a secret of the bench ');
 const KEY = makeApiKey(Buffer.alloc(32, 7));
-
-const RSA: readonly JwtAlgorithm[] = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
-const CURVES = [
-  ['ES256', 'P-256'],
-  ['ES384', 'P-384'],
-  ['ES512', 'P-521'],
-] as const;
-const HMAC: readonly JwtAlgorithm[] = ['HS256', 'HS384', 'HS512'];
-
-/** What signs and what verifies, for each algorithm. */
-interface Signer {
-  readonly alg: JwtAlgorithm;
-  readonly signs: KeyObject | Uint8Array;
-  readonly verifies: CryptoKey | Uint8Array;
-}
-
-async function makeSigners(): Promise<{ signers: Signer[]; jwks: string }> {
-  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const pairs = [
-    ...RSA.map((alg) => ({ alg, pair: rsa })),
-    ...CURVES.map(([alg, namedCurve]) => ({
-      alg,
-      pair: generateKeyPairSync('ec', { namedCurve }),
-    })),
-    { alg: 'EdDSA' as const, pair: generateKeyPairSync('ed25519') },
-  ];
-  const keys = pairs.map(({ alg, pair }) => ({
-    ...pair.publicKey.export({ format: 'jwk' }),
-    kid: alg,
-    alg,
-    use: 'sig',
-  }));
-  const signers: Signer[] = [];
-  for (const alg of HMAC) {
-    const verifies = await crypto.subtle.importKey(
-      'raw',
-      SECRET,
-      { name: 'HMAC', hash: `SHA-${alg.slice(2)}` },
-      false,
-      ['verify'],
-    );
-    signers.push({ alg, signs: SECRET, verifies });
-  }
-  for (const { alg, pair } of pairs) {
-    const jwk = pair.publicKey.export({ format: 'jwk' });
-    signers.push({ alg, signs: pair.privateKey, verifies: await importJWK(jwk, alg) });
-  }
-  return { signers, jwks: JSON.stringify({ keys }) };
-}
-
-const mint = ({ alg, signs }: Signer): Promise<string> =>
-  new SignJWT({ email: 'ada@example.edu', email_verified: true, role: 'student' })
-    .setProtectedHeader({ alg, typ: 'JWT', kid: alg })
-    .setIssuer(ISSUER)
-    .setAudience(AUDIENCE)
-    .setSubject('b3b7c1de-6f0e-4c7e-9a63-3f6d2c0f5a11')
-    .setIssuedAt()
-    .setExpirationTime('1h')
-    .sign(signs);
 
 const recordWith = (key: VerifierKey, algorithms: readonly JwtAlgorithm[]): KeyRecord => ({
   id: asKeyId('AAAAAAAAAAAAAAAAAAAAAA'),

@@ -2,9 +2,10 @@
  * `hallpass prices`: what models cost here, and where each price comes from.
  */
 import type { Command } from 'commander';
+import { GatewayError } from '../core/errors.ts';
 import { makeCatalogue } from '../core/model-list.ts';
 import { asNanoUsd, toUsdText } from '../core/money.ts';
-import { resolveModel } from '../core/policy.ts';
+import { type ModelTarget, resolveModel } from '../core/policy.ts';
 import { makePriceBook, PRICE_TABLE, type Price, type PriceTier } from '../core/pricing.ts';
 import { DEMO_PROVIDER } from '../core/providers/demo.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
@@ -61,7 +62,7 @@ const toPriceJson = (model: string, id: string, price: Price) => ({
 });
 
 function showPrice(model: string, { json }: { json?: true }, terminal: Terminal): void {
-  const target = resolveModel(model, config);
+  const target = requireTarget(model);
   const price = book.find(target.provider, target.model);
   if (price === undefined) throw new CommandError(noPrice(model, target.id));
   const shown = toPriceJson(model, target.id, price);
@@ -88,6 +89,16 @@ function showPrice(model: string, { json }: { json?: true }, terminal: Terminal)
       ['source', shown.source],
     ]),
   );
+}
+
+function requireTarget(model: string): ModelTarget {
+  try {
+    return resolveModel(model, config);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'model_not_found') throw error;
+    const names = Object.keys(config.providers).join(', ');
+    throw new CommandError(`${error.message}: the providers of hallpass.config.ts are ${names}`);
+  }
 }
 
 function noPrice(model: string, id: string): string {

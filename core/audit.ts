@@ -3,20 +3,22 @@
  * Invariant it checks: a counter = what its settled rows cost + what the holds in flight that count in it hold; so is
  * what a slice has in − out − left, and a pool's `drawn` = the sum over its wallets of in − out.
  */
-import { auditPools, type PoolDifference, readHolders } from './audit-pools.ts';
-import { amountOf, type UsageRow } from './hold.ts';
-import type { KeyId, PoolId, RequestId, WalletId } from './ids.ts';
+
 import {
-  type CounterKind,
-  counterName,
-  DAY_MS,
-  isoDay,
-  isShortWindow,
-  type LimitUnit,
-  windowEndMs,
-} from './limits.ts';
+  add,
+  addTo,
+  type Book,
+  NO_ROWS,
+  nameOf,
+  readBooks,
+  SLICE,
+  type Span,
+} from './audit-books.ts';
+import { auditPools, type PoolDifference, readHolders } from './audit-pools.ts';
+import { amountOf } from './hold.ts';
+import type { KeyId, PoolId, WalletId } from './ids.ts';
+import { DAY_MS, isShortWindow, windowEndMs } from './limits.ts';
 import type { Clock, Slice, Wallet, Wallets } from './ports.ts';
-import { isKeyBudget } from './slices.ts';
 import type { UsageReader } from './usage-ports.ts';
 import { isLongPast, parseCounterName } from './wallet.ts';
 
@@ -60,12 +62,8 @@ export interface AuditPorts {
 }
 
 const PASSES_MAX = 3;
-/** Of a pass, each of a megabyte at most. */
-const READS_MAX = 5_000;
 /** Rows are kept 400 days; those of the first of them may be going. */
 const DAYS_MAX = 398;
-/** Holds in flight are younger: a lease is a quarter of an hour, and the sweep comes within minutes of its end. */
-const IN_FLIGHT_MAX_MS = DAY_MS;
 
 /**
  * Compares each day, week, month and total counter and slice of every wallet that a key's rows name or that draws of
@@ -144,76 +142,6 @@ async function auditWallets(
   return { rows: first.rows, counters, differences, busy: [...suspects.keys()], walletIds, slices };
 }
 
-/** What the rows say of one wallet. */
-interface Book {
-  readonly counters: Map<string, bigint>;
-  /** Rows whose hold may be in flight still: a row is written before its hold is settled. */
-  readonly recent: Map<RequestId, UsageRow>;
-}
-
-const NO_ROWS: Book = { counters: new Map(), recent: new Map() };
-
-interface Span {
-  readonly keyId: KeyId;
-  readonly fromMs: number;
-  readonly nowMs: number;
-}
-
-/** @returns undefined when there is more than one audit reads */
-async function readBooks(
-  { keyId, fromMs, nowMs }: Span,
-  only: ReadonlyMap<WalletId, Wallet | undefined> | undefined,
-  usage: AuditPorts['usage'],
-): Promise<{ readonly rows: number; readonly wallets: ReadonlyMap<WalletId, Book> } | undefined> {
-  const wallets = new Map<WalletId, Book>();
-  let rows = 0;
-  let reads = 0;
-  const firstMs = Math.floor(fromMs / DAY_MS) * DAY_MS;
-  for (let dayMs = firstMs; dayMs <= nowMs; dayMs += DAY_MS) {
-    let after: string | undefined;
-    do {
-      if (reads === READS_MAX) return undefined;
-      reads += 1;
-      const page = await usage.readRows({ keyId, day: isoDay(dayMs), ...(after && { after }) });
-      for (const { row } of page.rows) {
-        rows += 1;
-        if (only === undefined || only.has(row.walletId)) enter(row, wallets, nowMs);
-      }
-      after = page.next;
-    } while (after !== undefined);
-  }
-  return { rows, wallets };
-}
-
-function enter(row: UsageRow, wallets: Map<WalletId, Book>, nowMs: number): void {
-  const book = wallets.get(row.walletId) ?? { counters: new Map(), recent: new Map() };
-  wallets.set(row.walletId, book);
-  addTo(book.counters, row, 1n);
-  if (row.reservedAtMs > nowMs - IN_FLIGHT_MAX_MS) book.recent.set(row.requestId, row);
-}
-
-/** The counters that every request counts in, whatever its limits. */
-const ALWAYS_COUNTED: readonly CounterKind[] = [
-  { per: 'user', unit: 'usd', window: 'total' },
-  { per: 'token', unit: 'usd', window: 'total' },
-];
-
-function addTo(counters: Map<string, bigint>, row: UsageRow, sign: 1n | -1n): void {
-  for (const kind of row.counted ?? ALWAYS_COUNTED) {
-    if (kind.per === 'token' && row.tokenId === undefined) continue;
-    add(counters, nameOf(kind, row), sign * costIn(kind.unit, row));
-  }
-}
-
-/** What stands before the name of a slice, which is that of a counter otherwise. */
-const SLICE = 'slice:';
-
-/** The counter or slice in which a request is counted. */
-const nameOf = (
-  kind: CounterKind,
-  { tokenId, reservedAtMs }: Pick<UsageRow, 'tokenId' | 'reservedAtMs'>,
-): string => (isKeyBudget(kind) ? SLICE : '') + counterName(kind, tokenId, reservedAtMs);
-
 /** What a slice says was spent of it and is held. */
 const takenOf = ({ drawnIn, recalledOut, left }: Slice): bigint => drawnIn - recalledOut - left;
 
@@ -225,13 +153,6 @@ const figuresOf = (wallet: Wallet | undefined): ReadonlyMap<string, bigint> =>
       ([name, slice]) => [SLICE + name, takenOf(slice)] satisfies [string, bigint],
     ),
   ]);
-
-const costIn = (unit: LimitUnit, { status, cost }: UsageRow): bigint =>
-  unit === 'requests' && status === 'released' ? 0n : amountOf(unit, cost);
-
-const add = (counters: Map<string, bigint>, name: string, amount: bigint): void => {
-  counters.set(name, (counters.get(name) ?? 0n) + amount);
-};
 
 interface Judging {
   readonly nowMs: number;

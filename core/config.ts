@@ -31,8 +31,8 @@ function isLimit(text: string): boolean {
 }
 
 const providerSchema = v.strictObject({
-  /** Wire format of the provider. @default the known provider's of that name */
-  wire: v.optional(v.picklist(['openai'])),
+  /** The one wire format it is asked in. @default all of the known provider's of that name, else OpenAI's */
+  wire: v.optional(v.picklist(['openai', 'anthropic', 'google'])),
   /** Everything before `/chat/completions`. @default the known provider's of that name */
   baseUrl: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\//))),
   /**

@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { type ConfigInput, defineConfig } from '../core/config.ts';
 import { type Dialect, toErrorBody } from '../core/error-body.ts';
 import { ERRORS, type ErrorCode, GatewayError } from '../core/errors.ts';
+import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
+import { findProvider } from '../core/providers/provider.ts';
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
 
@@ -12,6 +15,10 @@ const FAULTS = {
   provider: 'the provider',
   us: 'the gateway',
 };
+
+const FORMATS = [
+  ...(['chat', 'responses', 'embeddings', 'messages', 'count_tokens', 'google'] as const),
+];
 
 /** A member of the `error` object that a dialect gives a code. */
 function memberOf(dialect: Dialect, code: ErrorCode, name: string): string {
@@ -53,6 +60,35 @@ ${(Object.keys(ERRORS) as ErrorCode[]).map(rowOf).join('\n')}
 describe('docs', () => {
   test('the page of refusals is in step with the code', async () => {
     await expect(makeErrorsPage()).toMatchFileSnapshot(pathOf('errors.md'));
+  });
+
+  test('the page of providers has each with its variable and its formats', () => {
+    const page = readFileSync(pathOf('providers.md'), 'utf8');
+    const [table = ''] = page.split('| format | route |');
+    const rows = [...table.matchAll(/^\| `([\w-]+)`.*? \| `(\w+)`(, or none)? \| (.+) \|$/gm)];
+    expect(
+      rows.map(([, name, variable, isKeyless, formats]) => [name, variable, !!isKeyless, formats]),
+    ).toEqual(
+      [...KNOWN_PROVIDERS].map(([name, { keyVariable, keyless, endpoints }]) => [
+        name,
+        keyVariable,
+        keyless,
+        FORMATS.filter((format) => endpoints[format] !== undefined).join(', '),
+      ]),
+    );
+  });
+
+  test.each(['../README.md', 'providers.md'])('the configurations of %s are ones', (page) => {
+    const blocks = [
+      ...readFileSync(pathOf(page), 'utf8').matchAll(/^```ts\n(providers: .*?)^```$/gms),
+    ];
+    expect(blocks.length).toBeGreaterThan(0);
+    for (const [, block = ''] of blocks) {
+      const config = defineConfig(new Function(`return { ${block} }`)() as ConfigInput);
+      for (const name of Object.keys(config.providers)) {
+        expect(findProvider(config, {}, name)?.baseUrl).toMatch(/^https:/);
+      }
+    }
   });
 
   test('each failure on the page of limits names a test that is there', () => {

@@ -3,52 +3,17 @@
  * Invariant: what a provider needs differently is said here and nowhere else.
  */
 
-import type { DialectName } from '../dialects/dialect.ts';
-
-/** How a provider is given its key: in which header. */
-export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
-
-/** Where a wire format is posted to. */
-interface EndpointRow {
-  /** Behind the base URL; `{model}` stands for the model's id. */
-  readonly path: string;
-  /** The same of a stream, where the path says that one is asked for. */
-  readonly streamPath?: string;
-  /** What of the base URL's end is left out before it: the first of several that it ends in. */
-  readonly leavesOut?: string | readonly string[];
-  readonly auth: EndpointAuth;
-  /** Models that are served elsewhere, and the path that takes the place of the other. */
-  readonly apart?: { readonly models: RegExp; readonly path: string };
-}
-
-const RESPONSES = { path: '/responses', auth: 'bearer' } as const;
-const OPENAI_ENDPOINTS = {
-  chat: { path: '/chat/completions', auth: 'bearer' },
-  embeddings: { path: '/embeddings', auth: 'bearer' },
-} as const;
-
-const CHAT_ONLY = { chat: OPENAI_ENDPOINTS.chat } as const;
-
-const AZURE_ENDPOINTS = {
-  chat: { path: '/chat/completions', auth: 'api-key' },
-  responses: { path: '/responses', auth: 'api-key' },
-  embeddings: { path: '/embeddings', auth: 'api-key' },
-} as const;
-
-/** Claude in its own format, beside what is OpenAI's, on both endpoints of Bedrock. */
-const BEDROCK_MESSAGES = {
-  path: '/anthropic/v1/messages',
-  leavesOut: ['/openai/v1', '/v1'],
-  auth: 'bearer',
-} as const;
-
-/** An OpenAI format on mantle. Under the wrong one of its two prefixes a model "isn't supported on this route". */
-const onMantle = (path: string): EndpointRow => ({
-  path: `/v1${path}`,
-  leavesOut: ['/openai/v1', '/v1'],
-  auth: 'bearer',
-  apart: { models: /^(?:openai\.gpt-(?!oss)|google\.gemma-4|xai\.)/, path: `/openai/v1${path}` },
-});
+import {
+  ANTHROPIC_ENDPOINTS,
+  AZURE_ENDPOINTS,
+  BEDROCK_ENDPOINTS,
+  CHAT_ONLY,
+  type Endpoints,
+  GOOGLE_ENDPOINTS,
+  MANTLE_ENDPOINTS,
+  OPENAI_ENDPOINTS,
+  RESPONSES,
+} from './endpoints.ts';
 
 /** What sets one OpenAI-compatible provider apart from another. */
 export interface ProviderRow {
@@ -60,7 +25,7 @@ export interface ProviderRow {
   /** The AWS service that its requests can be signed for, in place of a key. */
   readonly signedFor?: 'bedrock' | 'bedrock-mantle';
   /** The wire formats it speaks, and where. */
-  readonly endpoints: Readonly<Partial<Record<DialectName, EndpointRow>>>;
+  readonly endpoints: Endpoints;
   /** The environment variable that holds its API key on a developer's machine. */
   readonly keyVariable?: string;
   /** It may be called without a key. */
@@ -103,14 +68,9 @@ const row = (differences: Partial<ProviderRow>): ProviderRow => ({
 export const DEMO_ROW: ProviderRow = row({
   endpoints: {
     ...OPENAI_ENDPOINTS,
-    responses: RESPONSES,
-    messages: { path: '/messages', auth: 'x-api-key' },
-    count_tokens: { path: '/messages/count_tokens', auth: 'x-api-key' },
-    google: {
-      path: '/models/{model}:generateContent',
-      streamPath: '/models/{model}:streamGenerateContent',
-      auth: 'x-goog-api-key',
-    },
+    ...RESPONSES,
+    ...ANTHROPIC_ENDPOINTS,
+    ...GOOGLE_ENDPOINTS,
   },
 });
 
@@ -121,7 +81,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     row({
       baseUrl: 'https://api.openai.com/v1',
       keyVariable: 'OPENAI_API_KEY',
-      endpoints: { ...OPENAI_ENDPOINTS, responses: RESPONSES },
+      endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
       // "max_tokens" is answered 400 by reasoning models.
       capField: 'max_completion_tokens',
       // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
@@ -144,11 +104,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     row({
       baseUrl: 'https://bedrock-runtime.{region}.amazonaws.com/openai/v1',
       signedFor: 'bedrock',
-      endpoints: {
-        chat: OPENAI_ENDPOINTS.chat,
-        responses: RESPONSES,
-        messages: BEDROCK_MESSAGES,
-      },
+      endpoints: BEDROCK_ENDPOINTS,
       keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
       capField: 'max_completion_tokens',
       imageTokensMax: 48_169,
@@ -160,11 +116,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     row({
       baseUrl: 'https://bedrock-mantle.{region}.api.aws/v1',
       signedFor: 'bedrock-mantle',
-      endpoints: {
-        chat: onMantle('/chat/completions'),
-        responses: onMantle('/responses'),
-        messages: BEDROCK_MESSAGES,
-      },
+      endpoints: MANTLE_ENDPOINTS,
       keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
       capField: 'max_completion_tokens',
       imageTokensMax: 48_169,
@@ -176,9 +128,8 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     row({
       baseUrl: 'https://api.anthropic.com/v1',
       endpoints: {
-        chat: OPENAI_ENDPOINTS.chat,
-        messages: { path: '/messages', auth: 'x-api-key' },
-        count_tokens: { path: '/messages/count_tokens', auth: 'x-api-key' },
+        ...CHAT_ONLY,
+        ...ANTHROPIC_ENDPOINTS,
       },
       keyVariable: 'ANTHROPIC_API_KEY',
       imageTokensMax: 8_192,
@@ -191,12 +142,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
       baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
       endpoints: {
         ...OPENAI_ENDPOINTS,
-        google: {
-          path: '/models/{model}:generateContent',
-          streamPath: '/models/{model}:streamGenerateContent?alt=sse',
-          leavesOut: '/openai',
-          auth: 'x-goog-api-key',
-        },
+        google: { ...GOOGLE_ENDPOINTS.google, leavesOut: '/openai' },
       },
       keyVariable: 'GEMINI_API_KEY',
     }),
@@ -263,7 +209,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
     row({
       baseUrl: 'https://api.x.ai/v1',
       keyVariable: 'XAI_API_KEY',
-      endpoints: { ...CHAT_ONLY, responses: RESPONSES },
+      endpoints: { ...CHAT_ONLY, ...RESPONSES },
     }),
   ],
   [
@@ -272,7 +218,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
       baseUrl: 'http://127.0.0.1:8000/v1',
       keyVariable: 'VLLM_API_KEY',
       keyless: true,
-      endpoints: { ...OPENAI_ENDPOINTS, responses: RESPONSES },
+      endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
     }),
   ],
   [
@@ -284,7 +230,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
       keyless: true,
       endpoints: {
         ...OPENAI_ENDPOINTS,
-        responses: RESPONSES,
+        ...RESPONSES,
         messages: { path: '/messages', auth: 'bearer' },
       },
     }),

@@ -7,13 +7,8 @@ import type { DialectName } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { ModelTarget } from '../policy.ts';
 import { DEMO_PROVIDER } from './demo.ts';
-import {
-  DEMO_ROW,
-  type EndpointAuth,
-  GENERIC_ROW,
-  KNOWN_PROVIDERS,
-  type ProviderRow,
-} from './known.ts';
+import { type EndpointAuth, WIRE_ENDPOINTS, WIRE_OF } from './endpoints.ts';
+import { DEMO_ROW, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from './known.ts';
 
 /** Provider name to a base URL that replaces its own. */
 export type ProviderUrls = Readonly<Record<string, string>>;
@@ -80,8 +75,8 @@ export function pricePartsOf(config: Config): ReadonlyMap<string, readonly strin
  * The provider of a name.
  * @param providerUrls a URL given here replaces the base URL and makes the provider's key optional
  * @returns undefined when it is not configured
- * @throws TypeError when the configuration gives a provider no URL or region and none is known, or a role where none
- *   can be used
+ * @throws TypeError when the configuration gives a provider no URL or region and none is known, a role where none can
+ *   be used, or rules or a wire format that are not there
  */
 export function findProvider(
   config: Config,
@@ -91,7 +86,7 @@ export function findProvider(
   if (!isConfigured(name, config, providerUrls)) return undefined;
   const settings = Object.hasOwn(config.providers, name) ? config.providers[name] : undefined;
   const url = Object.hasOwn(providerUrls, name) ? providerUrls[name] : undefined;
-  const row = KNOWN_PROVIDERS.get(rowNameOf(config, name)) ?? GENERIC_ROW;
+  const row = requireRow(config, name);
   if (name === DEMO_PROVIDER && settings === undefined && url === undefined) {
     return { name, row: DEMO_ROW, baseUrl: '', secret: undefined, keyRequired: false };
   }
@@ -108,7 +103,30 @@ export function findProvider(
   };
 }
 
+/** Its known row, else what holds of any; of one wire format alone, if the configuration says so. */
+function requireRow(config: Config, name: string): ProviderRow {
+  const { like, wire } = config.providers[name] ?? {};
+  const rowName = like ?? name;
+  const known = KNOWN_PROVIDERS.get(rowName);
+  if (like !== undefined && known === undefined) {
+    const names = [...KNOWN_PROVIDERS.keys()].join(', ');
+    throw mustBe(name, 'like', `one of ${names}`, like);
+  }
+  if (wire === undefined) return known ?? GENERIC_ROW;
+  if (known === undefined) return { ...GENERIC_ROW, endpoints: WIRE_ENDPOINTS[wire] };
+  const endpoints = Object.entries(known.endpoints).filter(
+    ([dialect]) => WIRE_OF[dialect as DialectName] === wire,
+  );
+  if (endpoints.length === 0) throw mustBe(name, 'wire', `a format that "${rowName}" speaks`, wire);
+  return { ...known, endpoints: Object.fromEntries(endpoints) };
+}
+
 type ProviderSettings = Config['providers'][string];
+
+const mustBe = (name: string, field: string, allowed: string, got: string): TypeError =>
+  new TypeError(
+    `hallpass.config.ts: "providers.${name}.${field}" must be ${allowed}, got "${got}"`,
+  );
 
 const mustBeSet = (name: string, field: string): TypeError =>
   new TypeError(`hallpass.config.ts: "providers.${name}.${field}" must be set, got nothing`);

@@ -25,13 +25,16 @@ test('takes no near miss for a price', async () => {
   );
 });
 
-test('says of a model that nothing here serves that there is none', async () => {
-  const { status, stderr } = await runHere(['prices', 'nobody/model']);
-  expect({ status, stderr }).toEqual({
-    status: 1,
-    stderr: 'hallpass: the model "nobody/model" does not exist\n',
-  });
-});
+test.each(['nobody/model', 'deepseek/deepseek-chat'])(
+  'says of %s, which nothing here serves, whose models are',
+  async (model) => {
+    const { status, stderr } = await runHere(['prices', model]);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `hallpass: the model "${model}" does not exist: the providers of hallpass.config.ts are openai, anthropic, google, deepinfra, openrouter, groq, mistral, together, ollama\n`,
+    });
+  },
+);
 
 test('lists all models that have a price', async () => {
   const { stdout } = await runHere(['prices', '--json']);

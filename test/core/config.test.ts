@@ -33,6 +33,11 @@ describe('defineConfig', () => {
       'lower-case word',
     ],
     [
+      'a wire format that nobody speaks',
+      { providers: { lab: { wire: 'grpc' } } },
+      '"providers.lab.wire"',
+    ],
+    [
       'a base URL that is none',
       { providers: { openai: { baseUrl: 'api.openai.com' } } },
       '"providers.openai.baseUrl"',

@@ -1,124 +1,74 @@
+/** The bill of a stream does not depend on how the network cut it: every provider, every format it streams. */
 import { describe, expect, it } from 'vitest';
-import { makeMeter } from '../../core/meter.ts';
+import { CHAT } from '../../core/dialects/chat.ts';
+import type { Dialect, RequestRules } from '../../core/dialects/dialect.ts';
+import { GOOGLE } from '../../core/dialects/google.ts';
+import { MESSAGES } from '../../core/dialects/messages.ts';
+import { RESPONSES } from '../../core/dialects/responses.ts';
+import { GENERIC_ROW, KNOWN_PROVIDERS } from '../../core/providers/known.ts';
+import type { JsonObject } from '../../core/request-body.ts';
 import { makeEventSplitter } from '../../core/sse.ts';
-import {
-  chatEvent,
-  DONE_EVENT,
-  FINISH_EVENT,
-  textEvent,
-  usageEvent,
-} from '../support/fake-provider.ts';
+import { RECORDED_STREAMS, type Recorded } from '../support/recorded-streams.ts';
 
-/** The usage of a stream that arrives in these reads. */
-function usageOfReads(reads: readonly Uint8Array[]) {
+const RULES: RequestRules = {
+  row: GENERIC_ROW,
+  model: 'm',
+  isCapped: false,
+  isBounded: false,
+  isServerKey: true,
+  defaultMaxOutputTokens: 8_192,
+  contextWindow: undefined,
+  isStreamRoute: true,
+  headers: new Map(),
+};
+const STREAM = { stream: true, stream_options: { include_usage: true } };
+const FORMATS = {
+  chat: { dialect: CHAT, body: { messages: [{ role: 'user', content: 'Hi' }], ...STREAM } },
+  responses: { dialect: RESPONSES, body: { input: 'Hi', stream: true } },
+  messages: { dialect: MESSAGES, body: { messages: [], stream: true } },
+  google: { dialect: GOOGLE, body: { contents: [] } },
+} as const satisfies Record<string, { dialect: Dialect; body: JsonObject }>;
+type StreamFormat = keyof typeof FORMATS;
+const NAMES: readonly StreamFormat[] = ['chat', 'responses', 'messages', 'google'];
+
+/** What is made of a stream that arrives in these reads: its usage, and what the client gets. */
+function readAlong(format: StreamFormat, reads: readonly Uint8Array[]) {
+  const { dialect, body } = FORMATS[format];
   const splitter = makeEventSplitter();
-  const meter = makeMeter({ dropsUsageEvent: false });
-  for (const read of reads) meter.take(splitter.push(read).events);
-  return meter.usage();
+  const meter = dialect.makeMeter(dialect.prepare(body, RULES));
+  const passed: Buffer[] = [];
+  for (const read of reads) {
+    const { forward, end } = meter.take(splitter.push(read).events);
+    passed.push(forward, end ?? Buffer.alloc(0));
+  }
+  return { usage: meter.usage(), passed: Buffer.concat(passed).toString() };
 }
 
-const beside = (usage: object): string => chatEvent({ content: 'é' }, { usage });
-const said = textEvent('Grüße');
-
-interface Recorded {
-  readonly events: readonly string[];
-  /** Input, of it read from a cache, of it written to one, output, of it reasoning. */
-  readonly tokens: readonly [number, number, number, number, number];
-  readonly costNanoUsd?: bigint;
-}
-
-const OPENAI_USAGE = {
-  prompt_tokens: 40,
-  completion_tokens: 25,
-  total_tokens: 65,
-  prompt_tokens_details: { cached_tokens: 16, cache_write_tokens: 8 },
-  completion_tokens_details: { reasoning_tokens: 10 },
-};
-const OUTSIDE_USAGE = {
-  prompt_tokens: 32,
-  completion_tokens: 9,
-  total_tokens: 141,
-  completion_tokens_details: { reasoning_tokens: 100 },
-};
-const PLAIN_USAGE = { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 };
-
-const RECORDED: Readonly<Record<string, Recorded>> = {
-  openai: {
-    events: [chatEvent({ content: 'a' }, { usage: null }), FINISH_EVENT, usageEvent(OPENAI_USAGE)],
-    tokens: [40, 16, 8, 25, 10],
-  },
-  azure: {
-    events: [
-      'data: {"choices":[],"prompt_filter_results":[{"prompt_index":0}]}\n\n',
-      said,
-      FINISH_EVENT,
-      usageEvent(OPENAI_USAGE),
-    ],
-    tokens: [40, 16, 8, 25, 10],
-  },
-  bedrock: { events: [said, FINISH_EVENT, usageEvent(PLAIN_USAGE)], tokens: [12, 0, 0, 5, 0] },
-  anthropic: { events: [said, FINISH_EVENT, usageEvent(PLAIN_USAGE)], tokens: [12, 0, 0, 5, 0] },
-  'google, cumulative and thoughts outside': {
-    events: [
-      beside({ prompt_tokens: 32, completion_tokens: 2, total_tokens: 94 }),
-      beside({ prompt_tokens: 32, completion_tokens: 9, total_tokens: 141 }),
-      FINISH_EVENT,
-    ],
-    tokens: [32, 0, 0, 109, 0],
-  },
-  'groq, in its own place': {
-    events: [said, chatEvent({}, { x_groq: { id: 'req_1', usage: PLAIN_USAGE } })],
-    tokens: [12, 0, 0, 5, 0],
-  },
-  mistral: {
-    events: [said, beside({ ...PLAIN_USAGE, num_cached_tokens: 4 })],
-    tokens: [12, 4, 0, 5, 0],
-  },
-  'openrouter, with its cost': {
-    events: [': OPENROUTER PROCESSING\n\n', said, usageEvent({ ...PLAIN_USAGE, cost: 0.00125 })],
-    tokens: [12, 0, 0, 5, 0],
-    costNanoUsd: 1_250_000n,
-  },
-  deepseek: {
-    events: [
-      ': keep-alive\n\n',
-      beside({ ...PLAIN_USAGE, prompt_cache_hit_tokens: 8, prompt_cache_miss_tokens: 4 }),
-    ],
-    tokens: [12, 8, 0, 5, 0],
-  },
-  'xai, reasoning outside': {
-    events: [said, FINISH_EVENT, usageEvent(OUTSIDE_USAGE)],
-    tokens: [32, 0, 0, 109, 100],
-  },
-  'deepinfra, reasoning outside and no total of it': {
-    events: [
-      said,
-      FINISH_EVENT,
-      usageEvent({ ...OUTSIDE_USAGE, total_tokens: 41, estimated_cost: 0.1 }),
-    ],
-    tokens: [32, 0, 0, 109, 100],
-  },
-  together: { events: [said, beside(PLAIN_USAGE)], tokens: [12, 0, 0, 5, 0] },
-  'vllm, in every event': {
-    events: [1, 2, 5].map((n) =>
-      beside({ prompt_tokens: 12, completion_tokens: n, total_tokens: 12 + n }),
-    ),
-    tokens: [12, 0, 0, 5, 0],
-  },
-  ollama: { events: [said, FINISH_EVENT, usageEvent(PLAIN_USAGE)], tokens: [12, 0, 0, 5, 0] },
-};
+const streams = NAMES.flatMap((format) =>
+  Object.entries<Recorded>(RECORDED_STREAMS[format]).map(
+    ([name, recorded]): [string, StreamFormat, Recorded] => [name, format, recorded],
+  ),
+);
 
 describe('the usage of a stream, wherever it is cut in two and byte by byte', () => {
-  it.each(Object.entries(RECORDED))('of %s', (_, { events, tokens, costNanoUsd }) => {
-    const stream = Buffer.from([...events, DONE_EVENT].join(''));
+  it.each(streams)('of %s (%s)', (_, format, { events, tokens, more }) => {
+    const stream = Buffer.from(events.join(''));
     const [input, cachedInput, cacheWrite, output, reasoning] = tokens;
     const expected = {
-      tokens: { input, cachedInput, cacheWrite, output, reasoning },
-      ...(costNanoUsd === undefined ? {} : { costNanoUsd }),
+      usage: { tokens: { input, cachedInput, cacheWrite, output, reasoning }, ...more },
+      passed: stream.toString(),
     };
     for (let cut = 0; cut <= stream.length; cut++) {
-      expect(usageOfReads([stream.subarray(0, cut), stream.subarray(cut)])).toEqual(expected);
+      const reads = [stream.subarray(0, cut), stream.subarray(cut)];
+      expect(readAlong(format, reads)).toEqual(expected);
     }
-    expect(usageOfReads(Array.from(stream, (byte) => Buffer.from([byte])))).toEqual(expected);
+    const bytes = Array.from(stream, (byte) => Buffer.from([byte]));
+    expect(readAlong(format, bytes)).toEqual(expected);
+  });
+
+  it.each(NAMES)('is there for every provider that streams %s', (format) => {
+    const serving = [...KNOWN_PROVIDERS].filter(([, row]) => row.endpoints[format] !== undefined);
+    const recorded = Object.keys(RECORDED_STREAMS[format]).map((name) => name.split(',')[0]);
+    expect(new Set(recorded)).toEqual(new Set(serving.map(([name]) => name)));
   });
 });

@@ -360,7 +360,11 @@ describe('a provider that fails', () => {
       ['{', new GatewayError('upstream_timeout')],
       'upstream_timeout',
     ],
-    ['an answer without end', Array(11).fill('x'.repeat(1_048_576)), 'upstream_error'],
+    [
+      'an answer of 10 MB and more',
+      ['{"more":"', ...Array(10).fill('x'.repeat(1_048_576)), '"}'],
+      'upstream_error',
+    ],
   ])('with %s at status 200 may have billed it', async (_, reads, code) => {
     const proxy = makeProxy({ headers: JSON_TYPE, reads });
     await expect(proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }))).rejects.toThrowError(

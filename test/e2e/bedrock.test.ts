@@ -35,6 +35,7 @@ const config = defineConfig({
     'bedrock-mantle': { region: 'us-west-2', auth: 'aws-role' },
     'by-key': { like: 'bedrock', region: 'us-east-1', auth: { secret: 'bedrock-key' } },
   },
+  aliases: { 'claude-opus-4-8': 'bedrock/us.anthropic.claude-opus-4-8' },
 });
 
 /** As the process has them; changed by tests in passing. */
@@ -253,6 +254,19 @@ describe('Claude on Bedrock in its own format', () => {
     // 10 × 5.50 + 20 × 0.55 + 40 × 6.875 + 100 × 27.50 USD a million.
     expect(await spentOf(whole)).toBe(0.003091);
     expect(await spentOf(streamed)).toBe(0.003091);
+  });
+
+  it('is found and asked by Anthropic’s own id where an alias says so, as Claude Code does', async () => {
+    bedrock.reply(CLAUDE_STREAM);
+    const ask = { model: 'claude-opus-4-8', messages, max_tokens: 200 };
+    const apiKey = newToken();
+    await anthropic(apiKey).messages.stream(ask).finalMessage();
+    expect(JSON.parse(bedrock.requests.at(-1)?.body ?? '').model).toBe(
+      'us.anthropic.claude-opus-4-8',
+    );
+    expect(await spentOf(apiKey)).toBe(0.003091);
+    const { data } = await anthropic(apiKey).models.list();
+    expect(data.map(({ id }) => id)).toContain('claude-opus-4-8');
   });
 
   it('has no route that counts tokens, and says which it has', async () => {

@@ -181,14 +181,16 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     ['an expired token', { exp: 1_000_000_000, iat: 999_999_000 }, 401, 'token_expired'],
     ['a spent budget', { spending_limit: 0.000_000_1 }, 402, 'insufficient_quota'],
   ])('is told of %s at once, and does not try again', async (_, claims, status, code) => {
-    tries = 0;
-    expect(await raisedBy(client.ask(question('Say hello', claims)))).toMatchObject({
-      kind: classOf(name, status),
-      status,
-      code,
-      retryAfter: headerOf(name, null),
-    });
-    expect(tries).toBe(1);
+    for (const way of ['ask', 'stream'] as const) {
+      tries = 0;
+      expect(await raisedBy(client[way](question('Say hello', claims)))).toMatchObject({
+        kind: classOf(name, status),
+        status,
+        code,
+        retryAfter: headerOf(name, null),
+      });
+      expect(tries).toBe(1);
+    }
   });
 
   it('is told of a rate, and for how long to wait', async () => {

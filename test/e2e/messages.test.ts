@@ -166,6 +166,28 @@ describe.each([
   });
 });
 
+it('what Anthropic’s own tools cost is billed beside the tokens, streamed and not', async () => {
+  const searched = { output_tokens: 100, server_tool_use: { web_search_requests: 2 } };
+  const answer = { ...message, usage: { ...message.usage, ...searched } };
+  provider.reply(
+    { headers: JSON_TYPE, steps: [{ write: JSON.stringify(answer) }] },
+    stream(
+      START,
+      event({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: searched }),
+      event({ type: 'message_stop' }),
+    ),
+  );
+  for (const isStream of [false, true]) {
+    const apiKey = gateway.sign({ jti: crypto.randomUUID() });
+    const client = new Anthropic({ baseURL: baseURL(), apiKey });
+    const tools = [{ type: 'web_search_20250305' as const, name: 'web_search' as const }];
+    const asked = await client.messages.create({ ...ask, tools, stream: isStream });
+    if (Symbol.asyncIterator in asked) for await (const _ of asked);
+    // The tokens of the other answers, and two searches of a cent each.
+    expect(await spentOf(apiKey)).toBe(0.021536);
+  }
+});
+
 it('the AI SDK streams a bare model id, which is Anthropic’s here', async () => {
   provider.reply(stream(START, textOf('Hello'), END));
   const anthropic = createAnthropic({ baseURL: gateway.url, apiKey: gateway.sign() });
@@ -182,37 +204,85 @@ it('the AI SDK streams a bare model id, which is Anthropic’s here', async () =
   });
 });
 
-it('what Claude Code sends passes under a budget', async () => {
-  provider.reply(stream(START, textOf('Hello'), END));
-  const response = await fetch(`${gateway.url}/messages?beta=true`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${gateway.sign({ spending_limit: 5 })}`,
-      'content-type': 'application/json',
-      'anthropic-version': '2023-06-01',
-      'anthropic-beta':
-        'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',
-    },
-    body: JSON.stringify({
-      model: 'claude-sonnet-4-5',
-      max_tokens: 32_000,
-      stream: true,
-      metadata: { user_id: 'user_1' },
-      thinking: { type: 'enabled', budget_tokens: 31_999 },
-      system: [{ type: 'text', text: 'You are a coder.', cache_control: { type: 'ephemeral' } }],
-      tools: [{ name: 'Bash', description: 'runs', input_schema: { type: 'object' } }],
-      context_management: { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] },
-      messages: [
-        {
-          role: 'user',
-          content: [{ type: 'text', text: 'Hi', cache_control: { type: 'ephemeral' } }],
-        },
-      ],
-    }),
+describe('Claude Code', () => {
+  /** A key helper's answer goes into both headers. */
+  const headersOf = (token: string) => ({
+    authorization: `Bearer ${token}`,
+    'x-api-key': token,
+    'content-type': 'application/json',
+    'anthropic-version': '2023-06-01',
+    'anthropic-beta':
+      'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',
   });
-  expect(response.status).toBe(200);
-  expect(await response.text()).toContain('message_stop');
-  expect(provider.requests.at(-1)?.headers['anthropic-beta']).toBe(
-    'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',
-  );
+  const BODY = {
+    model: 'claude-sonnet-4-5',
+    max_tokens: 32_000,
+    stream: true,
+    metadata: { user_id: 'user_1' },
+    thinking: { type: 'enabled', budget_tokens: 31_999 },
+    system: [{ type: 'text', text: 'You are a coder.', cache_control: { type: 'ephemeral' } }],
+    tools: [{ name: 'Bash', description: 'runs', input_schema: { type: 'object' } }],
+    context_management: { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] },
+    messages: [
+      {
+        role: 'user',
+        content: [{ type: 'text', text: 'Hi', cache_control: { type: 'ephemeral' } }],
+      },
+    ],
+  };
+  const post = (path: string, token: string, body: object) =>
+    fetch(`${gateway.url}${path}?beta=true`, {
+      method: 'POST',
+      headers: headersOf(token),
+      body: JSON.stringify(body),
+    });
+
+  it('sends what passes under a budget', async () => {
+    provider.reply(stream(START, textOf('Hello'), END));
+    const response = await post('/messages', gateway.sign({ spending_limit: 5 }), BODY);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('message_stop');
+    expect(provider.requests.at(-1)?.headers['anthropic-beta']).toBe(
+      'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',
+    );
+  });
+
+  it('counts the tokens of it', async () => {
+    provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"input_tokens":9}' }] });
+    const { max_tokens: _, stream: __, metadata: ___, ...counted } = BODY;
+    const response = await post(
+      '/messages/count_tokens',
+      gateway.sign({ spending_limit: 5 }),
+      counted,
+    );
+    expect([response.status, await response.json()]).toEqual([200, { input_tokens: 9 }]);
+  });
+
+  it('is told by a 401 that its key helper must be asked again', async () => {
+    const expired = gateway.sign({ exp: 1_000_000_000, iat: 999_999_000 });
+    const response = await post('/messages', expired, BODY);
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({
+      type: 'error',
+      error: { type: 'authentication_error', code: 'token_expired' },
+    });
+  });
+
+  it('discovers models whose ids it takes: they begin with "anthropic"', async () => {
+    const token = gateway.sign({ models: ['anthropic/*', 'openai/*'] });
+    const response = await fetch(`${gateway.url}/models?limit=1000`, { headers: headersOf(token) });
+    const { data, has_more } = (await response.json()) as {
+      data: { id: string; type: string; display_name: string }[];
+      has_more: boolean;
+    };
+    expect(has_more).toBe(false);
+    expect(data.length).toBeGreaterThan(10);
+    for (const { id, type, display_name } of data) {
+      expect([id, type, display_name]).toEqual([
+        expect.stringMatching(/^anthropic\//),
+        'model',
+        id,
+      ]);
+    }
+  });
 });

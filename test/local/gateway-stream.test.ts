@@ -63,6 +63,23 @@ test('cuts a client that takes nothing for a while, and lets the function write 
   await expect(response.toArray()).rejects.toThrow('aborted');
 });
 
+test('lets the function write to its end for a client that was gone before it began', async () => {
+  const { promise: finished, resolve } = Promise.withResolvers<boolean>();
+  server = createServer(async (_, response) => {
+    response.destroy();
+    await once(response, 'close');
+    const answer = new IntegrationAnswer(response, () => {});
+    answer.write(PRELUDE);
+    for (let count = 0; count < 10; count += 1) answer.write(Buffer.alloc(65_536));
+    answer.end(() => resolve(true));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  await expect(send(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+  expect(await finished).toBe(true);
+});
+
 test('answers with the error of a function that failed before its prelude', async () => {
   const { url } = await serve(async (answer) => {
     answer.write('{"status');

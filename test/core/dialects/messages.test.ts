@@ -46,8 +46,10 @@ describe('what is sent', () => {
     expect(request.cap).toBe(100);
   });
 
-  it('has the default cap when the client names none', () => {
+  it('has the default cap when the client names none, limit or not: the format demands one', () => {
     expect(prepare({}).cap).toBe(8_192);
+    const { cap, toBody } = prepare({}, { isCapped: false, isBounded: false });
+    expect(JSON.parse(toBody(cap)).max_tokens).toBe(8_192);
   });
 
   it('has the client’s version, and of its betas those that change no price', () => {

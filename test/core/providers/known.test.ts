@@ -54,6 +54,26 @@ const LINES: Readonly<Record<string, Line>> = {
     keyVariable: 'AZURE_OPENAI_API_KEY',
     sent: AS_OPENAI,
   },
+  bedrock: {
+    baseUrl: 'https://bedrock-runtime.eu-central-1.amazonaws.com/openai/v1',
+    endpoints: {
+      ...CHAT,
+      ...RESPONSES,
+      messages: `https://bedrock-runtime.eu-central-1.amazonaws.com/anthropic/v1/messages, ${BEARER}`,
+    },
+    keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
+    sent: AS_OPENAI,
+  },
+  'bedrock-mantle': {
+    baseUrl: 'https://bedrock-mantle.eu-central-1.api.aws/v1',
+    endpoints: {
+      ...CHAT,
+      ...RESPONSES,
+      messages: `https://bedrock-mantle.eu-central-1.api.aws/anthropic/v1/messages, ${BEARER}`,
+    },
+    keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
+    sent: AS_OPENAI,
+  },
   anthropic: {
     baseUrl: 'https://api.anthropic.com/v1',
     endpoints: {
@@ -135,7 +155,9 @@ const rowOf = (name: string): ProviderRow | undefined => KNOWN_PROVIDERS.get(nam
 
 function providerOf(name: string, { baseUrl }: Line) {
   // A resource's or a region's address is the configuration's to give.
-  const settings = rowOf(name)?.baseUrl === undefined ? { baseUrl } : {};
+  const known = rowOf(name)?.baseUrl;
+  const ofRegion = known?.includes('{region}') ? { region: 'eu-central-1' } : {};
+  const settings = known === undefined ? { baseUrl } : ofRegion;
   const provider = findProvider(defineConfig({ providers: { [name]: settings } }), {}, name);
   if (provider === undefined) throw new Error('not found');
   return provider;
@@ -197,11 +219,8 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
   });
 });
 
-it('has a line here for every row, but for those of a region', () => {
-  const ofRegions = ['bedrock', 'bedrock-mantle'];
-  expect([...KNOWN_PROVIDERS.keys()].filter((name) => !ofRegions.includes(name))).toEqual(
-    Object.keys(LINES),
-  );
+it('has a line here for every row', () => {
+  expect([...KNOWN_PROVIDERS.keys()]).toEqual(Object.keys(LINES));
 });
 
 describe('OpenRouter alone', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
+import type { DialectName } from '../../../core/dialects/dialect.ts';
 import { KNOWN_PROVIDERS } from '../../../core/providers/known.ts';
 import {
   findProvider,
@@ -81,6 +82,53 @@ describe('findProvider', () => {
     expect(() => findProvider(config, {}, 'plain')).toThrowError(
       'hallpass.config.ts: "providers.plain.baseUrl" must be set, got nothing',
     );
+  });
+});
+
+describe('a wire format that the configuration says', () => {
+  const providerOf = (settings: object) =>
+    findProvider(defineConfig({ providers: { lab: settings } }), {}, 'lab');
+  const formatsOf = (settings: object) => Object.keys(providerOf(settings)?.row.endpoints ?? {});
+  const baseUrl = 'https://llm.example/v1';
+  const urlOf = (settings: object, dialect: DialectName) => {
+    const provider = providerOf(settings);
+    const endpoint = provider && requireEndpoint(provider, dialect, TARGET, true);
+    return { url: endpoint?.url, headers: endpoint?.toAuthHeaders('k') };
+  };
+
+  it('is what a server speaks of which no more is known', () => {
+    expect(formatsOf({ baseUrl })).toEqual(['chat', 'embeddings']);
+    expect(formatsOf({ baseUrl, wire: 'openai' })).toEqual(['chat', 'embeddings']);
+    expect(formatsOf({ baseUrl, wire: 'anthropic' })).toEqual(['messages', 'count_tokens']);
+    expect(urlOf({ baseUrl, wire: 'anthropic' }, 'messages')).toEqual({
+      url: 'https://llm.example/v1/messages',
+      headers: { 'x-api-key': 'k' },
+    });
+    expect(urlOf({ baseUrl, wire: 'google' }, 'google')).toEqual({
+      url: 'https://llm.example/v1/models/some%2Fm%201:streamGenerateContent?alt=sse',
+      headers: { 'x-goog-api-key': 'k' },
+    });
+  });
+
+  it('leaves of a known provider what is of that format', () => {
+    expect(formatsOf({ like: 'anthropic', wire: 'anthropic' })).toEqual([
+      'messages',
+      'count_tokens',
+    ]);
+    expect(formatsOf({ like: 'google', wire: 'openai' })).toEqual(['chat', 'embeddings']);
+    expect(providerOf({ like: 'mistral', wire: 'openai' })?.row.renameFields).toEqual({
+      seed: 'random_seed',
+    });
+  });
+
+  it.each([
+    [
+      { like: 'groq', wire: 'anthropic' },
+      '"providers.lab.wire" must be a format that "groq" speaks, got "anthropic"',
+    ],
+    [{ baseUrl, like: 'mistrl' }, '"providers.lab.like" must be one of openai, azure, '],
+  ])('%j is an error, and not passed over', (settings, message) => {
+    expect(() => providerOf(settings)).toThrowError(message);
   });
 });
 
