@@ -7,6 +7,11 @@
 import { type AuthorizePorts, authorize } from './authorize.ts';
 import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './call-plan.ts';
 import { CHAT } from './dialects/chat.ts';
+import type { Dialect } from './dialects/dialect.ts';
+import { EMBEDDINGS } from './dialects/embeddings.ts';
+import { GOOGLE } from './dialects/google.ts';
+import { MESSAGES } from './dialects/messages.ts';
+import { RESPONSES } from './dialects/responses.ts';
 import { type ErrorCode, GatewayError } from './errors.ts';
 import type { Grant, IdentitySource } from './grant.ts';
 import type { Headers } from './http.ts';
@@ -15,8 +20,10 @@ import { describeKey } from './key-info.ts';
 import type { KeyWallets } from './key-limit-states.ts';
 import type { LimitUnit } from './limits.ts';
 import { asNanoUsd, toUsdText, usdFromNano } from './money.ts';
-import { requireAllowedModel, resolveModel } from './policy.ts';
+import { type ModelTarget, requireAllowedModel, resolveModel } from './policy.ts';
 import type { Price } from './pricing.ts';
+import { findProvider } from './providers/provider.ts';
+import type { JsonObject } from './request-body.ts';
 
 /** One check. `code` and `status` are of the refusal, when it did not pass. */
 export interface Check {
@@ -149,8 +156,9 @@ function explainModel(
   onPassed('model', `"${target.model}" of the provider "${target.provider}"`);
   requireAllowedModel(grant, target.id);
   onPassed('allowed', `"${target.id}" may be called`);
-  const body = { model: id, messages: [SOME_MESSAGE] };
-  const plan = planCall({ route: CHAT_ROUTE, body, headers: new Map() }, grant, settings);
+  const { dialect, body } = smallestFor(target, settings);
+  const route = { dialect, modelId: id, isStreamRoute: false };
+  const plan = planCall({ route, body, headers: new Map() }, grant, settings);
   onPassed('price', wordsOf(plan.price));
   const { usd, tokens } = amountsUnder(plan, OUTPUT_CAP_MIN);
   return { usd: usdFromNano(usd), tokens: Number(tokens), requests: 1 };
@@ -166,8 +174,25 @@ function wordsOf(price: Price | undefined): string {
   return `${toUsdText(asNanoUsd(input))} USD per million tokens in, ${toUsdText(asNanoUsd(output))} out`;
 }
 
-const CHAT_ROUTE = { dialect: CHAT, isStreamRoute: false };
-const SOME_MESSAGE = { role: 'user', content: 'Hello' };
+interface SmallestRequest {
+  readonly dialect: Dialect;
+  readonly body: JsonObject;
+}
+
+const SMALLEST: readonly [SmallestRequest, ...SmallestRequest[]] = [
+  { dialect: CHAT, body: { messages: [{ role: 'user', content: 'Hello' }] } },
+  { dialect: MESSAGES, body: { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 1 } },
+  { dialect: RESPONSES, body: { input: 'Hello' } },
+  { dialect: GOOGLE, body: { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] } },
+  { dialect: EMBEDDINGS, body: { input: 'Hello' } },
+];
+
+/** In the first format that the model's provider speaks: by whichever a model is asked, its price is the same. */
+function smallestFor({ provider }: ModelTarget, settings: ProxySettings): SmallestRequest {
+  const row = findProvider(settings.config, settings.providerUrls, provider)?.row;
+  const spoken = SMALLEST.find(({ dialect }) => row?.endpoints[dialect.name] !== undefined);
+  return spoken ?? SMALLEST[0];
+}
 
 /** Each limit that applies, with what is left of it. */
 async function explainLimits(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { explain } from '../../core/explain.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
@@ -127,6 +128,26 @@ describe('what is explained', () => {
     };
     await expect(explain(ask(mint()), wrong)).rejects.toThrow('ours');
   });
+});
+
+describe('what is explained of a model', () => {
+  test.each(['anthropic', 'google', 'openai'] as const)(
+    'is explained in the format that it speaks, be it only %s',
+    async (wire) => {
+      const ports = makePorts();
+      const config = defineConfig({
+        providers: { lab: { baseUrl: 'https://llm.example.edu/v1', wire } },
+        prices: { 'lab/m': { inputUsdPerMillion: 1, outputUsdPerMillion: 2 } },
+      });
+      const prices = makePriceBook(PRICE_TABLE, config.prices);
+      const settings = { config, providerUrls: {}, prices };
+      const checks = await explain(ask(mint(), 'lab/m'), { ...ports, settings });
+      expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+      expect(checks.find(({ check }) => check === 'price')?.found).toBe(
+        '1 USD per million tokens in, 2 out',
+      );
+    },
+  );
 });
 
 describe('what is explained of who is calling', () => {
