@@ -25,7 +25,7 @@ function startTables() {
 
 test('limits of token, user and key at once: never over, never lost, exact, and no false refusal', async () => {
   await playHistories(startTables, {
-    numRuns: Number(RUNS ?? 2_000),
+    numRuns: Number(RUNS ?? 1_200),
     ...(SEED === undefined ? {} : { seed: Number(SEED) }),
   });
 }, 600_000);

@@ -68,7 +68,10 @@ const step = fc.oneof(
   fc.record({ kind: is('crash'), which: fc.nat(99) }),
   fc.record({ kind: is('deliver'), isTwice: fc.boolean() }),
   fc.record({ kind: is('sweep'), isMet: fc.boolean() }),
-  fc.record({ kind: is('wait'), minutes: fc.integer({ min: 1, max: 300 }) }),
+  fc.record({
+    kind: is('wait'),
+    minutes: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 300 })),
+  }),
   fc.record({ kind: is('next month') }),
   fc.record({ kind: is('limits'), caps }),
   fc.record({ kind: is('revoke'), user, token }),

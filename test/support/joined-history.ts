@@ -6,7 +6,7 @@
 import { expect } from 'vitest';
 import { GatewayError } from '../../core/errors.ts';
 import type { Grant } from '../../core/grant.ts';
-import type { Amounts, Hold, UsageRow } from '../../core/hold.ts';
+import type { Amounts, AppliedLimit, Hold, UsageRow } from '../../core/hold.ts';
 import {
   asPoolId,
   asRequestId,
@@ -15,7 +15,7 @@ import {
   type TokenId,
   type WalletId,
 } from '../../core/ids.ts';
-import { isoDay, parseLimit } from '../../core/limits.ts';
+import { isoDay, type Limit, parseLimit } from '../../core/limits.ts';
 import { limitsOf, walletIdOf } from '../../core/payer.ts';
 import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/ports.ts';
 import { reserve } from '../../core/reserve.ts';
@@ -57,9 +57,11 @@ export interface Caps {
   readonly keyHour: bigint;
 }
 
-const LEASE_MS = 60_000;
+const LEASE_MS = 90_000;
+const SWEEP_MS = 60_000;
 const TOKEN_LIFE_SECONDS = 86_400;
 const ONE_TOKEN = 1n;
+const IN_FLIGHT_MAX = 3;
 export const FIRST_CAPS: Caps = {
   token: 600n,
   month: 900n,
@@ -69,6 +71,15 @@ export const FIRST_CAPS: Caps = {
 };
 
 const inDollars = (nanoUsd: bigint): string => `0.${String(nanoUsd).padStart(9, '0')}`;
+
+const limitsIn = (caps: Caps): readonly Limit[] =>
+  [
+    `token:usd:total=${inDollars(caps.token)}`,
+    `user:usd:month=${inDollars(caps.month)}`,
+    `user:requests:day=${caps.requests}`,
+    `key:usd:month=${inDollars(caps.keyMonth)}`,
+    `key:usd:hour=${inDollars(caps.keyHour)}`,
+  ].map(parseLimit);
 
 export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTables) {
   const clock = makeManualClock();
@@ -87,7 +98,9 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   let isDead = false;
   let overrun = 0n;
   let count = 0;
-  let caps = FIRST_CAPS;
+  let limits = limitsIn(FIRST_CAPS);
+  let keyMonth = FIRST_CAPS.keyMonth;
+  let wasRaised = false;
 
   /** The first row of a request stands, and everyone is told it. */
   const put: UsageRows['put'] = async (row, timeoutMs) => {
@@ -152,18 +165,11 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
 
   /** Tokens of today: tomorrow's students have tomorrow's, and the old ones are forgotten in time. */
   function grantOf({ user, token }: Pick<Asked, 'user' | 'token'>): Grant {
-    const lines = [
-      `token:usd:total=${inDollars(caps.token)}`,
-      `user:usd:month=${inDollars(caps.month)}`,
-      `user:requests:day=${caps.requests}`,
-      `key:usd:month=${inDollars(caps.keyMonth)}`,
-      `key:usd:hour=${inDollars(caps.keyHour)}`,
-    ];
     const { token: _token, identity: _identity, ...common } = makeGrant([]);
     const grant: Grant = {
       ...common,
       keyId,
-      limits: lines.map(parseLimit),
+      limits,
       maxTokenLifetimeSeconds: TOKEN_LIFE_SECONDS,
     };
     if (user === undefined) return { ...grant, credential: 'key' };
@@ -197,8 +203,10 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     drawnOf: (name: string) => wallets.findDrawn(asPoolId(`pool#${keyId}#${name}`)),
     ask: (asked: Asked, ports: SettlePorts = steady) => ask(asked, ports),
     play: { reserve: playReserve, settle: playSettle, deliver, sweep: runSweep, revoke, revokeAll },
-    setCaps: (next: Caps) => {
-      caps = next;
+    setCaps: (caps: Caps) => {
+      wasRaised ||= caps.keyMonth > keyMonth;
+      keyMonth = caps.keyMonth;
+      limits = limitsIn(caps);
     },
   };
 
@@ -214,6 +222,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
         requestId: asRequestId(`r${count}`),
         amounts: usd(asked.nanoUsd, ONE_TOKEN),
         leaseEndsAtMs: clock.nowMs() + LEASE_MS,
+        inFlightMax: IN_FLIGHT_MAX,
         ...(asked.takesLess && { afford }),
       },
       ports,
@@ -234,6 +243,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     if (outcome instanceof Error || outcome === null || typeof outcome !== 'object') return;
     const { hold } = outcome as Awaited<ReturnType<typeof ask>>;
     open.push(hold);
+    if (met.length === 0 && overrun === 0n) await expectRoom(grant, hold.reservedAtMs);
     if (grant.token === undefined) return;
     expect(revoked.has(grant.token.id), 'admits a revoked token').toBe(false);
     const from = notBeforeMs.get(hold.walletId) ?? 0;
@@ -252,14 +262,25 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     // What a row says is gone, though its hold may still stand somewhere; what is held may come back.
     const all = code === 'budget_in_use' ? await readAll() : [];
     const { spent, held } = booksOf(all, rows.values());
-    const isShort = limitsOf(grant).some(({ per, unit, window, amount: most }) => {
-      if (unit !== 'usd') return false;
-      const own = per === 'token' ? `t:${grant.token?.id}:usd:total` : monthOf(atMs);
-      const name = per === 'key' ? (window === 'hour' ? hourOf(atMs) : monthOf(atMs)) : own;
-      const account = per === 'key' ? name : `${walletIdOf(grant)} ${name}`;
-      return (spent.get(account) ?? 0n) + (held.get(account) ?? 0n) + amount > most;
+    const isShort = limitsOf(grant).some((limit) => {
+      if (limit.unit !== 'usd') return false;
+      const account = accountOf(limit, grant, atMs);
+      return (spent.get(account) ?? 0n) + (held.get(account) ?? 0n) + amount > limit.amount;
     });
     expect(isShort, `a false ${code}`).toBe(true);
+  }
+
+  /** Who is served is within the limits of now, however much larger they were before. */
+  async function expectRoom(grant: Grant, atMs: number): Promise<void> {
+    const { spent, held } = booksOf(await readAll(), rows.values());
+    for (const limit of limitsOf(grant)) {
+      if (limit.unit !== 'usd' || limit.window === 'hour') continue;
+      // What was drawn under a limit is there again when that limit is, whatever was drawn under a larger one since.
+      if (limit.per === 'key' && wasRaised) continue;
+      const account = accountOf(limit, grant, atMs);
+      const used = (spent.get(account) ?? 0n) + (held.get(account) ?? 0n);
+      mustBeWithin(used, limit.amount, `${account} of one that was served`);
+    }
   }
 
   async function playSettle(
@@ -297,8 +318,13 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
         return wallets.moveDue(...move);
       },
     };
-    const deadlineAtMs = clock.nowMs() + 1_000;
-    await sweep({ ...steady, wallets: meet }, { shards, deadlineAtMs });
+    const startedAtMs = clock.nowMs();
+    await sweep({ ...steady, wallets: meet }, { shards, deadlineAtMs: startedAtMs + SWEEP_MS });
+    for (const { id, holds } of await readAll()) {
+      for (const hold of holds.values()) {
+        if (hold.leaseEndsAtMs < startedAtMs) expect(hold, `${id} after a sweep`).toBeUndefined();
+      }
+    }
   }
 
   async function revoke(asked: Pick<Asked, 'user' | 'token'>): Promise<void> {
@@ -347,6 +373,13 @@ function toAccounts({ walletId, reservedAtMs, tokenId, payerId, leaseEndsAtMs }:
   return isElsewhere ? own : [...own, hour];
 }
 
+/** Where what a limit counts is booked. */
+function accountOf({ per, window }: AppliedLimit, grant: Grant, atMs: number): string {
+  if (per === 'key') return window === 'hour' ? hourOf(atMs) : monthOf(atMs);
+  const own = per === 'token' ? `t:${grant.token?.id}:usd:total` : monthOf(atMs);
+  return `${walletIdOf(grant)} ${own}`;
+}
+
 /** What rows say was spent, and what requests hold of which no row says what they cost. */
 function booksOf(all: readonly Wallet[], rows: Iterable<UsageRow>) {
   const [spent, held] = [new Map<string, bigint>(), new Map<string, bigint>()];
@@ -393,7 +426,10 @@ export async function expectKept(history: History): Promise<void> {
   const { spent, held } = booksOf(all, rows.values());
   const sumOf = (account: string): bigint => (spent.get(account) ?? 0n) + (held.get(account) ?? 0n);
   const now = isoOf(clock.nowMs());
-  for (const { id, counters } of all) {
+  for (const { id, counters, inFlight, holds } of all) {
+    mustBe(BigInt(inFlight), BigInt(holds.size), `${id} in flight`);
+    if (!id.endsWith('#k'))
+      mustBeWithin(BigInt(inFlight), BigInt(IN_FLIGHT_MAX), `${id} in flight`);
     for (const [name, used] of counters) {
       const account = `${id} ${name}`;
       const limit = largest.get(account);
