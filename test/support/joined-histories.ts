@@ -10,6 +10,7 @@ import {
   type Mishap,
   startHistory,
   TOKENS,
+  type Until,
   USERS,
 } from './joined-history.ts';
 import { makeRow, usd } from './wallet-fixtures.ts';
@@ -33,6 +34,7 @@ const mishaps = fc.oneof(fc.constant([]), fc.array(mishap, { minLength: 1, maxLe
 const is = <T extends string>(kind: T) => fc.constant(kind);
 const user = fc.nat(USERS.length - 1);
 const token = fc.constantFrom(...TOKENS);
+const until = fc.constantFrom<Until>('now', 'last issue', 'before it');
 const asked = fc
   .record({
     user: fc.option(user, { nil: undefined, freq: 6 }),
@@ -75,7 +77,7 @@ const step = fc.oneof(
   fc.record({ kind: is('next month') }),
   fc.record({ kind: is('limits'), caps }),
   fc.record({ kind: is('revoke'), user, token }),
-  fc.record({ kind: is('revoke all'), user, minutesAgo: fc.constantFrom(0, 600) }),
+  fc.record({ kind: is('revoke all'), user, until }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -104,7 +106,7 @@ async function playStep(next: Step, history: History, overruns: boolean): Promis
     case 'revoke':
       return play.revoke(next);
     case 'revoke all':
-      return play.revokeAll(next.user, next.minutesAgo);
+      return play.revokeAll(next.user, next.until);
   }
 }
 

@@ -70,6 +70,11 @@ export const FIRST_CAPS: Caps = {
   keyHour: 900n,
 };
 
+/** Until when a user's tokens are revoked: now, when the last ones were issued, or just before. */
+export type Until = 'now' | 'last issue' | 'before it';
+const ISSUED_EVERY_MS = 7_200_000;
+const issuedAtMsOf = (nowMs: number): number => nowMs - (nowMs % ISSUED_EVERY_MS);
+
 const inDollars = (nanoUsd: bigint): string => `0.${String(nanoUsd).padStart(9, '0')}`;
 
 const limitsIn = (caps: Caps): readonly Limit[] =>
@@ -173,7 +178,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
       maxTokenLifetimeSeconds: TOKEN_LIFE_SECONDS,
     };
     if (user === undefined) return { ...grant, credential: 'key' };
-    const issuedAtMs = clock.nowMs() - 1;
+    const issuedAtMs = issuedAtMsOf(clock.nowMs());
     return {
       ...grant,
       identity: { source: 'token', issuer: '', id: USERS[user] ?? '' },
@@ -337,9 +342,12 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   }
 
   /** All of a user's tokens issued until an instant; an earlier one that comes later changes nothing. */
-  async function revokeAll(user: number, minutesAgo: number): Promise<void> {
+  async function revokeAll(user: number, until: Until): Promise<void> {
     const walletId = walletIdOf(grantOf({ user, token: 'A' }));
-    const atMs = clock.nowMs() - 1 - minutesAgo * 60_000;
+    const issuedAtMs = issuedAtMsOf(clock.nowMs());
+    const atMs = { now: clock.nowMs(), 'last issue': issuedAtMs, 'before it': issuedAtMs - 1 }[
+      until
+    ];
     notBeforeMs.set(walletId, Math.max(atMs, notBeforeMs.get(walletId) ?? 0));
     await marks.raiseNotBefore(walletId, atMs);
     known.add(walletId);
