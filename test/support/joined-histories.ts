@@ -47,7 +47,7 @@ const caps = fc.record({
   token: fc.constantFrom(200n, 600n, 2_000n),
   month: fc.constantFrom(300n, 900n, 2_000n),
   requests: fc.constantFrom(3n, 30n),
-  keyMonth: fc.constantFrom(500n, 1_000n, 3_000n),
+  keyMonth: fc.constantFrom(300n, 600n, 1_000n, 3_000n),
   keyHour: fc.constantFrom(300n, 900n, 3_000n),
 });
 const SWEEP_MEETING: Asked = { user: 0, token: 'A', nanoUsd: 1, takesLess: false };
@@ -75,7 +75,7 @@ const step = fc.oneof(
     minutes: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 300 })),
   }),
   fc.record({ kind: is('next month') }),
-  fc.record({ kind: is('limits'), caps }),
+  { weight: 2, arbitrary: fc.record({ kind: is('limits'), caps }) },
   fc.record({ kind: is('revoke'), user, token }),
   fc.record({ kind: is('revoke all'), user, until }),
 );
