@@ -407,6 +407,43 @@ describe('what lies idle in a wallet that could not be read', () => {
   });
 });
 
+describe('requests of 100 wallets', () => {
+  test.each([
+    ['500', 'that cost half of what they hold', 5_000_000, 50],
+    ['500', 'that cost what they hold', 10_000_000, 100],
+    // 2,000 requests of half a cent: it is spent to the last.
+    ['10', 'that spend all of it', 5_000_000, 484],
+  ])(
+    'on a budget of %s dollars, %s, write its pool that often in 1,000',
+    async (budget, _how, cost, writes) => {
+      let moves = 0;
+      const counting: Wallets = {
+        ...wallets,
+        draw: (draw) => {
+          moves += 1;
+          return wallets.draw(draw);
+        },
+        recall: (recall) => {
+          moves += 1;
+          return wallets.recall(recall);
+        },
+      };
+      ports = { ...ports, wallets: counting };
+      let served = 0;
+      for (let at = 0; at < 2_000; at += 1) {
+        const grant = user(`u${at % 100}`, `key:usd:month=${budget}`);
+        const open = await hold(grant, usd(10_000_000)).catch(() => undefined);
+        if (open === undefined) continue;
+        served += 1;
+        await pay(open, cost);
+      }
+
+      expect(served).toBeGreaterThan(1_990);
+      expect(Math.round((moves * 1_000) / served)).toBe(writes);
+    },
+  );
+});
+
 describe('a thousand wallets on a fresh budget', () => {
   test('are all served: 500 dollars are drawn in parts', async () => {
     const limit = 'key:usd:month=500';
