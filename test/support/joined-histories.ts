@@ -50,7 +50,7 @@ const caps = fc.record({
   keyMonth: fc.constantFrom(300n, 600n, 1_000n, 3_000n),
   keyHour: fc.constantFrom(300n, 900n, 3_000n),
 });
-const SWEEP_MEETING: Asked = { user: 0, token: 'A', nanoUsd: 1, takesLess: false };
+const SMALL: Asked = { user: 0, token: 'A', nanoUsd: 1, takesLess: false };
 
 /** A step is told as it is played, so that a history that fails can be read. */
 const NEXT_MONTH_MS = Date.parse('2026-12-01T00:00:01Z');
@@ -75,7 +75,7 @@ const step = fc.oneof(
     minutes: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 300 })),
   }),
   fc.record({ kind: is('next month') }),
-  { weight: 2, arbitrary: fc.record({ kind: is('limits'), caps }) },
+  { weight: 2, arbitrary: fc.record({ kind: is('limits'), caps, asked }) },
   fc.record({ kind: is('revoke'), user, token }),
   fc.record({ kind: is('revoke all'), user, until }),
 );
@@ -96,17 +96,21 @@ async function playStep(next: Step, history: History, overruns: boolean): Promis
     case 'deliver':
       return play.deliver(next.isTwice);
     case 'sweep':
-      return play.sweep(next.isMet ? SWEEP_MEETING : undefined);
+      return play.sweep(next.isMet ? SMALL : undefined);
     case 'wait':
       return clock.advance(next.minutes * 60_000);
     case 'next month':
       return clock.advance(Math.max(0, NEXT_MONTH_MS - clock.nowMs()));
+    // What changed is asked for at once.
     case 'limits':
-      return setCaps(next.caps);
+      setCaps(next.caps);
+      return play.reserve(next.asked, []);
     case 'revoke':
-      return play.revoke(next);
+      await play.revoke(next);
+      return play.reserve({ ...SMALL, ...next }, []);
     case 'revoke all':
-      return play.revokeAll(next.user, next.until);
+      await play.revokeAll(next.user, next.until);
+      return play.reserve({ ...SMALL, user: next.user }, []);
   }
 }
 
