@@ -14,7 +14,7 @@ import { hasNothingLeft, staleSlicesOf } from './wallet.ts';
 
 /** What a look at other wallets found. */
 export interface Idle {
-  /** What they hold in flight, and what they have left that could not be had. */
+  /** What they hold in flight. */
   readonly reserved: bigint;
   /** Whether all of them were seen. */
   readonly isWhole: boolean;
@@ -109,9 +109,7 @@ async function recallFrom(
       // A wallet that has changed has spent it, or gave it back already by a recall whose answer was lost.
       total.isMoving = true;
       if (kind === 'moved') total.gained += left;
-      else total.reserved += left;
-    } else if (left > 0n) total.reserved += left;
-    else if (hasNothingLeft(wallet, reservedAtMs)) empty.push(wallet);
+    } else if (hasNothingLeft(wallet, reservedAtMs)) empty.push(wallet);
   }
   await Promise.all(empty.map((wallet) => retire(state, wallet)));
 }

@@ -9,6 +9,9 @@ import { findProvider } from '../core/providers/provider.ts';
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
 
+/** Adapters that write what money rests on. */
+const WRITES = ['wallets', 'pools', 'usage', 'rollups', 'marks', 'revoked'];
+
 const FAULTS = {
   caller: 'the caller',
   policy: 'a rule of the key or token',
@@ -91,15 +94,34 @@ describe('docs', () => {
     }
   });
 
-  test('each failure on the page of limits names a test that is there', () => {
-    const page = readFileSync(pathOf('limits.md'), 'utf8');
-    const named = [...page.matchAll(/\| `(test\/[^`]+)`: "([^"]+)" \|$/gm)];
-    const tables = page.split('## When something fails')[1] ?? '';
-    expect(named).toHaveLength(tables.match(/^\| (?!---|failure)/gm)?.length ?? 0);
+  test.each([
+    ['failure on the page of limits', 'limits.md', '## When something fails'],
+    ['condition of a write', 'conditions.md', '## In the writes'],
+  ])('each %s names a test that is there', (_what, page, from) => {
+    const tables = readFileSync(pathOf(page), 'utf8').split(from)[1] ?? '';
+    const named = [...tables.matchAll(/\| `(test\/[^`]+)`: "([^"]+)" \|$/gm)];
+    expect(named.length).toBeGreaterThan(0);
+    expect(named).toHaveLength(tables.match(/^\| (?!failure|write \||flow \|)/gm)?.length ?? 0);
     for (const [, file = '', title = ''] of named) {
       const text = readFileSync(pathOf(`../${file}`), 'utf8');
       expect(text.includes(title), `${file}: ${title}`).toBe(true);
     }
+  });
+
+  test('each condition of a write is on its page, in its own words', () => {
+    const page = readFileSync(pathOf('conditions.md'), 'utf8');
+    const conditions = WRITES.flatMap((name) => {
+      const text = readFileSync(pathOf(`../adapters/dynamodb-${name}.ts`), 'utf8');
+      const pushed = [...text.matchAll(/conditions\.push\(([^;]+)\);/g)];
+      const literal = [...text.matchAll(/ ConditionExpression: ('[^']+')/g)];
+      return [...pushed, ...literal].flatMap(([, list = '']) =>
+        [...list.matchAll(/'([^']+)'|`([^`]+)`/g)].flatMap(([, plain, template]) =>
+          (plain ?? template ?? '').split(' AND '),
+        ),
+      );
+    });
+    expect(conditions.length).toBeGreaterThan(25);
+    expect(conditions.filter((condition) => !page.includes(`\`${condition}\``))).toEqual([]);
   });
 
   test('each decision page says its context, its decision and what follows, in under a page', () => {

@@ -208,10 +208,12 @@ test('names an answer that does not come in time', async () => {
 
 test('gives a call less time when it is told to', async () => {
   const url = await serve(() => undefined);
+  const startedAtMs = performance.now();
 
   const error = await failureOf(makeCall(url)('UpdateItem', {}, 20));
 
   expect(error.name).toBe('TimeoutError');
+  expect(performance.now() - startedAtMs).toBeLessThan(2_500);
 });
 
 test('names an answer whose body stops half way and does not come in time', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AwsCallError } from '../../adapters/aws-call.ts';
+import { type AwsCall, AwsCallError } from '../../adapters/aws-call.ts';
 import { makeKeyRecords, makeKeyWriter } from '../../adapters/dynamodb-keys.ts';
 import { makeRevokedList } from '../../adapters/dynamodb-revoked.ts';
 import { recordPk } from '../../adapters/table-schema.ts';
@@ -119,6 +119,32 @@ test('nothing is written to a record of another key, or to none', async () => {
   }
   expect(await recordOf('gone')).toBeUndefined();
 });
+
+test.each([
+  ['lets go', [`${tokenOf(1)}:20776`]],
+  ['adds', [`${tokenOf(1)}:20800`]],
+])(
+  'nothing that it %s goes to a record that another key took while it was read',
+  async (...row) => {
+    const [name, elements] = row;
+    const { key, read } = await createKey(name, elements);
+    const replacing: AwsCall = async (operation, ...call) => {
+      const answer = await tables.call(operation, ...call);
+      if (operation === 'GetItem') {
+        await tables.call('UpdateItem', {
+          TableName: TABLE,
+          Key: { pk: { S: recordPk('acct_test', shortDigest(name)) } },
+          UpdateExpression: 'SET id = :other',
+          ExpressionAttributeValues: { ':other': { S: 'other' } },
+        });
+      }
+      return answer;
+    };
+
+    await expect(makeRevokedList(replacing, TABLE).add(key, entry(2))).rejects.toThrow();
+    expect(await read()).toEqual(elements);
+  },
+);
 
 test('reads and writes no attribute but those that its permission names', async () => {
   const { key } = await createKey('least', [`${tokenOf(1)}:20776`]);

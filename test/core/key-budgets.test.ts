@@ -287,6 +287,25 @@ describe('what lies idle elsewhere', () => {
     expect(await drawn()).toBe(LIMIT);
   });
 
+  test('is recalled of whom has most, and of no more wallets than it takes', async () => {
+    for (const [name, held, cost] of [
+      ['ada', 200, 100],
+      ['eve', 700, 0],
+      ['kim', 100, 0],
+    ] as const) {
+      await pay(await hold(user(name), usd(held)), cost);
+    }
+
+    await pay(await hold(user('bob'), usd(500)), 500);
+
+    const recalled = [];
+    for (const name of ['ada', 'eve', 'kim']) {
+      recalled.push((await sliceOf(user(name)))?.recalledOut);
+    }
+    expect(recalled).toEqual([0n, 700n, 0n]);
+    expect(await drawn()).toBe(800n);
+  });
+
   test('lets wallets with nothing left out of sight', async () => {
     for (let index = 0; index < 30; index += 1) {
       await pay(await hold(user(`u${index}`), usd(30)), 30);
@@ -318,7 +337,9 @@ describe('what lies idle elsewhere', () => {
   test('is found behind more wallets that are busy than one look takes', async () => {
     const limit = 'key:usd:month=0.0000301';
     await keepBusy(limit, 150);
-    await pay(await hold(user('idle', limit), usd(100)), 0);
+    await pay(await hold(user('spare', limit), usd(100)), 0);
+    const inSight = await wallets.findHolders(makeGrant([]).keyId, 'k#', 1_000);
+    expect(inSight.indexOf(walletIdOf(user('spare')))).toBe(69);
     const draw = makeSeededFraction(7);
     ports = { ...ports, random: { ...fixedRandom, fraction: draw } };
     let tries = 0;
@@ -354,12 +375,73 @@ describe('what lies idle elsewhere', () => {
   test('is in use, not gone, while not all could be seen', async () => {
     const limit = 'key:usd:month=0.00003';
     await keepBusy(limit, 150);
+    let reads = 0;
+    let retired = 0;
+    const counting: Wallets = {
+      ...wallets,
+      findAll: (ids) => {
+        reads += 1;
+        return wallets.findAll(ids);
+      },
+      retire: (...retire) => {
+        retired += 1;
+        return wallets.retire(...retire);
+      },
+    };
+    ports = { ...ports, wallets: counting };
 
     expect((await refusalOf(hold(user('late', limit), usd(1)))).code).toBe('budget_in_use');
+    expect([reads, retired]).toEqual([3, 0]);
     expect((await refusalOf(hold(user('late', limit), usd(30_001)))).code).toBe(
       'insufficient_quota',
     );
   });
+});
+
+describe('what lies idle in a wallet that could not be read', () => {
+  test('is in use, not gone', async () => {
+    await pay(await hold(user('ada'), usd(1_000)), 1_000);
+    ports = { ...ports, wallets: { ...wallets, findAll: async () => [] } };
+
+    expect((await refusalOf(hold(user('bob'), usd(1)))).code).toBe('budget_in_use');
+  });
+});
+
+describe('requests of 100 wallets', () => {
+  test.each([
+    ['500', 'that cost half of what they hold', 5_000_000, 50],
+    ['500', 'that cost what they hold', 10_000_000, 100],
+    // 2,000 requests of half a cent: it is spent to the last.
+    ['10', 'that spend all of it', 5_000_000, 484],
+  ])(
+    'on a budget of %s dollars, %s, write its pool that often in 1,000',
+    async (budget, _how, cost, writes) => {
+      let moves = 0;
+      const counting: Wallets = {
+        ...wallets,
+        draw: (draw) => {
+          moves += 1;
+          return wallets.draw(draw);
+        },
+        recall: (recall) => {
+          moves += 1;
+          return wallets.recall(recall);
+        },
+      };
+      ports = { ...ports, wallets: counting };
+      let served = 0;
+      for (let at = 0; at < 2_000; at += 1) {
+        const grant = user(`u${at % 100}`, `key:usd:month=${budget}`);
+        const open = await hold(grant, usd(10_000_000)).catch(() => undefined);
+        if (open === undefined) continue;
+        served += 1;
+        await pay(open, cost);
+      }
+
+      expect(served).toBeGreaterThan(1_990);
+      expect(Math.round((moves * 1_000) / served)).toBe(writes);
+    },
+  );
 });
 
 describe('a thousand wallets on a fresh budget', () => {
@@ -580,7 +662,7 @@ describe('a draw', () => {
         });
         const all = { amounts: usd(LIMIT), leaseEndsAtMs: clock.nowMs() + 900_000 };
         const others = { grant: user('bob'), requestId: asRequestId('bob'), ...all };
-        if (draws === 8) await reserve(others, { ...ports, wallets });
+        if (draws === 20) await reserve(others, { ...ports, wallets });
         return move;
       },
     };

@@ -224,6 +224,14 @@ describe('a rollup', () => {
     expect((await at.report()).total.costNanoUsd).toBe(3n);
   });
 
+  test('brings back no row and no part that time has removed since it was seen', async () => {
+    await at.ports.rollups.unmark(KEY_ID, '2026-11-19', placeOf(usageRow(1n)));
+    const segment = startSegment({ day: '2026-11-19', generation: 1, after: '' }).build(true);
+    await at.ports.rollups.letGo(KEY_ID, segment);
+
+    expect(await at.scan()).toEqual([]);
+  });
+
   test('has only its marks taken from rows that a sealed rollup counts', async () => {
     await at.putYesterday(usageRow(1n));
     const seal = async () => false;

@@ -140,8 +140,9 @@ describe('sweep', () => {
     const hold = await reserve(BOB, 'r1', 1);
     await settleAtRow(hold, makeRow(hold, usd(5)), ports);
     await wallets.moveDue(BOB, NOW_MS + MINUTE_MS, undefined);
+    const moveDue = () => Promise.reject(new TypeError('a mark that is gone was moved'));
 
-    const outcome = await run({ wallets: { ...wallets, findDue } });
+    const outcome = await run({ wallets: { ...wallets, findDue, moveDue } });
 
     expect(outcome).toMatchObject({ swept: 0, settled: 0, failed: 0, finished: true });
   });

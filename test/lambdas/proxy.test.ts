@@ -205,7 +205,9 @@ describe('the proxy function', () => {
     provider.reply({
       steps: [
         { write: textEvent('x') },
-        { waitMs: 100 },
+        { waitMs: 50 },
+        { write: textEvent('y') },
+        { waitMs: 50 },
         { write: FINISH_EVENT + USAGE + DONE_EVENT },
       ],
     });

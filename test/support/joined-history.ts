@@ -1,0 +1,407 @@
+/**
+ * A gateway with one key, whose users, tokens and plain key spend of limits of every kind at once, while writes are
+ * lost, late and doubled, functions die between any two calls, limits change, tokens are revoked and months end.
+ * Beside it, its books: the rows as they were first written, and what is in flight. They know nothing of counters.
+ */
+import { expect } from 'vitest';
+import { GatewayError } from '../../core/errors.ts';
+import type { Grant } from '../../core/grant.ts';
+import type { Amounts, UsageRow } from '../../core/hold.ts';
+import {
+  asPoolId,
+  asRequestId,
+  asTokenId,
+  type KeyId,
+  type TokenId,
+  type WalletId,
+} from '../../core/ids.ts';
+import { isoDay, type Limit, parseLimit } from '../../core/limits.ts';
+import { limitsOf, walletIdOf } from '../../core/payer.ts';
+import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/ports.ts';
+import { reserve } from '../../core/reserve.ts';
+import { type SettlePorts, settle } from '../../core/settle.ts';
+import { sweep } from '../../core/sweep.ts';
+import type { OpenHold } from '../../core/wallet.ts';
+import { type Fault, makeFaultyLine, makeSeededFraction } from './faulty.ts';
+import { accountOf, booksOf, isoOf, mustBe, mustBeWithin } from './joined-books.ts';
+import { makeGrant, makeManualClock, makeRow, usd } from './wallet-fixtures.ts';
+
+/** What a history is played on. */
+export interface HistoryTables {
+  readonly wallets: Wallets;
+  readonly usage: UsageRows;
+  readonly marks: WalletMarks;
+  readonly keyId: KeyId;
+  readonly shards: number;
+}
+
+/** As faults, or the function dies before its write or after it. */
+export type Mishap = Fault | 'dies-before' | 'dies-after';
+
+export const USERS = ['ada', 'bob', 'eve'] as const;
+export const TOKENS = ['A', 'B'] as const;
+
+/** A request: the plain key's, or one of a user's tokens. */
+export interface Asked {
+  readonly user?: number;
+  readonly token: (typeof TOKENS)[number];
+  readonly nanoUsd: number;
+  readonly takesLess: boolean;
+}
+
+/** What limits are set to, in nano-dollars and requests. */
+export interface Caps {
+  readonly token: bigint;
+  readonly month: bigint;
+  readonly requests: bigint;
+  readonly keyMonth: bigint;
+  readonly keyHour: bigint;
+}
+
+const LEASE_MS = 90_000;
+const SWEEP_MS = 60_000;
+const TOKEN_LIFE_SECONDS = 86_400;
+const ONE_TOKEN = 1n;
+const IN_FLIGHT_MAX = 3;
+export const FIRST_CAPS: Caps = {
+  token: 600n,
+  month: 900n,
+  requests: 30n,
+  keyMonth: 1_000n,
+  keyHour: 900n,
+};
+
+/** Until when a user's tokens are revoked: now, when the last ones were issued, or just before. */
+export type Until = 'now' | 'last issue' | 'before it';
+const ISSUED_EVERY_MS = 7_200_000;
+const issuedAtMsOf = (nowMs: number): number => nowMs - (nowMs % ISSUED_EVERY_MS);
+
+const inDollars = (nanoUsd: bigint): string => `0.${String(nanoUsd).padStart(9, '0')}`;
+
+const limitsIn = (caps: Caps): readonly Limit[] =>
+  [
+    `token:usd:total=${inDollars(caps.token)}`,
+    `user:usd:month=${inDollars(caps.month)}`,
+    `user:requests:day=${caps.requests}`,
+    `key:usd:month=${inDollars(caps.keyMonth)}`,
+    `key:usd:hour=${inDollars(caps.keyHour)}`,
+  ].map(parseLimit);
+
+export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTables) {
+  const clock = makeManualClock();
+  const line = makeFaultyLine(() => new GatewayError('service_unavailable', { transient: true }));
+  const random = { uuid: () => '', fraction: makeSeededFraction(1) };
+  const rows = new Map<string, UsageRow>();
+  const known = new Set<WalletId>();
+  const open: OpenHold[] = [];
+  const revoked = new Set<TokenId>();
+  const notBeforeMs = new Map<WalletId, number>();
+  /** The largest limit that a counter or a pool was ever held to. */
+  const largest = new Map<string, bigint>();
+  /** Moves, settles and rows that were sent, to arrive once more. */
+  let again: (() => Promise<unknown>)[] = [];
+  let mishaps: Mishap[] = [];
+  let isDead = false;
+  let overrun = 0n;
+  let count = 0;
+  let limits = limitsIn(FIRST_CAPS);
+  let keyMonth = FIRST_CAPS.keyMonth;
+  let wasRaised = false;
+
+  /** The first row of a request stands, and everyone is told it. */
+  const put: UsageRows['put'] = async (row, timeoutMs) => {
+    const answer = await usage.put(row, timeoutMs);
+    const first = rows.get(row.requestId) ?? row;
+    mustBe(BigInt(answer.row.attempt), BigInt(first.attempt), 'the first row stands');
+    mustBe(answer.row.cost.usd, first.cost.usd, 'the first row stands');
+    rows.set(row.requestId, first);
+    return answer;
+  };
+  const steady: SettlePorts = { clock, random, wallets, usage: { put } };
+
+  async function through<T>(write: () => Promise<T>): Promise<T> {
+    if (isDead) throw new Error('the function is dead');
+    const mishap = mishaps.shift() ?? 'none';
+    if (mishap !== 'dies-before' && mishap !== 'dies-after') return line.through(mishap, write);
+    isDead = true;
+    if (mishap === 'dies-after') await write();
+    throw new Error('the function died');
+  }
+  const keep = <T>(write: () => Promise<T>): Promise<T> => {
+    if (mishaps.length > 0) again.push(write);
+    return through(write);
+  };
+  const look = <T>(read: () => Promise<T>): Promise<T> =>
+    isDead ? Promise.reject(new Error('the function is dead')) : read();
+  const flaky: SettlePorts = {
+    ...steady,
+    usage: { put: (row) => keep(() => put(row)) },
+    wallets: {
+      ...wallets,
+      reserve: (reservation) => {
+        for (const { name, max } of reservation.counters) {
+          raise(`${reservation.hold.walletId} ${name}`, max);
+        }
+        for (const { name, limit } of reservation.slices ?? []) raise(name, limit);
+        // A try is sent once: what comes twice comes at once, or the next try's number would not be its own.
+        if (mishaps[0] === 'doubled') {
+          mishaps.shift();
+          return look(() => wallets.reserve(reservation)).finally(() =>
+            wallets.reserve(reservation),
+          );
+        }
+        return through(() => wallets.reserve(reservation));
+      },
+      settle: (settlement) => keep(() => wallets.settle(settlement)),
+      draw: (draw) => {
+        raise(draw.name, draw.limit);
+        return keep(() => wallets.draw(draw));
+      },
+      recall: (recall) => keep(() => wallets.recall(recall)),
+      retire: (...retire) => keep(() => wallets.retire(...retire)),
+      find: (id) => look(() => wallets.find(id)),
+      findDrawn: (id) => look(() => wallets.findDrawn(id)),
+      findHolders: (...search) => look(() => wallets.findHolders(...search)),
+      findAll: (ids) => look(() => wallets.findAll(ids)),
+    },
+  };
+  function raise(name: string, limit: bigint | undefined): void {
+    if (limit !== undefined && limit > (largest.get(name) ?? 0n)) largest.set(name, limit);
+  }
+
+  /** Tokens of today: tomorrow's students have tomorrow's, and the old ones are forgotten in time. */
+  function grantOf({ user, token }: Pick<Asked, 'user' | 'token'>): Grant {
+    const { token: _token, identity: _identity, ...common } = makeGrant([]);
+    const grant: Grant = {
+      ...common,
+      keyId,
+      limits,
+      maxTokenLifetimeSeconds: TOKEN_LIFE_SECONDS,
+    };
+    if (user === undefined) return { ...grant, credential: 'key' };
+    const issuedAtMs = issuedAtMsOf(clock.nowMs());
+    return {
+      ...grant,
+      identity: { source: 'token', issuer: '', id: USERS[user] ?? '' },
+      token: {
+        id: asTokenId(`${USERS[user]}${token}${isoDay(issuedAtMs)}`),
+        issuedAtMs,
+        expiresAtMs: issuedAtMs + TOKEN_LIFE_SECONDS * 1_000,
+        revoked: false,
+      },
+    };
+  }
+
+  async function readAll(): Promise<readonly Wallet[]> {
+    const found = await Promise.all([...known].map((id) => wallets.find(id)));
+    return found.filter((wallet) => wallet !== undefined);
+  }
+
+  return {
+    clock,
+    largest,
+    revoked,
+    open,
+    rows,
+    steady,
+    readAll,
+    overrun: () => overrun,
+    drawnOf: (name: string) => wallets.findDrawn(asPoolId(`pool#${keyId}#${name}`)),
+    ask: (asked: Asked, ports: SettlePorts = steady) => ask(asked, ports),
+    play: { reserve: playReserve, settle: playSettle, deliver, sweep: runSweep, revoke, revokeAll },
+    setCaps: (caps: Caps) => {
+      wasRaised ||= caps.keyMonth > keyMonth;
+      keyMonth = caps.keyMonth;
+      limits = limitsIn(caps);
+    },
+  };
+
+  function ask(asked: Asked, ports: SettlePorts) {
+    count += 1;
+    const grant = grantOf(asked);
+    known.add(walletIdOf(grant)).add(walletIdOf({ keyId }));
+    const afford = (left: { usd?: bigint }): Amounts | undefined =>
+      left.usd === undefined || left.usd === 0n ? undefined : usd(left.usd, ONE_TOKEN);
+    return reserve(
+      {
+        grant,
+        requestId: asRequestId(`r${count}`),
+        amounts: usd(asked.nanoUsd, ONE_TOKEN),
+        leaseEndsAtMs: clock.nowMs() + LEASE_MS,
+        inFlightMax: IN_FLIGHT_MAX,
+        ...(asked.takesLess && { afford }),
+      },
+      ports,
+    );
+  }
+
+  async function playReserve(asked: Asked, met: readonly Mishap[]): Promise<void> {
+    mishaps = [...met];
+    const grant = grantOf(asked);
+    const atMs = clock.nowMs();
+    const outcome = await ask(asked, flaky).catch((error: unknown) => error);
+    mishaps = [];
+    isDead = false;
+    if (outcome instanceof GatewayError) {
+      if (met.length === 0) await expectJust(outcome, grant, BigInt(asked.nanoUsd), atMs);
+      return;
+    }
+    if (outcome instanceof Error || outcome === null || typeof outcome !== 'object') return;
+    const { hold } = outcome as Awaited<ReturnType<typeof ask>>;
+    open.push(hold);
+    if (met.length === 0 && overrun === 0n) await expectRoom(grant, hold.reservedAtMs);
+    if (grant.token === undefined) return;
+    expect(revoked.has(grant.token.id), 'admits a revoked token').toBe(false);
+    const from = notBeforeMs.get(hold.walletId) ?? 0;
+    expect(grant.token.issuedAtMs > from, 'admits what was issued before').toBe(true);
+  }
+
+  /** Promise 5: a refusal for money is one for which some limit has no room, in flight or at all. */
+  async function expectJust(
+    { code }: GatewayError,
+    grant: Grant,
+    amount: bigint,
+    atMs: number,
+  ): Promise<void> {
+    expect(code, 'a refusal').not.toBe('service_unavailable');
+    if (code !== 'insufficient_quota' && code !== 'budget_in_use') return;
+    // What a row says is gone, though its hold may still stand somewhere; what is held may come back.
+    const all = code === 'budget_in_use' ? await readAll() : [];
+    const { spent, held } = booksOf(all, rows.values());
+    const isShort = limitsOf(grant).some((limit) => {
+      if (limit.unit !== 'usd') return false;
+      const account = accountOf(limit, grant, atMs);
+      return (spent.get(account) ?? 0n) + (held.get(account) ?? 0n) + amount > limit.amount;
+    });
+    expect(isShort, `a false ${code}`).toBe(true);
+  }
+
+  /** Who is served is within the limits of now, however much larger they were before. */
+  async function expectRoom(grant: Grant, atMs: number): Promise<void> {
+    const { spent, held } = booksOf(await readAll(), rows.values());
+    for (const limit of limitsOf(grant)) {
+      if (limit.unit !== 'usd' || limit.window === 'hour') continue;
+      // What was drawn under a limit is there again when that limit is, whatever was drawn under a larger one since.
+      if (limit.per === 'key' && wasRaised) continue;
+      const account = accountOf(limit, grant, atMs);
+      const used = (spent.get(account) ?? 0n) + (held.get(account) ?? 0n);
+      mustBeWithin(used, limit.amount, `${account} of one that was served`);
+    }
+  }
+
+  async function playSettle(
+    which: number,
+    percent: number,
+    isTwice: boolean,
+    met: readonly Mishap[],
+  ): Promise<void> {
+    const [hold] = open.splice(which % (open.length || 1), 1);
+    if (hold === undefined) return;
+    mishaps = [...met];
+    const cost = (hold.amounts.usd * BigInt(percent)) / 100n;
+    if (cost > hold.amounts.usd) overrun += cost - hold.amounts.usd;
+    const row = makeRow(hold, usd(cost, ONE_TOKEN), { keyId });
+    await settle(hold, row, flaky);
+    mishaps = [];
+    isDead = false;
+    if (isTwice) await settle(hold, row, steady);
+  }
+
+  /** What is late arrives, and, if it is to, all that was sent arrives once more. */
+  async function deliver(isTwice: boolean): Promise<void> {
+    await line.deliver();
+    const sent = again;
+    again = [];
+    if (isTwice) for (const write of sent) await write().catch(() => undefined);
+  }
+
+  /** `meeting` comes while the sweep looks at a wallet, before it moves its mark. */
+  async function runSweep(meeting?: Asked): Promise<void> {
+    const meet: Wallets = {
+      ...wallets,
+      moveDue: async (...move) => {
+        if (meeting !== undefined) await playReserve(meeting, []);
+        return wallets.moveDue(...move);
+      },
+    };
+    const startedAtMs = clock.nowMs();
+    await sweep({ ...steady, wallets: meet }, { shards, deadlineAtMs: startedAtMs + SWEEP_MS });
+    for (const { id, holds } of await readAll()) {
+      for (const hold of holds.values()) {
+        if (hold.leaseEndsAtMs < startedAtMs) expect(hold, `${id} after a sweep`).toBeUndefined();
+      }
+    }
+  }
+
+  async function revoke(asked: Pick<Asked, 'user' | 'token'>): Promise<void> {
+    const grant = grantOf(asked);
+    if (grant.token === undefined) return;
+    revoked.add(grant.token.id);
+    const keepUntilMs = clock.nowMs() + 3_000 * TOKEN_LIFE_SECONDS;
+    await marks.revokeToken(walletIdOf(grant), grant.token.id, keepUntilMs);
+    known.add(walletIdOf(grant));
+  }
+
+  /** All of a user's tokens issued until an instant; an earlier one that comes later changes nothing. */
+  async function revokeAll(user: number, until: Until): Promise<void> {
+    const walletId = walletIdOf(grantOf({ user, token: 'A' }));
+    const issuedAtMs = issuedAtMsOf(clock.nowMs());
+    const atMs = { now: clock.nowMs(), 'last issue': issuedAtMs, 'before it': issuedAtMs - 1 }[
+      until
+    ];
+    notBeforeMs.set(walletId, Math.max(atMs, notBeforeMs.get(walletId) ?? 0));
+    await marks.raiseNotBefore(walletId, atMs);
+    known.add(walletId);
+  }
+}
+
+export type History = ReturnType<typeof startHistory>;
+
+/** Slices go an hour after their month; from then on its pool has nothing to be compared with. */
+const MONTHS = [
+  ['2026-11', Date.parse('2026-12-01T01:00:00Z')],
+  ['2026-12', Date.parse('2027-01-01T01:00:00Z')],
+  ['2027-01', Date.parse('2027-02-01T01:00:00Z')],
+] as const;
+
+/** Promises 1 and 3, at any instant: nothing is over, and all is exact. */
+export async function expectKept(history: History): Promise<void> {
+  const { largest, clock, rows, overrun } = history;
+  const all = await history.readAll();
+  const { spent, held } = booksOf(all, rows.values());
+  const sumOf = (account: string): bigint => (spent.get(account) ?? 0n) + (held.get(account) ?? 0n);
+  const now = isoOf(clock.nowMs());
+  for (const { id, counters, inFlight, holds } of all) {
+    mustBe(BigInt(inFlight), BigInt(holds.size), `${id} in flight`);
+    if (!id.endsWith('#k'))
+      mustBeWithin(BigInt(inFlight), BigInt(IN_FLIGHT_MAX), `${id} in flight`);
+    for (const [name, used] of counters) {
+      const account = `${id} ${name}`;
+      const limit = largest.get(account);
+      if (limit !== undefined) mustBeWithin(used, limit + overrun(), `${account} is over`);
+      // Windows and tokens of the past are on their way out, and nothing reads them any more.
+      const isNow =
+        name === 'usd:total' ||
+        name === `usd:month:${now.slice(0, 7)}` ||
+        (name.startsWith('t:') && name.endsWith(`${now.slice(0, 10)}:usd:total`));
+      if (isNow) mustBe(used, sumOf(account), account);
+    }
+  }
+  for (const [month, goesAtMs] of MONTHS) {
+    if (goesAtMs <= clock.nowMs()) continue;
+    const name = `usd:month:${month}`;
+    const most = (largest.get(name) ?? 0n) + overrun();
+    let drawn = 0n;
+    for (const { id, slices } of all) {
+      const { left, drawnIn, recalledOut } = slices.get(name) ?? NO_SLICE;
+      drawn += drawnIn - recalledOut;
+      mustBe(drawnIn - recalledOut - left, sumOf(`${id} ${name}`), `${id} ${name} by slices`);
+      mustBeWithin(-left, overrun(), `${id} ${name} below nothing`);
+    }
+    mustBe(await history.drawnOf(name), drawn, `${name} drawn`);
+    mustBeWithin(drawn, most, `${name} drawn is over`);
+    mustBeWithin(sumOf(name), most, `${name} is over`);
+  }
+}
+
+const NO_SLICE = { left: 0n, drawnIn: 0n, recalledOut: 0n };
