@@ -66,7 +66,9 @@ export function makeRevokedList(call: AwsCall, table: string): RevokedList {
           },
         });
       } catch (error) {
-        throw isConditionFailed(error) ? listFull() : toUnavailable(error);
+        if (!isConditionFailed(error)) throw toUnavailable(error);
+        await read(key); // It fails for a record that is another key's by now.
+        throw listFull();
       }
     },
   };

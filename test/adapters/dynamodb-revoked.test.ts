@@ -141,7 +141,9 @@ test.each([
       return answer;
     };
 
-    await expect(makeRevokedList(replacing, TABLE).add(key, entry(2))).rejects.toThrow();
+    await expect(makeRevokedList(replacing, TABLE).add(key, entry(2))).rejects.toMatchObject({
+      code: 'service_unavailable',
+    });
     expect(await read()).toEqual(elements);
   },
 );
