@@ -46,6 +46,15 @@ function priceOf(model: string) {
   return price;
 }
 
+test('each kind of token has its own rate; a write to a cache of an hour costs twice the input', () => {
+  const usage = used(1_000, 50, { cachedInput: 100, cacheWrite: 400 });
+  // 500 plain, 100 read, 400 written; then 300 of these for an hour. At 2, 0.2, 2.5 and 10 USD a million.
+  expect(costOf(priceOf('plain'), usage)).toBe(1_000_000n + 20_000n + 1_000_000n + 500_000n);
+  expect(costOf(priceOf('plain'), usage, 300)).toBe(
+    1_000_000n + 20_000n + 250_000n + 1_200_000n + 500_000n,
+  );
+});
+
 describe('the generated table', () => {
   test.each([
     ['openai', 'gpt-5', 1_250_000_000n, 10_000_000_000n],
