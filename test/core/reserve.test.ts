@@ -199,6 +199,31 @@ describe('a refusal', () => {
     },
   );
 
+  test.each<[string, string, Amounts, Amounts, ErrorCode]>([
+    [
+      'held in the month and gone for the day',
+      'user:usd:day=2',
+      usd(2 * USD),
+      usd(USD),
+      'insufficient_quota',
+    ],
+    [
+      'held, where tokens are gone for the day',
+      'user:tokens:day=10',
+      usd(0, 10n),
+      usd(3 * USD),
+      'budget_in_use',
+    ],
+  ])('for money that is %s', async (_what, limit, spent, held, code) => {
+    const grant = makeGrant(['user:usd:month=3', limit]);
+    await fill(grant, spent, true);
+    await reserve(ask(makeGrant(['user:usd:month=3']), 'other', held), ports);
+
+    const error = await refusalOf(reserve(ask(grant, 'r3', usd(USD, 1n)), ports));
+
+    expect(error.code).toBe(code);
+  });
+
   test('waits for the end of the window and no longer', async () => {
     const grant = makeGrant(['user:requests:minute=1']);
     await fill(grant, usd(1), true);
@@ -340,8 +365,11 @@ describe('a smaller hold', () => {
     return { asked, afford };
   };
 
-  test('takes what the tightest limit leaves', async () => {
-    const grant = makeGrant(['token:usd:total=1', 'user:usd:month=0.75', 'user:tokens:day=50']);
+  test.each([
+    ['last', ['user:usd:day=1', 'user:usd:month=0.75', 'user:tokens:day=50']],
+    ['first', ['user:usd:month=0.75', 'user:usd:day=1', 'user:tokens:day=50']],
+  ])('takes what the tightest limit leaves, which stands %s', async (_where, limits) => {
+    const grant = makeGrant(limits);
     const { asked, afford } = makeAfford();
 
     const outcome = await reserve(ask(grant, 'r1', usd(2 * USD, 10n), { afford }), ports);

@@ -10,6 +10,7 @@ import {
   countersToReserve,
   decideRefusal,
   expiredHolds,
+  hasNothingLeft,
   limitStatesOf,
   parseCounterName,
   settlementOf,
@@ -241,6 +242,35 @@ describe('decideRefusal', () => {
     const wallet = makeWallet({ notBeforeMs: 1, revokedTokens: new Set([TOKEN_ID]) });
 
     expect(decideRefusal(wallet, [], usd(3), { inFlightMax: 2 })).toBeUndefined();
+  });
+});
+
+describe('hasNothingLeft', () => {
+  const slice = (left: bigint) => ({ drawnIn: 9n, recalledOut: 0n, left, limit: 100n });
+  const MONTH = 'usd:month:2026-11';
+  const END_MS = Date.parse('2026-12-01T00:00:00Z');
+
+  test.each<[string, Partial<Wallet>, number, boolean]>([
+    ['one without slices', {}, NOW_MS, true],
+    ['one whose slice is empty', { slices: new Map([[MONTH, slice(0n)]]) }, NOW_MS, true],
+    ['one whose slice is overdrawn', { slices: new Map([[MONTH, slice(-1n)]]) }, NOW_MS, true],
+    ['one with a request in flight', { inFlight: 1 }, NOW_MS, false],
+    [
+      'one with something left of one slice',
+      {
+        slices: new Map([
+          ['tokens:total', slice(0n)],
+          [MONTH, slice(1n)],
+        ]),
+      },
+      NOW_MS,
+      false,
+    ],
+    ['a month before its end', { slices: new Map([[MONTH, slice(1n)]]) }, END_MS - 1, false],
+    ['a month at its end', { slices: new Map([[MONTH, slice(1n)]]) }, END_MS, true],
+    ['what never ends', { slices: new Map([['usd:total', slice(1n)]]) }, END_MS, false],
+  ])('says of %s whether a recall need look at it', (_what, wallet, nowMs, expected) => {
+    expect(hasNothingLeft(makeWallet(wallet), nowMs)).toBe(expected);
   });
 });
 
