@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** Pure functions share what is imported; but one test puts a counting `node:crypto` in the place of Node's. */
-const CORE = 'test/core/**/!(same-work).test.ts';
+/**
+ * They change nothing that is imported, and share it: the core is pure, and the library of the stack takes a second to
+ * read. One test of the core puts a counting `node:crypto` in the place of Node's.
+ */
+const SHARING = ['test/core/**/!(same-work).test.ts', 'test/lib/**/*.test.ts'];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
 const HEAVY = 'test/e2e/{cap,course,soak,key-budget}.test.ts';
 
@@ -21,14 +24,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'core', include: [CORE], isolate: false, ...SIDE_BY_SIDE },
+        test: { name: 'sharing', include: SHARING, isolate: false, ...SIDE_BY_SIDE },
       },
       {
         extends: true,
         test: {
           name: 'side by side',
           include: ['test/**/*.test.ts'],
-          exclude: [HEAVY, CORE],
+          exclude: [HEAVY, ...SHARING],
           ...SIDE_BY_SIDE,
         },
       },

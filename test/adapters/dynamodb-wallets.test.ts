@@ -125,10 +125,10 @@ describe('300 requests at once on a token that affords 100', () => {
     expect((await readRows(grant)).cost).toBe(1_000_000_000n);
   });
 
-  test.each([1, 2])('never spend more, whatever is lost or late (seed %i)', async (seed) => {
-    const grant = grantOf(`seed${seed}`);
+  test('never spend more, whatever is lost or late', async () => {
+    const grant = grantOf('lossy');
     const clock = makeManualClock();
-    const draw = makeSeededFraction(seed);
+    const draw = makeSeededFraction(1);
     const lossy = makeFaultyCall(tables.call, () => {
       const drawn = draw();
       return drawn < 0.05 ? 'late' : drawn < 0.1 ? 'dropped' : drawn < 0.2 ? 'answer-lost' : 'none';

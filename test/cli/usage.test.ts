@@ -135,14 +135,14 @@ describe('usage audit', () => {
     expect((await usage('audit')).stdout).toMatch(/no counter differs\n$/);
   });
 
-  /** Adds one to an attribute of an item of the wallets. */
-  const tamper = (pk: unknown, attribute: string) =>
+  /** Adds to an attribute of an item of the wallets. */
+  const tamper = (pk: unknown, attribute: string, amount: 1 | -1 = 1) =>
     gateway.tables.call('UpdateItem', {
       TableName: gateway.environment.walletsTable,
       Key: { pk },
-      UpdateExpression: 'SET #c = #c + :one',
+      UpdateExpression: 'SET #c = #c + :amount',
       ExpressionAttributeNames: { '#c': attribute },
-      ExpressionAttributeValues: { ':one': { N: '1' } },
+      ExpressionAttributeValues: { ':amount': { N: String(amount) } },
     });
 
   test('ends with 1 and names the counter that is not', async () => {
@@ -150,6 +150,7 @@ describe('usage audit', () => {
     const { pk, 'usd:total': total } = Object(wallet);
     await tamper(pk, 'usd:total');
     const { status, stdout, stderr } = await usage('audit');
+    await tamper(pk, 'usd:total', -1);
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr: 'hallpass: counters that differ from the rows of their windows: 1\n',
