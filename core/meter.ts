@@ -5,7 +5,7 @@
  *
  * Fields are found in the raw text: a quote inside a JSON string is escaped, so `"usage":{` is never a completion's text.
  */
-import type { JsonObject } from './request-body.ts';
+import { isRecord, type JsonObject } from './request-body.ts';
 import { type ReportedUsage, readUsage } from './usage.ts';
 
 export interface MeterOptions {
@@ -171,7 +171,7 @@ export function parseEvent(text: string): JsonObject | undefined {
     .join('\n');
   try {
     const value: unknown = JSON.parse(data);
-    return isObject(value) ? value : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined; // A provider's garbage is passed on and not read.
   }
@@ -201,9 +201,6 @@ function findUsageEvents(
 }
 
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/;
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null;
 
 const isUsageEvent = (event: JsonObject | undefined): boolean =>
   Array.isArray(event?.choices) &&

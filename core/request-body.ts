@@ -21,7 +21,7 @@ export function parseBody(text: string | undefined): JsonObject {
     throw unreadable('the body is empty, a JSON object is needed');
   if (Buffer.byteLength(text) > BODY_BYTES_MAX) throw new GatewayError('request_too_large');
   const value = parseJson(text);
-  if (!isObject(value)) throw unreadable('the body must be a JSON object');
+  if (!isRecord(value)) throw unreadable('the body must be a JSON object');
   if (!isShallow(value, DEPTH_MAX)) {
     throw unreadable(`the body must not be nested deeper than ${DEPTH_MAX}`);
   }
@@ -39,7 +39,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-const isObject = (value: unknown): value is JsonObject =>
+/** An object of JSON, which a list is not. */
+export const isRecord = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function isShallow(value: unknown, depthLeft: number): boolean {

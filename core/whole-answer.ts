@@ -9,7 +9,7 @@ import { type BookPorts, closeExchange, type Exchange, type Outcome } from './ex
 import type { UsageRow } from './hold.ts';
 import { findOwnKey, type KeyedResponse } from './own-key.ts';
 import type { UpstreamResponse } from './ports.ts';
-import type { JsonObject } from './request-body.ts';
+import { isRecord, type JsonObject } from './request-body.ts';
 import type { ReportedUsage } from './usage.ts';
 
 /** The most of an answer that is held in memory: some 2 million tokens of text. */
@@ -107,14 +107,11 @@ async function readBytes(
 function parseObject(bytes: Buffer): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString());
-    return isObject(value) ? value : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined; // Its words would quote the completion.
   }
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Passes on a provider's refusal (4xx) in its own words, at no charge.

@@ -4,13 +4,13 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://platform.openai.com/docs/api-reference/chat/create
  */
+import { isRecord } from '../request-body.ts';
 import {
   type Check,
   type FieldRefusal,
   findUnboundedMember,
   freeFields,
   isGiven,
-  isRecord,
   isShortCache,
   nameField,
   oneOf,

@@ -9,8 +9,8 @@ import {
   type InputRules,
   nothingFound,
 } from '../input-bound.ts';
-import type { JsonObject } from '../request-body.ts';
-import { isGiven, isRecord } from './fields.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
+import { isGiven } from './fields.ts';
 
 export interface ChatInput {
   /** Undefined: there is input by reference, and nothing bounds it. */

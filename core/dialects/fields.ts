@@ -4,7 +4,7 @@
  * content: a text may be a prompt.
  */
 import { GatewayError } from '../errors.ts';
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 
 /** A field that may not be sent, and what may be (absent: nothing). */
 export interface FieldRefusal {
@@ -25,9 +25,6 @@ export const oneOf =
   (...allowed: readonly unknown[]): Check =>
   (value) =>
     allowed.includes(value) ? undefined : `one of ${allowed.join(', ')}`;
-
-export const isRecord = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** `null` is as good as absent. */
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;

@@ -5,14 +5,13 @@
  * https://ai.google.dev/api/generate-content#request-body
  */
 import { GatewayError } from '../errors.ts';
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 import {
   type Check,
   type FieldRefusal,
   findUnboundedMember,
   freeFields,
   isGiven,
-  isRecord,
   nameField,
   oneOf,
 } from './fields.ts';

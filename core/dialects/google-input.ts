@@ -3,8 +3,8 @@
  * Flow: policy > price > **bound** > reserve. Invariant: never under; see `input-bound.ts`, whose reasons hold here.
  */
 import { boundOf, type FoundInput, type InputRules, nothingFound } from '../input-bound.ts';
-import type { JsonObject } from '../request-body.ts';
-import { isGiven, isRecord } from './fields.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
+import { isGiven } from './fields.ts';
 
 export interface GoogleInput {
   /** Undefined: nothing bounds it. */

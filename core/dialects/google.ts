@@ -3,10 +3,10 @@
  * The path names the model and whether a stream is asked for; a stream has no event that says it is the last.
  */
 import { toErrorBody } from '../error-body.ts';
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { type EventRules, type MeterState, makeEventMeter } from './event-meter.ts';
-import { isGiven, isRecord, notBounded, notOwned, readWhole, unreadable } from './fields.ts';
+import { isGiven, notBounded, notOwned, readWhole, unreadable } from './fields.ts';
 import { findUnboundedField, normaliseBody } from './google-fields.ts';
 import { boundGoogleInput } from './google-input.ts';
 import { readGoogleUsage } from './google-usage.ts';

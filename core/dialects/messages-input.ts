@@ -3,8 +3,8 @@
  * Flow: policy > price > **bound** > reserve. Invariant: never under; see `input-bound.ts`, whose reasons hold here.
  */
 import { boundOf, type FoundInput, type InputRules, nothingFound } from '../input-bound.ts';
-import type { JsonObject } from '../request-body.ts';
-import { isGiven, isRecord } from './fields.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
+import { isGiven } from './fields.ts';
 
 /** The system prompt of a tool of Anthropic's making: up to 735. */
 const TYPED_TOOL_OVERHEAD_TOKENS = 1_024;

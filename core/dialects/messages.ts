@@ -4,18 +4,10 @@
 import { toErrorBody } from '../error-body.ts';
 import type { GatewayError } from '../errors.ts';
 import type { Headers } from '../http.ts';
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
-import {
-  isGiven,
-  isRecord,
-  notBounded,
-  notOwned,
-  readFlag,
-  readWhole,
-  unreadable,
-} from './fields.ts';
+import { isGiven, notBounded, notOwned, readFlag, readWhole, unreadable } from './fields.ts';
 import { findUnboundedField } from './messages-fields.ts';
 import { boundMessagesInput } from './messages-input.ts';
 import { readMessagesUsage } from './messages-usage.ts';

@@ -4,14 +4,13 @@
  * own, or is bounded by what the hold counts; all else is refused. Without one, all fields pass.
  * https://platform.openai.com/docs/api-reference/responses/create
  */
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 import {
   type Check,
   type FieldRefusal,
   findUnboundedMember,
   freeFields,
   isGiven,
-  isRecord,
   oneOf,
 } from './fields.ts';
 

@@ -3,19 +3,11 @@
  */
 import { ERRORS, GatewayError } from '../errors.ts';
 import { boundOf, type FoundInput, INLINE_IMAGE, nothingFound } from '../input-bound.ts';
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 import { type ReportedUsage, readUsage } from '../usage.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
-import {
-  isGiven,
-  isRecord,
-  notBounded,
-  notOwned,
-  readFlag,
-  readWhole,
-  unreadable,
-} from './fields.ts';
+import { isGiven, notBounded, notOwned, readFlag, readWhole, unreadable } from './fields.ts';
 import { readOpenAiBetas } from './openai-betas.ts';
 import { findStoredReference, findUnboundedField } from './responses-fields.ts';
 

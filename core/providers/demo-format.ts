@@ -2,8 +2,7 @@
  * What the built-in provider's wire formats share: how one reads a request and words the answer. Flow: reserve >
  * **forward** > meter. Invariant: what is read was checked before, and a field of another type counts as absent.
  */
-import { isRecord } from '../dialects/fields.ts';
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 
 /** One word is one token. */
 export interface DemoAnswer {

@@ -2,8 +2,7 @@
  * The built-in provider in Google's format. Flow: reserve > **forward** > meter.
  * Invariant: the answer follows from the request alone.
  */
-import { isRecord } from '../dialects/fields.ts';
-import type { JsonObject } from '../request-body.ts';
+import { isRecord, type JsonObject } from '../request-body.ts';
 import {
   capOf,
   type DemoAnswer,

@@ -2,7 +2,7 @@
  * The built-in provider in OpenAI's formats: chat completions, responses, embeddings. Flow: reserve > **forward** >
  * meter. Invariant: the answer follows from the request alone.
  */
-import { isRecord } from '../dialects/fields.ts';
+import { isRecord } from '../request-body.ts';
 import {
   capOf,
   type DemoAnswer,

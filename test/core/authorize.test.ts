@@ -5,6 +5,7 @@ import { type Authorization, authorize } from '../../core/authorize.ts';
 import { asTokenId } from '../../core/ids.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
 import { parseLimit } from '../../core/limits.ts';
+import { makeAuthorizePorts } from '../support/authorize-ports.ts';
 import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
 import {
   ACCOUNT,
@@ -448,10 +449,7 @@ it('passes a mistake of ours on as it is', async () => {
     },
   };
   const headers = new Map([['api-key', [KEY]]]);
-  const decision = authorize(
-    { headers },
-    { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, keySets: NO_KEY_SETS, clock },
-  );
+  const decision = authorize({ headers }, makeAuthorizePorts(keys));
   await expect(decision).rejects.toBe(mistake);
 });
 
@@ -484,14 +482,7 @@ it('decides whatever is sent, and throws nothing while all is up', async () => {
 
 it('tells a page of another origin so, and only once its credential held', async () => {
   const keys = makeMemoryKeys();
-  const ports = {
-    account: ACCOUNT,
-    allowedOrigins: ['https://app.example.edu'],
-    keys,
-    secrets: keys,
-    keySets: NO_KEY_SETS,
-    clock,
-  };
+  const ports = { ...makeAuthorizePorts(keys), allowedOrigins: ['https://app.example.edu'] };
   const from = (credential: string) =>
     authorize(
       {

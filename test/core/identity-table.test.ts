@@ -5,9 +5,10 @@
 import { describe, expect, test } from 'vitest';
 import { type Authorization, authorize } from '../../core/authorize.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
-import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
-import { ACCOUNT, KEY, makeMemoryKeys, SERVER_RECORD } from '../support/memory-keys.ts';
-import { mint, NOW_MS } from '../support/tokens.ts';
+import { makeAuthorizePorts } from '../support/authorize-ports.ts';
+import { mintJwt } from '../support/jwts.ts';
+import { KEY, makeMemoryKeys, SERVER_RECORD } from '../support/memory-keys.ts';
+import { mint } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
 interface Row {
@@ -102,17 +103,7 @@ async function decide(row: Row): Promise<Authorization> {
   else if (row.header !== 'none') headers.set(name, [row.header]);
   // The name that the header does not have says nothing.
   if (row.headerMode === 'renamed') headers.set('x-user-email', ['mallory@school.edu']);
-  return authorize(
-    { headers },
-    {
-      account: ACCOUNT,
-      allowedOrigins: ['*'],
-      keys,
-      secrets: keys,
-      keySets: NO_KEY_SETS,
-      clock: { nowMs: () => NOW_MS, sleep: async () => {} },
-    },
-  );
+  return authorize({ headers }, makeAuthorizePorts(keys));
 }
 
 function wordsOf(decision: Authorization): string {

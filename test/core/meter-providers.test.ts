@@ -5,21 +5,18 @@ import type { Dialect, RequestRules } from '../../core/dialects/dialect.ts';
 import { GOOGLE } from '../../core/dialects/google.ts';
 import { MESSAGES } from '../../core/dialects/messages.ts';
 import { RESPONSES } from '../../core/dialects/responses.ts';
-import { GENERIC_ROW, KNOWN_PROVIDERS } from '../../core/providers/known.ts';
+import { KNOWN_PROVIDERS } from '../../core/providers/known.ts';
 import type { JsonObject } from '../../core/request-body.ts';
 import { makeEventSplitter } from '../../core/sse.ts';
 import { RECORDED_STREAMS, type Recorded } from '../support/recorded-streams.ts';
+import { REQUEST_RULES } from '../support/request-rules.ts';
 
 const RULES: RequestRules = {
-  row: GENERIC_ROW,
-  model: 'm',
+  ...REQUEST_RULES,
   isCapped: false,
   isBounded: false,
   isServerKey: true,
-  defaultMaxOutputTokens: 8_192,
-  contextWindow: undefined,
   isStreamRoute: true,
-  headers: new Map(),
 };
 const STREAM = { stream: true, stream_options: { include_usage: true } };
 const FORMATS = {

@@ -10,11 +10,12 @@ import { asRequestId } from '../../core/ids.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
 import { type LimitUnit, type LimitWindow, parseLimit } from '../../core/limits.ts';
 import { reserve } from '../../core/reserve.ts';
-import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
-import { ACCOUNT, KEY, makeMemoryKeys, SERVER_RECORD } from '../support/memory-keys.ts';
+import { makeAuthorizePorts } from '../support/authorize-ports.ts';
+import { mintJwt } from '../support/jwts.ts';
+import { KEY, makeMemoryKeys, SERVER_RECORD } from '../support/memory-keys.ts';
 import { makeMemoryUsage } from '../support/memory-usage.ts';
 import { makeMemoryWallets } from '../support/memory-wallets.ts';
-import { mint, NOW_MS } from '../support/tokens.ts';
+import { mint } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 import { fixedRandom, makeManualClock, usd } from '../support/wallet-fixtures.ts';
 
@@ -75,17 +76,7 @@ const NEXT_AT: Readonly<Record<LimitWindow, string>> = {
 async function grantOf(record: KeyRecord, sent: Sent): Promise<Grant> {
   const keys = makeMemoryKeys(record);
   const headers = new Map(Object.entries(sent).map(([name, value]) => [name, [value]]));
-  const decision = await authorize(
-    { headers },
-    {
-      account: ACCOUNT,
-      allowedOrigins: ['*'],
-      keys,
-      secrets: keys,
-      keySets: NO_KEY_SETS,
-      clock: { nowMs: () => NOW_MS, sleep: async () => {} },
-    },
-  );
+  const decision = await authorize({ headers }, makeAuthorizePorts(keys));
   if (decision.kind !== 'grant') throw decision.error;
   return decision.grant;
 }

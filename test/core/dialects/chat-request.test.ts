@@ -3,25 +3,15 @@ import { prepareChat } from '../../../core/dialects/chat-request.ts';
 import type { RequestRules } from '../../../core/dialects/dialect.ts';
 import { GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
 import { type JsonObject, parseBody } from '../../../core/request-body.ts';
+import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];
 const rowOf = (name: string): ProviderRow => KNOWN_PROVIDERS.get(name) ?? GENERIC_ROW;
 
-const RULES: RequestRules = {
-  row: GENERIC_ROW,
-  model: 'm',
-  isCapped: true,
-  isBounded: true,
-  isServerKey: false,
-  defaultMaxOutputTokens: 8_192,
-  contextWindow: undefined,
-  isStreamRoute: false,
-  headers: new Map(),
-};
 const UNCAPPED = { isCapped: false, isBounded: false };
 
 const prepare = (body: JsonObject, rules: Partial<RequestRules> = {}) =>
-  prepareChat({ model: 'x/m', messages, ...body }, { ...RULES, ...rules });
+  prepareChat({ model: 'x/m', messages, ...body }, { ...REQUEST_RULES, ...rules });
 const sent = (body: JsonObject, rules: Partial<RequestRules> = {}) => {
   const chat = prepare(body, rules);
   return JSON.parse(chat.toBody(chat.cap));
@@ -31,7 +21,7 @@ describe('what is sent', () => {
   it('is what was checked, of members given twice the last', () => {
     const text =
       '{"model":"a/b","model":"x/m","max_tokens":999999,"messages":[],"max_tokens":7,"model":"x/m"}';
-    const chat = prepareChat(parseBody(text), RULES);
+    const chat = prepareChat(parseBody(text), REQUEST_RULES);
     expect(chat.cap).toBe(7);
     expect(chat.toBody(7)).toBe('{"model":"m","messages":[],"max_tokens":7}');
   });

@@ -8,17 +8,13 @@ import { asRequestId } from '../../../core/ids.ts';
 import { GENERIC_ROW } from '../../../core/providers/known.ts';
 import type { JsonObject } from '../../../core/request-body.ts';
 import { makeEventSplitter } from '../../../core/sse.ts';
+import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const RULES: RequestRules = {
+  ...REQUEST_RULES,
   row: { ...GENERIC_ROW, imageTokensMax: 5_000 },
   model: 'gemini-2.5-flash',
-  isCapped: true,
-  isBounded: true,
-  isServerKey: false,
-  defaultMaxOutputTokens: 8_192,
   contextWindow: 1_000_000,
-  isStreamRoute: false,
-  headers: new Map(),
 };
 const UNCAPPED = { isCapped: false, isBounded: false };
 const HELLO = [{ role: 'user', parts: [{ text: 'Hello' }] }];

@@ -8,17 +8,13 @@ import { asNanoUsd } from '../../../core/money.ts';
 import { costOf } from '../../../core/pricing.ts';
 import { GENERIC_ROW } from '../../../core/providers/known.ts';
 import type { JsonObject } from '../../../core/request-body.ts';
+import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const RULES: RequestRules = {
+  ...REQUEST_RULES,
   row: { ...GENERIC_ROW, imageTokensMax: 8_192 },
   model: 'claude-sonnet-4-5',
-  isCapped: true,
-  isBounded: true,
-  isServerKey: false,
-  defaultMaxOutputTokens: 8_192,
   contextWindow: 200_000,
-  isStreamRoute: false,
-  headers: new Map(),
 };
 const HELLO = [{ role: 'user', content: 'Hello' }];
 const prepare = (more: object, rules: Partial<RequestRules> = {}) =>

@@ -1,18 +1,13 @@
 import { expect, it } from 'vitest';
 import type { RequestRules } from '../../../core/dialects/dialect.ts';
 import { readOpenAiBetas } from '../../../core/dialects/openai-betas.ts';
-import { GENERIC_ROW } from '../../../core/providers/known.ts';
+import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const betasOf = (values: readonly string[] | undefined, isCapped: boolean) => {
   const rules: RequestRules = {
-    row: GENERIC_ROW,
-    model: 'm',
+    ...REQUEST_RULES,
     isCapped,
     isBounded: isCapped,
-    isServerKey: false,
-    defaultMaxOutputTokens: 16,
-    contextWindow: undefined,
-    isStreamRoute: false,
     headers: new Map(values === undefined ? [] : [['openai-beta', values]]),
   };
   return readOpenAiBetas(rules);

@@ -7,17 +7,12 @@ import { asRequestId } from '../../../core/ids.ts';
 import { GENERIC_ROW } from '../../../core/providers/known.ts';
 import type { JsonObject } from '../../../core/request-body.ts';
 import { makeEventSplitter } from '../../../core/sse.ts';
+import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const RULES: RequestRules = {
+  ...REQUEST_RULES,
   row: { ...GENERIC_ROW, imageTokensMax: 1_000 },
-  model: 'm',
-  isCapped: true,
-  isBounded: true,
-  isServerKey: false,
-  defaultMaxOutputTokens: 8_192,
   contextWindow: 128_000,
-  isStreamRoute: false,
-  headers: new Map(),
 };
 const UNCAPPED = { isCapped: false, isBounded: false };
 const prepare = (more: object, rules: Partial<RequestRules> = {}) =>

@@ -8,6 +8,7 @@ import { prepareChat } from '../../../core/dialects/chat-request.ts';
 import type { DialectName, RequestRules } from '../../../core/dialects/dialect.ts';
 import { KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
 import { findProvider, requireEndpoint } from '../../../core/providers/provider.ts';
+import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const FORMATS: readonly DialectName[] = [
   ...(['chat', 'responses', 'embeddings', 'messages', 'count_tokens', 'google'] as const),
@@ -164,17 +165,7 @@ function providerOf(name: string, { baseUrl }: Line) {
 }
 
 const messages = [{ role: 'user', content: 'hi' }];
-const rulesOf = (row: ProviderRow): RequestRules => ({
-  row,
-  model: 'm',
-  isCapped: true,
-  isBounded: true,
-  isServerKey: false,
-  defaultMaxOutputTokens: 8_192,
-  contextWindow: undefined,
-  isStreamRoute: false,
-  headers: new Map(),
-});
+const rulesOf = (row: ProviderRow): RequestRules => ({ ...REQUEST_RULES, row });
 
 describe.each(Object.entries(LINES))('%s', (name, line) => {
   it('is posted to by format, with its key where it looks for it', () => {
