@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
  * They change nothing that is imported, and share it: the core is pure, and the library of the stack takes a second to
  * read. One test of the core puts a counting `node:crypto` in the place of Node's.
  */
-const SHARING = ['test/core/**/!(same-work).test.ts', 'test/lib/**/*.test.ts'];
+const SHARING = ['test/core/**/!(authorize-same-work).test.ts', 'test/lib/**/*.test.ts'];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
 const HEAVY = 'test/e2e/{cap,course,soak,key-budget}.test.ts';
 

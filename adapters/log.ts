@@ -2,7 +2,7 @@
  * The log: one JSON object a line on standard output, which Lambda hands to CloudWatch.
  * Only the fields named here are ever written; of a cause only its name and code, never its words.
  */
-import type { Log, LogEntry } from '../core/ports.ts';
+import type { Log, LogEntry } from '../core/base/ports.ts';
 
 /** Every field of an entry but its cause, which is not written as it is. */
 const FIELDS: readonly Exclude<keyof LogEntry, 'cause'>[] = [

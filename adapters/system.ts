@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Clock, Random } from '../core/ports.ts';
+import type { Clock, Random } from '../core/base/ports.ts';
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),

@@ -1,8 +1,8 @@
 /**
  * Hallpass under measurement: the local gateway in this process, its table in another, with token, wallet and metering.
  */
-import { readEnvironment } from '../adapters/environment.ts';
-import { signScopedToken } from '../core/scoped-token.ts';
+import { readEnvironment } from '../adapters/aws/environment.ts';
+import { signScopedToken } from '../core/tokens/scoped-token.ts';
 import { config } from '../hallpass.config.ts';
 import { startLocalGateway } from '../local/gateway.ts';
 import { serveCommands } from './child.ts';

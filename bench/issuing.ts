@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runHallpass } from '../cli/program.ts';
-import { makeApiKey } from '../core/api-key.ts';
-import { issueOffline } from '../core/issue-offline.ts';
-import { kidOf } from '../core/scoped-token.ts';
+import { makeApiKey } from '../core/keys/api-key.ts';
+import { issueOffline } from '../core/tokens/issue.ts';
+import { kidOf } from '../core/tokens/scoped-token.ts';
 import { median } from './load.ts';
 
 const TOKENS = 10_000;

@@ -1,7 +1,7 @@
 /** Who signs the JWTs of `npm run bench:identity`: each algorithm with a key of its own, and the key set of all. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type CryptoKey, importJWK, SignJWT } from 'jose';
-import type { JwtAlgorithm } from '../core/verifier.ts';
+import type { JwtAlgorithm } from '../core/jwt/verifier.ts';
 
 export const ISSUER = 'https://issuer.example.edu/';
 export const AUDIENCE = 'hallpass';

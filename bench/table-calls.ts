@@ -2,17 +2,17 @@
  * What the table costs a request: its three writes, by the bare call and by the SDK's client, through one and the same flow.
  */
 import { DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { type AwsCall, callDynamoDb } from '../adapters/aws-call.ts';
-import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
-import { makeWallets } from '../adapters/dynamodb-wallets.ts';
-import type { Environment } from '../adapters/environment.ts';
+import { type AwsCall, callDynamoDb } from '../adapters/aws/aws-call.ts';
+import type { Environment } from '../adapters/aws/environment.ts';
+import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
-import type { Grant } from '../core/grant.ts';
-import { asKeyId, asRequestId, asTokenId } from '../core/ids.ts';
-import { parseLimit } from '../core/limits.ts';
-import { asNanoUsd } from '../core/money.ts';
-import { reserve } from '../core/reserve.ts';
-import { settle } from '../core/settle.ts';
+import type { Grant } from '../core/access/grant.ts';
+import { asKeyId, asRequestId, asTokenId } from '../core/base/ids.ts';
+import { parseLimit } from '../core/base/limit-text.ts';
+import { asNanoUsd } from '../core/base/money.ts';
+import { reserve } from '../core/wallet/reserve.ts';
+import { settle } from '../core/wallet/settle.ts';
 import { percentile } from './load.ts';
 
 export interface TableCalls {

@@ -3,17 +3,17 @@
  * in one run: one wallet, a thousand wallets, 4 and 64 requests of one payer in flight, a budget of the whole key.
  */
 import { Command } from 'commander';
-import { callDynamoDb } from '../adapters/aws-call.ts';
-import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
-import { makeWallets } from '../adapters/dynamodb-wallets.ts';
-import { type Environment, readEnvironment } from '../adapters/environment.ts';
+import { callDynamoDb } from '../adapters/aws/aws-call.ts';
+import { type Environment, readEnvironment } from '../adapters/aws/environment.ts';
+import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
-import type { Grant } from '../core/grant.ts';
-import { asKeyId, asRequestId, asTokenId } from '../core/ids.ts';
-import { parseLimit } from '../core/limits.ts';
-import { asNanoUsd } from '../core/money.ts';
-import { reserve } from '../core/reserve.ts';
-import { settle } from '../core/settle.ts';
+import type { Grant } from '../core/access/grant.ts';
+import { asKeyId, asRequestId, asTokenId } from '../core/base/ids.ts';
+import { parseLimit } from '../core/base/limit-text.ts';
+import { asNanoUsd } from '../core/base/money.ts';
+import { reserve } from '../core/wallet/reserve.ts';
+import { settle } from '../core/wallet/settle.ts';
 import { config } from '../hallpass.config.ts';
 import { startLocalGateway } from '../local/gateway.ts';
 import { type Child, startChild } from './child.ts';

@@ -2,7 +2,7 @@
  * What changes between two price tables, a line a model: `+` it is new, `-` it is gone, `~` its price is another.
  * Prices are nano-dollars a million tokens, as the table has them.
  */
-import type { PriceTable } from '../core/pricing.ts';
+import type { PriceTable } from '../core/models/pricing.ts';
 
 /** The lines in the order of their ids; none when only the version or the order of rows differs. */
 export function differenceOf(before: PriceTable, after: PriceTable): readonly string[] {

@@ -2,7 +2,7 @@
  * Writes core/price-table.json from the price library and shows what changed (npm run prices:update). The file is committed: nothing is built at start.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { PRICE_TABLE } from '../core/pricing.ts';
+import { PRICE_TABLE } from '../core/models/pricing.ts';
 import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
 import { BEDROCK_IDS } from './bedrock-ids.ts';
 import { differenceOf } from './price-difference.ts';

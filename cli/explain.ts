@@ -2,19 +2,19 @@
  * `hallpass explain`: which check a credential passes and which one fails, and why.
  */
 import type { Command } from 'commander';
-import { makeKeyRecords } from '../adapters/dynamodb-keys.ts';
-import { makeWallets } from '../adapters/dynamodb-wallets.ts';
-import { makeKeySetFetch } from '../adapters/issuers.ts';
-import { makeSecrets } from '../adapters/secrets-manager.ts';
+import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
+import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
+import { makeWallets } from '../adapters/dynamodb/wallets.ts';
+import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { type Check, explain } from '../core/explain.ts';
-import { makeKeySets } from '../core/key-sets.ts';
-import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
+import { makeKeySets } from '../core/jwt/issuer-keys.ts';
+import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
-import { type Gateway, withGateway } from './connect.ts';
 import { CommandError, wrongUse } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
+import { type Gateway, withGateway } from './gateway/connect.ts';
 import { readSecret, styled, type Terminal, toJson } from './output.ts';
 
 interface ExplainFlags extends PlaceFlags {

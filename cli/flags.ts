@@ -2,8 +2,10 @@
  * Flags that several commands share, and how their values are read. A wrong one is told with what is allowed.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration, parseInstant } from '../core/duration.ts';
-import { toGatewayError } from '../core/errors.ts';
+import { parseDuration, parseInstant } from '../core/base/duration.ts';
+import { toGatewayError } from '../core/base/errors.ts';
+import { type Limit, parseLimit } from '../core/base/limit-text.ts';
+import { nanoUsdFromUsd } from '../core/base/money.ts';
 import {
   isName,
   KEY_NAME_CHARS_MAX,
@@ -13,11 +15,9 @@ import {
   TOKEN_LIFETIME_MAX_SECONDS,
   TOKEN_LIFETIME_MIN_SECONDS,
   USER_CHARS_MAX,
-} from '../core/key-record.ts';
-import { type Limit, parseLimit } from '../core/limits.ts';
-import { nanoUsdFromUsd } from '../core/money.ts';
-import { JTI_CHARS_MAX } from '../core/scoped-claims.ts';
-import type { Place } from './connect.ts';
+} from '../core/keys/key-record.ts';
+import { JTI_CHARS_MAX } from '../core/tokens/scoped-claims.ts';
+import type { Place } from './gateway/connect.ts';
 
 /** What every command that needs tables takes. */
 export type PlaceFlags = Place & { readonly json?: true };

@@ -2,12 +2,12 @@
  * `hallpass prices`: what models cost here, and where each price comes from.
  */
 import type { Command } from 'commander';
-import { GatewayError } from '../core/errors.ts';
-import { makeCatalogue } from '../core/model-list.ts';
-import { asNanoUsd, toUsdText } from '../core/money.ts';
-import { type ModelTarget, resolveModel } from '../core/policy.ts';
-import { makePriceBook, PRICE_TABLE, type Price, type PriceTier } from '../core/pricing.ts';
-import { DEMO_PROVIDER } from '../core/providers/demo.ts';
+import { GatewayError } from '../core/base/errors.ts';
+import { asNanoUsd, toUsdText } from '../core/base/money.ts';
+import { makeCatalogue } from '../core/models/catalogue.ts';
+import { type ModelTarget, resolveModel } from '../core/models/policy.ts';
+import { makePriceBook, PRICE_TABLE, type Price, type PriceTier } from '../core/models/pricing.ts';
+import { DEMO_PROVIDER } from '../core/providers/demo/demo.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
 import { CommandError } from './failure.ts';

@@ -2,14 +2,14 @@
  * The command line as a whole: what is told to which command, and the exit status of what comes of it.
  */
 import { Command, CommanderError } from 'commander';
-import { GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/base/errors.ts';
 import { addExplainCommand } from './explain.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './failure.ts';
-import { addKeyCommands } from './keys.ts';
+import { addKeyCommands } from './keys/commands.ts';
 import type { Terminal } from './output.ts';
 import { addPriceCommand } from './prices.ts';
-import { addTokenCommands } from './tokens.ts';
-import { addUsageCommands } from './usage.ts';
+import { addTokenCommands } from './tokens/commands.ts';
+import { addUsageCommands } from './usage/commands.ts';
 
 const HELP = `
 Exit status: 0 done, 1 refused or failed, 2 wrong use.

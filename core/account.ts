@@ -2,18 +2,19 @@
  * The account function's routes: what a credential may call, what it has spent, and tokens of its own.
  * Flow: Grant > **answer**. Invariant: nothing here reserves, and nothing but a revocation changes anything; an unknown route is a 404.
  */
-import { GatewayError } from './errors.ts';
-import type { Grant } from './grant.ts';
-import { requireNotExpired } from './grant-codec.ts';
-import type { HttpAnswer, HttpRequest } from './http.ts';
-import { describeKey } from './key-info.ts';
+
+import type { Grant } from './access/grant.ts';
+import { requireNotExpired } from './access/grant-codec.ts';
+import { describeKey } from './account/key-info.ts';
+import { describeToken, issueToken } from './account/scoped-jwt.ts';
+import { describeUsage } from './account/usage.ts';
+import { GatewayError } from './base/errors.ts';
+import type { HttpAnswer, HttpRequest } from './base/http.ts';
+import type { Clock, Random, RevokedList, WalletMarks } from './base/ports.ts';
 import type { KeyWallets } from './key-limit-states.ts';
-import { findModel, listModels, type ModelCatalogue, modelReaderOf } from './model-list.ts';
-import type { Clock, Random, RevokedList, WalletMarks } from './ports.ts';
+import { findModel, listModels, type ModelCatalogue, modelReaderOf } from './models/catalogue.ts';
 import { revoke } from './revoke-route.ts';
-import { describeToken, issueToken } from './token-routes.ts';
-import type { UsageReader } from './usage-ports.ts';
-import { describeUsage } from './usage-route.ts';
+import type { UsageReader } from './usage/ports.ts';
 
 export interface AccountPorts {
   readonly clock: Clock;

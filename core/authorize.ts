@@ -2,12 +2,9 @@
  * Who is this? request > credential > key record > verify > identity -> Grant, a refusal, or a denial.
  * Invariant: whatever cannot be decided is an outage (503), never a denial and never a grant.
  */
-import { hashOfKey, isWellFormed } from './api-key.ts';
-import { verifyClientJwt } from './client-jwt.ts';
-import { readCredential } from './credential.ts';
-import { GatewayError } from './errors.ts';
-import type { Grant } from './grant.ts';
-import type { Headers } from './http.ts';
+
+import { readCredential } from './access/credential.ts';
+import type { Grant } from './access/grant.ts';
 import {
   type Claimant,
   claimantOfJwt,
@@ -15,18 +12,27 @@ import {
   claimantOfToken,
   readConversation,
   requireAllowedIdentity,
-} from './identity.ts';
-import type { FormerVersion, KeyRecord } from './key-record.ts';
-import { ANY_ORIGIN, requireAllowedOrigin } from './origin.ts';
-import type { Clock, KeyRecords, KeySets, Secrets } from './ports.ts';
+} from './access/identity.ts';
+import { ANY_ORIGIN, requireAllowedOrigin } from './access/origin.ts';
+import { GatewayError } from './base/errors.ts';
+import type { Headers } from './base/http.ts';
+import type { Clock, KeyRecords, KeySets, Secrets } from './base/ports.ts';
+import { verifyClientJwt } from './jwt/client-jwt.ts';
+import type { Verifier } from './jwt/verifier.ts';
+import { hashOfKey, isWellFormed } from './keys/api-key.ts';
+import type { FormerVersion, KeyRecord } from './keys/key-record.ts';
 import {
   parseScopedClaims,
   requireInForce,
   type ScopedClaims,
   tokenIdOf,
-} from './scoped-claims.ts';
-import { isSignedWith, parsePayload, parseScopedToken, type ScopedToken } from './scoped-token.ts';
-import type { Verifier } from './verifier.ts';
+} from './tokens/scoped-claims.ts';
+import {
+  isSignedWith,
+  parsePayload,
+  parseScopedToken,
+  type ScopedToken,
+} from './tokens/scoped-token.ts';
 
 /** What an authorizer sees of a request. */
 export interface CredentialRequest {

@@ -3,7 +3,7 @@
  * Invariant: an unknown field is an error, never ignored.
  */
 import * as v from 'valibot';
-import { formatLimit, type Limit, parseLimit } from './limits.ts';
+import { formatLimit, type Limit, parseLimit } from './base/limit-text.ts';
 
 const providerName = v.pipe(
   v.string(),

@@ -4,26 +4,26 @@
  * on requests, holds nothing, and tells no secret.
  */
 
+import type { Grant, IdentitySource } from './access/grant.ts';
+import { CONVERSATION_HEADER } from './access/identity.ts';
+import { describeKey } from './account/key-info.ts';
 import { type AuthorizePorts, authorize } from './authorize.ts';
-import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './call-plan.ts';
-import { CHAT } from './dialects/chat.ts';
+import { type ErrorCode, GatewayError } from './base/errors.ts';
+import type { Headers } from './base/http.ts';
+import type { JsonObject } from './base/json.ts';
+import type { LimitUnit } from './base/limit-text.ts';
+import { asNanoUsd, toUsdText, usdFromNano } from './base/money.ts';
+import { CHAT } from './dialects/chat/chat.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { EMBEDDINGS } from './dialects/embeddings.ts';
-import { GOOGLE } from './dialects/google.ts';
-import { MESSAGES } from './dialects/messages.ts';
-import { RESPONSES } from './dialects/responses.ts';
-import { type ErrorCode, GatewayError } from './errors.ts';
-import type { Grant, IdentitySource } from './grant.ts';
-import type { Headers } from './http.ts';
-import { CONVERSATION_HEADER } from './identity.ts';
-import { describeKey } from './key-info.ts';
+import { GOOGLE } from './dialects/google/google.ts';
+import { MESSAGES } from './dialects/messages/messages.ts';
+import { RESPONSES } from './dialects/responses/responses.ts';
 import type { KeyWallets } from './key-limit-states.ts';
-import type { LimitUnit } from './limits.ts';
-import { asNanoUsd, toUsdText, usdFromNano } from './money.ts';
-import { type ModelTarget, requireAllowedModel, resolveModel } from './policy.ts';
-import type { Price } from './pricing.ts';
+import { type ModelTarget, requireAllowedModel, resolveModel } from './models/policy.ts';
+import type { Price } from './models/pricing.ts';
 import { findProvider } from './providers/provider.ts';
-import type { JsonObject } from './request-body.ts';
+import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './proxy/call-plan.ts';
 
 /** One check. `code` and `status` are of the refusal, when it did not pass. */
 export interface Check {

@@ -2,8 +2,8 @@
  * The identity controls of a key, changed one by one. Flow: command > **controls** > record.
  * Invariant: what is off, empty or as by default is absent, so that two records that say one thing are alike.
  */
-import { DEFAULT_USER_HEADER } from './identity.ts';
-import type { IdentityControls } from './key-record.ts';
+import { DEFAULT_USER_HEADER } from './access/identity.ts';
+import type { IdentityControls } from './keys/key-record.ts';
 
 /** The controls there were with those that are named; undefined: none is on. */
 export function mergeControls(

@@ -2,10 +2,10 @@
  * A draw or a recall, sent until its answer is known.
  * Flow: policy > **reserve** > forward > meter > settle. Invariant: the tries are bounded, and wait longer each time.
  */
-import { GatewayError } from './errors.ts';
-import type { Move } from './ports.ts';
-import type { Reserving } from './reserving.ts';
-import { jittered } from './settle.ts';
+import { GatewayError } from './base/errors.ts';
+import type { Move } from './base/ports.ts';
+import type { Reserving } from './wallet/reservation.ts';
+import { jittered } from './wallet/settle.ts';
 
 const TRIES_MAX = 8;
 const FIRST_WAIT_MS = 20;

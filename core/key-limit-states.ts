@@ -2,14 +2,14 @@
  * How far the limits of a whole key are used: what `GET /v1/key` tells who holds the key.
  * Invariant: what was drawn of a budget counts as used, and as reserved until it is spent.
  */
-import type { Grant } from './grant.ts';
-import type { LimitState } from './hold.ts';
-import type { KeyId } from './ids.ts';
-import { windowAt } from './limits.ts';
-import { isKeyRate, keyWalletIdOf, limitsOf } from './payer.ts';
-import type { Wallet, Wallets } from './ports.ts';
-import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from './slices.ts';
-import { limitStatesOf } from './wallet.ts';
+import type { Grant } from './access/grant.ts';
+import type { KeyId } from './base/ids.ts';
+import { windowAt } from './base/limit-text.ts';
+import type { Wallet, Wallets } from './base/ports.ts';
+import type { LimitState } from './wallet/hold.ts';
+import { isKeyRate, keyWalletIdOf, limitsOf } from './wallet/payer.ts';
+import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from './wallet/slices.ts';
+import { limitStatesOf } from './wallet/wallet.ts';
 
 /** What is read of wallets. */
 export type KeyWallets = Pick<Wallets, 'find' | 'findAll' | 'findDrawn' | 'findHolders'>;

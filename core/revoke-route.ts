@@ -2,14 +2,15 @@
  * `DELETE /v1/scoped-jwt`: a server key revokes tokens that it signed. Flow: Grant > **answer**.
  * Invariant: only the key in force revokes: whoever still holds one that was replaced can take nothing from anyone.
  */
-import { GatewayError } from './errors.ts';
-import type { Grant } from './grant.ts';
-import type { HttpRequest } from './http.ts';
-import { isName, USER_CHARS_MAX } from './key-record.ts';
-import type { Clock, RevokedList, WalletMarks } from './ports.ts';
-import { revokeJti, revokeToken, revokeUser } from './revoke.ts';
-import { JTI_CHARS_MAX } from './scoped-claims.ts';
-import { parseOwnToken, requireServerKey } from './token-routes.ts';
+
+import type { Grant } from './access/grant.ts';
+import { revokeJti, revokeToken, revokeUser } from './account/revoke.ts';
+import { parseOwnToken, requireServerKey } from './account/scoped-jwt.ts';
+import { GatewayError } from './base/errors.ts';
+import type { HttpRequest } from './base/http.ts';
+import type { Clock, RevokedList, WalletMarks } from './base/ports.ts';
+import { isName, USER_CHARS_MAX } from './keys/key-record.ts';
+import { JTI_CHARS_MAX } from './tokens/scoped-claims.ts';
 
 export interface RevokePorts {
   readonly marks: WalletMarks;

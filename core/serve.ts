@@ -2,29 +2,30 @@
  * The proxy's flow: grant > body > policy > price > provider key > **reserve > forward > meter > settle**.
  * Invariant: the provider is called only under a hold, and every hold taken here is closed here or by its lease.
  */
+
+import type { Grant } from './access/grant.ts';
+import { GatewayError, toGatewayError } from './base/errors.ts';
+import type { Headers } from './base/http.ts';
+import type { RequestId } from './base/ids.ts';
+import { parseBody } from './base/json.ts';
+import { toUsdText } from './base/money.ts';
+import type { Secrets, Upstream, UpstreamResponse } from './base/ports.ts';
+import type { Route } from './dialects/routes.ts';
+import { isDemo, type Provider, providerKeyMissing } from './providers/provider.ts';
 import {
   affordableCap,
   amountsUnder,
   type CallPlan,
   type ProxySettings,
   planCall,
-} from './call-plan.ts';
-import type { Route } from './dialects/routes.ts';
-import { GatewayError, toGatewayError } from './errors.ts';
-import { type BookPorts, closeExchange, type Exchange } from './exchange.ts';
-import type { Grant } from './grant.ts';
-import type { Amounts, LimitState } from './hold.ts';
-import type { Headers } from './http.ts';
-import type { RequestId } from './ids.ts';
-import { limitHeaders } from './limit-headers.ts';
-import { toUsdText } from './money.ts';
-import { withOwnKey } from './own-key.ts';
-import type { Secrets, Upstream, UpstreamResponse } from './ports.ts';
-import { isDemo, type Provider, providerKeyMissing } from './providers/provider.ts';
-import { parseBody } from './request-body.ts';
-import { type Left, reserve } from './reserve.ts';
-import { streamAnswer } from './stream-answer.ts';
-import { type PassedAnswer, passAnswer, passRefusal } from './whole-answer.ts';
+} from './proxy/call-plan.ts';
+import { withOwnKey } from './proxy/own-key.ts';
+import { type BookPorts, closeExchange, type Exchange } from './proxy/provider-call.ts';
+import { streamAnswer } from './proxy/stream-answer.ts';
+import { type PassedAnswer, passAnswer, passRefusal } from './proxy/whole-answer.ts';
+import type { Amounts, LimitState } from './wallet/hold.ts';
+import { limitHeaders } from './wallet/limit-headers.ts';
+import { type Left, reserve } from './wallet/reserve.ts';
 
 export interface ProxyCall {
   /** The gateway's own, new for every request. */

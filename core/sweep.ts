@@ -3,9 +3,9 @@
  * Runs every few minutes beside the flow; it may stop at any point, run twice at once, and begin again.
  * Invariant: a wallet leaves the index of due wallets only when nothing is in flight.
  */
-import type { WalletId } from './ids.ts';
-import type { Wallets } from './ports.ts';
-import { closeExpiredHolds, type SettlePorts } from './settle.ts';
+import type { WalletId } from './base/ids.ts';
+import type { Wallets } from './base/ports.ts';
+import { closeExpiredHolds, type SettlePorts } from './wallet/settle.ts';
 
 export interface SweepOptions {
   /** The index is spread over shards `0` to `shards − 1`. */

@@ -2,9 +2,9 @@
  * What a report is asked for in words: a span of days or instants, and what to group by. Flow: request > **read** > report.
  * Invariant: what cannot be read in one way is refused.
  */
-import { GatewayError } from './errors.ts';
-import { DAY_MS, windowAt } from './limits.ts';
-import { GROUP_BYS, type GroupBy } from './usage-report.ts';
+import { GatewayError } from './base/errors.ts';
+import { DAY_MS, windowAt } from './base/limit-text.ts';
+import { GROUP_BYS, type GroupBy } from './usage/report.ts';
 
 /** A report covers this many days at most. */
 export const REPORT_DAYS_MAX = 366;

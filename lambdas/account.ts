@@ -8,22 +8,22 @@ import {
   readHttpRequest,
   toErrorResult,
   toJsonResult,
-} from '../adapters/api-gateway.ts';
-import { callDynamoDb } from '../adapters/aws-call.ts';
-import { makeWalletMarks } from '../adapters/dynamodb-marks.ts';
-import { makeRevokedList } from '../adapters/dynamodb-revoked.ts';
-import { makeRollups } from '../adapters/dynamodb-rollups.ts';
-import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
-import { makeWallets } from '../adapters/dynamodb-wallets.ts';
-import type { FunctionSettings } from '../adapters/environment.ts';
+} from '../adapters/api-gateway/events.ts';
+import { callDynamoDb } from '../adapters/aws/aws-call.ts';
+import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { makeWalletMarks } from '../adapters/dynamodb/marks.ts';
+import { makeRevokedList } from '../adapters/dynamodb/revoked-list.ts';
+import { makeRollups } from '../adapters/dynamodb/rollups.ts';
+import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
 import { type AccountPorts, account } from '../core/account.ts';
-import { toGatewayError } from '../core/errors.ts';
-import { asRequestId } from '../core/ids.ts';
-import { makeCatalogue } from '../core/model-list.ts';
-import type { Log } from '../core/ports.ts';
-import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
+import { toGatewayError } from '../core/base/errors.ts';
+import { asRequestId } from '../core/base/ids.ts';
+import type { Log } from '../core/base/ports.ts';
+import { makeCatalogue } from '../core/models/catalogue.ts';
+import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
 
 const CALL_TIMEOUT_MS = 3_000;

@@ -4,18 +4,18 @@
  */
 import middy from '@middy/core';
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
-import { readHeaders, toAuthorizerResult } from '../adapters/api-gateway.ts';
-import { callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
-import { makeKeyRecords } from '../adapters/dynamodb-keys.ts';
-import type { FunctionSettings } from '../adapters/environment.ts';
-import { makeKeySetFetch } from '../adapters/issuers.ts';
+import { readHeaders, toAuthorizerResult } from '../adapters/api-gateway/events.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/aws-call.ts';
+import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
+import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
+import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
 import { makeLog } from '../adapters/log.ts';
-import { makeSecrets } from '../adapters/secrets-manager.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { type AuthorizePorts, authorize } from '../core/authorize.ts';
-import { toGatewayError } from '../core/errors.ts';
-import { makeKeySets } from '../core/key-sets.ts';
-import type { Log } from '../core/ports.ts';
+import { toGatewayError } from '../core/base/errors.ts';
+import type { Log } from '../core/base/ports.ts';
+import { makeKeySets } from '../core/jwt/issuer-keys.ts';
 
 /** A decision takes four calls at most, one after the other, and the function has 10 s. */
 const CALL_TIMEOUT_MS = 2_000;

@@ -13,25 +13,25 @@ import {
   readGrant,
   readHttpRequest,
   toErrorResult,
-} from '../adapters/api-gateway.ts';
-import { callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
-import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
-import { makeWallets } from '../adapters/dynamodb-wallets.ts';
-import type { FunctionSettings } from '../adapters/environment.ts';
+} from '../adapters/api-gateway/events.ts';
+import { toEventStream } from '../adapters/api-gateway/response-stream.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/aws-call.ts';
+import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
+import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../adapters/dynamodb/wallets.ts';
+import { makeSignedUpstream } from '../adapters/http/signed-upstream.ts';
+import { makeUpstream } from '../adapters/http/upstream.ts';
 import { makeLog } from '../adapters/log.ts';
-import { toEventStream } from '../adapters/response-stream.ts';
-import { makeSecrets } from '../adapters/secrets-manager.ts';
-import { makeSignedUpstream } from '../adapters/signed-upstream.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
-import { makeUpstream } from '../adapters/upstream.ts';
-import type { ProxySettings } from '../core/call-plan.ts';
+import { GatewayError, toGatewayError } from '../core/base/errors.ts';
+import { asRequestId, type RequestId } from '../core/base/ids.ts';
+import type { Log } from '../core/base/ports.ts';
 import { findRoute } from '../core/dialects/routes.ts';
-import { GatewayError, toGatewayError } from '../core/errors.ts';
-import { asRequestId, type RequestId } from '../core/ids.ts';
-import type { Log } from '../core/ports.ts';
-import { makePriceBook, PRICE_TABLE } from '../core/pricing.ts';
-import { makeDemo } from '../core/providers/demo.ts';
+import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
+import { makeDemo } from '../core/providers/demo/demo.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
+import type { ProxySettings } from '../core/proxy/call-plan.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
 
 /** One call of the table or of the secrets. */

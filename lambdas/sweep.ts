@@ -4,17 +4,17 @@
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { callDynamoDb } from '../adapters/aws-call.ts';
-import { makeRollups } from '../adapters/dynamodb-rollups.ts';
-import { makeUsageRows } from '../adapters/dynamodb-usage.ts';
-import { makeWallets } from '../adapters/dynamodb-wallets.ts';
-import type { FunctionSettings } from '../adapters/environment.ts';
+import { callDynamoDb } from '../adapters/aws/aws-call.ts';
+import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { makeRollups } from '../adapters/dynamodb/rollups.ts';
+import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { DUE_SHARDS } from '../adapters/table-schema.ts';
-import type { Log } from '../core/ports.ts';
-import { type RollupPorts, rollUp } from '../core/rollup.ts';
+import type { Log } from '../core/base/ports.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
+import { type RollupPorts, rollUp } from '../core/usage/rollup.ts';
 
 /** Nobody waits for a sweep, so a call may take its time. */
 const CALL_TIMEOUT_MS = 5_000;

@@ -27,8 +27,8 @@ import {
   GATEWAY_RESPONSES,
   PREFLIGHT_HEADERS,
   toGatewayBody,
-} from '../adapters/gateway-responses.ts';
-import { PROXIED_PARENTS, PROXIED_RESOURCES } from '../adapters/gateway-routes.ts';
+} from '../adapters/api-gateway/responses.ts';
+import { PROXIED_PARENTS, PROXIED_RESOURCES } from '../adapters/api-gateway/routes.ts';
 import { type Functions, STREAM_TIMEOUT } from './functions.ts';
 
 const STAGE = 'prod';

@@ -1,5 +1,5 @@
 /**
- * What each function may do, and nothing else: one list a function, read next to `core/ports.ts`.
+ * What each function may do, and nothing else: one list a function, read next to `core/base/ports.ts`.
  */
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { REVOKED_LIST_ATTRIBUTES, TABLES } from '../adapters/table-schema.ts';

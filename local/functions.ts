@@ -1,9 +1,9 @@
 /**
  * The Lambda functions in this process, with the stack's timeouts.
  */
-import type { FunctionSettings } from '../adapters/environment.ts';
+import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { makeLog } from '../adapters/log.ts';
-import type { Log } from '../core/ports.ts';
+import type { Log } from '../core/base/ports.ts';
 import { makeAccountHandler } from '../lambdas/account.ts';
 import { makeAuthorizerHandler } from '../lambdas/authorizer.ts';
 import { makeProxyHandler } from '../lambdas/proxy.ts';
@@ -14,7 +14,7 @@ import {
   makeBufferedFunction,
   makeStreamingFunction,
   type StreamingFunction,
-} from './lambda.ts';
+} from './api-gateway/lambda.ts';
 
 const AUTHORIZER_TIMEOUT_MS = 10_000;
 const ACCOUNT_TIMEOUT_MS = 30_000;

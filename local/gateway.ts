@@ -3,22 +3,23 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { callDynamoDb, callSecretsManager } from '../adapters/aws-call.ts';
-import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb-keys.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/aws-call.ts';
 import {
   type Environment,
   type FunctionSettings,
   findAwsCredentials,
   readEnvironment,
   type Variables,
-} from '../adapters/environment.ts';
-import { makeSecrets, makeSecretWriter } from '../adapters/secrets-manager.ts';
+} from '../adapters/aws/environment.ts';
+import { makeSecrets, makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
+import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb/key-records.ts';
 import { systemClock } from '../adapters/system.ts';
 import { ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
 import type { Config } from '../core/config.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
-import { kidOf } from '../core/scoped-token.ts';
-import { startApiGateway } from './api-gateway.ts';
+import { kidOf } from '../core/tokens/scoped-token.ts';
+import { startApiGateway } from './api-gateway/server.ts';
+import { createTables } from './dynamodb/tables.ts';
 import { type Functions, makeFunctions } from './functions.ts';
 import {
   makeDeployment,
@@ -27,9 +28,8 @@ import {
   provisionDemoKey,
   signDemoToken,
 } from './provision.ts';
-import { startSecrets } from './secrets.ts';
-import { writeOwnerOnly } from './secrets-store.ts';
-import { createTables } from './tables.ts';
+import { startSecrets } from './secrets/server.ts';
+import { writeOwnerOnly } from './secrets/store.ts';
 import { ENDPOINT_FILE, makeAccessKeyId, makeVariables, SECRET_PREFIX } from './variables.ts';
 
 const SETUP_CALL_TIMEOUT_MS = 10_000;
@@ -167,7 +167,7 @@ async function startTables(
   const external = variables.AWS_ENDPOINT_URL_DYNAMODB;
   if (external !== undefined && external !== '') return external;
   // Loaded only where it is used: it is a third of the gateway's memory.
-  const { startDynamoDb } = await import('./dynamodb.ts');
+  const { startDynamoDb } = await import('./dynamodb/server.ts');
   const folder = data === undefined ? {} : { path: join(data, 'tables') };
   const tables = await startDynamoDb({ ...folder, accessKeyId });
   closers.push(tables.close);

@@ -5,17 +5,17 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KeyWriter } from '../adapters/dynamodb-keys.ts';
-import type { SecretWriter } from '../adapters/secrets-manager.ts';
-import { hashOfKey, makeApiKey } from '../core/api-key.ts';
+import type { SecretWriter } from '../adapters/aws/secrets-manager.ts';
+import type { KeyWriter } from '../adapters/dynamodb/key-records.ts';
+import { asKeyId } from '../core/base/ids.ts';
+import { isoDay } from '../core/base/limit-text.ts';
+import type { KeyRecords, Secrets } from '../core/base/ports.ts';
 import type { Config } from '../core/config.ts';
-import { asKeyId } from '../core/ids.ts';
-import type { KeyRecord } from '../core/key-record.ts';
-import { isoDay } from '../core/limits.ts';
-import { type MadeVerifier, makeVerifier } from '../core/make-verifier.ts';
-import type { KeyRecords, Secrets } from '../core/ports.ts';
-import { signScopedToken } from '../core/scoped-token.ts';
-import { writeOwnerOnly } from './secrets-store.ts';
+import { type MadeVerifier, makeVerifier } from '../core/jwt/make-verifier.ts';
+import { hashOfKey, makeApiKey } from '../core/keys/api-key.ts';
+import type { KeyRecord } from '../core/keys/key-record.ts';
+import { signScopedToken } from '../core/tokens/scoped-token.ts';
+import { writeOwnerOnly } from './secrets/store.ts';
 
 const DEPLOYMENT_FILE = 'deployment.json';
 const DEPLOYMENT_BYTES = 16;

@@ -2,7 +2,7 @@
  * What reaches the tables and secrets of a gateway on this machine: variables as a function's process has them.
  */
 import { randomBytes } from 'node:crypto';
-import type { Variables } from '../adapters/environment.ts';
+import type { Variables } from '../adapters/aws/environment.ts';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
 
 export const SECRET_PREFIX = 'hallpass/local';

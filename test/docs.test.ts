@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { type Dialect, toErrorBody } from '../core/base/error-body.ts';
+import { ERRORS, type ErrorCode, GatewayError } from '../core/base/errors.ts';
 import { type ConfigInput, defineConfig } from '../core/config.ts';
-import { type Dialect, toErrorBody } from '../core/error-body.ts';
-import { ERRORS, type ErrorCode, GatewayError } from '../core/errors.ts';
 import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
 import { findProvider } from '../core/providers/provider.ts';
 
@@ -47,7 +47,7 @@ const rowOf = (code: ErrorCode): string => {
 
 const makeErrorsPage = (): string => `# Refusals
 
-Every way in which a request can be refused. Made from \`core/errors.ts\` and \`core/error-body.ts\`; after a change there,
+Every way in which a request can be refused. Made from \`core/base/errors.ts\` and \`core/base/error-body.ts\`; after a change there,
 \`npm test -- test/docs.test.ts -u\` writes this page anew.
 
 The code is stable and meant to be switched on: \`error.code\` in OpenAI's and Anthropic's dialect, \`error.reason\` in
@@ -111,7 +111,7 @@ describe('docs', () => {
   test('each condition of a write is on its page, in its own words', () => {
     const page = readFileSync(pathOf('conditions.md'), 'utf8');
     const conditions = WRITES.flatMap((name) => {
-      const text = readFileSync(pathOf(`../adapters/dynamodb-${name}.ts`), 'utf8');
+      const text = readFileSync(pathOf(`../adapters/dynamodb/${name}.ts`), 'utf8');
       const pushed = [...text.matchAll(/conditions\.push\(([^;]+)\);/g)];
       const literal = [...text.matchAll(/ ConditionExpression: ('[^']+')/g)];
       return [...pushed, ...literal].flatMap(([, list = '']) =>

@@ -3,14 +3,14 @@
  * something failed. Flow: body > **policy > reserve > forward > meter**. Invariant: the flow in core/serve.ts knows of
  * no format; what sets one apart is said in its own file here.
  */
-import type { Dialect as ErrorDialect } from '../error-body.ts';
-import type { GatewayError } from '../errors.ts';
-import type { Headers } from '../http.ts';
-import type { RequestId } from '../ids.ts';
-import type { Meter } from '../meter.ts';
+import type { Dialect as ErrorDialect } from '../base/error-body.ts';
+import type { GatewayError } from '../base/errors.ts';
+import type { Headers } from '../base/http.ts';
+import type { RequestId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
 import type { ProviderRow } from '../providers/known.ts';
-import type { JsonObject } from '../request-body.ts';
-import type { ReportedUsage } from '../usage.ts';
+import type { Meter } from './meter.ts';
+import type { ReportedUsage } from './usage.ts';
 
 export type DialectName =
   | 'chat'

@@ -1,14 +1,14 @@
 /**
  * OpenAI's embeddings: input alone is billed. https://platform.openai.com/docs/api-reference/embeddings
  */
-import { toErrorBody } from '../error-body.ts';
-import { GatewayError } from '../errors.ts';
-import { utf8BytesMax } from '../input-bound.ts';
-import type { JsonObject } from '../request-body.ts';
-import { type ReportedUsage, readUsage } from '../usage.ts';
+import { toErrorBody } from '../base/error-body.ts';
+import { GatewayError } from '../base/errors.ts';
+import type { JsonObject } from '../base/json.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
 import { nameField, notBounded } from './fields.ts';
+import { utf8BytesMax } from './input-bound.ts';
+import { type ReportedUsage, readUsage } from './usage.ts';
 
 /** Marks that a tokenizer puts around each text. */
 const TEXT_OVERHEAD_TOKENS = 8;

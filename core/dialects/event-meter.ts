@@ -3,9 +3,10 @@
  * responses. Flow: forward > **meter** > settle. Invariant: the answer is the same however the stream was cut into
  * reads, and an event is parsed only if it may say something of usage, of the end or of a failure.
  */
-import { bytesOfRaw, endOfString, type Meter, parseEvent } from '../meter.ts';
-import type { JsonObject } from '../request-body.ts';
-import type { ReportedUsage } from '../usage.ts';
+
+import type { JsonObject } from '../base/json.ts';
+import { bytesOfRaw, endOfString, type Meter, parseEvent } from './meter.ts';
+import type { ReportedUsage } from './usage.ts';
 
 /** What the events so far say. */
 export interface MeterState {

@@ -3,8 +3,8 @@
  * Flow: policy > **fields** > price > reserve. Invariant: a refusal says a field's name and a value's kind, never its
  * content: a text may be a prompt.
  */
-import { GatewayError } from '../errors.ts';
-import { isRecord, type JsonObject } from '../request-body.ts';
+import { GatewayError } from '../base/errors.ts';
+import { isRecord, type JsonObject } from '../base/json.ts';
 
 /** A field that may not be sent, and what may be (absent: nothing). */
 export interface FieldRefusal {

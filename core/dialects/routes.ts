@@ -2,14 +2,14 @@
  * Which wire format a path is asked in, and what the path says beside it. Flow: **route** > body > policy.
  * Invariant: a path that is not named here is no route of the proxy's.
  */
-import { GatewayError } from '../errors.ts';
-import type { HttpRequest } from '../http.ts';
-import { CHAT } from './chat.ts';
+import { GatewayError } from '../base/errors.ts';
+import type { HttpRequest } from '../base/http.ts';
+import { CHAT } from './chat/chat.ts';
 import type { Dialect } from './dialect.ts';
 import { EMBEDDINGS } from './embeddings.ts';
-import { GOOGLE } from './google.ts';
-import { COUNT_TOKENS, MESSAGES } from './messages.ts';
-import { RESPONSES } from './responses.ts';
+import { GOOGLE } from './google/google.ts';
+import { COUNT_TOKENS, MESSAGES } from './messages/messages.ts';
+import { RESPONSES } from './responses/responses.ts';
 
 export interface Route {
   readonly dialect: Dialect;

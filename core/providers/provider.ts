@@ -2,11 +2,12 @@
  * A provider as this deployment has it: the known row, what the configuration changes, where its traffic goes.
  * Flow: policy > **provider** > forward.
  */
+
+import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import type { DialectName } from '../dialects/dialect.ts';
-import { GatewayError } from '../errors.ts';
-import type { ModelTarget } from '../policy.ts';
-import { DEMO_PROVIDER } from './demo.ts';
+import type { ModelTarget } from '../models/policy.ts';
+import { DEMO_PROVIDER } from './demo/demo.ts';
 import { type EndpointAuth, WIRE_ENDPOINTS, WIRE_OF } from './endpoints.ts';
 import { DEMO_ROW, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from './known.ts';
 

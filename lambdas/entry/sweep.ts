@@ -1,4 +1,4 @@
-import { readEnvironment } from '../../adapters/environment.ts';
+import { readEnvironment } from '../../adapters/aws/environment.ts';
 import { config } from '../../hallpass.config.ts';
 import { makeSweepHandler } from '../sweep.ts';
 

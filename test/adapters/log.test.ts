@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
-import { asRequestId } from '../../core/ids.ts';
-import type { LogEntry } from '../../core/ports.ts';
+import { asRequestId } from '../../core/base/ids.ts';
+import type { LogEntry } from '../../core/base/ports.ts';
 
 const CANARY = 'sk-hp-canary';
 

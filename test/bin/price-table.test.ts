@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { BEDROCK_IDS } from '../../bin/bedrock-ids.ts';
 import { findPriceSource } from '../../bin/price-sources.ts';
 import { makePriceTable } from '../../bin/price-table.ts';
-import { PRICE_TABLE } from '../../core/pricing.ts';
+import { PRICE_TABLE } from '../../core/models/pricing.ts';
 
 const provider = (models: Provider['models'], id = 'lab'): Provider => ({
   id,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Grant } from '../../core/grant.ts';
+import type { Grant } from '../../core/access/grant.ts';
 import { bodyOf, errorOf, SERVER, TOKEN } from '../support/account.ts';
 import { NOW_MS } from '../support/tokens.ts';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toAuthorizerResult } from '../../adapters/api-gateway.ts';
+import { toAuthorizerResult } from '../../adapters/api-gateway/events.ts';
 import { type Authorization, authorize } from '../../core/authorize.ts';
-import { asTokenId } from '../../core/ids.ts';
-import type { KeyRecord } from '../../core/key-record.ts';
-import { parseLimit } from '../../core/limits.ts';
+import { asTokenId } from '../../core/base/ids.ts';
+import { parseLimit } from '../../core/base/limit-text.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { makeAuthorizePorts } from '../support/authorize-ports.ts';
 import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
 import {

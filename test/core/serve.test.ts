@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GatewayError } from '../../core/errors.ts';
-import { makePriceBook } from '../../core/pricing.ts';
+import { GatewayError } from '../../core/base/errors.ts';
+import { makePriceBook } from '../../core/models/pricing.ts';
 import { serve } from '../../core/serve.ts';
 import {
   completion,

@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type AwsCall, AwsCallError } from '../../adapters/aws-call.ts';
+import { type AwsCall, AwsCallError } from '../../adapters/aws/aws-call.ts';
 import { DYNAMODB_LOCAL_URL, makeTestCall } from '../support/dynamodb.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -3,14 +3,14 @@
  */
 import http from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeAwsCall } from '../../adapters/aws-call.ts';
-import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
-import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { makeAwsCall } from '../../adapters/aws/aws-call.ts';
+import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
+import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
-import { asWalletId } from '../../core/ids.ts';
 import { sweep } from '../../core/sweep.ts';
-import { startDynamoDb } from '../../local/dynamodb.ts';
+import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import { completion, jsonReply, startFakeProvider, usageOf } from '../support/fake-provider.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { startTableProxy, type TableCall, type TableProxy } from '../support/table-proxy.ts';

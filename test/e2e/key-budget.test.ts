@@ -3,11 +3,11 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
+import { asPoolId, asWalletId } from '../../core/base/ids.ts';
+import { windowAt } from '../../core/base/limit-text.ts';
 import { defineConfig } from '../../core/config.ts';
-import { asPoolId, asWalletId } from '../../core/ids.ts';
-import { windowAt } from '../../core/limits.ts';
 import { sweep } from '../../core/sweep.ts';
-import { startDynamoDb } from '../../local/dynamodb.ts';
+import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import { completion, jsonReply, startFakeProvider, usageOf } from '../support/fake-provider.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { startTableProxy, type TableCall, type TableProxy } from '../support/table-proxy.ts';

@@ -1,6 +1,6 @@
 /**
  * An issuer's outage under a flood of tokens whose keys nobody has: in a process of its own, so that its memory tells.
- * As many at once stand in test/adapters/issuers.test.ts, and over time in test/core/key-sets.test.ts.
+ * As many at once stand in test/adapters/http/key-set-fetch.test.ts, and over time in test/core/jwt/issuer-keys.test.ts.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

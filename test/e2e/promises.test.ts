@@ -4,7 +4,7 @@
  */
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ERRORS } from '../../core/errors.ts';
+import { ERRORS } from '../../core/base/errors.ts';
 import { makeFunctions } from '../../local/functions.ts';
 import {
   completion,

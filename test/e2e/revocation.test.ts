@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
-import { auditUsage } from '../../core/audit.ts';
-import { asKeyId } from '../../core/ids.ts';
+import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
+import { asKeyId } from '../../core/base/ids.ts';
+import { auditUsage } from '../../core/usage/audit/audit.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
 const closers: (() => Promise<void>)[] = [];

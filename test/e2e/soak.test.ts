@@ -9,8 +9,8 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
-import { asWalletId } from '../../core/ids.ts';
 import {
   chatEvent,
   DONE_EVENT,

@@ -3,15 +3,15 @@
  * warm, and never anything older than it promises.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AwsCall } from '../../adapters/aws-call.ts';
-import { makeKeyRecords, makeKeyWriter } from '../../adapters/dynamodb-keys.ts';
-import { makeSecrets } from '../../adapters/secrets-manager.ts';
-import { hashOfKey } from '../../core/api-key.ts';
+import type { AwsCall } from '../../adapters/aws/aws-call.ts';
+import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
+import { makeKeyRecords, makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
-import type { KeyId } from '../../core/ids.ts';
-import type { KeyRecord } from '../../core/key-record.ts';
-import { makeKeySets } from '../../core/key-sets.ts';
-import type { Verifier } from '../../core/verifier.ts';
+import type { KeyId } from '../../core/base/ids.ts';
+import { makeKeySets } from '../../core/jwt/issuer-keys.ts';
+import type { Verifier } from '../../core/jwt/verifier.ts';
+import { hashOfKey } from '../../core/keys/api-key.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
 import { makePairs, makeVerifyingKey, mintJwt, pemOf } from '../support/jwts.ts';
 import {

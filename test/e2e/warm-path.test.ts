@@ -2,7 +2,7 @@
  * What a request costs the tables once the function is warm.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startDynamoDb } from '../../local/dynamodb.ts';
+import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import {
   DONE_EVENT,
   type FakeProvider,

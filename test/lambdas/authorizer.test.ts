@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
-import { decodeGrant } from '../../core/grant-codec.ts';
+import { decodeGrant } from '../../core/access/grant-codec.ts';
 import { makeAuthorizerHandler } from '../../lambdas/authorizer.ts';
 import {
   authorizerEvent,

@@ -1,14 +1,14 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { makeLog } from '../../adapters/log.ts';
+import type { Grant } from '../../core/access/grant.ts';
+import { encodeGrant } from '../../core/access/grant-codec.ts';
+import { asTokenId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
-import type { Grant } from '../../core/grant.ts';
-import { encodeGrant } from '../../core/grant-codec.ts';
-import { asTokenId } from '../../core/ids.ts';
-import { walletIdOf } from '../../core/payer.ts';
+import { walletIdOf } from '../../core/wallet/payer.ts';
 import { makeProxyHandler } from '../../lambdas/proxy.ts';
-import { installAwsLambda, invokeStreaming } from '../../local/lambda.ts';
+import { installAwsLambda, invokeStreaming } from '../../local/api-gateway/lambda.ts';
 import { makeTestCall, TABLE_NAMES } from '../support/dynamodb.ts';
 import {
   completion,

@@ -1,9 +1,9 @@
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
+import { asRequestId, asWalletId } from '../../core/base/ids.ts';
+import type { LogEntry } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
-import { asRequestId, asWalletId } from '../../core/ids.ts';
-import type { LogEntry } from '../../core/ports.ts';
 import { makeSweepHandler } from '../../lambdas/sweep.ts';
 import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
 import { makeHold, WALLET_ID } from '../support/wallet-fixtures.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePayload, parseScopedToken } from '../../core/scoped-token.ts';
+import { parsePayload, parseScopedToken } from '../../core/tokens/scoped-token.ts';
 import { config } from '../../hallpass.config.ts';
 import { signDemoToken } from '../../local/provision.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { UsageRow } from '../../core/hold.ts';
-import { asKeyId, asRequestId, asWalletId, type WalletId } from '../../core/ids.ts';
-import { asNanoUsd } from '../../core/money.ts';
-import type { UsageRows } from '../../core/ports.ts';
-import type { UsageReader } from '../../core/usage-ports.ts';
+import { asKeyId, asRequestId, asWalletId, type WalletId } from '../../core/base/ids.ts';
+import { asNanoUsd } from '../../core/base/money.ts';
+import type { UsageRows } from '../../core/base/ports.ts';
+import type { UsageReader } from '../../core/usage/ports.ts';
+import type { UsageRow } from '../../core/wallet/hold.ts';
 import { makeHold, makeRow, NOW_MS, usd } from '../support/wallet-fixtures.ts';
 
 export interface UsageUnderTest {

@@ -1,4 +1,4 @@
-import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
+import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
 import { makeMemoryUsage } from '../support/memory-usage.ts';
 import { describeUsageRows } from './usage.contract.ts';

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Hold } from '../../core/hold.ts';
-import { asRequestId, asTokenId, asWalletId, type TokenId, type WalletId } from '../../core/ids.ts';
-import type { CounterAdd, Reservation, Settlement, Wallets } from '../../core/ports.ts';
+import {
+  asRequestId,
+  asTokenId,
+  asWalletId,
+  type TokenId,
+  type WalletId,
+} from '../../core/base/ids.ts';
+import type { CounterAdd, Reservation, Settlement, Wallets } from '../../core/base/ports.ts';
+import type { Hold } from '../../core/wallet/hold.ts';
 import { makeHold, NOW_MS, TOKEN_ID } from '../support/wallet-fixtures.ts';
 
 /** What the contract needs of an implementation beside the port. */

@@ -1,4 +1,4 @@
-import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
+import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
 import { makeMemoryWallets } from '../support/memory-wallets.ts';
 import { describeWallets } from './wallets.contract.ts';

@@ -13,7 +13,7 @@ import {
   makeBufferedFunction,
   makeStreamingFunction,
   type StreamingFunction,
-} from '../../local/lambda.ts';
+} from '../../local/api-gateway/lambda.ts';
 import { makeSandboxes, type Sandboxes } from './sandboxes.ts';
 
 const HANDLERS = `

@@ -3,7 +3,7 @@
  * the handlers in this process holds of what Lambda runs.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Variables } from '../../adapters/environment.ts';
+import type { Variables } from '../../adapters/aws/environment.ts';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { sweep } from '../../core/sweep.ts';
 import { makeFunctions } from '../../local/functions.ts';

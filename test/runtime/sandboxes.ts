@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
-import type { BufferedFunction, StreamingFunction } from '../../local/lambda.ts';
+import type { BufferedFunction, StreamingFunction } from '../../local/api-gateway/lambda.ts';
 import { type FunctionCode, readText, Sandbox } from './sandbox.ts';
 
 const SANDBOXES_MAX = 4;

@@ -1,13 +1,14 @@
 /**
  * The account function's routes, asked with a grant and with wallets in hand.
  */
+
+import type { Grant } from '../../core/access/grant.ts';
 import { type AccountPorts, account } from '../../core/account.ts';
-import type { Grant } from '../../core/grant.ts';
-import type { Hold, UsageRow } from '../../core/hold.ts';
-import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/ids.ts';
-import type { ListedModel } from '../../core/model-list.ts';
-import { asNanoUsd } from '../../core/money.ts';
-import type { Wallet } from '../../core/ports.ts';
+import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/base/ids.ts';
+import { asNanoUsd } from '../../core/base/money.ts';
+import type { Wallet } from '../../core/base/ports.ts';
+import type { ListedModel } from '../../core/models/catalogue.ts';
+import type { Hold, UsageRow } from '../../core/wallet/hold.ts';
 import { KEY } from './memory-keys.ts';
 import { makeMemoryUsage } from './memory-usage.ts';
 import { NOW_MS } from './tokens.ts';

@@ -1,5 +1,5 @@
 import type { AuthorizePorts } from '../../core/authorize.ts';
-import type { KeyRecords, Secrets } from '../../core/ports.ts';
+import type { KeyRecords, Secrets } from '../../core/base/ports.ts';
 import { NO_KEY_SETS } from './jwts.ts';
 import { ACCOUNT } from './memory-keys.ts';
 import { NOW_MS } from './tokens.ts';

@@ -1,9 +1,10 @@
 /**
  * Keys that verify JWTs, one of each algorithm, and what becomes of a JWT that meets one.
  */
-import { type VerifyingKey, verifyClientJwt } from '../../core/client-jwt.ts';
-import { GatewayError } from '../../core/errors.ts';
-import type { JwtAlgorithm, Verifier } from '../../core/verifier.ts';
+
+import { GatewayError } from '../../core/base/errors.ts';
+import { type VerifyingKey, verifyClientJwt } from '../../core/jwt/client-jwt.ts';
+import type { JwtAlgorithm, Verifier } from '../../core/jwt/verifier.ts';
 import {
   type MintJwt,
   makeJwtSecrets,

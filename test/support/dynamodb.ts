@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type AwsCall, makeAwsCall } from '../../adapters/aws-call.ts';
-import { startDynamoDb } from '../../local/dynamodb.ts';
-import { createTables } from '../../local/tables.ts';
+import { type AwsCall, makeAwsCall } from '../../adapters/aws/aws-call.ts';
+import { startDynamoDb } from '../../local/dynamodb/server.ts';
+import { createTables } from '../../local/dynamodb/tables.ts';
 
 export const TABLE_NAMES = { keysTable: 'keys', walletsTable: 'wallets', usageTable: 'usage' };
 

@@ -6,7 +6,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { AwsCredentials } from '../../adapters/environment.ts';
+import type { AwsCredentials } from '../../adapters/aws/environment.ts';
 import type { Reply } from './fake-provider.ts';
 
 export interface BedrockRequest {

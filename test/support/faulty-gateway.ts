@@ -1,10 +1,10 @@
 /** A gateway between a provider that answers and tables that fail as a test decides, and a look into its books. */
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
+import { asWalletId } from '../../core/base/ids.ts';
+import type { Wallet } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
-import { asWalletId } from '../../core/ids.ts';
-import type { Wallet } from '../../core/ports.ts';
 import { type SweepOutcome, sweep } from '../../core/sweep.ts';
-import { startDynamoDb } from '../../local/dynamodb.ts';
+import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import {
   completion,
   type FakeProvider,

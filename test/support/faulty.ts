@@ -1,4 +1,4 @@
-import { type AwsCall, AwsCallError } from '../../adapters/aws-call.ts';
+import { type AwsCall, AwsCallError } from '../../adapters/aws/aws-call.ts';
 
 /** What becomes of a call: done, never arrived, done with its answer lost, lost now and done later, or done twice. */
 export type Fault = 'none' | 'dropped' | 'answer-lost' | 'late' | 'doubled';

@@ -2,12 +2,12 @@
  * What the functions run on in tests: tables and secrets on loopback, with the server key `course` made in them.
  */
 import type { APIGatewayRequestAuthorizerEvent, Context } from 'aws-lambda';
-import { makeAwsCall } from '../../adapters/aws-call.ts';
-import { makeKeyWriter } from '../../adapters/dynamodb-keys.ts';
-import type { FunctionSettings } from '../../adapters/environment.ts';
-import { makeSecretWriter } from '../../adapters/secrets-manager.ts';
+import { makeAwsCall } from '../../adapters/aws/aws-call.ts';
+import type { FunctionSettings } from '../../adapters/aws/environment.ts';
+import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
+import { makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
 import { defineConfig } from '../../core/config.ts';
-import { startSecrets } from '../../local/secrets.ts';
+import { startSecrets } from '../../local/secrets/server.ts';
 import { startTables, TABLE_NAMES } from './dynamodb.ts';
 import { ACCOUNT, KEY, SERVER_RECORD } from './memory-keys.ts';
 

@@ -2,10 +2,10 @@
  * The books of a history: what rows say was spent, and what requests hold. They know nothing of counters and slices.
  */
 import { expect } from 'vitest';
-import type { Grant } from '../../core/grant.ts';
-import type { AppliedLimit, Hold, UsageRow } from '../../core/hold.ts';
-import { walletIdOf } from '../../core/payer.ts';
-import type { Wallet } from '../../core/ports.ts';
+import type { Grant } from '../../core/access/grant.ts';
+import type { Wallet } from '../../core/base/ports.ts';
+import type { AppliedLimit, Hold, UsageRow } from '../../core/wallet/hold.ts';
+import { walletIdOf } from '../../core/wallet/payer.ts';
 
 export const isoOf = (atMs: number): string => new Date(atMs).toISOString();
 const monthOf = (atMs: number): string => `usd:month:${isoOf(atMs).slice(0, 7)}`;

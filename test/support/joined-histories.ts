@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { settle } from '../../core/settle.ts';
+import { settle } from '../../core/wallet/settle.ts';
 import {
   type Asked,
   expectKept,

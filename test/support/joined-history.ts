@@ -4,9 +4,8 @@
  * Beside it, its books: the rows as they were first written, and what is in flight. They know nothing of counters.
  */
 import { expect } from 'vitest';
-import { GatewayError } from '../../core/errors.ts';
-import type { Grant } from '../../core/grant.ts';
-import type { Amounts, UsageRow } from '../../core/hold.ts';
+import type { Grant } from '../../core/access/grant.ts';
+import { GatewayError } from '../../core/base/errors.ts';
 import {
   asPoolId,
   asRequestId,
@@ -14,14 +13,15 @@ import {
   type KeyId,
   type TokenId,
   type WalletId,
-} from '../../core/ids.ts';
-import { isoDay, type Limit, parseLimit } from '../../core/limits.ts';
-import { limitsOf, walletIdOf } from '../../core/payer.ts';
-import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/ports.ts';
-import { reserve } from '../../core/reserve.ts';
-import { type SettlePorts, settle } from '../../core/settle.ts';
+} from '../../core/base/ids.ts';
+import { isoDay, type Limit, parseLimit } from '../../core/base/limit-text.ts';
+import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/base/ports.ts';
 import { sweep } from '../../core/sweep.ts';
-import type { OpenHold } from '../../core/wallet.ts';
+import type { Amounts, UsageRow } from '../../core/wallet/hold.ts';
+import { limitsOf, walletIdOf } from '../../core/wallet/payer.ts';
+import { reserve } from '../../core/wallet/reserve.ts';
+import { type SettlePorts, settle } from '../../core/wallet/settle.ts';
+import type { OpenHold } from '../../core/wallet/wallet.ts';
 import { type Fault, makeFaultyLine, makeSeededFraction } from './faulty.ts';
 import { accountOf, booksOf, isoOf, mustBe, mustBeWithin } from './joined-books.ts';
 import { makeGrant, makeManualClock, makeRow, usd } from './wallet-fixtures.ts';

@@ -8,10 +8,10 @@ import {
   type KeyObject,
   sign as signWith,
 } from 'node:crypto';
-import type { VerifyingKey } from '../../core/client-jwt.ts';
-import { asKeyId } from '../../core/ids.ts';
-import type { KeySets, Secrets } from '../../core/ports.ts';
-import type { JwtAlgorithm, Verifier, VerifierKey } from '../../core/verifier.ts';
+import { asKeyId } from '../../core/base/ids.ts';
+import type { KeySets, Secrets } from '../../core/base/ports.ts';
+import type { VerifyingKey } from '../../core/jwt/client-jwt.ts';
+import type { JwtAlgorithm, Verifier, VerifierKey } from '../../core/jwt/verifier.ts';
 import { JWT_SECRET } from './memory-keys.ts';
 import { NOW_SECONDS } from './tokens.ts';
 

@@ -3,10 +3,10 @@
  * fetching key sets, under a clock in hand. It prints what it decided and by how much its memory grew over a flood.
  * Argument: a `FloodPlan` as JSON. To be run with `--expose-gc`.
  */
-import { makeKeySetFetch } from '../../adapters/issuers.ts';
+import { makeKeySetFetch } from '../../adapters/http/key-set-fetch.ts';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
-import { makeKeySets } from '../../core/key-sets.ts';
-import type { KeySetFetch } from '../../core/ports.ts';
+import type { KeySetFetch } from '../../core/base/ports.ts';
+import { makeKeySets } from '../../core/jwt/issuer-keys.ts';
 import { makeVerifyingKey } from './jwts.ts';
 import { ACCOUNT, KEY, makeMemoryKeys, SERVER_RECORD } from './memory-keys.ts';
 import { NOW_MS } from './tokens.ts';

@@ -1,13 +1,13 @@
 /**
  * The whole gateway in this process, in memory, on a port of its own, for tests and measurements.
  */
-import { type AwsCall, callDynamoDb } from '../../adapters/aws-call.ts';
-import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
-import { makeWallets } from '../../adapters/dynamodb-wallets.ts';
-import { type Environment, readEnvironment } from '../../adapters/environment.ts';
+import { type AwsCall, callDynamoDb } from '../../adapters/aws/aws-call.ts';
+import { type Environment, readEnvironment } from '../../adapters/aws/environment.ts';
+import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
+import type { Log, UsageRows, Wallets } from '../../core/base/ports.ts';
 import type { Config } from '../../core/config.ts';
-import type { Log, UsageRows, Wallets } from '../../core/ports.ts';
-import { signScopedToken } from '../../core/scoped-token.ts';
+import { signScopedToken } from '../../core/tokens/scoped-token.ts';
 import { config as defaultConfig } from '../../hallpass.config.ts';
 import { makeFunctions } from '../../local/functions.ts';
 import { type LocalGatewayOptions, startLocalGateway } from '../../local/gateway.ts';

@@ -1,10 +1,10 @@
 /**
  * Keys and their secrets in memory, in the place of the table and of the secrets.
  */
-import { GatewayError } from '../../core/errors.ts';
-import { asKeyHash, asKeyId } from '../../core/ids.ts';
-import type { KeyRecord } from '../../core/key-record.ts';
-import type { KeyRecords, Secrets } from '../../core/ports.ts';
+import { GatewayError } from '../../core/base/errors.ts';
+import { asKeyHash, asKeyId } from '../../core/base/ids.ts';
+import type { KeyRecords, Secrets } from '../../core/base/ports.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
 
 export const ACCOUNT = 'acct_test';
 /** Made of 32 bytes of 7, of 8 and of 9. */

@@ -1,5 +1,4 @@
-import type { Hold } from '../../core/hold.ts';
-import type { RequestId, TokenId, WalletId } from '../../core/ids.ts';
+import type { RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
 import type {
   Reservation,
   Settlement,
@@ -7,7 +6,8 @@ import type {
   Wallet,
   Wallets,
   WriteOutcome,
-} from '../../core/ports.ts';
+} from '../../core/base/ports.ts';
+import type { Hold } from '../../core/wallet/hold.ts';
 import { makeMemoryPools } from './memory-pools.ts';
 
 export interface Stored {

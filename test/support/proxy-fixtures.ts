@@ -1,15 +1,15 @@
 /** The proxy's flow with everything outside in memory. */
 
+import type { Grant } from '../../core/access/grant.ts';
+import { asRequestId } from '../../core/base/ids.ts';
+import type { LogEntry, UpstreamRequest, UpstreamResponse, Wallet } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
-import { CHAT } from '../../core/dialects/chat.ts';
-import type { Grant } from '../../core/grant.ts';
-import type { UsageRow } from '../../core/hold.ts';
-import { asRequestId } from '../../core/ids.ts';
-import { walletIdOf } from '../../core/payer.ts';
-import type { LogEntry, UpstreamRequest, UpstreamResponse, Wallet } from '../../core/ports.ts';
-import { makePriceBook } from '../../core/pricing.ts';
-import { makeDemo } from '../../core/providers/demo.ts';
+import { CHAT } from '../../core/dialects/chat/chat.ts';
+import { makePriceBook } from '../../core/models/pricing.ts';
+import { makeDemo } from '../../core/providers/demo/demo.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../../core/serve.ts';
+import type { UsageRow } from '../../core/wallet/hold.ts';
+import { walletIdOf } from '../../core/wallet/payer.ts';
 import { makeMemoryUsage } from './memory-usage.ts';
 import { makeMemoryWallets } from './memory-wallets.ts';
 import { fixedRandom, makeGrant, makeManualClock, NOW_MS } from './wallet-fixtures.ts';

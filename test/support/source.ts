@@ -6,7 +6,7 @@ import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface SourceFile {
-  /** From the top of the project: `core/wallet.ts`. */
+  /** From the top of the project: `core/wallet/wallet.ts`. */
   readonly path: string;
   readonly text: string;
 }

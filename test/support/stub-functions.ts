@@ -1,14 +1,14 @@
 /** Lambda functions for tests of what stands in front of them. */
 import type { Writable } from 'node:stream';
 import type { APIGatewayAuthorizerResult } from 'aws-lambda';
-import { type ApiGateway, startApiGateway } from '../../local/api-gateway.ts';
 import {
   type BufferedFunction,
   installAwsLambda,
   makeBufferedFunction,
   makeStreamingFunction,
   type StreamingFunction,
-} from '../../local/lambda.ts';
+} from '../../local/api-gateway/lambda.ts';
+import { type ApiGateway, startApiGateway } from '../../local/api-gateway/server.ts';
 
 /** An authorizer's result for everything in this API and stage. */
 export const policy = (

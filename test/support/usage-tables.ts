@@ -1,12 +1,12 @@
 /**
  * Usage rows and their rollups in tables on loopback, as the proxy writes, the sweep sums and a report reads them.
  */
-import { makeRollups } from '../../adapters/dynamodb-rollups.ts';
-import { makeUsageRows } from '../../adapters/dynamodb-usage.ts';
-import type { UsageRow } from '../../core/hold.ts';
-import { asRequestId } from '../../core/ids.ts';
-import { type RollupPorts, rollUp } from '../../core/rollup.ts';
-import { type GroupBy, reportUsage, type UsageAsk } from '../../core/usage-report.ts';
+import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
+import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
+import { asRequestId } from '../../core/base/ids.ts';
+import { type GroupBy, reportUsage, type UsageAsk } from '../../core/usage/report.ts';
+import { type RollupPorts, rollUp } from '../../core/usage/rollup.ts';
+import type { UsageRow } from '../../core/wallet/hold.ts';
 import { startTables, TABLE_NAMES } from './dynamodb.ts';
 import { KEY_ID, makeHold, makeManualClock, makeRow, NOW_MS, usd } from './wallet-fixtures.ts';
 

@@ -3,7 +3,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Verifier } from '../../core/verifier.ts';
+import type { Verifier } from '../../core/jwt/verifier.ts';
 import { makePairs, makeVerifyingKey, mintJwt } from './jwts.ts';
 
 type Claims = Readonly<Record<string, unknown>>;

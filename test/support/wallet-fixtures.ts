@@ -1,9 +1,9 @@
-import type { Grant } from '../../core/grant.ts';
-import type { Amounts, Hold, UsageRow } from '../../core/hold.ts';
-import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/ids.ts';
-import { parseLimit } from '../../core/limits.ts';
-import { asNanoUsd } from '../../core/money.ts';
-import type { Clock, Random } from '../../core/ports.ts';
+import type { Grant } from '../../core/access/grant.ts';
+import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/base/ids.ts';
+import { parseLimit } from '../../core/base/limit-text.ts';
+import { asNanoUsd } from '../../core/base/money.ts';
+import type { Clock, Random } from '../../core/base/ports.ts';
+import type { Amounts, Hold, UsageRow } from '../../core/wallet/hold.ts';
 
 /** 2026-11-20T12:00:00Z */
 export const NOW_MS = 1_795_176_000_000;

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
-import { prepareChat } from '../../../core/dialects/chat-request.ts';
+import { prepareChat } from '../../../core/dialects/chat/request.ts';
 import type { DialectName, RequestRules } from '../../../core/dialects/dialect.ts';
 import { KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
 import { findProvider, requireEndpoint } from '../../../core/providers/provider.ts';

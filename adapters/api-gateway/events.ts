@@ -1,0 +1,164 @@
+/**
+ * API Gateway's events as our requests, and our answers as its results (REST API, Lambda proxy format 1.0).
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+ */
+import type {
+  APIGatewayAuthorizerResult,
+  APIGatewayProxyEvent,
+  APIGatewayProxyResult,
+  APIGatewayRequestAuthorizerEvent,
+} from 'aws-lambda';
+import type { Grant } from '../../core/access/grant.ts';
+import {
+  decodeGrant,
+  decodeRefusal,
+  encodeGrant,
+  encodeRefusal,
+} from '../../core/access/grant-codec.ts';
+import type { Authorization } from '../../core/authorize.ts';
+import { dialectOfPath, toErrorBody, toErrorHeaders } from '../../core/base/error-body.ts';
+import { ERRORS, GatewayError } from '../../core/base/errors.ts';
+import type { Headers, HttpRequest } from '../../core/base/http.ts';
+import type { RequestId } from '../../core/base/ids.ts';
+import { CORS_HEADERS } from './responses.ts';
+
+type SentHeaders = APIGatewayRequestAuthorizerEvent['multiValueHeaders'];
+
+/**
+ * Headers of an event, by lower-case name. Read from `multiValueHeaders` alone: `headers` keeps only the last of a
+ * header sent twice, and two spellings of one name are one header here.
+ */
+export function readHeaders(sent: SentHeaders): Headers {
+  const headers = new Map<string, string[]>();
+  for (const [name, values] of Object.entries(sent ?? {})) {
+    const key = name.toLowerCase();
+    headers.set(key, [...(headers.get(key) ?? []), ...(values ?? [])]);
+  }
+  return headers;
+}
+
+/**
+ * The request of a function's event.
+ * @throws invalid_request for a body that is not UTF-8
+ */
+export function readHttpRequest(event: APIGatewayProxyEvent): HttpRequest {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(event.queryStringParameters ?? {})) {
+    if (value !== undefined) query[name] = value;
+  }
+  return {
+    method: event.httpMethod,
+    path: event.path,
+    query,
+    headers: readHeaders(event.multiValueHeaders),
+    body: readBody(event),
+  };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function readBody({ body, isBase64Encoded }: APIGatewayProxyEvent): string | undefined {
+  if (body === null || body === undefined) return undefined;
+  if (!isBase64Encoded) return body;
+  try {
+    return utf8.decode(Buffer.from(body, 'base64'));
+  } catch {
+    throw new GatewayError('invalid_request', { message: 'the body must be UTF-8' });
+  }
+}
+
+/**
+ * What the authorizer passed on.
+ * @throws the refusal it passed on, or service_unavailable unless there is exactly one of grant and refusal
+ */
+export function readGrant(event: APIGatewayProxyEvent): Grant {
+  const { grant, refusal } = event.requestContext.authorizer ?? {};
+  if (typeof grant === 'string' && refusal === undefined) return decodeGrant(grant);
+  if (typeof refusal === 'string' && grant === undefined) throw decodeRefusal(refusal);
+  throw new GatewayError('service_unavailable', {
+    detail: 'the authorizer passed on neither or both of a grant and a refusal',
+  });
+}
+
+/**
+ * The authorizer's result. Context values are strings. A grant and a refusal both let the request through to the
+ * function, which answers in the route's dialect; a denial is answered by API Gateway itself (ACCESS_DENIED, 401),
+ * whose template does not escape: only constants of the table of errors go there.
+ * @param methodArn `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`
+ */
+export function toAuthorizerResult(
+  authorization: Authorization,
+  methodArn: string,
+): APIGatewayAuthorizerResult {
+  switch (authorization.kind) {
+    case 'grant':
+      return toPolicy('Allow', methodArn, authorization.grant.keyId, {
+        grant: encodeGrant(authorization.grant),
+      });
+    case 'refusal':
+      return toPolicy('Allow', methodArn, 'refused', {
+        refusal: encodeRefusal(authorization.error),
+      });
+    case 'denied': {
+      const { code } = authorization.error;
+      const { type, message } = ERRORS[code];
+      return toPolicy('Deny', methodArn, 'denied', { type, code, message });
+    }
+  }
+}
+
+/** For this API and stage only. */
+const toPolicy = (
+  effect: 'Allow' | 'Deny',
+  methodArn: string,
+  principalId: string,
+  context: Record<string, string>,
+): APIGatewayAuthorizerResult => ({
+  principalId,
+  policyDocument: {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Action: 'execute-api:Invoke',
+        Effect: effect,
+        Resource: `${methodArn.split('/').slice(0, 2).join('/')}/*`,
+      },
+    ],
+  },
+  context,
+});
+
+/** Status and headers of an answer, common to buffered and streamed ones. */
+export interface AnswerHead {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+}
+
+/** Headers that every answer of a function has. */
+export const answerHeaders = (requestId: RequestId): Record<string, string> => ({
+  ...CORS_HEADERS,
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  'x-request-id': requestId,
+});
+
+/** A whole JSON answer. */
+export const toJsonResult = (
+  statusCode: number,
+  body: Readonly<Record<string, unknown>>,
+  requestId: RequestId,
+): APIGatewayProxyResult & AnswerHead => ({
+  statusCode,
+  headers: answerHeaders(requestId),
+  body: JSON.stringify(body),
+});
+
+/** An error as an answer, in the dialect of the path. */
+export function toErrorResult(
+  error: GatewayError,
+  path: string,
+  requestId: RequestId,
+): APIGatewayProxyResult & AnswerHead {
+  const result = toJsonResult(error.status, toErrorBody(dialectOfPath(path), error), requestId);
+  return { ...result, headers: { ...result.headers, ...toErrorHeaders(error) } };
+}

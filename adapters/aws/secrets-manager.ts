@@ -1,0 +1,230 @@
+/**
+ * Secrets in AWS Secrets Manager. What a version of a key is never changes, so it is read once and kept for the life
+ * of the process; a provider's key is looked at anew every few minutes.
+ * Fails closed: `service_unavailable`. No secret is in any error, detail or cause.
+ */
+import { makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
+import { GatewayError } from '../../core/base/errors.ts';
+import { type KeyId, sha256 } from '../../core/base/ids.ts';
+import type { Clock, Secrets } from '../../core/base/ports.ts';
+import { jwtSecretName, keySecretName, providerSecretName } from '../table-schema.ts';
+import { type AwsCall, AwsCallError } from './aws-call.ts';
+
+/** A provider's key that was replaced is used no longer than that. */
+const PROVIDER_KEY_AGE_MAX_MS = 300_000;
+/** A provider without a key costs a read no more often than that, and a key that was just set is used as soon. */
+const PROVIDER_KEY_MISS_AGE_MAX_MS = 10_000;
+/** A key's secret that lacks the version asked for is not read again sooner: tokens cannot drive reads. */
+const MISSING_COOL_DOWN_MS = 10_000;
+const ENTRIES_MAX = 1_000;
+
+export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secrets {
+  const read = makeReader(call);
+  const readVersion = makeVersionReader(read, clock);
+  const jwtSecrets = makeBoundedMap<string, Uint8Array>(ENTRIES_MAX);
+  const providerKeys = makeBoundedMap<string, ProviderKey>(ENTRIES_MAX);
+
+  return {
+    readKey: (keyId, version) => readVersion(keySecretName(prefix, keyId), version),
+    async readJwtSecret(keyId, version) {
+      const id = `${keyId} ${version}`;
+      const known = jwtSecrets.get(id);
+      if (known !== undefined) return known;
+      const secret = Buffer.from(await readVersion(jwtSecretName(prefix, keyId), version));
+      jwtSecrets.set(id, secret);
+      return secret;
+    },
+    async findProviderKey(provider) {
+      const nowMs = clock.nowMs();
+      const known = providerKeys.get(provider);
+      if (known && isWithin(known.readAtMs, ageMaxMsOf(known), nowMs)) return known.key;
+      const key = parseProviderKey(await read(providerSecretName(prefix, provider)));
+      providerKeys.set(provider, { key, readAtMs: nowMs });
+      return key;
+    },
+  };
+}
+
+type Read = (name: string) => Promise<string | undefined>;
+
+/** Reads one version out of a secret that has several, and keeps it. */
+function makeVersionReader(read: Read, clock: Clock) {
+  const texts = makeBoundedMap<string, string>(ENTRIES_MAX);
+  const missedAtMs = makeBoundedMap<string, number>(ENTRIES_MAX);
+  return async (name: string, version: string): Promise<string> => {
+    const id = `${name} ${version}`;
+    const known = texts.get(id);
+    if (known !== undefined) return known;
+    const nowMs = clock.nowMs();
+    if (isWithin(missedAtMs.get(id), MISSING_COOL_DOWN_MS, nowMs)) throw missing();
+    const secret = await read(name);
+    const text = secret === undefined ? undefined : parseVersions(secret)[version];
+    if (typeof text !== 'string' || text === '') {
+      missedAtMs.set(id, nowMs);
+      throw missing();
+    }
+    texts.set(id, text);
+    return text;
+  };
+}
+
+interface ProviderKey {
+  /** Undefined: there was none. */
+  readonly key: string | undefined;
+  readonly readAtMs: number;
+}
+
+const ageMaxMsOf = ({ key }: ProviderKey): number =>
+  key === undefined ? PROVIDER_KEY_MISS_AGE_MAX_MS : PROVIDER_KEY_AGE_MAX_MS;
+
+const isWithin = (sinceMs: number | undefined, durationMs: number, nowMs: number): boolean =>
+  sinceMs !== undefined && nowMs >= sinceMs && nowMs - sinceMs < durationMs;
+
+const missing = (): GatewayError =>
+  new GatewayError('service_unavailable', {
+    detail: 'the secret of a key lacks a version that its record names',
+  });
+
+const isNamed = (error: unknown, name: string): boolean =>
+  error instanceof AwsCallError && error.name === name;
+
+/** Reads a secret's text; undefined: there is no such secret. */
+function makeReader(call: AwsCall): Read {
+  const once = makeSingleFlight<string | undefined>();
+  return (name) =>
+    once(name, async () => {
+      try {
+        const { SecretString: text } = await call('GetSecretValue', { SecretId: name });
+        if (typeof text === 'string') return text;
+      } catch (cause) {
+        if (isNamed(cause, 'ResourceNotFoundException')) return undefined;
+        throw new GatewayError('service_unavailable', { detail: 'a secret cannot be read', cause });
+      }
+      throw new GatewayError('service_unavailable', { detail: 'a secret is not a text' });
+    });
+}
+
+/** `{"versions":{"<version>":"<text>"}}` */
+function parseVersions(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const { versions } = Object(JSON.parse(text));
+    return typeof versions === 'object' ? { ...versions } : {};
+  } catch {
+    return {}; // The parser's words quote the secret; a version is missing from it in any case.
+  }
+}
+
+/** A bare key, with the line feed that pasting leaves. JSON is the placeholder that a deployment makes: not set. */
+const parseProviderKey = (text = ''): string | undefined =>
+  /^(?!\{)[!-~]+$/.test(text.trim()) ? text.trim() : undefined;
+
+/** The write side, for commands. */
+export interface SecretWriter {
+  /**
+   * Makes the secret of a new key. May be repeated with the same arguments.
+   * @throws service_unavailable
+   */
+  createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
+  /**
+   * Adds a version to the secret of a key. Of two who do so at once, neither loses what it added.
+   * @throws service_unavailable
+   */
+  addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
+  /**
+   * Adds a version to what verifies a key's JWTs, and makes that secret when there is none. May be repeated; of two who
+   * do so at once, neither loses what it added.
+   * @param secret its text as the issuer configured it
+   * @throws service_unavailable
+   */
+  putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
+}
+
+export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter => ({
+  async createKeySecret(keyId, version, key) {
+    try {
+      await call('CreateSecret', {
+        Name: keySecretName(prefix, keyId),
+        SecretString: JSON.stringify({ versions: { [version]: key } }),
+        // The service takes a second call with the same token and text as the first one's repetition.
+        ClientRequestToken: sha256(`${keyId} ${version}`),
+      });
+    } catch (cause) {
+      throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
+    }
+  },
+  addKeyVersion: (keyId, version, key) =>
+    addVersion(call, keySecretName(prefix, keyId), version, key),
+  async putJwtSecret(keyId, version, secret) {
+    const name = jwtSecretName(prefix, keyId);
+    try {
+      await call('CreateSecret', {
+        Name: name,
+        SecretString: JSON.stringify({ versions: { [version]: secret } }),
+        ClientRequestToken: sha256(`${keyId} ${version} jwt`),
+      });
+    } catch (cause) {
+      if (!isNamed(cause, 'ResourceExistsException')) {
+        throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
+      }
+      await addVersion(call, name, version, secret);
+    }
+  },
+});
+
+async function addVersion(
+  call: AwsCall,
+  secretId: string,
+  version: string,
+  text: string,
+): Promise<void> {
+  try {
+    for (let attempt = 0; attempt < ADD_ATTEMPTS_MAX; attempt += 1) {
+      if (await tryToAdd(call, secretId, version, text)) return;
+    }
+  } catch (cause) {
+    throw new GatewayError('service_unavailable', { detail: 'a secret cannot be changed', cause });
+  }
+  throw new GatewayError('service_unavailable', { detail: 'a secret is changed all the time' });
+}
+
+const ADD_ATTEMPTS_MAX = 8;
+/** The newest versions are kept; of these a record names two at most, and a command at work one more. */
+const VERSIONS_KEPT_MAX = 32;
+const CURRENT = 'AWSCURRENT';
+/** Where a text waits until it takes the place of the one it was made of. */
+const ADDING = 'HALLPASSADDING';
+
+/**
+ * Makes the text with one more version, then moves `AWSCURRENT` to it from the very text it was made of: where another
+ * command was faster the service refuses, and the version it added is not lost.
+ * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+ */
+async function tryToAdd(
+  call: AwsCall,
+  secretId: string,
+  version: string,
+  key: string,
+): Promise<boolean> {
+  const seen = await call('GetSecretValue', { SecretId: secretId });
+  const others = Object.entries(parseVersions(String(seen.SecretString ?? '')));
+  const kept = others.slice(1 - VERSIONS_KEPT_MAX);
+  const text = JSON.stringify({ versions: { ...Object.fromEntries(kept), [version]: key } });
+  const made = await call('PutSecretValue', {
+    SecretId: secretId,
+    SecretString: text,
+    ClientRequestToken: sha256(`${seen.VersionId} ${version}`),
+    VersionStages: [ADDING],
+  });
+  try {
+    await call('UpdateSecretVersionStage', {
+      SecretId: secretId,
+      VersionStage: CURRENT,
+      MoveToVersionId: made.VersionId,
+      RemoveFromVersionId: seen.VersionId,
+    });
+    return true;
+  } catch (error) {
+    if (isNamed(error, 'InvalidParameterException')) return false;
+    throw error;
+  }
+}

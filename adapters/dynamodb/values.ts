@@ -1,0 +1,78 @@
+/**
+ * DynamoDB's attribute values and ours. Numbers stay text on the way, so that none passes through a double.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+ */
+import { GatewayError } from '../../core/base/errors.ts';
+import { AwsCallError } from '../aws/aws-call.ts';
+
+export interface TextValue {
+  readonly S: string;
+}
+export interface NumberValue {
+  readonly N: string;
+}
+export type AttributeValue = TextValue | NumberValue;
+export type Item = Readonly<Record<string, AttributeValue>>;
+
+export const toText = (text: string): TextValue => ({ S: text });
+export const toNumber = (number: number | bigint): NumberValue => ({ N: String(number) });
+
+/** The item an answer holds, if it holds one. Attributes that are neither text nor number are passed over. */
+export function parseItem(value: unknown): Item | undefined {
+  return typeof value === 'object' && value !== null ? (value as Item) : undefined;
+}
+
+/** The items an answer to a query holds. */
+export function itemsOf({ Items: items }: Readonly<Record<string, unknown>>): readonly Item[] {
+  const list: unknown[] = Array.isArray(items) ? items : [];
+  return list.map(parseItem).filter((item) => item !== undefined);
+}
+
+export const readText = (item: Item, name: string): string | undefined => textOf(item[name]);
+
+export const textOf = (value: AttributeValue | undefined): string | undefined =>
+  value !== undefined && 'S' in value ? value.S : undefined;
+
+export const readNumber = (item: Item, name: string): number | undefined => {
+  const digits = digitsOf(item[name]);
+  return digits === undefined ? undefined : Number(digits);
+};
+
+/** An integer, exact to its last digit. */
+export const integerOf = (value: AttributeValue | undefined): bigint | undefined => {
+  const digits = digitsOf(value);
+  return digits === undefined ? undefined : BigInt(digits);
+};
+
+const digitsOf = (value: AttributeValue | undefined): string | undefined =>
+  value !== undefined && 'N' in value ? value.N : undefined;
+
+/** The write units an answer says it consumed; a condition that fails is charged one for each kB of its item. */
+export function writeUnitsOf(answer: Readonly<Record<string, unknown>>): number {
+  const capacity = answer.ConsumedCapacity;
+  const units = typeof capacity === 'object' && capacity !== null && 'CapacityUnits' in capacity;
+  return units ? Number(capacity.CapacityUnits) : 0;
+}
+
+/**
+ * Errors after which the same write may succeed: what was lost on the way, and what DynamoDB asks to repeat.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+ */
+const TRANSIENT_ERRORS: ReadonlySet<string> = new Set([
+  'TimeoutError',
+  'NetworkError',
+  'ThrottlingException',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'TransactionConflictException',
+]);
+
+/** An outage of the table, in our words. Anything that is not a failed call is a mistake of ours and stays as it is. */
+export function toUnavailable(error: unknown): unknown {
+  if (!(error instanceof AwsCallError)) return error;
+  return new GatewayError('service_unavailable', {
+    detail: `dynamodb ${error.message}`,
+    cause: error,
+    transient: TRANSIENT_ERRORS.has(error.name) || error.status >= 500,
+  });
+}

@@ -1,0 +1,226 @@
+/**
+ * Providers over HTTP, by `node:http` and `node:https` with keep-alive: global `fetch` costs a quarter of a
+ * millisecond more CPU a request, and 300 ms more on its first use at a small Lambda's share.
+ * A failure before the provider can have taken the request is `transient`; any other may have been billed.
+ */
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { GatewayError } from '../../core/base/errors.ts';
+import type { Clock, Upstream, UpstreamRequest, UpstreamResponse } from '../../core/base/ports.ts';
+
+export interface UpstreamOptions {
+  /** Name look-up, TCP and TLS together, in ms. @default 10000 */
+  readonly connectTimeoutMs?: number;
+  /** From the request to the answer's headers, in ms. @default 285000, below API Gateway's five minutes of silence */
+  readonly headersTimeoutMs?: number;
+  /** Between two reads of the answer, in ms. @default 300000 */
+  readonly idleTimeoutMs?: number;
+  /**
+   * How long a connection is kept without a request, in ms. Its other end may be gone by then, and what is written to
+   * it is lost without it being known whether the provider has it.
+   * @default 50000 with TLS: providers and the balancers before them keep theirs for a minute or more; 4000 without:
+   *   that is a server of one's own, and Node's and Python's keep theirs for five seconds
+   */
+  readonly freeMs?: number;
+}
+
+const SOCKETS_MAX = 256;
+const FREE_SOCKETS_MAX = 32;
+const TLS_FREE_MS = 50_000;
+const PLAIN_FREE_MS = 4_000;
+/** An answer that was read to its last event may still miss its last bytes; with them the connection can be kept. */
+const END_GRACE_MS = 250;
+const TRIES_MAX = 2;
+
+type Timeouts = Required<Omit<UpstreamOptions, 'freeMs'>>;
+interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+/** The providers. Connections are kept between requests; each exchange ends by its own deadline. */
+export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptions = {}): Upstream {
+  const timeouts: Timeouts = {
+    connectTimeoutMs: 10_000,
+    headersTimeoutMs: 285_000,
+    idleTimeoutMs: 300_000,
+    ...options,
+  };
+  const sockets = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: FREE_SOCKETS_MAX };
+  // An agent's `timeout` ends only connections that no request is using.
+  const agents = {
+    http: new HttpAgent({ ...sockets, timeout: freeMs ?? PLAIN_FREE_MS }),
+    https: new HttpsAgent({ ...sockets, timeout: freeMs ?? TLS_FREE_MS }),
+  };
+  return {
+    async send(request) {
+      for (let attempt = 1; ; attempt++) {
+        const exchange = startExchange(request, agents, timeouts, clock);
+        try {
+          return toResponse(await exchange.response, exchange, timeouts);
+        } catch (error) {
+          if (attempt === TRIES_MAX || !exchange.wasNotSent()) throw error;
+        }
+      }
+    },
+  };
+}
+
+interface StartedExchange {
+  readonly response: Promise<IncomingMessage>;
+  /** A kept connection was found closed before the request was written: it may be sent again. */
+  wasNotSent(): boolean;
+  /** Why it was ended from here; undefined: it was not. */
+  endedBy(): GatewayError | undefined;
+  stop(): void;
+  end(reason: GatewayError): void;
+}
+
+function startExchange(
+  { url, method, headers, body, deadlineAtMs }: UpstreamRequest,
+  agents: Agents,
+  { connectTimeoutMs, headersTimeoutMs }: Timeouts,
+  clock: Clock,
+): StartedExchange {
+  const isTls = url.startsWith('https:');
+  const options: RequestOptions = {
+    method,
+    agent: isTls ? agents.https : agents.http,
+    headers: {
+      ...headers,
+      'user-agent': 'hallpass',
+      'accept-encoding': 'identity',
+      'content-length': Buffer.byteLength(body),
+    },
+  };
+  const request = isTls ? httpsRequest(url, options) : httpRequest(url, options);
+  let reason: GatewayError | undefined;
+  let failure: NodeJS.ErrnoException | undefined;
+  const end = (error: GatewayError): void => {
+    reason ??= error;
+    request.destroy();
+  };
+  const timeLeftMs = Math.max(0, deadlineAtMs - clock.nowMs());
+  const deadline = setTimeout(() => end(timedOut('the deadline')), timeLeftMs);
+  const headersDue = setTimeout(() => end(timedOut('no headers')), headersTimeoutMs);
+  const connection = watchConnection(request, connectTimeoutMs, end);
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      failure ??= error;
+      // A reset that is read says nothing of what the provider did with the request; a failed write says it lacks it.
+      const isUntaken = !connection.isMade() || error.syscall === 'write';
+      reject(reason ?? toUpstreamError(error, isUntaken));
+    });
+  }).finally(() => {
+    clearTimeout(headersDue);
+    connection.stopWaiting();
+  });
+  request.once('close', () => clearTimeout(deadline));
+  request.end(body);
+  return {
+    response,
+    wasNotSent: () => request.reusedSocket && failure?.syscall === 'write' && reason === undefined,
+    endedBy: () => reason,
+    stop: () => clearTimeout(deadline),
+    end,
+  };
+}
+
+interface Connection {
+  /** TCP, and TLS where it is used. */
+  isMade(): boolean;
+  stopWaiting(): void;
+}
+
+/** A connection that is not made in time is given up: the provider has seen nothing. */
+function watchConnection(
+  request: ClientRequest,
+  connectTimeoutMs: number,
+  end: (error: GatewayError) => void,
+): Connection {
+  let isMade = false;
+  const giveUp = (): void =>
+    end(new GatewayError('upstream_timeout', { detail: 'no connection', transient: true }));
+  const timer = setTimeout(giveUp, connectTimeoutMs);
+  const made = (): void => {
+    isMade = true;
+    clearTimeout(timer);
+  };
+  request.once('socket', (socket) => {
+    if (socket.connecting) socket.once('encrypted' in socket ? 'secureConnect' : 'connect', made);
+    else made();
+  });
+  return { isMade: () => isMade, stopWaiting: () => clearTimeout(timer) };
+}
+
+const timedOut = (what: string): GatewayError =>
+  new GatewayError('upstream_timeout', { detail: `the provider did not answer in time: ${what}` });
+
+const toUpstreamError = (cause: Error, transient: boolean): GatewayError =>
+  new GatewayError('upstream_error', { cause, transient });
+
+function toResponse(
+  response: IncomingMessage,
+  exchange: StartedExchange,
+  timeouts: Timeouts,
+): UpstreamResponse {
+  return {
+    status: response.statusCode ?? 0,
+    headers: readHeaders(response),
+    body: readBody(response, exchange, timeouts),
+  };
+}
+
+/** Only these are of use; no other header of a provider's reaches anything of ours. */
+const READ_HEADERS = ['content-type', 'retry-after', 'x-amzn-errortype'] as const;
+
+function readHeaders({ headers }: IncomingMessage): Record<string, string> {
+  const read: Record<string, string> = {};
+  for (const name of READ_HEADERS) {
+    const value = headers[name];
+    if (typeof value === 'string') read[name] = value;
+  }
+  return read;
+}
+
+/**
+ * Reads as they come. Whoever leaves early leaves the connection to be kept if the answer's end is near, else ended.
+ */
+async function* readBody(
+  response: IncomingMessage,
+  exchange: StartedExchange,
+  { idleTimeoutMs }: Timeouts,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const idle = setTimeout(() => exchange.end(timedOut('silence')), idleTimeoutMs);
+  try {
+    for await (const read of response.iterator({ destroyOnReturn: false })) {
+      idle.refresh();
+      yield read;
+    }
+    if (!response.complete) throw new Error('the connection was closed early');
+  } catch (error) {
+    throw exchange.endedBy() ?? toUpstreamError(error as Error, false);
+  } finally {
+    clearTimeout(idle);
+    leave(response, exchange);
+  }
+}
+
+function leave(response: IncomingMessage, exchange: StartedExchange): void {
+  // What fails from here on is no longer of interest to anyone.
+  response.on('error', () => {});
+  if (response.readableEnded || response.destroyed) {
+    exchange.stop();
+    return;
+  }
+  const grace = setTimeout(() => response.destroy(), END_GRACE_MS);
+  response.once('close', () => clearTimeout(grace));
+  response.resume();
+}

@@ -1,0 +1,65 @@
+/**
+ * A deployed gateway, found by its stack's outputs. Credentials and region come as the AWS command line has them:
+ * variables, profiles, single sign-on. What knows of all that is loaded here and nowhere else.
+ */
+import type { Variables } from '../../adapters/aws/environment.ts';
+import { ENVIRONMENT } from '../../adapters/table-schema.ts';
+import { CommandError } from '../failure.ts';
+
+/** Where a deployed gateway is. */
+export interface StackConnection {
+  readonly variables: Variables;
+  /** The account of the configuration it was deployed with; undefined: the deployment's own. */
+  readonly account: string | undefined;
+}
+
+/** Outputs of the stack, by the variable that its functions have them in. */
+const OUTPUTS = {
+  [ENVIRONMENT.keysTable]: 'KeysTable',
+  [ENVIRONMENT.walletsTable]: 'WalletsTable',
+  [ENVIRONMENT.usageTable]: 'UsageTable',
+  [ENVIRONMENT.secretPrefix]: 'SecretPrefix',
+  [ENVIRONMENT.deployment]: 'Deployment',
+} as const;
+
+/** @throws CommandError when AWS refuses, or the stack is not a gateway's */
+export async function connectStack(name: string, own: Variables): Promise<StackConnection> {
+  const { CloudFormationClient, DescribeStacksCommand } = await import(
+    '@aws-sdk/client-cloudformation'
+  );
+  const client = new CloudFormationClient({});
+  try {
+    const { Stacks: stacks = [] } = await client.send(
+      new DescribeStacksCommand({ StackName: name }),
+    );
+    const outputs = new Map(
+      (stacks[0]?.Outputs ?? []).map(({ OutputKey: key, OutputValue: value }) => [key, value]),
+    );
+    const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
+    const variables: Variables = {
+      AWS_REGION: await client.config.region(),
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_SESSION_TOKEN: sessionToken,
+      AWS_ENDPOINT_URL_DYNAMODB: own.AWS_ENDPOINT_URL_DYNAMODB,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: own.AWS_ENDPOINT_URL_SECRETS_MANAGER,
+      ...Object.fromEntries(
+        Object.entries(OUTPUTS).map(([variable, output]) => [variable, outputs.get(output)]),
+      ),
+    };
+    const missing = Object.values(OUTPUTS).find((output) => outputs.get(output) === undefined);
+    if (missing !== undefined) {
+      throw new CommandError(`it has no output ${missing}, as a gateway's stack has`);
+    }
+    return { variables, account: outputs.get('Account') };
+  } catch (error) {
+    throw new CommandError(`the stack "${name}" cannot be used: ${wordsOf(error)}`);
+  } finally {
+    client.destroy();
+  }
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof CommandError) return error.message;
+  return error instanceof Error ? `${error.message} (${error.name})` : 'AWS did not say why';
+}

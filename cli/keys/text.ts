@@ -1,0 +1,142 @@
+/**
+ * Keys and their changes as the commands print them.
+ */
+
+import { DEFAULT_USER_HEADER } from '../../core/access/identity.ts';
+import { toWords } from '../../core/base/duration.ts';
+import { formatLimit } from '../../core/base/limit-text.ts';
+import { formatRequired } from '../../core/jwt/required-claim.ts';
+import type { Verifier } from '../../core/jwt/verifier.ts';
+import type { KeyChange, MadeKey } from '../../core/keys/key-admin.ts';
+import { verifierFields } from '../../core/keys/key-fields.ts';
+import type { IdentityControls, KeyRecord } from '../../core/keys/key-record.ts';
+import { kidOf } from '../../core/tokens/scoped-token.ts';
+import { toInstant, toTable } from '../output.ts';
+
+/** A key without its string. */
+export const toKeyJson = (record: KeyRecord, nowMs: number) => ({
+  name: record.name,
+  id: record.id,
+  kid: kidOf(record.account, record.name),
+  account: record.account,
+  kind: record.kind,
+  user: record.user ?? null,
+  disabled: record.disabled,
+  version: record.version,
+  former: formerOf(record, nowMs),
+  models: record.models ?? null,
+  limits: record.limits.map(formatLimit),
+  max_token_lifetime_seconds: record.maxTokenLifetimeSeconds,
+  verifier: record.verifier === undefined ? null : toVerifierJson(record.verifier),
+  identity: toIdentityJson(record.identity),
+  allowed_origins: record.allowedOrigins ?? null,
+  revoked_tokens: record.revoked.length,
+  created_at: toInstant(record.createdAtMs),
+});
+
+/** A shared secret is told by its version alone. */
+const toVerifierJson = (verifier: Verifier) => ({
+  ...verifier.key,
+  algorithms: verifier.algorithms,
+  issuers: verifier.issuers,
+  audiences: verifier.audiences,
+  audience_claim: verifier.audienceClaim ?? null,
+  azp: verifier.authorizedParties,
+  required: verifier.required.map(formatRequired),
+  require_exp: verifier.requireExp,
+  clock_tolerance_seconds: verifier.clockToleranceSeconds,
+});
+
+const toIdentityJson = (identity: IdentityControls = {}) => ({
+  identity_header: identity.identityHeader ?? false,
+  user_header: identity.userHeader ?? DEFAULT_USER_HEADER,
+  enforce_identity: identity.enforceIdentity ?? false,
+  enforce_conversation: identity.enforceConversation ?? false,
+  allowed_domains: identity.allowedDomains ?? [],
+  trust_email: identity.trustEmail ?? false,
+});
+
+/** A key that was just made, with its string. */
+export const toMadeJson = ({ record, key }: MadeKey) => ({
+  key,
+  ...toKeyJson(record, record.createdAtMs),
+});
+
+/** The version that a key had before, while it still holds. */
+const formerOf = ({ former }: KeyRecord, nowMs: number): { until: string } | null =>
+  former === undefined || former.untilMs <= nowMs ? null : { until: toInstant(former.untilMs) };
+
+const stateOf = (record: KeyRecord, nowMs: number): string => {
+  if (record.disabled) return 'disabled';
+  return formerOf(record, nowMs) === null ? 'in force' : 'rotating';
+};
+
+const listOr = (texts: readonly string[], none: string): string =>
+  texts.length === 0 ? none : texts.join(', ');
+
+export const keyTable = (records: readonly KeyRecord[], nowMs: number): string =>
+  toTable(
+    ['NAME', 'KIND', 'STATE', 'MODELS', 'LIMITS', 'CREATED'],
+    records.map((record) => [
+      record.name,
+      record.user === undefined ? record.kind : `${record.kind} (${record.user})`,
+      stateOf(record, nowMs),
+      listOr(record.models ?? [], 'any'),
+      listOr(record.limits.map(formatLimit), 'none'),
+      toInstant(record.createdAtMs),
+    ]),
+  );
+
+export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [string, string])[] {
+  const former = formerOf(record, nowMs);
+  return [
+    ['name', record.name],
+    ['kid', kidOf(record.account, record.name)],
+    ['id', record.id],
+    ['kind', record.kind],
+    ...(record.user === undefined ? [] : ([['user', record.user]] as const)),
+    ['state', record.disabled ? 'disabled' : 'in force'],
+    ...(former === null ? [] : ([['former', `holds until ${former.until}`]] as const)),
+    ['models', listOr(record.models ?? [], 'any')],
+    ['limits', listOr(record.limits.map(formatLimit), 'none')],
+    ['tokens', `live ${toWords(record.maxTokenLifetimeSeconds)} at most`],
+    ...Object.entries(record.verifier ? verifierFields(record.verifier) : {}),
+    ...identityLines(record.identity),
+    ...(record.allowedOrigins ? [['origins', record.allowedOrigins.join(', ')] as const] : []),
+    ['revoked', `${record.revoked.length} by jti`],
+    ['created', toInstant(record.createdAtMs)],
+  ];
+}
+
+/** Only what is on. */
+function identityLines(identity: IdentityControls = {}): readonly (readonly [string, string])[] {
+  const { identityHeader, userHeader = DEFAULT_USER_HEADER, allowedDomains = [] } = identity;
+  return [
+    ...(identityHeader ? [['user header', userHeader] as const] : []),
+    ...(identity.enforceIdentity ? [['identity', 'enforced'] as const] : []),
+    ...(identity.enforceConversation ? [['conversation', 'enforced'] as const] : []),
+    ...(allowedDomains.length > 0 ? [['domains', allowedDomains.join(', ')] as const] : []),
+    ...(identity.trustEmail ? [['e-mail of JWTs', 'trusted'] as const] : []),
+  ];
+}
+
+export const toChangeJson = ({ id, atMs, by, action, fields }: KeyChange) => ({
+  id,
+  at: toInstant(atMs),
+  by,
+  action,
+  fields,
+});
+
+export const changeTable = (changes: readonly KeyChange[]): string =>
+  toTable(
+    ['AT', 'BY', 'ACTION', 'WHAT'],
+    changes.map(({ atMs, by, action, fields }) => [
+      toInstant(atMs),
+      by,
+      action,
+      Object.entries(fields)
+        .map(([name, text]) => `${name}: ${text}`)
+        .join('; '),
+    ]),
+  );

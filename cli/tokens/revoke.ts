@@ -1,0 +1,114 @@
+/**
+ * `hallpass tokens revoke`: one token, a `jti`, or all that a user has.
+ */
+import { makeWalletMarks } from '../../adapters/dynamodb/marks.ts';
+import { makeRevokedList } from '../../adapters/dynamodb/revoked-list.ts';
+import { systemClock as clock } from '../../adapters/system.ts';
+import { type RevokingKey, revokeJti, revokeToken, revokeUser } from '../../core/account/revoke.ts';
+import { noteRevocation, requireKey } from '../../core/keys/key-admin.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
+import { parseScopedToken } from '../../core/tokens/scoped-token.ts';
+import { wrongUse } from '../failure.ts';
+import type { PlaceFlags } from '../flags.ts';
+import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { readSecret, type Terminal, toJson } from '../output.ts';
+import { findOwnToken } from './own-token.ts';
+
+export interface RevokeFlags extends PlaceFlags {
+  readonly jti?: string;
+  readonly user?: string;
+  readonly key?: string;
+}
+
+/** What was revoked, and how soon it is refused. */
+interface Revocation {
+  readonly keyName: string;
+  /** As it is written down. */
+  readonly what: Readonly<Record<string, string>>;
+  readonly effectiveWithinSeconds: number;
+}
+
+/** Until then a function may believe a record that it has read. */
+const RECORD_AGE_MAX_SECONDS = 10;
+
+export async function revoke(
+  argument: string | undefined,
+  flags: RevokeFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const { jti, user, key } = flags;
+  if ([argument, jti, user].filter((each) => each !== undefined).length !== 1) {
+    throw wrongUse('there must be exactly one of a token, --jti and --user');
+  }
+  if (argument === undefined && key === undefined) {
+    throw wrongUse('--jti and --user need --key, the name of the key that signed the tokens');
+  }
+  const text = argument === undefined ? undefined : await readSecret(argument, terminal);
+  const revocation = await withGateway(flags, terminal.variables, async (gateway) => {
+    const ports = await makeAdminPorts(gateway, flags, terminal.variables);
+    const done =
+      text === undefined ? await revokeNamed(flags, gateway) : await revokeOne(text, key, gateway);
+    await noteRevocation(done.keyName, done.what, ports);
+    return done;
+  });
+  const { keyName, what, effectiveWithinSeconds } = revocation;
+  const when = effectiveWithinSeconds === 0 ? 'from its next request' : 'within 10 seconds';
+  const named = Object.entries(what).map(([name, value]) => `${name} "${value}"`);
+  terminal.note(`revoked ${named.join(', ')} of the key "${keyName}": refused ${when}`);
+  if (!flags.json) return;
+  terminal.print(
+    toJson({
+      revoked: true,
+      key_name: keyName,
+      ...what,
+      effective_within_seconds: effectiveWithinSeconds,
+    }),
+  );
+}
+
+async function revokeOne(
+  text: string,
+  key: string | undefined,
+  gateway: Gateway,
+): Promise<Revocation> {
+  const { account, keyName } = parseScopedToken(text.replace(/^jwt:/, ''));
+  if (key !== undefined && key !== keyName) {
+    throw wrongUse(`the token is of the key "${keyName}", not of "${key}"`);
+  }
+  const { record, id, claims } = await findOwnToken(text, { account, keyName }, gateway);
+  const { token, user } = claims;
+  await revokeToken(keyOf(record), { id, expiresAtMs: token.expiresAtMs, user }, portsOf(gateway));
+  const what = { ...(token.jti === undefined ? { token: id } : { jti: token.jti }) };
+  return {
+    keyName,
+    what: { ...what, ...(user !== undefined && { user }) },
+    effectiveWithinSeconds: 0,
+  };
+}
+
+async function revokeNamed(
+  { jti, user, key = '' }: RevokeFlags,
+  gateway: Gateway,
+): Promise<Revocation> {
+  const record = await requireKey(key, { account: gateway.account, store: gateway.keys });
+  if (jti !== undefined) {
+    await revokeJti(keyOf(record), jti, portsOf(gateway));
+    return { keyName: key, what: { jti }, effectiveWithinSeconds: RECORD_AGE_MAX_SECONDS };
+  }
+  const { notBeforeMs } = await revokeUser(keyOf(record), user ?? '', portsOf(gateway));
+  const what = { user: user ?? '', issued_until: new Date(notBeforeMs).toISOString() };
+  return { keyName: key, what, effectiveWithinSeconds: 0 };
+}
+
+const keyOf = ({ id, account, name, maxTokenLifetimeSeconds }: KeyRecord): RevokingKey => ({
+  account,
+  keyId: id,
+  keyName: name,
+  maxTokenLifetimeSeconds,
+});
+
+const portsOf = ({ dynamodb, environment }: Gateway) => ({
+  marks: makeWalletMarks(dynamodb, environment.walletsTable),
+  revokedList: makeRevokedList(dynamodb, environment.keysTable),
+  clock,
+});

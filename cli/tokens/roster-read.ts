@@ -1,0 +1,113 @@
+/**
+ * Rows of a roster file, one at a time: whatever its size, little of it is in memory.
+ * Invariant: after the first bad row no more are given out, all are looked at, and the end of the file is an error.
+ */
+import { pipeline, type Readable } from 'node:stream';
+import { type InfoRecord, parse } from 'csv-parse';
+import {
+  parseHeading,
+  parseRow,
+  ROSTER_ROWS_MAX,
+  type RosterColumns,
+  type RosterRow,
+} from '../../core/tokens/roster.ts';
+import { CommandError } from '../failure.ts';
+
+/** Longer rows are none of a roster: a quote was left open. */
+const ROW_CHARS_MAX = 8_192;
+/** The first are told one by one, of the others how many there are. */
+const FAULTS_TOLD_MAX = 20;
+
+interface Parsed {
+  readonly record: readonly string[];
+  readonly info: Pick<InfoRecord, 'lines'>;
+}
+
+/**
+ * Reads a roster.
+ * @throws CommandError that names each bad row by its line, after the last row
+ */
+export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
+  const faults = makeFaults();
+  const lineOfEmail = new Map<string, number>();
+  let columns: RosterColumns | undefined;
+  let width = 0;
+  for await (const { record, info } of parseCsv(input, faults)) {
+    if (columns === undefined) {
+      const heading = parseHeading(record);
+      if (typeof heading === 'string') throw new CommandError(`line ${info.lines}: ${heading}`);
+      columns = heading;
+      width = record.length;
+      continue;
+    }
+    if (lineOfEmail.size === ROSTER_ROWS_MAX) {
+      faults.add(info.lines, `a roster has at most ${ROSTER_ROWS_MAX} rows`);
+      break;
+    }
+    const row = parseRow(record, columns, { line: info.lines, width });
+    if (typeof row === 'string') {
+      faults.add(info.lines, row);
+      continue;
+    }
+    const other = lineOfEmail.get(row.email);
+    if (other !== undefined) faults.add(row.line, `the same e-mail address as line ${other}`);
+    else lineOfEmail.set(row.email, row.line);
+    if (faults.count() === 0) yield row;
+  }
+  if (faults.count() > 0) throw faults.toError();
+  if (lineOfEmail.size === 0) throw new CommandError('the roster has no rows');
+}
+
+/** The records of a CSV file. Where its quotes go astray is told when it is parsed, ahead of the rows before it. */
+function parseCsv(input: Readable, faults: Faults): AsyncIterable<Parsed> {
+  const parser = parse({
+    bom: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    skip_records_with_empty_values: true,
+    max_record_size: ROW_CHARS_MAX,
+    skip_records_with_error: true,
+    on_skip: (error) => {
+      const words = CSV_WORDS[error?.code ?? ''] ?? 'cannot be read as CSV';
+      faults.add(Number(error?.lines ?? 1), words);
+      return undefined;
+    },
+  });
+  // An error of the input ends the parser, which tells it to its reader.
+  return pipeline(input, parser, () => {});
+}
+
+const CSV_WORDS: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed',
+  CSV_INVALID_CLOSING_QUOTE: 'a quote is closed in the middle of a cell',
+  INVALID_OPENING_QUOTE: 'a quote is opened in the middle of a cell',
+  CSV_MAX_RECORD_SIZE: `a row of more than ${ROW_CHARS_MAX} characters; is a quote left open?`,
+};
+
+interface Faults {
+  add(line: number, words: string): void;
+  count(): number;
+  toError(): CommandError;
+}
+
+function makeFaults(): Faults {
+  let first: { readonly line: number; readonly words: string }[] = [];
+  let count = 0;
+  return {
+    add(line, words) {
+      count += 1;
+      first = [...first, { line, words }].sort((a, b) => a.line - b.line);
+      first = first.slice(0, FAULTS_TOLD_MAX);
+    },
+    count: () => count,
+    toError() {
+      const told = first.map(({ line, words }) => `line ${line}: ${words}`);
+      const more = count > told.length ? [`and ${count - told.length} more`] : [];
+      const rows = count === 1 ? 'a bad row' : `${count} bad rows`;
+      return new CommandError(
+        [`the roster has ${rows}; nothing was written`, ...told, ...more].join('\n  '),
+      );
+    },
+  };
+}

@@ -1,0 +1,227 @@
+/**
+ * `hallpass tokens issue --roster`: a token for each row of a class roster, into one file for a mail merge.
+ * Invariant: the file is there as a whole or not at all, and the same period gives a student the same allowance.
+ */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { toWords } from '../../core/base/duration.ts';
+import { nanoUsdFromUsd } from '../../core/base/money.ts';
+import { type IssueAsk, issueOffline } from '../../core/tokens/issue.ts';
+import { jtiOfRow, periodOf, type RosterRow } from '../../core/tokens/roster.ts';
+import { parseKid } from '../../core/tokens/scoped-token.ts';
+import { config } from '../../hallpass.config.ts';
+import { toCsvLine, toSafeCell } from '../csv.ts';
+import { CommandError } from '../failure.ts';
+import { type Terminal, toInstant, toJson } from '../output.ts';
+import { writeWhole } from '../whole-file.ts';
+import { type IssueFlags, signerOf } from './issue.ts';
+import { BASE_URL, type RosterFlags, requireRosterUse } from './roster-flags.ts';
+import {
+  askGateway,
+  type Budget,
+  budgetWarnings,
+  findRows,
+  type Replacement,
+} from './roster-gateway.ts';
+import { readRoster } from './roster-read.ts';
+
+/** What all tokens of a roster have in common. */
+interface Plan {
+  readonly ask: Omit<IssueAsk, 'user' | 'jti'>;
+  readonly period: string;
+  readonly baseUrl: string;
+  readonly replaced: ReadonlyMap<string, Replacement>;
+  readonly nowMs: number;
+}
+
+export async function issueRoster(
+  flags: IssueFlags & RosterFlags,
+  nowMs: number,
+  terminal: Terminal,
+): Promise<void> {
+  const { roster = '', out, period = periodOf(flags.expires) } = flags;
+  requireRosterUse(flags);
+  const ask = toAsk(flags, terminal);
+  issueOffline({ ...ask, jti: period }, nowMs); // What is wrong with all of them is told before any row is read.
+  const done = await untilInterrupted(async (signal) => {
+    const open = () => openRoster(roster, signal, terminal);
+    const { budgets, replaced } = await askOf(flags, { period, ask }, terminal, open);
+    const plan: Plan = { ask, period, baseUrl: flags.baseUrl ?? BASE_URL, replaced, nowMs };
+    let count = 0;
+    const { input, share } = await open();
+    const lines = toLines(readRoster(input), plan, (issued) => {
+      count = issued;
+      terminal.redraw?.(toBar(issued, share()));
+    });
+    await writeWhole(out ?? '', lines, signal).finally(() => terminal.redraw?.(''));
+    return { replaced, count, budgets };
+  });
+  for (const words of budgetWarnings(
+    { count: done.count, limitUsd: flags.limitUsd },
+    done.budgets,
+  )) {
+    terminal.note(`warning: ${words}`);
+  }
+  tell({ ...done, period }, flags, terminal, nowMs);
+}
+
+const NOBODY: ReadonlyMap<string, Replacement> = new Map();
+
+/** What the gateway knows, if one is named or needed; and the budget that was told. */
+async function askOf(
+  flags: IssueFlags & RosterFlags,
+  { period, ask }: Pick<Plan, 'period' | 'ask'>,
+  terminal: Terminal,
+  open: () => Promise<OpenRoster>,
+): Promise<{ budgets: readonly Budget[]; replaced: ReadonlyMap<string, Replacement> }> {
+  const { replace = [], budgetUsd, data, stack } = flags;
+  const amount = budgetUsd === undefined ? undefined : nanoUsdFromUsd(budgetUsd);
+  const own = amount === undefined ? [] : [{ name: `budget of ${budgetUsd} USD`, amount }];
+  if (replace.length === 0 && data === undefined && stack === undefined) {
+    return { budgets: own, replaced: NOBODY };
+  }
+  const emails =
+    replace.length === 0 ? [] : await findRows(replace, readRoster((await open()).input));
+  const { kid, spendingLimit, expiresAtMs } = ask;
+  const known = await askGateway(
+    { emails, period, kid, spendingLimit, expiresAtMs },
+    flags,
+    terminal,
+  );
+  for (const [email, { revoked, jti, spendingLimit }] of known.replaced) {
+    const left = spendingLimit === undefined ? '' : `, over the ${spendingLimit} USD that are left`;
+    terminal.note(`revoked the token "${revoked}" of ${email}; the new one is "${jti}"${left}`);
+  }
+  return { budgets: [...own, ...known.budgets], replaced: known.replaced };
+}
+
+function toAsk(flags: IssueFlags, terminal: Terminal): Plan['ask'] {
+  const { models, limitUsd, expires, maxTokenLifetime } = flags;
+  return {
+    ...signerOf(terminal),
+    ...(models && { models }),
+    ...(limitUsd !== undefined && { spendingLimit: limitUsd }),
+    expiresAtMs: expires,
+    maxTokenLifetimeSeconds: maxTokenLifetime ?? config.defaults.maxTokenLifetimeSeconds,
+  };
+}
+
+interface OpenRoster {
+  readonly input: Readable;
+  /** How much of it has been read, from 0 to 1; undefined where nobody knows its end. */
+  share(): number | undefined;
+}
+
+async function openRoster(
+  path: string,
+  signal: AbortSignal,
+  { openInput }: Terminal,
+): Promise<OpenRoster> {
+  if (path === '-') return { input: addAbortSignal(signal, openInput()), share: () => undefined };
+  const stats = await stat(path).catch(() => undefined);
+  if (!stats?.isFile()) throw new CommandError(`there is no roster "${path}"`);
+  const input = createReadStream(path);
+  input.on('error', () => {}); // Whoever reads it is told.
+  return {
+    input: addAbortSignal(signal, input),
+    share: () => Math.min(1, input.bytesRead / Math.max(1, stats.size)),
+  };
+}
+
+const HEADING = [
+  ...['email', 'name', 'section', 'token', 'expires_at'],
+  ...['OPENAI_BASE_URL', 'OPENAI_API_KEY'],
+];
+
+/** The bar moves a hundred times at most, for a roster of 20,000. */
+const ROWS_A_STEP = 200;
+
+/** The lines of the file of tokens. */
+async function* toLines(
+  rows: AsyncIterable<RosterRow>,
+  plan: Plan,
+  onProgress: (count: number) => void,
+): AsyncGenerator<string> {
+  yield toCsvLine(HEADING);
+  let count = 0;
+  for await (const row of rows) {
+    yield toTokenLine(row, plan);
+    count += 1;
+    if (count % ROWS_A_STEP === 0) onProgress(count);
+  }
+  onProgress(count);
+}
+
+function toTokenLine({ email, name, section }: RosterRow, plan: Plan): string {
+  const { ask, period, baseUrl, replaced, nowMs } = plan;
+  const { generation, spendingLimit = ask.spendingLimit } = replaced.get(email) ?? {};
+  const limit = spendingLimit === undefined ? {} : { spendingLimit };
+  const jti = jtiOfRow(period, email, generation);
+  const { token, expiresAtMs } = issueOffline({ ...ask, ...limit, user: email, jti }, nowMs);
+  const student = [email, name, section].map(toSafeCell);
+  return toCsvLine([...student, token, toInstant(expiresAtMs), baseUrl, token]);
+}
+
+const BAR_CHARS = 30;
+
+function toBar(count: number, share: number | undefined): string {
+  if (share === undefined) return `${count} tokens`;
+  const full = Math.round(share * BAR_CHARS);
+  return `${'█'.repeat(full)}${'░'.repeat(BAR_CHARS - full)} ${Math.floor(share * 100)}%  ${count} tokens`;
+}
+
+/** Runs something that Ctrl-C, or SIGTERM, ends in good order. A second one ends the process at once. */
+async function untilInterrupted<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    return await act(controller.signal);
+  } catch (error) {
+    if (controller.signal.aborted) throw new CommandError('interrupted; nothing was written');
+    throw error;
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
+
+interface Done {
+  readonly count: number;
+  readonly period: string;
+  readonly replaced: ReadonlyMap<string, Replacement>;
+}
+
+function tell(
+  { count, period, replaced }: Done,
+  { out = '', expires, limitUsd, models, json }: IssueFlags & RosterFlags,
+  terminal: Terminal,
+  nowMs: number,
+): void {
+  const { keyName } = parseKid(signerOf(terminal).kid);
+  const expiresAt = toInstant(expires);
+  terminal.note(
+    [
+      `issued ${count} tokens of the key "${keyName}" to ${out}`,
+      `for the period ${period}`,
+      models === undefined ? 'for any model of the key' : `for ${models.join(', ')}`,
+      limitUsd === undefined ? 'without a limit of their own' : `for ${limitUsd} USD each`,
+      `until ${expiresAt} (${toWords((expires - nowMs) / 1000)})`,
+    ].join(', '),
+  );
+  if (!json) return;
+  terminal.print(
+    toJson({
+      issued: count,
+      out,
+      key_name: keyName,
+      period,
+      models: models ?? null,
+      spending_limit: limitUsd ?? null,
+      expires_at: expiresAt,
+      replaced: [...replaced].map(([email, { revoked, jti, spendingLimit }]) => ({
+        ...{ email, revoked_jti: revoked, jti, spending_limit: spendingLimit ?? null },
+      })),
+    }),
+  );
+}

@@ -1,0 +1,201 @@
+/**
+ * `hallpass usage`: what was used, by whom, when and of which model; and whether the counters say the same.
+ */
+import type { Command } from 'commander';
+import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
+import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
+import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
+import { systemClock as clock } from '../../adapters/system.ts';
+import { toGatewayError } from '../../core/base/errors.ts';
+import { requireKey } from '../../core/keys/key-admin.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
+import { type AuditReport, auditUsage } from '../../core/usage/audit/audit.ts';
+import { addSums, NO_USAGE } from '../../core/usage/cells.ts';
+import { type GroupBy, reportUsage } from '../../core/usage/report.ts';
+import { readGroupBy, readSpan } from '../../core/usage-query.ts';
+import { CommandError, wrongUse } from '../failure.ts';
+import { type PlaceFlags, toKeyName, withPlace } from '../flags.ts';
+import { type Gateway, withGateway } from '../gateway/connect.ts';
+import { type Terminal, toInstant, toJson, toTable } from '../output.ts';
+import { type Report, toReportCsv, toReportJson, toReportTable } from './text.ts';
+
+interface UsageFlags extends PlaceFlags {
+  readonly by: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly key?: string;
+  readonly csv?: true;
+}
+
+/** Whoever runs the gateway may wait for a large report. */
+const READS_MAX = 20_000;
+
+/** Adds the group to the program. */
+export function addUsageCommands(program: Command, terminal: Terminal): void {
+  const usage = withKey(withPlace(program.command('usage')))
+    .summary('what was used, by whom and of which model')
+    .description(
+      'Sums usage by one or more of user, token, key, model, day, conversation. A date stands for its whole day, UTC; without --from, this month.',
+    )
+    .option('--by <names>', 'what to group by, with commas', 'day')
+    .option('--from <when>', 'a date, or an instant such as 2026-12-01T12:00Z')
+    .option('--to <when>', 'a date, which is included, or an instant, which is not')
+    .option('--csv', 'print CSV to standard output')
+    .enablePositionalOptions() // What stands behind "audit" is the audit's alone.
+    .action((flags: UsageFlags) => report(flags, terminal));
+
+  withKey(withPlace(usage.command('audit')))
+    .summary('recompute the counters from the rows')
+    .description(
+      'Compares each counter and slice of every wallet with the usage rows of its window, and each pool with its wallets. Exit status 1 when one differs.',
+    )
+    .action((_: PlaceFlags, command: Command) => audit(command.optsWithGlobals(), terminal));
+}
+
+const withKey = (command: Command): Command =>
+  command.option('--key <name>', 'of one key only (default: of all)', toKeyName);
+
+/** The keys whose usage is asked for. */
+async function keysOf(
+  name: string | undefined,
+  { account, keys }: Gateway,
+): Promise<readonly KeyRecord[]> {
+  return name === undefined
+    ? keys.list(account)
+    : [await requireKey(name, { account, store: keys })];
+}
+
+const portsOf = ({ dynamodb, environment: { usageTable, walletsTable } }: Gateway) => ({
+  usage: {
+    readRows: makeUsageRows(dynamodb, usageTable).readRows,
+    readRollups: makeRollups(dynamodb, usageTable).readRollups,
+  },
+  wallets: makeWallets(dynamodb, walletsTable),
+  clock,
+});
+
+async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
+  if (flags.csv && flags.json) throw wrongUse('--csv and --json exclude each other');
+  const ask = readAsk(flags);
+  const made = await withGateway(flags, terminal.variables, async (gateway) =>
+    reportAll(await keysOf(flags.key, gateway), ask, gateway),
+  );
+  if (flags.csv) terminal.print(toReportCsv(made));
+  else terminal.print(flags.json ? toJson(toReportJson(made)) : toReportTable(made));
+  if (made.truncated) {
+    throw new CommandError('there is more than one report reads, so the sums are too small');
+  }
+}
+
+interface Ask {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly groupBy: readonly GroupBy[];
+}
+
+/** Flags are told as flags: what is wrong with them is wrong use. */
+function readAsk({ by, from, to }: UsageFlags): Ask {
+  try {
+    return { ...readSpan({ from, to }, Date.now()), groupBy: readGroupBy(by) };
+  } catch (error) {
+    const { message } = toGatewayError(error);
+    throw wrongUse(
+      message.replace(/^"(from|to|group_by)"/, (_, name) =>
+        name === 'group_by' ? '--by' : `--${name}`,
+      ),
+    );
+  }
+}
+
+/** Lines of several keys stand apart where they name a user or a token: those of two keys are different ones. */
+async function reportAll(
+  records: readonly KeyRecord[],
+  ask: Ask,
+  gateway: Gateway,
+): Promise<Report> {
+  const isByKey = ask.groupBy.some((name) => name === 'user' || name === 'token');
+  const isApart = records.length > 1 && isByKey && !ask.groupBy.includes('key');
+  const groupBy: readonly GroupBy[] = isApart ? ['key', ...ask.groupBy] : ask.groupBy;
+  const made = { ...ask, groupBy, rows: [], total: NO_USAGE, truncated: false };
+  let sum: Report = made;
+  for (const { id: keyId, name: keyName } of records) {
+    const { rows, total, truncated } = await reportUsage(
+      { keyId, fromMs: ask.fromMs, toMs: ask.toMs, groupBy, readsMax: READS_MAX },
+      portsOf(gateway),
+    );
+    sum = {
+      ...sum,
+      rows: [...sum.rows, ...rows.map((row) => ({ row, key: { keyId, keyName } }))],
+      total: addSums(sum.total, total),
+      truncated: sum.truncated || truncated,
+    };
+  }
+  return sum;
+}
+
+async function audit(
+  flags: PlaceFlags & { readonly key?: string },
+  terminal: Terminal,
+): Promise<void> {
+  const audits = await withGateway(flags, terminal.variables, async (gateway) => {
+    const made: { name: string; found: AuditReport }[] = [];
+    for (const { id: keyId, name, createdAtMs } of await keysOf(flags.key, gateway)) {
+      made.push({ name, found: await auditUsage({ keyId, createdAtMs }, portsOf(gateway)) });
+    }
+    return made;
+  });
+  terminal.print(flags.json ? toJson(audits.map(toAuditJson)) : toAuditText(audits));
+  const differences = audits.reduce((sum, { found }) => sum + found.differences.length, 0);
+  if (differences > 0) {
+    throw new CommandError(`counters that differ from the rows of their windows: ${differences}`);
+  }
+  const unread = audits.filter(({ found }) => found.truncated).map(({ name }) => name);
+  if (unread.length > 0) {
+    throw new CommandError(`there are more rows than one audit reads: ${unread.join(', ')}`);
+  }
+}
+
+interface KeyAudit {
+  readonly name: string;
+  readonly found: AuditReport;
+}
+
+/** Amounts as text: nano-dollars pass what a JSON number holds. */
+const toAuditJson = ({ name, found }: KeyAudit) => ({
+  key: name,
+  rows: found.rows,
+  wallets: found.wallets,
+  counters: found.counters,
+  pools: found.pools,
+  differences: found.differences.map(({ itemId, counter, counted, expected }) => ({
+    item: itemId,
+    counter,
+    counted: String(counted),
+    expected: String(expected),
+  })),
+  busy: found.busy,
+  totals_checked: found.totalsChecked,
+  truncated: found.truncated,
+});
+
+function toAuditText(audits: readonly KeyAudit[]): string {
+  const summary = toTable(
+    ['KEY', 'ROWS', 'WALLETS', 'COUNTERS', 'POOLS', 'DIFFERENCES', 'BUSY'],
+    audits.map(({ name, found }) => [
+      name,
+      ...[found.rows, found.wallets, found.counters, found.pools].map(String),
+      String(found.differences.length),
+      String(found.busy.length),
+    ]),
+  );
+  const differences = audits.flatMap(({ found }) => found.differences);
+  if (differences.length === 0)
+    return `${summary}\n\nas of ${toInstant(Date.now())}, no counter differs`;
+  const lines = differences.map((each) => [
+    each.itemId,
+    each.counter,
+    String(each.counted),
+    String(each.expected),
+  ]);
+  return `${summary}\n\n${toTable(['ITEM', 'COUNTER', 'COUNTED', 'EXPECTED'], lines)}`;
+}

@@ -1,0 +1,92 @@
+/**
+ * A usage report as a table, as CSV and as JSON.
+ */
+
+import { namesOf, toBody } from '../../core/account/usage.ts';
+import { toUsdText } from '../../core/base/money.ts';
+import { addSums, type UsageSums } from '../../core/usage/cells.ts';
+import type { GroupBy, UsageGroup } from '../../core/usage/report.ts';
+import { toCsvLine, toSafeCell } from '../csv.ts';
+import { toInstant, toTable } from '../output.ts';
+
+interface KeyName {
+  readonly keyId: UsageGroup['keyId'] & string;
+  readonly keyName: string;
+}
+
+/** The reports of one or several keys, in their order. */
+export interface Report {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly groupBy: readonly GroupBy[];
+  readonly rows: readonly { readonly row: UsageGroup; readonly key: KeyName }[];
+  readonly total: UsageSums;
+  readonly truncated: boolean;
+}
+
+interface Line {
+  readonly names: Readonly<Record<string, unknown>>;
+  readonly sums: UsageSums;
+}
+
+/** Lines of the same names are one: a model's, say, that several keys called. */
+function linesOf({ rows }: Report): readonly Line[] {
+  const lines = new Map<string, Line>();
+  for (const { row, key } of rows) {
+    const names = namesOf(row, key);
+    const id = JSON.stringify(names);
+    const other = lines.get(id);
+    lines.set(id, { names, sums: other === undefined ? row : addSums(other.sums, row) });
+  }
+  return [...lines.values()];
+}
+
+/** In the words of `GET /v1/usage`. */
+export const toReportJson = (report: Report) => ({
+  from: toInstant(report.fromMs),
+  to: toInstant(report.toMs),
+  group_by: report.groupBy,
+  data: linesOf(report).map(({ names, sums }) => ({ ...names, ...toBody(sums) })),
+  total: toBody(report.total),
+  truncated: report.truncated,
+});
+
+const SUMS = ['requests', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'usd'] as const;
+
+/** Dollars to the last digit, as no double has them. */
+const cellsOf = (sums: UsageSums): readonly string[] => [
+  ...[sums.requests, sums.inputTokens, sums.cachedInputTokens, sums.outputTokens].map(String),
+  toUsdText(sums.costNanoUsd),
+];
+
+const NONE = '(none)';
+
+/** The name a line has in a column; a user without one is told by their wallet. */
+function nameIn({ names }: Line, column: GroupBy): string {
+  const name = names[column];
+  if (typeof name === 'string') return name;
+  return column === 'user' && typeof names.wallet === 'string' ? `(${names.wallet})` : NONE;
+}
+
+export function toReportTable(report: Report): string {
+  const { groupBy, total } = report;
+  const rows = linesOf(report).map((line) => [
+    ...groupBy.map((column) => nameIn(line, column)),
+    ...cellsOf(line.sums),
+  ]);
+  const label = groupBy.map((_, place) => (place === 0 ? 'total' : ''));
+  const heading = [...groupBy, 'requests', 'input', 'cached', 'output', 'USD'];
+  const span = `${toInstant(report.fromMs)} to ${toInstant(report.toMs)}`;
+  const names = heading.map((name) => name.toUpperCase());
+  return `${toTable(names, [...rows, [...label, ...cellsOf(total)]])}\n\n${span}`;
+}
+
+/** RFC 4180, with line feeds alone. */
+export function toReportCsv(report: Report): string {
+  const { groupBy } = report;
+  const rows = linesOf(report).map((line) => [
+    ...groupBy.map((column) => toSafeCell(nameIn(line, column))),
+    ...cellsOf(line.sums),
+  ]);
+  return [[...groupBy, ...SUMS], ...rows].map(toCsvLine).join('\n');
+}

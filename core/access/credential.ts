@@ -1,0 +1,68 @@
+/**
+ * The one credential a request carries (contract.md, section 1). Flow: request > **credential** > key record.
+ * Invariant: a request with two different credentials has none; what this file throws quotes nothing it has read.
+ */
+import { GatewayError } from '../base/errors.ts';
+import type { Headers } from '../base/http.ts';
+
+/** A key, a key with its holder's own JWT, or a scoped token; each as text, nothing of it verified. */
+export type Credential =
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'client-access'; readonly key: string; readonly jwt: string }
+  | { readonly kind: 'scoped-token'; readonly jws: string };
+
+/** The headers the official SDKs send a key in: OpenAI, Anthropic, Google, Azure. */
+const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'x-goog-api-key', 'api-key'] as const;
+
+/** API Gateway takes 10,240 bytes for all headers together. */
+export const CREDENTIAL_CHARS_MAX = 8192;
+
+/**
+ * Reads the credential. The same one in two headers is one credential: some clients send a helper's key both ways.
+ * @throws invalid_request for two different credentials or one of the headers twice, invalid_api_key for none and
+ *   for any other form
+ */
+export function readCredential(headers: Headers): Credential {
+  let text: string | undefined;
+  for (const name of CREDENTIAL_HEADERS) {
+    const values = headers.get(name) ?? [];
+    if (values.length > 1) {
+      throw new GatewayError('invalid_request', { message: `the header "${name}" was sent twice` });
+    }
+    const other = credentialIn(name, values[0]);
+    if (other === '' || other === text) continue;
+    if (text !== undefined) {
+      throw new GatewayError('invalid_request', {
+        message: 'the request carries two different credentials',
+      });
+    }
+    text = other;
+  }
+  if (text === undefined) {
+    throw new GatewayError('invalid_api_key', { detail: 'there is no credential' });
+  }
+  return parseCredential(text);
+}
+
+type CredentialHeader = (typeof CREDENTIAL_HEADERS)[number];
+
+/** RFC 6750, 2.1; the scheme's name in any case (RFC 9110, 11.1). Another scheme is no form of ours, yet counts. */
+const credentialIn = (name: CredentialHeader, value = ''): string =>
+  (name === 'authorization' ? value.trim().replace(/^bearer(?: +|$)/i, '') : value).trim();
+
+/**
+ * Tells the three forms apart. `sk-…:<jwt>` is split at the first colon: a key has none.
+ * @throws invalid_api_key for any other text, and for one over 8,192 characters
+ */
+export function parseCredential(text: string): Credential {
+  // Printable ASCII only: then characters are bytes, and nothing is trimmed or folded further down.
+  if (text.length > CREDENTIAL_CHARS_MAX || !/^[!-~]+$/.test(text)) throw noForm();
+  if (text.startsWith('jwt:')) return { kind: 'scoped-token', jws: text.slice('jwt:'.length) };
+  if (!text.startsWith('sk-')) throw noForm();
+  const colon = text.indexOf(':');
+  if (colon === -1) return { kind: 'key', key: text };
+  return { kind: 'client-access', key: text.slice(0, colon), jwt: text.slice(colon + 1) };
+}
+
+const noForm = (): GatewayError =>
+  new GatewayError('invalid_api_key', { detail: 'the credential has none of the three forms' });

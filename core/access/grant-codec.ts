@@ -1,0 +1,102 @@
+/**
+ * The Grant, or the refusal, as the one string in which it crosses API Gateway from authorizer to function.
+ * Invariant: decode(encode(grant)) is the grant; a text of any other form is an outage, never a grant.
+ */
+import * as v from 'valibot';
+import { ERRORS, type ErrorCode, GatewayError } from '../base/errors.ts';
+import { asKeyId, asTokenId } from '../base/ids.ts';
+import { formatLimit, parseLimit } from '../base/limit-text.ts';
+import { asNanoUsd } from '../base/money.ts';
+import type { Grant } from './grant.ts';
+
+/** A grant as its string. Amounts are decimal text, limits as on the command line. */
+export const encodeGrant = (grant: Grant): string =>
+  JSON.stringify({
+    ...grant,
+    limits: grant.limits.map(formatLimit),
+    ...(grant.token && {
+      token: { ...grant.token, spendingLimitNanoUsd: grant.token.spendingLimitNanoUsd?.toString() },
+    }),
+  });
+
+const strings = v.array(v.string());
+
+const tokenSchema = v.strictObject({
+  id: v.pipe(v.string(), v.transform(asTokenId)),
+  jti: v.exactOptional(v.string()),
+  spendingLimitNanoUsd: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,19}$/),
+      v.transform((text) => asNanoUsd(BigInt(text))),
+    ),
+  ),
+  models: v.exactOptional(strings),
+  issuedAtMs: v.number(),
+  expiresAtMs: v.number(),
+  revoked: v.boolean(),
+});
+
+const grantSchema = v.strictObject({
+  account: v.string(),
+  keyId: v.pipe(v.string(), v.transform(asKeyId)),
+  keyName: v.string(),
+  keyKind: v.picklist(['server', 'personal', 'client']),
+  credential: v.picklist(['key', 'client-access', 'scoped-token']),
+  former: v.boolean(),
+  identity: v.exactOptional(
+    v.strictObject({
+      source: v.picklist(['header', 'token', 'jwt', 'personal']),
+      issuer: v.string(),
+      id: v.string(),
+    }),
+  ),
+  token: v.exactOptional(tokenSchema),
+  models: v.exactOptional(strings),
+  limits: v.pipe(
+    strings,
+    v.transform((texts) => texts.map(parseLimit)),
+  ),
+  maxTokenLifetimeSeconds: v.number(),
+  conversation: v.exactOptional(v.string()),
+});
+
+/** @throws service_unavailable for any text that `encodeGrant` does not make */
+export function decodeGrant(text: string): Grant {
+  try {
+    return v.parse(grantSchema, JSON.parse(text));
+  } catch {
+    throw unreadable('grant'); // The cause would quote what was read.
+  }
+}
+
+const unreadable = (what: string): GatewayError =>
+  new GatewayError('service_unavailable', { detail: `the ${what} passed on cannot be read` });
+
+/** A 400 or 403 as its string: only what its caller may read. */
+export const encodeRefusal = ({ code, facts: { message, param } }: GatewayError): string =>
+  JSON.stringify({ code, message, param });
+
+const refusalSchema = v.strictObject({
+  code: v.custom<ErrorCode>((value) => typeof value === 'string' && Object.hasOwn(ERRORS, value)),
+  message: v.exactOptional(v.string()),
+  param: v.exactOptional(v.string()),
+});
+
+/** @returns the refusal as it was, or service_unavailable for any other text: it is thrown either way */
+export function decodeRefusal(text: string): GatewayError {
+  try {
+    const { code, ...facts } = v.parse(refusalSchema, JSON.parse(text));
+    return new GatewayError(code, facts);
+  } catch {
+    return unreadable('refusal');
+  }
+}
+
+/**
+ * The function's own look at the clock: a grant may have waited.
+ * @throws token_expired
+ */
+export function requireNotExpired({ token }: Grant, nowMs: number): void {
+  if (token !== undefined && token.expiresAtMs <= nowMs) throw new GatewayError('token_expired');
+}

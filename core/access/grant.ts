@@ -1,0 +1,52 @@
+/**
+ * The Grant: what the authorizer found out, and all the functions know of a caller.
+ * It crosses API Gateway as one JSON string; the function never reads the key again.
+ * Invariant: it holds no key, token, signature or header value.
+ */
+
+import type { KeyId, TokenId } from '../base/ids.ts';
+import type { Limit } from '../base/limit-text.ts';
+import type { NanoUsd } from '../base/money.ts';
+import type { KeyKind } from '../keys/key-record.ts';
+
+/** Where an identity came from. Users of different sources are different users, whatever their names. */
+export type IdentitySource = 'header' | 'token' | 'jwt' | 'personal';
+
+export interface Identity {
+  readonly source: IdentitySource;
+  /** The issuer of a JWT; empty for the other sources. */
+  readonly issuer: string;
+  /** 1 to 256 characters, none of them a control character. */
+  readonly id: string;
+}
+
+export interface TokenGrant {
+  readonly id: TokenId;
+  readonly jti?: string;
+  /** `spending_limit`, for the whole life of the token. */
+  readonly spendingLimitNanoUsd?: NanoUsd;
+  /** Models of the token's own; absent: what the key allows. */
+  readonly models?: readonly string[];
+  /** `iat`, else `exp − maxTokenLifetime`: what a revocation "before now" compares. */
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  /** On the key record's list of revoked tokens: the function refuses it with `token_revoked`. */
+  readonly revoked: boolean;
+}
+
+export interface Grant {
+  readonly account: string;
+  readonly keyId: KeyId;
+  readonly keyName: string;
+  readonly keyKind: KeyKind;
+  /** Which of the three forms the request carried. */
+  readonly credential: 'key' | 'client-access' | 'scoped-token';
+  /** Presented with, or signed by, the key's former version: it may not sign or revoke. */
+  readonly former: boolean;
+  readonly identity?: Identity;
+  readonly token?: TokenGrant;
+  readonly models?: readonly string[];
+  readonly limits: readonly Limit[];
+  readonly maxTokenLifetimeSeconds: number;
+  readonly conversation?: string;
+}

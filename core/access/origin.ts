@@ -1,0 +1,22 @@
+/**
+ * Which pages may call (contract.md, section 2). Flow: identity > **origin**.
+ * Invariant: only a browser sends an origin, so a request without one is nobody's page and passes.
+ */
+import { GatewayError } from '../base/errors.ts';
+import type { Headers } from '../base/http.ts';
+
+/** Any origin, that of a page opened from disk (`null`) included. */
+export const ANY_ORIGIN = '*';
+
+/**
+ * @param allowed origins as browsers send them (RFC 6454, 6.2), `null`, or `*` for any
+ * @throws invalid_request for the header twice, origin_not_allowed
+ */
+export function requireAllowedOrigin(headers: Headers, allowed: readonly string[]): void {
+  const [origin, ...others] = headers.get('origin') ?? [];
+  if (others.length > 0) {
+    throw new GatewayError('invalid_request', { message: 'the header "origin" was sent twice' });
+  }
+  if (origin === undefined || allowed.includes(ANY_ORIGIN) || allowed.includes(origin)) return;
+  throw new GatewayError('origin_not_allowed');
+}

@@ -1,0 +1,195 @@
+/**
+ * `/v1/scoped-jwt`: a server key issues scoped tokens and asks about them. Flow: Grant > **answer**.
+ * Invariant: a token is signed with the very key presented, and only when the gateway would take it.
+ */
+import { readCredential } from '../access/credential.ts';
+import type { Grant } from '../access/grant.ts';
+import { GatewayError, toGatewayError } from '../base/errors.ts';
+import type { HttpRequest } from '../base/http.ts';
+import type { TokenId } from '../base/ids.ts';
+import { asNanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
+import type { Clock, Random, RevokedList, Wallets } from '../base/ports.ts';
+import { parseStrictObject } from '../strict-json.ts';
+import {
+  CLAIM_RULES,
+  parseScopedClaims,
+  requireInForce,
+  type ScopedClaims,
+  tokenIdOf,
+} from '../tokens/scoped-claims.ts';
+import {
+  isSignedWith,
+  parsePayload,
+  parseScopedToken,
+  signScopedToken,
+} from '../tokens/scoped-token.ts';
+import { isRevoked, spentOf } from './key-info.ts';
+import { walletIdOfToken } from './revoke.ts';
+
+type Body = Readonly<Record<string, unknown>>;
+
+const DEFAULT_LIFETIME_SECONDS = 86_400;
+const FIELD_NAME_CHARS_MAX = 64;
+
+/** The fields of the body that become claims of the same name. */
+const CLAIM_FIELDS = ['models', 'spending_limit', 'user', 'jti'] as const;
+const FIELDS: readonly string[] = [...CLAIM_FIELDS, 'expires_delta', 'expires_at', 'api_key_name'];
+
+/**
+ * Issues a token. A field that is null counts as absent.
+ * @throws route_not_allowed for anything but the key in force of a server, invalid_request naming the field
+ */
+export function issueToken(
+  request: HttpRequest,
+  grant: Grant,
+  { clock, random }: { readonly clock: Clock; readonly random: Pick<Random, 'uuid'> },
+): Body {
+  const key = requireServerKey(request, grant);
+  if (grant.former) {
+    throw new GatewayError('route_not_allowed', {
+      message: 'a key that has been replaced signs no tokens; use the new one',
+    });
+  }
+  const fields = parseFields(request.body);
+  const { api_key_name: keyName } = fields;
+  if (keyName !== undefined && keyName !== grant.keyName) {
+    throw badField('api_key_name', 'must be the name of the key that is presented');
+  }
+  const issuedAtSeconds = Math.floor(clock.nowMs() / 1000);
+  const exp = expiryOf(fields, issuedAtSeconds, grant.maxTokenLifetimeSeconds);
+  const claims: Record<string, unknown> = { sub: grant.account, iat: issuedAtSeconds, exp };
+  for (const name of CLAIM_FIELDS) if (fields[name] !== undefined) claims[name] = fields[name];
+  claims.jti ??= random.uuid();
+  requireAcceptable(claims, grant, clock.nowMs());
+  const { account, keyName: name } = grant;
+  return { token: signScopedToken({ account, keyName: name, key }, claims), expires_at: exp };
+}
+
+/**
+ * The key string of a request whose grant says that it is a server's.
+ * @throws route_not_allowed for any other credential
+ */
+export function requireServerKey({ headers }: HttpRequest, grant: Grant): string {
+  const credential = readCredential(headers);
+  if (grant.keyKind !== 'server' || grant.credential !== 'key' || credential.kind !== 'key') {
+    throw new GatewayError('route_not_allowed', {
+      message: 'only a server key, presented alone, may use this route',
+    });
+  }
+  return credential.key;
+}
+
+function parseFields(body = ''): Body {
+  const parsed = parseStrictObject(body);
+  if (parsed === undefined) {
+    throw new GatewayError('invalid_request', {
+      message: 'the body must be one JSON object without a field twice',
+    });
+  }
+  const fields: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(parsed)) {
+    if (!FIELDS.includes(name))
+      throw badField(name, `is unknown, allowed are ${FIELDS.join(', ')}`);
+    if (value !== null) fields[name] = value;
+  }
+  return fields;
+}
+
+function badField(name: string, fault: string): GatewayError {
+  const field = name.slice(0, FIELD_NAME_CHARS_MAX);
+  return new GatewayError('invalid_request', { message: `"${field}" ${fault}`, param: field });
+}
+
+/** When the token ends, in unix seconds. */
+function expiryOf(fields: Body, nowSeconds: number, lifetimeSeconds: number): number {
+  const { expires_delta: delta, expires_at: at } = fields;
+  if (delta !== undefined && at !== undefined) {
+    throw badField('expires_at', 'must not be given together with "expires_delta"');
+  }
+  if (at !== undefined) {
+    const last = nowSeconds + lifetimeSeconds;
+    if (isWithin(at, nowSeconds + 1, last)) return Math.floor(at);
+    throw badField('expires_at', `must be unix seconds from ${nowSeconds + 1} to ${last}`);
+  }
+  if (delta === undefined) return nowSeconds + Math.min(DEFAULT_LIFETIME_SECONDS, lifetimeSeconds);
+  if (isWithin(delta, 1, lifetimeSeconds)) return nowSeconds + Math.floor(delta);
+  throw badField('expires_delta', `must be seconds from 1 to ${lifetimeSeconds}`);
+}
+
+const isWithin = (value: unknown, least: number, most: number): value is number =>
+  typeof value === 'number' && value >= least && value <= most;
+
+/** Judges claims as the authorizer will, and says what it will not take in the words of the field. */
+function requireAcceptable(claims: Body, grant: Grant, nowMs: number): void {
+  try {
+    requireInForce(parseScopedClaims(claims, grant), grant.maxTokenLifetimeSeconds, nowMs);
+  } catch (error) {
+    const { param } = toGatewayError(error).facts;
+    const field = CLAIM_FIELDS.find((name) => name === param);
+    throw field === undefined ? error : badField(field, `must be ${CLAIM_RULES[field]}`);
+  }
+}
+
+/**
+ * Tells what a token of this key allows and has spent; one that has expired too.
+ * `expires_at` is in unix seconds, amounts are dollars, null stands for no limit.
+ * @throws route_not_allowed, invalid_request when the token was not signed with the key presented, service_unavailable
+ */
+export async function describeToken(
+  request: HttpRequest,
+  grant: Grant,
+  ports: {
+    readonly wallets: Pick<Wallets, 'find'>;
+    readonly revokedList: RevokedList;
+    readonly clock: Clock;
+  },
+): Promise<Body> {
+  const key = requireServerKey(request, grant);
+  const { id, claims } = parseOwnToken(request.query.jwtoken ?? '', key, grant);
+  const { user, token } = claims;
+  const { wallets, revokedList, clock } = ports;
+  const [wallet, isListed] = await Promise.all([
+    wallets.find(walletIdOfToken(grant.keyId, { id, user })),
+    revokedList.has(grant, id),
+  ]);
+  const { settled, reserved } = spentOf(wallet, { id }, clock.nowMs());
+  const limit = token.spendingLimitNanoUsd;
+  return {
+    expires_at: Math.floor(token.expiresAtMs / 1000),
+    models: token.models ?? null,
+    spending_limit: limit === undefined ? null : usdFromNano(limit),
+    spent: usdFromNano(settled),
+    reserved: usdFromNano(reserved),
+    remaining: limit === undefined ? null : leftOf(limit, settled + reserved),
+    revoked: isListed || isRevoked({ id, issuedAtMs: token.issuedAtMs }, wallet),
+    user: user ?? null,
+  };
+}
+
+const leftOf = (limit: bigint, used: bigint): number =>
+  usdFromNano(limit > used ? asNanoUsd(limit - used) : ZERO_USD);
+
+/**
+ * A token that the presented key signed, in force or not, with or without its `jwt:`.
+ * @throws invalid_request when it is none
+ */
+export function parseOwnToken(
+  text: string,
+  key: string,
+  grant: Pick<Grant, 'account' | 'keyName' | 'maxTokenLifetimeSeconds'>,
+): { readonly id: TokenId; readonly claims: ScopedClaims } {
+  try {
+    const token = parseScopedToken(text.replace(/^jwt:/, ''));
+    const isOwn = token.account === grant.account && token.keyName === grant.keyName;
+    if (isOwn && isSignedWith(token, key)) {
+      const claims: ScopedClaims = parseScopedClaims(parsePayload(token), grant);
+      return { claims, id: tokenIdOf(claims.token.jti, token.signingInput) };
+    }
+  } catch {
+    // Why a token is not one of ours makes no difference here.
+  }
+  throw new GatewayError('invalid_request', {
+    message: '"jwtoken" must be a scoped token that was signed with the key presented',
+    param: 'jwtoken',
+  });
+}

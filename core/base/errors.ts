@@ -1,0 +1,185 @@
+/**
+ * Every way a request can be refused, once: code, HTTP status, public words, whose fault.
+ * Invariant: what a caller reads is made only of constants of this table and the facts in `PublicFacts`;
+ * `detail` and `cause` go to the log and hold no token, key, header value, prompt or completion.
+ */
+import type { LimitPer, LimitUnit, LimitWindow } from './limit-text.ts';
+
+export type ErrorCode =
+  | 'invalid_request'
+  | 'invalid_api_key'
+  | 'token_expired'
+  | 'token_not_active'
+  | 'token_claim_invalid'
+  | 'token_lifetime_too_long'
+  | 'token_revoked'
+  | 'insufficient_quota'
+  | 'identity_required'
+  | 'domain_not_allowed'
+  | 'claim_not_allowed'
+  | 'route_not_allowed'
+  | 'origin_not_allowed'
+  | 'model_not_allowed'
+  | 'model_not_found'
+  | 'not_found'
+  | 'request_too_large'
+  | 'model_price_unknown'
+  | 'rate_limit_exceeded'
+  | 'budget_in_use'
+  | 'upstream_error'
+  | 'upstream_timeout'
+  | 'service_unavailable'
+  | 'internal_error';
+
+interface ErrorRow {
+  readonly status: number;
+  /** OpenAI's `type`; Anthropic's and Google's follow from the status. */
+  readonly type: string;
+  readonly message: string;
+  readonly fault: 'caller' | 'policy' | 'provider' | 'us';
+}
+
+const caller = 'caller';
+const policy = 'policy';
+const row = (
+  status: number,
+  type: string,
+  fault: ErrorRow['fault'],
+  message: string,
+): ErrorRow => ({ status, type, fault, message });
+
+/** The table of refusals (contract.md, "Refusals"). */
+export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
+  invalid_request: row(400, 'invalid_request_error', caller, 'The request cannot be read.'),
+  invalid_api_key: row(401, 'authentication_error', caller, 'The API key is missing or not valid.'),
+  token_expired: row(401, 'authentication_error', caller, 'The token has expired.'),
+  token_not_active: row(401, 'authentication_error', caller, 'The token is not active yet.'),
+  token_claim_invalid: row(
+    401,
+    'authentication_error',
+    caller,
+    'A claim of the token is not valid.',
+  ),
+  token_lifetime_too_long: row(
+    401,
+    'authentication_error',
+    caller,
+    'The token expires further away than its key allows.',
+  ),
+  token_revoked: row(401, 'authentication_error', policy, 'The token has been revoked.'),
+  insufficient_quota: row(
+    402,
+    'insufficient_quota',
+    policy,
+    'The spending limit has been reached.',
+  ),
+  identity_required: row(
+    403,
+    'permission_error',
+    policy,
+    'This API key requires identity context.',
+  ),
+  domain_not_allowed: row(403, 'permission_error', policy, 'The e-mail domain is not allowed.'),
+  claim_not_allowed: row(
+    403,
+    'permission_error',
+    policy,
+    'A claim of the token is not allowed here.',
+  ),
+  route_not_allowed: row(
+    403,
+    'permission_error',
+    policy,
+    'This credential may not use this route.',
+  ),
+  origin_not_allowed: row(403, 'permission_error', policy, 'This origin is not allowed.'),
+  model_not_allowed: row(403, 'permission_error', policy, 'This credential may not use the model.'),
+  model_not_found: row(404, 'invalid_request_error', caller, 'The model does not exist.'),
+  not_found: row(404, 'invalid_request_error', caller, 'There is no such route.'),
+  request_too_large: row(413, 'invalid_request_error', caller, 'The request is too large.'),
+  model_price_unknown: row(
+    422,
+    'invalid_request_error',
+    policy,
+    'The price of the model is not known, and a spending limit applies.',
+  ),
+  rate_limit_exceeded: row(429, 'rate_limit_error', policy, 'The rate limit has been reached.'),
+  budget_in_use: row(
+    429,
+    'rate_limit_error',
+    policy,
+    'What is left of the spending limit is held by requests in flight.',
+  ),
+  upstream_error: row(502, 'api_error', 'provider', 'The provider failed.'),
+  upstream_timeout: row(504, 'timeout_error', 'provider', 'The provider did not answer in time.'),
+  service_unavailable: row(
+    503,
+    'api_error',
+    'us',
+    'The gateway cannot decide now; nothing was spent.',
+  ),
+  internal_error: row(500, 'api_error', 'us', 'The gateway failed.'),
+};
+
+/** A limit and how far it is used. `concurrency` stands for too many requests at once. */
+export interface LimitFigures {
+  readonly per: LimitPer;
+  readonly unit: LimitUnit | 'concurrency';
+  readonly window: LimitWindow | 'now';
+  /** In the unit's own measure: whole requests or tokens, or dollars as a decimal number. */
+  readonly limitValue: number;
+  readonly used: number;
+  readonly reserved: number;
+  /** When the window ends; null for `total` and `concurrency`. */
+  readonly resetsAtMs: number | null;
+}
+
+type Figure = 'limitValue' | 'used' | 'reserved';
+
+/** The limit that refused; of a limit of the whole key, only who holds the key is told the figures. */
+export type LimitFacts = Omit<LimitFigures, Figure> & Partial<Pick<LimitFigures, Figure>>;
+
+/** The only facts that may be told to a caller beside the code. None is secret. */
+export interface PublicFacts {
+  /** Replaces the row's sentence. Made of constants, numbers, model ids and field names only. */
+  readonly message?: string;
+  /** The request field at fault (OpenAI's `param`). */
+  readonly param?: string;
+  /** 1 to 60. Longer waits carry none, and `x-should-retry: false` instead. */
+  readonly retryAfterSeconds?: number;
+  readonly limit?: LimitFacts;
+}
+
+interface GatewayErrorOptions extends PublicFacts {
+  /** For the log: what happened, in words of our own. */
+  readonly detail?: string;
+  readonly cause?: unknown;
+  /** True when the same write or call may succeed if it is tried again. */
+  readonly transient?: boolean;
+}
+
+/** The one error class. `code` is stable and meant to be switched on. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly facts: PublicFacts;
+  readonly detail: string | undefined;
+  readonly transient: boolean;
+
+  constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
+    const { detail, cause, transient, ...facts } = options;
+    super(facts.message ?? ERRORS[code].message, cause === undefined ? {} : { cause });
+    this.name = 'GatewayError';
+    this.code = code;
+    this.facts = facts;
+    this.detail = detail;
+    this.transient = transient ?? false;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** Whatever was thrown, as one of ours: anything unknown is `internal_error`, its words kept for the log's cause. */
+export const toGatewayError = (error: unknown): GatewayError =>
+  error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });

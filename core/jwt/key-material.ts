@@ -1,0 +1,135 @@
+/**
+ * What may verify JWTs: public keys and shared secrets, and which algorithms each allows.
+ * Flow: **key material** > key record > verify. Invariant: the algorithms follow from the material alone, and what is
+ * weak or meant to be kept secret elsewhere is refused when a key is made and again when it is used.
+ */
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { GatewayError } from '../base/errors.ts';
+import { hasRocaFingerprint } from '../roca.ts';
+import type { JwtAlgorithm, VerifierKey } from './verifier.ts';
+
+/** HMAC with SHA-2, and how many bytes its hash has: the least a secret must have (RFC 7518, 3.2). */
+export const HMAC_HASHES = {
+  HS256: { hash: 'sha256', bytes: 32 },
+  HS384: { hash: 'sha384', bytes: 48 },
+  HS512: { hash: 'sha512', bytes: 64 },
+} as const;
+export type HmacAlgorithm = keyof typeof HMAC_HASHES;
+
+const HMAC: readonly HmacAlgorithm[] = ['HS256', 'HS384', 'HS512'];
+const RSA: readonly JwtAlgorithm[] = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+const CURVES: Readonly<Record<string, JwtAlgorithm>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
+const PUBLIC: readonly JwtAlgorithm[] = [...RSA, ...Object.values(CURVES), 'EdDSA'];
+
+/** Whether an algorithm works with a shared secret. */
+export const isHmac = (algorithm: JwtAlgorithm): algorithm is HmacAlgorithm =>
+  HMAC.some((each) => each === algorithm);
+
+/** All algorithms that a kind of key material can serve; those of a secret and of public keys never meet. */
+export const algorithmsOfKind = (kind: VerifierKey['kind']): readonly JwtAlgorithm[] =>
+  kind === 'secret' ? HMAC : PUBLIC;
+
+/** RFC 7518, 3.3; larger ones than the maximum only cost time. */
+const RSA_BITS_MIN = 2048;
+const RSA_BITS_MAX = 8192;
+const RSA_EXPONENT_MAX = 0xffff_ffffn;
+
+const refuse = (message: string): GatewayError => new GatewayError('invalid_request', { message });
+
+/**
+ * The algorithms a public key can serve: of one family, on its own curve.
+ * @throws invalid_request for a weak key, and for one of another type
+ */
+export function algorithmsOfKey(key: KeyObject): readonly JwtAlgorithm[] {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
+  if (type === 'rsa') {
+    requireStrongRsa(key, details.modulusLength ?? 0, details.publicExponent ?? 0n);
+    return RSA;
+  }
+  if (type === 'ed25519') return ['EdDSA'];
+  const algorithm = type === 'ec' ? CURVES[details.namedCurve ?? ''] : undefined;
+  if (algorithm !== undefined) return [algorithm];
+  throw refuse('the public key must be of RSA, P-256, P-384, P-521 or Ed25519');
+}
+
+function requireStrongRsa(key: KeyObject, bits: number, exponent: bigint): void {
+  if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX) {
+    throw refuse(`the RSA key must have ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits, got ${bits}`);
+  }
+  if (exponent < 3n || exponent % 2n === 0n || exponent > RSA_EXPONENT_MAX) {
+    throw refuse('the exponent of the RSA key must be odd, from 3 to 4294967295');
+  }
+  const modulus = Buffer.from(key.export({ format: 'jwk' }).n ?? '', 'base64url');
+  if (hasRocaFingerprint(BigInt(`0x${modulus.toString('hex')}`))) {
+    throw refuse('the RSA key was made by a generator whose keys can be factored (CVE-2017-15361)');
+  }
+}
+
+/** A chain of certificates is longer, and not what is asked for. */
+const PEM_CHARS_MAX = 8192;
+const PEM_BLOCK = /^-----BEGIN ([A-Z0-9 ]+)-----\s[\sA-Za-z0-9+/=]+-----END \1-----$/;
+
+/**
+ * Reads one public key (RFC 7468, 13) or one X.509 certificate, as Firebase publishes them. Does NOT look at the times
+ * or the signer of a certificate: whoever puts it into a key's record vouches for it.
+ * @returns the key as PEM in one spelling, and the algorithms it can serve
+ * @throws invalid_request for private keys, weak keys, other types, several keys, and any other text
+ */
+export function readPublicKeyPem(pem: string): {
+  readonly pem: string;
+  readonly algorithms: readonly JwtAlgorithm[];
+} {
+  if (pem.includes('PRIVATE KEY-----')) {
+    throw refuse('that is a private key, which must stay with its issuer: give its public key');
+  }
+  if (pem.length > PEM_CHARS_MAX) throw refuse('the PEM text must be of 8192 characters at most');
+  const text = pem.trim();
+  const label = PEM_BLOCK.exec(text)?.[1];
+  if (label !== 'PUBLIC KEY' && label !== 'CERTIFICATE') {
+    throw refuse('the PEM text must hold one PUBLIC KEY or one CERTIFICATE, and nothing else');
+  }
+  const key = parseOr(text, label);
+  const algorithms = algorithmsOfKey(key);
+  return { pem: String(key.export({ type: 'spki', format: 'pem' })), algorithms };
+}
+
+function parseOr(text: string, label: 'PUBLIC KEY' | 'CERTIFICATE'): KeyObject {
+  try {
+    return label === 'CERTIFICATE' ? new X509Certificate(text).publicKey : createPublicKey(text);
+  } catch {
+    // OpenSSL's words name its own source lines, which help nobody.
+    throw refuse(`the ${label} in the PEM text cannot be read`);
+  }
+}
+
+/** The beginnings of what people put in the place of a shared secret by mistake. */
+const NO_SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/-----BEGIN /, 'a PEM text, which is no shared secret'],
+  [/^\s*\{[\s\S]*"kty"/, 'a JWK, which is no shared secret'],
+  [/^sk-hp-/, 'a key of Hallpass, which signs scoped tokens'],
+];
+
+/**
+ * Whether a shared secret may serve these algorithms: a secret shorter than the hash is guessed sooner than the hash is.
+ * @param secret the UTF-8 bytes of its text
+ * @throws invalid_request, which tells its length, not its content
+ */
+export function requireSecretFor(secret: Uint8Array, algorithms: readonly JwtAlgorithm[]): void {
+  const text = Buffer.from(secret).toString();
+  for (const [pattern, what] of NO_SECRETS) {
+    if (pattern.test(text)) throw refuse(`the shared secret is ${what}`);
+  }
+  for (const algorithm of algorithms) {
+    if (!isHmac(algorithm)) throw refuse(`a shared secret cannot serve ${algorithm}`);
+    const { bytes } = HMAC_HASHES[algorithm];
+    if (secret.length < bytes) {
+      throw refuse(
+        `the shared secret must have at least ${bytes} bytes for ${algorithm}, got ${secret.length}`,
+      );
+    }
+  }
+}

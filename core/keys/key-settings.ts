@@ -1,0 +1,71 @@
+/**
+ * What a key may be given, and be given anew. Flow: command > **settings** > record.
+ * Invariant: a record's settings go together with its kind, which they never change.
+ */
+import { GatewayError } from '../base/errors.ts';
+import type { Limit } from '../base/limit-text.ts';
+import { mergeControls } from '../identity-controls.ts';
+import {
+  type MadeVerifier,
+  type MakeOptions,
+  makeVerifier,
+  type VerifierRequest,
+} from '../jwt/make-verifier.ts';
+import { contradictionIn, type IdentityControls, type KeyRecord } from './key-record.ts';
+
+/** What a key may be given, and be given anew. */
+export interface KeySettings {
+  /** Undefined: any model. */
+  readonly models: readonly string[] | undefined;
+  readonly limits: readonly Limit[];
+  readonly maxTokenLifetimeSeconds: number;
+  /** What is asked of JWTs behind the key; absent: it has no verifier, or the one it had. */
+  readonly verifier?: VerifierRequest;
+  /** The controls named stay as they are given; an empty list and what is off clear one. */
+  readonly identity?: IdentityControls;
+  /** Undefined: any. */
+  readonly allowedOrigins?: readonly string[] | undefined;
+}
+
+/**
+ * A record with other settings, and the verifier if it is another one. A field that is absent stays.
+ * @throws invalid_request for settings that do not go together, or do not go with the kind of the key
+ */
+export function applySettings(
+  seen: KeyRecord,
+  settings: Partial<KeySettings>,
+  { version, allowLoopback }: Omit<MakeOptions, 'seen'>,
+): { readonly record: KeyRecord; readonly made: MadeVerifier | undefined } {
+  const { models: _, identity: __, allowedOrigins: ___, ...rest } = seen;
+  const models = 'models' in settings ? settings.models : seen.models;
+  const origins = 'allowedOrigins' in settings ? settings.allowedOrigins : seen.allowedOrigins;
+  const { limits = seen.limits, maxTokenLifetimeSeconds = seen.maxTokenLifetimeSeconds } = settings;
+  const identity = mergeControls(seen.identity, settings.identity);
+  const made =
+    settings.verifier &&
+    makeVerifier(settings.verifier, {
+      seen: seen.verifier,
+      allowLoopback,
+      version,
+    });
+  const record: KeyRecord = {
+    ...rest,
+    ...(models && { models }),
+    limits,
+    maxTokenLifetimeSeconds,
+    ...(made && { verifier: made.verifier }),
+    ...(identity && { identity }),
+    ...(origins && { allowedOrigins: origins }),
+  };
+  const field = contradictionIn(record);
+  if (field !== undefined)
+    throw new GatewayError('invalid_request', { message: CONTRADICTIONS[field], param: field });
+  return { record, made };
+}
+
+const CONTRADICTIONS = {
+  user: 'a personal key has one user, and no other key has',
+  verifier:
+    'a client key needs a verifier (--jwt-secret, --jwt-public-key, --jwks-url or --preset), and a personal key has none',
+  identity: 'only a server key may name its users in a header',
+} as const;

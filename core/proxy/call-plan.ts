@@ -1,0 +1,152 @@
+/**
+ * What a request asks for, decided before anything is held: which model, where it goes, what it takes at most.
+ * Flow: grant > **policy > price > request** > reserve. Invariant: nothing here has an effect; a refusal costs nothing.
+ */
+
+import type { Grant } from '../access/grant.ts';
+import { GatewayError } from '../base/errors.ts';
+import type { Headers } from '../base/http.ts';
+import { type JsonObject, readModelId } from '../base/json.ts';
+import { ZERO_USD } from '../base/money.ts';
+import type { Config } from '../config.ts';
+import type { Dialect, PreparedRequest } from '../dialects/dialect.ts';
+import type { Route } from '../dialects/routes.ts';
+import {
+  type ModelTarget,
+  modelNotFound,
+  requireAllowedModel,
+  resolveModel,
+} from '../models/policy.ts';
+import { holdCostOf, type Price, type PriceBook } from '../models/pricing.ts';
+import { DEMO_MODELS } from '../providers/demo/demo.ts';
+import {
+  type Endpoint,
+  findProvider,
+  isConfigured,
+  isDemo,
+  type Provider,
+  type ProviderUrls,
+  requireEndpoint,
+} from '../providers/provider.ts';
+import type { Amounts } from '../wallet/hold.ts';
+import { isCapped, limitsOf } from '../wallet/payer.ts';
+import type { Left } from '../wallet/reserve.ts';
+
+/** What the proxy serves, and at which prices. */
+export interface ProxySettings {
+  readonly config: Config;
+  readonly prices: PriceBook;
+  readonly providerUrls: ProviderUrls;
+}
+
+export interface CallPlan {
+  readonly target: ModelTarget;
+  readonly provider: Provider;
+  /** Where this wire format is posted to. */
+  readonly endpoint: Endpoint;
+  readonly dialect: Dialect;
+  /** Undefined: not known, and no USD limit applies. */
+  readonly price: Price | undefined;
+  readonly priceVersion: string;
+  readonly request: PreparedRequest;
+  /** A USD or token limit applies: the output cap is enforced. */
+  readonly isBounded: boolean;
+}
+
+/** What a client asks for. */
+export interface Asked {
+  readonly route: Route;
+  readonly body: JsonObject;
+  readonly headers: Headers;
+}
+
+/**
+ * @throws invalid_request, model_not_found, model_not_allowed, or model_price_unknown when a USD limit applies
+ */
+export function planCall(
+  { route, body, headers }: Asked,
+  grant: Grant,
+  { config, prices, providerUrls }: ProxySettings,
+): CallPlan {
+  const limits = limitsOf(grant);
+  const { dialect, isStreamRoute } = route;
+  const id = route.modelId ?? readModelId(body);
+  const fallback = fallbackOf(dialect, config, providerUrls);
+  const target = resolveModel(id, config, providerUrls, fallback);
+  requireAllowedModel(grant, target.id);
+  const provider = findProvider(config, providerUrls, target.provider);
+  if (provider === undefined) throw modelNotFound(id);
+  const endpoint = requireEndpoint(provider, dialect.name, target, isStreamRoute);
+  if (isDemo(provider) && !DEMO_MODELS.includes(target.model)) throw modelNotFound(id);
+  const price = prices.find(target.provider, target.model);
+  if (price === undefined && dialect.isBilled && isCapped(limits)) {
+    throw new GatewayError('model_price_unknown', {
+      message: `the price of the model "${target.id}" is not known, and a spending limit applies`,
+      param: 'model',
+    });
+  }
+  const isBounded = limits.some(({ unit }) => unit !== 'requests');
+  const request = dialect.prepare(body, {
+    row: provider.row,
+    model: target.model,
+    isCapped: isCapped(limits),
+    isBounded,
+    isServerKey: grant.credential === 'key' && grant.keyKind === 'server',
+    defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
+    contextWindow: price?.contextWindow,
+    isStreamRoute,
+    headers,
+  });
+  const priceVersion = prices.version;
+  return { target, provider, endpoint, dialect, price, priceVersion, request, isBounded };
+}
+
+/** The provider of ids that name none: the default one if it speaks the format, else whose format it is. */
+function fallbackOf(
+  { name, ownProvider }: Dialect,
+  config: Config,
+  providerUrls: ProviderUrls,
+): string | undefined {
+  const { defaultProvider } = config;
+  if (ownProvider === undefined || !isConfigured(ownProvider, config, providerUrls)) {
+    return defaultProvider;
+  }
+  const found = defaultProvider && findProvider(config, providerUrls, defaultProvider);
+  return found && found.row.endpoints[name] !== undefined ? defaultProvider : ownProvider;
+}
+
+/** What a call takes at most under an output cap, at the dearest it can meet. */
+export function amountsUnder({ dialect, request, price }: CallPlan, cap: number): Amounts {
+  if (!dialect.isBilled) return { usd: ZERO_USD, tokens: 0n };
+  const output = request.outputTokens(cap);
+  return {
+    usd: price === undefined ? ZERO_USD : holdCostOf(price, request.inputTokens, output),
+    tokens: BigInt(request.inputTokens) + BigInt(output),
+  };
+}
+
+/** An answer of fewer tokens is of no use to anyone: the budget counts as gone. */
+export const OUTPUT_CAP_MIN = 16;
+
+/**
+ * The largest output cap below a given one that fits into what is left; undefined: not even 16 tokens do.
+ * Asked again, it is asked below its own last answer: a hold that was written late is then never too small.
+ */
+export function affordableCap(plan: CallPlan, left: Left, below: number): number | undefined {
+  const fits = (cap: number): boolean => {
+    const { usd, tokens } = amountsUnder(plan, cap);
+    return (
+      (left.usd === undefined || usd <= left.usd) &&
+      (left.tokens === undefined || tokens <= left.tokens)
+    );
+  };
+  let low = OUTPUT_CAP_MIN;
+  let high = below - 1;
+  if (high < low || !fits(low)) return undefined;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

@@ -1,0 +1,146 @@
+/**
+ * A provider's stream on its way to the client. Flow: forward > **meter > settle**.
+ * Invariant: it never throws, its bytes are the provider's, and the books are written before its end is sent: a
+ * client that has seen `[DONE]` finds its hold released.
+ */
+
+import { GatewayError, toGatewayError } from '../base/errors.ts';
+import type { UpstreamResponse } from '../base/ports.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import type { Meter } from '../dialects/meter.ts';
+import { findOwnKey, type KeyedResponse } from './own-key.ts';
+import {
+  type BookPorts,
+  closeExchange,
+  costOfUsage,
+  type Exchange,
+  type Outcome,
+} from './provider-call.ts';
+import { makeEventSplitter } from './sse.ts';
+
+const EVENT_END: Buffer = Buffer.from('\n\n');
+
+/** Output counts as run away beyond 2 × cap + 256 tokens of 3 bytes: no tokenizer's honest text comes near. */
+const RUNAWAY_BYTES_PER_TOKEN = 3;
+const RUNAWAY_CAPS = 2;
+const RUNAWAY_TOKENS_MORE = 256;
+
+/** Where a stream stands when no more of it is read. */
+interface Ending {
+  /** What the client gets last, after the books are written. */
+  readonly last: readonly Uint8Array[];
+  readonly error?: GatewayError | undefined;
+}
+
+/** The answer's body. A client that leaves is not noticed here: whoever reads it reads to the end. */
+export async function* streamAnswer(
+  exchange: Exchange,
+  response: KeyedResponse,
+  ports: BookPorts,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const splitter = makeEventSplitter();
+  const { dialect, request } = exchange.plan;
+  const meter = dialect.makeMeter(request);
+  let leak: GatewayError | undefined;
+  /** What the provider says, unless it says what it must not. */
+  const told = (bytes: Buffer): Buffer => {
+    leak = findOwnKey(bytes, response);
+    if (leak !== undefined) throw leak;
+    return bytes;
+  };
+  let firstByteAtMs: number | undefined;
+  let ending: Ending | undefined;
+  try {
+    for await (const read of response.body) {
+      firstByteAtMs ??= ports.clock.nowMs();
+      const { unread, events } = splitter.push(read);
+      if (unread.length > 0) yield told(unread);
+      const { forward, end } = meter.take(events);
+      if (forward.length > 0) yield told(forward);
+      if (end !== undefined) ending = { last: [told(end)] };
+      else if (isRunaway(exchange, meter))
+        ending = cutShort(exchange, meter, splitter.isMidEvent(), ports);
+      if (ending !== undefined) break;
+    }
+    ending ??= endOf(dialect, meter, told(splitter.rest()), splitter.isMidEvent());
+  } catch (error) {
+    ending =
+      leak === undefined
+        ? failedEnd(dialect, toGatewayError(error), meter, splitter.isMidEvent())
+        : { last: [toErrorEvent(dialect, leak, splitter.isMidEvent())], error: leak };
+  }
+  await closeExchange(exchange, outcomeOf(response, meter, firstByteAtMs, ending.error), ports);
+  for (const bytes of ending.last) {
+    if (bytes.length > 0) yield bytes;
+  }
+}
+
+const outcomeOf = (
+  { status }: UpstreamResponse,
+  meter: Meter,
+  firstByteAtMs: number | undefined,
+  error: GatewayError | undefined,
+): Outcome => ({
+  isCharged: true,
+  httpStatus: status,
+  usage: meter.usage(),
+  isBrokenOff: !meter.isFinished(),
+  contentBytes: meter.contentBytes(),
+  firstByteAtMs,
+  error,
+});
+
+/** The provider closed its stream without `[DONE]`. Some end so after the finish reason, some without a blank line. */
+function endOf(dialect: Dialect, meter: Meter, rest: Buffer, isMidEvent: boolean): Ending {
+  const { forward, end } = meter.take(rest.length === 0 ? rest : Buffer.concat([rest, EVENT_END]));
+  if (meter.isFinished() || meter.hasFailed())
+    return { last: end === undefined ? [forward] : [forward, end] };
+  const error = new GatewayError('upstream_error', {
+    message: 'The provider ended its answer early.',
+  });
+  return { last: [toErrorEvent(dialect, error, isMidEvent)], error };
+}
+
+/** SDKs take a stream that just ends for a whole answer, so a failure is told, unless the answer is whole. */
+function failedEnd(
+  dialect: Dialect,
+  error: GatewayError,
+  meter: Meter,
+  isMidEvent: boolean,
+): Ending {
+  return meter.isFinished() && !isMidEvent
+    ? { last: [Buffer.from(dialect.endEvents)], error }
+    : { last: [toErrorEvent(dialect, error, isMidEvent)], error };
+}
+
+/** `isMidEvent`: a blank line first ends the event of which a part has left. */
+const toErrorEvent = (dialect: Dialect, error: GatewayError, isMidEvent: boolean): Uint8Array =>
+  Buffer.from(`${isMidEvent ? '\n\n' : ''}${dialect.toErrorEvents(error)}`);
+
+/** Whether a provider goes on past what is held, by its own report or by far more text than the cap allows. */
+function isRunaway({ plan, cap, hold }: Exchange, meter: Meter): boolean {
+  if (!plan.isBounded || meter.isFinished()) return false;
+  const tokensMax = RUNAWAY_CAPS * plan.request.outputTokens(cap) + RUNAWAY_TOKENS_MORE;
+  if (meter.contentBytes() > RUNAWAY_BYTES_PER_TOKEN * tokensMax) return true;
+  const usage = meter.usage();
+  if (usage === undefined) return false;
+  return (
+    BigInt(usage.tokens.input + usage.tokens.output) > hold.amounts.tokens ||
+    (plan.price !== undefined && costOfUsage(plan, usage) > hold.amounts.usd)
+  );
+}
+
+/** Ends a stream as if the provider had kept its cap. */
+function cutShort(
+  { requestId, plan }: Exchange,
+  meter: Meter,
+  isMidEvent: boolean,
+  { clock }: BookPorts,
+): Ending {
+  const facts = { requestId, model: plan.target.id, nowMs: clock.nowMs() };
+  const error = new GatewayError('upstream_error', {
+    detail: 'the provider went on past the output cap and was cut',
+  });
+  const text = `${isMidEvent ? '\n\n' : ''}${plan.dialect.toCutEvents(facts, meter)}`;
+  return { last: [Buffer.from(text)], error };
+}

@@ -1,0 +1,80 @@
+/**
+ * Issuing a token with nothing but a key: no table, no gateway. Flow: command > **claims** > signature.
+ * Invariant: what is signed is what the gateway takes, as far as can be known without the key's record.
+ */
+
+import { toWords } from '../base/duration.ts';
+import { GatewayError, toGatewayError } from '../base/errors.ts';
+import { isWellFormed } from '../keys/api-key.ts';
+import { CLAIM_RULES, parseScopedClaims, requireInForce } from './scoped-claims.ts';
+import { parseKid, signScopedToken } from './scoped-token.ts';
+
+export interface IssueAsk {
+  /** The whole key string, and the `kid` it was printed with. */
+  readonly key: string;
+  readonly kid: string;
+  readonly models?: readonly string[];
+  /** Dollars for the whole life of the token. */
+  readonly spendingLimit?: number;
+  readonly user?: string;
+  readonly jti: string;
+  readonly expiresAtMs: number;
+  /** As the key's record has it. */
+  readonly maxTokenLifetimeSeconds: number;
+}
+
+/** A token with its claims, as they are signed. */
+export interface IssuedToken {
+  /** With its leading `jwt:`. */
+  readonly token: string;
+  readonly account: string;
+  readonly keyName: string;
+  readonly expiresAtMs: number;
+}
+
+/** @throws invalid_request saying what the gateway would refuse */
+export function issueOffline(ask: IssueAsk, nowMs: number): IssuedToken {
+  const { account, keyName } = parseSigner(ask);
+  const { models, spendingLimit, user, jti, maxTokenLifetimeSeconds } = ask;
+  const exp = Math.floor(ask.expiresAtMs / 1000);
+  const claims = {
+    sub: account,
+    iat: Math.floor(nowMs / 1000),
+    exp,
+    ...(models && { models }),
+    ...(spendingLimit !== undefined && { spending_limit: spendingLimit }),
+    ...(user !== undefined && { user }),
+    jti,
+  };
+  try {
+    const read = parseScopedClaims(claims, { account, maxTokenLifetimeSeconds });
+    requireInForce(read, maxTokenLifetimeSeconds, nowMs);
+  } catch (error) {
+    throw refused(toReason(error, ask));
+  }
+  const token = signScopedToken({ account, keyName, key: ask.key }, claims);
+  return { token, account, keyName, expiresAtMs: exp * 1000 };
+}
+
+const refused = (message: string): GatewayError => new GatewayError('invalid_request', { message });
+
+function parseSigner({ key, kid }: IssueAsk): { account: string; keyName: string } {
+  if (!isWellFormed(key))
+    throw refused('the key is not one of Hallpass, "sk-hp-" and 49 characters');
+  try {
+    return parseKid(kid);
+  } catch {
+    throw refused("the kid must be the account, a colon and the base64 of the key's name");
+  }
+}
+
+function toReason(error: unknown, { maxTokenLifetimeSeconds }: IssueAsk): string {
+  const { code, facts, message } = toGatewayError(error);
+  const longest = toWords(maxTokenLifetimeSeconds);
+  if (code === 'token_expired') return 'the token would expire in the past';
+  if (code === 'token_lifetime_too_long') {
+    return `the token would expire later than in ${longest}, the most its key allows`;
+  }
+  const rule = Object.entries(CLAIM_RULES).find(([name]) => name === facts.param);
+  return rule === undefined ? message : `"${rule[0]}" must be ${rule[1]}`;
+}

@@ -1,0 +1,162 @@
+/**
+ * What a scoped token says, judged once its signature held. Flow: key record > **verify** > identity.
+ * Invariant: whatever is said twice, or in a form that could be read in two ways, is refused.
+ */
+
+import type { TokenGrant } from '../access/grant.ts';
+import { GatewayError } from '../base/errors.ts';
+import { asTokenId, shortDigest, type TokenId } from '../base/ids.ts';
+import { type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
+import {
+  type FormerVersion,
+  isName,
+  MODELS_MAX,
+  parseModelPatterns,
+  USER_CHARS_MAX,
+} from '../keys/key-record.ts';
+
+/** How far an issuer's clock may be ahead of ours, for `nbf` and `iat` (RFC 7519, 4.1.5). */
+const CLOCK_SKEW_MS = 5_000;
+export const JTI_CHARS_MAX = 256;
+/** The last instant of a `Date` (ECMA-262, 21.4.1.1): beyond it, arithmetic on instants means nothing. */
+const INSTANT_MS_MAX = 8.64e15;
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/** What a token says of itself, whether or not it is in force. */
+export interface ScopedClaims {
+  readonly token: Omit<TokenGrant, 'id' | 'revoked'>;
+  readonly user?: string;
+  /** The later of `nbf` and `iat`; 0 when it has neither. */
+  readonly startsAtMs: number;
+}
+
+/**
+ * Reads claims that stand on their own: presence, type and range. Claims that are not ours are passed over, since
+ * the libraries that make tokens add some. Does NOT compare with the clock; `requireInForce` does.
+ * @throws token_claim_invalid whose detail names the claim
+ */
+export function parseScopedClaims(
+  claims: Claims,
+  key: { readonly account: string; readonly maxTokenLifetimeSeconds: number },
+): ScopedClaims {
+  if (claims.sub !== key.account) throw invalid('sub');
+  const expiresAtMs = instantOf(claims, 'exp');
+  if (expiresAtMs === undefined) throw invalid('exp');
+  const claimedMs = instantOf(claims, 'iat');
+  const startsAtMs = Math.max(instantOf(claims, 'nbf') ?? 0, claimedMs ?? 0);
+  const models = modelsOf(claims);
+  const spendingLimitNanoUsd = spendingLimitOf(claims);
+  const user = userOf(claims);
+  const jti = nameOf(claims, 'jti', JTI_CHARS_MAX);
+  return {
+    token: {
+      ...(jti !== undefined && { jti }),
+      ...(spendingLimitNanoUsd !== undefined && { spendingLimitNanoUsd }),
+      ...(models && { models }),
+      issuedAtMs: claimedMs ?? expiresAtMs - key.maxTokenLifetimeSeconds * 1000,
+      expiresAtMs,
+    },
+    ...(user !== undefined && { user }),
+    startsAtMs,
+  };
+}
+
+/** What each claim must be. */
+export const CLAIM_RULES = {
+  sub: 'the account that is named in "kid"',
+  exp: 'a number of unix seconds',
+  iat: 'a number of unix seconds',
+  nbf: 'a number of unix seconds',
+  model: 'a model id or "provider/*", without "models" beside it',
+  models: `a list of 1 to ${MODELS_MAX} model ids or "provider/*"`,
+  spending_limit: 'a number of dollars from 0.000000001 to 1000000000',
+  user: `1 to ${USER_CHARS_MAX} characters, none a control character`,
+  user_id: `1 to ${USER_CHARS_MAX} characters, none a control character, and no other than "user"`,
+  jti: `1 to ${JTI_CHARS_MAX} characters, none a control character`,
+} as const;
+
+type ClaimName = keyof typeof CLAIM_RULES;
+
+const invalid = (claim: ClaimName): GatewayError =>
+  new GatewayError('token_claim_invalid', {
+    param: claim,
+    detail: `claim "${claim}" must be ${CLAIM_RULES[claim]}`,
+  });
+
+/** A NumericDate (RFC 7519, 2): seconds since 1970, fractions allowed, as whole milliseconds. */
+function instantOf(claims: Claims, name: 'exp' | 'iat' | 'nbf'): number | undefined {
+  const seconds = claims[name];
+  if (seconds === undefined) return undefined;
+  // JSON has no NaN, yet 1e999 reads as Infinity.
+  if (typeof seconds !== 'number') throw invalid(name);
+  return Math.floor(Math.min(Math.max(seconds * 1000, 0), INSTANT_MS_MAX));
+}
+
+function modelsOf(claims: Claims): readonly string[] | undefined {
+  const { models: list, model: one } = claims;
+  if (one !== undefined && list !== undefined) throw invalid('model');
+  if ((list ?? one ?? null) === null) return undefined;
+  const models = parseModelPatterns(list ?? [one]);
+  if (models === undefined) throw invalid(list === undefined ? 'model' : 'models');
+  return models;
+}
+
+function spendingLimitOf({ spending_limit: usd }: Claims): NanoUsd | undefined {
+  if (usd === undefined || usd === null) return undefined;
+  const amount = typeof usd === 'number' ? nanoUsdFromUsd(usd) : undefined;
+  if (amount === undefined) throw invalid('spending_limit');
+  return amount;
+}
+
+function userOf(claims: Claims): string | undefined {
+  const user = nameOf(claims, 'user', USER_CHARS_MAX);
+  const userId = nameOf(claims, 'user_id', USER_CHARS_MAX);
+  if (user !== undefined && userId !== undefined && user !== userId) throw invalid('user_id');
+  return user ?? userId;
+}
+
+/** An empty or non-string name is refused, not passed over: it would be a token without its owner's limits. */
+function nameOf(
+  claims: Claims,
+  name: 'user' | 'user_id' | 'jti',
+  charsMax: number,
+): string | undefined {
+  const value = claims[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || !isName(value, charsMax)) throw invalid(name);
+  return value;
+}
+
+/**
+ * What a token is called in counters, holds and marks: by its `jti`, else by what was signed. Never by the token
+ * string, of whose signature base64url has several spellings.
+ */
+export const tokenIdOf = (jti: string | undefined, signingInput: string): TokenId =>
+  asTokenId(jti === undefined ? shortDigest('jws', signingInput) : shortDigest('jti', jti));
+
+/**
+ * Judges a token's times. `exp` has no tolerance: it is the promise the token was handed out under, and a cap on a
+ * leaked one; `nbf` and `iat` allow the issuer's clock 5 s.
+ * A key that was rotated may have handed out tokens for longer than it now holds itself: those end with it. It may not go
+ * on to hand out such ones.
+ * @param former the version of the key that signed it, if it is a former one
+ * @throws token_expired, token_not_active, token_lifetime_too_long
+ */
+export function requireInForce(
+  { token: { expiresAtMs, issuedAtMs }, startsAtMs }: ScopedClaims,
+  maxTokenLifetimeSeconds: number,
+  nowMs: number,
+  former?: FormerVersion,
+): void {
+  if (expiresAtMs <= nowMs) throw new GatewayError('token_expired');
+  if (expiresAtMs - nowMs > maxTokenLifetimeSeconds * 1000) {
+    throw new GatewayError('token_lifetime_too_long');
+  }
+  if (startsAtMs > nowMs + CLOCK_SKEW_MS) throw new GatewayError('token_not_active');
+  if (former && expiresAtMs > former.untilMs && issuedAtMs >= (former.rotatedAtMs ?? 0)) {
+    throw new GatewayError('token_lifetime_too_long', {
+      detail: 'it outlives the former version of its key',
+    });
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Scoped tokens: signed offline with a server key, read and verified here. Flow: credential > key record > **verify**.
+ * Invariant: nothing of a token is believed before its signature held; until then every fault is `invalid_api_key`.
+ * The form is contract.md's "Scoped token": JWS compact serialisation (RFC 7515, 7.1) of a JWT (RFC 7519), HS256.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { makeBoundedMap } from '../base/bounded-map.ts';
+import { GatewayError } from '../base/errors.ts';
+import { type HmacKey, hmacSha256, makeHmacKey } from '../hmac-sha256.ts';
+import {
+  type CompactJws,
+  decodeBase64Url,
+  decodeUtf8,
+  parseCompactJws,
+  parseJsonObject,
+} from '../jwt/compact-jws.ts';
+import { isName, KEY_NAME_CHARS_MAX } from '../keys/key-record.ts';
+
+/** A token taken apart, not verified. */
+export interface ScopedToken {
+  readonly account: string;
+  readonly keyName: string;
+  /** `header.payload`, what is signed. */
+  readonly signingInput: string;
+  readonly payload: Buffer;
+  /** 43 characters of canonical base64url. */
+  readonly signature: string;
+}
+
+/** Of 32 bytes: the last of 43 characters has two bits to spare, which are 0 in the one spelling that counts. */
+const SIGNATURE = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+
+/**
+ * Takes a token apart, without its leading `jwt:`.
+ * @throws invalid_api_key for whatever is not in the strict form
+ */
+export function parseScopedToken(jws: string): ScopedToken {
+  const { header, signingInput, payload, signature } = parseCompactJws(jws, malformed);
+  if (!SIGNATURE.test(signature))
+    throw malformed('its signature is not 32 bytes of canonical base64url');
+  const { account, keyName } = signerOf(header);
+  return { account, keyName, signingInput, payload, signature };
+}
+
+interface NamedSigner {
+  readonly account: string;
+  readonly keyName: string;
+}
+
+/** Beside the headers that `compact-jws.ts` keeps: whom one names is worked out once, too. */
+const signers = new WeakMap<CompactJws['header'], NamedSigner>();
+
+function signerOf(header: CompactJws['header']): NamedSigner {
+  const known = signers.get(header);
+  if (known !== undefined) return known;
+  const signer = parseKid(readKid(header));
+  signers.set(header, signer);
+  return signer;
+}
+
+const malformed = (reason: string): GatewayError =>
+  new GatewayError('invalid_api_key', { detail: `scoped token: ${reason}` });
+
+function readKid(header: CompactJws['header']): string {
+  if (header.alg !== 'HS256') throw malformed('"alg" is not HS256');
+  const typ = header.typ ?? 'JWT';
+  if (typeof typ !== 'string' || typ.toUpperCase() !== 'JWT') throw malformed('"typ" is not JWT');
+  if (typeof header.kid !== 'string') throw malformed('"kid" is missing');
+  return header.kid;
+}
+
+/**
+ * `<account>:<base64 of the key's name>`, parted at the last colon: an account may hold colons.
+ * @throws invalid_api_key for any other text
+ */
+export function parseKid(kid: string): NamedSigner {
+  const colon = kid.lastIndexOf(':');
+  const keyName = decodeKeyName(kid.slice(colon + 1));
+  if (colon === -1 || keyName === undefined) {
+    throw malformed('"kid" is not an account and the base64 of a name');
+  }
+  return { account: kid.slice(0, colon), keyName };
+}
+
+/** Whether a `kid` could be a scoped token's. */
+export function isScopedKid(kid: string): boolean {
+  const colon = kid.lastIndexOf(':');
+  return colon !== -1 && decodeKeyName(kid.slice(colon + 1)) !== undefined;
+}
+
+/** Standard base64 with or without padding, or base64url; strict UTF-8 within. */
+function decodeKeyName(text: string): string | undefined {
+  const bare = text.replace(/={1,2}$/, '');
+  if (bare !== text && text.length % 4 !== 0) return undefined;
+  const bytes = decodeBase64Url(bare.replaceAll('+', '-').replaceAll('/', '_'));
+  const name = bytes && decodeUtf8(bytes);
+  return name !== undefined && isName(name, KEY_NAME_CHARS_MAX) ? name : undefined;
+}
+
+/** The `kid` of tokens that a key signs. */
+export const kidOf = (account: string, keyName: string): string =>
+  `${account}:${Buffer.from(keyName).toString('base64')}`;
+
+const HMAC_KEYS_MAX = 1_000;
+/** Working a key out takes longer than an HMAC with it. */
+const hmacKeys = makeBoundedMap<string, HmacKey>(HMAC_KEYS_MAX);
+
+function hmacKeyOf(key: string): HmacKey {
+  const known = hmacKeys.get(key);
+  if (known !== undefined) return known;
+  const made = makeHmacKey(Buffer.from(key));
+  hmacKeys.set(key, made);
+  return made;
+}
+
+const sign = (signingInput: string, key: string): string =>
+  hmacSha256(hmacKeyOf(key), signingInput);
+
+/**
+ * Whether a token was signed with this whole key string. Takes the same time for any signature. What is compared is the
+ * text, of which each signature has one spelling that counts.
+ */
+export const isSignedWith = ({ signingInput, signature }: ScopedToken, key: string): boolean =>
+  timingSafeEqual(Buffer.from(sign(signingInput, key)), Buffer.from(signature));
+
+/**
+ * The payload of a token whose signature held, as one JSON object.
+ * @throws token_claim_invalid unless it is that, without a member twice
+ */
+export function parsePayload({ payload }: ScopedToken): Readonly<Record<string, unknown>> {
+  const claims = parseJsonObject(payload);
+  if (claims !== undefined) return claims;
+  throw new GatewayError('token_claim_invalid', {
+    detail: 'the payload is not one plain JSON object',
+  });
+}
+
+/**
+ * Signs claims: the same input gives the same token. Does NOT check the claims; `scoped-claims.ts` does.
+ * @returns the token with its leading `jwt:`
+ */
+export function signScopedToken(
+  signer: { readonly account: string; readonly keyName: string; readonly key: string },
+  claims: Readonly<Record<string, unknown>>,
+): string {
+  const header = { alg: 'HS256', typ: 'JWT', kid: kidOf(signer.account, signer.keyName) };
+  const signingInput = `${toBase64Url(header)}.${toBase64Url(claims)}`;
+  return `jwt:${signingInput}.${sign(signingInput, signer.key)}`;
+}
+
+const toBase64Url = (value: object): string =>
+  Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -1,0 +1,98 @@
+/**
+ * Books: what a key's usage rows say that its wallets should count. Beside the flow, for the audit; it changes nothing.
+ * Invariant: a row counts in each counter it names, by what the request cost, and in no other.
+ */
+
+import type { KeyId, RequestId, WalletId } from '../../base/ids.ts';
+import {
+  type CounterKind,
+  counterName,
+  DAY_MS,
+  isoDay,
+  type LimitUnit,
+} from '../../base/limit-text.ts';
+import { amountOf, type UsageRow } from '../../wallet/hold.ts';
+import { isKeyBudget } from '../../wallet/slices.ts';
+import type { UsageReader } from '../ports.ts';
+
+/** Of a pass, each of a megabyte at most. */
+const READS_MAX = 5_000;
+/** Holds in flight are younger: a lease is a quarter of an hour, and the sweep comes within minutes of its end. */
+const IN_FLIGHT_MAX_MS = DAY_MS;
+
+/** What the rows say of one wallet. */
+export interface Book {
+  readonly counters: Map<string, bigint>;
+  /** Rows whose hold may be in flight still: a row is written before its hold is settled. */
+  readonly recent: Map<RequestId, UsageRow>;
+}
+
+export const NO_ROWS: Book = { counters: new Map(), recent: new Map() };
+
+export interface Span {
+  readonly keyId: KeyId;
+  readonly fromMs: number;
+  readonly nowMs: number;
+}
+
+/** @returns undefined when there is more than one audit reads */
+export async function readBooks(
+  { keyId, fromMs, nowMs }: Span,
+  only: { has(walletId: WalletId): boolean } | undefined,
+  usage: Pick<UsageReader, 'readRows'>,
+): Promise<{ readonly rows: number; readonly wallets: ReadonlyMap<WalletId, Book> } | undefined> {
+  const wallets = new Map<WalletId, Book>();
+  let rows = 0;
+  let reads = 0;
+  const firstMs = Math.floor(fromMs / DAY_MS) * DAY_MS;
+  for (let dayMs = firstMs; dayMs <= nowMs; dayMs += DAY_MS) {
+    let after: string | undefined;
+    do {
+      if (reads === READS_MAX) return undefined;
+      reads += 1;
+      const page = await usage.readRows({ keyId, day: isoDay(dayMs), ...(after && { after }) });
+      for (const { row } of page.rows) {
+        rows += 1;
+        if (only === undefined || only.has(row.walletId)) enter(row, wallets, nowMs);
+      }
+      after = page.next;
+    } while (after !== undefined);
+  }
+  return { rows, wallets };
+}
+
+function enter(row: UsageRow, wallets: Map<WalletId, Book>, nowMs: number): void {
+  const book = wallets.get(row.walletId) ?? { counters: new Map(), recent: new Map() };
+  wallets.set(row.walletId, book);
+  addTo(book.counters, row, 1n);
+  if (row.reservedAtMs > nowMs - IN_FLIGHT_MAX_MS) book.recent.set(row.requestId, row);
+}
+
+/** The counters that every request counts in, whatever its limits. */
+const ALWAYS_COUNTED: readonly CounterKind[] = [
+  { per: 'user', unit: 'usd', window: 'total' },
+  { per: 'token', unit: 'usd', window: 'total' },
+];
+
+export function addTo(counters: Map<string, bigint>, row: UsageRow, sign: 1n | -1n): void {
+  for (const kind of row.counted ?? ALWAYS_COUNTED) {
+    if (kind.per === 'token' && row.tokenId === undefined) continue;
+    add(counters, nameOf(kind, row), sign * costIn(kind.unit, row));
+  }
+}
+
+/** What stands before the name of a slice, which is that of a counter otherwise. */
+export const SLICE = 'slice:';
+
+/** The counter or slice in which a request is counted. */
+export const nameOf = (
+  kind: CounterKind,
+  { tokenId, reservedAtMs }: Pick<UsageRow, 'tokenId' | 'reservedAtMs'>,
+): string => (isKeyBudget(kind) ? SLICE : '') + counterName(kind, tokenId, reservedAtMs);
+
+const costIn = (unit: LimitUnit, { status, cost }: UsageRow): bigint =>
+  unit === 'requests' && status === 'released' ? 0n : amountOf(unit, cost);
+
+export const add = (counters: Map<string, bigint>, name: string, amount: bigint): void => {
+  counters.set(name, (counters.get(name) ?? 0n) + amount);
+};

@@ -1,0 +1,100 @@
+/**
+ * Who pays: one wallet a payer, and the limits that bind it. Flow: identity > policy > **reserve**.
+ * Invariant: the payer is the user if there is one, else the token, else the key. What binds the whole key and lasts a
+ * minute or an hour is counted in the key's own wallet beside the payer's.
+ */
+import type { Grant, TokenGrant } from '../access/grant.ts';
+import { asWalletId, type KeyId, shortDigest, type WalletId } from '../base/ids.ts';
+import {
+  type CounterKind,
+  isShortWindow,
+  LIMIT_WINDOWS,
+  type LimitPer,
+} from '../base/limit-text.ts';
+import type { AppliedLimit } from './hold.ts';
+
+/** What of a grant says who pays. */
+export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
+
+/** The wallet of a grant's payer. */
+export function walletIdOf({ keyId, identity, token }: Payer): WalletId {
+  if (identity !== undefined) {
+    return asWalletId(`${keyId}#u${shortDigest(identity.source, identity.issuer, identity.id)}`);
+  }
+  return token === undefined ? keyWalletIdOf(keyId) : asWalletId(`${keyId}#t${token.id}`);
+}
+
+/** The wallet of a key itself: a plain key pays from it, and its rates count everyone. */
+export const keyWalletIdOf = (keyId: KeyId): WalletId => asWalletId(`${keyId}#k`);
+
+/**
+ * The limits that must pass, in the order in which a refusal names them: token, user, key, and within each the
+ * one that resets last. A plain key without identity is bound by `key:` limits only.
+ */
+export function limitsOf(grant: Grant): readonly AppliedLimit[] {
+  const applied: AppliedLimit[] = [];
+  for (const { per, unit, window, amount } of grant.limits) {
+    if (per === 'token' && grant.token !== undefined) applied.push({ per, unit, window, amount });
+    if (per === 'user' && hasOwnWallet(grant)) applied.push({ per, unit, window, amount });
+    if (per === 'key') applied.push({ per, unit, window, amount });
+  }
+  const own = grant.token?.spendingLimitNanoUsd;
+  if (own !== undefined) applied.push({ per: 'token', unit: 'usd', window: 'total', amount: own });
+  return smallestOfEach(applied).sort(byPrecedence);
+}
+
+const hasOwnWallet = (grant: Grant): boolean =>
+  grant.identity !== undefined || grant.token !== undefined;
+
+const nameOf = ({ per, unit, window }: CounterKind): string => `${per}:${unit}:${window}`;
+
+function smallestOfEach(limits: readonly AppliedLimit[]): AppliedLimit[] {
+  const smallest = new Map<string, AppliedLimit>();
+  for (const limit of limits) {
+    const other = smallest.get(nameOf(limit));
+    if (other === undefined || limit.amount < other.amount) smallest.set(nameOf(limit), limit);
+  }
+  return [...smallest.values()];
+}
+
+const PRECEDENCE: readonly LimitPer[] = ['token', 'user', 'key'];
+
+const byPrecedence = (a: AppliedLimit, b: AppliedLimit): number =>
+  PRECEDENCE.indexOf(a.per) - PRECEDENCE.indexOf(b.per) ||
+  LIMIT_WINDOWS.indexOf(b.window) - LIMIT_WINDOWS.indexOf(a.window);
+
+/** Whether a limit counts in the key's wallet: the rates of the whole key. */
+export const isKeyRate = ({ per, window }: CounterKind): boolean =>
+  per === 'key' && isShortWindow(window);
+
+/** What a request is counted under in the key's wallet, when that is not the payer's own. */
+export function keyCountersOf(
+  grant: Grant,
+  limits: readonly AppliedLimit[],
+): readonly CounterKind[] {
+  if (!hasOwnWallet(grant)) return [];
+  return limits.filter(isKeyRate).map(({ per, unit, window }) => ({ per, unit, window }));
+}
+
+/**
+ * What a request is counted under in the payer's wallet: every limit that applies there, and always the dollars of the payer's and of the
+ * token's whole life, so that a limit set later and `GET /v1/key` know what was spent.
+ */
+export function countersOf(grant: Grant, limits: readonly AppliedLimit[]): readonly CounterKind[] {
+  const kinds = new Map<string, CounterKind>();
+  const always: CounterKind[] = [{ per: 'user', unit: 'usd', window: 'total' }];
+  if (grant.token !== undefined) always.push({ per: 'token', unit: 'usd', window: 'total' });
+  const isHere = (limit: CounterKind): boolean => !hasOwnWallet(grant) || !isKeyRate(limit);
+  for (const { per, unit, window } of [...always, ...limits.filter(isHere)]) {
+    kinds.set(nameOf({ per, unit, window }), { per, unit, window });
+  }
+  return [...kinds.values()];
+}
+
+/** Whether a credential may know what all who share its key have spent: a bare server key's holder. */
+export const seesKeyFigures = ({ keyKind, credential }: Grant): boolean =>
+  keyKind === 'server' && credential === 'key';
+
+/** Whether a USD limit applies: then prices must be known and every field of the request bounded. */
+export const isCapped = (limits: readonly AppliedLimit[]): boolean =>
+  limits.some((limit) => limit.unit === 'usd');

@@ -1,0 +1,206 @@
+/**
+ * Settle: says once what a request cost, and gives back the rest of its hold.
+ * Flow: reserve > forward > meter > **settle**. The sweep closes in the same way what nobody settled.
+ * Invariant: the row is written before the wallet, and whoever settles settles at the cost of the row that stands.
+ */
+import { GatewayError } from '../base/errors.ts';
+import { asKeyId, type KeyId, type WalletId } from '../base/ids.ts';
+import { ZERO_USD } from '../base/money.ts';
+import type {
+  Clock,
+  Random,
+  Settlement,
+  UsageRows,
+  Wallet,
+  Wallets,
+  WriteOutcome,
+} from '../base/ports.ts';
+import type { Hold, TokenUsage, UsageRow } from './hold.ts';
+import { poolIdOf, sliceOf } from './slices.ts';
+import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
+
+/**
+ * How long a settle takes at most, its last call and all, before it is left to the lease: the end of the client's
+ * answer waits for it, and the function ends this long after its provider's deadline.
+ */
+export const SETTLE_RETRY_MS = 5_000;
+const SETTLE_ATTEMPTS_MAX = 12;
+const FIRST_WAIT_MS = 50;
+const WAIT_MAX_MS = 1_000;
+
+export interface SettlePorts {
+  readonly wallets: Wallets;
+  readonly usage: UsageRows;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface SettleOutcome {
+  /** The row that stands: the one given, or one that was there before. */
+  readonly row: UsageRow;
+  /** False: the hold is left to its lease, and the sweep settles it at the row's cost. */
+  readonly settled: boolean;
+  readonly writeUnits: number;
+}
+
+/** Writes the row and settles the hold at the cost of the row that stands. Tries for 5 s at most. Never throws. */
+export async function settle(
+  hold: OpenHold,
+  row: UsageRow,
+  ports: SettlePorts,
+): Promise<SettleOutcome> {
+  const { clock, random } = ports;
+  const deadlineAtMs = clock.nowMs() + SETTLE_RETRY_MS;
+  // A call that could outlast the deadline is cut by it, and counts as lost.
+  const leftMs = (): number => Math.max(1, deadlineAtMs - clock.nowMs());
+  let stored: UsageRow | undefined;
+  let writeUnits = 0;
+  for (let attempt = 0; attempt < SETTLE_ATTEMPTS_MAX; attempt += 1) {
+    try {
+      if (stored === undefined) {
+        const put = await ports.usage.put(row, leftMs());
+        stored = put.row;
+        writeUnits += put.writeUnits;
+      }
+      writeUnits += await settleAtRow(hold, stored, ports, leftMs);
+      return { row: stored, settled: true, writeUnits };
+    } catch (error) {
+      // Nothing is lost: the lease ends, and the sweep settles at the row's cost, or at the whole hold without a row.
+      if (!isTransient(error)) break;
+    }
+    const waitMs = jittered(Math.min(FIRST_WAIT_MS * 2 ** attempt, WAIT_MAX_MS), random);
+    if (clock.nowMs() + waitMs >= deadlineAtMs) break;
+    await clock.sleep(waitMs);
+  }
+  return { row: stored ?? row, settled: false, writeUnits };
+}
+
+/** From half to one and a half of a wait, in whole milliseconds: writers that met once do not meet again. */
+export const jittered = (waitMs: number, random: Random): number =>
+  Math.ceil(waitMs * (0.5 + random.fraction()));
+
+const isTransient = (error: unknown): boolean => error instanceof GatewayError && error.transient;
+
+/**
+ * Settles a hold, with the one beside it in the key's wallet, at the cost of the row that stands. That the condition
+ * fails is fine: someone else settled it.
+ * @param leftMs how long the next write may take. @default what the adapter gives any call
+ * @returns the write units it took
+ * @throws service_unavailable
+ */
+export async function settleAtRow(
+  hold: OpenHold,
+  row: UsageRow,
+  { wallets, clock }: Pick<SettlePorts, 'wallets' | 'clock'>,
+  leftMs: () => number | undefined = () => undefined,
+): Promise<number> {
+  const settlement = settlementOf(hold, row, clock.nowMs());
+  const outcome = await wallets.settle(settlement, leftMs());
+  const covered = outcome.written ? await coverOverruns(hold, settlement, outcome, wallets) : 0;
+  const beside =
+    hold.inKeyWallet === undefined
+      ? 0
+      : await settleAtRow(hold.inKeyWallet, row, { wallets, clock }, leftMs);
+  const isStillHeld =
+    !outcome.written && outcome.wallet?.holds.get(hold.requestId)?.attempt === hold.attempt;
+  if (!isStillHeld) return outcome.writeUnits + covered + beside;
+  // The hold is there, so it was a token's mark that had moved: that token is in use again, and nothing of it may go.
+  const again = await wallets.settle({ ...settlement, dropTokens: [] }, leftMs());
+  return outcome.writeUnits + again.writeUnits + beside;
+}
+
+/**
+ * What was billed beyond a slice is drawn of its pool whatever the limit, so that the next reserve of any wallet sees it.
+ * One that fails is made up for by the next draw of the wallet itself, which begins below zero.
+ */
+async function coverOverruns(
+  { walletId }: OpenHold,
+  { slices = [] }: Settlement,
+  { wallet }: WriteOutcome,
+  wallets: Wallets,
+): Promise<number> {
+  let writeUnits = 0;
+  for (const { name } of slices) {
+    const { left, drawnIn } = sliceOf(wallet, name);
+    if (left >= 0n) continue;
+    const poolId = poolIdOf(keyIdOf(walletId), name);
+    const draw = { poolId, walletId, name, amount: -left, seenIn: drawnIn };
+    const move = await wallets.draw(draw).catch(() => undefined);
+    writeUnits += move?.writeUnits ?? 0;
+  }
+  return writeUnits;
+}
+
+const keyIdOf = (walletId: WalletId): KeyId => asKeyId(walletId.slice(0, walletId.indexOf('#')));
+
+/** What became of a hold whose lease ran out. */
+export type Closing = 'swept' | 'settled' | 'failed';
+
+/**
+ * Closes the holds of a wallet whose lease ran out: at the cost of their row if there is one, else at the whole
+ * amount, since nobody can know whether the provider was called and the limit must hold.
+ * @param countMax the most holds to close; the oldest go first
+ */
+export async function closeExpiredHolds(
+  wallet: Wallet,
+  countMax: number,
+  ports: Pick<SettlePorts, 'wallets' | 'usage' | 'clock'>,
+): Promise<readonly Closing[]> {
+  const closings: Closing[] = [];
+  for (const hold of expiredHolds(wallet, ports.clock.nowMs()).slice(0, countMax)) {
+    closings.push(await closeHold(hold, ports));
+  }
+  return closings;
+}
+
+async function closeHold(
+  hold: Hold,
+  ports: Pick<SettlePorts, 'wallets' | 'usage' | 'clock'>,
+): Promise<Closing> {
+  try {
+    const row = await rowOfExpired(hold, ports.wallets);
+    const { row: stored } = await ports.usage.put(row);
+    await settleAtRow(hold, stored, ports);
+    return stored === row && row.status === 'swept' ? 'swept' : 'settled';
+  } catch {
+    return 'failed'; // It stays in the wallet as it is; the next look closes it.
+  }
+}
+
+/**
+ * A request that is held in the key's wallet too has the row of its payer's hold, which names what it counts in there.
+ * A payer who holds nothing of it any more was settled, and then the row stands; or gave it up before its provider was
+ * called.
+ */
+async function rowOfExpired(hold: Hold, wallets: Pick<Wallets, 'find'>): Promise<UsageRow> {
+  if (hold.payerId === undefined) return rowOf(hold, 'swept');
+  const paid = (await wallets.find(hold.payerId))?.holds.get(hold.requestId);
+  return paid === undefined ? rowOf(hold, 'released') : rowOf(paid, 'swept');
+}
+
+const NO_TOKENS: TokenUsage = {
+  input: 0,
+  cachedInput: 0,
+  cacheWrite: 0,
+  output: 0,
+  reasoning: 0,
+};
+
+/** The row of a hold that nobody metered: `swept` at the whole amount, `released` at nothing. */
+export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {
+  const { requestId, attempt, reservedAtMs, tokenId, counted } = hold;
+  const walletId = hold.payerId ?? hold.walletId;
+  return {
+    keyId: keyIdOf(walletId),
+    walletId,
+    requestId,
+    attempt,
+    reservedAtMs,
+    status,
+    cost: status === 'swept' ? hold.amounts : { usd: ZERO_USD, tokens: 0n },
+    overrunNanoUsd: ZERO_USD,
+    tokens: NO_TOKENS,
+    counted,
+    ...(tokenId === undefined ? {} : { tokenId }),
+  };
+}

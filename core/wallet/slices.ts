@@ -1,0 +1,96 @@
+/**
+ * Slices: how the budget of a whole key is spent by many wallets without one item that all of them write.
+ * Flow: policy > **reserve** > forward > meter > **settle**. Here are the forms and decisions, without any call.
+ * Invariant: a pool's `drawn` = the sum over its wallets of in − out, and a wallet's in − out = left + held + spent.
+ */
+
+import { asPoolId, type KeyId, type PoolId } from '../base/ids.ts';
+import {
+  type CounterKind,
+  counterName,
+  isShortWindow,
+  type LimitUnit,
+  type LimitWindow,
+} from '../base/limit-text.ts';
+import type { Slice, SliceTake, Wallet } from '../base/ports.ts';
+import { type AppliedLimit, amountOf, type Hold } from './hold.ts';
+
+/** Whether a limit is a budget of the whole key, spent by slices: a day and longer. */
+export const isKeyBudget = ({ per, window }: CounterKind): boolean =>
+  per === 'key' && !isShortWindow(window);
+
+/** The name of a slice, and of its pool within its key: `usd:month:2026-11`. */
+export const sliceName = (kind: SliceKind, atMs: number): string =>
+  counterName({ ...kind, per: 'key' }, undefined, atMs);
+
+interface SliceKind {
+  readonly unit: LimitUnit;
+  readonly window: LimitWindow;
+}
+
+export const poolIdOf = (keyId: KeyId, name: string): PoolId => asPoolId(`pool#${keyId}#${name}`);
+
+const NO_SLICE: Slice = { left: 0n, drawnIn: 0n, recalledOut: 0n, limit: 0n };
+
+/** A wallet's slice; one that was never drawn is empty. */
+export const sliceOf = (wallet: Wallet | undefined, name: string): Slice =>
+  wallet?.slices.get(name) ?? NO_SLICE;
+
+/** What a reserve takes of each slice. Of one of which it takes nothing, it asks nothing. */
+export function slicesToReserve(
+  hold: Hold,
+  budgets: readonly AppliedLimit[],
+): readonly SliceTake[] {
+  return budgets
+    .map((budget) => ({
+      name: sliceName(budget, hold.reservedAtMs),
+      take: amountOf(budget.unit, hold.amounts),
+      limit: budget.amount,
+    }))
+    .filter(({ take }) => take > 0n);
+}
+
+/** Whether a wallet's slice lets a reserve take as much, by the same rule as the reserve itself. */
+export const allows = (slice: Slice, { take, limit }: Omit<SliceTake, 'name'>): boolean =>
+  slice.left >= take && slice.limit <= limit;
+
+/** What requests in flight hold of a slice. */
+export function heldIn(wallet: Wallet | undefined, name: string): bigint {
+  let held = 0n;
+  for (const { counted, amounts, reservedAtMs } of wallet?.holds.values() ?? []) {
+    const kind = counted.find(
+      (each) => isKeyBudget(each) && sliceName(each, reservedAtMs) === name,
+    );
+    if (kind !== undefined) held += amountOf(kind.unit, amounts);
+  }
+  return held;
+}
+
+/** Below so many holds a pool runs low: each wallet then draws no more than it needs. */
+const LOW_HOLDS = 64n;
+/** A fresh pool serves this many wallets before it runs low. */
+const POOL_PARTS = 4_096n;
+/** The most that a draw brings, in holds: more spares no writes worth the money that lies idle. */
+const SLICE_HOLDS_MAX = 16n;
+
+/**
+ * How much to draw. A fixed part of the limit would starve a class: the first wallets would take all of it.
+ * @param need what the wallet lacks for this hold; zero or less: nothing, it only asks
+ */
+export function drawSize({
+  available,
+  need,
+  hold,
+}: {
+  readonly available: bigint;
+  readonly need: bigint;
+  readonly hold: bigint;
+}): bigint {
+  if (need <= 0n) return 0n;
+  if (available < LOW_HOLDS * hold) return need;
+  const size = larger(need + hold, smaller(available / POOL_PARTS, SLICE_HOLDS_MAX * hold));
+  return smaller(size, available);
+}
+
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);

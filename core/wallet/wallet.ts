@@ -1,0 +1,255 @@
+/**
+ * The wallet: one item that counts all a payer spends and holds what requests in flight may still take of it.
+ * Flow: policy > **reserve** > forward > meter > **settle**. Here are its forms and decisions, without any call.
+ * Invariant: a counter = what settled requests cost + what the holds that count in it hold.
+ */
+
+import { asTokenId, type TokenId } from '../base/ids.ts';
+import {
+  type CounterKind,
+  counterName,
+  DAY_MS,
+  HOUR_MS,
+  isShortWindow,
+  LIMIT_WINDOWS,
+  type LimitWindow,
+  MINUTE_MS,
+  windowAt,
+  windowEndMs,
+} from '../base/limit-text.ts';
+import { ZERO_USD } from '../base/money.ts';
+import type { CounterAdd, Settlement, Wallet } from '../base/ports.ts';
+import {
+  type Amounts,
+  type AppliedLimit,
+  amountOf,
+  type Hold,
+  type LimitState,
+  type UsageRow,
+} from './hold.ts';
+import { isKeyBudget, sliceName } from './slices.ts';
+
+/** What a reserve adds to each counter of the hold, and the most it may then be. */
+export function countersToReserve(
+  hold: Hold,
+  limits: readonly AppliedLimit[],
+): readonly CounterAdd[] {
+  const counted = hold.counted.filter((kind) => !isKeyBudget(kind));
+  return counted.map((kind) => {
+    const limit = limits.find((other) => isSameKind(kind, other));
+    return {
+      name: counterName(kind, hold.tokenId, hold.reservedAtMs),
+      add: amountOf(kind.unit, hold.amounts),
+      ...(limit === undefined ? {} : { max: limit.amount }),
+    };
+  });
+}
+
+const isSameKind = (a: CounterKind, b: CounterKind): boolean =>
+  a.per === b.per && a.unit === b.unit && a.window === b.window;
+
+/**
+ * The state of limits in a wallet as read or written; budgets of the whole key are not told by one wallet.
+ * @param payer the scoped token that the `token` limits are of, and the instant whose windows count
+ */
+export function limitStatesOf(
+  wallet: Wallet | undefined,
+  limits: readonly AppliedLimit[],
+  payer: { readonly tokenId?: TokenId | undefined; readonly atMs: number },
+): readonly LimitState[] {
+  const counted = limits.filter((limit) => !isKeyBudget(limit));
+  return counted.map((limit) => {
+    const name = counterName(limit, payer.tokenId, payer.atMs);
+    let reserved = 0n;
+    for (const hold of wallet?.holds.values() ?? []) {
+      if (isCountedIn(hold, limit, name)) reserved += amountOf(limit.unit, hold.amounts);
+    }
+    return {
+      limit,
+      used: wallet?.counters.get(name) ?? 0n,
+      reserved,
+      resetsAtMs: windowAt(limit.window, payer.atMs).endsAtMs,
+    };
+  });
+}
+
+const isCountedIn = (hold: Hold, kind: CounterKind, name: string): boolean =>
+  hold.counted.some((counted) => isSameKind(counted, kind)) &&
+  counterName(kind, hold.tokenId, hold.reservedAtMs) === name;
+
+/** Whether a request of these amounts passes a limit in this state. */
+export const fitsIn = ({ limit, used }: LimitState, amounts: Amounts): boolean =>
+  used + amountOf(limit.unit, amounts) <= limit.amount;
+
+/** The state once all that is in flight now were given back. */
+export const withoutHolds = (state: LimitState): LimitState => ({
+  ...state,
+  used: state.used - state.reserved,
+  reserved: 0n,
+});
+
+/** What a wallet must say for a reserve to pass, apart from its limits. */
+export interface Admission {
+  readonly inFlightMax: number;
+  readonly tokenId?: TokenId | undefined;
+  readonly issuedAtMs?: number | undefined;
+}
+
+/** Why a wallet refuses a request; `limit` is the first that does not fit, in the order they were given. */
+export type Refusal =
+  | { readonly cause: 'revoked' }
+  | { readonly cause: 'concurrency'; readonly inFlight: number }
+  | { readonly cause: 'limit'; readonly state: LimitState };
+
+/** Why the wallet refuses; undefined: nothing in it does. */
+export function decideRefusal(
+  wallet: Wallet | undefined,
+  states: readonly LimitState[],
+  amounts: Amounts,
+  { inFlightMax, tokenId, issuedAtMs }: Admission,
+): Refusal | undefined {
+  if (tokenId !== undefined && wallet?.revokedTokens.has(tokenId)) return { cause: 'revoked' };
+  const notBeforeMs = wallet?.notBeforeMs;
+  if (notBeforeMs !== undefined && issuedAtMs !== undefined && issuedAtMs <= notBeforeMs) {
+    return { cause: 'revoked' };
+  }
+  const inFlight = wallet?.inFlight ?? 0;
+  if (inFlight >= inFlightMax) return { cause: 'concurrency', inFlight };
+  const state = states.find((each) => !fitsIn(each, amounts));
+  return state === undefined ? undefined : { cause: 'limit', state };
+}
+
+/** The holds whose lease has run out, oldest first. */
+export const expiredHolds = (wallet: Wallet, nowMs: number): readonly Hold[] =>
+  [...wallet.holds.values()]
+    .filter((hold) => hold.leaseEndsAtMs <= nowMs)
+    .sort((a, b) => a.leaseEndsAtMs - b.leaseEndsAtMs);
+
+/** What may be removed from a wallet in passing. */
+export type Stale = Pick<Settlement, 'drop' | 'dropTokens' | 'dropSlices'>;
+
+/** A hold with what its reserve saw to be long past; its settle removes that. */
+export interface OpenHold extends Hold {
+  readonly stale?: Stale;
+  /** The hold of the same request in the key's wallet, when rates of the whole key apply. */
+  readonly inKeyWallet?: OpenHold;
+}
+
+/** No settle grows past these, whatever has gathered; the next one goes on. */
+const DROPPED_COUNTERS_MAX = 24;
+const DROPPED_TOKENS_MAX = 4;
+const DROPPED_SLICES_MAX = 4;
+/** Longer than a lease or a clock's error: an open hold or a slow clock still finds its counter. */
+const LONG_WINDOW_GRACE_MS = HOUR_MS;
+const SHORT_WINDOW_GRACE_MS = 2 * MINUTE_MS;
+
+const COUNTER_PATTERN =
+  /^(?:t:([^:]+):)?(?:requests|tokens|usd):(minute|hour|day|week|month|total)(?::(.+))?$/;
+
+/** The parts of a counter's name; undefined when it is not one. */
+export function parseCounterName(
+  name: string,
+): { tokenId: TokenId | undefined; window: LimitWindow; windowName: string } | undefined {
+  const [matched, token, text, windowName = ''] = COUNTER_PATTERN.exec(name) ?? [];
+  const window = LIMIT_WINDOWS.find((each) => each === text);
+  if (matched === undefined || window === undefined) return undefined;
+  return { tokenId: token === undefined ? undefined : asTokenId(token), window, windowName };
+}
+
+/** Whether a window ended so long ago that its counter may go. */
+export function isLongPast(window: LimitWindow, windowName: string, nowMs: number): boolean {
+  const endsAtMs = windowEndMs(window, windowName);
+  const graceMs = isShortWindow(window) ? SHORT_WINDOW_GRACE_MS : LONG_WINDOW_GRACE_MS;
+  return endsAtMs !== null && endsAtMs + graceMs <= nowMs;
+}
+
+/**
+ * What is long past in a wallet: counters of ended windows, and whole tokens whose mark is past by a day.
+ * A token goes as a whole or not at all: without its mark, what is left of it would stay for ever.
+ */
+export function staleOf(wallet: Wallet, nowMs: number, own: TokenId | undefined): Stale {
+  const drop: string[] = [];
+  const lasting = new Map<TokenId, string[]>();
+  for (const name of wallet.counters.keys()) {
+    const counter = parseCounterName(name);
+    if (counter === undefined) continue;
+    if (isLongPast(counter.window, counter.windowName, nowMs)) drop.push(name);
+    else if (counter.tokenId !== undefined) {
+      lasting.set(counter.tokenId, [...(lasting.get(counter.tokenId) ?? []), name]);
+    }
+  }
+  const kept = drop.slice(0, DROPPED_COUNTERS_MAX);
+  let room = DROPPED_COUNTERS_MAX - drop.length;
+  const inUse = new Set([own, ...[...wallet.holds.values()].map((hold) => hold.tokenId)]);
+  const dropTokens: Stale['dropTokens'][number][] = [];
+  for (const [tokenId, seenKeepUntilMs] of wallet.tokenKeepUntilMs) {
+    const names = lasting.get(tokenId) ?? [];
+    if (seenKeepUntilMs + DAY_MS > nowMs || inUse.has(tokenId) || names.length > room) continue;
+    if (dropTokens.length === DROPPED_TOKENS_MAX) break;
+    room -= names.length;
+    dropTokens.push({ tokenId, seenKeepUntilMs, names });
+  }
+  return { drop: kept, dropTokens, dropSlices: staleSlicesOf(wallet, nowMs) };
+}
+
+/**
+ * Slices of windows long past. Nothing is drawn of these any more, so that it does not matter that their pools still
+ * count what was drawn.
+ */
+export const staleSlicesOf = (wallet: Wallet, nowMs: number): readonly string[] =>
+  [...wallet.slices.keys()]
+    .filter((name) => {
+      const window = parseCounterName(name);
+      return window !== undefined && isLongPast(window.window, window.windowName, nowMs);
+    })
+    .slice(0, DROPPED_SLICES_MAX);
+
+/** Whether nothing is in flight and no slice of a window that lasts has anything left. */
+export const hasNothingLeft = (wallet: Wallet, nowMs: number): boolean =>
+  wallet.inFlight === 0 &&
+  [...wallet.slices].every(([name, { left }]) => left <= 0n || hasEnded(name, nowMs));
+
+function hasEnded(sliceName: string, nowMs: number): boolean {
+  const window = parseCounterName(sliceName);
+  const endsAtMs = window === undefined ? null : windowEndMs(window.window, window.windowName);
+  return endsAtMs !== null && endsAtMs <= nowMs;
+}
+
+/** What a hold costs by the row that stands: a hold of another attempt is a ghost, and costs nothing. */
+const chargeOf = (hold: Hold, row: UsageRow): { amounts: Amounts; requests: bigint } =>
+  row.attempt === hold.attempt
+    ? { amounts: row.cost, requests: row.status === 'released' ? 0n : 1n }
+    : { amounts: { usd: ZERO_USD, tokens: 0n }, requests: 0n };
+
+/** The settle of a hold at the cost of the row that stands. A counter that is long past is removed instead. */
+export function settlementOf(hold: OpenHold, row: UsageRow, nowMs: number): Settlement {
+  const { amounts, requests } = chargeOf(hold, row);
+  const counters: Settlement['counters'][number][] = [];
+  const slices: { readonly name: string; readonly back: bigint }[] = [];
+  const drop = new Set(hold.stale?.drop);
+  const dropSlices = new Set(hold.stale?.dropSlices);
+  for (const kind of hold.counted) {
+    const name = counterName(kind, hold.tokenId, hold.reservedAtMs);
+    const actual = kind.unit === 'requests' ? requests : amountOf(kind.unit, amounts);
+    const add = actual - amountOf(kind.unit, hold.amounts);
+    const isPast = isLongPast(kind.window, windowAt(kind.window, hold.reservedAtMs).name, nowMs);
+    if (isKeyBudget(kind)) {
+      const slice = sliceName(kind, hold.reservedAtMs);
+      if (isPast) dropSlices.add(slice);
+      else if (add !== 0n) slices.push({ name: slice, back: -add });
+    } else if (isPast) drop.add(name);
+    else if (add !== 0n) counters.push({ name, add });
+  }
+  const { walletId, requestId, attempt } = hold;
+  const dropTokens = hold.stale?.dropTokens ?? [];
+  return {
+    walletId,
+    requestId,
+    attempt,
+    counters,
+    slices,
+    drop: [...drop],
+    dropSlices: [...dropSlices],
+    dropTokens,
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * What API Gateway REST hands to the functions: the events of a Lambda REQUEST authorizer and of a proxy integration.
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+ */
+import type { IncomingMessage } from 'node:http';
+import type { APIGatewayProxyEvent, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { findResource } from '../../adapters/api-gateway/routes.ts';
+
+const REGION = 'local';
+const ACCOUNT_ID = '000000000000';
+const API_ID = 'local';
+const STAGE = 'local';
+
+/** All of this API and stage: what a policy may name. */
+export const API_ARN = `arn:aws:execute-api:${REGION}:${ACCOUNT_ID}:${API_ID}/${STAGE}`;
+
+/** Context values that the authorizer gave, as strings. */
+export type AuthorizerContext = Readonly<Record<string, string>>;
+
+/** A request's head, read once for both events. */
+export interface RequestHead {
+  readonly requestId: string;
+  readonly method: string;
+  /** Without the query, as it was sent. */
+  readonly path: string;
+  /** Of the API, as its template names it. */
+  readonly resource: string;
+  /** It is the proxy function's. */
+  readonly isProxied: boolean;
+  readonly methodArn: string;
+  readonly shared: Omit<APIGatewayProxyEvent, 'body' | 'isBase64Encoded' | 'requestContext'>;
+  readonly context: Omit<APIGatewayProxyEvent['requestContext'], 'authorizer'>;
+}
+
+/** Bytes of the request line and all headers, as API Gateway counts them against its 10,240. */
+export function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): number {
+  let bytes = method.length + url.length;
+  for (const text of rawHeaders) bytes += text.length; // Node reads header bytes as Latin-1: a character is a byte.
+  return bytes;
+}
+
+/** Reads the head. Header names stay as they were sent, like API Gateway's over HTTP/1.1. */
+export function readHead(request: IncomingMessage, requestId: string): RequestHead {
+  const { method = 'GET', url = '/' } = request;
+  const [path, query] = splitUrl(url);
+  const { resource, isProxied } = findResource(method, path);
+  return {
+    requestId,
+    method,
+    path,
+    resource,
+    isProxied,
+    methodArn: `${API_ARN}/${method}${path}`,
+    shared: {
+      resource,
+      path,
+      httpMethod: method,
+      ...readHeaders(request.rawHeaders),
+      ...readQuery(query),
+      pathParameters: resource === '/{proxy+}' ? { proxy: path.slice(1) } : null,
+      stageVariables: null,
+    },
+    context: toRequestContext(request, { requestId, method, path, resource }),
+  };
+}
+
+function splitUrl(url: string): [path: string, query: string] {
+  const at = url.indexOf('?');
+  return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+function readHeaders(
+  raw: readonly string[],
+): Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'> {
+  const headers: Record<string, string> = Object.create(null);
+  const multiValueHeaders: Record<string, string[]> = Object.create(null);
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    const value = raw[index + 1] ?? '';
+    headers[name] = value;
+    const values = multiValueHeaders[name];
+    if (values === undefined) multiValueHeaders[name] = [value];
+    else values.push(value);
+  }
+  return { headers, multiValueHeaders };
+}
+
+function readQuery(
+  query: string,
+): Pick<APIGatewayProxyEvent, 'queryStringParameters' | 'multiValueQueryStringParameters'> {
+  if (query === '') return { queryStringParameters: null, multiValueQueryStringParameters: null };
+  const single: Record<string, string> = Object.create(null);
+  const multiple: Record<string, string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(query)) {
+    single[name] = value;
+    const values = multiple[name];
+    if (values === undefined) multiple[name] = [value];
+    else values.push(value);
+  }
+  return { queryStringParameters: single, multiValueQueryStringParameters: multiple };
+}
+
+type RequestContext = RequestHead['context'];
+
+const NO_IDENTITY: Omit<RequestContext['identity'], 'sourceIp' | 'userAgent'> = {
+  accessKey: null,
+  accountId: null,
+  apiKey: null,
+  apiKeyId: null,
+  caller: null,
+  clientCert: null,
+  cognitoAuthenticationProvider: null,
+  cognitoAuthenticationType: null,
+  cognitoIdentityId: null,
+  cognitoIdentityPoolId: null,
+  principalOrgId: null,
+  user: null,
+  userArn: null,
+};
+
+function toRequestContext(
+  request: IncomingMessage,
+  head: Pick<RequestHead, 'requestId' | 'method' | 'path' | 'resource'>,
+): RequestContext {
+  return {
+    accountId: ACCOUNT_ID,
+    apiId: API_ID,
+    stage: STAGE,
+    protocol: 'HTTP/1.1',
+    requestId: head.requestId,
+    requestTimeEpoch: Date.now(),
+    httpMethod: head.method,
+    path: head.path,
+    resourceId: 'local',
+    resourcePath: head.resource,
+    identity: {
+      ...NO_IDENTITY,
+      sourceIp: request.socket.remoteAddress ?? '',
+      userAgent: request.headers['user-agent'] ?? null,
+    },
+  };
+}
+
+/** The authorizer's event; it never holds the body. */
+export const toAuthorizerEvent = (head: RequestHead): APIGatewayRequestAuthorizerEvent => ({
+  type: 'REQUEST',
+  methodArn: head.methodArn,
+  ...head.shared,
+  requestContext: { ...head.context, authorizer: undefined },
+});
+
+/** The integration's event. No media type is declared binary, so a body is always text. */
+export const toProxyEvent = (
+  head: RequestHead,
+  authorizer: AuthorizerContext,
+  body: Buffer,
+): APIGatewayProxyEvent => ({
+  ...head.shared,
+  requestContext: { ...head.context, authorizer },
+  body: body.length === 0 ? null : body.toString('utf8'),
+  isBase64Encoded: false,
+});

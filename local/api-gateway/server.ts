@@ -1,0 +1,225 @@
+/**
+ * A small API Gateway REST for this machine, around the same Lambda functions as the stack's: every method but
+ * OPTIONS behind the authorizer, gateway responses in place of what the functions do not answer, its limits on
+ * headers and body, streamed and buffered integrations. What passes here passes there.
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  CORS_HEADERS,
+  GATEWAY_RESPONSES,
+  PREFLIGHT_HEADERS,
+  toGatewayBody,
+} from '../../adapters/api-gateway/responses.ts';
+import { authorize } from './authorizer.ts';
+import { readBody } from './body.ts';
+import { type AuthorizerContext, headBytes, readHead, toProxyEvent } from './events.ts';
+import { type BufferedFunction, FunctionTimeout, type StreamingFunction } from './lambda.ts';
+import { IntegrationAnswer, readAnswerHead, STALL_MS } from './stream.ts';
+
+/** Request line and headers together. */
+const HEAD_BYTES_MAX = 10_240;
+/** Node's own limit, above API Gateway's so that ours answers first. */
+const PARSED_HEAD_BYTES_MAX = 65_536;
+/** Lambda's default concurrency in an account. */
+const IN_FLIGHT_MAX = 1_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+/** For a whole request, its body too. */
+const REQUEST_TIMEOUT_MS = 120_000;
+const KEEP_ALIVE_MS = 65_000;
+
+export interface ApiGatewayOptions {
+  readonly authorizer: BufferedFunction;
+  /** Behind the routes that call a provider. */
+  readonly proxy: StreamingFunction;
+  /** Behind everything else. */
+  readonly account: BufferedFunction;
+  /** `0` takes any free one. */
+  readonly port: number;
+  readonly host: string;
+  /** Told of what went wrong between the gateway and a function. @default nothing is told */
+  readonly onFault?: (error: unknown) => void;
+}
+
+export interface ApiGateway {
+  /** `http://127.0.0.1:8787`, without a path. */
+  readonly url: string;
+  /** Functions that run now, also those whose client has left. */
+  inFlight(): number;
+  /** Takes no more requests, waits for functions that run for at most `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Starts it. Rejects with the system's error (`EADDRINUSE`, `EACCES`, …) when it cannot listen. */
+export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGateway> {
+  const running = new Set<Promise<void>>();
+  let closing = false;
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const requestId = randomUUID();
+    response.on('error', () => {}); // The client has gone; `close` follows.
+    if (closing) response.setHeader('connection', 'close');
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204, { ...PREFLIGHT_HEADERS, 'x-request-id': requestId }).end();
+    } else if (running.size >= IN_FLIGHT_MAX) {
+      respond(response, 'THROTTLED', requestId);
+    } else {
+      const run = handle(options, request, response, requestId).finally(() => running.delete(run));
+      running.add(run);
+    }
+  }
+
+  const server = createServer(
+    {
+      maxHeaderSize: PARSED_HEAD_BYTES_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+    },
+    onRequest,
+  );
+  server.on('clientError', (_error, socket) => refuseUnreadable(socket));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    inFlight: () => running.size,
+    async close(graceMs) {
+      closing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await settledWithin(running, graceMs);
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function settledWithin(running: ReadonlySet<Promise<void>>, graceMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs);
+  });
+  await Promise.race([Promise.allSettled(running), over]);
+  clearTimeout(timer);
+}
+
+/** One request, from its head to the function's end. Never rejects. */
+async function handle(
+  options: ApiGatewayOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+): Promise<void> {
+  const refuse = (type: string, context?: AuthorizerContext) =>
+    respond(response, type, requestId, context);
+  try {
+    if (headBytes(request) > HEAD_BYTES_MAX || !request.url?.startsWith('/')) {
+      return refuse('DEFAULT_4XX');
+    }
+    const head = readHead(request, requestId);
+    const reading = readBody(request);
+    const verdict = await authorize(options.authorizer, head);
+    if (verdict.kind === 'refused') return refuse(verdict.response, verdict.context);
+    const body = await reading;
+    if (body === 'too large') return refuse('REQUEST_TOO_LARGE');
+    if (body === 'incomplete') return;
+    const invoke = head.isProxied ? invokeStreamed : invokeWhole;
+    await invoke(options, toProxyEvent(head, verdict.context, body), response, refuse);
+  } catch (error) {
+    options.onFault?.(error);
+    if (!response.headersSent) refuse(responseTo(error));
+  } finally {
+    await whenTaken(response);
+  }
+}
+
+/** An answer is in flight until its client has it; one that takes nothing for a while is gone. */
+function whenTaken(response: ServerResponse): Promise<void> | undefined {
+  if (response.writableFinished || response.destroyed) return undefined;
+  response.setTimeout(STALL_MS, () => response.destroy());
+  return new Promise((resolve) => response.once('close', resolve));
+}
+
+const responseTo = (error: unknown): string =>
+  error instanceof FunctionTimeout ? 'INTEGRATION_TIMEOUT' : 'DEFAULT_5XX';
+
+type Refuse = (type: string) => void;
+
+/** Answers when the function does; ends with it, whether or not the client is still there. */
+async function invokeStreamed(
+  { proxy }: ApiGatewayOptions,
+  event: object,
+  response: ServerResponse,
+  refuse: Refuse,
+): Promise<void> {
+  await proxy.invoke(event, new IntegrationAnswer(response, (error) => refuse(responseTo(error))));
+}
+
+async function invokeWhole(
+  { account }: ApiGatewayOptions,
+  event: object,
+  response: ServerResponse,
+  refuse: Refuse,
+): Promise<void> {
+  const answer = await account.invoke(event);
+  const head = readAnswerHead(answer);
+  const body = head === undefined ? undefined : readAnswerBody(answer);
+  if (head === undefined || body === undefined) return refuse('DEFAULT_5XX');
+  response.writeHead(head.status, { ...head.headers, 'content-length': body.length }).end(body);
+}
+
+function readAnswerBody(answer: unknown): Buffer | undefined {
+  const { body = '', isBase64Encoded } = answer as Record<string, unknown>;
+  if (typeof body !== 'string') return undefined;
+  return Buffer.from(body, isBase64Encoded === true ? 'base64' : 'utf8');
+}
+
+const RESPONSES = new Map(GATEWAY_RESPONSES.map((response) => [response.type, response]));
+const FALLBACK = 'DEFAULT_5XX';
+
+/** A gateway response; the body's `$context.authorizer.…` are filled in as API Gateway does: unescaped, or empty. */
+function respond(
+  response: ServerResponse,
+  type: string,
+  requestId: string,
+  context: AuthorizerContext = {},
+): void {
+  const { status, headers, body } = toGatewayResponse(type, requestId, context);
+  response.writeHead(status, headers).end(body);
+}
+
+function toGatewayResponse(type: string, requestId: string, context: AuthorizerContext) {
+  const row = RESPONSES.get(type) ?? RESPONSES.get(FALLBACK);
+  if (row === undefined) throw new TypeError(`no gateway response "${type}"`);
+  const fill = (text: string): string =>
+    text.replace(/\$context\.authorizer\.(\w+)/g, (_, name: string) => context[name] ?? '');
+  const { type: errorType, code, message } = row.error;
+  const error = { type: fill(errorType), code: fill(code), message: fill(message) };
+  const body = Buffer.from(toGatewayBody(error, requestId));
+  const headers: Record<string, string> = {
+    ...CORS_HEADERS,
+    ...row.headers,
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+    'x-request-id': requestId,
+  };
+  return { status: row.status, headers, body };
+}
+
+/** What is not HTTP, or has a head over Node's own limit, never becomes a request. */
+function refuseUnreadable(socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, headers, body } = toGatewayResponse('DEFAULT_4XX', randomUUID(), {});
+  const lines = Object.entries({ ...headers, connection: 'close' }).map((pair) => pair.join(': '));
+  socket.end(`HTTP/1.1 ${status} Bad Request\r\n${lines.join('\r\n')}\r\n\r\n${body}`);
+}

@@ -1,0 +1,201 @@
+/**
+ * DynamoDB on this machine: dynalite, with the things the gateway needs that it lacks:
+ * `ReturnValuesOnConditionCheckFailure`, transactions of updates and the time-to-live calls.
+ */
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import dynalite from 'dynalite';
+import db from 'dynalite/db/index.js';
+import deleteItem from 'dynalite/validations/deleteItem.js';
+import putItem from 'dynalite/validations/putItem.js';
+import updateItem from 'dynalite/validations/updateItem.js';
+import { isSignedWith } from '../signed-with.ts';
+import { conflicting, transactWrite, WriteGate } from './transactions.ts';
+
+/** A table server that runs. */
+export interface LocalDynamoDb {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  /** Ends it when what it is writing is written. */
+  close(): Promise<void>;
+}
+
+export interface LocalDynamoDbOptions {
+  /** The folder that keeps the tables, for one process at a time. @default in memory */
+  readonly path?: string;
+  /** What requests must be signed with. @default anything */
+  readonly accessKeyId?: string;
+  /** Asked once a transaction: whether it meets another one and is cancelled. @default never */
+  readonly isConflicting?: () => boolean;
+}
+
+/**
+ * Starts a table server on loopback.
+ * @throws Error when the folder cannot be opened; one whose cause has the code `LEVEL_LOCKED` when another server has
+ *   it open
+ */
+export async function startDynamoDb(options: LocalDynamoDbOptions): Promise<LocalDynamoDb> {
+  returnItemsOfFailedConditions();
+  const { path, accessKeyId, isConflicting = () => false } = options;
+  const { server, store } = await openDynalite(path);
+  const [listener] = server.listeners('request');
+  server.removeAllListeners('request');
+  const complete = withTransactions(withTimeToLive(toListener(listener)), store, isConflicting);
+  server.on('request', onlySignedWith(accessKeyId, complete));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** dynalite opens its folder by the way and dies of it when it cannot; so it is opened here, before anything is asked. */
+async function openDynalite(
+  path: string | undefined,
+): Promise<{ readonly server: Server; readonly store: db.DynaliteStore }> {
+  const { create } = db;
+  const opened: Promise<db.DynaliteStore>[] = [];
+  db.create = (options) => {
+    const store = create(options);
+    opened.push(store.db.open().then(() => store));
+    return store;
+  };
+  let server: Server;
+  try {
+    const noDelay = { createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 };
+    server = dynalite({ ...(path === undefined ? {} : { path }), ...noDelay });
+  } finally {
+    db.create = create;
+  }
+  const [store] = await Promise.all(opened);
+  if (store === undefined) throw new TypeError('dynalite made no store');
+  return { server, store };
+}
+
+/** Turns away whatever else reaches the port: another user's process, or a web page. */
+function onlySignedWith(
+  accessKeyId: string | undefined,
+  listener: RequestListener,
+): RequestListener {
+  return (request, response) => {
+    if (accessKeyId === undefined || isSignedWith(accessKeyId, request.headers.authorization)) {
+      listener(request, response);
+      return;
+    }
+    request.resume();
+    const body = { __type: 'UnrecognizedClientException', message: 'not of this run' };
+    response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
+    response.end(JSON.stringify(body));
+  };
+}
+
+let isPatched = false;
+
+/**
+ * Makes a failed condition answer with the item it failed on. It happens inside dynalite's lock on the item, so that
+ * what is returned is what the condition saw, as DynamoDB promises.
+ */
+function returnItemsOfFailedConditions(): void {
+  if (isPatched) return; // dynalite's modules are one per process, whatever the number of servers.
+  isPatched = true;
+  for (const { types } of [updateItem, putItem, deleteItem]) {
+    types.ReturnValuesOnConditionCheckFailure = { type: 'String', enum: ['ALL_OLD', 'NONE'] };
+  }
+  const { checkConditional } = db;
+  db.checkConditional = (data, existing) => {
+    const error = checkConditional(data, existing);
+    if (error && existing && data.ReturnValuesOnConditionCheckFailure === 'ALL_OLD') {
+      error.body = { ...error.body, Item: existing };
+    }
+    return error;
+  };
+}
+
+/** Answers `TransactWriteItems`, and keeps other writes out of it. */
+function withTransactions(
+  listener: RequestListener,
+  store: db.DynaliteStore,
+  isConflicting: () => boolean,
+): RequestListener {
+  const gate = new WriteGate();
+  const guarded = gate.guard(listener);
+  return (request, response) => {
+    const [, operation] = String(request.headers['x-amz-target'] ?? '').split('.');
+    if (operation !== 'TransactWriteItems') {
+      guarded(request, response);
+      return;
+    }
+    void readJson(request)
+      .then((input) =>
+        isConflicting() ? conflicting() : gate.alone(() => transactWrite(store, input)),
+      )
+      .then(
+        ({ status, body }) => send(response, body, status),
+        () => response.destroy(), // A mistake in the call, or the server ends: the caller sees a broken connection.
+      );
+  };
+}
+
+/** Settings of time to live, kept and told but not acted on: nothing is ever removed locally. */
+function withTimeToLive(listener: RequestListener): RequestListener {
+  const settings = new Map<string, TimeToLive>();
+  return (request, response) => {
+    const [, operation] = String(request.headers['x-amz-target'] ?? '').split('.');
+    if (operation !== 'UpdateTimeToLive' && operation !== 'DescribeTimeToLive') {
+      listener(request, response);
+      return;
+    }
+    void readJson(request).then((input) => {
+      const { TableName, TimeToLiveSpecification } = parseTimeToLive(input);
+      if (TimeToLiveSpecification !== undefined) settings.set(TableName, TimeToLiveSpecification);
+      send(response, toTimeToLiveAnswer(operation, settings.get(TableName)));
+    });
+  };
+}
+
+interface TimeToLive {
+  readonly Enabled: boolean;
+  readonly AttributeName: string;
+}
+
+interface TimeToLiveInput {
+  readonly TableName: string;
+  readonly TimeToLiveSpecification?: TimeToLive;
+}
+
+const parseTimeToLive = (input: unknown): TimeToLiveInput => input as TimeToLiveInput;
+
+function toTimeToLiveAnswer(operation: string, setting: TimeToLive | undefined): object {
+  if (operation === 'UpdateTimeToLive') return { TimeToLiveSpecification: setting };
+  return {
+    TimeToLiveDescription: setting?.Enabled
+      ? { TimeToLiveStatus: 'ENABLED', AttributeName: setting.AttributeName }
+      : { TimeToLiveStatus: 'DISABLED' },
+  };
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
+
+function send(response: ServerResponse, body: object, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
+  response.end(JSON.stringify(body));
+}
+
+function toListener(listener: unknown): RequestListener {
+  if (typeof listener !== 'function') throw new TypeError('dynalite has no request listener');
+  return (request, response) => {
+    listener(request, response);
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * Secrets Manager on this machine: the operations and errors that Hallpass uses, over loopback, kept in a folder or
+ * in memory. Callers sign with this run's own access key id, a random one, which stands for the right to read:
+ * whatever else reaches the port, another user's process or a web page, is turned away.
+ * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isSignedWith } from '../signed-with.ts';
+import { operate, SecretsError } from './operations.ts';
+import { openSecretStore } from './store.ts';
+
+export interface LocalSecretsOptions {
+  /** The folder that keeps them: a file each, mode 0600. @default in memory */
+  readonly folder?: string;
+  /** Values by name that are there before all others and are never written: keys of the process's environment. */
+  readonly overlay: ReadonlyMap<string, string>;
+  /** What a request must be signed with. */
+  readonly accessKeyId: string;
+}
+
+export interface LocalSecrets {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Above the service's own limit of 65,536 bytes a secret, escaped. */
+const REQUEST_BYTES_MAX = 524_288;
+
+/** Starts it. Rejects when the folder or a file in it cannot be read. */
+export async function startSecrets(options: LocalSecretsOptions): Promise<LocalSecrets> {
+  const store = await openSecretStore(options.folder, options.overlay);
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** Operations are done one after the other. */
+  function inTurn(operation: string, input: Record<string, unknown>): Promise<object> {
+    const turn = last.then(() => operate(store, operation, input));
+    last = turn.catch(() => {}); // Whoever asked for that one is told; the next one goes on.
+    return turn;
+  }
+
+  async function answer(request: IncomingMessage): Promise<object> {
+    if (!isSignedWith(options.accessKeyId, request.headers.authorization)) {
+      throw new SecretsError('UnrecognizedClientException', 'the access key id is not of this run');
+    }
+    const [prefix, operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
+    const input = await readInput(request);
+    return inTurn(prefix === 'secretsmanager' ? operation : '', input);
+  }
+
+  const server = createServer((request, response) => {
+    answer(request).then(
+      (output) => send(response, 200, output),
+      (error: unknown) => sendError(response, error),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+      await last;
+    },
+  };
+}
+
+async function readInput(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > REQUEST_BYTES_MAX) throw new SecretsError('SerializationException', 'too long');
+    chunks.push(chunk);
+  }
+  try {
+    const input: unknown = JSON.parse(Buffer.concat(chunks).toString() || '{}');
+    if (typeof input === 'object' && input !== null) return { ...input };
+  } catch {
+    // Told below, without the words of the parser, which quote what was sent.
+  }
+  throw new SecretsError('SerializationException', 'the body is not a JSON object');
+}
+
+function sendError(response: ServerResponse, error: unknown): void {
+  if (error instanceof SecretsError) {
+    send(response, 400, { __type: error.name, message: error.message });
+  } else {
+    send(response, 500, { __type: 'InternalServiceError', message: 'the folder failed' });
+  }
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/x-amz-json-1.1',
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}

@@ -1,0 +1,208 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { describe, expect, it } from 'vitest';
+import {
+  readGrant,
+  readHeaders,
+  readHttpRequest,
+  toAuthorizerResult,
+  toErrorResult,
+  toJsonResult,
+} from '../../../adapters/api-gateway/events.ts';
+import type { Grant } from '../../../core/access/grant.ts';
+import { encodeGrant, encodeRefusal } from '../../../core/access/grant-codec.ts';
+import { GatewayError } from '../../../core/base/errors.ts';
+import { asKeyId, asRequestId } from '../../../core/base/ids.ts';
+
+const ARN = 'arn:aws:execute-api:eu-central-1:000000000000:api1/prod/POST/v1/chat/completions';
+const GRANT: Grant = {
+  account: 'acct_test',
+  keyId: asKeyId('K1'),
+  keyName: 'course',
+  keyKind: 'server',
+  credential: 'key',
+  former: false,
+  limits: [],
+  maxTokenLifetimeSeconds: 604_800,
+};
+const event = (fields: object): APIGatewayProxyEvent => ({
+  ...({
+    httpMethod: 'POST',
+    path: '/v1/chat/completions',
+    headers: {},
+    multiValueHeaders: {},
+    queryStringParameters: null,
+    multiValueQueryStringParameters: null,
+    body: null,
+    isBase64Encoded: false,
+    pathParameters: null,
+    stageVariables: null,
+    resource: '/{proxy+}',
+    requestContext: {},
+  } as unknown as APIGatewayProxyEvent),
+  ...fields,
+});
+
+describe('readHeaders', () => {
+  it('joins every spelling of a name, and keeps each value', () => {
+    const headers = readHeaders({ 'X-Api-Key': ['a', 'b'], 'x-api-key': ['c'], Accept: undefined });
+    expect([...headers]).toEqual([
+      ['x-api-key', ['a', 'b', 'c']],
+      ['accept', []],
+    ]);
+  });
+
+  it('takes an event without headers', () => {
+    expect(readHeaders(null).size).toBe(0);
+  });
+});
+
+describe('readHttpRequest', () => {
+  it('reads method, path, query, headers and body', () => {
+    const request = readHttpRequest(
+      event({
+        multiValueHeaders: { 'Content-Type': ['application/json'] },
+        headers: { ignored: 'yes' },
+        queryStringParameters: { jwtoken: 'a', gone: undefined },
+        body: '{"a":"ä"}',
+      }),
+    );
+    expect(request).toEqual({
+      method: 'POST',
+      path: '/v1/chat/completions',
+      query: { jwtoken: 'a' },
+      headers: new Map([['content-type', ['application/json']]]),
+      body: '{"a":"ä"}',
+    });
+  });
+
+  it('decodes a body that came as base64', () => {
+    const body = Buffer.from('{"a":"ä"}').toString('base64');
+    expect(readHttpRequest(event({ body, isBase64Encoded: true })).body).toBe('{"a":"ä"}');
+  });
+
+  it('refuses a body that is not UTF-8', () => {
+    expect(() => readHttpRequest(event({ body: '/w==', isBase64Encoded: true }))).toThrow(
+      expect.objectContaining({ code: 'invalid_request', message: 'the body must be UTF-8' }),
+    );
+  });
+
+  it('knows no body from an empty one', () => {
+    expect(readHttpRequest(event({})).body).toBeUndefined();
+    expect(readHttpRequest(event({ body: '' })).body).toBe('');
+  });
+});
+
+describe('readGrant', () => {
+  const read = (authorizer: unknown) => readGrant(event({ requestContext: { authorizer } }));
+  const grant = encodeGrant(GRANT);
+  const refusal = encodeRefusal(new GatewayError('invalid_request', { message: 'm' }));
+
+  it('reads the grant', () => {
+    expect(read({ principalId: 'K1', grant })).toEqual(GRANT);
+  });
+
+  it('throws the refusal', () => {
+    expect(() => read({ refusal })).toThrow(
+      expect.objectContaining({ code: 'invalid_request', message: 'm' }),
+    );
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['neither', { principalId: 'K1' }],
+    ['both', { grant, refusal }],
+    ['an empty grant', { grant: '' }],
+    ['an empty grant and a refusal', { grant: '', refusal }],
+    ['a grant that is no text', { grant: GRANT }],
+    ['a denial', { code: 'invalid_api_key' }],
+  ])('is an outage with %s', (_, authorizer) => {
+    expect(() => read(authorizer)).toThrow(
+      expect.objectContaining({ code: 'service_unavailable' }),
+    );
+  });
+});
+
+describe('toAuthorizerResult', () => {
+  const statement = (effect: string) => [
+    {
+      Action: 'execute-api:Invoke',
+      Effect: effect,
+      Resource: 'arn:aws:execute-api:eu-central-1:000000000000:api1/prod/*',
+    },
+  ];
+
+  it('allows this API and stage alone, with the grant as one string', () => {
+    expect(toAuthorizerResult({ kind: 'grant', grant: GRANT }, ARN)).toEqual({
+      principalId: 'K1',
+      policyDocument: { Version: '2012-10-17', Statement: statement('Allow') },
+      context: { grant: encodeGrant(GRANT) },
+    });
+  });
+
+  it('lets a refusal through to the function', () => {
+    const error = new GatewayError('domain_not_allowed', { detail: 'private' });
+    expect(toAuthorizerResult({ kind: 'refusal', error }, ARN)).toEqual({
+      principalId: 'refused',
+      policyDocument: { Version: '2012-10-17', Statement: statement('Allow') },
+      context: { refusal: '{"code":"domain_not_allowed"}' },
+    });
+  });
+
+  it('denies with constants, whatever words the error has', () => {
+    const error = new GatewayError('token_expired', { message: '"CANARY', detail: 'CANARY' });
+    expect(toAuthorizerResult({ kind: 'denied', error }, ARN)).toEqual({
+      principalId: 'denied',
+      policyDocument: { Version: '2012-10-17', Statement: statement('Deny') },
+      context: {
+        type: 'authentication_error',
+        code: 'token_expired',
+        message: 'The token has expired.',
+      },
+    });
+  });
+});
+
+describe('answers', () => {
+  const requestId = asRequestId('R1');
+
+  it('carry CORS headers and the request id', () => {
+    const { statusCode, headers, body } = toJsonResult(200, { a: 1 }, requestId);
+    expect({ statusCode, body }).toEqual({ statusCode: 200, body: '{"a":1}' });
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': '*',
+      'access-control-expose-headers': expect.stringContaining('x-request-id'),
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'x-request-id': 'R1',
+    });
+  });
+
+  it.each([
+    [
+      '/v1/key',
+      '{"error":{"message":"There is no such route.","type":"invalid_request_error","param":null,"code":"not_found"}}',
+    ],
+    [
+      '/v1/messages',
+      '{"type":"error","error":{"type":"not_found_error","message":"There is no such route.","code":"not_found"}}',
+    ],
+    [
+      '/v1beta/models/m:generateContent',
+      '{"error":{"code":404,"message":"There is no such route.","status":"NOT_FOUND","reason":"not_found"}}',
+    ],
+  ])('are errors in the dialect of %s', (path, body) => {
+    const result = toErrorResult(new GatewayError('not_found'), path, requestId);
+    expect(result).toMatchObject({
+      statusCode: 404,
+      body,
+      headers: { 'access-control-allow-origin': '*', 'x-request-id': 'R1' },
+    });
+  });
+
+  it('say when to try again, or to log in', () => {
+    const slow = new GatewayError('rate_limit_exceeded', { retryAfterSeconds: 7 });
+    expect(toErrorResult(slow, '/v1/key', requestId).headers['retry-after']).toBe('7');
+    const unknown = new GatewayError('token_revoked');
+    expect(toErrorResult(unknown, '/v1/key', requestId).headers['www-authenticate']).toBe('Bearer');
+  });
+});

@@ -1,0 +1,52 @@
+import { createServer, type Server } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterEach, expect, test } from 'vitest';
+import { findCallerIdentity } from '../../../adapters/aws/caller-identity.ts';
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close().closeAllConnections();
+});
+
+const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'x', sessionToken: 'CANARY' };
+
+/** What a service that answers so is asked, and what comes of it. */
+async function ask(status: number, answer: string) {
+  let asked: object = {};
+  const server = createServer(async (request, response) => {
+    const { authorization = '', host } = request.headers;
+    asked = { method: request.method, host, authorization, body: await text(request) };
+    response.writeHead(status).end(answer);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  const options = { url: `http://${host}`, region: 'eu-west-1', credentials: CREDENTIALS };
+  return { identity: await findCallerIdentity(options), asked, host };
+}
+
+const ARN = 'arn:aws:sts::123456789012:assumed-role/Admin/grace';
+
+test('tells the ARN, of a call signed for the service in its region', async () => {
+  const { identity, asked, host } = await ask(
+    200,
+    `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>${ARN}</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`,
+  );
+  expect(identity).toBe(ARN);
+  expect(asked).toEqual({
+    method: 'POST',
+    host,
+    authorization: expect.stringMatching(
+      /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/sts\/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature=[0-9a-f]{64}$/,
+    ),
+    body: 'Action=GetCallerIdentity&Version=2011-06-15',
+  });
+});
+
+test('tells nothing when AWS does not', async () => {
+  const { identity } = await ask(403, '<ErrorResponse><Error><Code>ExpiredToken</Code></Error>');
+  expect(identity).toBeUndefined();
+  const nowhere = { url: 'http://127.0.0.1:1', region: 'eu-west-1', credentials: CREDENTIALS };
+  expect(await findCallerIdentity(nowhere)).toBeUndefined();
+});

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import {
+  accountOfDeployment,
+  findAwsCredentials,
+  readEnvironment,
+} from '../../../adapters/aws/environment.ts';
+
+const VARIABLES = {
+  AWS_REGION: 'eu-central-1',
+  AWS_ACCESS_KEY_ID: 'id',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+  HALLPASS_KEYS_TABLE: 'Keys',
+  HALLPASS_WALLETS_TABLE: 'Wallets',
+  HALLPASS_USAGE_TABLE: 'Usage',
+  HALLPASS_SECRET_PREFIX: 'hallpass/one',
+  HALLPASS_DEPLOYMENT: 'arn:aws:cloudformation:eu-central-1:123456789012:stack/Hallpass/1',
+};
+
+describe('readEnvironment', () => {
+  it('reads names and finds the services of the region', () => {
+    expect(readEnvironment(VARIABLES)).toMatchObject({
+      keysTable: 'Keys',
+      region: 'eu-central-1',
+      credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+      dynamodbUrl: 'https://dynamodb.eu-central-1.amazonaws.com',
+      secretsManagerUrl: 'https://secretsmanager.eu-central-1.amazonaws.com',
+      providerUrls: {},
+    });
+  });
+
+  it('takes the session of temporary credentials', () => {
+    const { credentials } = readEnvironment({ ...VARIABLES, AWS_SESSION_TOKEN: 'session' });
+    expect(credentials).toEqual({
+      accessKeyId: 'id',
+      secretAccessKey: 'secret',
+      sessionToken: 'session',
+    });
+  });
+
+  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('does not do without %s', (name) => {
+    expect(() => readEnvironment({ ...VARIABLES, [name]: '' })).toThrow(
+      `environment variable "${name}" is not set`,
+    );
+    expect(findAwsCredentials({ ...VARIABLES, [name]: '' })).toBeUndefined();
+  });
+
+  it('names the variable that is missing', () => {
+    expect(() => readEnvironment({ ...VARIABLES, HALLPASS_USAGE_TABLE: '' })).toThrow(
+      'environment variable "HALLPASS_USAGE_TABLE" is not set',
+    );
+  });
+
+  it('takes other base URLs of providers', () => {
+    const HALLPASS_PROVIDER_URLS = '{"openai":"http://127.0.0.1:9/v1"}';
+    expect(readEnvironment({ ...VARIABLES, HALLPASS_PROVIDER_URLS }).providerUrls).toEqual({
+      openai: 'http://127.0.0.1:9/v1',
+    });
+  });
+});
+
+describe('accountOfDeployment', () => {
+  it('says nothing of the AWS account and differs by deployment', () => {
+    const account = accountOfDeployment(VARIABLES.HALLPASS_DEPLOYMENT);
+    expect(account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
+    expect(account).not.toContain('123456789012');
+    expect(accountOfDeployment('another')).not.toBe(account);
+  });
+});

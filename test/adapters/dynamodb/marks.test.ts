@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AwsCall, AwsCallError } from '../../../adapters/aws/aws-call.ts';
+import { makeWalletMarks } from '../../../adapters/dynamodb/marks.ts';
+import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
+import { asWalletId, type WalletId } from '../../../core/base/ids.ts';
+import type { WalletMarks, Wallets } from '../../../core/base/ports.ts';
+import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
+import { makeHold, NOW_MS, TOKEN_ID } from '../../support/wallet-fixtures.ts';
+
+let tables: Awaited<ReturnType<typeof startTables>>;
+let marks: WalletMarks;
+let wallets: Wallets;
+beforeAll(async () => {
+  tables = await startTables();
+  marks = makeWalletMarks(tables.call, TABLE_NAMES.walletsTable);
+  wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
+});
+afterAll(() => tables.close());
+
+const LATER_MS = NOW_MS + 1_000;
+const reserve = (walletId: WalletId, issuedAtMs = NOW_MS, tokenKeepUntilMs = NOW_MS) =>
+  wallets.reserve({
+    hold: makeHold({ walletId }),
+    counters: [{ name: `t:${TOKEN_ID}:usd:total`, add: 5n }],
+    inFlightMax: 128,
+    tokenId: TOKEN_ID,
+    issuedAtMs,
+    tokenKeepUntilMs,
+  });
+
+describe('a token that is revoked', () => {
+  test('is refused by a wallet that it never used', async () => {
+    const id = asWalletId('k#u1');
+    await marks.revokeToken(id, TOKEN_ID, LATER_MS);
+
+    expect((await reserve(id)).written).toBe(false);
+    const wallet = await wallets.find(id);
+    expect(wallet?.revokedTokens).toEqual(new Set([TOKEN_ID]));
+    expect(wallet?.tokenKeepUntilMs).toEqual(new Map([[TOKEN_ID, LATER_MS]]));
+  });
+
+  test('is refused where its counters are kept longer than the mark would be, and that stays so', async () => {
+    const id = asWalletId('k#u2');
+    await reserve(id, NOW_MS, LATER_MS + 1);
+    await marks.revokeToken(id, TOKEN_ID, LATER_MS);
+    await marks.revokeToken(id, TOKEN_ID, LATER_MS);
+
+    const wallet = await wallets.find(id);
+    expect(wallet?.revokedTokens).toEqual(new Set([TOKEN_ID]));
+    expect(wallet?.tokenKeepUntilMs).toEqual(new Map([[TOKEN_ID, LATER_MS + 1]]));
+    expect(wallet?.counters.get(`t:${TOKEN_ID}:usd:total`)).toBe(5n);
+  });
+
+  test('has its mark taken with its counters by a settle, unless it was revoked again', async () => {
+    for (const [id, isAgain] of [
+      [asWalletId('k#u3'), false],
+      [asWalletId('k#u4'), true],
+    ] as const) {
+      await reserve(id, NOW_MS, NOW_MS);
+      await marks.revokeToken(id, TOKEN_ID, LATER_MS);
+      if (isAgain) await marks.revokeToken(id, TOKEN_ID, LATER_MS + 1);
+      const { requestId, attempt } = makeHold();
+      const names = [`t:${TOKEN_ID}:usd:total`];
+      const dropTokens = [{ tokenId: TOKEN_ID, seenKeepUntilMs: LATER_MS, names }];
+      await wallets.settle({
+        walletId: id,
+        requestId,
+        attempt,
+        counters: [],
+        drop: [],
+        dropTokens,
+      });
+
+      const wallet = await wallets.find(id);
+      expect(wallet?.revokedTokens.size).toBe(isAgain ? 1 : 0);
+      expect(wallet?.tokenKeepUntilMs.size).toBe(isAgain ? 1 : 0);
+      expect(wallet?.counters.size).toBe(isAgain ? 1 : 0);
+    }
+  });
+
+  test('gets both marks when the day goes between two looks', async () => {
+    const id = asWalletId('k#u5');
+    await reserve(id, NOW_MS, LATER_MS);
+    const racing: AwsCall = async (operation, input) => {
+      if (JSON.stringify(input).includes('"SET #revoked = :one"')) {
+        const { requestId, attempt } = makeHold();
+        const dropTokens = [{ tokenId: TOKEN_ID, seenKeepUntilMs: LATER_MS, names: [] }];
+        await wallets.settle({
+          walletId: id,
+          requestId,
+          attempt,
+          counters: [],
+          drop: [],
+          dropTokens,
+        });
+      }
+      return tables.call(operation, input);
+    };
+    await makeWalletMarks(racing, TABLE_NAMES.walletsTable).revokeToken(id, TOKEN_ID, LATER_MS);
+
+    const wallet = await wallets.find(id);
+    expect(wallet?.revokedTokens.size).toBe(1);
+    expect(wallet?.tokenKeepUntilMs).toEqual(new Map([[TOKEN_ID, LATER_MS]]));
+  });
+});
+
+describe('"notBefore"', () => {
+  test('refuses what was issued until then, and only ever grows', async () => {
+    const id = asWalletId('k#u6');
+    await marks.raiseNotBefore(id, NOW_MS);
+    await marks.raiseNotBefore(id, NOW_MS - 1);
+
+    expect((await wallets.find(id))?.notBeforeMs).toBe(NOW_MS);
+    expect((await reserve(id, NOW_MS)).written).toBe(false);
+    expect((await reserve(id, NOW_MS + 1)).written).toBe(true);
+    await marks.raiseNotBefore(id, NOW_MS + 1);
+    expect((await wallets.find(id))?.notBeforeMs).toBe(NOW_MS + 1);
+  });
+});
+
+test('an outage is service_unavailable, and never taken for a mark that stands', async () => {
+  const down = makeWalletMarks(async (operation) => {
+    throw new AwsCallError('TimeoutError', operation, 0);
+  }, 'wallets');
+  const id = asWalletId('k#u7');
+  const unavailable = { code: 'service_unavailable', transient: true };
+  await expect(down.revokeToken(id, TOKEN_ID, NOW_MS)).rejects.toMatchObject(unavailable);
+  await expect(down.raiseNotBefore(id, NOW_MS)).rejects.toMatchObject(unavailable);
+});

@@ -1,0 +1,294 @@
+import { readFileSync } from 'node:fs';
+import http, { type RequestListener } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type KeySetFetchOptions, makeKeySetFetch } from '../../../adapters/http/key-set-fetch.ts';
+import { makeKeySets } from '../../../core/jwt/issuer-keys.ts';
+import { makePairs } from '../../support/jwts.ts';
+
+const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
+const CERTIFICATE = fixture('localhost-certificate.pem');
+const TLS = { cert: CERTIFICATE, key: fixture('localhost-key.pem') };
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()));
+});
+
+/** @returns the port on 127.0.0.1 */
+async function listen(server: http.Server | https.Server): Promise<number> {
+  await new Promise<void>((resolve) => (server as Server).listen(0, '127.0.0.1', resolve));
+  stops.push(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as AddressInfo).port;
+}
+const listenHttps = (answer: RequestListener) => listen(https.createServer(TLS, answer));
+const listenHttp = (answer: RequestListener) => listen(http.createServer(answer));
+
+const LOOPBACK = [{ address: '127.0.0.1', family: 4 }];
+const local = (options: Partial<KeySetFetchOptions> = {}) =>
+  makeKeySetFetch({ allowLocal: true, ca: String(CERTIFICATE), ...options });
+const SET = '{"keys":[]}';
+
+const outage = (detail: string) =>
+  expect.objectContaining({
+    code: 'service_unavailable',
+    detail: `an issuer's key set cannot be fetched: ${detail}`,
+  });
+const NOT_PUBLIC = outage('its host has an address that is not public');
+const failed = (code: string) => outage(`the exchange failed: ${code}`);
+
+describe('a key set', () => {
+  it('is fetched over https', async () => {
+    const seen: (string | undefined)[] = [];
+    const port = await listenHttps((request, response) => {
+      seen.push(`${request.method} ${request.url}`, request.headers.host, request.headers.cookie);
+      response.end(SET);
+    });
+    const fetchKeySet = local({ resolve: async () => LOOPBACK });
+    expect(await fetchKeySet(`https://localhost:${port}/keys?a=b`)).toBe(SET);
+    expect(seen).toEqual(['GET /keys?a=b', `localhost:${port}`, undefined]);
+  });
+
+  it('is not taken from who has no certificate of that name, or none that is trusted', async () => {
+    const port = await listenHttps((_, response) => response.end(SET));
+    const resolve = async () => LOOPBACK;
+    await expect(local({ resolve })(`https://issuer.example.edu:${port}/`)).rejects.toThrow(
+      failed('ERR_TLS_CERT_ALTNAME_INVALID'),
+    );
+    const untrusting = makeKeySetFetch({ allowLocal: true, resolve });
+    await expect(untrusting(`https://localhost:${port}/`)).rejects.toThrow(
+      failed('DEPTH_ZERO_SELF_SIGNED_CERT'),
+    );
+  });
+
+  it('is of 256 kB at most', async () => {
+    let sent = '';
+    const port = await listenHttp((_, response) => response.end(sent));
+    sent = 'x'.repeat(262_144);
+    expect(await local()(`http://127.0.0.1:${port}/`)).toHaveLength(262_144);
+    sent = 'x'.repeat(262_145);
+    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(
+      outage('it answered with more than 256 kB'),
+    );
+  });
+
+  it('is not read on when it has 40 MB', async () => {
+    let written = 0;
+    const port = await listenHttp((_, response) => {
+      const chunk = Buffer.alloc(65_536, 'x');
+      const write = (): void => {
+        while (written < 40_000_000 && !response.destroyed) {
+          written += chunk.length;
+          if (!response.write(chunk)) return void response.once('drain', write);
+        }
+        response.end();
+      };
+      write();
+    });
+    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(
+      outage('it answered with more than 256 kB'),
+    );
+    expect(written).toBeLessThan(20_000_000);
+  });
+
+  it.each([[301], [302], [307], [308]])('is not looked for elsewhere: %d', async (status) => {
+    const asked: (string | undefined)[] = [];
+    const port = await listenHttp((request, response) => {
+      asked.push(request.url);
+      response.writeHead(status, { location: '/elsewhere' }).end();
+    });
+    await expect(local()(`http://127.0.0.1:${port}/keys`)).rejects.toThrow(
+      outage(`it answered ${status}`),
+    );
+    expect(asked).toEqual(['/keys']);
+  });
+
+  it.each([[204], [404], [500], [503]])('is none: %d', async (status) => {
+    const port = await listenHttp((_, response) => response.writeHead(status).end(SET));
+    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(
+      outage(`it answered ${status}`),
+    );
+  });
+
+  it('is not waited for when its head already says that it is none', async () => {
+    let hungUp = (): void => {};
+    const hangUp = new Promise<void>((resolve) => (hungUp = resolve));
+    const port = await listenHttp((_, response) => {
+      response.on('close', hungUp);
+      response.writeHead(500).write('x'); // And never ends.
+    });
+    await expect(local({ timeoutMs: 60_000 })(`http://127.0.0.1:${port}/`)).rejects.toThrow(
+      outage('it answered 500'),
+    );
+    await hangUp;
+  });
+
+  it('is an outage when the connection breaks', async () => {
+    const port = await listenHttp((request, response) => {
+      response.write('{"keys":', () => request.socket.destroy());
+    });
+    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(failed('ECONNRESET'));
+  });
+});
+
+describe('time', () => {
+  const LATE = outage('it did not answer in time');
+
+  it('is bounded while the issuer is silent', async () => {
+    const port = await listenHttp(() => {});
+    await expect(local({ timeoutMs: 50 })(`http://127.0.0.1:${port}/`)).rejects.toThrow(LATE);
+  });
+
+  it('is five seconds for all of it', async () => {
+    const late = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(late.signal);
+    const port = await listenHttp((_, response) => {
+      response.write('{"keys":', () => late.abort());
+    });
+    await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(LATE);
+    expect(timeout.mock.calls).toEqual([[5_000]]);
+    timeout.mockRestore();
+  });
+
+  it('is bounded while the issuer drips', async () => {
+    const port = await listenHttp((_, response) => {
+      const timer = setInterval(() => response.write(' '), 5);
+      response.on('close', () => clearInterval(timer));
+    });
+    await expect(local({ timeoutMs: 100 })(`http://127.0.0.1:${port}/`)).rejects.toThrow(LATE);
+  });
+
+  it('is bounded while the name is looked up', async () => {
+    const resolve = () => new Promise<never>(() => {});
+    await expect(local({ timeoutMs: 20, resolve })('https://issuer.example.edu/')).rejects.toThrow(
+      LATE,
+    );
+  });
+});
+
+describe('an address inside the network', () => {
+  const deployed = (...addresses: string[]) => {
+    const resolve = async () =>
+      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+    return makeKeySetFetch({ allowLocal: false, resolve });
+  };
+
+  it.each([
+    ['https://127.0.0.1/'],
+    ['https://[::1]/'],
+    ['https://10.0.0.1/'],
+    ['https://169.254.169.254/latest/meta-data/'],
+    ['https://[fd00:ec2::254]/'],
+    ['https://[::ffff:169.254.169.254]/'],
+    ['https://2130706433/'],
+    ['https://0x7f.1/'],
+    ['https://0177.0.0.1/'],
+    ['https://127.1/'],
+    ['https://0/'],
+  ])('is refused as it stands in a URL: %s', async (url) => {
+    await expect(deployed('1.1.1.1')(url)).rejects.toThrow(NOT_PUBLIC);
+  });
+
+  it.each([
+    [['127.0.0.1']],
+    [['10.1.2.3']],
+    [['169.254.169.254']],
+    [['::1']],
+    [['fe80::1']],
+    [['::ffff:10.0.0.1']],
+    [['100.64.0.1']],
+    [['1.1.1.1', '127.0.0.1']],
+    [['::1', '2606:4700::1111']],
+  ])('is refused when a name leads there: %j', async (addresses) => {
+    await expect(deployed(...addresses)('https://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
+  });
+
+  it('is refused for localhost, by the system’s own resolver', async () => {
+    const fetchKeySet = makeKeySetFetch({ allowLocal: false });
+    await expect(fetchKeySet('https://localhost/')).rejects.toThrow(NOT_PUBLIC);
+  });
+
+  it('is not reached by a name that changes: the address that was looked at is connected to', async () => {
+    const port = await listenHttp((_, response) => response.end(SET));
+    const asked: string[] = [];
+    const resolve = async (hostname: string) => {
+      asked.push(hostname);
+      return LOOPBACK;
+    };
+    // No other resolver knows this name, so that it is reached at all shows whose answer was used.
+    expect(await local({ resolve })(`http://rebound.invalid:${port}/`)).toBe(SET);
+    expect(asked).toEqual(['rebound.invalid']);
+  });
+
+  it('is this machine alone, where local ones are let through', async () => {
+    const to = (address: string) => local({ resolve: async () => [{ address, family: 4 }] });
+    await expect(to('10.0.0.1')('https://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
+    await expect(to('169.254.169.254')('http://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
+    await expect(to('1.1.1.1')('http://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
+  });
+
+  it('is none: a name without an address', async () => {
+    await expect(deployed()('https://issuer.example.edu/')).rejects.toThrow(
+      outage('its host has no address'),
+    );
+  });
+});
+
+it('tells no word of an error that is not a name of Node’s', async () => {
+  for (const code of ['http://10.0.0.1 is closed', 7, undefined]) {
+    const resolve = () => Promise.reject(Object.assign(new Error('CANARY'), { code }));
+    await expect(
+      makeKeySetFetch({ allowLocal: false, resolve })('https://a.example/'),
+    ).rejects.toThrow(outage('the exchange failed'));
+  }
+});
+
+it.each([
+  ['http://issuer.example.edu/'],
+  ['http://127.0.0.1/'],
+  ['ftp://issuer.example.edu/'],
+  ['file:///etc/passwd'],
+  ['data:application/json,{}'],
+  ['https://user:secret@issuer.example.edu/'],
+  ['issuer.example.edu'],
+  [''],
+])('refuses the URL %j', async (url) => {
+  await expect(makeKeySetFetch({ allowLocal: false })(url)).rejects.toThrow(
+    outage('its URL is not one of https without a user'),
+  );
+});
+
+describe('10,000 tokens with unknown kids', () => {
+  const jwk = { ...makePairs().ES256.publicKey.export({ format: 'jwk' }), kid: 'known' };
+  const body = JSON.stringify({ keys: [jwk] });
+
+  it.each<[string, RequestListener]>([
+    ['answers', (_, response) => response.end(body)],
+    ['fails', (_, response) => response.writeHead(500).end()],
+    ['hangs', () => {}],
+    ['sends 40 MB', (_, response) => response.end(Buffer.alloc(40_000_000, 'x'))],
+  ])('make one request while the issuer %s, and the known key is found', async (_, then) => {
+    let requests = 0;
+    const port = await listenHttp((request, response) => {
+      requests += 1;
+      if (requests === 1) response.end(body);
+      else then(request, response);
+    });
+    const clock = { nowMs: () => nowMs, sleep: async () => {} };
+    let nowMs = 1_795_176_000_000;
+    const sets = makeKeySets(local({ timeoutMs: 200 }), clock);
+    const find = (kid: string) => sets.find(`http://127.0.0.1:${port}/`, { kid, alg: 'ES256' });
+    expect(await find('known')).toBeDefined();
+    nowMs += 30_000;
+    const unknown = Promise.all(Array.from({ length: 10_000 }, (_, at) => find(`kid-${at}`)));
+    expect(await find('known')).toBeDefined();
+    expect(new Set(await unknown)).toEqual(new Set([undefined]));
+    expect(await find('kid-once-more')).toBeUndefined();
+    expect(await find('known')).toBeDefined();
+    expect(requests).toBe(2);
+  });
+});

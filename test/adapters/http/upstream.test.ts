@@ -1,0 +1,235 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { makeUpstream, type UpstreamOptions } from '../../../adapters/http/upstream.ts';
+import { systemClock as clock } from '../../../adapters/system.ts';
+import type { GatewayError } from '../../../core/base/errors.ts';
+import { type FakeProvider, type Reply, startFakeProvider } from '../../support/fake-provider.ts';
+
+let provider: FakeProvider;
+const start = async (...replies: readonly Reply[]): Promise<void> => {
+  provider = await startFakeProvider(...replies);
+};
+afterEach(() => provider?.close());
+
+const send = (
+  { url = `${provider.url}/chat/completions`, body = '{}', deadlineInMs = 10_000 } = {},
+  upstream = makeUpstream(clock),
+) =>
+  upstream.send({
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json', authorization: 'Bearer k' },
+    body,
+    deadlineAtMs: clock.nowMs() + deadlineInMs,
+  });
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = '';
+  for await (const read of body) text += Buffer.from(read).toString('latin1');
+  return text;
+}
+
+const failure = async (attempt: Promise<unknown>): Promise<GatewayError> =>
+  attempt.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: GatewayError) => error,
+  );
+
+const ok: Reply = { steps: [{ write: 'data: 1\n\n' }] };
+
+describe('makeUpstream', () => {
+  it('sends what it is told and no more', async () => {
+    await start(ok);
+    const response = await send({ body: '{"a":"é"}' });
+    expect(response.status).toBe(200);
+    expect(await readText(response.body)).toBe('data: 1\n\n');
+    expect(provider.requests).toMatchObject([
+      { method: 'POST', path: '/v1/chat/completions', body: '{"a":"é"}' },
+    ]);
+    const { host, ...headers } = provider.requests[0]?.headers ?? {};
+    expect(headers).toEqual({
+      'content-type': 'application/json',
+      authorization: 'Bearer k',
+      'user-agent': 'hallpass',
+      'accept-encoding': 'identity',
+      'content-length': '10',
+      connection: 'keep-alive',
+    });
+  });
+
+  it('passes on of the provider’s headers only what is of use', async () => {
+    await start({
+      headers: { 'content-type': 'text/event-stream', 'set-cookie': 'x=1', server: 'secret' },
+      steps: [],
+    });
+    expect((await send()).headers).toEqual({ 'content-type': 'text/event-stream' });
+  });
+
+  it('keeps the connection for the next request', async () => {
+    await start(ok);
+    const upstream = makeUpstream(clock);
+    for (let index = 0; index < 3; index++) await readText((await send({}, upstream)).body);
+    expect(provider.connectionCount()).toBe(1);
+  });
+
+  it('leaves a connection that nobody used for a while, but none that a slow answer comes by', async () => {
+    await start({ steps: [{ write: 'data: 1\n\n' }, { waitMs: 120 }, { write: 'data: 2\n\n' }] });
+    const upstream = makeUpstream(clock, { freeMs: 40 });
+    expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\ndata: 2\n\n');
+    expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\ndata: 2\n\n');
+    expect(provider.connectionCount()).toBe(1);
+    await clock.sleep(120);
+    await readText((await send({}, upstream)).body);
+    expect(provider.connectionCount()).toBe(2);
+  });
+
+  it('sends anew what could not be written to a kept connection', async () => {
+    await start(ok);
+    const upstream = makeUpstream(clock);
+    await readText((await send({}, upstream)).body);
+    // Not noticed here before the next write.
+    provider.resetConnections();
+    expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\n');
+    expect(provider.requests).toHaveLength(2);
+    expect(provider.connectionCount()).toBe(2);
+  });
+
+  it('keeps the connection when the reader left at the last event', async () => {
+    await start({ steps: [{ write: 'data: [DONE]\n\n' }, { waitMs: 20 }] });
+    const upstream = makeUpstream(clock);
+    for (let index = 0; index < 2; index++) {
+      for await (const _ of (await send({}, upstream)).body) break;
+      await clock.sleep(60);
+    }
+    expect(provider.connectionCount()).toBe(1);
+    expect(provider.abortedCount()).toBe(0);
+  });
+
+  it('ends the connection when the reader left and the provider goes on', async () => {
+    await start({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
+    for await (const _ of (await send()).body) break;
+    await clock.sleep(400);
+    expect(provider.abortedCount()).toBe(1);
+  });
+
+  it.each([301, 302, 303, 307, 308])('follows no redirect (%i)', async (status) => {
+    await start({ status, headers: { location: '/v1/elsewhere' }, steps: [] });
+    const response = await send();
+    expect([response.status, response.headers]).toEqual([status, {}]);
+    expect(provider.requests).toHaveLength(1);
+  });
+
+  it('gives the first bytes before the others are there', async () => {
+    await start({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
+    const reads = (await send()).body[Symbol.asyncIterator]();
+    expect(Buffer.from((await reads.next()).value).toString()).toBe('data: 1\n\n');
+    await reads.return?.();
+  });
+});
+
+describe('a provider that fails', () => {
+  it('was not reached when nobody listens', async () => {
+    await start(ok);
+    const { url } = provider;
+    await provider.close();
+    expect(await failure(send({ url }))).toMatchObject({
+      code: 'upstream_error',
+      transient: true,
+      message: 'The provider failed.',
+    });
+  });
+
+  it('was not reached when there is no such host', async () => {
+    await start(ok);
+    expect(await failure(send({ url: 'http://nobody.invalid/v1' }))).toMatchObject({
+      code: 'upstream_error',
+      transient: true,
+    });
+  });
+
+  it('was not reached when TLS fails', async () => {
+    await start(ok);
+    const url = provider.url.replace('http:', 'https:');
+    expect(await failure(send({ url }))).toMatchObject({ code: 'upstream_error', transient: true });
+  });
+
+  it('may have taken a request that it dropped, which is sent once only', async () => {
+    await start({ steps: ['die'] });
+    expect(await failure(send())).toMatchObject({ code: 'upstream_error', transient: false });
+    expect(provider.requests).toHaveLength(1);
+  });
+
+  it('may have taken a request on a kept connection that it dropped, which is sent once only', async () => {
+    await start(ok, { steps: ['die'] });
+    const upstream = makeUpstream(clock);
+    await readText((await send({}, upstream)).body);
+    expect(await failure(send({}, upstream))).toMatchObject({
+      code: 'upstream_error',
+      transient: false,
+    });
+    expect(provider.requests).toHaveLength(2);
+  });
+
+  it('is given up when its headers do not come', async () => {
+    await start({ steps: ['hang'] });
+    const options: UpstreamOptions = { headersTimeoutMs: 50 };
+    expect(await failure(send({}, makeUpstream(clock, options)))).toMatchObject({
+      code: 'upstream_timeout',
+      transient: false,
+    });
+    await clock.sleep(20);
+    expect(provider.abortedCount()).toBe(1);
+  });
+
+  it('is given up at the deadline, before its headers and within its answer', async () => {
+    await start({ steps: ['hang'] });
+    expect(await failure(send({ deadlineInMs: 50 }))).toMatchObject({ code: 'upstream_timeout' });
+    provider.reply({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
+    const { body } = await send({ deadlineInMs: 100 });
+    expect(await failure(readText(body))).toMatchObject({ code: 'upstream_timeout' });
+  });
+
+  it('is given up when it drips past the deadline', async () => {
+    const drip = Array.from({ length: 100 }, () => [{ write: 'd' }, { waitMs: 10 }]).flat();
+    await start({ steps: drip });
+    const { body } = await send({ deadlineInMs: 100 });
+    expect(await failure(readText(body))).toMatchObject({ code: 'upstream_timeout' });
+  });
+
+  it('is given up when it falls silent', async () => {
+    await start({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
+    const { body } = await send({}, makeUpstream(clock, { idleTimeoutMs: 50 }));
+    expect(await failure(readText(body))).toMatchObject({
+      code: 'upstream_timeout',
+      detail: 'the provider did not answer in time: silence',
+    });
+  });
+
+  it('ends its answer with an error when it dies within it', async () => {
+    await start({ steps: [{ write: 'data: 1\n\n' }, { waitMs: 20 }, 'die'] });
+    const { body } = await send();
+    expect(await failure(readText(body))).toMatchObject({
+      code: 'upstream_error',
+      transient: false,
+    });
+  });
+
+  it('is given up when it accepts no connection in time', async () => {
+    const hoarder = createServer({ pauseOnConnect: true });
+    await new Promise<void>((resolve) => {
+      hoarder.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = hoarder.address() as AddressInfo;
+    // TCP connects, TLS never does.
+    const url = `https://127.0.0.1:${port}/v1`;
+    const upstream = makeUpstream(clock, { connectTimeoutMs: 50 });
+    expect(await failure(send({ url }, upstream))).toMatchObject({
+      code: 'upstream_timeout',
+      transient: true,
+    });
+    hoarder.close();
+  });
+});

@@ -1,0 +1,183 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runHere } from '../../support/hallpass-command.ts';
+import { send } from '../../support/http-client.ts';
+import { startTestGateway, type TestGateway } from '../../support/local-gateway.ts';
+import { mint } from '../../support/tokens.ts';
+
+let folder: string;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hallpass-cli-'));
+  gateway = await startTestGateway({ data: folder });
+});
+
+afterAll(async () => {
+  await gateway.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const offline = (args: readonly string[], input = '', variables = {}) =>
+  runHere(['tokens', ...args], { input, variables });
+const online = (args: readonly string[], input = '') => offline([...args, '--data', folder], input);
+
+const chat = (credential: string) =>
+  send(`${gateway.url}/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: 'Hello' }] }),
+  });
+
+const codeOf = async (credential: string): Promise<string> =>
+  JSON.parse((await chat(credential)).text).error?.code ?? 'none';
+
+describe('tokens inspect', () => {
+  const claims = { models: ['demo/*'], spending_limit: 2, user: 'ada', jti: 'seen' };
+
+  test('tells offline what a token says, and whether it fits the key at hand', async () => {
+    const token = gateway.sign(claims);
+    const { status, stdout, stderr } = await offline(['inspect', '-', '--json'], `${token}\n`);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const told = JSON.parse(stdout);
+    expect(told).toEqual({
+      account: gateway.account,
+      key_name: 'demo',
+      jti: 'seen',
+      user: 'ada',
+      models: ['demo/*'],
+      spending_limit: 2,
+      starts_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      expires_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      expired: false,
+      signature_holds: null,
+    });
+    const holds = async (HALLPASS_KEY: string) =>
+      JSON.parse((await offline(['inspect', token, '--json'], '', { HALLPASS_KEY })).stdout)
+        .signature_holds;
+    expect(await holds(gateway.key)).toBe(true);
+    expect(await holds('sk-hp-other')).toBe(false);
+  });
+
+  test('says in words how far away the end is', async () => {
+    const { stdout } = await offline(['inspect', gateway.sign(claims)]);
+    expect(stdout).toMatch(/^expires {4}\S+Z, in 60 minutes$/m);
+    expect(stdout).toMatch(/^signature {2}not looked at: HALLPASS_KEY is not set$/m);
+    const { stdout: past } = await offline(['inspect', gateway.sign({ exp: 1577880000, iat: 1 })]);
+    expect(past).toMatch(/^expired {4}2020-01-01T12:00:00Z, \d+ days ago$/m);
+  });
+
+  test('tells with a gateway what was spent and what is left', async () => {
+    const token = gateway.sign({ ...claims, jti: 'spent' });
+    const { headers } = await chat(token);
+    const spent = Number(headers['x-hallpass-cost-usd']);
+    expect(spent).toBeGreaterThan(0);
+    const { stdout } = await online(['inspect', token, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      signature_holds: true,
+      spent,
+      reserved: 0,
+      remaining: Number((2 - spent).toFixed(9)),
+      revoked: false,
+    });
+  });
+
+  test('refuses what is no token, and with a gateway what it did not sign', async () => {
+    const { status, stdout, stderr } = await offline(['inspect', 'hello']);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/scoped token: it is not three parts/);
+    const forged = gateway.sign(claims).replace(/\.[\w-]+$/, `.${'A'.repeat(43)}`);
+    expect(await online(['inspect', forged])).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'hallpass: the token was not signed with the key "demo"\n',
+    });
+    expect(await online(['inspect', mint()])).toMatchObject({
+      status: 1,
+      stderr: 'hallpass: the token is of the account "acct_test", not of this gateway\n',
+    });
+  });
+});
+
+describe('tokens revoke', () => {
+  test('ends one token at its next request, and no other of its user', async () => {
+    const token = gateway.sign({ user: 'eve', jti: 'leaked' });
+    const other = gateway.sign({ user: 'eve', jti: 'kept' });
+    expect([await codeOf(token), await codeOf(other)]).toEqual(['none', 'none']);
+    const { status, stdout, stderr } = await online(['revoke', '-', '--json'], token);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      revoked: true,
+      key_name: 'demo',
+      jti: 'leaked',
+      user: 'eve',
+      effective_within_seconds: 0,
+    });
+    expect(stderr).toBe(
+      'revoked jti "leaked", user "eve" of the key "demo": refused from its next request\n',
+    );
+    expect([await codeOf(token), await codeOf(other)]).toEqual(['token_revoked', 'none']);
+    expect(JSON.parse((await online(['inspect', token, '--json'])).stdout).revoked).toBe(true);
+    expect((await runHere(['explain', token, '--data', folder])).stdout).toMatch(
+      /failed {2}revocation: The token has been revoked. \[token_revoked\]/,
+    );
+  });
+
+  test("ends all of a user's tokens that were issued until now", async () => {
+    const iat = Math.floor(Date.now() / 1000) - 60;
+    const token = gateway.sign({ user: 'bob', iat });
+    expect(await codeOf(token)).toBe('none');
+    expect((await online(['revoke', '--user', 'bob', '--key', 'demo'])).status).toBe(0);
+    expect(await codeOf(token)).toBe('token_revoked');
+    expect(await codeOf(gateway.sign({ user: 'bob', iat: iat + 62 }))).toBe('none');
+  });
+
+  test('ends all tokens of a jti within ten seconds', async () => {
+    const tokens = ['kim', 'lee'].map((user) => gateway.sign({ user, jti: 'week 12' }));
+    expect((await online(['revoke', '--jti', 'week 12', '--key', 'demo'])).status).toBe(0);
+    const startedAtMs = performance.now();
+    while ((await codeOf(tokens[0] ?? '')) === 'none') {
+      expect(performance.now() - startedAtMs).toBeLessThan(10_500);
+      await wait(250);
+    }
+    expect(await codeOf(tokens[1] ?? '')).toBe('token_revoked');
+    expect(JSON.parse((await online(['inspect', tokens[0] ?? '', '--json'])).stdout).revoked).toBe(
+      true,
+    );
+  });
+
+  test('is written down', async () => {
+    const { stdout } = await runHere([
+      'keys',
+      'show',
+      'demo',
+      '--audit',
+      '--json',
+      '--data',
+      folder,
+    ]);
+    const { audit, revoked_tokens: listed } = JSON.parse(stdout);
+    expect(listed).toBe(1);
+    expect(audit.map(({ action, fields }: never) => [action, fields])).toEqual([
+      ['revoke', { jti: 'week 12' }],
+      ['revoke', { user: 'bob', issued_until: expect.stringMatching(/^\d{4}-.*Z$/) }],
+      ['revoke', { jti: 'leaked', user: 'eve' }],
+    ]);
+  });
+
+  test.each<[string[], number, RegExp]>([
+    [[], 2, /exactly one of a token, --jti and --user/],
+    [['-', '--jti', 'a', '--key', 'demo'], 2, /exactly one of a token, --jti and --user/],
+    [['--jti', 'a'], 2, /--jti and --user need --key/],
+    [['--user', 'a', '--key', 'nobody'], 1, /there is no key "nobody"/],
+    [['-'], 2, /there is no token or key on standard input/],
+    [['jwt:nonsense'], 1, /not three parts/],
+  ])('%j ends with %i', async (args, status, words) => {
+    const result = await online(['revoke', ...args]);
+    expect(result).toMatchObject({ status, stdout: '' });
+    expect(result.stderr).toMatch(words);
+  });
+});

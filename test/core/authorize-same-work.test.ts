@@ -1,0 +1,165 @@
+/**
+ * Whoever is not known costs the same work, so that the time of an answer tells no more than the answer does.
+ */
+import { hash, timingSafeEqual, verify } from 'node:crypto';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
+import { makePairs, makeVerifyingKey, mintJwt, NO_KEY_SETS, pemOf } from '../support/jwts.ts';
+import {
+  ACCOUNT,
+  FORMER_KEY,
+  KEY,
+  makeMemoryKeys,
+  SERVER_RECORD,
+  UNKNOWN_KEY,
+} from '../support/memory-keys.ts';
+import { mint, NOW_MS } from '../support/tokens.ts';
+import { SECRET_VERIFIER } from '../support/user-jwts.ts';
+
+vi.mock('node:crypto', async (importReal) => {
+  const real = await importReal<typeof import('node:crypto')>();
+  return {
+    ...real,
+    hash: vi.fn(real.hash),
+    timingSafeEqual: vi.fn(real.timingSafeEqual),
+    verify: vi.fn(real.verify),
+  };
+});
+
+beforeEach(() => {
+  vi.clearAllMocks();
+});
+
+const bytesOf = (input: string | NodeJS.ArrayBufferView): number =>
+  typeof input === 'string' ? Buffer.byteLength(input) : input.byteLength;
+
+/** What a decision asks of the cryptography and of the ports, once everything that is kept is warm. */
+async function workOf(credential: string, record: KeyRecord) {
+  const lookups: string[] = [];
+  const memory = makeMemoryKeys(record);
+  const ports: AuthorizePorts = {
+    account: ACCOUNT,
+    allowedOrigins: ['*'],
+    keys: {
+      findByName: async (account, name, ageMaxMs) => {
+        // A younger record is in memory, too, save once a second.
+        if (ageMaxMs === undefined) lookups.push('by name');
+        return memory.findByName(account, name);
+      },
+      findByKeyHash: async (keyHash) => {
+        lookups.push('by hash');
+        return memory.findByKeyHash(keyHash);
+      },
+    },
+    secrets: memory,
+    keySets: NO_KEY_SETS,
+    clock: { nowMs: () => NOW_MS, sleep: async () => {} },
+  };
+  const decide = () =>
+    authorize({ headers: new Map([['authorization', [`Bearer ${credential}`]]]) }, ports);
+  await decide();
+  vi.clearAllMocks();
+  lookups.length = 0;
+  const decision = await decide();
+  return {
+    code: decision.kind === 'denied' ? decision.error.code : decision.kind,
+    lookups,
+    hashed: vi.mocked(hash).mock.calls.map(([, input]) => bytesOf(input)),
+    compared: vi.mocked(timingSafeEqual).mock.calls.map(([one]) => one.byteLength),
+    verified: vi.mocked(verify).mock.calls.length,
+  };
+}
+
+const DISABLED: KeyRecord = { ...SERVER_RECORD, disabled: true };
+const CLIENT: KeyRecord = { ...SERVER_RECORD, kind: 'client', verifier: SECRET_VERIFIER };
+const PERSONAL: KeyRecord = { ...SERVER_RECORD, kind: 'personal', user: 'ada' };
+
+describe('a key string', () => {
+  it.each<[string, string, KeyRecord]>([
+    ['of nobody', UNKNOWN_KEY, SERVER_RECORD],
+    ['that is disabled', KEY, DISABLED],
+    ['of a client key', KEY, CLIENT],
+    ['whose overlap has ended', FORMER_KEY, SERVER_RECORD],
+    ['of another account', KEY, { ...SERVER_RECORD, account: 'acct_other' }],
+  ])('%s costs two hashes and one lookup, by digest', async (_, key, record) => {
+    expect(await workOf(key, record)).toEqual({
+      code: 'invalid_api_key',
+      lookups: ['by hash'],
+      // Its checksum, then the digest by which it is looked up: nothing is compared character by character.
+      hashed: [49, 55],
+      compared: [],
+      verified: 0,
+    });
+  });
+});
+
+describe('a token', () => {
+  const otherName = { header: { kid: 'acct_test:b3RoZXIx' } };
+  it.each<[string, string, KeyRecord]>([
+    ['of a key of nobody', mint(otherName), SERVER_RECORD],
+    ['of a wrong signature', mint({ key: UNKNOWN_KEY }), SERVER_RECORD],
+    ['that another key signed', mint({ key: FORMER_KEY }), SERVER_RECORD],
+    ['of a disabled key', mint(), DISABLED],
+    ['of a client key', mint(), CLIENT],
+    ['of a personal key', mint(), PERSONAL],
+  ])('%s costs one HMAC, one comparison and one lookup', async (_, token, record) => {
+    const signed = token.length - 'jwt:'.length - '.'.length - 43;
+    expect(await workOf(token, record)).toEqual({
+      code: 'invalid_api_key',
+      lookups: ['by name'],
+      // The two halves of one HMAC.
+      hashed: [64 + signed, 64 + 32],
+      compared: [43],
+      verified: 0,
+    });
+  });
+});
+
+describe('a JWT behind a key', () => {
+  const { ES256 } = makePairs();
+  const { verifier } = makeVerifyingKey({}, { kind: 'pem', pem: pemOf(ES256) });
+  const record: KeyRecord = { ...SERVER_RECORD, kind: 'client', verifier };
+  const mintEs256 = (header: object = {}) =>
+    mintJwt({ alg: 'ES256', key: ES256.privateKey, header: { ...header } });
+  const jwt = mintEs256();
+  const [, payload, signature] = jwt.split('.');
+  const unsigned = (header: object): string =>
+    `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`;
+
+  it.each([
+    ['"none"', unsigned({ alg: 'none' })],
+    ['HS256 on a public key', unsigned({ alg: 'HS256' })],
+    ['an embedded key', mintEs256({ jwk: {} })],
+    ['"crit"', mintEs256({ crit: ['exp'] })],
+    ['no signature', `${jwt.split('.').slice(0, 2).join('.')}.`],
+    ['a signature of another length', `${jwt}AAAA`],
+    ['8 kB of dots', '.'.repeat(8_000)],
+    ['8 kB of brackets', `${Buffer.from('['.repeat(5_000)).toString('base64url')}.e30.AA`],
+    ['a header of 7 kB', unsigned({ alg: 'ES256', x: 'x'.repeat(5_000) })],
+    ['100 kB', mintJwt({ claims: { x: 'x'.repeat(75_000) } })],
+    ['a header of 1 MB', mintJwt({ header: { x: 'x'.repeat(1_000_000) } })],
+  ])('is not verified at all, and so refused in no time: %s', async (_, hostile) => {
+    expect(await workOf(`${KEY}:${hostile}`, record)).toMatchObject({
+      code: 'invalid_api_key',
+      verified: 0,
+    });
+  });
+
+  it('is verified once when nothing but its signature can tell, valid or not', async () => {
+    const wrong = mintJwt({ alg: 'ES256', key: makePairs().ES256.privateKey });
+    expect(await workOf(`${KEY}:${wrong}`, record)).toMatchObject({
+      code: 'invalid_api_key',
+      verified: 1,
+    });
+    expect(await workOf(`${KEY}:${jwt}`, record)).toMatchObject({ code: 'grant', verified: 1 });
+  });
+
+  it('is not verified behind a key that is not known', async () => {
+    expect(await workOf(`${UNKNOWN_KEY}:${jwt}`, record)).toMatchObject({ verified: 0 });
+    expect(await workOf(`${KEY}:${jwt}`, { ...record, disabled: true })).toMatchObject({
+      code: 'invalid_api_key',
+      verified: 0,
+    });
+  });
+});

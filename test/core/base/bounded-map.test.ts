@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { makeBoundedMap, makeSingleFlight } from '../../../core/base/bounded-map.ts';
+
+describe('makeBoundedMap', () => {
+  it('lets the oldest entry go for a new one', () => {
+    const map = makeBoundedMap<string, number>(2);
+    map.set('a', 1);
+    map.set('b', 2);
+    map.set('a', 3);
+    map.set('c', 4);
+    expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([3, undefined, 4]);
+  });
+
+  it('forgets what is deleted', () => {
+    const map = makeBoundedMap<string, number>(2);
+    map.set('a', 1);
+    map.delete('a');
+    expect(map.get('a')).toBeUndefined();
+  });
+});
+
+describe('makeSingleFlight', () => {
+  it('reads once for all who ask meanwhile, and again afterwards', async () => {
+    const once = makeSingleFlight<number>();
+    let reads = 0;
+    const read = async () => ++reads;
+    expect(await Promise.all([once('a', read), once('a', read), once('b', read)])).toEqual([
+      1, 1, 2,
+    ]);
+    expect(await once('a', read)).toBe(3);
+  });
+
+  it('tells a failure to all who asked, and does not keep it', async () => {
+    const once = makeSingleFlight<string>();
+    const down = async (): Promise<string> => {
+      throw new Error('down');
+    };
+    const answers = await Promise.allSettled([once('a', down), once('a', down)]);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await once('a', async () => 'up')).toBe('up');
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { dialectOfPath, toErrorBody, toErrorHeaders } from '../../../core/base/error-body.ts';
+import { ERRORS, type ErrorCode, GatewayError, toGatewayError } from '../../../core/base/errors.ts';
+
+const spent = new GatewayError('insufficient_quota', {
+  limit: {
+    per: 'token',
+    unit: 'usd',
+    window: 'total',
+    limitValue: 2,
+    used: 2,
+    reserved: 0.5,
+    resetsAtMs: null,
+  },
+});
+
+describe('toErrorBody', () => {
+  it('speaks OpenAI', () => {
+    expect(toErrorBody('openai', spent)).toEqual({
+      error: {
+        message: 'The spending limit has been reached.',
+        type: 'insufficient_quota',
+        param: null,
+        code: 'insufficient_quota',
+        limit: { per: 'token', unit: 'usd', window: 'total' },
+        limit_value: 2,
+        used: 2,
+        reserved: 0.5,
+        resets_at: null,
+      },
+    });
+  });
+
+  it('speaks Anthropic', () => {
+    expect(toErrorBody('anthropic', new GatewayError('not_found'))).toEqual({
+      type: 'error',
+      error: { type: 'not_found_error', message: 'There is no such route.', code: 'not_found' },
+    });
+  });
+
+  it('speaks Google', () => {
+    expect(toErrorBody('google', new GatewayError('model_not_allowed'))).toEqual({
+      error: {
+        code: 403,
+        message: 'This credential may not use the model.',
+        status: 'PERMISSION_DENIED',
+        reason: 'model_not_allowed',
+      },
+    });
+  });
+});
+
+describe('toErrorHeaders', () => {
+  it.each([
+    ['a credential refused', new GatewayError('invalid_api_key'), { 'www-authenticate': 'Bearer' }],
+    [
+      'a short wait',
+      new GatewayError('budget_in_use', { retryAfterSeconds: 2 }),
+      { 'retry-after': '2' },
+    ],
+    [
+      'a long wait, not to be slept through',
+      new GatewayError('rate_limit_exceeded'),
+      { 'x-should-retry': 'false' },
+    ],
+    ['money gone, which no SDK retries', spent, {}],
+  ])('tells an SDK what to do about %s', (_name, error, headers) => {
+    expect(toErrorHeaders(error)).toEqual(headers);
+  });
+});
+
+describe('dialectOfPath', () => {
+  it.each([
+    ['/v1/chat/completions', 'openai'],
+    ['/v1/messages', 'anthropic'],
+    ['/v1/messages/count_tokens', 'anthropic'],
+    ['/v1/messagesx', 'openai'],
+    ['/v1beta/models/gemini-2.5-flash:generateContent', 'google'],
+    ['/v1/models/gemini-2.5-flash:streamGenerateContent', 'google'],
+    ['/v1/models/google/gemini-2.5-flash:generateContent', 'google'],
+    ['/v1beta/anything', 'google'],
+    ['/v1/models/openai/gpt-5', 'openai'],
+    ['/v1/models/ollama/llama3:8b', 'openai'],
+    ['/v1/models/openrouter/x:thinking', 'openai'],
+    ['/nowhere', 'openai'],
+  ])('of %s is %s', (path, dialect) => {
+    expect(dialectOfPath(path)).toBe(dialect);
+  });
+});
+
+describe('ERRORS', () => {
+  it('never uses 409, which SDKs retry', () => {
+    expect(Object.values(ERRORS).map((row) => row.status)).not.toContain(409);
+  });
+
+  it('tells the caller nothing of an error that is not ours', () => {
+    const error = toGatewayError(new Error('sk-hp-secret'));
+    const code: ErrorCode = 'internal_error';
+    expect(error).toMatchObject({ code, status: 500, message: 'The gateway failed.' });
+  });
+});

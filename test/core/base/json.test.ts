@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { parseBody, readModelId } from '../../../core/base/json.ts';
+
+const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+
+describe('parseBody', () => {
+  it('takes the last of two members of one name', () => {
+    expect(parseBody('{"model":"a","model":"b"}')).toEqual({ model: 'b' });
+  });
+
+  it.each([
+    ['no body', undefined, 'the body is empty, a JSON object is needed'],
+    ['an empty body', '', 'the body is empty, a JSON object is needed'],
+    ['no JSON', '{"model":"secret-prompt"', 'the body must be JSON'],
+    ['a list', '[]', 'the body must be a JSON object'],
+    ['null', 'null', 'the body must be a JSON object'],
+    ['a text', '"x"', 'the body must be a JSON object'],
+    ['65 levels', nested(65), 'the body must not be nested deeper than 64'],
+    ['100,000 levels', nested(100_000), 'the body must not be nested deeper than 64'],
+  ])('refuses %s', (_, text, message) => {
+    expect(() => parseBody(text)).toThrowError(
+      expect.objectContaining({ code: 'invalid_request', message }),
+    );
+  });
+
+  it('reads 64 levels', () => {
+    expect(() => parseBody(nested(64))).not.toThrow();
+  });
+
+  it('refuses more than 6 MB, counted in bytes', () => {
+    const body = (bytes: number) => `{"a":"${'é'.repeat((bytes - 8) / 2)}"}`;
+    expect(() => parseBody(body(6_291_456))).not.toThrow();
+    expect(() => parseBody(body(6_291_458))).toThrowError(
+      expect.objectContaining({ code: 'request_too_large', status: 413 }),
+    );
+  });
+});
+
+describe('readModelId', () => {
+  it('reads it', () => {
+    expect(readModelId({ model: 'demo/echo' })).toBe('demo/echo');
+  });
+
+  it.each([[{}], [{ model: '' }], [{ model: 1 }], [{ model: ['a'] }], [{ model: null }]])(
+    'refuses %j',
+    (body) => {
+      expect(() => readModelId(body)).toThrowError(
+        expect.objectContaining({
+          code: 'invalid_request',
+          facts: expect.objectContaining({ param: 'model' }),
+          message: '"model" must be the id of a model, such as "provider/model"',
+        }),
+      );
+    },
+  );
+});

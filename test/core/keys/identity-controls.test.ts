@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { mergeControls } from '../../../core/identity-controls.ts';
+
+it('keeps what is on and nothing else', () => {
+  expect(mergeControls(undefined, undefined)).toBeUndefined();
+  expect(mergeControls({ trustEmail: true }, undefined)).toEqual({ trustEmail: true });
+  expect(mergeControls({ trustEmail: true }, { enforceIdentity: true })).toEqual({
+    trustEmail: true,
+    enforceIdentity: true,
+  });
+});
+
+it('leaves out what is off, empty, or as by default', () => {
+  const seen = { trustEmail: true, allowedDomains: ['example.edu'], userHeader: 'x-mail' };
+  expect(mergeControls(seen, { trustEmail: false })).toEqual({
+    allowedDomains: ['example.edu'],
+    userHeader: 'x-mail',
+  });
+  const off = { trustEmail: false, allowedDomains: [], userHeader: 'x-user-email' };
+  expect(mergeControls(seen, off)).toBeUndefined();
+});

@@ -1,0 +1,105 @@
+import { expect, it } from 'vitest';
+import { type ConfigInput, defineConfig } from '../../../core/config.ts';
+import { makeCatalogue } from '../../../core/models/catalogue.ts';
+import { makePriceBook, type PriceTable } from '../../../core/models/pricing.ts';
+import { pricePartsOf } from '../../../core/providers/provider.ts';
+
+const TABLE: PriceTable = {
+  version: 'test',
+  asOf: '2026-11-20',
+  models: {
+    openai: { 'gpt-5': 0, 'gpt-5-mini': 1, 'not an id': 0 },
+    anthropic: { 'claude-sonnet-4': 0 },
+  },
+  rows: [
+    [2_000_000_000, 8_000_000_000, 500_000_000, 2_000_000_000, 400_000],
+    [1_000_000_000, 4_000_000_000, 1_000_000_000, 1_000_000_000],
+  ],
+};
+
+function idsOf(input: Partial<ConfigInput>, providerUrls: Record<string, string> = {}) {
+  const config = defineConfig({ providers: { openai: {} }, ...input });
+  const prices = makePriceBook(TABLE, config.prices);
+  const catalogue = makeCatalogue({ config, providerUrls, prices, table: TABLE });
+  return catalogue.map(({ id, target }) => (id === target ? id : `${id} -> ${target}`));
+}
+
+it('holds the priced models of configured providers, and the built-in one', () => {
+  expect(idsOf({})).toEqual(['demo/echo', 'openai/gpt-5', 'openai/gpt-5-mini']);
+  expect(idsOf({ demo: false })).toEqual(['openai/gpt-5', 'openai/gpt-5-mini']);
+});
+
+it('holds models that only the configuration prices', () => {
+  const prices = {
+    'ollama/llama': { inputUsdPerMillion: 0, outputUsdPerMillion: 0 },
+    'vllm/none': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
+  };
+  const providers = { ollama: {} };
+  expect(idsOf({ providers, prices, demo: false })).toEqual(['ollama/llama']);
+  expect(idsOf({ providers, prices, demo: false }, { vllm: 'http://127.0.0.1:1/v1' })).toEqual([
+    'ollama/llama',
+    'vllm/none',
+  ]);
+});
+
+it('holds aliases of priced models, and no other', () => {
+  const aliases = {
+    fast: 'openai/gpt-5-mini',
+    'openai/gpt-5': 'openai/gpt-5-mini',
+    bare: 'gpt-5',
+    unpriced: 'openai/gpt-1',
+    nowhere: 'anthropic/claude-sonnet-4',
+  };
+  expect(idsOf({ aliases, demo: false })).toEqual([
+    'fast -> openai/gpt-5-mini',
+    'openai/gpt-5 -> openai/gpt-5-mini',
+    'openai/gpt-5-mini',
+  ]);
+  expect(idsOf({ aliases, demo: false, defaultProvider: 'openai' })).toContain(
+    'bare -> openai/gpt-5',
+  );
+});
+
+it('does not hold a model of a provider that is not there, whatever the default provider', () => {
+  expect(idsOf({ demo: false, defaultProvider: 'openai' })).toEqual([
+    'openai/gpt-5',
+    'openai/gpt-5-mini',
+  ]);
+});
+
+it('knows which of them speak Anthropic’s format', () => {
+  const config = defineConfig({
+    providers: { openai: {}, anthropic: {}, mine: { baseUrl: 'http://m/v1', like: 'anthropic' } },
+    aliases: { quick: 'anthropic/claude-sonnet-4' },
+    prices: { 'mine/claude': { inputUsdPerMillion: 0, outputUsdPerMillion: 0 } },
+    demo: false,
+  });
+  const prices = makePriceBook(TABLE, config.prices);
+  const catalogue = makeCatalogue({ config, providerUrls: {}, prices, table: TABLE });
+  expect(catalogue.filter((model) => model.speaksMessages).map(({ id }) => id)).toEqual([
+    'anthropic/claude-sonnet-4',
+    'mine/claude',
+    'quick',
+  ]);
+});
+
+it('holds models of Bedrock under the names that the configuration gives it, by their regions', () => {
+  const bedrockTable: PriceTable = {
+    ...TABLE,
+    models: { bedrock: { everywhere: 0 }, 'bedrock@us': { here: 1 }, openai: { 'gpt-5': 0 } },
+  };
+  const config = defineConfig({
+    providers: {
+      bedrock: { region: 'us-east-1', auth: 'aws-role' },
+      europe: { like: 'bedrock', region: 'eu-west-1', auth: 'aws-role' },
+    },
+    demo: false,
+  });
+  const prices = makePriceBook(bedrockTable, {}, pricePartsOf(config));
+  const catalogue = makeCatalogue({ config, providerUrls: {}, prices, table: bedrockTable });
+  expect(catalogue.map(({ id }) => id)).toEqual([
+    'bedrock/everywhere',
+    'bedrock/here',
+    'europe/everywhere',
+  ]);
+});

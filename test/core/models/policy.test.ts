@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { defineConfig } from '../../../core/config.ts';
+import { isAllowedModel, requireAllowedModel, resolveModel } from '../../../core/models/policy.ts';
+import { makeGrant, NOW_MS, TOKEN_ID } from '../../support/wallet-fixtures.ts';
+
+const config = defineConfig({
+  providers: { openai: {}, openrouter: {}, google: {} },
+  aliases: { fast: 'google/gemini-2.5-flash' },
+});
+const withDefault = defineConfig({
+  providers: { openai: {}, openrouter: {} },
+  defaultProvider: 'openai',
+  demo: false,
+});
+
+const grantOf = (models?: readonly string[], tokenModels?: readonly string[]) =>
+  makeGrant([], {
+    ...(models === undefined ? {} : { models }),
+    token: {
+      id: TOKEN_ID,
+      issuedAtMs: NOW_MS,
+      expiresAtMs: NOW_MS + 1,
+      revoked: false,
+      ...(tokenModels === undefined ? {} : { models: tokenModels }),
+    },
+  });
+
+describe('resolveModel', () => {
+  it.each([
+    ['openai/gpt-5', 'openai', 'gpt-5', 'openai/gpt-5'],
+    [
+      'openrouter/deepseek/deepseek-chat',
+      'openrouter',
+      'deepseek/deepseek-chat',
+      'openrouter/deepseek/deepseek-chat',
+    ],
+    ['fast', 'google', 'gemini-2.5-flash', 'google/gemini-2.5-flash'],
+    ['demo/echo', 'demo', 'echo', 'demo/echo'],
+  ])('reads %s as a model of %s', (asked, provider, model, id) => {
+    expect(resolveModel(asked, config)).toEqual({ provider, model, id });
+  });
+
+  it.each([
+    ['gpt-5', 'gpt-5', 'openai/gpt-5'],
+    ['meta-llama/llama-3', 'meta-llama/llama-3', 'openai/meta-llama/llama-3'],
+    ['demo/echo', 'demo/echo', 'openai/demo/echo'],
+  ])('gives %s to the default provider when it names none', (asked, model, id) => {
+    expect(resolveModel(asked, withDefault)).toEqual({ provider: 'openai', model, id });
+  });
+
+  it('knows a provider that only a URL names', () => {
+    expect(resolveModel('mine/m', config, { mine: 'http://127.0.0.1:1/v1' })).toEqual({
+      provider: 'mine',
+      model: 'm',
+      id: 'mine/m',
+    });
+  });
+
+  it.each(['gpt-5', 'nobody/m', 'openai/', '/m', 'constructor/m', 'toString'])(
+    'answers 404 for %s without a default provider',
+    (asked) => {
+      expect(() => resolveModel(asked, config)).toThrowError(
+        expect.objectContaining({
+          code: 'model_not_found',
+          message: `the model "${asked}" does not exist`,
+        }),
+      );
+    },
+  );
+
+  it.each(['openai/a b', 'openai/é', `openai/${'m'.repeat(194)}`, 'openai/m\n'])(
+    'refuses an id of other characters or too long: %j',
+    (asked) => {
+      expect(() => resolveModel(asked, config)).toThrowError(
+        expect.objectContaining({
+          code: 'invalid_request',
+          message: '"model" must be 1 to 200 of A-Za-z0-9_.:@/-',
+        }),
+      );
+    },
+  );
+});
+
+describe('requireAllowedModel', () => {
+  it.each([
+    ['no lists', undefined, undefined, true],
+    ['the key’s exact id', ['openai/gpt-5'], undefined, true],
+    ['the key’s provider', ['openai/*'], undefined, true],
+    ['another provider of the key', ['google/*'], undefined, false],
+    ['the token’s exact id', undefined, ['openai/gpt-5'], true],
+    ['a longer id of the token', undefined, ['openai/gpt-5-mini'], false],
+    ['a shorter id of the token', undefined, ['openai/gpt'], false],
+    ['both', ['openai/*'], ['openai/gpt-5'], true],
+    ['the token but not the key', ['google/*'], ['openai/gpt-5'], false],
+    ['the key but not the token', ['openai/gpt-5'], ['google/*'], false],
+    ['a bare star', ['*'], undefined, false],
+  ])('decides openai/gpt-5 under %s', (_, models, tokenModels, allowed) => {
+    expect(isAllowedModel(grantOf(models, tokenModels), 'openai/gpt-5')).toBe(allowed);
+  });
+
+  it('names the model and what both lists allow', () => {
+    const grant = grantOf(['openai/*', 'google/*'], ['openai/gpt-5', 'mistral/large']);
+    expect(() => requireAllowedModel(grant, 'google/gemini')).toThrowError(
+      expect.objectContaining({
+        code: 'model_not_allowed',
+        status: 403,
+        message: 'this credential may not use the model "google/gemini", allowed are openai/gpt-5',
+      }),
+    );
+  });
+
+  it('names the first 20 of many, and counts the rest', () => {
+    const many = Array.from({ length: 23 }, (_, index) => `openai/m${index}`);
+    expect(() => requireAllowedModel(grantOf(many), 'openai/x')).toThrowError(
+      /openai\/m19 and 3 more$/,
+    );
+  });
+
+  it('says when the two lists leave nothing', () => {
+    expect(() => requireAllowedModel(grantOf(['a/b'], ['c/d']), 'a/b')).toThrowError(
+      /allowed are none$/,
+    );
+  });
+});

@@ -1,0 +1,385 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { defineConfig } from '../../../core/config.ts';
+import {
+  costOf,
+  holdCostOf,
+  makePriceBook,
+  PRICE_TABLE,
+  type PriceTable,
+} from '../../../core/models/pricing.ts';
+import { pricePartsOf } from '../../../core/providers/provider.ts';
+import type { TokenUsage } from '../../../core/wallet/hold.ts';
+
+const book = makePriceBook(PRICE_TABLE, {});
+
+const TABLE: PriceTable = {
+  version: 'v1',
+  asOf: '2026-11-20',
+  models: { lab: { plain: 0, tiered: 1, cheap: 2 } },
+  rows: [
+    [2_000_000_000, 10_000_000_000, 200_000_000, 2_500_000_000, 128_000],
+    [
+      3_000_000_000,
+      15_000_000_000,
+      300_000_000,
+      3_750_000_000,
+      0,
+      [[200_000, 6_000_000_000, 22_500_000_000, 600_000_000, 7_500_000_000]],
+    ],
+    [1, 1, 1, 1],
+  ],
+};
+
+const used = (input: number, output: number, more: Partial<TokenUsage> = {}): TokenUsage => ({
+  input,
+  output,
+  cachedInput: 0,
+  cacheWrite: 0,
+  reasoning: 0,
+  ...more,
+});
+
+function priceOf(model: string) {
+  const price = makePriceBook(TABLE, {}).find('lab', model);
+  if (price === undefined) throw new Error(`no price of ${model}`);
+  return price;
+}
+
+test('each kind of token has its own rate; a write to a cache of an hour costs twice the input', () => {
+  const usage = used(1_000, 50, { cachedInput: 100, cacheWrite: 400 });
+  // 500 plain, 100 read, 400 written; then 300 of these for an hour. At 2, 0.2, 2.5 and 10 USD a million.
+  expect(costOf(priceOf('plain'), usage)).toBe(1_000_000n + 20_000n + 1_000_000n + 500_000n);
+  expect(costOf(priceOf('plain'), usage, 300)).toBe(
+    1_000_000n + 20_000n + 250_000n + 1_200_000n + 500_000n,
+  );
+});
+
+describe('the generated table', () => {
+  test.each([
+    ['openai', 'gpt-5', 1_250_000_000n, 10_000_000_000n],
+    ['openai', 'gpt-5-mini', 250_000_000n, 2_000_000_000n],
+    ['openai', 'gpt-4o', 2_500_000_000n, 10_000_000_000n],
+    ['openai', 'gpt-4o-2024-08-06', 2_500_000_000n, 10_000_000_000n],
+    ['openai', 'gpt-4o-mini', 150_000_000n, 600_000_000n],
+    ['openai', 'o3', 2_000_000_000n, 8_000_000_000n],
+    ['openai', 'text-embedding-3-small', 20_000_000n, 0n],
+    ['anthropic', 'claude-sonnet-4-5', 3_000_000_000n, 15_000_000_000n],
+    ['anthropic', 'claude-sonnet-4-5-20250929', 3_000_000_000n, 15_000_000_000n],
+    ['anthropic', 'claude-opus-4-1', 15_000_000_000n, 75_000_000_000n],
+    ['anthropic', 'claude-haiku-4-5', 1_000_000_000n, 5_000_000_000n],
+    ['anthropic', 'claude-haiku-4-5-20251001', 1_000_000_000n, 5_000_000_000n],
+    ['google', 'gemini-2.5-flash', 300_000_000n, 2_500_000_000n],
+    ['google', 'gemini-2.5-pro', 1_250_000_000n, 10_000_000_000n],
+    ['openrouter', 'deepseek/deepseek-chat', 380_000_000n, 890_000_000n],
+    ['xai', 'grok-4.3', 1_250_000_000n, 2_500_000_000n],
+    ['groq', 'llama-3.3-70b-versatile', 590_000_000n, 790_000_000n],
+    ['mistral', 'mistral-large-latest', 2_000_000_000n, 6_000_000_000n],
+    ['together', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', 880_000_000n, 880_000_000n],
+    ['demo', 'echo', 1_000_000_000n, 4_000_000_000n],
+  ])('knows %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
+    expect(book.find(provider, model)).toMatchObject({ inputNanoPerMillion, outputNanoPerMillion });
+  });
+
+  test.each([
+    ['anthropic', 'claude-sonnet-5-9'],
+    ['anthropic', 'claude-sonnet-4-5-'],
+    ['anthropic', 'claude-sonnet-4-5-turbo'],
+    ['anthropic', 'claude-sonnet'],
+    ['openai', 'gpt-5-nonexistent'],
+    ['openai', 'GPT-5'],
+    ['openai', ' gpt-5'],
+    ['openai', 'gpt-4o-2024-08-06-x'],
+    ['openai', ''],
+    ['openai', 'toString'],
+    ['openai', '__proto__'],
+    ['__proto__', 'toString'],
+    ['constructor', 'length'],
+    ['google', 'models/gemini-2.5-pro'],
+    ['google', 'gemini-2.5-flash-image'],
+    ['groq', 'gpt-5'],
+    ['deepinfra', 'meta-llama/Llama-3.3-70B-Instruct'],
+    ['xai', 'grok-4.30'],
+    ['openrouter', 'deepseek/deepseek-chat:free'],
+    ['demo', 'echo2'],
+  ])('does not know %s/%s', (provider, model) => {
+    expect(book.find(provider, model)).toBeUndefined();
+  });
+
+  test('has no price that is zero, but for the output of embeddings', () => {
+    for (const [provider, models] of Object.entries(PRICE_TABLE.models)) {
+      for (const model of Object.keys(models)) {
+        const price = book.find(provider, model);
+        expect(price?.inputNanoPerMillion, model).toBeGreaterThan(0n);
+        expect(price?.cachedInputNanoPerMillion, model).toBeGreaterThan(0n);
+        expect(price?.cacheWriteNanoPerMillion, model).toBeGreaterThan(0n);
+        if (!model.includes('embed'))
+          expect(price?.outputNanoPerMillion, model).toBeGreaterThan(0n);
+      }
+    }
+  });
+
+  test('names the library and its content, and keeps windows and tiers', () => {
+    expect(book.version).toMatch(/^genai-prices 0\.1\.8 [0-9a-f]{8}$/);
+    expect(book.find('anthropic', 'claude-sonnet-4-5')).toEqual({
+      inputNanoPerMillion: 3_000_000_000n,
+      outputNanoPerMillion: 15_000_000_000n,
+      cachedInputNanoPerMillion: 300_000_000n,
+      cacheWriteNanoPerMillion: 3_750_000_000n,
+      contextWindow: 200_000,
+      tiers: [
+        {
+          aboveInputTokens: 200_000,
+          inputNanoPerMillion: 6_000_000_000n,
+          outputNanoPerMillion: 22_500_000_000n,
+          cachedInputNanoPerMillion: 600_000_000n,
+          cacheWriteNanoPerMillion: 7_500_000_000n,
+        },
+      ],
+    });
+    expect(JSON.stringify(PRICE_TABLE).length).toBeLessThan(75_000);
+  });
+});
+
+test('the built-in model costs a dollar a million of input, however it is cached, and four of output', () => {
+  const echo = book.find('demo', 'echo');
+  const million = 1_000_000;
+  expect(echo && costOf(echo, used(million, million))).toBe(5_000_000_000n);
+  expect(echo && costOf(echo, used(million, 0, { cachedInput: million }))).toBe(1_000_000_000n);
+  expect(echo && costOf(echo, used(million, 0, { cacheWrite: million }))).toBe(1_000_000_000n);
+});
+
+/** Four providers of Bedrock, by their regions, as a configuration has them. */
+const bedrock = makePriceBook(
+  PRICE_TABLE,
+  {},
+  pricePartsOf(
+    defineConfig({
+      providers: {
+        bedrock: { region: 'us-east-1', auth: 'aws-role' },
+        frankfurt: { like: 'bedrock', region: 'eu-central-1', auth: 'aws-role' },
+        gov: {
+          like: 'bedrock',
+          baseUrl: 'https://bedrock-runtime.us-gov-west-1.amazonaws.com/openai/v1',
+        },
+        'bedrock-mantle': { baseUrl: 'https://bedrock-mantle.us-west-2.api.aws/v1' },
+        openai: {},
+      },
+    }),
+  ),
+);
+
+describe('prices of Bedrock', () => {
+  test.each([
+    ['bedrock', 'anthropic.claude-sonnet-4-5-20250929-v1:0', 3_300_000_000n, 16_500_000_000n],
+    ['bedrock', 'us.anthropic.claude-sonnet-4-5-20250929-v1:0', 3_300_000_000n, 16_500_000_000n],
+    ['frankfurt', 'eu.anthropic.claude-sonnet-4-5-20250929-v1:0', 3_300_000_000n, 16_500_000_000n],
+    [
+      'bedrock',
+      'global.anthropic.claude-sonnet-4-5-20250929-v1:0',
+      3_000_000_000n,
+      15_000_000_000n,
+    ],
+    ['bedrock', 'us.anthropic.claude-sonnet-4-20250514-v1:0', 3_000_000_000n, 15_000_000_000n],
+    ['bedrock', 'global.anthropic.claude-haiku-4-5-20251001-v1:0', 1_000_000_000n, 5_000_000_000n],
+    ['frankfurt', 'eu.anthropic.claude-haiku-4-5-20251001-v1:0', 1_100_000_000n, 5_500_000_000n],
+    ['bedrock', 'us.anthropic.claude-opus-4-1-20250805-v1:0', 15_000_000_000n, 75_000_000_000n],
+    ['bedrock', 'us.anthropic.claude-opus-4-6-v1', 5_500_000_000n, 27_500_000_000n],
+    ['bedrock', 'global.anthropic.claude-opus-4-8', 5_000_000_000n, 25_000_000_000n],
+    ['frankfurt', 'eu.amazon.nova-2-lite-v1:0', 330_000_000n, 2_750_000_000n],
+    ['bedrock', 'openai.gpt-oss-120b-1:0', 150_000_000n, 600_000_000n],
+    ['bedrock', 'us.amazon.nova-pro-v1:0', 800_000_000n, 3_200_000_000n],
+    ['bedrock', 'us.meta.llama3-3-70b-instruct-v1:0', 720_000_000n, 720_000_000n],
+    ['bedrock', 'openai.gpt-5.6-sol', 4_400_000_000n, 22_000_000_000n],
+    ['bedrock-mantle', 'anthropic.claude-opus-4-8', 5_500_000_000n, 27_500_000_000n],
+    ['bedrock-mantle', 'openai.gpt-5.5', 5_500_000_000n, 33_000_000_000n],
+    ['bedrock-mantle', 'qwen.qwen3-32b', 150_000_000n, 600_000_000n],
+  ])('knows %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
+    expect(bedrock.find(provider, model)).toMatchObject({
+      inputNanoPerMillion,
+      outputNanoPerMillion,
+    });
+  });
+
+  test('has its cache prices, windows and tiers', () => {
+    expect(bedrock.find('bedrock', 'global.anthropic.claude-opus-5-5')).toEqual({
+      inputNanoPerMillion: 4_000_000_000n,
+      outputNanoPerMillion: 20_000_000_000n,
+      cachedInputNanoPerMillion: 200_000_000n,
+      cacheWriteNanoPerMillion: 5_000_000_000n,
+      contextWindow: 1_000_000,
+    });
+    expect(bedrock.find('bedrock', 'global.openai.gpt-5.6-sol')?.tiers).toEqual([
+      {
+        aboveInputTokens: 271_999,
+        inputNanoPerMillion: 8_000_000_000n,
+        outputNanoPerMillion: 30_000_000_000n,
+        cachedInputNanoPerMillion: 800_000_000n,
+        cacheWriteNanoPerMillion: 10_000_000_000n,
+      },
+    ]);
+  });
+
+  test.each([
+    ['another version', 'bedrock', 'anthropic.claude-sonnet-4-5-20250929-v2:0'],
+    ['a context in the id', 'bedrock', 'anthropic.claude-sonnet-4-5-20250929-v1:0:200k'],
+    ['a geography without a profile', 'bedrock', 'sa.anthropic.claude-sonnet-4-5-20250929-v1:0'],
+    ['two geographies', 'bedrock', 'us.us.anthropic.claude-opus-4-8'],
+    ['an ARN', 'bedrock', 'arn:aws:bedrock:us-east-1::foundation-model/openai.gpt-oss-120b-1:0'],
+    ["Anthropic's own id", 'bedrock', 'claude-sonnet-4-5'],
+    ["the library's own id", 'bedrock', 'regional.anthropic.claude-opus-5'],
+    ['a model that does not exist yet', 'bedrock', 'us.anthropic.claude-opus-4-9'],
+    ['a prefix', 'bedrock', 'anthropic.claude-opus-4'],
+    ['a model that answers with sound', 'bedrock', 'amazon.nova-sonic-v1:0'],
+    ['a price of the United States elsewhere', 'frankfurt', 'openai.gpt-oss-120b-1:0'],
+    ['a price of the United States for its government', 'gov', 'amazon.nova-pro-v1:0'],
+    ['a profile on mantle', 'bedrock-mantle', 'us.anthropic.claude-opus-4-8'],
+    ['a version on mantle', 'bedrock-mantle', 'openai.gpt-oss-120b-1:0'],
+    ['what the library lacks', 'bedrock-mantle', 'openai.gpt-oss-120b'],
+    ["Bedrock's id elsewhere", 'openai', 'openai.gpt-5.5'],
+  ])('does not know %s', (_what, provider, model) => {
+    expect(bedrock.find(provider, model)).toBeUndefined();
+  });
+});
+
+test.each(['gpt-4o', 'gpt-5', 'o3', 'text-embedding-3-small'])(
+  'does not take the name of a deployment on Azure, %s, for a price',
+  (deployment) => {
+    expect(book.find('azure', deployment)).toBeUndefined();
+  },
+);
+
+describe('overrides', () => {
+  test('give a model the price of another one of the table, and of nothing else', () => {
+    const own = makePriceBook(TABLE, {
+      'azure/chat': 'lab/tiered',
+      'azure/none': 'lab/unheard-of',
+      'azure/second': 'azure/chat',
+      'lab/plain': 'lab/unheard-of',
+    });
+
+    expect(own.find('azure', 'chat')).toEqual(priceOf('tiered'));
+    expect(own.find('azure', 'none')).toBeUndefined();
+    expect(own.find('azure', 'second')).toBeUndefined();
+    expect(own.find('lab', 'plain')).toBeUndefined();
+  });
+
+  test('replace a whole price, add models, and may be free', () => {
+    const own = makePriceBook(TABLE, {
+      'lab/plain': { inputUsdPerMillion: 0.29, outputUsdPerMillion: 1 },
+      'ollama/llama3.2': { inputUsdPerMillion: 0, outputUsdPerMillion: 0, contextWindow: 8_192 },
+      'demo/echo': {
+        inputUsdPerMillion: 1e-12,
+        outputUsdPerMillion: 2,
+        cachedInputUsdPerMillion: 0.5,
+        cacheWriteUsdPerMillion: 3,
+      },
+    });
+
+    expect(own.find('lab', 'plain')).toEqual({
+      inputNanoPerMillion: 290_000_000n,
+      outputNanoPerMillion: 1_000_000_000n,
+      cachedInputNanoPerMillion: 290_000_000n,
+      cacheWriteNanoPerMillion: 290_000_000n,
+    });
+    expect(own.find('ollama', 'llama3.2')).toEqual({
+      inputNanoPerMillion: 0n,
+      outputNanoPerMillion: 0n,
+      cachedInputNanoPerMillion: 0n,
+      cacheWriteNanoPerMillion: 0n,
+      contextWindow: 8_192,
+    });
+    expect(own.find('demo', 'echo')).toEqual({
+      inputNanoPerMillion: 1n,
+      outputNanoPerMillion: 2_000_000_000n,
+      cachedInputNanoPerMillion: 500_000_000n,
+      cacheWriteNanoPerMillion: 3_000_000_000n,
+    });
+    expect(own.find('lab', 'tiered')).toBeDefined();
+    expect(own.version).toBe('v1');
+  });
+});
+
+describe('costOf', () => {
+  test.each([
+    ['input and output', 'plain', used(1_000, 500), 7_000_000n],
+    ['cached input at its own price', 'plain', used(1_000, 0, { cachedInput: 400 }), 1_280_000n],
+    ['cache writes at theirs', 'plain', used(1_000, 0, { cacheWrite: 400 }), 2_200_000n],
+    [
+      'more cached than there is input as it was reported',
+      'plain',
+      used(100, 0, { cachedInput: 400, cacheWrite: 10 }),
+      105_000n,
+    ],
+    ['nothing', 'plain', used(0, 0), 0n],
+    ['a fraction of a nano-dollar as a whole one', 'cheap', used(1, 0), 1n],
+    ['a million fractions as one', 'cheap', used(999_999, 1), 1n],
+    ['one fraction more as two', 'cheap', used(1_000_000, 1), 2n],
+    ['the lower tier at its very end', 'tiered', used(200_000, 1_000), 615_000_000n],
+    [
+      'the whole request in the upper tier one token later',
+      'tiered',
+      used(200_001, 1_000),
+      1_222_506_000n,
+    ],
+    [
+      'cached tokens of the upper tier',
+      'tiered',
+      used(200_001, 0, { cachedInput: 200_000 }),
+      120_006_000n,
+    ],
+  ])('charges %s', (_what, model, usage, costNanoUsd) => {
+    expect(costOf(priceOf(model), usage)).toBe(costNanoUsd);
+  });
+});
+
+describe('holdCostOf', () => {
+  test.each([
+    ['at the price of a cache write when that is dearer', 'plain', 1_000, 500, 7_500_000n],
+    ['in the lower tier when the input cannot pass it', 'tiered', 200_000, 0, 750_000_000n],
+    ['in the upper tier when it can', 'tiered', 200_001, 10, 1_500_232_500n],
+    ['rounded up', 'cheap', 1, 0, 1n],
+  ])('holds %s', (_how, model, input, output, costNanoUsd) => {
+    expect(holdCostOf(priceOf(model), input, output)).toBe(costNanoUsd);
+  });
+
+  test.each([
+    [
+      'plain input',
+      { inputUsdPerMillion: 5, cachedInputUsdPerMillion: 1, cacheWriteUsdPerMillion: 2 },
+    ],
+    [
+      'cached input',
+      { inputUsdPerMillion: 1, cachedInputUsdPerMillion: 5, cacheWriteUsdPerMillion: 2 },
+    ],
+    [
+      'a cache write',
+      { inputUsdPerMillion: 1, cachedInputUsdPerMillion: 2, cacheWriteUsdPerMillion: 5 },
+    ],
+  ])('holds at the price of %s where that is the dearest', (_which, rates) => {
+    const prices = makePriceBook(TABLE, { 'lab/own': { ...rates, outputUsdPerMillion: 0 } });
+    const price = prices.find('lab', 'own');
+    expect(price && holdCostOf(price, 1_000, 0)).toBe(5_000_000n);
+  });
+
+  test('holds at the lower tier where that is the dearer', () => {
+    const tier = { ...priceOf('cheap'), aboveInputTokens: 10 };
+    expect(holdCostOf({ ...priceOf('plain'), tiers: [tier] }, 1_000, 0)).toBe(2_500_000n);
+  });
+
+  test('is never under the cost of what it bounds', () => {
+    const tokens = fc.nat(400_000);
+    fc.assert(
+      fc.property(
+        fc.constantFrom('plain', 'tiered', 'cheap'),
+        fc.tuple(tokens, tokens, fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(100_000)),
+        (model, [input, more, share, output]) => {
+          const cachedInput = Math.floor(input * share);
+          const usage = used(input, output, { cachedInput, cacheWrite: input - cachedInput });
+          const price = priceOf(model);
+          expect(holdCostOf(price, input + more, output) >= costOf(price, usage)).toBe(true);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,31 @@
+/**
+ * Histories of a key with limits of every kind at once, against books that know of rows and requests in flight alone.
+ * `SEED=… RUNS=…` in the environment plays others, or as many as asked.
+ */
+import { test } from 'vitest';
+import type { WalletMarks } from '../../../core/base/ports.ts';
+import { playHistories } from '../../support/joined-histories.ts';
+import { makeMemoryUsage } from '../../support/memory-usage.ts';
+import { makeMemoryWallets } from '../../support/memory-wallets.ts';
+import { KEY_ID } from '../../support/wallet-fixtures.ts';
+
+const { SEED, RUNS } = process.env;
+
+function startTables() {
+  const wallets = makeMemoryWallets();
+  const marks: WalletMarks = {
+    revokeToken: async (walletId, tokenId) => wallets.revokeToken(walletId, tokenId),
+    raiseNotBefore: async (walletId, atMs) => {
+      const { notBeforeMs = 0 } = (await wallets.find(walletId)) ?? {};
+      if (atMs > notBeforeMs) wallets.setNotBefore(walletId, atMs);
+    },
+  };
+  return { wallets, marks, usage: makeMemoryUsage(), keyId: KEY_ID, shards: 4 };
+}
+
+test('limits of token, user and key at once: never over, never lost, exact, and no false refusal', async () => {
+  await playHistories(startTables, {
+    numRuns: Number(RUNS ?? 1_200),
+    ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+  });
+}, 600_000);
