@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Processor time used so far, and memory. */
+
 export interface ProcessUsage {
   readonly cpuMicros: number;
   /** The most that was ever resident. */
@@ -19,6 +20,7 @@ export interface ProcessUsage {
 
 type Reply = { readonly id: number; readonly result: unknown };
 type Command = { readonly id: number; readonly command: string; readonly argument: unknown };
+
 /** What a child can be asked; `usage` is always there. */
 export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
 

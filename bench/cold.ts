@@ -89,6 +89,7 @@ function importMs(bundle: string): number {
 }
 
 /** Measures every bundle, interleaved with the empty one; medians of 15. */
+
 export async function measureColdStarts(): Promise<readonly ColdStart[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'hallpass-bench-'));
   try {

@@ -20,8 +20,10 @@ import { AUDIENCE, HMAC, ISSUER, makeSigners, mint, SECRET } from './signers.ts'
 const MEASURED_CORE = 0;
 const BATCHES = 40;
 const BATCHES_QUICK = 8;
+
 /** Of one batch, whatever an operation takes. */
 const BATCH_MS = 12;
+
 /** Of each operation before its first batch: the compiler is done with both by then. */
 const WARM_UP_MS = 300;
 

@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runHallpass } from '../cli/program.ts';
+import { kidOf } from '../core/jwt/kid.ts';
 import { makeApiKey } from '../core/keys/api-key.ts';
 import { issueOffline } from '../core/tokens/issue.ts';
-import { kidOf } from '../core/tokens/scoped-token.ts';
 import { median } from './load.ts';
 
 const TOKENS = 10_000;
@@ -19,6 +19,7 @@ const ROUNDS = 7;
 const MEMORY_ROWS = [100, 10_000, 20_000];
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SAMPLE_EVERY_MS = 10;
+
 /** What is in use after a collection, sampled while the command works, in bytes; and the process's peak, in kB. */
 const TELL_MEMORY = `data:text/javascript,
   let live = 0;
@@ -54,6 +55,7 @@ const nowMs = Date.now();
 const expiresAtMs = nowMs + 86_400_000;
 const signOne = () =>
   issueOffline({ key, kid, ...sample, expiresAtMs, maxTokenLifetimeSeconds: 604_800 }, nowMs);
+
 /** What is signed: the token less `jwt:` and its signature. */
 const signed = signOne()
   .token.slice('jwt:'.length)
@@ -92,6 +94,7 @@ for (let round = 0; round <= ROUNDS; round += 1) {
   const sign = await time(signAll);
   rounds.push({ bare, sign, command: await time(runCommand) });
 }
+
 const [, ...warm] = rounds;
 const figures = {
   tokens: TOKENS,

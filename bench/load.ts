@@ -4,9 +4,12 @@
 import http, { type IncomingMessage } from 'node:http';
 
 export const PACED_CHUNKS = 40;
+
 /** Fifty chunks a second: a fast model. */
+
 export const PACE_MS = 20;
 export const BURST_CHUNKS = 3000;
+
 /** Some 50 MB. */
 export const HUGE_CHUNKS = 270_000;
 const AGENT = new http.Agent({ keepAlive: true, maxSockets: 256 });

@@ -18,6 +18,7 @@ interface Memory {
   readonly resident: number;
   readonly liveHeap: number;
 }
+
 type Memories = Readonly<Record<string, Memory>>;
 
 const { json } = new Command('npm run bench:memory --')

@@ -1,8 +1,9 @@
 /**
  * The figures as text: a table of the three targets, then each bar that Hallpass sets itself, as a ratio.
  */
-import type { Report } from './run.ts';
+import type { ColdStart } from './cold.ts';
 import type { Figures } from './series.ts';
+import type { TableCalls } from './table-calls.ts';
 
 const ROWS: readonly (readonly [string, keyof Figures])[] = [
   ['one at a time, p50 µs', 'p50'],
@@ -31,6 +32,7 @@ interface Bar {
 }
 
 /** Each bar beside what it is measured against in this run. */
+
 export function barsOf(report: Report): readonly Bar[] {
   const { direct, bare, hallpass } = report.targets;
   const addedByBare = bare.p50 - direct.p50;
@@ -108,4 +110,15 @@ export function printReport(report: Report): void {
     ),
   ];
   console.log(lines.join('\n'));
+}
+
+export interface Report {
+  readonly node: string;
+  readonly pinned: boolean;
+  readonly rounds: number;
+  readonly targets: Readonly<Record<'direct' | 'bare' | 'hallpass', Figures>>;
+  readonly startMs: { readonly bare: number; readonly hallpass: number };
+  readonly tableCalls: { readonly bareCall: TableCalls; readonly sdkClient: TableCalls };
+  readonly writeUnitsPerRequest: number;
+  readonly coldStarts: readonly ColdStart[];
 }

@@ -4,9 +4,9 @@
  */
 import { Command } from 'commander';
 import { type Child, pinned, pinSelf, startChild } from './child.ts';
-import { type ColdStart, measureColdStarts } from './cold.ts';
+import { measureColdStarts } from './cold.ts';
 import { median, type Target } from './load.ts';
-import { printReport } from './report.ts';
+import { printReport, type Report } from './report.ts';
 import { type Effort, type Figures, measure } from './series.ts';
 import type { TableCalls } from './table-calls.ts';
 
@@ -14,17 +14,6 @@ const MEASURED_CORE = 0;
 const OTHER_CORE = 1;
 const FULL: Effort = { warmUp: 400, single: 1500, parallel: 3000, paced: 12, bursts: 20 };
 const QUICK: Effort = { warmUp: 100, single: 300, parallel: 600, paced: 4, bursts: 5 };
-
-export interface Report {
-  readonly node: string;
-  readonly pinned: boolean;
-  readonly rounds: number;
-  readonly targets: Readonly<Record<'direct' | 'bare' | 'hallpass', Figures>>;
-  readonly startMs: { readonly bare: number; readonly hallpass: number };
-  readonly tableCalls: { readonly bareCall: TableCalls; readonly sdkClient: TableCalls };
-  readonly writeUnitsPerRequest: number;
-  readonly coldStarts: readonly ColdStart[];
-}
 
 const options = new Command('npm run bench --')
   .description('measures what Hallpass adds to a request, beside a bare pipe, in one run')
@@ -39,6 +28,7 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 20) {
   console.error(`"--rounds" must be a whole number from 1 to 20, got "${options.rounds}"`);
   process.exit(2);
 }
+
 const effort = options.quick ? QUICK : FULL;
 const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);

@@ -65,6 +65,7 @@ const GRANT: Grant = {
 };
 
 /** Plays requests one after the other and times each call to the table. */
+
 export async function measureTableCalls(
   environment: Environment,
   kind: 'bare' | 'sdk',

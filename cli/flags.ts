@@ -4,17 +4,20 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration, parseInstant } from '../core/base/duration.ts';
 import { toGatewayError } from '../core/base/errors.ts';
-import { type Limit, parseLimit } from '../core/base/limit-text.ts';
+import { parseLimit } from '../core/base/limit-text.ts';
+import type { Limit } from '../core/base/limits.ts';
 import { nanoUsdFromUsd } from '../core/base/money.ts';
 import {
   isName,
   KEY_NAME_CHARS_MAX,
-  LIMITS_MAX,
   MODELS_MAX,
   parseModelPatterns,
+  USER_CHARS_MAX,
+} from '../core/base/names.ts';
+import {
+  LIMITS_MAX,
   TOKEN_LIFETIME_MAX_SECONDS,
   TOKEN_LIFETIME_MIN_SECONDS,
-  USER_CHARS_MAX,
 } from '../core/keys/key-record.ts';
 import { JTI_CHARS_MAX } from '../core/tokens/scoped-claims.ts';
 import type { Place } from './gateway/connect.ts';

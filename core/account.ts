@@ -4,17 +4,19 @@
  */
 
 import type { Grant } from './access/grant.ts';
-import { requireNotExpired } from './access/grant-codec.ts';
+import { requireNotExpired } from './access/grant.ts';
+import type { KeyWallets } from './account/key-info.ts';
 import { describeKey } from './account/key-info.ts';
+import { revoke } from './account/revoke.ts';
 import { describeToken, issueToken } from './account/scoped-jwt.ts';
 import { describeUsage } from './account/usage.ts';
 import { GatewayError } from './base/errors.ts';
 import type { HttpAnswer, HttpRequest } from './base/http.ts';
-import type { Clock, Random, RevokedList, WalletMarks } from './base/ports.ts';
-import type { KeyWallets } from './key-limit-states.ts';
+import type { Clock, Random } from './base/ports.ts';
+import type { RevokedList } from './keys/ports.ts';
 import { findModel, listModels, type ModelCatalogue, modelReaderOf } from './models/catalogue.ts';
-import { revoke } from './revoke-route.ts';
 import type { UsageReader } from './usage/ports.ts';
+import type { WalletMarks } from './wallet/ports.ts';
 
 export interface AccountPorts {
   readonly clock: Clock;
@@ -50,6 +52,7 @@ const MODEL_PATH = /^\/v1\/models\/(.+)$/;
  * Answers a route.
  * @throws not_found for a route there is not, token_expired, token_revoked, and what the routes throw
  */
+
 export async function account(
   request: HttpRequest,
   grant: Grant,

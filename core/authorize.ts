@@ -16,11 +16,13 @@ import {
 import { ANY_ORIGIN, requireAllowedOrigin } from './access/origin.ts';
 import { GatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
-import type { Clock, KeyRecords, KeySets, Secrets } from './base/ports.ts';
+import type { Clock, Secrets } from './base/ports.ts';
 import { verifyClientJwt } from './jwt/client-jwt.ts';
+import type { KeySets } from './jwt/ports.ts';
 import type { Verifier } from './jwt/verifier.ts';
 import { hashOfKey, isWellFormed } from './keys/api-key.ts';
 import type { FormerVersion, KeyRecord } from './keys/key-record.ts';
+import type { KeyRecords } from './keys/ports.ts';
 import {
   parseScopedClaims,
   requireInForce,
@@ -35,6 +37,7 @@ import {
 } from './tokens/scoped-token.ts';
 
 /** What an authorizer sees of a request. */
+
 export interface CredentialRequest {
   readonly headers: Headers;
 }

@@ -3,7 +3,8 @@
  * Invariant: an unknown field is an error, never ignored.
  */
 import * as v from 'valibot';
-import { formatLimit, type Limit, parseLimit } from './base/limit-text.ts';
+import { formatLimit, parseLimit } from './base/limit-text.ts';
+import type { Limit } from './base/limits.ts';
 
 const providerName = v.pipe(
   v.string(),
@@ -105,9 +106,11 @@ const configSchema = v.strictObject({
 });
 
 /** The configuration as it is written. */
+
 export type ConfigInput = v.InferInput<typeof configSchema>;
 
 export type PriceOverride = v.InferOutput<typeof priceSchema>;
+
 /** The model that another one costs as much as. */
 export type PricedAs = v.InferOutput<typeof pricedAs>;
 

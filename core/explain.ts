@@ -6,12 +6,13 @@
 
 import type { Grant, IdentitySource } from './access/grant.ts';
 import { CONVERSATION_HEADER } from './access/identity.ts';
+import type { KeyWallets } from './account/key-info.ts';
 import { describeKey } from './account/key-info.ts';
 import { type AuthorizePorts, authorize } from './authorize.ts';
 import { type ErrorCode, GatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
 import type { JsonObject } from './base/json.ts';
-import type { LimitUnit } from './base/limit-text.ts';
+import type { LimitUnit } from './base/limits.ts';
 import { asNanoUsd, toUsdText, usdFromNano } from './base/money.ts';
 import { CHAT } from './dialects/chat/chat.ts';
 import type { Dialect } from './dialects/dialect.ts';
@@ -19,13 +20,13 @@ import { EMBEDDINGS } from './dialects/embeddings.ts';
 import { GOOGLE } from './dialects/google/google.ts';
 import { MESSAGES } from './dialects/messages/messages.ts';
 import { RESPONSES } from './dialects/responses/responses.ts';
-import type { KeyWallets } from './key-limit-states.ts';
-import { type ModelTarget, requireAllowedModel, resolveModel } from './models/policy.ts';
+import { requireAllowedModel, resolveModel } from './models/policy.ts';
 import type { Price } from './models/pricing.ts';
-import { findProvider } from './providers/provider.ts';
+import { findProvider, type ModelTarget } from './providers/provider.ts';
 import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './proxy/call-plan.ts';
 
 /** One check. `code` and `status` are of the refusal, when it did not pass. */
+
 export interface Check {
   readonly check: string;
   readonly passed: boolean;

@@ -11,6 +11,7 @@ const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
 
 /** A key as HMAC uses it, worked out once. As secret as the key itself. */
+
 export interface HmacKey {
   readonly inner: Uint8Array;
   /** The outer block, and room for the inner hash: written anew for each message, in one go with what reads it. */

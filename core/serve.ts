@@ -7,10 +7,10 @@ import type { Grant } from './access/grant.ts';
 import { GatewayError, toGatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
 import type { RequestId } from './base/ids.ts';
-import { parseBody } from './base/json.ts';
 import { toUsdText } from './base/money.ts';
-import type { Secrets, Upstream, UpstreamResponse } from './base/ports.ts';
+import type { Secrets } from './base/ports.ts';
 import type { Route } from './dialects/routes.ts';
+import type { Upstream, UpstreamResponse } from './providers/ports.ts';
 import { isDemo, type Provider, providerKeyMissing } from './providers/provider.ts';
 import {
   affordableCap,
@@ -21,11 +21,13 @@ import {
 } from './proxy/call-plan.ts';
 import { withOwnKey } from './proxy/own-key.ts';
 import { type BookPorts, closeExchange, type Exchange } from './proxy/provider-call.ts';
+import { parseBody } from './proxy/request-body.ts';
 import { streamAnswer } from './proxy/stream-answer.ts';
 import { type PassedAnswer, passAnswer, passRefusal } from './proxy/whole-answer.ts';
 import type { Amounts, LimitState } from './wallet/hold.ts';
 import { limitHeaders } from './wallet/limit-headers.ts';
-import { type Left, reserve } from './wallet/reserve.ts';
+import type { Left } from './wallet/reservation.ts';
+import { reserve } from './wallet/reserve.ts';
 
 export interface ProxyCall {
   /** The gateway's own, new for every request. */
@@ -61,6 +63,7 @@ export interface ProxyAnswer {
  * @throws token_expired, token_revoked, what `planCall` and `reserve` refuse, upstream_error and upstream_timeout,
  *   service_unavailable. Whatever is thrown after the reserve is thrown after the books are written
  */
+
 export async function serve(
   call: ProxyCall,
   settings: ProxySettings,

@@ -4,7 +4,7 @@
  * Invariant: a wallet leaves the index of due wallets only when nothing is in flight.
  */
 import type { WalletId } from './base/ids.ts';
-import type { Wallets } from './base/ports.ts';
+import type { Wallets } from './wallet/ports.ts';
 import { closeExpiredHolds, type SettlePorts } from './wallet/settle.ts';
 
 export interface SweepOptions {
@@ -34,6 +34,7 @@ const PAGES_MAX = 1_000;
 const HOLDS_CLOSED_MAX = 256;
 
 /** Sweeps all shards, side by side so that none waits for another. Never throws. */
+
 export async function sweep(ports: SweepPorts, options: SweepOptions): Promise<SweepOutcome> {
   const shards = Array.from({ length: options.shards }, (_, shard) =>
     sweepShard(shard, ports, options.deadlineAtMs),

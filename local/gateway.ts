@@ -16,8 +16,8 @@ import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb/key-records.
 import { systemClock } from '../adapters/system.ts';
 import { ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
 import type { Config } from '../core/config.ts';
+import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
-import { kidOf } from '../core/tokens/scoped-token.ts';
 import { startApiGateway } from './api-gateway/server.ts';
 import { createTables } from './dynamodb/tables.ts';
 import { type Functions, makeFunctions } from './functions.ts';

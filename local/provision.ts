@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import type { SecretWriter } from '../adapters/aws/secrets-manager.ts';
 import type { KeyWriter } from '../adapters/dynamodb/key-records.ts';
 import { asKeyId } from '../core/base/ids.ts';
-import { isoDay } from '../core/base/limit-text.ts';
-import type { KeyRecords, Secrets } from '../core/base/ports.ts';
+import { isoDay } from '../core/base/limits.ts';
+import type { Secrets } from '../core/base/ports.ts';
 import type { Config } from '../core/config.ts';
 import { type MadeVerifier, makeVerifier } from '../core/jwt/make-verifier.ts';
 import { hashOfKey, makeApiKey } from '../core/keys/api-key.ts';
 import type { KeyRecord } from '../core/keys/key-record.ts';
+import type { KeyRecords } from '../core/keys/ports.ts';
 import { signScopedToken } from '../core/tokens/scoped-token.ts';
 import { writeOwnerOnly } from './secrets/store.ts';
 

@@ -8,8 +8,9 @@
 import { makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyHash, shortDigest } from '../../core/base/ids.ts';
-import type { Clock, KeyRecords } from '../../core/base/ports.ts';
+import type { Clock } from '../../core/base/ports.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
+import type { KeyRecords } from '../../core/keys/ports.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import { fromItem, hashPk, type PlainItem as Item, toItem } from './key-items.ts';

@@ -4,8 +4,8 @@
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyId, shortDigest } from '../../core/base/ids.ts';
-import type { KeyChange, KeyStore } from '../../core/keys/key-admin.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
+import type { KeyChange, KeyStore } from '../../core/keys/ports.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import {

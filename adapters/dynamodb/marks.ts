@@ -5,7 +5,7 @@
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import type { TokenId, WalletId } from '../../core/base/ids.ts';
-import type { WalletMarks } from '../../core/base/ports.ts';
+import type { WalletMarks } from '../../core/wallet/ports.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { TABLES } from '../table-schema.ts';
 import { toNumber, toText, toUnavailable } from './values.ts';

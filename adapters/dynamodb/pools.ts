@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
  */
 import { asWalletId } from '../../core/base/ids.ts';
-import type { Draw, Move, Pools, Recall } from '../../core/base/ports.ts';
+import type { Draw, Move, Pools, Recall } from '../../core/wallet/ports.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { SLICES_INDEX, TABLES } from '../table-schema.ts';
 import { isConditionFailed, rethrow, startUpdate, toInput, toKey, type Update } from './update.ts';

@@ -8,9 +8,9 @@
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import { shortDigest } from '../../core/base/ids.ts';
-import { DAY_MS } from '../../core/base/limit-text.ts';
-import type { KeyName, RevokedList } from '../../core/base/ports.ts';
+import { DAY_MS } from '../../core/base/limits.ts';
 import { REVOKED_MAX } from '../../core/keys/key-record.ts';
+import type { KeyName, RevokedList } from '../../core/keys/ports.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import { toUnavailable } from './values.ts';

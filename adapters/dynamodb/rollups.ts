@@ -4,7 +4,7 @@
  */
 import type { Identity, IdentitySource } from '../../core/access/grant.ts';
 import { asKeyId, asTokenId, asWalletId, type KeyId } from '../../core/base/ids.ts';
-import { DAY_MS } from '../../core/base/limit-text.ts';
+import { DAY_MS } from '../../core/base/limits.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
 import type { RollupSegment, SealedDay, UsageCell } from '../../core/usage/cells.ts';
 import type { OpenDay, Rollups, UsageReader } from '../../core/usage/ports.ts';

@@ -10,13 +10,13 @@
 import type { Identity, IdentitySource } from '../../core/access/grant.ts';
 import { makeBoundedMap } from '../../core/base/bounded-map.ts';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/base/ids.ts';
-import { DAY_MS, isoDay } from '../../core/base/limit-text.ts';
+import { DAY_MS, isoDay } from '../../core/base/limits.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
-import type { UsageRows } from '../../core/base/ports.ts';
 import { placeOf } from '../../core/usage/cells.ts';
 import type { UsageReader } from '../../core/usage/ports.ts';
-import type { UsageRow, UsageStatus } from '../../core/wallet/hold.ts';
 import { decodeCounted, encodeCounted } from '../../core/wallet/hold-codec.ts';
+import type { UsageRows } from '../../core/wallet/ports.ts';
+import type { UsageRow, UsageStatus } from '../../core/wallet/usage-row.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { OPEN_MARK, TABLES } from '../table-schema.ts';
 import {

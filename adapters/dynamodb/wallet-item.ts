@@ -11,9 +11,9 @@ import {
   type RequestId,
   type TokenId,
 } from '../../core/base/ids.ts';
-import type { Slice, Wallet } from '../../core/base/ports.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import { decodeHold } from '../../core/wallet/hold-codec.ts';
+import type { Slice, Wallet } from '../../core/wallet/ports.ts';
 import { parseCounterName } from '../../core/wallet/wallet.ts';
 import { TABLES } from '../table-schema.ts';
 import { type Item, integerOf, readNumber, textOf } from './values.ts';

@@ -4,8 +4,8 @@
  */
 
 import { asWalletId, sha256, type WalletId } from '../../core/base/ids.ts';
-import type { Reservation, Settlement, Wallets, WriteOutcome } from '../../core/base/ports.ts';
 import { encodeHold, holdPrefix } from '../../core/wallet/hold-codec.ts';
+import type { Reservation, Settlement, Wallets, WriteOutcome } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { DUE_INDEX, DUE_SHARDS, TABLES } from '../table-schema.ts';
 import { makePools } from './pools.ts';

@@ -9,7 +9,7 @@ import http, { type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { GatewayError } from '../../core/base/errors.ts';
-import type { KeySetFetch } from '../../core/base/ports.ts';
+import type { KeySetFetch } from '../../core/jwt/ports.ts';
 import { isLoopbackAddress, isPublicAddress } from './public-address.ts';
 
 export interface KeySetFetchOptions {

@@ -3,7 +3,8 @@
  * go on as they are. Fails closed: without credentials nothing is sent. No credential is in any error.
  */
 import { GatewayError } from '../../core/base/errors.ts';
-import type { Clock, Upstream, UpstreamRequest } from '../../core/base/ports.ts';
+import type { Clock } from '../../core/base/ports.ts';
+import type { Upstream, UpstreamRequest } from '../../core/providers/ports.ts';
 import type { AwsCredentials } from '../aws/environment.ts';
 import { makeRequestSigner, type RequestSigner } from '../aws/signature.ts';
 

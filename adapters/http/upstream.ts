@@ -12,7 +12,8 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { GatewayError } from '../../core/base/errors.ts';
-import type { Clock, Upstream, UpstreamRequest, UpstreamResponse } from '../../core/base/ports.ts';
+import type { Clock } from '../../core/base/ports.ts';
+import type { Upstream, UpstreamRequest, UpstreamResponse } from '../../core/providers/ports.ts';
 
 export interface UpstreamOptions {
   /** Name look-up, TCP and TLS together, in ms. @default 10000 */

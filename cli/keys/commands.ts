@@ -2,7 +2,7 @@
  * `hallpass keys`: make, list, show, change, rotate and disable keys.
  */
 import { type Command, Option } from 'commander';
-import type { Limit } from '../../core/base/limit-text.ts';
+import type { Limit } from '../../core/base/limits.ts';
 import {
   createKey,
   disableKey,

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { toGatewayError } from '../../core/base/errors.ts';
+import { isDomain, isOrigin } from '../../core/base/names.ts';
 import { algorithmsOfKind } from '../../core/jwt/key-material.ts';
 import type { VerifierRequest } from '../../core/jwt/make-verifier.ts';
 import { parsePreset } from '../../core/jwt/presets.ts';
@@ -18,8 +19,6 @@ import {
 import {
   DOMAINS_MAX,
   type IdentityControls,
-  isDomain,
-  isOrigin,
   isUserHeader,
   ORIGINS_MAX,
 } from '../../core/keys/key-record.ts';

@@ -2,15 +2,16 @@
  * Keys and their changes as the commands print them.
  */
 
-import { DEFAULT_USER_HEADER } from '../../core/access/identity.ts';
 import { toWords } from '../../core/base/duration.ts';
 import { formatLimit } from '../../core/base/limit-text.ts';
+import { kidOf } from '../../core/jwt/kid.ts';
 import { formatRequired } from '../../core/jwt/required-claim.ts';
 import type { Verifier } from '../../core/jwt/verifier.ts';
-import type { KeyChange, MadeKey } from '../../core/keys/key-admin.ts';
+import type { MadeKey } from '../../core/keys/key-admin.ts';
 import { verifierFields } from '../../core/keys/key-fields.ts';
 import type { IdentityControls, KeyRecord } from '../../core/keys/key-record.ts';
-import { kidOf } from '../../core/tokens/scoped-token.ts';
+import { DEFAULT_USER_HEADER } from '../../core/keys/key-record.ts';
+import type { KeyChange } from '../../core/keys/ports.ts';
 import { toInstant, toTable } from '../output.ts';
 
 /** A key without its string. */

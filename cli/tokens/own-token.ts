@@ -6,12 +6,12 @@ import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { isRevoked, spentOf } from '../../core/account/key-info.ts';
-import { walletIdOfToken } from '../../core/account/revoke.ts';
 import { parseOwnToken } from '../../core/account/scoped-jwt.ts';
 import { asNanoUsd, usdFromNano } from '../../core/base/money.ts';
 import { requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { ScopedClaims, tokenIdOf } from '../../core/tokens/scoped-claims.ts';
+import { walletIdOfToken } from '../../core/wallet/payer.ts';
 import { CommandError } from '../failure.ts';
 import type { Gateway } from '../gateway/connect.ts';
 

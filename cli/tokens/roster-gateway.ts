@@ -6,7 +6,7 @@ import { makeWalletMarks } from '../../adapters/dynamodb/marks.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { spentOf } from '../../core/account/key-info.ts';
-import { revokeToken, walletIdOfToken } from '../../core/account/revoke.ts';
+import { revokeToken } from '../../core/account/revoke.ts';
 import { formatLimit } from '../../core/base/limit-text.ts';
 import {
   asNanoUsd,
@@ -15,12 +15,13 @@ import {
   toUsdText,
   usdFromNano,
 } from '../../core/base/money.ts';
-import type { Wallet } from '../../core/base/ports.ts';
+import { parseKid } from '../../core/jwt/kid.ts';
 import { type KeyAdminPorts, noteRevocation, requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { jtiOfRow, type RosterRow } from '../../core/tokens/roster.ts';
 import { tokenIdOf } from '../../core/tokens/scoped-claims.ts';
-import { parseKid } from '../../core/tokens/scoped-token.ts';
+import { walletIdOfToken } from '../../core/wallet/payer.ts';
+import type { Wallet } from '../../core/wallet/ports.ts';
 import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';

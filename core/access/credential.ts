@@ -4,8 +4,10 @@
  */
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
+import { CREDENTIAL_CHARS_MAX } from '../jwt/compact-jws.ts';
 
 /** A key, a key with its holder's own JWT, or a scoped token; each as text, nothing of it verified. */
+
 export type Credential =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'client-access'; readonly key: string; readonly jwt: string }
@@ -13,9 +15,6 @@ export type Credential =
 
 /** The headers the official SDKs send a key in: OpenAI, Anthropic, Google, Azure. */
 const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'x-goog-api-key', 'api-key'] as const;
-
-/** API Gateway takes 10,240 bytes for all headers together. */
-export const CREDENTIAL_CHARS_MAX = 8192;
 
 /**
  * Reads the credential. The same one in two headers is one credential: some clients send a helper's key both ways.

@@ -10,6 +10,7 @@ import { asNanoUsd } from '../base/money.ts';
 import type { Grant } from './grant.ts';
 
 /** A grant as its string. Amounts are decimal text, limits as on the command line. */
+
 export const encodeGrant = (grant: Grant): string =>
   JSON.stringify({
     ...grant,
@@ -91,12 +92,4 @@ export function decodeRefusal(text: string): GatewayError {
   } catch {
     return unreadable('refusal');
   }
-}
-
-/**
- * The function's own look at the clock: a grant may have waited.
- * @throws token_expired
- */
-export function requireNotExpired({ token }: Grant, nowMs: number): void {
-  if (token !== undefined && token.expiresAtMs <= nowMs) throw new GatewayError('token_expired');
 }

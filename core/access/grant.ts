@@ -4,12 +4,14 @@
  * Invariant: it holds no key, token, signature or header value.
  */
 
+import { GatewayError } from '../base/errors.ts';
 import type { KeyId, TokenId } from '../base/ids.ts';
-import type { Limit } from '../base/limit-text.ts';
+import type { Limit } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 import type { KeyKind } from '../keys/key-record.ts';
 
 /** Where an identity came from. Users of different sources are different users, whatever their names. */
+
 export type IdentitySource = 'header' | 'token' | 'jwt' | 'personal';
 
 export interface Identity {
@@ -50,3 +52,15 @@ export interface Grant {
   readonly maxTokenLifetimeSeconds: number;
   readonly conversation?: string;
 }
+
+/**
+ * The function's own look at the clock: a grant may have waited.
+ * @throws token_expired
+ */
+export function requireNotExpired({ token }: Grant, nowMs: number): void {
+  if (token !== undefined && token.expiresAtMs <= nowMs) throw new GatewayError('token_expired');
+}
+
+/** Whether a credential may know what all who share its key have spent: a bare server key's holder. */
+export const seesKeyFigures = ({ keyKind, credential }: Grant): boolean =>
+  keyKind === 'server' && credential === 'key';

@@ -5,19 +5,15 @@
  */
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
+import { isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { VerifiedUser } from '../jwt/verifier.ts';
-import {
-  type IdentityControls,
-  isName,
-  type KeyRecord,
-  USER_CHARS_MAX,
-} from '../keys/key-record.ts';
+import { DEFAULT_USER_HEADER, type IdentityControls, type KeyRecord } from '../keys/key-record.ts';
 import type { Grant, Identity } from './grant.ts';
 
-export const DEFAULT_USER_HEADER = 'x-user-email';
 export const CONVERSATION_HEADER = 'x-conversation-id';
 
 /** Whom a request is for. */
+
 export interface Claimant {
   readonly identity: Identity;
   /** What domain rules look at; undefined: there is no address, or nobody vouches for it. */

@@ -2,17 +2,20 @@
  * `GET /v1/key`: a credential about itself, in the shape of OpenRouter's route of that name.
  * https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key
  */
-
 import type { Grant, TokenGrant } from '../access/grant.ts';
+import { seesKeyFigures } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
-import type { LimitWindow } from '../base/limit-text.ts';
+import type { KeyId } from '../base/ids.ts';
+import type { LimitWindow } from '../base/limits.ts';
+import { windowAt } from '../base/limits.ts';
 import { asNanoUsd, type NanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
-import type { Clock, Wallet } from '../base/ports.ts';
-import { type KeyWallets, keyLimitStates } from '../key-limit-states.ts';
+import type { Clock } from '../base/ports.ts';
 import { isAllowedModel } from '../models/policy.ts';
 import type { LimitState } from '../wallet/hold.ts';
-import { limitsOf, seesKeyFigures, walletIdOf } from '../wallet/payer.ts';
+import { isKeyRate, keyWalletIdOf, limitsOf, walletIdOf } from '../wallet/payer.ts';
+import type { Wallet, Wallets } from '../wallet/ports.ts';
 import { toLimitFacts } from '../wallet/refusal.ts';
+import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from '../wallet/slices.ts';
 import { decideRefusal, limitStatesOf } from '../wallet/wallet.ts';
 
 /** OpenRouter's words, and the same manner for the windows it has not. */
@@ -31,6 +34,7 @@ const RESETS: Readonly<Record<LimitWindow, string | null>> = {
  * Limits of the whole key are told to whoever holds it.
  * @throws token_revoked, service_unavailable
  */
+
 export async function describeKey(
   grant: Grant,
   { wallets, clock }: { readonly wallets: KeyWallets; readonly clock: Clock },
@@ -141,4 +145,56 @@ function toLimitInfo(state: LimitState): Readonly<Record<string, unknown>> {
     remaining: unit === 'usd' ? usdOf(remaining) : Number(remaining),
     resets_at: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
   };
+}
+
+/** What is read of wallets. */
+export type KeyWallets = Pick<Wallets, 'find' | 'findAll' | 'findDrawn' | 'findHolders'>;
+
+/** Wallets read in one go, and goes: of more than 2,048 wallets, what lies idle in the rest is told as used. */
+const PAGE_SIZE = 32;
+const PAGES_MAX = 64;
+
+/**
+ * The state of a key's own limits, the one first that resets last.
+ * @throws service_unavailable
+ */
+export async function keyLimitStates(
+  grant: Grant,
+  wallets: KeyWallets,
+  atMs: number,
+): Promise<readonly LimitState[]> {
+  const limits = limitsOf(grant).filter(({ per }) => per === 'key');
+  const budgets = limits.filter(isKeyBudget);
+  const holders = budgets.length === 0 ? [] : await readHolders(grant.keyId, wallets);
+  const states = budgets.map(async (budget): Promise<LimitState> => {
+    const name = sliceName(budget, atMs);
+    return {
+      limit: budget,
+      used: await wallets.findDrawn(poolIdOf(grant.keyId, name)),
+      reserved: holders.reduce((sum, wallet) => sum + unspentIn(wallet, name), 0n),
+      resetsAtMs: windowAt(budget.window, atMs).endsAtMs,
+    };
+  });
+  const rates = limits.filter(isKeyRate);
+  const keyWallet = rates.length === 0 ? undefined : await wallets.find(keyWalletIdOf(grant.keyId));
+  return [...(await Promise.all(states)), ...limitStatesOf(keyWallet, rates, { atMs })];
+}
+
+/** What lies idle in a wallet, and what its requests in flight hold. */
+function unspentIn(wallet: Wallet, name: string): bigint {
+  const { left } = sliceOf(wallet, name);
+  return heldIn(wallet, name) + (left > 0n ? left : 0n);
+}
+
+async function readHolders(keyId: KeyId, wallets: KeyWallets): Promise<readonly Wallet[]> {
+  const holders: Wallet[] = [];
+  let after = `${keyId}#`;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const ids = await wallets.findHolders(keyId, after, PAGE_SIZE);
+    holders.push(...(await wallets.findAll(ids)));
+    const last = ids.at(-1);
+    if (ids.length < PAGE_SIZE || last === undefined) break;
+    after = last;
+  }
+  return holders;
 }

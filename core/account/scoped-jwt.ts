@@ -7,9 +7,10 @@ import type { Grant } from '../access/grant.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { TokenId } from '../base/ids.ts';
+import { parseStrictObject } from '../base/json.ts';
 import { asNanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
-import type { Clock, Random, RevokedList, Wallets } from '../base/ports.ts';
-import { parseStrictObject } from '../strict-json.ts';
+import type { Clock, Random } from '../base/ports.ts';
+import type { RevokedList } from '../keys/ports.ts';
 import {
   CLAIM_RULES,
   parseScopedClaims,
@@ -23,8 +24,9 @@ import {
   parseScopedToken,
   signScopedToken,
 } from '../tokens/scoped-token.ts';
+import { walletIdOfToken } from '../wallet/payer.ts';
+import type { Wallets } from '../wallet/ports.ts';
 import { isRevoked, spentOf } from './key-info.ts';
-import { walletIdOfToken } from './revoke.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -39,6 +41,7 @@ const FIELDS: readonly string[] = [...CLAIM_FIELDS, 'expires_delta', 'expires_at
  * Issues a token. A field that is null counts as absent.
  * @throws route_not_allowed for anything but the key in force of a server, invalid_request naming the field
  */
+
 export function issueToken(
   request: HttpRequest,
   grant: Grant,

@@ -6,18 +6,26 @@
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
+import { DAY_MS, windowAt } from '../base/limits.ts';
 import { usdFromNano } from '../base/money.ts';
-import type { Clock, Wallets } from '../base/ports.ts';
+import type { Clock } from '../base/ports.ts';
 import type { UsageSums } from '../usage/cells.ts';
 import type { UsageReader } from '../usage/ports.ts';
-import { reportUsage, type UsageAsk, type UsageGroup } from '../usage/report.ts';
-import { readGroupBy, readSpan } from '../usage-query.ts';
+import {
+  GROUP_BYS,
+  type GroupBy,
+  reportUsage,
+  type UsageAsk,
+  type UsageGroup,
+} from '../usage/report.ts';
 import { walletIdOf } from '../wallet/payer.ts';
+import type { Wallets } from '../wallet/ports.ts';
 import { findLiveWallet } from './key-info.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
 const PARAMETERS: readonly string[] = ['from', 'to', 'group_by'];
+
 /** What one question of a user's may cost: days that are rolled up are a read for some of them together. */
 const OWN_READS_MAX = 120;
 
@@ -26,6 +34,7 @@ const OWN_READS_MAX = 120;
  * `truncated`: there was more than is read for one answer, so that the sums are too small; ask for fewer days.
  * @throws invalid_request naming the parameter, token_revoked, service_unavailable
  */
+
 export async function describeUsage(
   { query }: HttpRequest,
   grant: Grant,
@@ -95,3 +104,73 @@ export const toBody = (sums: UsageSums): Body => ({
   tokens: sums.tokens,
   usd: usdFromNano(sums.costNanoUsd),
 });
+
+/** A report covers this many days at most. */
+export const REPORT_DAYS_MAX = 366;
+
+/**
+ * The span of a report. A date stands for its whole day, UTC, `to` too; an instant `to` is exclusive.
+ * Without `from` the month of `to`, or this one, from its start; without `to` until now.
+ * @returns a span that ends no later than today does; an empty one for days to come
+ * @throws invalid_request naming the parameter
+ */
+export function readSpan(
+  { from, to }: { readonly from?: string | undefined; readonly to?: string | undefined },
+  nowMs: number,
+): { readonly fromMs: number; readonly toMs: number } {
+  const endOfTodayMs = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
+  const askedToMs = to === undefined ? endOfTodayMs : parseTime('to', to, DAY_MS);
+  const fromMs =
+    from === undefined
+      ? startOfMonth(Math.min(askedToMs, endOfTodayMs) - 1)
+      : parseTime('from', from, 0);
+  if (fromMs >= askedToMs) throw badParameter('from', 'must be before "to"');
+  if (askedToMs - fromMs > REPORT_DAYS_MAX * DAY_MS) {
+    throw badParameter('from', `must be at most ${REPORT_DAYS_MAX} days before "to"`);
+  }
+  return { fromMs, toMs: Math.max(fromMs, Math.min(askedToMs, endOfTodayMs)) };
+}
+
+export const startOfMonth = (atMs: number): number =>
+  Date.parse(`${windowAt('month', atMs).name}-01T00:00:00Z`);
+export const DATE = /^\d{4}-\d\d-\d\d$/;
+
+/** RFC 3339, 5.6: with a zone, so that no reader's own zone decides. */
+export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+export function parseTime(name: 'from' | 'to', text: string, dayMs: number): number {
+  const isDate = DATE.test(text);
+  const atMs = isDate || INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  // Date.parse takes 30 February for 2 March.
+  const isReal = isDate
+    ? !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text)
+    : true;
+  if (Number.isNaN(atMs) || atMs < 0 || !isReal) {
+    throw badParameter(
+      name,
+      'must be a date (2026-11-20) or an instant with its zone (2026-11-20T12:00:00Z)',
+    );
+  }
+  return isDate ? atMs + dayMs : atMs;
+}
+
+/**
+ * What to group by: names with commas between them, each once; absent: by day.
+ * @throws invalid_request
+ */
+export function readGroupBy(text: string | undefined): readonly GroupBy[] {
+  if (text === undefined) return ['day'];
+  const names = text.split(',');
+  const known = GROUP_BYS.filter((name) => names.includes(name));
+  if (known.length !== names.length) {
+    throw badParameter(
+      'group_by',
+      `must be one or more of ${GROUP_BYS.join(', ')}, each once, with commas`,
+    );
+  }
+  return GROUP_BYS.filter((name) => known.includes(name)).sort(
+    (a, b) => names.indexOf(a) - names.indexOf(b),
+  );
+}
+
+export const badParameter = (param: string, fault: string): GatewayError =>
+  new GatewayError('invalid_request', { message: `"${param}" ${fault}`, param });

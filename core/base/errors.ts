@@ -3,7 +3,7 @@
  * Invariant: what a caller reads is made only of constants of this table and the facts in `PublicFacts`;
  * `detail` and `cause` go to the log and hold no token, key, header value, prompt or completion.
  */
-import type { LimitPer, LimitUnit, LimitWindow } from './limit-text.ts';
+import type { LimitPer, LimitUnit, LimitWindow } from './limits.ts';
 
 export type ErrorCode =
   | 'invalid_request'
@@ -49,6 +49,7 @@ const row = (
 ): ErrorRow => ({ status, type, fault, message });
 
 /** The table of refusals (contract.md, "Refusals"). */
+
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   invalid_request: row(400, 'invalid_request_error', caller, 'The request cannot be read.'),
   invalid_api_key: row(401, 'authentication_error', caller, 'The API key is missing or not valid.'),

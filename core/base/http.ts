@@ -4,6 +4,7 @@
  */
 
 /** Header values by lower-case name, in the order they were sent. */
+
 export type Headers = ReadonlyMap<string, readonly string[]>;
 
 export interface HttpRequest {

@@ -8,15 +8,21 @@ declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
 
 /** A key record's id: 16 random bytes, base64url, made once and never changed. */
+
 export type KeyId = Branded<'KeyId'>;
+
 /** A scoped token's identity: a 22 character digest of its `jti`, else of its signing input. */
 export type TokenId = Branded<'TokenId'>;
+
 /** A request's id: a UUID of the proxy's own making, never the client's. */
 export type RequestId = Branded<'RequestId'>;
+
 /** A wallet item's key: `<key id>#u<digest>` (a user), `#t<digest>` (a token) or `#k` (the key itself). */
 export type WalletId = Branded<'WalletId'>;
+
 /** The item of a key-wide budget: `pool#<key id>#<unit>:<window>:<name>`. */
 export type PoolId = Branded<'PoolId'>;
+
 /** SHA-256 of a whole key string, base64url: how a key is looked up without storing it. */
 export type KeyHash = Branded<'KeyHash'>;
 

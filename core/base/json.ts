@@ -1,61 +1,66 @@
 /**
- * A request's body as an object. Flow: grant > **body** > policy.
- * Invariant: what is checked is the object that is sent; the client's own bytes go nowhere, so what another parser
- * would have seen in them (a member given twice) does not matter.
+ * JSON from outside: plain objects, and strict objects that mean the same to every reader.
  */
-import { GatewayError } from './errors.ts';
-
-/** The most that API Gateway hands to a function in one event. */
-export const BODY_BYTES_MAX = 6 * 1024 * 1024;
-const DEPTH_MAX = 64;
 
 /** The members of a JSON object. */
+
 export type JsonObject = Readonly<Record<string, unknown>>;
-
-/**
- * Reads a body. Of a member given twice, the last one counts.
- * @throws request_too_large, or invalid_request for no body, no JSON, no object, or one nested more than 64 deep
- */
-export function parseBody(text: string | undefined): JsonObject {
-  if (text === undefined || text === '')
-    throw unreadable('the body is empty, a JSON object is needed');
-  if (Buffer.byteLength(text) > BODY_BYTES_MAX) throw new GatewayError('request_too_large');
-  const value = parseJson(text);
-  if (!isRecord(value)) throw unreadable('the body must be a JSON object');
-  if (!isShallow(value, DEPTH_MAX)) {
-    throw unreadable(`the body must not be nested deeper than ${DEPTH_MAX}`);
-  }
-  return value;
-}
-
-const unreadable = (message: string): GatewayError =>
-  new GatewayError('invalid_request', { message });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw unreadable('the body must be JSON'); // The parser's own words quote the body.
-  }
-}
 
 /** An object of JSON, which a list is not. */
 export const isRecord = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function isShallow(value: unknown, depthLeft: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depthLeft > 0 && Object.values(value).every((member) => isShallow(member, depthLeft - 1));
+const DEPTH_MAX = 16;
+
+/** @returns undefined unless the text is one JSON object without a member of the same name twice, at any depth */
+export function parseStrictObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined; // The parser's message quotes the text, so it is dropped here.
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const written = membersWritten(text);
+  // First whether it is deep, since what reads it next goes as deep as it does.
+  if (written === undefined || written !== membersRead(value)) return undefined;
+  return value as Record<string, unknown>;
 }
 
-/**
- * The model that a body names.
- * @throws invalid_request when there is none
- */
-export function readModelId({ model }: JsonObject): string {
-  if (typeof model === 'string' && model !== '') return model;
-  throw new GatewayError('invalid_request', {
-    message: '"model" must be the id of a model, such as "provider/model"',
-    param: 'model',
-  });
+const [BRACE, BRACKET, BRACE_END, BRACKET_END] = [0x7b, 0x5b, 0x7d, 0x5d];
+const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
+
+/** How many members valid JSON text has at all depths, each with a colon of its own; undefined: it is too deep. */
+function membersWritten(text: string): number | undefined {
+  let members = 0;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === COLON) members++;
+    else if (code === BRACE_END || code === BRACKET_END) depth--;
+    else if (code === BRACE || code === BRACKET) {
+      depth++;
+      if (depth > DEPTH_MAX) return undefined;
+    }
+  }
+  return members;
+}
+
+/** The position of the quote that closes the string which opens at `start`. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text.charCodeAt(at) !== QUOTE)
+    at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  return at;
+}
+
+/** Of two members of one name, the parser keeps one: then fewer are read than were written. */
+function membersRead(value: object): number {
+  const inner = Object.values(value);
+  let members = Array.isArray(value) ? 0 : inner.length;
+  for (const each of inner) {
+    if (typeof each === 'object' && each !== null) members += membersRead(each);
+  }
+  return members;
 }

@@ -3,22 +3,8 @@
  * Invariant: a counter's name says all there is to know of it, so that a new window starts at zero by itself.
  */
 import { GatewayError } from './errors.ts';
+import { LIMIT_PERS, LIMIT_UNITS, LIMIT_WINDOWS, type Limit, type LimitUnit } from './limits.ts';
 import { asNanoUsd, nanoUsdFromUsd, toUsdText } from './money.ts';
-
-export const LIMIT_PERS = ['user', 'token', 'key'] as const;
-export const LIMIT_UNITS = ['requests', 'tokens', 'usd'] as const;
-export const LIMIT_WINDOWS = ['minute', 'hour', 'day', 'week', 'month', 'total'] as const;
-export type LimitPer = (typeof LIMIT_PERS)[number];
-export type LimitUnit = (typeof LIMIT_UNITS)[number];
-export type LimitWindow = (typeof LIMIT_WINDOWS)[number];
-
-/** One limit (contract.md, section 3). `amount` counts requests, tokens (input + output) or nano-dollars. */
-export interface Limit {
-  readonly per: LimitPer;
-  readonly unit: LimitUnit;
-  readonly window: LimitWindow;
-  readonly amount: bigint;
-}
 
 const isOneOf = <T extends string>(allowed: readonly T[], text: string | undefined): text is T =>
   allowed.some((value) => value === text);
@@ -27,6 +13,7 @@ const isOneOf = <T extends string>(allowed: readonly T[], text: string | undefin
  * Reads `user:requests:minute=20`, `user:usd:week=5`, `token:usd:total=2`.
  * @throws invalid_request with what was got and what is allowed
  */
+
 export function parseLimit(text: string): Limit {
   const [name = '', value = '', ...rest] = text.split('=');
   const [per, unit, window, ...more] = name.split(':');
@@ -62,90 +49,3 @@ function parseAmount(unit: LimitUnit, value: string): bigint | undefined {
 /** The inverse of `parseLimit`. */
 export const formatLimit = ({ per, unit, window, amount }: Limit): string =>
   `${per}:${unit}:${window}=${unit === 'usd' ? toUsdText(asNanoUsd(amount)) : amount}`;
-
-export const MINUTE_MS = 60_000;
-export const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
-
-/** Thursday 1 January 1970 lies in the week that began on Monday 29 December 1969. */
-const EPOCH_WEEKDAY_OFFSET_DAYS = 3;
-
-/** A calendar window in UTC: its name within its kind, and the instant it ends (null: never). */
-export interface WindowSpan {
-  readonly name: string;
-  readonly endsAtMs: number | null;
-}
-
-/** The window of a kind that an instant lies in. Weeks start on Monday (ISO 8601) and are named by that day. */
-export function windowAt(window: LimitWindow, atMs: number): WindowSpan {
-  switch (window) {
-    case 'minute':
-      return numbered(MINUTE_MS, atMs);
-    case 'hour':
-      return numbered(HOUR_MS, atMs);
-    case 'day': {
-      const startMs = Math.floor(atMs / DAY_MS) * DAY_MS;
-      return { name: isoDay(startMs), endsAtMs: startMs + DAY_MS };
-    }
-    case 'week': {
-      const day = Math.floor(atMs / DAY_MS);
-      const startMs = (day - ((day + EPOCH_WEEKDAY_OFFSET_DAYS) % 7)) * DAY_MS;
-      return { name: isoDay(startMs), endsAtMs: startMs + 7 * DAY_MS };
-    }
-    case 'month': {
-      const at = new Date(atMs);
-      const endsAtMs = Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1);
-      return { name: isoDay(atMs).slice(0, 7), endsAtMs };
-    }
-    case 'total':
-      return { name: '', endsAtMs: null };
-  }
-}
-
-function numbered(lengthMs: number, atMs: number): WindowSpan {
-  const index = Math.floor(atMs / lengthMs);
-  return { name: String(index), endsAtMs: (index + 1) * lengthMs };
-}
-
-/** `2026-11-20`, UTC. */
-export const isoDay = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
-
-/** Minute and hour: rates, kept fair. Day and longer are budgets, kept exact. */
-export const isShortWindow = (window: LimitWindow): boolean =>
-  window === 'minute' || window === 'hour';
-
-/** When a window of this kind and name ends; null for `total`. For counters already written. */
-export function windowEndMs(window: LimitWindow, name: string): number | null {
-  switch (window) {
-    case 'minute':
-      return (Number(name) + 1) * MINUTE_MS;
-    case 'hour':
-      return (Number(name) + 1) * HOUR_MS;
-    case 'total':
-      return null;
-    case 'month':
-      return windowAt('month', Date.parse(`${name}-01T00:00:00Z`)).endsAtMs;
-    default:
-      return windowAt(window, Date.parse(`${name}T00:00:00Z`)).endsAtMs;
-  }
-}
-
-/**
- * What a counter of a wallet counts: `user` ones belong to the payer, `token` ones to one scoped token, `key` ones to
- * all who come by the key: those of a minute or an hour in the key's own wallet, longer ones in slices.
- */
-export interface CounterKind {
-  readonly per: LimitPer;
-  readonly unit: LimitUnit;
-  readonly window: LimitWindow;
-}
-
-/**
- * The attribute that counts: `usd:month:2026-11`, `requests:minute:29384756`, `usd:total` for the payer
- * and for the key, the same behind `t:<token>:` for one token.
- */
-export function counterName(kind: CounterKind, tokenId: string | undefined, atMs: number): string {
-  const { name } = windowAt(kind.window, atMs);
-  const own = `${kind.unit}:${kind.window}${name === '' ? '' : `:${name}`}`;
-  return kind.per === 'token' ? `t:${tokenId}:${own}` : own;
-}

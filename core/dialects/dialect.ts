@@ -8,19 +8,13 @@ import type { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import type { RequestId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
+import type { DialectName } from '../providers/endpoints.ts';
 import type { ProviderRow } from '../providers/known.ts';
 import type { Meter } from './meter.ts';
 import type { ReportedUsage } from './usage.ts';
 
-export type DialectName =
-  | 'chat'
-  | 'responses'
-  | 'embeddings'
-  | 'messages'
-  | 'count_tokens'
-  | 'google';
-
 /** What a request is checked against. */
+
 export interface RequestRules {
   readonly row: ProviderRow;
   /** The provider's own id of the model. */

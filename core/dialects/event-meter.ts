@@ -9,6 +9,7 @@ import { bytesOfRaw, endOfString, type Meter, parseEvent } from './meter.ts';
 import type { ReportedUsage } from './usage.ts';
 
 /** What the events so far say. */
+
 export interface MeterState {
   readonly usage?: ReportedUsage | undefined;
   /** All is said that there is to say. */

@@ -7,6 +7,7 @@ import { GatewayError } from '../base/errors.ts';
 import { isRecord, type JsonObject } from '../base/json.ts';
 
 /** A field that may not be sent, and what may be (absent: nothing). */
+
 export interface FieldRefusal {
   readonly param: string;
   readonly allowed?: string;

@@ -8,14 +8,18 @@
 
 /** Default system prompts and the template's frame around a conversation. */
 const REQUEST_OVERHEAD_TOKENS = 64;
+
 /** A template's role markers; an empty message is 26 bytes of JSON already. */
 const MESSAGE_OVERHEAD_TOKENS = 8;
+
 /** The system prompt that tools bring with them: 313 to 346 with Claude, 530 with the computer tools. */
 const TOOLS_OVERHEAD_TOKENS = 640;
+
 /** What a rendered function schema has beyond its JSON. */
 const TOOL_OVERHEAD_TOKENS = 16;
 
 /** What of a body is not text: found by whoever knows the wire format. */
+
 export interface FoundInput {
   images: number;
   /** Characters, and so bytes, of the base64 texts that become pixels and not text. */

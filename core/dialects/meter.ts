@@ -116,6 +116,7 @@ function fieldAt(events: string, at: number): Field {
 }
 
 /** Where the quote stands that closes the JSON string which starts at `start`; the text's end if none does. */
+
 export function endOfString(events: string, start: number): number {
   for (let quote = events.indexOf('"', start); quote >= 0; quote = events.indexOf('"', quote + 1)) {
     let before = quote - 1;

@@ -5,13 +5,16 @@
 import type { RequestRules } from './dialect.ts';
 
 const HEADER = 'openai-beta';
+
 /** A feature and its version. */
 const BETA = /^[a-z0-9_-]{1,64}=[a-z0-9_.-]{1,64}$/;
 const BETAS_MAX = 16;
+
 /** Codex asks for its usual format by this one. */
 const FREE_BETAS: ReadonlySet<string> = new Set(['responses=experimental']);
 
 /** The header to send, if there is anything to ask for; what is no beta's name stays here. */
+
 export function readOpenAiBetas({ headers, isCapped }: RequestRules): Record<string, string> {
   const betas = (headers.get(HEADER) ?? [])
     .flatMap((value) => value.split(','))

@@ -5,7 +5,7 @@
  */
 
 import { asNanoUsd, type NanoUsd, nanoUsdFromUsd, ZERO_USD } from '../base/money.ts';
-import type { TokenUsage } from '../wallet/hold.ts';
+import type { TokenUsage } from '../base/token-usage.ts';
 
 export interface ReportedUsage {
   readonly tokens: TokenUsage;
@@ -26,6 +26,7 @@ const members = (value: unknown): Members =>
   typeof value === 'object' && value !== null ? (value as Members) : {};
 
 /** A number of tokens; undefined: it is none. */
+
 export const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX
     ? value

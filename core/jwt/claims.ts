@@ -4,8 +4,7 @@
  * and never tell its value. RFC 7519, 4.1; RFC 8725, 3.8, 3.9.
  */
 import { GatewayError } from '../base/errors.ts';
-import { nameOfIssuer } from '../issuer-name.ts';
-import { isName, USER_CHARS_MAX } from '../keys/key-record.ts';
+import { isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { RequiredClaim, VerifiedUser, Verifier } from './verifier.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -19,6 +18,7 @@ interface Circumstances {
  * @throws token_claim_invalid, token_expired, token_not_active; claim_not_allowed for a required claim that is missing
  *   or has none of the values
  */
+
 export function readVerifiedUser(
   claims: Claims,
   key: { readonly verifier: Verifier; readonly trustEmail: boolean },
@@ -157,6 +157,7 @@ function longestPrefix(path: string, members: ReadonlyMap<string, unknown>): str
 
 /** RFC 5321, 4.5.3.1: 64 for the local part, `@`, 255 for the domain. */
 const EMAIL_CHARS_MAX = 320;
+
 /** Entra's "email domain owner verified" comes in any of these spellings. */
 const EDOV_TRUE: readonly unknown[] = [true, 1, '1', 'true'];
 
@@ -167,4 +168,17 @@ function readEmail(claims: Claims, trustEmail: boolean): string | undefined {
     verified === true || (verified === undefined && EDOV_TRUE.includes(domainVerified));
   if (!isVouchedFor && !trustEmail) return undefined;
   return typeof email === 'string' && isName(email, EMAIL_CHARS_MAX) ? email : undefined;
+}
+
+/** The first is what it is called here. https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
+export const GOOGLE_ISSUERS = ['https://accounts.google.com', 'accounts.google.com'] as const;
+
+/** Of Entra's first version. https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens */
+const ENTRA_V1 = /^https:\/\/sts\.windows\.net\/([0-9a-f-]{36})\/$/;
+
+/** @param issuer one that a key accepts */
+export function nameOfIssuer(issuer: string): string {
+  if (issuer === GOOGLE_ISSUERS[1]) return GOOGLE_ISSUERS[0];
+  const [, tenant] = ENTRA_V1.exec(issuer) ?? [];
+  return tenant === undefined ? issuer : `https://login.microsoftonline.com/${tenant}/v2.0`;
 }

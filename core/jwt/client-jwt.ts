@@ -6,50 +6,21 @@
  */
 
 import { GatewayError } from '../base/errors.ts';
-import type { KeyId } from '../base/ids.ts';
-import type { Clock, KeySets, Secrets } from '../base/ports.ts';
-import { isName } from '../keys/key-record.ts';
-import { isScopedKid } from '../tokens/scoped-token.ts';
+import { isName } from '../base/names.ts';
 import { readVerifiedUser } from './claims.ts';
-import {
-  type CompactJws,
-  decodeBase64Url,
-  parseCompactJws,
-  parseJsonObject,
-} from './compact-jws.ts';
+import { decodeBase64Url, parseCompactJws, parseJsonObject } from './compact-jws.ts';
 import { algorithmsOfKind } from './key-material.ts';
+import { isScopedKid } from './kid.ts';
+import type { ClientJwtPorts } from './ports.ts';
 import { findSignatureFault } from './signature.ts';
-import type { JwtAlgorithm, VerifiedUser, Verifier } from './verifier.ts';
-
-/** What of a key's record verifies its holders' JWTs. */
-export interface VerifyingKey {
-  readonly id: KeyId;
-  readonly verifier: Verifier;
-  /** The issuer's e-mail addresses are believed even where it does not vouch for them. */
-  readonly trustEmail: boolean;
-}
-
-export interface ClientJwtPorts {
-  readonly secrets: Secrets;
-  readonly keySets: KeySets;
-  readonly clock: Clock;
-  /** Told of each check that is passed, in order: `jwt form`, `jwt signature`, then the claims'. @default nobody */
-  readonly onPassed?: (check: string, found: string) => void;
-}
-
-/** A JWT in the strict form, not verified. */
-export interface ClientJwt extends Omit<CompactJws, 'signature'> {
-  readonly signature: Buffer;
-  readonly alg: JwtAlgorithm;
-  /** An opaque name, 256 characters at most. */
-  readonly kid: string | undefined;
-}
+import type { ClientJwt, JwtAlgorithm, VerifiedUser, Verifier, VerifyingKey } from './verifier.ts';
 
 /**
  * Verifies a JWT and says whose it is. Does NOT check e-mail domains; `identity.ts` does.
  * @throws invalid_api_key before the signature held; then token_expired, token_not_active, token_claim_invalid or
  *   claim_not_allowed; service_unavailable when the secret or the issuer's keys cannot be read
  */
+
 export async function verifyClientJwt(
   text: string,
   key: VerifyingKey,
@@ -74,6 +45,7 @@ const refuse = (reason: string): GatewayError =>
 
 /** Ours has no name of its own here: a scoped token is told by its `kid`. */
 const TYPES: readonly string[] = ['jwt', 'at+jwt'];
+
 /** Keys of the token's own choice (RFC 7515, 4.1.2, 4.1.3, 4.1.5, 4.1.6); encryption and nesting (RFC 7519, 5.2). */
 const REFUSED_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'enc', 'epk', 'cty'] as const;
 const KID_CHARS_MAX = 256;

@@ -3,12 +3,12 @@
  * Flow: credential > **form** > verify. Invariant: nothing here is believed; a signature says later whether it may be.
  */
 
-import { CREDENTIAL_CHARS_MAX } from '../access/credential.ts';
 import { makeBoundedMap } from '../base/bounded-map.ts';
 import type { GatewayError } from '../base/errors.ts';
-import { parseStrictObject } from '../strict-json.ts';
+import { parseStrictObject } from '../base/json.ts';
 
 /** A token taken apart, not verified. */
+
 export interface CompactJws {
   readonly header: Readonly<Record<string, unknown>>;
   /** `header.payload`, what is signed. */
@@ -43,6 +43,7 @@ export function parseCompactJws(jws: string, refuse: (reason: string) => Gateway
 /** Longer ones bring certificates, or nothing good. */
 const HEADER_CHARS_MAX = 2_048;
 const HEADERS_KEPT_MAX = 256;
+
 /** An issuer's tokens, and a key's, have one header: what such a text says is worked out once. */
 const headers = makeBoundedMap<string, CompactJws['header']>(HEADERS_KEPT_MAX);
 
@@ -81,3 +82,6 @@ export function decodeUtf8(bytes: Buffer): string | undefined {
 /** @returns undefined unless the bytes are one plain JSON object in UTF-8 (strict-json.ts) */
 export const parseJsonObject = (bytes: Buffer): Readonly<Record<string, unknown>> | undefined =>
   parseStrictObject(decodeUtf8(bytes) ?? '');
+
+/** API Gateway takes 10,240 bytes for all headers together. */
+export const CREDENTIAL_CHARS_MAX = 8192;

@@ -6,27 +6,26 @@
 import type { CryptoKey } from 'jose';
 import { makeBoundedMap } from '../base/bounded-map.ts';
 import { GatewayError } from '../base/errors.ts';
-import type { Clock, KeySetFetch, KeySets } from '../base/ports.ts';
+import type { Clock } from '../base/ports.ts';
 import { type PublicKeySet, parseKeySet, pickKey } from './key-set.ts';
-import type { JwtAlgorithm } from './verifier.ts';
-
-/** What a token's header says of its key. */
-export interface WantedKey {
-  /** Undefined: the token names none. */
-  readonly kid: string | undefined;
-  readonly alg: JwtAlgorithm;
-}
+import type { KeySetFetch, KeySets } from './ports.ts';
 
 /** Sets in memory; the one that was asked for the longest ago gives way. */
+
 export const KEY_SETS_MAX = 16;
+
 /** A key that the issuer withdrew is refused after that at the latest, while the issuer answers. */
 const FRESH_MS = 600_000;
+
 /** While the issuer is down, its last keys serve so long. */
 const STALE_MAX_MS = 86_400_000;
+
 /** After a fetch, however it ended, an unknown `kid` or a set that is no longer fresh makes no other so soon. */
 const COOL_DOWN_MS = 30_000;
+
 /** The same with no key in memory, when nobody can be let in: shorter, so that an issuer's hiccup is soon over. */
 const OUTAGE_COOL_DOWN_MS = 10_000;
+
 /** A token whose key is known waits no longer for a fetch. */
 const WAIT_MAX_MS = 1_000;
 

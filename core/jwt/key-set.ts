@@ -6,8 +6,8 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { type CryptoKey, importJWK, type JWK } from 'jose';
 import { GatewayError } from '../base/errors.ts';
-import type { WantedKey } from './issuer-keys.ts';
 import { algorithmsOfKey } from './key-material.ts';
+import type { WantedKey } from './ports.ts';
 import type { JwtAlgorithm } from './verifier.ts';
 
 interface PublicKey {
@@ -26,6 +26,7 @@ const KEYS_MAX = 64;
  * @returns the usable keys among the first 64
  * @throws service_unavailable when it is no key set at all, which is taken as the issuer's outage
  */
+
 export function parseKeySet(text: string): PublicKeySet {
   const keys = readKeys(text);
   if (keys === undefined) {

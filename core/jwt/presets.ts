@@ -4,11 +4,12 @@
  * it must be. None trusts an e-mail address that its provider does not call verified.
  */
 import { GatewayError } from '../base/errors.ts';
-import { GOOGLE_ISSUERS } from '../issuer-name.ts';
-import { isDomain, isOrigin } from '../keys/key-record.ts';
+import { isDomain, isOrigin } from '../base/names.ts';
+import { GOOGLE_ISSUERS } from './claims.ts';
 import type { RequiredClaim, Verifier } from './verifier.ts';
 
 /** What a preset fills in of a verifier. */
+
 export type Preset = Omit<Verifier, 'clockToleranceSeconds'>;
 
 interface Parts {

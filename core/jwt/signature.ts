@@ -15,9 +15,9 @@ import {
 import { type CryptoKey, importSPKI } from 'jose';
 import { makeBoundedMap } from '../base/bounded-map.ts';
 import { GatewayError } from '../base/errors.ts';
-import type { ClientJwt, ClientJwtPorts, VerifyingKey } from './client-jwt.ts';
 import { HMAC_HASHES, type HmacAlgorithm, isHmac, readPublicKeyPem } from './key-material.ts';
-import type { JwtAlgorithm } from './verifier.ts';
+import type { ClientJwtPorts } from './ports.ts';
+import type { ClientJwt, JwtAlgorithm, VerifyingKey } from './verifier.ts';
 
 type PublicAlgorithm = Exclude<JwtAlgorithm, HmacAlgorithm>;
 
@@ -25,6 +25,7 @@ type PublicAlgorithm = Exclude<JwtAlgorithm, HmacAlgorithm>;
  * @returns why it does not hold, or that there is no key that fits; undefined: it holds
  * @throws service_unavailable when the secret or the issuer's keys cannot be read
  */
+
 export async function findSignatureFault(
   jwt: ClientJwt,
   { id, verifier: { key } }: VerifyingKey,

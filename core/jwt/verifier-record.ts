@@ -7,10 +7,13 @@ import { algorithmsOfKind } from './key-material.ts';
 import type { Verifier } from './verifier.ts';
 
 /** Issuers, audiences, authorized parties, required claims and the values of one, each. */
+
 export const VERIFIER_ENTRIES_MAX = 32;
+
 /** Of one issuer, audience, claim's name or value, and of a key set's address. */
 export const VERIFIER_CHARS_MAX = 512;
 export const CLOCK_TOLERANCE_MAX_SECONDS = 60;
+
 /** A certificate of an RSA key of 4096 bits has some 2,000. */
 const PEM_CHARS_MAX = 16_384;
 

@@ -7,6 +7,7 @@ import { asKeyHash, type KeyHash, sha256 } from '../base/ids.ts';
 const PREFIX = 'sk-hp-';
 const RANDOM_BYTES = 32;
 const CHECKSUM_CHARS = 6;
+
 /** 43 characters of base64url are 256 bits; no colon, which parts a key from a JWT. */
 const KEY_SHAPE = /^sk-hp-[A-Za-z0-9_-]{43}[A-Za-z0-9_-]{6}$/;
 
@@ -15,6 +16,7 @@ const KEY_SHAPE = /^sk-hp-[A-Za-z0-9_-]{43}[A-Za-z0-9_-]{6}$/;
  * @param randomBytes exactly 32, from a cryptographic source
  * @throws TypeError for another number of bytes
  */
+
 export function makeApiKey(randomBytes: Uint8Array): string {
   if (randomBytes.length !== RANDOM_BYTES) {
     throw new TypeError(`"randomBytes" must be ${RANDOM_BYTES} bytes, got ${randomBytes.length}`);

@@ -13,49 +13,10 @@ import { hashOfKey, makeApiKey } from './api-key.ts';
 import { changesBetween, toFields } from './key-fields.ts';
 import type { KeyRecord } from './key-record.ts';
 import { applySettings, type KeySettings } from './key-settings.ts';
+import type { KeyChange, KeyStore, KeyVault } from './ports.ts';
 
 const KEY_ID_BYTES = 16;
 const KEY_BYTES = 32;
-
-/** One change of a key: who, what, when. */
-export interface KeyChange {
-  readonly id: string;
-  readonly keyId: KeyId;
-  /** The change before it; absent on the first one. */
-  readonly after?: string;
-  readonly atMs: number;
-  /** Whoever ran the command: the system's user, or an AWS identity. */
-  readonly by: string;
-  readonly action: 'create' | 'set' | 'rotate' | 'disable' | 'revoke';
-  /** What became of each field, as text without any secret. */
-  readonly fields: Readonly<Record<string, string>>;
-}
-
-/** Records of keys, as they stand now. Fails closed: `service_unavailable`. */
-export interface KeyStore {
-  /** Read from the table each time. */
-  find(account: string, name: string): Promise<KeyRecord | undefined>;
-  /** All of an account, by name. */
-  list(account: string): Promise<readonly KeyRecord[]>;
-  /** A new record and the pointer to it. @throws invalid_request when the name is, or was, another key's */
-  create(record: KeyRecord): Promise<void>;
-  /** Lets the hash of a record's key find the record. May be repeated. */
-  point(record: KeyRecord): Promise<void>;
-  /** Puts `next` in the place of `seen`, all but what is revoked. False: another change was made since. */
-  replace(seen: KeyRecord, next: KeyRecord): Promise<boolean>;
-  /** Writes a change down. */
-  putChange(change: KeyChange): Promise<void>;
-  findChange(keyId: KeyId, id: string): Promise<KeyChange | undefined>;
-}
-
-/** The secrets of keys. Fails closed: `service_unavailable`. */
-export interface KeyVault {
-  createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
-  /** Adds a version beside those there are, whoever else adds one at the same time. */
-  addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
-  /** Adds a version of the secret, as text, that a key's JWTs are signed with. */
-  putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
-}
 
 export interface KeyAdminPorts {
   readonly account: string;
@@ -71,6 +32,7 @@ export interface KeyAdminPorts {
 }
 
 /** What a key is when it is made, and never ceases to be. */
+
 export interface NewKey {
   readonly name: string;
   /** Makes a personal key, which speaks for this user. */

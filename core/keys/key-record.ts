@@ -12,7 +12,16 @@ import {
   type KeyId,
   type TokenId,
 } from '../base/ids.ts';
-import { formatLimit, type Limit, parseLimit } from '../base/limit-text.ts';
+import { formatLimit, parseLimit } from '../base/limit-text.ts';
+import type { Limit } from '../base/limits.ts';
+import {
+  isDomain,
+  isName,
+  isOrigin,
+  KEY_NAME_CHARS_MAX,
+  parseModelPatterns,
+  USER_CHARS_MAX,
+} from '../base/names.ts';
 import type { Verifier } from '../jwt/verifier.ts';
 import { formatVerifier, verifierSchema } from '../jwt/verifier-record.ts';
 
@@ -20,6 +29,7 @@ import { formatVerifier, verifierSchema } from '../jwt/verifier-record.ts';
  * `server`: for back ends, may sign scoped tokens. `personal`: a server key that always speaks for one user
  * and signs nothing. `client`: public by nature, refused without a JWT.
  */
+
 export type KeyKind = 'server' | 'personal' | 'client';
 
 export interface FormerVersion {
@@ -74,34 +84,18 @@ export interface KeyRecord {
   readonly revision?: string;
 }
 
-/** A key's name and a user's, in characters. Names reach the authorizer's context, which is a few kilobytes. */
-export const KEY_NAME_CHARS_MAX = 128;
-export const USER_CHARS_MAX = 256;
-/** An allowlist has at most this many entries of at most this many characters together. */
-export const MODELS_MAX = 64;
-export const MODELS_CHARS_MAX = 2048;
 export const LIMITS_MAX = 16;
+
 /** Domains and origins, each. */
 export const DOMAINS_MAX = 64;
 export const ORIGINS_MAX = 64;
+
 /** How long a key may let its tokens live: a minute to a year. */
 export const TOKEN_LIFETIME_MIN_SECONDS = 60;
 export const TOKEN_LIFETIME_MAX_SECONDS = 31_536_000;
+
 /** What a DynamoDB item of 400 kB and a record read every ten seconds bear with ease. */
 export const REVOKED_MAX = 2000;
-
-/** Whether a text may name a key or a user: without control characters, which part the fields of a digest. */
-export const isName = (text: string, charsMax: number): boolean =>
-  text.length >= 1 && text.length <= charsMax && text.isWellFormed() && !/\p{Cc}/u.test(text);
-
-/** Whether a text is an entry of an allowlist: `provider/model`, an id without a provider, or `provider/*`. */
-export const isModelPattern = (text: string): boolean =>
-  /^[\w.:@/-]{1,200}$/.test(text) || /^[a-z][a-z0-9-]{0,31}\/\*$/.test(text);
-
-/** Whether a text may be a domain of e-mail addresses as records have it: ASCII, lower-case, with a dot inside. */
-export const isDomain = (text: string): boolean =>
-  text.length <= 253 &&
-  /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/.test(text);
 
 /** Headers that carry something else, or that a browser or a proxy on the way writes. */
 const TAKEN_HEADERS =
@@ -110,24 +104,6 @@ const TAKEN_HEADERS =
 /** Whether a text may name the header that names a user: lower-case, and free. */
 export const isUserHeader = (text: string): boolean =>
   /^[a-z][a-z0-9-]{0,63}$/.test(text) && !TAKEN_HEADERS.test(text);
-
-/** Whether a text is an origin as browsers send it (RFC 6454, 6.2), or `null`. */
-export function isOrigin(text: string): boolean {
-  if (text === 'null') return true;
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[!-)+-~]{1,255}$/.test(text)) return false;
-  const { host, protocol, origin } = URL.parse(text) ?? {};
-  // Schemes of apps and browser extensions have an origin that is opaque to the parser.
-  return origin === 'null' ? host !== '' && `${protocol}//${host}` === text : origin === text;
-}
-
-/** An allowlist as it may be written; undefined for anything else. Never empty: a list that allows nothing is a mistake. */
-export function parseModelPatterns(value: unknown): readonly string[] | undefined {
-  if (!Array.isArray(value) || value.length === 0 || value.length > MODELS_MAX) return undefined;
-  if (!value.every((item): item is string => typeof item === 'string' && isModelPattern(item))) {
-    return undefined;
-  }
-  return value.join('').length > MODELS_CHARS_MAX ? undefined : value;
-}
 
 const instant = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const digest = (chars: number) => v.pipe(v.string(), v.regex(new RegExp(`^[\\w-]{${chars}}$`)));
@@ -257,3 +233,4 @@ const formatIdentity = ({ allowedDomains, ...rest }: IdentityControls) => ({
   ...rest,
   ...(allowedDomains && { allowedDomains: [...allowedDomains] }),
 });
+export const DEFAULT_USER_HEADER = 'x-user-email';

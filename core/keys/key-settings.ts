@@ -2,18 +2,24 @@
  * What a key may be given, and be given anew. Flow: command > **settings** > record.
  * Invariant: a record's settings go together with its kind, which they never change.
  */
+
 import { GatewayError } from '../base/errors.ts';
-import type { Limit } from '../base/limit-text.ts';
-import { mergeControls } from '../identity-controls.ts';
+import type { Limit } from '../base/limits.ts';
 import {
   type MadeVerifier,
   type MakeOptions,
   makeVerifier,
   type VerifierRequest,
 } from '../jwt/make-verifier.ts';
-import { contradictionIn, type IdentityControls, type KeyRecord } from './key-record.ts';
+import {
+  contradictionIn,
+  DEFAULT_USER_HEADER,
+  type IdentityControls,
+  type KeyRecord,
+} from './key-record.ts';
 
 /** What a key may be given, and be given anew. */
+
 export interface KeySettings {
   /** Undefined: any model. */
   readonly models: readonly string[] | undefined;
@@ -69,3 +75,17 @@ const CONTRADICTIONS = {
     'a client key needs a verifier (--jwt-secret, --jwt-public-key, --jwks-url or --preset), and a personal key has none',
   identity: 'only a server key may name its users in a header',
 } as const;
+
+/** The controls there were with those that are named; undefined: none is on. */
+export function mergeControls(
+  seen: IdentityControls | undefined,
+  named: IdentityControls | undefined,
+): IdentityControls | undefined {
+  const on = Object.entries({ ...seen, ...named }).filter(([, value]) => isOn(value));
+  return on.length === 0 ? undefined : Object.fromEntries(on);
+}
+
+const isOn = (value: unknown): boolean =>
+  Array.isArray(value)
+    ? value.length > 0
+    : value !== undefined && value !== false && value !== DEFAULT_USER_HEADER;

@@ -7,19 +7,21 @@
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
+import { isModelPattern } from '../base/names.ts';
 import type { Config } from '../config.ts';
-import { isModelPattern } from '../keys/key-record.ts';
 import { DEMO_MODELS, DEMO_PROVIDER } from '../providers/demo/demo.ts';
 import {
   findProvider,
   isConfigured,
+  type ModelTarget,
   type ProviderUrls,
   pricePartsOf,
 } from '../providers/provider.ts';
-import { isAllowedModel, type ModelTarget, modelNotFound, resolveModel } from './policy.ts';
+import { isAllowedModel, modelNotFound, resolveModel } from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 
 /** A model by the name under which it is called. */
+
 export interface ListedModel {
   /** `provider/model`, or an alias. */
   readonly id: string;

@@ -7,19 +7,10 @@
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
-import { isConfigured, type ProviderUrls } from '../providers/provider.ts';
-
-/** A model by its full name. */
-export interface ModelTarget {
-  /** The provider's name in the configuration: what stands before the first slash. */
-  readonly provider: string;
-  /** The provider's own id of the model; may contain slashes (OpenRouter's do). */
-  readonly model: string;
-  /** `provider/model`: what lists of allowed models, prices and usage rows name. */
-  readonly id: string;
-}
+import { isConfigured, type ModelTarget, type ProviderUrls } from '../providers/provider.ts';
 
 const MODEL_ID = /^[\w.:@/-]{1,200}$/;
+
 /** How many allowed models a refusal names before it only counts the rest. */
 const NAMED_MODELS_MAX = 20;
 
@@ -28,6 +19,7 @@ const NAMED_MODELS_MAX = 20;
  * @param fallback the provider of ids that name none
  * @throws invalid_request for an id of other characters than A-Za-z0-9_.:@/- or longer than 200, model_not_found when no provider serves it
  */
+
 export function resolveModel(
   id: string,
   config: Config,

@@ -5,9 +5,9 @@
  */
 
 import { asNanoUsd, ceilDivide, type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
+import type { TokenUsage } from '../base/token-usage.ts';
 import type { PricedAs, PriceOverride } from '../config.ts';
 import priceTable from '../price-table.json' with { type: 'json' };
-import type { TokenUsage } from '../wallet/hold.ts';
 
 /** Prices of a request in nano-dollars per million tokens. */
 interface PriceRates {
@@ -18,6 +18,7 @@ interface PriceRates {
 }
 
 /** Rates for the whole of a request whose input is larger than `aboveInputTokens`. */
+
 export interface PriceTier extends PriceRates {
   readonly aboveInputTokens: number;
 }
@@ -31,6 +32,7 @@ export interface Price extends PriceRates {
 
 /** Input, output, cached input, cache write: nano-dollars per million tokens. */
 export type PriceLevel = readonly [number, number, number, number];
+
 /** A level, the context window (0: not known) and the tiers, each behind the input tokens it begins above. */
 export type PriceRow =
   | PriceLevel

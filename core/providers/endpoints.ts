@@ -2,9 +2,9 @@
  * Where each wire format is posted to, by whose format it is and as which provider has it. Rows of data, for `known.ts`.
  * Flow: policy > **provider** > forward.
  */
-import type { DialectName } from '../dialects/dialect.ts';
 
 /** How a provider is given its key: in which header. */
+
 export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
 
 /** Whose wire format: that of OpenAI's APIs, Anthropic's or Google's. */
@@ -92,3 +92,10 @@ export const WIRE_OF: Readonly<Record<DialectName, WireName>> = {
   count_tokens: 'anthropic',
   google: 'google',
 };
+export type DialectName =
+  | 'chat'
+  | 'responses'
+  | 'embeddings'
+  | 'messages'
+  | 'count_tokens'
+  | 'google';

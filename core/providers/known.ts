@@ -16,6 +16,7 @@ import {
 } from './endpoints.ts';
 
 /** What sets one OpenAI-compatible provider apart from another. */
+
 export interface ProviderRow {
   /**
    * Everything before `/chat/completions`, without a slash at its end; `{region}` stands for the region that the

@@ -5,13 +5,13 @@
 
 import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
-import type { DialectName } from '../dialects/dialect.ts';
-import type { ModelTarget } from '../models/policy.ts';
 import { DEMO_PROVIDER } from './demo/demo.ts';
+import type { DialectName } from './endpoints.ts';
 import { type EndpointAuth, WIRE_ENDPOINTS, WIRE_OF } from './endpoints.ts';
 import { DEMO_ROW, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from './known.ts';
 
 /** Provider name to a base URL that replaces its own. */
+
 export type ProviderUrls = Readonly<Record<string, string>>;
 
 /** An AWS service of a region. */
@@ -221,3 +221,13 @@ export const providerKeyMissing = (config: Config, { name, secret }: Provider): 
     message: `provider "${name}" has no API key: set ${keyVariableOf(config, name)} or the secret "${secret ?? name}"`,
     param: 'model',
   });
+
+/** A model by its full name. */
+export interface ModelTarget {
+  /** The provider's name in the configuration: what stands before the first slash. */
+  readonly provider: string;
+  /** The provider's own id of the model; may contain slashes (OpenRouter's do). */
+  readonly model: string;
+  /** `provider/model`: what lists of allowed models, prices and usage rows name. */
+  readonly id: string;
+}

@@ -6,17 +6,12 @@
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
-import { type JsonObject, readModelId } from '../base/json.ts';
+import type { JsonObject } from '../base/json.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Config } from '../config.ts';
 import type { Dialect, PreparedRequest } from '../dialects/dialect.ts';
 import type { Route } from '../dialects/routes.ts';
-import {
-  type ModelTarget,
-  modelNotFound,
-  requireAllowedModel,
-  resolveModel,
-} from '../models/policy.ts';
+import { modelNotFound, requireAllowedModel, resolveModel } from '../models/policy.ts';
 import { holdCostOf, type Price, type PriceBook } from '../models/pricing.ts';
 import { DEMO_MODELS } from '../providers/demo/demo.ts';
 import {
@@ -24,15 +19,18 @@ import {
   findProvider,
   isConfigured,
   isDemo,
+  type ModelTarget,
   type Provider,
   type ProviderUrls,
   requireEndpoint,
 } from '../providers/provider.ts';
 import type { Amounts } from '../wallet/hold.ts';
 import { isCapped, limitsOf } from '../wallet/payer.ts';
-import type { Left } from '../wallet/reserve.ts';
+import type { Left } from '../wallet/reservation.ts';
+import { readModelId } from './request-body.ts';
 
 /** What the proxy serves, and at which prices. */
+
 export interface ProxySettings {
   readonly config: Config;
   readonly prices: PriceBook;

@@ -3,12 +3,13 @@
  * Invariant: no answer of a provider leaves with that key in it, whatever its status.
  */
 import { GatewayError } from '../base/errors.ts';
-import type { UpstreamResponse } from '../base/ports.ts';
+import type { UpstreamResponse } from '../providers/ports.ts';
 
 /** Shorter ones are words that a local server takes for a key, and that an answer may well say. */
 const SECRET_CHARS_MIN = 16;
 
 /** A provider's answer, beside the key it was asked with. */
+
 export interface KeyedResponse extends UpstreamResponse {
   /** Undefined: there was none, or none that is a secret. */
   readonly ownKey: Buffer | undefined;

@@ -7,11 +7,13 @@ import type { Grant } from '../access/grant.ts';
 import type { GatewayError } from '../base/errors.ts';
 import type { RequestId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
-import type { Clock, Log, Random, UsageRows, Wallets } from '../base/ports.ts';
+import type { Clock, Log, Random } from '../base/ports.ts';
+import type { TokenUsage } from '../base/token-usage.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import { costOf } from '../models/pricing.ts';
-import type { TokenUsage, UsageRow } from '../wallet/hold.ts';
+import type { UsageRows, Wallets } from '../wallet/ports.ts';
 import { settle } from '../wallet/settle.ts';
+import type { UsageRow } from '../wallet/usage-row.ts';
 import type { OpenHold } from '../wallet/wallet.ts';
 import type { CallPlan } from './call-plan.ts';
 
@@ -28,6 +30,7 @@ export interface Exchange {
 }
 
 /** How the provider's part ended. */
+
 export interface Outcome {
   /** False: the provider was not called, or refused. Nothing is charged. */
   readonly isCharged: boolean;

@@ -6,10 +6,12 @@
  */
 
 /** An event that is longer is let through in pieces and not read. Above any text event; images may be longer. */
+
 export const EVENT_BYTES_MAX = 1024 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const CR = 13;
+
 /** Enough of what is held to see an event's end that lies across two reads. */
 const STRADDLE_BYTES = 3;
 

@@ -5,9 +5,9 @@
  */
 
 import { GatewayError, toGatewayError } from '../base/errors.ts';
-import type { UpstreamResponse } from '../base/ports.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Meter } from '../dialects/meter.ts';
+import type { UpstreamResponse } from '../providers/ports.ts';
 import { findOwnKey, type KeyedResponse } from './own-key.ts';
 import {
   type BookPorts,
@@ -33,6 +33,7 @@ interface Ending {
 }
 
 /** The answer's body. A client that leaves is not noticed here: whoever reads it reads to the end. */
+
 export async function* streamAnswer(
   exchange: Exchange,
   response: KeyedResponse,

@@ -6,24 +6,30 @@
 
 import { GatewayError, toGatewayError } from '../base/errors.ts';
 import { isRecord, type JsonObject } from '../base/json.ts';
-import type { UpstreamResponse } from '../base/ports.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
-import type { UsageRow } from '../wallet/hold.ts';
+import type { UpstreamResponse } from '../providers/ports.ts';
+import type { UsageRow } from '../wallet/usage-row.ts';
 import type { CallPlan } from './call-plan.ts';
 import { findOwnKey, type KeyedResponse } from './own-key.ts';
 import { type BookPorts, closeExchange, type Exchange, type Outcome } from './provider-call.ts';
 
 /** The most of an answer that is held in memory: some 2 million tokens of text. */
+
 export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
+
 /** The most of a provider's refusal. */
 const REFUSAL_BYTES_MAX = 256 * 1024;
+
 /** Statuses that speak of the gateway's own key or account, and would read as the caller's. */
 const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 407]);
+
 /** What Google says of a wrong key, with 400: https://ai.google.dev/gemini-api/docs/troubleshooting */
 const OWN_REASON = '"API_KEY_INVALID"';
 const RETRY_AFTER_SECONDS_MAX = 60;
+
 /** AWS answers so to a signature, a role or a Bedrock key that may not. */
 const AWS_OWN_STATUS = 403;
+
 /** AWS's words on a signature repeat the session token; those on a permission say the account and the role. */
 const AWS_OWN_WORDS = /x-amz-security-token|AWS4-HMAC-SHA256|arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}:/i;
 

@@ -5,9 +5,10 @@
 
 import { toWords } from '../base/duration.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
+import { parseKid } from '../jwt/kid.ts';
 import { isWellFormed } from '../keys/api-key.ts';
 import { CLAIM_RULES, parseScopedClaims, requireInForce } from './scoped-claims.ts';
-import { parseKid, signScopedToken } from './scoped-token.ts';
+import { signScopedToken } from './scoped-token.ts';
 
 export interface IssueAsk {
   /** The whole key string, and the `kid` it was printed with. */
@@ -24,6 +25,7 @@ export interface IssueAsk {
 }
 
 /** A token with its claims, as they are signed. */
+
 export interface IssuedToken {
   /** With its leading `jwt:`. */
   readonly token: string;

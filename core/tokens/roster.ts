@@ -3,9 +3,10 @@
  * Flow: command > **row** > claims > signature.
  * Invariant: one student and one period give one name of a token, and so one allowance, however often it is issued.
  */
-import { isName } from '../keys/key-record.ts';
+import { isName } from '../base/names.ts';
 
 /** A student, as a roster has them. */
+
 export interface RosterRow {
   /** Where the row ends in the file, from 1. */
   readonly line: number;
@@ -17,6 +18,7 @@ export interface RosterRow {
 
 /** A class of all first-year students of a large university, and a bound for what is kept of a file. */
 export const ROSTER_ROWS_MAX = 20_000;
+
 /** With a period and a number of three digits, a `jti` of at most 256 characters is made of it. */
 const EMAIL_CHARS_MAX = 180;
 const TEXT_CHARS_MAX = 256;
@@ -46,6 +48,7 @@ export function parseHeading(cells: readonly string[]): RosterColumns | string {
 /** Of what an address is made, as mail systems of schools hand them out; none of it parts cells, names or headers. */
 const EMAIL =
   /^[^\s\p{Cc}@:;,"<>()[\]\\]+@[^\s\p{Cc}@:;,"<>()[\]\\.]+(\.[^\s\p{Cc}@:;,"<>()[\]\\.]+)+$/u;
+
 /** What a lenient decoder leaves where a file is not UTF-8. */
 const NOT_UTF8 = '\ufffd';
 

@@ -7,23 +7,20 @@ import type { TokenGrant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import { asTokenId, shortDigest, type TokenId } from '../base/ids.ts';
 import { type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
-import {
-  type FormerVersion,
-  isName,
-  MODELS_MAX,
-  parseModelPatterns,
-  USER_CHARS_MAX,
-} from '../keys/key-record.ts';
+import { isName, MODELS_MAX, parseModelPatterns, USER_CHARS_MAX } from '../base/names.ts';
+import type { FormerVersion } from '../keys/key-record.ts';
 
 /** How far an issuer's clock may be ahead of ours, for `nbf` and `iat` (RFC 7519, 4.1.5). */
 const CLOCK_SKEW_MS = 5_000;
 export const JTI_CHARS_MAX = 256;
+
 /** The last instant of a `Date` (ECMA-262, 21.4.1.1): beyond it, arithmetic on instants means nothing. */
 const INSTANT_MS_MAX = 8.64e15;
 
 type Claims = Readonly<Record<string, unknown>>;
 
 /** What a token says of itself, whether or not it is in force. */
+
 export interface ScopedClaims {
   readonly token: Omit<TokenGrant, 'id' | 'revoked'>;
   readonly user?: string;

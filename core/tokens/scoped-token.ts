@@ -7,16 +7,11 @@ import { timingSafeEqual } from 'node:crypto';
 import { makeBoundedMap } from '../base/bounded-map.ts';
 import { GatewayError } from '../base/errors.ts';
 import { type HmacKey, hmacSha256, makeHmacKey } from '../hmac-sha256.ts';
-import {
-  type CompactJws,
-  decodeBase64Url,
-  decodeUtf8,
-  parseCompactJws,
-  parseJsonObject,
-} from '../jwt/compact-jws.ts';
-import { isName, KEY_NAME_CHARS_MAX } from '../keys/key-record.ts';
+import { type CompactJws, parseCompactJws, parseJsonObject } from '../jwt/compact-jws.ts';
+import { kidOf, type NamedSigner, parseKid } from '../jwt/kid.ts';
 
 /** A token taken apart, not verified. */
+
 export interface ScopedToken {
   readonly account: string;
   readonly keyName: string;
@@ -42,11 +37,6 @@ export function parseScopedToken(jws: string): ScopedToken {
   return { account, keyName, signingInput, payload, signature };
 }
 
-interface NamedSigner {
-  readonly account: string;
-  readonly keyName: string;
-}
-
 /** Beside the headers that `compact-jws.ts` keeps: whom one names is worked out once, too. */
 const signers = new WeakMap<CompactJws['header'], NamedSigner>();
 
@@ -58,7 +48,7 @@ function signerOf(header: CompactJws['header']): NamedSigner {
   return signer;
 }
 
-const malformed = (reason: string): GatewayError =>
+export const malformed = (reason: string): GatewayError =>
   new GatewayError('invalid_api_key', { detail: `scoped token: ${reason}` });
 
 function readKid(header: CompactJws['header']): string {
@@ -69,39 +59,8 @@ function readKid(header: CompactJws['header']): string {
   return header.kid;
 }
 
-/**
- * `<account>:<base64 of the key's name>`, parted at the last colon: an account may hold colons.
- * @throws invalid_api_key for any other text
- */
-export function parseKid(kid: string): NamedSigner {
-  const colon = kid.lastIndexOf(':');
-  const keyName = decodeKeyName(kid.slice(colon + 1));
-  if (colon === -1 || keyName === undefined) {
-    throw malformed('"kid" is not an account and the base64 of a name');
-  }
-  return { account: kid.slice(0, colon), keyName };
-}
-
-/** Whether a `kid` could be a scoped token's. */
-export function isScopedKid(kid: string): boolean {
-  const colon = kid.lastIndexOf(':');
-  return colon !== -1 && decodeKeyName(kid.slice(colon + 1)) !== undefined;
-}
-
-/** Standard base64 with or without padding, or base64url; strict UTF-8 within. */
-function decodeKeyName(text: string): string | undefined {
-  const bare = text.replace(/={1,2}$/, '');
-  if (bare !== text && text.length % 4 !== 0) return undefined;
-  const bytes = decodeBase64Url(bare.replaceAll('+', '-').replaceAll('/', '_'));
-  const name = bytes && decodeUtf8(bytes);
-  return name !== undefined && isName(name, KEY_NAME_CHARS_MAX) ? name : undefined;
-}
-
-/** The `kid` of tokens that a key signs. */
-export const kidOf = (account: string, keyName: string): string =>
-  `${account}:${Buffer.from(keyName).toString('base64')}`;
-
 const HMAC_KEYS_MAX = 1_000;
+
 /** Working a key out takes longer than an HMAC with it. */
 const hmacKeys = makeBoundedMap<string, HmacKey>(HMAC_KEYS_MAX);
 

@@ -5,9 +5,10 @@
 import type { Identity } from '../access/grant.ts';
 import type { TokenId, WalletId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
-import type { UsageRow } from '../wallet/hold.ts';
+import type { UsageRow } from '../wallet/usage-row.ts';
 
 /** What was used: sums over rows. */
+
 export interface UsageSums {
   /** Requests as limits count them: those that were given back whole are not. */
   readonly requests: number;
@@ -90,8 +91,10 @@ const TIME_DIGITS = 13;
 /** A segment stays well below the 400 kB of an item. */
 const CELL_BYTES_MAX = 200_000;
 const MARKED_MAX = 1_000;
+
 /** A segment that is cut for its rows alone has more of them than a page. */
 const SEGMENT_ROWS_MAX = 50_000;
+
 /** The sums of a cell, written out. */
 const SUMS_BYTES = 100;
 

@@ -4,7 +4,7 @@
  */
 import type { Identity, IdentitySource } from '../access/grant.ts';
 import type { KeyId, TokenId, WalletId } from '../base/ids.ts';
-import { DAY_MS, isoDay } from '../base/limit-text.ts';
+import { DAY_MS, isoDay } from '../base/limits.ts';
 import {
   addSums,
   NO_USAGE,
@@ -20,6 +20,7 @@ export const GROUP_BYS = ['user', 'token', 'key', 'model', 'day', 'conversation'
 export type GroupBy = (typeof GROUP_BYS)[number];
 
 /** One line of a report. Of the names there are those that were grouped by; null: the rows say none. */
+
 export interface UsageGroup extends UsageSums {
   /** `2026-11-20`, UTC, by when the request began. */
   readonly day?: string;
@@ -59,6 +60,7 @@ export interface UsageReport {
 
 /** Each day without a rollup is a read, so a year of them is within a report. */
 const READS_MAX = 600;
+
 /** Lines of a report: an answer of the function is 6 MB at most. */
 export const REPORT_ROWS_MAX = 10_000;
 

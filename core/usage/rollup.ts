@@ -3,7 +3,7 @@
  * Invariant: a mark leaves a row only after a sealed rollup counts that row; so no row, however late, is missed.
  */
 import type { KeyId } from '../base/ids.ts';
-import { DAY_MS, HOUR_MS, isoDay } from '../base/limit-text.ts';
+import { DAY_MS, HOUR_MS, isoDay } from '../base/limits.ts';
 import type { Clock } from '../base/ports.ts';
 import { type RollupSegment, type SealedDay, startSegment } from './cells.ts';
 import type { OpenDay, Rollups, UsageReader } from './ports.ts';
@@ -12,10 +12,12 @@ import type { OpenDay, Rollups, UsageReader } from './ports.ts';
  * How long after its end a day is rolled up: a request that began in its last moment holds for a quarter of an hour,
  * and the sweep that closes it comes minutes later. A row that is later still is found by its mark.
  */
+
 export const ROLLUP_DELAY_MS = HOUR_MS;
 
 const PAGES_MAX = 1_000;
 const READS_PER_SEGMENT_MAX = 50;
+
 /** Segments of a day in one run: some gigabytes of rows. */
 const SEGMENTS_MAX = 500;
 

@@ -5,43 +5,33 @@
  * wallets that were looked at have what the request lacks.
  */
 
-import type { PoolId } from '../base/ids.ts';
-import { windowAt } from '../base/limit-text.ts';
-import type { Move, Slice, Wallet } from '../base/ports.ts';
-import { insist } from '../insist.ts';
-import { type Amounts, type AppliedLimit, amountOf, type LimitState } from './hold.ts';
-import { type Idle, recallIdle } from './recall.ts';
+import { windowAt } from '../base/limits.ts';
+import { type Amounts, amountOf } from './hold.ts';
+import type { Move, Wallet } from './ports.ts';
+import { type Idle, insist, recallIdle } from './recall.ts';
 import type { Place, Reserving, Tried } from './reservation.ts';
-import { allows, drawSize, heldIn, poolIdOf, sliceName, sliceOf } from './slices.ts';
-
-/** What a budget of the whole key says to a request that it has no room for. */
-export interface Verdict {
-  /** `used` is what others have drawn, so that the rest is what this wallet may have. */
-  readonly state: LimitState;
-  /** What lies idle in the wallet itself. */
-  readonly ownLeft: bigint;
-  /** Whether all that others hold was seen: if not, some of what is used may come back. */
-  readonly isWhole: boolean;
-}
-
-/** A slice that is too small for a request. */
-export interface Shortage {
-  readonly budget: AppliedLimit;
-  readonly name: string;
-  readonly poolId: PoolId;
-  readonly take: bigint;
-  readonly slice: Slice;
-}
+import {
+  allows,
+  drawSize,
+  heldIn,
+  poolIdOf,
+  type Shortage,
+  sliceName,
+  sliceOf,
+  type Verdict,
+} from './slices.ts';
 
 /**
  * Requests of one payer that start together all find the slice too small. Spread over this long, the first one's draw
  * serves the others, which would else each write a transaction that fails.
  */
 const DRAW_SPREAD_MS = 30;
+
 /** Draws and recalls of one request for one budget. */
 const ROUNDS_MAX = 6;
 
 /** The slices of a wallet that are too small, the one first whose budget resets last. */
+
 export function shortagesOf(
   { hold, budgets }: Place,
   wallet: Wallet | undefined,

@@ -4,7 +4,7 @@
  */
 
 import { asTokenId, asWalletId, type RequestId, type WalletId } from '../base/ids.ts';
-import { type CounterKind, LIMIT_UNITS, LIMIT_WINDOWS } from '../base/limit-text.ts';
+import { type CounterKind, LIMIT_UNITS, LIMIT_WINDOWS } from '../base/limits.ts';
 import { asNanoUsd } from '../base/money.ts';
 import type { Hold } from './hold.ts';
 
@@ -25,6 +25,7 @@ const letterOf = ({ per, unit, window }: CounterKind): string =>
   );
 
 /** Kinds of counters as a text, a letter each. */
+
 export const encodeCounted = (counted: readonly CounterKind[]): string =>
   counted.map(letterOf).join('');
 

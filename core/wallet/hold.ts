@@ -3,13 +3,12 @@
  * Flow: policy > **reserve** > forward > meter > **settle**.
  */
 
-import type { Identity } from '../access/grant.ts';
-import type { ErrorCode } from '../base/errors.ts';
-import type { KeyId, RequestId, TokenId, WalletId } from '../base/ids.ts';
-import type { CounterKind, Limit, LimitUnit } from '../base/limit-text.ts';
+import type { RequestId, TokenId, WalletId } from '../base/ids.ts';
+import type { CounterKind, Limit, LimitUnit } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 
 /** What one request takes at most (as a hold) or took (as a cost). */
+
 export interface Amounts {
   readonly usd: NanoUsd;
   /** Input + output tokens. */
@@ -46,47 +45,4 @@ export interface LimitState {
   readonly used: bigint;
   readonly reserved: bigint;
   readonly resetsAtMs: number | null;
-}
-
-/** Tokens by kind. `input` is all input with cached ones, `output` all output with reasoning. */
-export interface TokenUsage {
-  readonly input: number;
-  readonly cachedInput: number;
-  readonly cacheWrite: number;
-  readonly output: number;
-  readonly reasoning: number;
-}
-
-/**
- * How the cost is known. `exact`: the provider said so. `estimated`: it did not, so input bound and bytes sent.
- * `released`: the provider was not called or charged nothing. `swept`: the function died; the whole hold.
- */
-export type UsageStatus = 'exact' | 'estimated' | 'released' | 'swept';
-
-/** One row a request, written before the settle and never changed: what it says is what the wallet pays. */
-export interface UsageRow {
-  readonly keyId: KeyId;
-  readonly walletId: WalletId;
-  readonly requestId: RequestId;
-  /** The attempt whose hold this row closes; a hold of another attempt is a ghost and costs nothing. */
-  readonly attempt: number;
-  readonly reservedAtMs: number;
-  readonly status: UsageStatus;
-  readonly cost: Amounts;
-  /** What was billed beyond the hold, else zero. */
-  readonly overrunNanoUsd: NanoUsd;
-  readonly tokens: TokenUsage;
-  readonly provider?: string;
-  readonly model?: string;
-  readonly priceVersion?: string;
-  readonly identity?: Identity;
-  readonly tokenId?: TokenId;
-  /** The counters that its cost stands in. */
-  readonly counted?: readonly CounterKind[];
-  readonly conversation?: string;
-  readonly httpStatus?: number;
-  /** Why it failed, where it did. */
-  readonly errorCode?: ErrorCode;
-  readonly latencyMs?: number;
-  readonly firstByteMs?: number;
 }

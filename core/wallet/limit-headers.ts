@@ -3,11 +3,12 @@
  * Invariant: of several limits of one unit, the one with the least left is told, and none of the whole key.
  */
 
-import type { LimitUnit } from '../base/limit-text.ts';
+import type { LimitUnit } from '../base/limits.ts';
 import { asNanoUsd, toUsdText } from '../base/money.ts';
 import type { LimitState } from './hold.ts';
 
 /** Headers of requests and tokens in OpenAI's forms, of dollars in our own. */
+
 export function limitHeaders(
   limits: readonly LimitState[],
   nowMs: number,

@@ -4,16 +4,20 @@
  * minute or an hour is counted in the key's own wallet beside the payer's.
  */
 import type { Grant, TokenGrant } from '../access/grant.ts';
+import { claimantOfToken } from '../access/identity.ts';
+import type { RevokedToken } from '../account/revoke.ts';
 import { asWalletId, type KeyId, shortDigest, type WalletId } from '../base/ids.ts';
 import {
   type CounterKind,
+  DAY_MS,
   isShortWindow,
   LIMIT_WINDOWS,
   type LimitPer,
-} from '../base/limit-text.ts';
+} from '../base/limits.ts';
 import type { AppliedLimit } from './hold.ts';
 
 /** What of a grant says who pays. */
+
 export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
 
 /** The wallet of a grant's payer. */
@@ -91,10 +95,19 @@ export function countersOf(grant: Grant, limits: readonly AppliedLimit[]): reado
   return [...kinds.values()];
 }
 
-/** Whether a credential may know what all who share its key have spent: a bare server key's holder. */
-export const seesKeyFigures = ({ keyKind, credential }: Grant): boolean =>
-  keyKind === 'server' && credential === 'key';
-
 /** Whether a USD limit applies: then prices must be known and every field of the request bounded. */
 export const isCapped = (limits: readonly AppliedLimit[]): boolean =>
   limits.some((limit) => limit.unit === 'usd');
+
+/** The wallet that pays for a token of a key. */
+export function walletIdOfToken(
+  keyId: Grant['keyId'],
+  { id, user }: Pick<RevokedToken, 'id' | 'user'>,
+): WalletId {
+  const identity = claimantOfToken(user)?.identity;
+  return walletIdOf({ keyId, token: { id }, ...(identity && { identity }) });
+}
+
+/** Twice the longest life of a token from now, on a whole day: by then whoever shares its counters has expired. */
+export const keepTokenUntilMs = (nowMs: number, maxTokenLifetimeSeconds: number): number =>
+  Math.ceil((nowMs + 2000 * maxTokenLifetimeSeconds) / DAY_MS) * DAY_MS;

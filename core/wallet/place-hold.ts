@@ -4,9 +4,9 @@
  * Invariant: a hold in the key's wallet has the attempt of the payer's hold, and stands only beside it.
  */
 import { GatewayError } from '../base/errors.ts';
-import { DAY_MS } from '../base/limit-text.ts';
-import type { Wallet } from '../base/ports.ts';
 import { type Amounts, amountOf, type Hold } from './hold.ts';
+import { keepTokenUntilMs } from './payer.ts';
+import type { Wallet } from './ports.ts';
 import { type Place, type Reserving, type Tried, withStale } from './reservation.ts';
 import { jittered, rowOf, settleAtRow } from './settle.ts';
 import { slicesToReserve } from './slices.ts';
@@ -16,6 +16,7 @@ const ATTEMPTS_MAX = 3;
 const FIRST_WAIT_MS = 25;
 
 /** The payer's wallet, then the key's; what the payer's gave is given back when the key's refuses. */
+
 export async function tryWallets(state: Reserving, amounts: Amounts): Promise<Tried> {
   const { payer, key } = state;
   const paid = await tryToHold(state, payer, amounts);
@@ -105,7 +106,3 @@ async function release(state: Reserving, hold: Hold): Promise<void> {
     await clock.sleep(jittered(FIRST_WAIT_MS * 2 ** (tries - 1), random));
   }
 }
-
-/** Twice the longest life of a token from now, on a whole day: by then whoever shares its counters has expired. */
-export const keepTokenUntilMs = (nowMs: number, maxTokenLifetimeSeconds: number): number =>
-  Math.ceil((nowMs + 2_000 * maxTokenLifetimeSeconds) / DAY_MS) * DAY_MS;

@@ -4,16 +4,18 @@
  * Invariant: only what a wallet has left is recalled, never what its requests in flight hold.
  */
 
+import { GatewayError } from '../base/errors.ts';
 import type { KeyId, WalletId } from '../base/ids.ts';
-import type { Wallet } from '../base/ports.ts';
-import { insist } from '../insist.ts';
-import type { Shortage } from './draw.ts';
 import type { Hold } from './hold.ts';
+import type { Move, Wallet } from './ports.ts';
 import type { Reserving } from './reservation.ts';
+import { jittered } from './settle.ts';
+import type { Shortage } from './slices.ts';
 import { heldIn, sliceOf } from './slices.ts';
 import { hasNothingLeft, staleSlicesOf } from './wallet.ts';
 
 /** What a look at other wallets found. */
+
 export interface Idle {
   /** What they hold in flight. */
   readonly reserved: bigint;
@@ -29,6 +31,7 @@ export interface Idle {
  */
 const PAGE_SIZE = 16;
 const PAGES_MAX = 3;
+
 /**
  * Where none of these had anything of the budget, and they are in sight for another one's sake, the look goes on in
  * larger steps: a budget that is spent must be told from one in use. Of more than a thousand wallets it cannot be.
@@ -121,5 +124,33 @@ async function retire({ ports: { wallets, clock } }: Reserving, wallet: Wallet):
     await wallets.retire(wallet.id, wallet.draws, staleSlicesOf(wallet, clock.nowMs()));
   } catch {
     // It stays in sight, which costs a look.
+  }
+}
+
+export const TRIES_MAX = 8;
+export const FIRST_WAIT_MS = 20;
+export const WAIT_MAX_MS = 500;
+
+/**
+ * Transactions that meet are cancelled, which is no outage. One whose answer was lost changes nothing when it is sent
+ * again, and then says that the wallet has changed.
+ * @throws service_unavailable when it cannot be made
+ */
+export async function insist(
+  state: Pick<Reserving, 'ports' | 'writeUnits'>,
+  move: () => Promise<Move>,
+): Promise<Move['kind']> {
+  const { clock, random } = state.ports;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { kind, writeUnits } = await move();
+      state.writeUnits += writeUnits;
+      return kind;
+    } catch (error) {
+      const isTransient = error instanceof GatewayError && error.transient;
+      if (!isTransient || tries === TRIES_MAX) throw error;
+    }
+    const waitMs = Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), WAIT_MAX_MS);
+    await clock.sleep(jittered(waitMs, random));
   }
 }

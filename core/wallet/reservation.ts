@@ -5,8 +5,8 @@
  */
 import type { Grant } from '../access/grant.ts';
 import type { KeyId } from '../base/ids.ts';
-import type { LimitPer } from '../base/limit-text.ts';
-import type { Wallet } from '../base/ports.ts';
+import type { LimitPer } from '../base/limits.ts';
+import type { NanoUsd } from '../base/money.ts';
 import type { Amounts, AppliedLimit, Hold, LimitState } from './hold.ts';
 import {
   countersOf,
@@ -16,6 +16,7 @@ import {
   limitsOf,
   walletIdOf,
 } from './payer.ts';
+import type { Wallet } from './ports.ts';
 import type { ReserveAsk } from './reserve.ts';
 import type { SettlePorts } from './settle.ts';
 import { isKeyBudget } from './slices.ts';
@@ -23,10 +24,12 @@ import { decideRefusal, limitStatesOf, type OpenHold, type Refusal, staleOf } fr
 
 /** Requests of one payer at once. A wallet item with so many holds is some 12 kB. */
 const IN_FLIGHT_MAX = 128;
+
 /** Requests of everyone at once in a key's wallet: as many as one account's functions run by default. */
 const KEY_IN_FLIGHT_MAX = 1_000;
 
 /** A wallet that a request is held in, and the limits that are counted there. */
+
 export interface Place {
   readonly limits: readonly AppliedLimit[];
   /** Budgets of the whole key that the payer spends of by slices. */
@@ -127,3 +130,16 @@ export const decide = (state: Reserving, tried: Tried, amounts: Amounts): Refusa
     tokenId: tried.place.hold.tokenId,
     issuedAtMs: state.ask.grant.token?.issuedAtMs,
   });
+
+/** What is left under the tightest limit of each unit; absent: no limit of that unit applies. */
+export interface Left {
+  readonly usd?: NanoUsd;
+  readonly tokens?: bigint;
+}
+
+export interface ReserveOutcome {
+  readonly hold: OpenHold;
+  /** The state of the limits that are counted in the payer's wallet, after this hold. */
+  readonly limits: readonly LimitState[];
+  readonly writeUnits: number;
+}

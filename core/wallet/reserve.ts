@@ -6,17 +6,18 @@
  */
 
 import type { Grant } from '../access/grant.ts';
-import { GatewayError, toGatewayError } from '../base/errors.ts';
+import { toGatewayError } from '../base/errors.ts';
 import type { RequestId } from '../base/ids.ts';
-import { asNanoUsd, type NanoUsd } from '../base/money.ts';
-import { crowded, shortagesOf, supply, type Verdict } from './draw.ts';
+import { asNanoUsd } from '../base/money.ts';
+import { crowded, shortagesOf, supply } from './draw.ts';
 import type { Amounts, LimitState } from './hold.ts';
-import { seesKeyFigures } from './payer.ts';
 import { tryWallets } from './place-hold.ts';
-import { toRefusalError } from './refusal.ts';
+import { affordable, leftOf, refusalOf } from './refusal.ts';
 import {
   decide,
+  type Left,
   type Place,
+  type ReserveOutcome,
   type Reserving,
   startReserving,
   statesOf,
@@ -24,7 +25,8 @@ import {
   withStale,
 } from './reservation.ts';
 import { closeExpiredHolds, rowOf, type SettlePorts, settleAtRow } from './settle.ts';
-import { fitsIn, type OpenHold, type Refusal, withoutHolds } from './wallet.ts';
+import type { Verdict } from './slices.ts';
+import { fitsIn, type OpenHold } from './wallet.ts';
 
 export interface ReserveAsk {
   readonly grant: Grant;
@@ -41,21 +43,9 @@ export interface ReserveAsk {
   readonly afford?: (left: Left) => Amounts | undefined;
 }
 
-/** What is left under the tightest limit of each unit; absent: no limit of that unit applies. */
-export interface Left {
-  readonly usd?: NanoUsd;
-  readonly tokens?: bigint;
-}
-
-export interface ReserveOutcome {
-  readonly hold: OpenHold;
-  /** The state of the limits that are counted in the payer's wallet, after this hold. */
-  readonly limits: readonly LimitState[];
-  readonly writeUnits: number;
-}
-
 const LOWERED_MAX = 2;
 const CLOSED_MAX = 8;
+
 /** Supplies of one request: between a supply and the next try others may recall what it brought. */
 const SUPPLIES_MAX = 8;
 
@@ -64,6 +54,7 @@ const SUPPLIES_MAX = 8;
  * @throws token_revoked, rate_limit_exceeded, insufficient_quota or budget_in_use with the limit that refused;
  *   service_unavailable when the table cannot be reached
  */
+
 export async function reserve(ask: ReserveAsk, ports: SettlePorts): Promise<ReserveOutcome> {
   const state = startReserving(ask, ports);
   try {
@@ -115,35 +106,16 @@ function isShort(state: Reserving, tried: Tried, amounts: Amounts): boolean {
   return !isNamedBefore && shortagesOf(tried.place, tried.wallet, amounts).length > 0;
 }
 
-/** What refused: a wallet, or a budget of the whole key. */
-interface Refused extends Tried {
-  readonly verdict: Verdict | undefined;
-}
-
-const whyRefused = (state: Reserving, refused: Refused, amounts: Amounts): Refusal | undefined =>
-  refused.verdict === undefined
-    ? decide(state, refused, amounts)
-    : { cause: 'limit', state: refused.verdict.state };
-
-const allStatesOf = (refused: Refused): readonly LimitState[] => [
-  ...statesOf(refused),
-  ...(refused.verdict === undefined ? [] : [refused.verdict.state]),
-];
-
 const toOutcome = (hold: OpenHold, tried: Tried, writeUnits: number): ReserveOutcome => ({
   hold: withStale(hold, tried.wallet),
   limits: statesOf(tried),
   writeUnits,
 });
 
-/** Smaller amounts that fit into the wallet as it was seen, when it is only usd or tokens that are short. */
-function affordable(state: Reserving, refused: Refused, amounts: Amounts): Amounts | undefined {
-  const refusal = whyRefused(state, refused, amounts);
-  if (refusal?.cause !== 'limit' || refusal.state.limit.unit === 'requests') return undefined;
-  return affordableIn(allStatesOf(refused), state.ask);
-}
-
-function affordableIn(states: readonly LimitState[], { afford }: ReserveAsk): Amounts | undefined {
+export function affordableIn(
+  states: readonly LimitState[],
+  { afford }: ReserveAsk,
+): Amounts | undefined {
   const usd = leftOf(states, 'usd');
   const tokens = leftOf(states, 'tokens');
   const smaller = afford?.({
@@ -153,55 +125,6 @@ function affordableIn(states: readonly LimitState[], { afford }: ReserveAsk): Am
   const fits = smaller !== undefined && states.every((each) => fitsIn(each, smaller));
   return fits ? smaller : undefined;
 }
-
-/** Zero when the limit is passed already. */
-function leftOf(states: readonly LimitState[], unit: 'usd' | 'tokens'): bigint | undefined {
-  const lefts = states
-    .filter(({ limit }) => limit.unit === unit)
-    .map(({ limit, used }) => (used > limit.amount ? 0n : limit.amount - used));
-  return lefts.length === 0
-    ? undefined
-    : lefts.reduce((least, left) => (left < least ? left : least));
-}
-
-function refusalOf(state: Reserving, refused: Refused, amounts: Amounts): GatewayError {
-  const { place, verdict } = refused;
-  const refusal = whyRefused(state, refused, amounts);
-  if (refusal === undefined) {
-    const detail = 'a wallet refused a reserve that it has room for';
-    return new GatewayError('service_unavailable', { detail });
-  }
-  // Money that others hold may come back; money that is spent does not.
-  const settled = [
-    ...statesOf(refused).map(withoutHolds),
-    ...(verdict ? [atBest(verdict)] : []),
-  ].filter(({ limit }) => limit.unit === 'usd');
-  const fitsLater =
-    settled.every((each) => fitsIn(each, amounts)) ||
-    affordableIn(settled, state.ask) !== undefined;
-  return toRefusalError(
-    verdict === undefined ? refusal : { cause: 'limit', state: asTold(verdict) },
-    {
-      fitsLater,
-      nowMs: place.hold.reservedAtMs,
-      fraction: state.ports.random.fraction(),
-      inFlightMax: place.inFlightMax,
-      per: place.per,
-      seesKeyFigures: seesKeyFigures(state.ask.grant),
-    },
-  );
-}
-
-/** A budget once all that others hold came back, or, when not all was seen, all that there is. */
-const atBest = ({ state, isWhole }: Verdict): LimitState =>
-  isWhole ? withoutHolds(state) : { ...state, used: 0n, reserved: 0n };
-
-/** What was drawn and lies idle counts as reserved. */
-const asTold = ({ state, ownLeft }: Verdict): LimitState => ({
-  ...state,
-  used: state.used + ownLeft,
-  reserved: state.reserved + ownLeft,
-});
 
 /**
  * Gives up a request that was refused while a try of it may stand or still arrive: a row at zero comes first, so that

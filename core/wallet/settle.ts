@@ -6,23 +6,19 @@
 import { GatewayError } from '../base/errors.ts';
 import { asKeyId, type KeyId, type WalletId } from '../base/ids.ts';
 import { ZERO_USD } from '../base/money.ts';
-import type {
-  Clock,
-  Random,
-  Settlement,
-  UsageRows,
-  Wallet,
-  Wallets,
-  WriteOutcome,
-} from '../base/ports.ts';
-import type { Hold, TokenUsage, UsageRow } from './hold.ts';
+import type { Clock, Random } from '../base/ports.ts';
+import type { TokenUsage } from '../base/token-usage.ts';
+import type { Hold } from './hold.ts';
+import type { Settlement, UsageRows, Wallet, Wallets, WriteOutcome } from './ports.ts';
 import { poolIdOf, sliceOf } from './slices.ts';
+import type { UsageRow } from './usage-row.ts';
 import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
 
 /**
  * How long a settle takes at most, its last call and all, before it is left to the lease: the end of the client's
  * answer waits for it, and the function ends this long after its provider's deadline.
  */
+
 export const SETTLE_RETRY_MS = 5_000;
 const SETTLE_ATTEMPTS_MAX = 12;
 const FIRST_WAIT_MS = 50;

@@ -11,11 +11,12 @@ import {
   isShortWindow,
   type LimitUnit,
   type LimitWindow,
-} from '../base/limit-text.ts';
-import type { Slice, SliceTake, Wallet } from '../base/ports.ts';
-import { type AppliedLimit, amountOf, type Hold } from './hold.ts';
+} from '../base/limits.ts';
+import { type AppliedLimit, amountOf, type Hold, type LimitState } from './hold.ts';
+import type { Slice, SliceTake, Wallet } from './ports.ts';
 
 /** Whether a limit is a budget of the whole key, spent by slices: a day and longer. */
+
 export const isKeyBudget = ({ per, window }: CounterKind): boolean =>
   per === 'key' && !isShortWindow(window);
 
@@ -68,8 +69,10 @@ export function heldIn(wallet: Wallet | undefined, name: string): bigint {
 
 /** Below so many holds a pool runs low: each wallet then draws no more than it needs. */
 const LOW_HOLDS = 64n;
+
 /** A fresh pool serves this many wallets before it runs low. */
 const POOL_PARTS = 4_096n;
+
 /** The most that a draw brings, in holds: more spares no writes worth the money that lies idle. */
 const SLICE_HOLDS_MAX = 16n;
 
@@ -94,3 +97,22 @@ export function drawSize({
 
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+/** A slice that is too small for a request. */
+export interface Shortage {
+  readonly budget: AppliedLimit;
+  readonly name: string;
+  readonly poolId: PoolId;
+  readonly take: bigint;
+  readonly slice: Slice;
+}
+
+/** What a budget of the whole key says to a request that it has no room for. */
+export interface Verdict {
+  /** `used` is what others have drawn, so that the rest is what this wallet may have. */
+  readonly state: LimitState;
+  /** What lies idle in the wallet itself. */
+  readonly ownLeft: bigint;
+  /** Whether all that others hold was seen: if not, some of what is used may come back. */
+  readonly isWhole: boolean;
+}

@@ -16,20 +16,15 @@ import {
   MINUTE_MS,
   windowAt,
   windowEndMs,
-} from '../base/limit-text.ts';
+} from '../base/limits.ts';
 import { ZERO_USD } from '../base/money.ts';
-import type { CounterAdd, Settlement, Wallet } from '../base/ports.ts';
-import {
-  type Amounts,
-  type AppliedLimit,
-  amountOf,
-  type Hold,
-  type LimitState,
-  type UsageRow,
-} from './hold.ts';
+import { type Amounts, type AppliedLimit, amountOf, type Hold, type LimitState } from './hold.ts';
+import type { CounterAdd, Settlement, Wallet } from './ports.ts';
 import { isKeyBudget, sliceName } from './slices.ts';
+import type { UsageRow } from './usage-row.ts';
 
 /** What a reserve adds to each counter of the hold, and the most it may then be. */
+
 export function countersToReserve(
   hold: Hold,
   limits: readonly AppliedLimit[],
@@ -139,6 +134,7 @@ export interface OpenHold extends Hold {
 const DROPPED_COUNTERS_MAX = 24;
 const DROPPED_TOKENS_MAX = 4;
 const DROPPED_SLICES_MAX = 4;
+
 /** Longer than a lease or a clock's error: an open hold or a slow clock still finds its counter. */
 const LONG_WINDOW_GRACE_MS = HOUR_MS;
 const SHORT_WINDOW_GRACE_MS = 2 * MINUTE_MS;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../core/base/errors.ts';
-import type { Wallet } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
 import { explain } from '../../core/explain.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
+import type { Wallet } from '../../core/wallet/ports.ts';
 import { config } from '../../hallpass.config.ts';
 import { EMPTY, hold, J1 } from '../support/account.ts';
 import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';

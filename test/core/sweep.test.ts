@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../core/base/errors.ts';
 import { asRequestId, asWalletId, type WalletId } from '../../core/base/ids.ts';
-import type { Wallets } from '../../core/base/ports.ts';
 import { type SweepOutcome, type SweepPorts, sweep } from '../../core/sweep.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
+import type { Wallets } from '../../core/wallet/ports.ts';
 import { settleAtRow } from '../../core/wallet/settle.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../support/memory-usage.ts';
 import { type MemoryWallets, makeMemoryWallets } from '../support/memory-wallets.ts';

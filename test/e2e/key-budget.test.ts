@@ -4,7 +4,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { asPoolId, asWalletId } from '../../core/base/ids.ts';
-import { windowAt } from '../../core/base/limit-text.ts';
+import { windowAt } from '../../core/base/limits.ts';
 import { defineConfig } from '../../core/config.ts';
 import { sweep } from '../../core/sweep.ts';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';

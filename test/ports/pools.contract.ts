@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { asKeyId, asPoolId, asRequestId, asWalletId, type WalletId } from '../../core/base/ids.ts';
-import type { Draw, Recall, Slice, Wallets } from '../../core/base/ports.ts';
+import type { Draw, Recall, Slice, Wallets } from '../../core/wallet/ports.ts';
 import { makeHold } from '../support/wallet-fixtures.ts';
 
 const MONTH = 'usd:month:2026-11';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { asKeyId, asRequestId, asWalletId, type WalletId } from '../../core/base/ids.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
-import type { UsageRows } from '../../core/base/ports.ts';
 import type { UsageReader } from '../../core/usage/ports.ts';
-import type { UsageRow } from '../../core/wallet/hold.ts';
+import type { UsageRows } from '../../core/wallet/ports.ts';
+import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { makeHold, makeRow, NOW_MS, usd } from '../support/wallet-fixtures.ts';
 
 export interface UsageUnderTest {

@@ -6,8 +6,8 @@ import {
   type TokenId,
   type WalletId,
 } from '../../core/base/ids.ts';
-import type { CounterAdd, Reservation, Settlement, Wallets } from '../../core/base/ports.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
+import type { CounterAdd, Reservation, Settlement, Wallets } from '../../core/wallet/ports.ts';
 import { makeHold, NOW_MS, TOKEN_ID } from '../support/wallet-fixtures.ts';
 
 /** What the contract needs of an implementation beside the port. */

@@ -1,5 +1,6 @@
 import type { AuthorizePorts } from '../../core/authorize.ts';
-import type { KeyRecords, Secrets } from '../../core/base/ports.ts';
+import type { Secrets } from '../../core/base/ports.ts';
+import type { KeyRecords } from '../../core/keys/ports.ts';
 import { NO_KEY_SETS } from './jwts.ts';
 import { ACCOUNT } from './memory-keys.ts';
 import { NOW_MS } from './tokens.ts';

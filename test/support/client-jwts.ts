@@ -3,8 +3,8 @@
  */
 
 import { GatewayError } from '../../core/base/errors.ts';
-import { type VerifyingKey, verifyClientJwt } from '../../core/jwt/client-jwt.ts';
-import type { JwtAlgorithm, Verifier } from '../../core/jwt/verifier.ts';
+import { verifyClientJwt } from '../../core/jwt/client-jwt.ts';
+import type { JwtAlgorithm, Verifier, VerifyingKey } from '../../core/jwt/verifier.ts';
 import {
   type MintJwt,
   makeJwtSecrets,

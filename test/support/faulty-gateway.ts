@@ -1,9 +1,9 @@
 /** A gateway between a provider that answers and tables that fail as a test decides, and a look into its books. */
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { asWalletId } from '../../core/base/ids.ts';
-import type { Wallet } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
 import { type SweepOutcome, sweep } from '../../core/sweep.ts';
+import type { Wallet } from '../../core/wallet/ports.ts';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import {
   completion,

@@ -3,9 +3,10 @@
  */
 import { expect } from 'vitest';
 import type { Grant } from '../../core/access/grant.ts';
-import type { Wallet } from '../../core/base/ports.ts';
-import type { AppliedLimit, Hold, UsageRow } from '../../core/wallet/hold.ts';
+import type { AppliedLimit, Hold } from '../../core/wallet/hold.ts';
 import { walletIdOf } from '../../core/wallet/payer.ts';
+import type { Wallet } from '../../core/wallet/ports.ts';
+import type { UsageRow } from '../../core/wallet/usage-row.ts';
 
 export const isoOf = (atMs: number): string => new Date(atMs).toISOString();
 const monthOf = (atMs: number): string => `usd:month:${isoOf(atMs).slice(0, 7)}`;

@@ -14,13 +14,15 @@ import {
   type TokenId,
   type WalletId,
 } from '../../core/base/ids.ts';
-import { isoDay, type Limit, parseLimit } from '../../core/base/limit-text.ts';
-import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/base/ports.ts';
+import { parseLimit } from '../../core/base/limit-text.ts';
+import { isoDay, type Limit } from '../../core/base/limits.ts';
 import { sweep } from '../../core/sweep.ts';
-import type { Amounts, UsageRow } from '../../core/wallet/hold.ts';
+import type { Amounts } from '../../core/wallet/hold.ts';
 import { limitsOf, walletIdOf } from '../../core/wallet/payer.ts';
+import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/wallet/ports.ts';
 import { reserve } from '../../core/wallet/reserve.ts';
 import { type SettlePorts, settle } from '../../core/wallet/settle.ts';
+import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import type { OpenHold } from '../../core/wallet/wallet.ts';
 import { type Fault, makeFaultyLine, makeSeededFraction } from './faulty.ts';
 import { accountOf, booksOf, isoOf, mustBe, mustBeWithin } from './joined-books.ts';

@@ -9,9 +9,9 @@ import {
   sign as signWith,
 } from 'node:crypto';
 import { asKeyId } from '../../core/base/ids.ts';
-import type { KeySets, Secrets } from '../../core/base/ports.ts';
-import type { VerifyingKey } from '../../core/jwt/client-jwt.ts';
-import type { JwtAlgorithm, Verifier, VerifierKey } from '../../core/jwt/verifier.ts';
+import type { Secrets } from '../../core/base/ports.ts';
+import type { KeySets } from '../../core/jwt/ports.ts';
+import type { JwtAlgorithm, Verifier, VerifierKey, VerifyingKey } from '../../core/jwt/verifier.ts';
 import { JWT_SECRET } from './memory-keys.ts';
 import { NOW_SECONDS } from './tokens.ts';
 

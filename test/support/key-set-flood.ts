@@ -5,8 +5,8 @@
  */
 import { makeKeySetFetch } from '../../adapters/http/key-set-fetch.ts';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
-import type { KeySetFetch } from '../../core/base/ports.ts';
 import { makeKeySets } from '../../core/jwt/issuer-keys.ts';
+import type { KeySetFetch } from '../../core/jwt/ports.ts';
 import { makeVerifyingKey } from './jwts.ts';
 import { ACCOUNT, KEY, makeMemoryKeys, SERVER_RECORD } from './memory-keys.ts';
 import { NOW_MS } from './tokens.ts';

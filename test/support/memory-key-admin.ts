@@ -2,8 +2,9 @@
  * Keys, their changes and their secrets in memory, for what commands do with them.
  */
 import { sha256 } from '../../core/base/ids.ts';
-import type { KeyAdminPorts, KeyChange } from '../../core/keys/key-admin.ts';
+import type { KeyAdminPorts } from '../../core/keys/key-admin.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
+import type { KeyChange } from '../../core/keys/ports.ts';
 import { ACCOUNT } from './memory-keys.ts';
 import { NOW_MS } from './tokens.ts';
 

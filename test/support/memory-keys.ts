@@ -3,8 +3,9 @@
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import { asKeyHash, asKeyId } from '../../core/base/ids.ts';
-import type { KeyRecords, Secrets } from '../../core/base/ports.ts';
+import type { Secrets } from '../../core/base/ports.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
+import type { KeyRecords } from '../../core/keys/ports.ts';
 
 export const ACCOUNT = 'acct_test';
 /** Made of 32 bytes of 7, of 8 and of 9. */

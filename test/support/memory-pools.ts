@@ -1,5 +1,5 @@
 import type { PoolId, WalletId } from '../../core/base/ids.ts';
-import type { Pools, Wallet } from '../../core/base/ports.ts';
+import type { Pools, Wallet } from '../../core/wallet/ports.ts';
 import type { Stored } from './memory-wallets.ts';
 
 const MOVED = { kind: 'moved', writeUnits: 4 } as const;

@@ -1,9 +1,9 @@
 import type { RequestId } from '../../core/base/ids.ts';
-import { isoDay } from '../../core/base/limit-text.ts';
-import type { UsageRows } from '../../core/base/ports.ts';
+import { isoDay } from '../../core/base/limits.ts';
 import { placeOf } from '../../core/usage/cells.ts';
 import type { UsageReader } from '../../core/usage/ports.ts';
-import type { UsageRow } from '../../core/wallet/hold.ts';
+import type { UsageRows } from '../../core/wallet/ports.ts';
+import type { UsageRow } from '../../core/wallet/usage-row.ts';
 
 export interface MemoryUsage extends UsageRows, Pick<UsageReader, 'readRows'> {
   readonly rows: ReadonlyMap<RequestId, UsageRow>;

@@ -1,4 +1,5 @@
 import type { RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
+import type { Hold } from '../../core/wallet/hold.ts';
 import type {
   Reservation,
   Settlement,
@@ -6,8 +7,7 @@ import type {
   Wallet,
   Wallets,
   WriteOutcome,
-} from '../../core/base/ports.ts';
-import type { Hold } from '../../core/wallet/hold.ts';
+} from '../../core/wallet/ports.ts';
 import { makeMemoryPools } from './memory-pools.ts';
 
 export interface Stored {

@@ -2,14 +2,16 @@
 
 import type { Grant } from '../../core/access/grant.ts';
 import { asRequestId } from '../../core/base/ids.ts';
-import type { LogEntry, UpstreamRequest, UpstreamResponse, Wallet } from '../../core/base/ports.ts';
+import type { LogEntry } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
 import { CHAT } from '../../core/dialects/chat/chat.ts';
 import { makePriceBook } from '../../core/models/pricing.ts';
 import { makeDemo } from '../../core/providers/demo/demo.ts';
+import type { UpstreamRequest, UpstreamResponse } from '../../core/providers/ports.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../../core/serve.ts';
-import type { UsageRow } from '../../core/wallet/hold.ts';
 import { walletIdOf } from '../../core/wallet/payer.ts';
+import type { Wallet } from '../../core/wallet/ports.ts';
+import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { makeMemoryUsage } from './memory-usage.ts';
 import { makeMemoryWallets } from './memory-wallets.ts';
 import { fixedRandom, makeGrant, makeManualClock, NOW_MS } from './wallet-fixtures.ts';

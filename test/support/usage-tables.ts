@@ -6,7 +6,7 @@ import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { asRequestId } from '../../core/base/ids.ts';
 import { type GroupBy, reportUsage, type UsageAsk } from '../../core/usage/report.ts';
 import { type RollupPorts, rollUp } from '../../core/usage/rollup.ts';
-import type { UsageRow } from '../../core/wallet/hold.ts';
+import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { startTables, TABLE_NAMES } from './dynamodb.ts';
 import { KEY_ID, makeHold, makeManualClock, makeRow, NOW_MS, usd } from './wallet-fixtures.ts';
 

@@ -3,7 +3,8 @@ import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/base/ids
 import { parseLimit } from '../../core/base/limit-text.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
 import type { Clock, Random } from '../../core/base/ports.ts';
-import type { Amounts, Hold, UsageRow } from '../../core/wallet/hold.ts';
+import type { Amounts, Hold } from '../../core/wallet/hold.ts';
+import type { UsageRow } from '../../core/wallet/usage-row.ts';
 
 /** 2026-11-20T12:00:00Z */
 export const NOW_MS = 1_795_176_000_000;

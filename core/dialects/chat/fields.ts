@@ -66,6 +66,7 @@ const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
 ]);
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
+
 export function findUnboundedField(
   body: Readonly<Record<string, unknown>>,
 ): FieldRefusal | undefined {
@@ -78,6 +79,7 @@ const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   ...['reasoning', 'reasoning_content', 'reasoning_details', 'annotations', 'prefix'],
   ...['cache_control', 'id'],
 ]);
+
 /** Audio, video and files are priced by rules of their own, some are references to another's data. */
 const PART_TYPES: ReadonlySet<unknown> = new Set(['text', 'refusal', 'image_url', 'thinking']);
 

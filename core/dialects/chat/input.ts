@@ -21,6 +21,7 @@ export interface ChatInput {
 }
 
 /** Bounds the input of a body from what will be sent. */
+
 export function boundChatInput(body: JsonObject, serialised: string, rules: InputRules): ChatInput {
   const found = nothingFound();
   const messages = Array.isArray(body.messages) ? body.messages : [];

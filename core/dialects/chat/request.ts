@@ -17,6 +17,7 @@ const CHOICES_MAX = 128;
  * Checks a body and readies it.
  * @throws invalid_request naming the field that cannot be read, or that this credential may not send
  */
+
 export function prepareChat(body: JsonObject, rules: RequestRules): PreparedRequest {
   const { row, isBounded, defaultMaxOutputTokens } = rules;
   if (!Array.isArray(body.messages)) {

@@ -75,6 +75,7 @@ const normaliseContent = (value: unknown, path: string): unknown =>
  * theirs.
  * @throws invalid_request for a field that is given under two names
  */
+
 export function normaliseBody(body: JsonObject): JsonObject {
   return withMembers(rename(body, ''), {
     generationConfig: (config) => rename(config, 'generationConfig'),

@@ -15,6 +15,7 @@ export interface GoogleInput {
 }
 
 /** Bounds the input of a normalised body from what will be sent. */
+
 export function boundGoogleInput(
   body: JsonObject,
   serialised: string,
@@ -39,6 +40,7 @@ export function boundGoogleInput(
 const STORED_FIELDS = ['cachedContent', 'continuationToken'];
 
 const INLINE_IMAGE = /^image\/[a-z0-9.+-]{1,32}$/i;
+
 /** Text in base64 is longer than the text. */
 const INLINE_TEXT = /^(?:text\/[a-z0-9.+-]{1,32}|application\/json)$/i;
 const BASE64 = /^[A-Za-z0-9+/_=-]*$/;

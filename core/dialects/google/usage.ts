@@ -9,6 +9,7 @@ import { count, type ReportedUsage } from '../usage.ts';
  * Reads a report. Those of a stream are cumulative, so the last one stands.
  * @returns undefined when it does not say what the input was
  */
+
 export function readGoogleUsage(usage: unknown): ReportedUsage | undefined {
   const report = Object(usage);
   const prompt = count(report.promptTokenCount);

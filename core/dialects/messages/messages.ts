@@ -74,6 +74,7 @@ function check(body: JsonObject, rules: RequestRules): Checked {
 /** What a beta is called before its date. */
 const BETA = /^([a-z0-9-]{1,64}?)-(?:\d{8}|\d{4}-\d{2}-\d{2})$/;
 const BETAS_MAX = 32;
+
 /** Betas that change neither what a token costs nor what is counted as one. */
 const FREE_BETAS: ReadonlySet<string> = new Set([
   ...['claude-code', 'interleaved-thinking', 'fine-grained-tool-streaming', 'prompt-caching'],
@@ -148,6 +149,7 @@ export const MESSAGES: Dialect = {
 };
 
 /** Counted by the provider at no price: it counts as a request and no more. */
+
 export const COUNT_TOKENS: Dialect = {
   ...MESSAGES,
   name: 'count_tokens',

@@ -17,6 +17,7 @@ const members = (value: unknown): JsonObject => Object(value) as JsonObject;
  * Reads a report; what it does not say stays as it was reported before: those of a stream are cumulative.
  * @returns what there was before when it says nothing
  */
+
 export function readMessagesUsage(
   usage: unknown,
   before?: ReportedUsage,

@@ -57,6 +57,7 @@ const PART_TYPES: ReadonlySet<unknown> = new Set([
 ]);
 
 /** The first field of a body that a USD limit does not bound. `null` is as good as absent. */
+
 export function findUnboundedField(body: JsonObject): FieldRefusal | undefined {
   return findUnboundedMember(body, FIELDS) ?? findUnboundedItem(body.input);
 }

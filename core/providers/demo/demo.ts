@@ -5,15 +5,18 @@
  */
 
 import type { JsonObject } from '../../base/json.ts';
-import type { Clock, Random, Upstream, UpstreamResponse } from '../../base/ports.ts';
+import type { Clock, Random } from '../../base/ports.ts';
+import type { Upstream, UpstreamResponse } from '../ports.ts';
 import { DEMO_COUNT_TOKENS, DEMO_MESSAGES } from './anthropic.ts';
 import type { DemoAnswer, DemoFormat } from './format.ts';
 import { DEMO_GOOGLE } from './google.ts';
 import { DEMO_CHAT, DEMO_EMBEDDINGS, DEMO_RESPONSES } from './openai.ts';
 
 /** The provider's name; a provider of that name in the configuration takes its place. */
+
 export const DEMO_PROVIDER = 'demo';
 const ECHO = 'echo';
+
 /** Its models, by their ids behind `demo/`. */
 export const DEMO_MODELS: readonly string[] = [ECHO];
 

@@ -5,6 +5,7 @@
 import { isRecord, type JsonObject } from '../../base/json.ts';
 
 /** One word is one token. */
+
 export interface DemoAnswer {
   /** What was asked, in its order. */
   readonly texts: readonly string[];
@@ -52,6 +53,7 @@ export function textOf(content: unknown): string {
     .map((part) => (isRecord(part) && typeof part.text === 'string' ? part.text : ''))
     .join(' ');
 }
+
 export const textsOf = (
   messages: unknown,
   member: 'content' | 'parts' = 'content',

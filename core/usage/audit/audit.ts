@@ -5,9 +5,10 @@
  */
 
 import type { KeyId, PoolId, WalletId } from '../../base/ids.ts';
-import { DAY_MS, isShortWindow, windowEndMs } from '../../base/limit-text.ts';
-import type { Clock, Slice, Wallet, Wallets } from '../../base/ports.ts';
+import { DAY_MS, isShortWindow, windowEndMs } from '../../base/limits.ts';
+import type { Clock } from '../../base/ports.ts';
 import { amountOf } from '../../wallet/hold.ts';
+import type { Slice, Wallet, Wallets } from '../../wallet/ports.ts';
 import { isLongPast, parseCounterName } from '../../wallet/wallet.ts';
 import type { UsageReader } from '../ports.ts';
 import { add, addTo, type Book, NO_ROWS, nameOf, readBooks, SLICE, type Span } from './books.ts';
@@ -20,6 +21,7 @@ export interface AuditAsk {
 }
 
 /** What a wallet says that its rows do not, in its unit: requests, tokens or nano-dollars. */
+
 export interface WalletDifference {
   readonly itemId: WalletId;
   /** A counter's name: `usd:month:2026-11`, `t:<token>:usd:total`; of a slice `slice:usd:month:2026-11`. */
@@ -53,6 +55,7 @@ export interface AuditPorts {
 }
 
 const PASSES_MAX = 3;
+
 /** Rows are kept 400 days; those of the first of them may be going. */
 const DAYS_MAX = 398;
 

@@ -10,17 +10,20 @@ import {
   DAY_MS,
   isoDay,
   type LimitUnit,
-} from '../../base/limit-text.ts';
-import { amountOf, type UsageRow } from '../../wallet/hold.ts';
+} from '../../base/limits.ts';
+import { amountOf } from '../../wallet/hold.ts';
 import { isKeyBudget } from '../../wallet/slices.ts';
+import type { UsageRow } from '../../wallet/usage-row.ts';
 import type { UsageReader } from '../ports.ts';
 
 /** Of a pass, each of a megabyte at most. */
 const READS_MAX = 5_000;
+
 /** Holds in flight are younger: a lease is a quarter of an hour, and the sweep comes within minutes of its end. */
 const IN_FLIGHT_MAX_MS = DAY_MS;
 
 /** What the rows say of one wallet. */
+
 export interface Book {
   readonly counters: Map<string, bigint>;
   /** Rows whose hold may be in flight still: a row is written before its hold is settled. */

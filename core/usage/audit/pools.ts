@@ -3,7 +3,7 @@
  * Invariant it checks: a pool's `drawn` = the sum over its wallets of in − out.
  */
 import type { KeyId, PoolId, WalletId } from '../../base/ids.ts';
-import type { Wallets } from '../../base/ports.ts';
+import type { Wallets } from '../../wallet/ports.ts';
 import { poolIdOf, sliceOf } from '../../wallet/slices.ts';
 import { isLongPast, parseCounterName } from '../../wallet/wallet.ts';
 
@@ -19,6 +19,7 @@ export interface PoolsAsk {
 }
 
 /** A pool that is not what its wallets say, in its unit. */
+
 export interface PoolDifference {
   readonly itemId: PoolId;
   readonly counter: 'drawn';

@@ -3,7 +3,7 @@ import { type AwsCall, AwsCallError } from '../../../adapters/aws/aws-call.ts';
 import { makeWalletMarks } from '../../../adapters/dynamodb/marks.ts';
 import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
 import { asWalletId, type WalletId } from '../../../core/base/ids.ts';
-import type { WalletMarks, Wallets } from '../../../core/base/ports.ts';
+import type { WalletMarks, Wallets } from '../../../core/wallet/ports.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
 import { makeHold, NOW_MS, TOKEN_ID } from '../../support/wallet-fixtures.ts';
 

@@ -4,7 +4,7 @@ import { makeKeyRecords, makeKeyWriter } from '../../../adapters/dynamodb/key-re
 import { makeRevokedList } from '../../../adapters/dynamodb/revoked-list.ts';
 import { recordPk } from '../../../adapters/table-schema.ts';
 import { asKeyHash, asKeyId, asTokenId, shortDigest } from '../../../core/base/ids.ts';
-import type { RevokedList } from '../../../core/base/ports.ts';
+import type { RevokedList } from '../../../core/keys/ports.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
 import { SERVER_RECORD } from '../../support/memory-keys.ts';
 import { makeManualClock, NOW_MS } from '../../support/wallet-fixtures.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { AwsCallError } from '../../../adapters/aws/aws-call.ts';
 import { makeUsageRows } from '../../../adapters/dynamodb/usage-rows.ts';
 import { asKeyId, asRequestId } from '../../../core/base/ids.ts';
-import type { UsageRow } from '../../../core/wallet/hold.ts';
+import type { UsageRow } from '../../../core/wallet/usage-row.ts';
 import { makeHold, makeRow, NOW_MS, usd } from '../../support/wallet-fixtures.ts';
 
 /** Rows of a table that takes all; what was put is in `items`. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AwsCredentials } from '../../../adapters/aws/environment.ts';
 import { makeSignedUpstream } from '../../../adapters/http/signed-upstream.ts';
-import type { UpstreamRequest } from '../../../core/base/ports.ts';
+import type { UpstreamRequest } from '../../../core/providers/ports.ts';
 import { makeManualClock } from '../../support/wallet-fixtures.ts';
 
 const FIRST: AwsCredentials = {

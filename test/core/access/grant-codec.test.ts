@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
+import { requireNotExpired } from '../../../core/access/grant.ts';
 import {
   decodeGrant,
   decodeRefusal,
   encodeGrant,
   encodeRefusal,
-  requireNotExpired,
 } from '../../../core/access/grant-codec.ts';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { asKeyId, asTokenId } from '../../../core/base/ids.ts';
-import { LIMIT_UNITS, LIMIT_WINDOWS, type Limit } from '../../../core/base/limit-text.ts';
+import { LIMIT_UNITS, LIMIT_WINDOWS, type Limit } from '../../../core/base/limits.ts';
 import { asNanoUsd } from '../../../core/base/money.ts';
 import { NOW_MS } from '../../support/tokens.ts';
 

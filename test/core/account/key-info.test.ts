@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import { asTokenId } from '../../../core/base/ids.ts';
 import { parseLimit } from '../../../core/base/limit-text.ts';
-import type { Wallet } from '../../../core/base/ports.ts';
+import type { Wallet } from '../../../core/wallet/ports.ts';
 import { bodyOf, EMPTY, errorOf, hold, J1, TOKEN } from '../../support/account.ts';
 import { NOW_MS } from '../../support/tokens.ts';
 

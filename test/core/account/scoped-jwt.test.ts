@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
-import type { Wallet } from '../../../core/base/ports.ts';
+import type { Wallet } from '../../../core/wallet/ports.ts';
 import {
   type Ask,
   bodyOf,

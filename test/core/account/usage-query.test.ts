@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readGroupBy, readSpan } from '../../../core/usage-query.ts';
+import { readGroupBy, readSpan } from '../../../core/account/usage.ts';
 
 /** 2026-11-20T12:00:00Z */
 const NOW_MS = 1_795_176_000_000;

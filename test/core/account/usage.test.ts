@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../../core/base/ids.ts';
 import { asNanoUsd, ZERO_USD } from '../../../core/base/money.ts';
-import type { UsageRow } from '../../../core/wallet/hold.ts';
+import type { UsageRow } from '../../../core/wallet/usage-row.ts';
 import { type Ask, bodyOf, EMPTY, errorOf, J1, SERVER, TOKEN } from '../../support/account.ts';
 import { NOW_MS } from '../../support/tokens.ts';
 

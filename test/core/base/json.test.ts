@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseBody, readModelId } from '../../../core/base/json.ts';
+import { parseBody, readModelId } from '../../../core/proxy/request-body.ts';
 
 const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 

@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { formatLimit, parseLimit } from '../../../core/base/limit-text.ts';
 import {
   counterName,
-  formatLimit,
   LIMIT_UNITS,
   LIMIT_WINDOWS,
-  parseLimit,
   windowAt,
   windowEndMs,
-} from '../../../core/base/limit-text.ts';
+} from '../../../core/base/limits.ts';
 
 const FRIDAY_NOON_MS = 1_795_176_000_000; // 2026-11-20T12:00:00Z
 

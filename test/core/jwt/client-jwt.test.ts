@@ -2,10 +2,10 @@ import { sign as signWith } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
-import { type VerifyingKey, verifyClientJwt } from '../../../core/jwt/client-jwt.ts';
+import { verifyClientJwt } from '../../../core/jwt/client-jwt.ts';
 import { makeKeySets } from '../../../core/jwt/issuer-keys.ts';
 import { readPublicKeyPem, requireSecretFor } from '../../../core/jwt/key-material.ts';
-import type { JwtAlgorithm } from '../../../core/jwt/verifier.ts';
+import type { JwtAlgorithm, VerifyingKey } from '../../../core/jwt/verifier.ts';
 import { parseScopedToken } from '../../../core/tokens/scoped-token.ts';
 import {
   clock,

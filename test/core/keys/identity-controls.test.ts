@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mergeControls } from '../../../core/identity-controls.ts';
+import { mergeControls } from '../../../core/keys/key-settings.ts';
 
 it('keeps what is on and nothing else', () => {
   expect(mergeControls(undefined, undefined)).toBeUndefined();

@@ -1,13 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { asTokenId } from '../../../core/base/ids.ts';
 import { parseLimit } from '../../../core/base/limit-text.ts';
+import { isDomain, isModelPattern, isName, isOrigin } from '../../../core/base/names.ts';
 import {
   contradictionIn,
   formatKeyRecord,
-  isDomain,
-  isModelPattern,
-  isName,
-  isOrigin,
   isUserHeader,
   type KeyRecord,
   parseKeyRecord,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { TokenUsage } from '../../../core/base/token-usage.ts';
 import { defineConfig } from '../../../core/config.ts';
 import {
   costOf,
@@ -9,7 +10,6 @@ import {
   type PriceTable,
 } from '../../../core/models/pricing.ts';
 import { pricePartsOf } from '../../../core/providers/provider.ts';
-import type { TokenUsage } from '../../../core/wallet/hold.ts';
 
 const book = makePriceBook(PRICE_TABLE, {});
 

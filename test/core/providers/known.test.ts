@@ -5,7 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
 import { prepareChat } from '../../../core/dialects/chat/request.ts';
-import type { DialectName, RequestRules } from '../../../core/dialects/dialect.ts';
+import type { RequestRules } from '../../../core/dialects/dialect.ts';
+import type { DialectName } from '../../../core/providers/endpoints.ts';
 import { KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
 import { findProvider, requireEndpoint } from '../../../core/providers/provider.ts';
 import { REQUEST_RULES } from '../../support/request-rules.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
-import type { DialectName } from '../../../core/dialects/dialect.ts';
+import type { DialectName } from '../../../core/providers/endpoints.ts';
 import { KNOWN_PROVIDERS } from '../../../core/providers/known.ts';
 import {
   findProvider,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
+import { kidOf } from '../../../core/jwt/kid.ts';
 import {
   isSignedWith,
-  kidOf,
   parsePayload,
   parseScopedToken,
   signScopedToken,

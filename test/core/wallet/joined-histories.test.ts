@@ -3,7 +3,7 @@
  * `SEED=… RUNS=…` in the environment plays others, or as many as asked.
  */
 import { test } from 'vitest';
-import type { WalletMarks } from '../../../core/base/ports.ts';
+import type { WalletMarks } from '../../../core/wallet/ports.ts';
 import { playHistories } from '../../support/joined-histories.ts';
 import { makeMemoryUsage } from '../../support/memory-usage.ts';
 import { makeMemoryWallets } from '../../support/memory-wallets.ts';

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { asRequestId, asTokenId } from '../../../core/base/ids.ts';
-import type { UsageRows, Wallets } from '../../../core/base/ports.ts';
 import type { Hold } from '../../../core/wallet/hold.ts';
 import { encodeHold } from '../../../core/wallet/hold-codec.ts';
+import type { UsageRows, Wallets } from '../../../core/wallet/ports.ts';
 import { closeExpiredHolds, type SettlePorts, settle } from '../../../core/wallet/settle.ts';
 import type { OpenHold } from '../../../core/wallet/wallet.ts';
 import { makeFaultyLine } from '../../support/faulty.ts';

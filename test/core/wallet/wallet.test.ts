@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asRequestId, asTokenId, type TokenId } from '../../../core/base/ids.ts';
-import { LIMIT_UNITS, LIMIT_WINDOWS } from '../../../core/base/limit-text.ts';
+import { LIMIT_UNITS, LIMIT_WINDOWS } from '../../../core/base/limits.ts';
 import { asNanoUsd } from '../../../core/base/money.ts';
-import type { Wallet } from '../../../core/base/ports.ts';
 import type { AppliedLimit, Hold, LimitState } from '../../../core/wallet/hold.ts';
 import { decodeHold, encodeHold, holdPrefix } from '../../../core/wallet/hold-codec.ts';
+import type { Wallet } from '../../../core/wallet/ports.ts';
 import {
   countersToReserve,
   decideRefusal,

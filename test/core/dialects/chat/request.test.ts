@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type JsonObject, parseBody } from '../../../../core/base/json.ts';
+import type { JsonObject } from '../../../../core/base/json.ts';
 import { prepareChat } from '../../../../core/dialects/chat/request.ts';
 import type { RequestRules } from '../../../../core/dialects/dialect.ts';
 import {
@@ -7,6 +7,7 @@ import {
   KNOWN_PROVIDERS,
   type ProviderRow,
 } from '../../../../core/providers/known.ts';
+import { parseBody } from '../../../../core/proxy/request-body.ts';
 import { REQUEST_RULES } from '../../../support/request-rules.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];

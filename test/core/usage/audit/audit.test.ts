@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { asRequestId, asWalletId, type WalletId } from '../../../../core/base/ids.ts';
-import type { CounterKind } from '../../../../core/base/limit-text.ts';
-import type { Wallet } from '../../../../core/base/ports.ts';
+import type { CounterKind } from '../../../../core/base/limits.ts';
 import { auditUsage } from '../../../../core/usage/audit/audit.ts';
-import type { Hold, UsageRow } from '../../../../core/wallet/hold.ts';
+import type { Hold } from '../../../../core/wallet/hold.ts';
+import type { Wallet } from '../../../../core/wallet/ports.ts';
 import { closeExpiredHolds, settle } from '../../../../core/wallet/settle.ts';
+import type { UsageRow } from '../../../../core/wallet/usage-row.ts';
 import { countersToReserve } from '../../../../core/wallet/wallet.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../../../support/memory-usage.ts';
 import { type MemoryWallets, makeMemoryWallets } from '../../../support/memory-wallets.ts';

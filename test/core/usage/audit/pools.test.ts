@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../../core/access/grant.ts';
 import { asPoolId, asRequestId, type PoolId, type WalletId } from '../../../../core/base/ids.ts';
-import type { Slice, Wallet } from '../../../../core/base/ports.ts';
 import { sweep } from '../../../../core/sweep.ts';
 import { auditUsage } from '../../../../core/usage/audit/audit.ts';
 import { walletIdOf } from '../../../../core/wallet/payer.ts';
+import type { Slice, Wallet } from '../../../../core/wallet/ports.ts';
 import { reserve } from '../../../../core/wallet/reserve.ts';
 import { type SettlePorts, settle } from '../../../../core/wallet/settle.ts';
 import type { OpenHold } from '../../../../core/wallet/wallet.ts';

@@ -1,0 +1,45 @@
+/**
+ * The usage row: one a request, written before the settle. Flow: meter > **settle**.
+ */
+import type { Identity } from '../access/grant.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import type { KeyId, RequestId, TokenId, WalletId } from '../base/ids.ts';
+import type { CounterKind } from '../base/limits.ts';
+import type { NanoUsd } from '../base/money.ts';
+import type { TokenUsage } from '../base/token-usage.ts';
+import type { Amounts } from './hold.ts';
+
+/** One row a request, written before the settle and never changed: what it says is what the wallet pays. */
+
+export interface UsageRow {
+  readonly keyId: KeyId;
+  readonly walletId: WalletId;
+  readonly requestId: RequestId;
+  /** The attempt whose hold this row closes; a hold of another attempt is a ghost and costs nothing. */
+  readonly attempt: number;
+  readonly reservedAtMs: number;
+  readonly status: UsageStatus;
+  readonly cost: Amounts;
+  /** What was billed beyond the hold, else zero. */
+  readonly overrunNanoUsd: NanoUsd;
+  readonly tokens: TokenUsage;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly priceVersion?: string;
+  readonly identity?: Identity;
+  readonly tokenId?: TokenId;
+  /** The counters that its cost stands in. */
+  readonly counted?: readonly CounterKind[];
+  readonly conversation?: string;
+  readonly httpStatus?: number;
+  /** Why it failed, where it did. */
+  readonly errorCode?: ErrorCode;
+  readonly latencyMs?: number;
+  readonly firstByteMs?: number;
+}
+
+/**
+ * How the cost is known. `exact`: the provider said so. `estimated`: it did not, so input bound and bytes sent.
+ * `released`: the provider was not called or charged nothing. `swept`: the function died; the whole hold.
+ */
+export type UsageStatus = 'exact' | 'estimated' | 'released' | 'swept';
