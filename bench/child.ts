@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Processor time used so far, and memory. */
-
 export interface ProcessUsage {
   readonly cpuMicros: number;
   /** The most that was ever resident. */

@@ -29,6 +29,7 @@ const VARIABLES = {
   HALLPASS_SECRET_PREFIX: 'bench',
   HALLPASS_DEPLOYMENT: 'bench',
 };
+
 const TIMED_IMPORT = `globalThis.awslambda = { streamifyResponse: (f) => f, HttpResponseStream: {} };
 const started = performance.now(); await import(process.argv[1]); process.stdout.write(String(performance.now() - started)); process.exit(0);`;
 
@@ -89,7 +90,6 @@ function importMs(bundle: string): number {
 }
 
 /** Measures every bundle, interleaved with the empty one; medians of 15. */
-
 export async function measureColdStarts(): Promise<readonly ColdStart[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'hallpass-bench-'));
   try {

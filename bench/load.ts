@@ -6,7 +6,6 @@ import http, { type IncomingMessage } from 'node:http';
 export const PACED_CHUNKS = 40;
 
 /** Fifty chunks a second: a fast model. */
-
 export const PACE_MS = 20;
 export const BURST_CHUNKS = 3000;
 

@@ -17,6 +17,7 @@ const ANSWER = JSON.stringify({
   choices: [{ index: 0, message: { role: 'assistant', content: 'ok' }, finish_reason: 'stop' }],
   usage: USAGE,
 });
+
 const event = (content: string): string =>
   `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1795176000,"model":"bench","system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":null}]}\n\n`;
 const END = `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1795176000,"model":"bench","choices":[],"usage":${JSON.stringify(USAGE)}}\n\ndata: [DONE]\n\n`;

@@ -32,7 +32,6 @@ interface Bar {
 }
 
 /** Each bar beside what it is measured against in this run. */
-
 export function barsOf(report: Report): readonly Bar[] {
   const { direct, bare, hallpass } = report.targets;
   const addedByBare = bare.p50 - direct.p50;

@@ -5,7 +5,6 @@ import type { Child } from './child.ts';
 import { BURST_CHUNKS, type Exchange, load, percentile, type Target } from './load.ts';
 
 /** Figures of one target; microseconds unless the name says otherwise. */
-
 export interface Figures {
   readonly p50: number;
   readonly p99: number;

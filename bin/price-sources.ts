@@ -12,6 +12,7 @@ export interface PriceSource extends Provider {
 
 /** What the library calls a provider by another name. */
 const LIBRARY_NAMES: Readonly<Record<string, string>> = { xai: 'x-ai' };
+
 /** The library's name of Bedrock. */
 const AWS = 'aws';
 

@@ -25,6 +25,7 @@ const table = makePriceTable(providers, {
   libraryVersion: devDependencies['@pydantic/genai-prices'] ?? '',
   asOf: new Date().toISOString().slice(0, 10),
 });
+
 const text = `${JSON.stringify(table)}\n`;
 writeFileSync(TABLE_URL, text);
 

@@ -4,8 +4,10 @@
 
 /** Done as told. */
 export const EXIT_DONE = 0;
+
 /** Refused, or failed. */
 export const EXIT_FAILED = 1;
+
 /** Told wrongly: a flag or an argument that cannot be. */
 export const EXIT_WRONG_USE = 2;
 

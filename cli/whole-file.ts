@@ -8,6 +8,7 @@ import { CommandError, wrongUse } from './failure.ts';
 
 /** It holds tokens. */
 const OWNER_ONLY = 0o600;
+
 /** What is gathered before it is written. */
 const BLOCK_CHARS = 65_536;
 

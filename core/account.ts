@@ -2,7 +2,6 @@
  * The account function's routes: what a credential may call, what it has spent, and tokens of its own.
  * Flow: Grant > **answer**. Invariant: nothing here reserves, and nothing but a revocation changes anything; an unknown route is a 404.
  */
-
 import type { Grant } from './access/grant.ts';
 import { requireNotExpired } from './access/grant.ts';
 import type { KeyWallets } from './account/key-info.ts';
@@ -52,7 +51,6 @@ const MODEL_PATH = /^\/v1\/models\/(.+)$/;
  * Answers a route.
  * @throws not_found for a route there is not, token_expired, token_revoked, and what the routes throw
  */
-
 export async function account(
   request: HttpRequest,
   grant: Grant,

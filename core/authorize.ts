@@ -2,7 +2,6 @@
  * Who is this? request > credential > key record > verify > identity -> Grant, a refusal, or a denial.
  * Invariant: whatever cannot be decided is an outage (503), never a denial and never a grant.
  */
-
 import { readCredential } from './access/credential.ts';
 import type { Grant } from './access/grant.ts';
 import {
@@ -37,7 +36,6 @@ import {
 } from './tokens/scoped-token.ts';
 
 /** What an authorizer sees of a request. */
-
 export interface CredentialRequest {
   readonly headers: Headers;
 }

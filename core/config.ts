@@ -106,7 +106,6 @@ const configSchema = v.strictObject({
 });
 
 /** The configuration as it is written. */
-
 export type ConfigInput = v.InferInput<typeof configSchema>;
 
 export type PriceOverride = v.InferOutput<typeof priceSchema>;

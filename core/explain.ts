@@ -3,7 +3,6 @@
  * Flow: request > authorize > policy > limits, told step by step. Invariant: it decides by the very code that decides
  * on requests, holds nothing, and tells no secret.
  */
-
 import type { Grant, IdentitySource } from './access/grant.ts';
 import { CONVERSATION_HEADER } from './access/identity.ts';
 import type { KeyWallets } from './account/key-info.ts';
@@ -26,7 +25,6 @@ import { findProvider, type ModelTarget } from './providers/provider.ts';
 import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './proxy/call-plan.ts';
 
 /** One check. `code` and `status` are of the refusal, when it did not pass. */
-
 export interface Check {
   readonly check: string;
   readonly passed: boolean;

@@ -2,7 +2,6 @@
  * The proxy's flow: grant > body > policy > price > provider key > **reserve > forward > meter > settle**.
  * Invariant: the provider is called only under a hold, and every hold taken here is closed here or by its lease.
  */
-
 import type { Grant } from './access/grant.ts';
 import { GatewayError, toGatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
@@ -63,7 +62,6 @@ export interface ProxyAnswer {
  * @throws token_expired, token_revoked, what `planCall` and `reserve` refuse, upstream_error and upstream_timeout,
  *   service_unavailable. Whatever is thrown after the reserve is thrown after the books are written
  */
-
 export async function serve(
   call: ProxyCall,
   settings: ProxySettings,

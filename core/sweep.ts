@@ -34,7 +34,6 @@ const PAGES_MAX = 1_000;
 const HOLDS_CLOSED_MAX = 256;
 
 /** Sweeps all shards, side by side so that none waits for another. Never throws. */
-
 export async function sweep(ports: SweepPorts, options: SweepOptions): Promise<SweepOutcome> {
   const shards = Array.from({ length: options.shards }, (_, shard) =>
     sweepShard(shard, ports, options.deadlineAtMs),

@@ -26,6 +26,7 @@ const JWT_SECRET_BYTES = 32;
 const FIRST_VERSION = '1';
 const DEMO_KEY_NAME = 'demo';
 const DEMO_CLIENT_KEY_NAME = 'demo-client';
+
 /** Dollars a day: enough to play with, and small beside a real bill. */
 const DEMO_SPENDING_LIMIT_USD = 2;
 const DEMO_LIFETIME_SECONDS = 86_400;

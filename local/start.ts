@@ -12,10 +12,13 @@ import { type LocalGateway, startLocalGateway } from './gateway.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USE = 2;
+
 /** What is written here, the tables' files too, is its owner's alone. */
 const OWNER_ONLY = 0o077;
+
 /** How long streams in flight may take once it is told to end; a second signal ends it at once. */
 const GRACE_MS = 60_000;
+
 /** A Ctrl-C comes twice: from the terminal, and from npm, which passes on what it got. */
 const ONE_SIGNAL_MS = 500;
 

@@ -6,6 +6,7 @@ import type { Variables } from '../adapters/aws/environment.ts';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
 
 export const SECRET_PREFIX = 'hallpass/local';
+
 /** In the data folder while a gateway runs on it: its URL, its process, and the variables that reach it. */
 export const ENDPOINT_FILE = 'endpoint.json';
 const RANDOM_ID_BYTES = 20;

@@ -1,7 +1,6 @@
 /**
  * Keys and their changes as the commands print them.
  */
-
 import { toWords } from '../../core/base/duration.ts';
 import { formatLimit } from '../../core/base/limit-text.ts';
 import { kidOf } from '../../core/jwt/kid.ts';

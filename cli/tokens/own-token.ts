@@ -1,7 +1,6 @@
 /**
  * A token looked up in its gateway: the key that signed it, and what its wallet says.
  */
-
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';

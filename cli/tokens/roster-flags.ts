@@ -18,6 +18,7 @@ export interface RosterFlags extends PlaceFlags {
 
 /** Of a local gateway, as `npm start` has it. */
 export const BASE_URL = 'http://127.0.0.1:8787/v1';
+
 /** Each needs a few calls to the gateway; a class of leaks is a new period. */
 const REPLACED_MAX = 100;
 

@@ -15,6 +15,7 @@ import { CommandError } from '../failure.ts';
 
 /** Longer rows are none of a roster: a quote was left open. */
 const ROW_CHARS_MAX = 8_192;
+
 /** The first are told one by one, of the others how many there are. */
 const FAULTS_TOLD_MAX = 20;
 

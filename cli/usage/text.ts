@@ -1,7 +1,6 @@
 /**
  * A usage report as a table, as CSV and as JSON.
  */
-
 import { namesOf, toBody } from '../../core/account/usage.ts';
 import { toUsdText } from '../../core/base/money.ts';
 import { addSums, type UsageSums } from '../../core/usage/cells.ts';

@@ -34,7 +34,6 @@ const RESETS: Readonly<Record<LimitWindow, string | null>> = {
  * Limits of the whole key are told to whoever holds it.
  * @throws token_revoked, service_unavailable
  */
-
 export async function describeKey(
   grant: Grant,
   { wallets, clock }: { readonly wallets: KeyWallets; readonly clock: Clock },

@@ -16,7 +16,6 @@ import type { WalletMarks } from '../wallet/ports.ts';
 import { parseOwnToken, requireServerKey } from './scoped-jwt.ts';
 
 /** The key whose tokens are revoked; a grant of it, or its record with `id` and `name` so named. */
-
 export type RevokingKey = Pick<Grant, 'account' | 'keyId' | 'keyName' | 'maxTokenLifetimeSeconds'>;
 
 /** A token as its claims say; not verified here: whoever calls has seen that the key signed it. */

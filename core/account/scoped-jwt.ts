@@ -41,7 +41,6 @@ const FIELDS: readonly string[] = [...CLAIM_FIELDS, 'expires_delta', 'expires_at
  * Issues a token. A field that is null counts as absent.
  * @throws route_not_allowed for anything but the key in force of a server, invalid_request naming the field
  */
-
 export function issueToken(
   request: HttpRequest,
   grant: Grant,

@@ -2,7 +2,6 @@
  * `GET /v1/usage`: what was used, by whom, when and of which model. Flow: Grant > **answer**.
  * Invariant: a server key sees all that its key and tokens used; every other credential its own and nothing else.
  */
-
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
@@ -34,7 +33,6 @@ const OWN_READS_MAX = 120;
  * `truncated`: there was more than is read for one answer, so that the sums are too small; ask for fewer days.
  * @throws invalid_request naming the parameter, token_revoked, service_unavailable
  */
-
 export async function describeUsage(
   { query }: HttpRequest,
   grant: Grant,
@@ -137,6 +135,7 @@ export const DATE = /^\d{4}-\d\d-\d\d$/;
 
 /** RFC 3339, 5.6: with a zone, so that no reader's own zone decides. */
 export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
 export function parseTime(name: 'from' | 'to', text: string, dayMs: number): number {
   const isDate = DATE.test(text);
   const atMs = isDate || INSTANT.test(text) ? Date.parse(text) : Number.NaN;

@@ -1,6 +1,7 @@
 /**
  * Durations and instants as people write them. Flow: command > **time** > claim or record.
  */
+
 const UNIT_SECONDS: Readonly<Record<string, number>> = {
   s: 1,
   m: 60,
@@ -10,7 +11,6 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = {
 };
 
 /** `90s`, `30m`, `24h`, `7d`, `2w` in seconds; undefined for anything else. */
-
 export function parseDuration(text: string): number | undefined {
   const [, digits = '', unit = ''] = /^([1-9]\d{0,8})([smhdw])$/.exec(text) ?? [];
   const seconds = UNIT_SECONDS[unit];

@@ -7,7 +7,6 @@ import { ERRORS, type GatewayError, type LimitFacts } from './errors.ts';
 export type Dialect = 'openai' | 'anthropic' | 'google';
 
 /** The dialect a path speaks, known or not: refusals of unknown routes are in the caller's dialect too. */
-
 export function dialectOfPath(path: string): Dialect {
   if (/^\/v1\/messages(\/|$)/.test(path)) return 'anthropic';
   if (/^\/v1\/models\/.+:[a-z]+[A-Z]\w*$/.test(path) || path.startsWith('/v1beta/'))

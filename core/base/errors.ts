@@ -49,7 +49,6 @@ const row = (
 ): ErrorRow => ({ status, type, fault, message });
 
 /** The table of refusals (contract.md, "Refusals"). */
-
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   invalid_request: row(400, 'invalid_request_error', caller, 'The request cannot be read.'),
   invalid_api_key: row(401, 'authentication_error', caller, 'The API key is missing or not valid.'),

@@ -4,7 +4,6 @@
  */
 
 /** Header values by lower-case name, in the order they were sent. */
-
 export type Headers = ReadonlyMap<string, readonly string[]>;
 
 export interface HttpRequest {

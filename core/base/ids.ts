@@ -8,7 +8,6 @@ declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
 
 /** A key record's id: 16 random bytes, base64url, made once and never changed. */
-
 export type KeyId = Branded<'KeyId'>;
 
 /** A scoped token's identity: a 22 character digest of its `jti`, else of its signing input. */

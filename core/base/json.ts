@@ -3,7 +3,6 @@
  */
 
 /** The members of a JSON object. */
-
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** An object of JSON, which a list is not. */

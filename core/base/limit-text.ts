@@ -13,7 +13,6 @@ const isOneOf = <T extends string>(allowed: readonly T[], text: string | undefin
  * Reads `user:requests:minute=20`, `user:usd:week=5`, `token:usd:total=2`.
  * @throws invalid_request with what was got and what is allowed
  */
-
 export function parseLimit(text: string): Limit {
   const [name = '', value = '', ...rest] = text.split('=');
   const [per, unit, window, ...more] = name.split(':');

@@ -6,7 +6,6 @@
 declare const brand: unique symbol;
 
 /** An amount in nano-dollars. May be negative where it is a difference. */
-
 export type NanoUsd = bigint & { readonly [brand]: 'NanoUsd' };
 
 export const NANO_PER_USD = 1_000_000_000n;

@@ -6,7 +6,6 @@ import type { ErrorCode } from './errors.ts';
 import type { KeyId, RequestId, WalletId } from './ids.ts';
 
 /** Time. */
-
 export interface Clock {
   nowMs(): number;
   sleep(durationMs: number): Promise<void>;

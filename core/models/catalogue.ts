@@ -3,7 +3,6 @@
  * OpenAI's list with OpenRouter's `pricing`: https://openrouter.ai/docs/api-reference/list-available-models
  * To Anthropic's clients, Anthropic's list of what speaks its format: https://docs.anthropic.com/en/api/models-list
  */
-
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
@@ -21,7 +20,6 @@ import { isAllowedModel, modelNotFound, resolveModel } from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 
 /** A model by the name under which it is called. */
-
 export interface ListedModel {
   /** `provider/model`, or an alias. */
   readonly id: string;

@@ -3,7 +3,6 @@
  * Flow: grant > **policy** > price > reserve. Invariant: what is compared is the id after aliases are resolved,
  * and both lists, the key's and the token's, must allow it.
  */
-
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
@@ -19,7 +18,6 @@ const NAMED_MODELS_MAX = 20;
  * @param fallback the provider of ids that name none
  * @throws invalid_request for an id of other characters than A-Za-z0-9_.:@/- or longer than 200, model_not_found when no provider serves it
  */
-
 export function resolveModel(
   id: string,
   config: Config,

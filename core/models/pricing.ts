@@ -3,7 +3,6 @@
  * Flow: policy > **reserve** (the most) > forward > **meter** (what it was) > settle.
  * Invariant: an id is priced only if it is listed letter for letter; an unknown price is unknown, never zero.
  */
-
 import { asNanoUsd, ceilDivide, type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { PricedAs, PriceOverride } from '../config.ts';
@@ -18,7 +17,6 @@ interface PriceRates {
 }
 
 /** Rates for the whole of a request whose input is larger than `aboveInputTokens`. */
-
 export interface PriceTier extends PriceRates {
   readonly aboveInputTokens: number;
 }

@@ -4,7 +4,6 @@
  */
 
 /** How a provider is given its key: in which header. */
-
 export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
 
 /** Whose wire format: that of OpenAI's APIs, Anthropic's or Google's. */
@@ -92,6 +91,7 @@ export const WIRE_OF: Readonly<Record<DialectName, WireName>> = {
   count_tokens: 'anthropic',
   google: 'google',
 };
+
 export type DialectName =
   | 'chat'
   | 'responses'

@@ -2,7 +2,6 @@
  * The providers that are known by name, as rows of data: where they are and how their dialect differs from OpenAI's.
  * Invariant: what a provider needs differently is said here and nowhere else.
  */
-
 import {
   ANTHROPIC_ENDPOINTS,
   AZURE_ENDPOINTS,
@@ -16,7 +15,6 @@ import {
 } from './endpoints.ts';
 
 /** What sets one OpenAI-compatible provider apart from another. */
-
 export interface ProviderRow {
   /**
    * Everything before `/chat/completions`, without a slash at its end; `{region}` stands for the region that the

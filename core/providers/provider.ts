@@ -2,7 +2,6 @@
  * A provider as this deployment has it: the known row, what the configuration changes, where its traffic goes.
  * Flow: policy > **provider** > forward.
  */
-
 import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import { DEMO_PROVIDER } from './demo/demo.ts';
@@ -11,7 +10,6 @@ import { type EndpointAuth, WIRE_ENDPOINTS, WIRE_OF } from './endpoints.ts';
 import { DEMO_ROW, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from './known.ts';
 
 /** Provider name to a base URL that replaces its own. */
-
 export type ProviderUrls = Readonly<Record<string, string>>;
 
 /** An AWS service of a region. */

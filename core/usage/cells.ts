@@ -8,7 +8,6 @@ import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 
 /** What was used: sums over rows. */
-
 export interface UsageSums {
   /** Requests as limits count them: those that were given back whole are not. */
   readonly requests: number;

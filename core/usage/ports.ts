@@ -1,13 +1,11 @@
 /**
  * What is read and made of usage rows after the fact: reports, rollups, the audit. No request waits for any of it.
  */
-
 import type { KeyId, WalletId } from '../base/ids.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 import type { RollupSegment, SealedDay } from './cells.ts';
 
 /** Usage, read. Fails closed. */
-
 export interface UsageReader {
   /**
    * Rows of a key's day in the order in which their requests began, a page at a time, strongly consistent.

@@ -20,7 +20,6 @@ export const GROUP_BYS = ['user', 'token', 'key', 'model', 'day', 'conversation'
 export type GroupBy = (typeof GROUP_BYS)[number];
 
 /** One line of a report. Of the names there are those that were grouped by; null: the rows say none. */
-
 export interface UsageGroup extends UsageSums {
   /** `2026-11-20`, UTC, by when the request began. */
   readonly day?: string;

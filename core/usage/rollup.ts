@@ -12,7 +12,6 @@ import type { OpenDay, Rollups, UsageReader } from './ports.ts';
  * How long after its end a day is rolled up: a request that began in its last moment holds for a quarter of an hour,
  * and the sweep that closes it comes minutes later. A row that is later still is found by its mark.
  */
-
 export const ROLLUP_DELAY_MS = HOUR_MS;
 
 const PAGES_MAX = 1_000;

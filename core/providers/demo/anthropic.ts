@@ -43,6 +43,7 @@ export const DEMO_MESSAGES: DemoFormat = {
     return typed('content_block_delta', { index: 0, delta });
   },
 };
+
 const messageOf = ({ inputTokens }: DemoAnswer, { id, model }: DemoFacts) => ({
   id: `msg_${id}`,
   type: 'message',
@@ -53,6 +54,7 @@ const messageOf = ({ inputTokens }: DemoAnswer, { id, model }: DemoFacts) => ({
   stop_sequence: null,
   usage: { input_tokens: inputTokens, output_tokens: 0 },
 });
+
 const messageReason = ({ isCut }: DemoAnswer): string => (isCut ? 'max_tokens' : 'end_turn');
 
 export const DEMO_COUNT_TOKENS: DemoFormat = {

@@ -3,7 +3,6 @@
  * everything can be tried without an account. Flow: reserve > **forward** > meter.
  * Invariant: the answer follows from the request alone; only its id, its date and its pace come from ports.
  */
-
 import type { JsonObject } from '../../base/json.ts';
 import type { Clock, Random } from '../../base/ports.ts';
 import type { Upstream, UpstreamResponse } from '../ports.ts';
@@ -13,7 +12,6 @@ import { DEMO_GOOGLE } from './google.ts';
 import { DEMO_CHAT, DEMO_EMBEDDINGS, DEMO_RESPONSES } from './openai.ts';
 
 /** The provider's name; a provider of that name in the configuration takes its place. */
-
 export const DEMO_PROVIDER = 'demo';
 const ECHO = 'echo';
 

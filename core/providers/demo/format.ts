@@ -5,7 +5,6 @@
 import { isRecord, type JsonObject } from '../../base/json.ts';
 
 /** One word is one token. */
-
 export interface DemoAnswer {
   /** What was asked, in its order. */
   readonly texts: readonly string[];

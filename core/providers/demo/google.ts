@@ -29,6 +29,7 @@ export const DEMO_GOOGLE: DemoFormat = {
     return data(contentOf(answer.words[part] ?? '', answer, facts, false));
   },
 };
+
 const contentOf = (
   text: string,
   { isCut, inputTokens, words }: DemoAnswer,

@@ -48,11 +48,13 @@ export const DEMO_CHAT: DemoFormat = {
     return chunk([{ index: 0, delta, finish_reason: null }]);
   },
 };
+
 const chatEnvelope = ({ id, createdSeconds, model }: DemoFacts) => ({
   id: `chatcmpl-${id}`,
   created: createdSeconds,
   model,
 });
+
 const chatReason = ({ isCut }: DemoAnswer): string => (isCut ? 'length' : 'stop');
 const chatUsage = ({ inputTokens, words }: DemoAnswer) => ({
   prompt_tokens: inputTokens,
@@ -104,6 +106,7 @@ export const DEMO_RESPONSES: DemoFormat = {
     return numbered(STARTING_EVENTS + part, [['response.output_text.delta', delta]]);
   },
 };
+
 const STARTING_EVENTS = 3;
 const numbered = (from: number, events: readonly (readonly [string, object])[]): string =>
   events
@@ -118,6 +121,7 @@ const responseOf = ({ id, createdSeconds, model }: DemoFacts) => ({
   output: [],
   error: null,
 });
+
 const itemOf = ({ id }: DemoFacts, status: string, content: readonly object[]) => ({
   id: `msg_${id}`,
   type: 'message',
@@ -125,6 +129,7 @@ const itemOf = ({ id }: DemoFacts, status: string, content: readonly object[]) =
   status,
   content,
 });
+
 const partOf = (text: string) => ({ type: 'output_text', text, annotations: [] });
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
@@ -153,5 +158,6 @@ export const DEMO_EMBEDDINGS: DemoFormat = {
     usage: { prompt_tokens: inputTokens, total_tokens: inputTokens },
   }),
 };
+
 const toBase64 = (vector: readonly number[]): string =>
   Buffer.from(new Float32Array(vector).buffer).toString('base64');

@@ -3,7 +3,6 @@
  * Invariant it checks: a counter = what its settled rows cost + what the holds in flight that count in it hold; so is
  * what a slice has in − out − left, and a pool's `drawn` = the sum over its wallets of in − out.
  */
-
 import type { KeyId, PoolId, WalletId } from '../../base/ids.ts';
 import { DAY_MS, isShortWindow, windowEndMs } from '../../base/limits.ts';
 import type { Clock } from '../../base/ports.ts';
@@ -21,7 +20,6 @@ export interface AuditAsk {
 }
 
 /** What a wallet says that its rows do not, in its unit: requests, tokens or nano-dollars. */
-
 export interface WalletDifference {
   readonly itemId: WalletId;
   /** A counter's name: `usd:month:2026-11`, `t:<token>:usd:total`; of a slice `slice:usd:month:2026-11`. */

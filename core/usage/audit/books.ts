@@ -2,7 +2,6 @@
  * Books: what a key's usage rows say that its wallets should count. Beside the flow, for the audit; it changes nothing.
  * Invariant: a row counts in each counter it names, by what the request cost, and in no other.
  */
-
 import type { KeyId, RequestId, WalletId } from '../../base/ids.ts';
 import {
   type CounterKind,
@@ -23,7 +22,6 @@ const READS_MAX = 5_000;
 const IN_FLIGHT_MAX_MS = DAY_MS;
 
 /** What the rows say of one wallet. */
-
 export interface Book {
   readonly counters: Map<string, bigint>;
   /** Rows whose hold may be in flight still: a row is written before its hold is settled. */

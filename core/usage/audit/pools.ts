@@ -19,7 +19,6 @@ export interface PoolsAsk {
 }
 
 /** A pool that is not what its wallets say, in its unit. */
-
 export interface PoolDifference {
   readonly itemId: PoolId;
   readonly counter: 'drawn';
