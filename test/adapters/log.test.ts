@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
 import { asRequestId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
@@ -13,7 +13,7 @@ function lines(...entries: readonly LogEntry[]): readonly string[] {
 }
 
 describe('makeLog', () => {
-  it('writes the fields of an entry as one line of JSON', () => {
+  test('writes the fields of an entry as one line of JSON', () => {
     const entry: LogEntry = {
       level: 'info',
       event: 'request',
@@ -27,12 +27,12 @@ describe('makeLog', () => {
     ]);
   });
 
-  it('writes no field that is not named', () => {
+  test('writes no field that is not named', () => {
     const entry = { level: 'info', event: 'x', body: CANARY, authorization: CANARY } as const;
     expect(lines(entry)).toEqual(['{"level":"info","event":"x"}']);
   });
 
-  it.each([
+  test.each([
     ['an error', new TypeError(CANARY), 'TypeError'],
     [
       'an error with a code',
@@ -53,7 +53,7 @@ describe('makeLog', () => {
     expect(line).not.toContain(CANARY);
   });
 
-  it('never throws', () => {
+  test('never throws', () => {
     const log = makeLog(() => {
       throw new Error('the disk is full');
     });

@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { differenceOf } from '../../bin/price-difference.ts';
 
 const about = { version: 'v', asOf: '2026-11-20' };
 
-it('says which models came, went and have another price, and nothing of those that only moved', () => {
+test('says which models came, went and have another price, and nothing of those that only moved', () => {
   const before = {
     ...about,
     models: { lab: { same: 0, dearer: 1, gone: 1 } },

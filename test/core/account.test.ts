@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../core/access/grant.ts';
 import { bodyOf, errorOf, SERVER, TOKEN } from '../support/account.ts';
 import { NOW_MS } from '../support/tokens.ts';
 
 describe('any other route', () => {
-  it.each([
+  test.each([
     ['GET /'],
     ['POST /v1/models'],
     ['GET /v1/models/'],
@@ -21,14 +21,14 @@ describe('any other route', () => {
 });
 
 describe('a token', () => {
-  it('that has expired meanwhile is refused on every route', async () => {
+  test('that has expired meanwhile is refused on every route', async () => {
     const token = { ...TOKEN.token, expiresAtMs: NOW_MS } as Grant['token'] & object;
     expect((await errorOf('GET /v1/models', { grant: { ...TOKEN, token } })).code).toBe(
       'token_expired',
     );
   });
 
-  it('that its key lists as revoked is refused on every route', async () => {
+  test('that its key lists as revoked is refused on every route', async () => {
     const token = { ...TOKEN.token, revoked: true } as Grant['token'] & object;
     expect((await errorOf('GET /v1/models', { grant: { ...TOKEN, token } })).code).toBe(
       'token_revoked',
@@ -40,7 +40,7 @@ describe('GET /v1/models', () => {
   const idsOf = async (grant: Grant) =>
     (await bodyOf('GET /v1/models', { grant })).data as { id: string }[];
 
-  it('lists what has a price, with the price of a token as a decimal', async () => {
+  test('lists what has a price, with the price of a token as a decimal', async () => {
     const body = await bodyOf('GET /v1/models');
     expect(body.object).toBe('list');
     expect((body.data as unknown[])[0]).toEqual({
@@ -63,7 +63,7 @@ describe('GET /v1/models', () => {
     });
   });
 
-  it('lists only what the key and the token both allow', async () => {
+  test('lists only what the key and the token both allow', async () => {
     const token = { ...TOKEN.token, models: ['google/*', 'openai/gpt-5'] } as Grant['token'] &
       object;
     const ids = async (grant: Grant) => (await idsOf(grant)).map(({ id }) => id);
@@ -78,7 +78,7 @@ describe('GET /v1/models', () => {
     ]);
   });
 
-  it('shows one model, its slash as it is or escaped', async () => {
+  test('shows one model, its slash as it is or escaped', async () => {
     expect(await bodyOf('GET /v1/models/openai/gpt-5')).toMatchObject({ id: 'openai/gpt-5' });
     expect(await bodyOf('GET /v1/models/openai%2Fgpt-5')).toMatchObject({ id: 'openai/gpt-5' });
     expect(await bodyOf('GET /v1/models/openrouter/meta-llama/llama-3')).toMatchObject({
@@ -87,7 +87,7 @@ describe('GET /v1/models', () => {
     expect(await bodyOf('GET /v1/models/fast')).toMatchObject({ id: 'fast', owned_by: 'google' });
   });
 
-  it('does not know a model that is not there, or that may not be called', async () => {
+  test('does not know a model that is not there, or that may not be called', async () => {
     expect(await errorOf('GET /v1/models/openai/gpt-1')).toEqual({
       code: 'model_not_found',
       message: 'the model "openai/gpt-1" does not exist',
@@ -97,7 +97,7 @@ describe('GET /v1/models', () => {
     expect((await errorOf('GET /v1/models/openai/gpt-5', { grant })).code).toBe('model_not_found');
   });
 
-  it.each([['%E0%A4%A'], ['<b>'], ['%00'], ['x'.repeat(300)]])(
+  test.each([['%E0%A4%A'], ['<b>'], ['%00'], ['x'.repeat(300)]])(
     'repeats no foreign text: %s',
     async (id) => {
       expect(await errorOf(`GET /v1/models/${id}`)).toMatchObject({
@@ -126,7 +126,7 @@ describe('GET /v1/models, asked by an Anthropic client', () => {
     },
   };
 
-  it('is Anthropic’s list, of what speaks its format', async () => {
+  test('is Anthropic’s list, of what speaks its format', async () => {
     expect(await bodyOf('GET /v1/models', { headers })).toEqual({
       data: [ECHO],
       has_more: false,
@@ -136,7 +136,7 @@ describe('GET /v1/models, asked by an Anthropic client', () => {
     expect(await bodyOf('GET /v1/models/demo%2Fecho', { headers })).toEqual(ECHO);
   });
 
-  it('is empty for who may call nothing of it', async () => {
+  test('is empty for who may call nothing of it', async () => {
     const grant = { ...SERVER, models: ['google/*'] };
     expect(await bodyOf('GET /v1/models', { headers, grant })).toEqual({
       data: [],
@@ -146,7 +146,7 @@ describe('GET /v1/models, asked by an Anthropic client', () => {
     });
   });
 
-  it('does not know a model of another format', async () => {
+  test('does not know a model of another format', async () => {
     expect((await errorOf('GET /v1/models/openai/gpt-5', { headers })).code).toBe(
       'model_not_found',
     );

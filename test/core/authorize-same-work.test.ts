@@ -2,7 +2,7 @@
  * Whoever is not known costs the same work, so that the time of an answer tells no more than the answer does.
  */
 import { hash, timingSafeEqual, verify } from 'node:crypto';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { makePairs, makeVerifyingKey, mintJwt, NO_KEY_SETS, pemOf } from '../support/jwts.ts';
@@ -76,7 +76,7 @@ const CLIENT: KeyRecord = { ...SERVER_RECORD, kind: 'client', verifier: SECRET_V
 const PERSONAL: KeyRecord = { ...SERVER_RECORD, kind: 'personal', user: 'ada' };
 
 describe('a key string', () => {
-  it.each<[string, string, KeyRecord]>([
+  test.each<[string, string, KeyRecord]>([
     ['of nobody', UNKNOWN_KEY, SERVER_RECORD],
     ['that is disabled', KEY, DISABLED],
     ['of a client key', KEY, CLIENT],
@@ -96,7 +96,7 @@ describe('a key string', () => {
 
 describe('a token', () => {
   const otherName = { header: { kid: 'acct_test:b3RoZXIx' } };
-  it.each<[string, string, KeyRecord]>([
+  test.each<[string, string, KeyRecord]>([
     ['of a key of nobody', mint(otherName), SERVER_RECORD],
     ['of a wrong signature', mint({ key: UNKNOWN_KEY }), SERVER_RECORD],
     ['that another key signed', mint({ key: FORMER_KEY }), SERVER_RECORD],
@@ -127,7 +127,7 @@ describe('a JWT behind a key', () => {
   const unsigned = (header: object): string =>
     `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`;
 
-  it.each([
+  test.each([
     ['"none"', unsigned({ alg: 'none' })],
     ['HS256 on a public key', unsigned({ alg: 'HS256' })],
     ['an embedded key', mintEs256({ jwk: {} })],
@@ -146,7 +146,7 @@ describe('a JWT behind a key', () => {
     });
   });
 
-  it('is verified once when nothing but its signature can tell, valid or not', async () => {
+  test('is verified once when nothing but its signature can tell, valid or not', async () => {
     const wrong = mintJwt({ alg: 'ES256', key: makePairs().ES256.privateKey });
     expect(await workOf(`${KEY}:${wrong}`, record)).toMatchObject({
       code: 'invalid_api_key',
@@ -155,7 +155,7 @@ describe('a JWT behind a key', () => {
     expect(await workOf(`${KEY}:${jwt}`, record)).toMatchObject({ code: 'grant', verified: 1 });
   });
 
-  it('is not verified behind a key that is not known', async () => {
+  test('is not verified behind a key that is not known', async () => {
     expect(await workOf(`${UNKNOWN_KEY}:${jwt}`, record)).toMatchObject({ verified: 0 });
     expect(await workOf(`${KEY}:${jwt}`, { ...record, disabled: true })).toMatchObject({
       code: 'invalid_api_key',

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { toAuthorizerResult } from '../../adapters/api-gateway/events.ts';
 import { type Authorization, authorize } from '../../core/authorize.ts';
 import { asTokenId } from '../../core/base/ids.ts';
@@ -52,7 +52,7 @@ const ROTATED: KeyRecord = {
 const PERSONAL: KeyRecord = { ...SERVER_RECORD, kind: 'personal', user: 'ada' };
 
 describe('a server key', () => {
-  it('is granted what its record says', async () => {
+  test('is granted what its record says', async () => {
     const limits = [parseLimit('user:requests:minute=20')];
     expect(await grantOf(bearer(KEY), { ...SERVER_RECORD, limits, models: ['openai/*'] })).toEqual({
       account: 'acct_test',
@@ -67,17 +67,17 @@ describe('a server key', () => {
     });
   });
 
-  it('speaks for no one, whatever header names someone', async () => {
+  test('speaks for no one, whatever header names someone', async () => {
     const sent = { ...bearer(KEY), 'x-user-email': ['ada@example.edu'] };
     expect((await grantOf(sent)).identity).toBeUndefined();
   });
 
-  it('carries the conversation', async () => {
+  test('carries the conversation', async () => {
     const sent = { ...bearer(KEY), 'x-conversation-id': ['c-1'] };
     expect((await grantOf(sent)).conversation).toBe('c-1');
   });
 
-  it('is known by its former string until the overlap ends, and says so', async () => {
+  test('is known by its former string until the overlap ends, and says so', async () => {
     expect(await grantOf(bearer(FORMER_KEY), ROTATED)).toMatchObject({ former: true });
     expect(await grantOf(bearer(KEY), ROTATED)).toMatchObject({ former: false });
     const ended = { ...SERVER_RECORD, former: { version: '1', untilMs: NOW_MS } };
@@ -86,7 +86,7 @@ describe('a server key', () => {
   });
 });
 
-it('lets a personal key speak for its user', async () => {
+test('lets a personal key speak for its user', async () => {
   const grant = await grantOf(bearer(KEY), PERSONAL);
   expect(grant).toMatchObject({
     keyKind: 'personal',
@@ -95,7 +95,7 @@ it('lets a personal key speak for its user', async () => {
 });
 
 describe('a scoped token', () => {
-  it('is granted what it says within what its key says', async () => {
+  test('is granted what it says within what its key says', async () => {
     const claims = { models: ['openai/gpt-5'], spending_limit: 2, user: 'ada', jti: 'j1' };
     expect(
       await grantOf(bearer(mint({ claims })), { ...SERVER_RECORD, models: ['openai/*'] }),
@@ -122,7 +122,7 @@ describe('a scoped token', () => {
     });
   });
 
-  it('is known as revoked when its key lists it', async () => {
+  test('is known as revoked when its key lists it', async () => {
     const revoked = [asTokenId('6WZ-D1Bh-Gwr8Jc_ubYnmD')];
     const token = bearer(mint({ claims: { jti: 'j1' } }));
     expect((await grantOf(token, { ...SERVER_RECORD, revoked })).token?.revoked).toBe(true);
@@ -131,13 +131,13 @@ describe('a scoped token', () => {
     );
   });
 
-  it('is the same one under every spelling of its claims that was signed with one jti', async () => {
+  test('is the same one under every spelling of its claims that was signed with one jti', async () => {
     const one = await grantOf(bearer(mint({ claims: { jti: 'j1' } })));
     const two = await grantOf(bearer(mint({ claims: { jti: 'j1', spending_limit: 5 } })));
     expect(one.token?.id).toBe(two.token?.id);
   });
 
-  it('holds when the former key signed it, and not longer than that key', async () => {
+  test('holds when the former key signed it, and not longer than that key', async () => {
     const exp = NOW_SECONDS + 3600;
     const token = mint({ key: FORMER_KEY, claims: { exp } });
     expect(await grantOf(bearer(token), ROTATED)).toMatchObject({ former: true });
@@ -148,7 +148,7 @@ describe('a scoped token', () => {
     expect(await codeOf(bearer(token), ended)).toBe('denied invalid_api_key');
   });
 
-  it('that was handed out before its key was rotated holds until the overlap ends, and not longer', async () => {
+  test('that was handed out before its key was rotated holds until the overlap ends, and not longer', async () => {
     const former = { version: '1', untilMs: NOW_MS + 1, rotatedAtMs: NOW_MS - 1_000 };
     const claims = { iat: NOW_SECONDS - 2, exp: NOW_SECONDS + 86_400 };
     const token = bearer(mint({ key: FORMER_KEY, claims }));
@@ -161,7 +161,7 @@ describe('a scoped token', () => {
     );
   });
 
-  it('of a string that its key was given a moment ago holds at once', async () => {
+  test('of a string that its key was given a moment ago holds at once', async () => {
     const before: KeyRecord = { ...SERVER_RECORD, version: '1' };
     const ages: (number | undefined)[] = [];
     const keys = {
@@ -185,7 +185,7 @@ describe('a scoped token', () => {
     expect(ages).toEqual([undefined, 1_000]);
   });
 
-  it.each([
+  test.each([
     ['expired', { exp: NOW_SECONDS }, 'denied token_expired'],
     ['not active', { nbf: NOW_SECONDS + 6 }, 'denied token_not_active'],
     ['too long', { exp: NOW_SECONDS + 604_801 }, 'denied token_lifetime_too_long'],
@@ -203,7 +203,7 @@ describe('client access', () => {
   const jwt = mintJwt({ claims: { email: 'ada@example.edu', email_verified: true } });
   const ada = { source: 'jwt', issuer: 'https://issuer.example.edu/', id: 'ada' };
 
-  it('is granted to the user of the JWT', async () => {
+  test('is granted to the user of the JWT', async () => {
     expect(await grantOf(bearer(`${KEY}:${jwt}`), CLIENT)).toEqual({
       account: 'acct_test',
       keyId: 'AAAAAAAAAAAAAAAAAAAAAA',
@@ -217,13 +217,13 @@ describe('client access', () => {
     });
   });
 
-  it('is open on a server key with a verifier too, which still works alone', async () => {
+  test('is open on a server key with a verifier too, which still works alone', async () => {
     expect((await grantOf(bearer(`${KEY}:${jwt}`), BOTH)).identity).toEqual(ada);
     expect((await grantOf(bearer(KEY), BOTH)).identity).toBeUndefined();
     expect((await grantOf(bearer(mint()), BOTH)).credential).toBe('scoped-token');
   });
 
-  it('holds with the former key until the overlap ends', async () => {
+  test('holds with the former key until the overlap ends', async () => {
     const rotated = { ...CLIENT, former: { version: '1', untilMs: NOW_MS + 1 } };
     const sent = bearer(`${FORMER_KEY}:${jwt}`);
     expect(await grantOf(sent, rotated)).toMatchObject({ former: true, identity: ada });
@@ -231,7 +231,7 @@ describe('client access', () => {
     expect(await codeOf(sent, ended)).toBe('denied invalid_api_key');
   });
 
-  it('never listens to a header that names a user, sent once or twice', async () => {
+  test('never listens to a header that names a user, sent once or twice', async () => {
     const record = { ...BOTH, identity: { identityHeader: true } };
     for (const names of [['grace@example.edu'], ['a', 'b']]) {
       const sent = { ...bearer(`${KEY}:${jwt}`), 'x-user-email': names };
@@ -244,7 +244,7 @@ describe('client access', () => {
     expect(await codeOf(twice, record)).toBe('refusal invalid_request');
   });
 
-  it('tells why a JWT is refused once its signature held', async () => {
+  test('tells why a JWT is refused once its signature held', async () => {
     const late = mintJwt({ claims: { exp: NOW_SECONDS - 5 } });
     expect(await codeOf(bearer(`${KEY}:${late}`), CLIENT)).toBe('denied token_expired');
     const early = mintJwt({ claims: { nbf: NOW_SECONDS + 6 } });
@@ -254,7 +254,7 @@ describe('client access', () => {
     expect(await codeOf(bearer(`${KEY}:${jwt}`), picky)).toBe('refusal claim_not_allowed');
   });
 
-  it('is an outage while the secret cannot be read', async () => {
+  test('is an outage while the secret cannot be read', async () => {
     const keys = makeMemoryKeys(CLIENT);
     const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys, keySets: NO_KEY_SETS, clock };
     const headers = new Map(Object.entries(bearer(`${KEY}:${jwt}`)));
@@ -271,7 +271,7 @@ describe('the controls of a key', () => {
     identity: { enforceIdentity: true },
   };
 
-  it('may ask for an identity, in the words of the contract', async () => {
+  test('may ask for an identity, in the words of the contract', async () => {
     const decision = await decide(bearer(KEY), ENFORCED);
     expect(decision).toMatchObject({
       kind: 'refusal',
@@ -290,7 +290,7 @@ describe('the controls of a key', () => {
     expect(await codeOf(bearer(KEY), personal)).toBe('grant');
   });
 
-  it('may ask for a conversation', async () => {
+  test('may ask for a conversation', async () => {
     const record = { ...SERVER_RECORD, identity: { enforceConversation: true } };
     expect(await decide(bearer(KEY), record)).toMatchObject({
       kind: 'refusal',
@@ -299,7 +299,7 @@ describe('the controls of a key', () => {
     expect(await codeOf({ ...bearer(KEY), 'x-conversation-id': ['c1'] }, record)).toBe('grant');
   });
 
-  it('may name the origins of its own pages', async () => {
+  test('may name the origins of its own pages', async () => {
     const record = { ...SERVER_RECORD, allowedOrigins: ['https://app.example.edu'] };
     const from = (origin: string) => codeOf({ ...bearer(KEY), origin: [origin] }, record);
     expect(await from('https://app.example.edu')).toBe('grant');
@@ -377,14 +377,14 @@ describe('what is not known', () => {
     record,
   ]);
 
-  it.each(cases)('is denied in one and the same answer: %s', async (_, sent, record) => {
+  test.each(cases)('is denied in one and the same answer: %s', async (_, sent, record) => {
     const arn = 'arn:aws:execute-api:eu-central-1:000000000000:api/prod/POST/v1/chat/completions';
     expect(JSON.stringify(toAuthorizerResult(await decide(sent, record), arn))).toBe(
       '{"principalId":"denied","policyDocument":{"Version":"2012-10-17","Statement":[{"Action":"execute-api:Invoke","Effect":"Deny","Resource":"arn:aws:execute-api:eu-central-1:000000000000:api/prod/*"}]},"context":{"type":"authentication_error","code":"invalid_api_key","message":"The API key is missing or not valid."}}',
     );
   });
 
-  it.each(cases)('is quoted nowhere: %s', async (_, sent, record) => {
+  test.each(cases)('is quoted nowhere: %s', async (_, sent, record) => {
     const decision = await decide(sent, record);
     if (decision.kind !== 'denied') throw new Error('it was not denied');
     const { message, detail, facts, cause, stack } = decision.error;
@@ -397,7 +397,7 @@ describe('what is not known', () => {
   });
 });
 
-it.each([
+test.each([
   ['two credentials', { ...bearer(KEY), 'api-key': [UNKNOWN_KEY] }],
   ['a header twice', { 'x-api-key': [KEY, KEY] }],
   ['a conversation twice', { ...bearer(KEY), 'x-conversation-id': ['a', 'a'] }],
@@ -406,12 +406,12 @@ it.each([
   expect(await codeOf(sent)).toBe('refusal invalid_request');
 });
 
-it('does not say that a conversation is malformed to whom it does not know', async () => {
+test('does not say that a conversation is malformed to whom it does not know', async () => {
   const sent = { ...bearer(UNKNOWN_KEY), 'x-conversation-id': ['a b'] };
   expect(await codeOf(sent)).toBe('denied invalid_api_key');
 });
 
-it('reads no table for what cannot be a key or a token', async () => {
+test('reads no table for what cannot be a key or a token', async () => {
   const ports = {
     account: ACCOUNT,
     allowedOrigins: ['*'],
@@ -426,7 +426,7 @@ it('reads no table for what cannot be a key or a token', async () => {
   }
 });
 
-it.each([
+test.each([
   ['keys are down, for a key', KEY, OUTAGE, makeMemoryKeys()],
   ['keys are down, for a token', mint(), OUTAGE, makeMemoryKeys()],
   ['secrets are down', mint(), makeMemoryKeys(), OUTAGE],
@@ -440,7 +440,7 @@ it.each([
   ).rejects.toThrow(expect.objectContaining({ code: 'service_unavailable' }));
 });
 
-it('passes a mistake of ours on as it is', async () => {
+test('passes a mistake of ours on as it is', async () => {
   const mistake = new TypeError('a mistake');
   const keys = {
     ...makeMemoryKeys(),
@@ -453,7 +453,7 @@ it('passes a mistake of ours on as it is', async () => {
   await expect(decision).rejects.toBe(mistake);
 });
 
-it('decides whatever is sent, and throws nothing while all is up', async () => {
+test('decides whatever is sent, and throws nothing while all is up', async () => {
   const piece = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),
     fc.constantFrom('Bearer ', 'sk-', 'jwt:', KEY, ':', '.', ...mint().split('.')),
@@ -480,7 +480,7 @@ it('decides whatever is sent, and throws nothing while all is up', async () => {
   );
 });
 
-it('tells a page of another origin so, and only once its credential held', async () => {
+test('tells a page of another origin so, and only once its credential held', async () => {
   const keys = makeMemoryKeys();
   const ports = { ...makeAuthorizePorts(keys), allowedOrigins: ['https://app.example.edu'] };
   const from = (credential: string) =>

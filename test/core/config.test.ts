@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type ConfigInput, defineConfig } from '../../core/config.ts';
 
 describe('defineConfig', () => {
-  it('fills in what is not said', () => {
+  test('fills in what is not said', () => {
     expect(defineConfig({ providers: { openai: {} } })).toEqual({
       providers: { openai: {} },
       aliases: {},
@@ -13,14 +13,14 @@ describe('defineConfig', () => {
     });
   });
 
-  it('reads limits', () => {
+  test('reads limits', () => {
     const { defaults } = defineConfig({ providers: {}, defaults: { limits: ['user:usd:week=5'] } });
     expect(defaults.limits).toEqual([
       { per: 'user', unit: 'usd', window: 'week', amount: 5_000_000_000n },
     ]);
   });
 
-  it.each([
+  test.each([
     ['an unknown field', { providers: {}, budget: 5 }, '"budget"'],
     [
       'an unknown field of a provider',

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hmacSha256, makeHmacKey } from '../../core/hmac-sha256.ts';
 
 const toHex = (digest: string): string => Buffer.from(digest, 'base64url').toString('hex');
@@ -9,7 +9,7 @@ const of = (key: Uint8Array, message: Uint8Array): string =>
 const bytes = (hex: string, count = 1): Buffer => Buffer.from(hex.repeat(count), 'hex');
 
 describe('HMAC-SHA-256', () => {
-  it.each([
+  test.each([
     [
       '4.2, a key of 20 bytes',
       bytes('0b', 20),
@@ -52,12 +52,12 @@ describe('HMAC-SHA-256', () => {
     expect(of(key, message)).toBe(digest);
   });
 
-  it('gives the first half of what RFC 4231 says in 4.6, where the result is cut', () => {
+  test('gives the first half of what RFC 4231 says in 4.6, where the result is cut', () => {
     const digest = of(bytes('0c', 20), Buffer.from('Test With Truncation'));
     expect(digest.slice(0, 32)).toBe('a3b6167473100ee06e0c796c2955552b');
   });
 
-  it('gives what createHmac does, for any key and message', () => {
+  test('gives what createHmac does, for any key and message', () => {
     const key = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       fc.uint8Array({ minLength: 63, maxLength: 65 }),
@@ -71,7 +71,7 @@ describe('HMAC-SHA-256', () => {
     );
   });
 
-  it('leaves a key as it was, whatever it signs', () => {
+  test('leaves a key as it was, whatever it signs', () => {
     const key = makeHmacKey(bytes('0b', 20));
     const digest = () => toHex(hmacSha256(key, 'Hi There')).slice(0, 8);
     expect([digest(), digest()]).toEqual(['b0344c61', 'b0344c61']);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../core/base/errors.ts';
 import { makePriceBook } from '../../core/models/pricing.ts';
 import { serve } from '../../core/serve.ts';
@@ -30,7 +30,7 @@ const refusal = (code: string) => expect.objectContaining({ code });
 describe('a completion', () => {
   const answer = completion('hello', usageOf(9, 4));
 
-  it('passes on unchanged, with its cost and the state of the limits', async () => {
+  test('passes on unchanged, with its cost and the state of the limits', async () => {
     const proxy = makeProxy(whole(answer));
     const served = await proxy.serve(ask({ max_tokens: 100 }));
     expect(await readAnswer(served)).toBe(answer);
@@ -44,7 +44,7 @@ describe('a completion', () => {
     });
   });
 
-  it('is asked for with the gateway’s key and nothing of the client’s', async () => {
+  test('is asked for with the gateway’s key and nothing of the client’s', async () => {
     const proxy = makeProxy(whole(answer));
     await proxy.serve(ask({ max_tokens: 100 }));
     expect(proxy.sent).toEqual([
@@ -62,7 +62,7 @@ describe('a completion', () => {
     ]);
   });
 
-  it('is billed by what the provider reports, and its hold is released', async () => {
+  test('is billed by what the provider reports, and its hold is released', async () => {
     const proxy = makeProxy(whole(answer));
     await proxy.serve(ask({ max_tokens: 100 }));
     expect(proxy.rows()).toEqual([
@@ -95,7 +95,7 @@ describe('a completion', () => {
     expect(wallet?.counters.get('t:tokenA:usd:total')).toBe(4_000n);
   });
 
-  it('is called for under a hold: one write before, none between', async () => {
+  test('is called for under a hold: one write before, none between', async () => {
     const calls: string[] = [];
     const inner = makeProxy(whole(answer));
     const proxy = makeProxy(whole(answer), {
@@ -127,7 +127,7 @@ describe('a completion', () => {
     expect(calls).toEqual(['reserve', 'send', 'row', 'settle']);
   });
 
-  it('is believed of the provider whose row says that it reports its cost', async () => {
+  test('is believed of the provider whose row says that it reports its cost', async () => {
     const usage = { ...usageOf(9, 4), cost: 0.25 };
     const believed = makeProxy(whole(completion('x', usage)));
     await believed.serve(ask({ model: 'openrouter/m' }));
@@ -138,7 +138,7 @@ describe('a completion', () => {
     expect(priced.rows()[0]?.cost.usd).toBe(4_000n);
   });
 
-  it('costs nothing, and has no price, where none is known and no USD limit applies', async () => {
+  test('costs nothing, and has no price, where none is known and no USD limit applies', async () => {
     const proxy = makeProxy(whole(answer));
     await proxy.serve(ask({ model: 'openai/unheard-of', anything: 1 }), UNCAPPED);
     expect(JSON.parse(proxy.sent[0]?.body ?? '')).toMatchObject({ anything: 1 });
@@ -146,7 +146,7 @@ describe('a completion', () => {
     expect(proxy.rows()[0]).not.toHaveProperty('priceVersion');
   });
 
-  it('is estimated where the provider reports no usage: input bound, and a token for four bytes', async () => {
+  test('is estimated where the provider reports no usage: input bound, and a token for four bytes', async () => {
     const proxy = makeProxy(whole(completion('123456789')));
     const served = await proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }));
     expect(proxy.rows()[0]).toMatchObject({
@@ -157,7 +157,7 @@ describe('a completion', () => {
     expect(served.headers['x-hallpass-cost-usd']).toBe('0.000163');
   });
 
-  it('tells the log once, and nothing of what was said', async () => {
+  test('tells the log once, and nothing of what was said', async () => {
     const proxy = makeProxy(whole(answer));
     await proxy.serve(ask({ max_tokens: 100 }));
     expect(proxy.log).toEqual([
@@ -179,7 +179,7 @@ describe('a completion', () => {
     ]);
   });
 
-  it('comes from the built-in provider too, at its price', async () => {
+  test('comes from the built-in provider too, at its price', async () => {
     const proxy = makeProxy();
     const body = ask({ model: 'demo/echo', max_tokens: 10 });
     const answered = JSON.parse(await readAnswer(await proxy.serve(body)));
@@ -192,7 +192,7 @@ describe('a completion', () => {
 describe('before anything is held', () => {
   const token = { id: TOKEN_ID, issuedAtMs: NOW_MS - 2, expiresAtMs: NOW_MS + 1, revoked: false };
 
-  it.each([
+  test.each([
     ['token_expired', ask(), makeGrant([], { token: { ...token, expiresAtMs: NOW_MS } })],
     ['token_revoked', ask(), makeGrant([], { token: { ...token, revoked: true } })],
     ['invalid_request', '{"model":', CAPPED],
@@ -210,7 +210,7 @@ describe('before anything is held', () => {
     expect(proxy.sent).toEqual([]);
   });
 
-  it('says which key a provider lacks, but calls one that needs none', async () => {
+  test('says which key a provider lacks, but calls one that needs none', async () => {
     const proxy = makeProxy(whole(completion('x')));
     await expect(proxy.serve(ask({ model: 'mistral/m' }), UNCAPPED)).rejects.toThrow(
       'provider "mistral" has no API key: set MISTRAL_API_KEY or the secret "mistral"',
@@ -226,7 +226,7 @@ describe('before anything is held', () => {
     expect(bare.sent[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  it('lets an outage of the secrets through as it is', async () => {
+  test('lets an outage of the secrets through as it is', async () => {
     const outage = new GatewayError('service_unavailable');
     const proxy = makeProxy(
       {},
@@ -244,7 +244,7 @@ describe('before anything is held', () => {
 });
 
 describe('a limit', () => {
-  it('that affords less lowers the output cap and says so', async () => {
+  test('that affords less lowers the output cap and says so', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
     const grant = makeGrant(['token:usd:total=0.00005']);
     const served = await proxy.serve(ask({ max_tokens: 1_000 }), grant);
@@ -253,14 +253,14 @@ describe('a limit', () => {
     expect(served.headers['x-hallpass-budget-remaining-usd']).toBe('0');
   });
 
-  it('that affords all of it is silent about the cap', async () => {
+  test('that affords all of it is silent about the cap', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
     const served = await proxy.serve(ask());
     expect(JSON.parse(proxy.sent[0]?.body ?? '').max_completion_tokens).toBe(8_192);
     expect(served.headers).not.toHaveProperty('x-hallpass-max-output-tokens');
   });
 
-  it('that does not afford 16 tokens refuses, and nothing is sent', async () => {
+  test('that does not afford 16 tokens refuses, and nothing is sent', async () => {
     const proxy = makeProxy();
     const grant = makeGrant(['token:usd:total=0.000015']);
     await expect(proxy.serve(ask(), grant)).rejects.toThrowError(refusal('insufficient_quota'));
@@ -269,7 +269,7 @@ describe('a limit', () => {
 });
 
 describe('a provider that refuses', () => {
-  it.each([400, 403, 404, 422])(
+  test.each([400, 403, 404, 422])(
     'with %i is passed on in its own words, at no charge',
     async (status) => {
       const words = '{"error":{"message":"context too long"}}';
@@ -287,7 +287,7 @@ describe('a provider that refuses', () => {
     },
   );
 
-  it.each([
+  test.each([
     ['7', { 'retry-after': '7' }],
     ['60', { 'retry-after': '60' }],
     ['61', { 'x-should-retry': 'false' }],
@@ -303,7 +303,7 @@ describe('a provider that refuses', () => {
     );
   });
 
-  it.each([
+  test.each([
     [401, "The provider refused the gateway's own credentials (HTTP 401)."],
     [402, "The provider refused the gateway's own credentials (HTTP 402)."],
     [307, 'The provider failed (HTTP 307).'],
@@ -319,12 +319,12 @@ describe('a provider that refuses', () => {
     expect(proxy.isProviderLeft()).toBe(true);
   });
 
-  it('is not passed on when it repeats the gateway’s key', async () => {
+  test('is not passed on when it repeats the gateway’s key', async () => {
     const proxy = makeProxy(whole(`{"error":"${PROVIDER_KEY}"}`, 400));
     await expect(proxy.serve(ask())).rejects.toThrowError(refusal('upstream_error'));
   });
 
-  it('is not passed on when it says too much', async () => {
+  test('is not passed on when it says too much', async () => {
     const proxy = makeProxy(whole('x'.repeat(300_000), 400));
     await expect(proxy.serve(ask())).rejects.toThrowError(refusal('upstream_error'));
     expect(proxy.rows()[0]?.status).toBe('released');
@@ -332,7 +332,7 @@ describe('a provider that refuses', () => {
 });
 
 describe('a provider that fails', () => {
-  it.each([
+  test.each([
     ['was never reached', new GatewayError('upstream_error', { transient: true }), 'released', 0n],
     [
       'took the request and never answered',
@@ -350,7 +350,7 @@ describe('a provider that fails', () => {
     expect((await proxy.wallet())?.holds.size).toBe(0);
   });
 
-  it.each([
+  test.each([
     ['garbage', ['<html>oops</html>'], 'upstream_error'],
     ['a list', ['[1]'], 'upstream_error'],
     ['nothing', [], 'upstream_error'],
@@ -374,7 +374,7 @@ describe('a provider that fails', () => {
     expect((await proxy.wallet())?.holds.size).toBe(0);
   });
 
-  it.each([
+  test.each([
     ['its usage', usageOf(9, 4), 'exact', 13_000n],
     ['none', undefined, 'estimated', 165_000n],
   ])(
@@ -388,7 +388,7 @@ describe('a provider that fails', () => {
     },
   );
 
-  it('with a whole answer where a stream was asked for is billed for it', async () => {
+  test('with a whole answer where a stream was asked for is billed for it', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(9, 4))));
     await expect(proxy.serve(ask({ stream: true }))).rejects.toThrowError(
       refusal('upstream_error'),
@@ -398,7 +398,7 @@ describe('a provider that fails', () => {
 });
 
 describe('books that cannot be written', () => {
-  it('leave the hold to its lease, and the client with its answer', async () => {
+  test('leave the hold to its lease, and the client with its answer', async () => {
     const outage = () =>
       Promise.reject(new GatewayError('service_unavailable', { transient: true }));
     const proxy = makeProxy(whole(completion('x', usageOf(9, 4))), { usage: { put: outage } });
@@ -408,7 +408,7 @@ describe('books that cannot be written', () => {
     expect(proxy.log.map(({ event }) => event)).toEqual(['request', 'left_to_lease']);
   });
 
-  it('never fail a request, whatever goes wrong', async () => {
+  test('never fail a request, whatever goes wrong', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(9, 4))), {
       usage: {
         put: () => {
@@ -421,7 +421,7 @@ describe('books that cannot be written', () => {
 });
 
 describe('what was sent', () => {
-  it('is what was checked: of members given twice the last', async () => {
+  test('is what was checked: of members given twice the last', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
     await proxy.serve(
       '{"model":"openai/both","max_tokens":1000000,"messages":[],"max_tokens":20,"model":"openai/m"}',
@@ -437,7 +437,7 @@ describe('no secret', () => {
   const PROMPT = 'prompt-canary';
   const COMPLETION = 'completion-canary';
 
-  it.each([
+  test.each([
     ['an answer', whole(completion(COMPLETION, usageOf(1, 1)))],
     ['a refusal', whole(`{"error":"${COMPLETION}"}`, 400)],
     ['a refusal of the key', whole(`{"error":"${PROVIDER_KEY}"}`, 401)],
@@ -472,7 +472,7 @@ describe('no secret', () => {
 });
 
 describe('a URL that replaces a provider’s', () => {
-  it('is where the traffic goes, with or without a key', async () => {
+  test('is where the traffic goes, with or without a key', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))), {
       secrets: {
         readKey: async () => '',

@@ -3,7 +3,7 @@
  * SDK reads, nothing is charged, and nothing secret is written anywhere.
  */
 import { createHmac } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeFunctions } from '../../local/functions.ts';
 import { type FakeProvider, startFakeProvider } from '../support/fake-provider.ts';
 import { send } from '../support/http-client.ts';
@@ -80,7 +80,7 @@ async function refusalOf(
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 describe('a body', () => {
-  it.each([
+  test.each([
     ['unreadable JSON', `{"model": ${CANARY}`, 400, 'invalid_request'],
     ['no body at all', '', 400, 'invalid_request'],
     ['a list', '[]', 400, 'invalid_request'],
@@ -108,7 +108,7 @@ describe('a body', () => {
     expect(await refusalOf(CHAT, bearer(credential), body)).toMatchObject({ status, code });
   });
 
-  it('with members twice goes upstream as it was checked: once', async () => {
+  test('with members twice goes upstream as it was checked: once', async () => {
     provider.reply({ status: 500, steps: [] });
     const twice = `{"model":"openai/gpt-4o","model":"openai/gpt-4o-mini","max_tokens":9000,"max_tokens":16,"messages":[]}`;
 
@@ -123,7 +123,7 @@ describe('a body', () => {
 });
 
 describe('a credential', () => {
-  it('is needed, and nothing is said about what is behind it', async () => {
+  test('is needed, and nothing is said about what is behind it', async () => {
     const none = await refusalOf(CHAT, {}, chat());
     const route = await refusalOf('/nowhere', {});
 
@@ -131,7 +131,7 @@ describe('a credential', () => {
     expect(route).toMatchObject({ status: 401, code: 'invalid_api_key' });
   });
 
-  it('must be one: two different ones, or one header twice, are refused', async () => {
+  test('must be one: two different ones, or one header twice, are refused', async () => {
     const other = gateway.sign({ jti: 'other' });
     const two = { ...bearer(gateway.token), 'x-api-key': other };
     const doubled = [
@@ -152,7 +152,7 @@ describe('a credential', () => {
     });
   });
 
-  it('is refused in one and the same words, whatever is wrong with it', async () => {
+  test('is refused in one and the same words, whatever is wrong with it', async () => {
     const now = Math.floor(Date.now() / 1000);
     const claims = { sub: gateway.account, exp: now + 600 };
     const forge = (header: object, key: string): string => {
@@ -191,7 +191,7 @@ describe('a credential', () => {
     ]);
   });
 
-  it.each([
+  test.each([
     ['is over', { exp: 1_700_000_000, iat: 1_699_999_000 }, 'token_expired'],
     ['is not active yet', { nbf: 4_000_000_000 }, 'token_not_active'],
     ['lives too long', { exp: 4_000_000_000 }, 'token_lifetime_too_long'],
@@ -207,7 +207,7 @@ describe('a credential', () => {
 });
 
 describe('a route', () => {
-  it('that does not exist is a 404, in the dialect of the caller', async () => {
+  test('that does not exist is a 404, in the dialect of the caller', async () => {
     const openai = await refusalOf('/nowhere', bearer(gateway.token));
     const anthropic = await refusalOf('/messages/nowhere', bearer(gateway.token), '{}');
 
@@ -218,7 +218,7 @@ describe('a route', () => {
     });
   });
 
-  it('never gives a malformed credential back', async () => {
+  test('never gives a malformed credential back', async () => {
     const odd = { authorization: `${CANARY}, Credential=${CANARY}/20261120` };
 
     expect(await refusalOf('/nowhere', odd)).toMatchObject({ status: 401 });
@@ -226,7 +226,7 @@ describe('a route', () => {
 });
 
 describe('headers of 11 kB', () => {
-  it('are refused before any function runs', async () => {
+  test('are refused before any function runs', async () => {
     const headers = { ...bearer(gateway.token), 'x-long': 'x'.repeat(11_000) };
 
     expect(await refusalOf(CHAT, headers, chat())).toMatchObject({
@@ -237,7 +237,7 @@ describe('headers of 11 kB', () => {
 });
 
 describe('all of that', () => {
-  it('costs nothing, and leaves no secret, prompt or token in what was written', async () => {
+  test('costs nothing, and leaves no secret, prompt or token in what was written', async () => {
     const rows = await gateway.tables.scan('usage');
     const charged = rows.filter((row) => JSON.stringify(row.costNanoUsd) !== '{"N":"0"}');
 

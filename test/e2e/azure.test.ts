@@ -2,7 +2,7 @@
  * Azure OpenAI behind the whole gateway: OpenAI's client, a deployment's name for a model, the key in Azure's header.
  */
 import OpenAI from 'openai';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
 import {
   completion,
@@ -42,7 +42,7 @@ const spentOf = async (apiKey: string): Promise<number> => {
 };
 const messages = [{ role: 'user' as const, content: 'Hi' }];
 
-it('bills a deployment at the price of the model that the operator says it is', async () => {
+test('bills a deployment at the price of the model that the operator says it is', async () => {
   const usage = {
     prompt_tokens: 30,
     prompt_tokens_details: { cached_tokens: 20 },
@@ -72,7 +72,7 @@ it('bills a deployment at the price of the model that the operator says it is', 
   expect(await spentOf(token)).toBe(0.00105);
 });
 
-it('takes embeddings and responses to their paths', async () => {
+test('takes embeddings and responses to their paths', async () => {
   const token = newToken();
   provider.reply(
     jsonReply(
@@ -103,7 +103,7 @@ it('takes embeddings and responses to their paths', async () => {
   });
 });
 
-it('refuses a deployment without a price under a spending limit, whatever it is called', async () => {
+test('refuses a deployment without a price under a spending limit, whatever it is called', async () => {
   const before = provider.requests.length;
   await expect(
     clientOf(newToken()).chat.completions.create({ model: 'azure/gpt-4o', messages }),

@@ -4,7 +4,7 @@
  */
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
 import { defineConfig } from '../../core/config.ts';
 import { makeFunctions } from '../../local/functions.ts';
@@ -149,7 +149,7 @@ const CLAUDE_STREAM = streamReply(
 );
 
 describe('chat completions on Bedrock with the role', () => {
-  it('are signed for the region of the provider, and billed to the nano-dollar', async () => {
+  test('are signed for the region of the provider, and billed to the nano-dollar', async () => {
     bedrock.reply(jsonReply(completion('Hello', USAGE)));
     const token = newToken();
     const answer = await openAi(token).chat.completions.create(
@@ -168,7 +168,7 @@ describe('chat completions on Bedrock with the role', () => {
     expect(await spentOf(token)).toBe(0.0000645);
   });
 
-  it('stream, from another region under another name', async () => {
+  test('stream, from another region under another name', async () => {
     bedrock.reply(
       streamReply(textEvent('Hel'), textEvent('lo'), FINISH_EVENT, usageEvent(USAGE), DONE_EVENT),
     );
@@ -186,7 +186,7 @@ describe('chat completions on Bedrock with the role', () => {
     expect(await spentOf(token)).toBe(0.0005632);
   });
 
-  it('refuses a model whose price is that of another region, before anything is sent', async () => {
+  test('refuses a model whose price is that of another region, before anything is sent', async () => {
     const before = bedrock.requests.length;
     const model = 'europe/openai.gpt-oss-120b-1:0';
     const raised = await raisedBy(openAi(newToken()).chat.completions.create(chat(model)));
@@ -194,7 +194,7 @@ describe('chat completions on Bedrock with the role', () => {
     expect(bedrock.requests.length).toBe(before);
   });
 
-  it('reach the other prefix of mantle, signed for mantle', async () => {
+  test('reach the other prefix of mantle, signed for mantle', async () => {
     bedrock.reply(jsonReply(completion('Hello', USAGE)));
     const token = newToken();
     await openAi(token).chat.completions.create(chat('bedrock-mantle/openai.gpt-5.6-luna'));
@@ -208,7 +208,7 @@ describe('chat completions on Bedrock with the role', () => {
   });
 });
 
-it('responses are signed and billed like chat completions', async () => {
+test('responses are signed and billed like chat completions', async () => {
   bedrock.reply(
     jsonReply(
       '{"id":"r","object":"response","status":"completed","output":[],"usage":{"input_tokens":30,"input_tokens_details":{"cached_tokens":20},"output_tokens":100,"total_tokens":130}}',
@@ -226,7 +226,7 @@ it('responses are signed and billed like chat completions', async () => {
 });
 
 describe('Claude on Bedrock in its own format', () => {
-  it.each([
+  test.each([
     ['bedrock/us.anthropic.claude-opus-4-8', 'us-east-1/bedrock', 'us.anthropic.claude-opus-4-8'],
     [
       'bedrock-mantle/anthropic.claude-opus-4-8',
@@ -256,7 +256,7 @@ describe('Claude on Bedrock in its own format', () => {
     expect(await spentOf(streamed)).toBe(0.003091);
   });
 
-  it('is found and asked by Anthropic’s own id where an alias says so, as Claude Code does', async () => {
+  test('is found and asked by Anthropic’s own id where an alias says so, as Claude Code does', async () => {
     bedrock.reply(CLAUDE_STREAM);
     const ask = { model: 'claude-opus-4-8', messages, max_tokens: 200 };
     const apiKey = newToken();
@@ -269,7 +269,7 @@ describe('Claude on Bedrock in its own format', () => {
     expect(data.map(({ id }) => id)).toContain('claude-opus-4-8');
   });
 
-  it('has no route that counts tokens, and says which it has', async () => {
+  test('has no route that counts tokens, and says which it has', async () => {
     const model = 'bedrock/us.anthropic.claude-opus-4-8';
     const raised = await raisedBy(anthropic(newToken()).messages.countTokens({ model, messages }));
     expect(raised.status).toBe(400);
@@ -278,7 +278,7 @@ describe('Claude on Bedrock in its own format', () => {
 });
 
 describe('with a Bedrock API key', () => {
-  it('is sent the key and no signature, in either format', async () => {
+  test('is sent the key and no signature, in either format', async () => {
     bedrock.reply(jsonReply(completion('Hello', USAGE)));
     const token = newToken();
     await openAi(token).chat.completions.create(chat('by-key/openai.gpt-oss-20b-1:0'));
@@ -301,7 +301,7 @@ describe('what goes wrong', () => {
     return { raised, spent: await spentOf(token) };
   };
 
-  it.each<[string, Record<string, string>, string]>([
+  test.each<[string, Record<string, string>, string]>([
     ['secret', { AWS_SECRET_ACCESS_KEY: 'canary/wrong' }, 'The request signature we calculated'],
     ['key id', { AWS_ACCESS_KEY_ID: 'ASIAOTHER' }, 'The security token included'],
     ['session', { AWS_SESSION_TOKEN: 'ended' }, 'included in the request is expired'],
@@ -326,7 +326,7 @@ describe('what goes wrong', () => {
     },
   );
 
-  it('works again with the next request once the credentials are right', async () => {
+  test('works again with the next request once the credentials are right', async () => {
     variables.AWS_SECRET_ACCESS_KEY = 'canary/wrong';
     expect((await tryIt()).raised.status).toBe(502);
     variables.AWS_SECRET_ACCESS_KEY = CREDENTIALS.secretAccessKey;
@@ -335,7 +335,7 @@ describe('what goes wrong', () => {
     expect(answer.choices[0]?.message.content).toBe('Hello');
   });
 
-  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])(
+  test.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])(
     'without %s nothing is sent or charged, and it is said what is missing',
     async (name) => {
       delete variables[name];
@@ -350,7 +350,7 @@ describe('what goes wrong', () => {
     },
   );
 
-  it.each([
+  test.each([
     [
       400,
       'User: arn:aws:sts::123456789012:assumed-role/Hallpass-Proxy/f is not authorized to perform: bedrock:InvokeModel',
@@ -365,7 +365,7 @@ describe('what goes wrong', () => {
     expect(spent).toBe(0);
   });
 
-  it('words on the request do, with their status', async () => {
+  test('words on the request do, with their status', async () => {
     const error = { message: 'The provided model identifier is invalid.', type: 'invalid_request' };
     bedrock.reply(jsonReply(JSON.stringify({ error }), 400));
     const { raised, spent } = await tryIt();
@@ -374,7 +374,7 @@ describe('what goes wrong', () => {
     expect(spent).toBe(0);
   });
 
-  it('a stream that breaks off is an error in its format, billed for what it said', async () => {
+  test('a stream that breaks off is an error in its format, billed for what it said', async () => {
     let breakOff = (): void => {};
     const until = new Promise<void>((resolve) => {
       breakOff = resolve;
@@ -392,7 +392,7 @@ describe('what goes wrong', () => {
   });
 });
 
-it('no credential is in any answer or log line', () => {
+test('no credential is in any answer or log line', () => {
   expect(answered.length).toBeGreaterThan(20);
   expect(logged.length).toBeGreaterThan(5);
   for (const text of [...answered, ...logged]) {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import type OpenAI from 'openai';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
 import { CHROMIUM_ABSENT, chromiumPath, type Pages, startPages } from '../support/browser.ts';
 import {
@@ -61,7 +61,7 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
     });
     afterAll(() => page?.close());
 
-    it('streams an answer with the official SDK, and reads the budget from the headers', async () => {
+    test('streams an answer with the official SDK, and reads the budget from the headers', async () => {
       provider.reply(
         streamReply(
           textEvent('Good ') +
@@ -105,7 +105,7 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
       });
     });
 
-    it('calls with a key that anyone may read and the JWT of its user, and not with the key alone', async () => {
+    test('calls with a key that anyone may read and the JWT of its user, and not with the key alone', async () => {
       const { clientKey, clientJwtSecret } = gateway;
       const jwt = await new SignJWT({ sub: 'ada' })
         .setProtectedHeader({ alg: 'HS256' })
@@ -120,7 +120,7 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
       });
     });
 
-    it.each([
+    test.each([
       [403, 'model_not_allowed', { models: ['openai/other'] }],
       [401, 'token_expired', { exp: 1_000_000_000, iat: 999_999_000 }],
       [402, 'insufficient_quota', { spending_limit: 0.000_000_001 }],
@@ -129,7 +129,7 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
     });
   });
 
-  it('may be kept out by the configuration, and is told why', async () => {
+  test('may be kept out by the configuration, and is told why', async () => {
     const strict = await startTestGateway({
       config: config([pages.origin]),
       providerUrls: { openai: provider.url },
@@ -150,7 +150,7 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
     await strict.close();
   });
 
-  it('may send every header that an SDK or a user of Hallpass sends', async () => {
+  test('may send every header that an SDK or a user of Hallpass sends', async () => {
     const page = await pages.openFromServer();
     const status = await page.evaluate(
       async ({ url, token }) => {
@@ -173,7 +173,7 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
   });
 });
 
-it.skipIf(chromiumPath !== undefined)(`is not tested in a browser: ${CHROMIUM_ABSENT}`, () => {
+test.skipIf(chromiumPath !== undefined)(`is not tested in a browser: ${CHROMIUM_ABSENT}`, () => {
   expect(chromiumPath).toBeUndefined();
 });
 

@@ -2,7 +2,7 @@
  * The cap that holds: many requests at once on a token that affords some of them, with everything failing that can.
  */
 import http from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { makeAwsCall } from '../../adapters/aws/aws-call.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
@@ -120,7 +120,7 @@ const sumOf = (rows: readonly Record<string, unknown>[]): bigint =>
   rows.reduce((sum, row) => sum + costOf(row), 0n);
 
 describe('300 requests at once on a token that affords 100', { timeout: 90_000 }, () => {
-  it('serves exactly 100 and refuses the others by name', async () => {
+  test('serves exactly 100 and refuses the others by name', async () => {
     const course = await startCourse();
 
     const replies = await inParallel(course);
@@ -140,7 +140,7 @@ describe('300 requests at once on a token that affords 100', { timeout: 90_000 }
     expect(wallet?.inFlight).toBe(0);
   });
 
-  it('keeps the cap and the books exact while invocations die, clients leave and answers are lost', async () => {
+  test('keeps the cap and the books exact while invocations die, clients leave and answers are lost', async () => {
     const dead = new Set<string>();
     let reserves = 0;
     let answers = 0;

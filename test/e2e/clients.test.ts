@@ -3,7 +3,7 @@
  * provider. Upstream stands an independent fake of the providers, and where it is too well behaved a hand-made one.
  */
 import { LLMock } from '@copilotkit/aimock';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
 import { CLIENTS, type Question } from '../support/clients.ts';
 import {
@@ -151,32 +151,32 @@ describe.each([...CLIENTS])('%s', (name, client) => {
   };
   const roughly = { prompt: 'Hi', model: roughModel };
 
-  it('gets an answer', async () => {
+  test('gets an answer', async () => {
     expect(await client.ask(question('Say hello'))).toBe(ANSWER);
   });
 
-  it('streams one', async () => {
+  test('streams one', async () => {
     expect(await client.stream(question('Say hello'))).toBe(ANSWER);
   });
 
-  it('streams one that comes in pieces, with comments and CRLF', async () => {
+  test('streams one that comes in pieces, with comments and CRLF', async () => {
     const { start, text, end } = wording;
     rough.reply(inPieces(start + text('Grüße, ') + text('Welt 👋') + end));
     expect(await client.stream(question('Hi', {}, { model: roughModel }))).toBe('Grüße, Welt 👋');
   });
 
-  it('tries the built-in model, with no provider at all', async () => {
+  test('tries the built-in model, with no provider at all', async () => {
     const demo = { model: 'demo/echo' };
     expect(await client.ask(question('Hello', {}, demo))).toBe('echo: Hello');
     expect(await client.stream(question('Hello you', {}, demo))).toBe('echo: Hello you');
   });
 
-  it('has a tool called', async () => {
+  test('has a tool called', async () => {
     const call = await client.callTool(question('Call the tool'));
     expect(call).toEqual({ name: 'add', input: { a: 1 } });
   });
 
-  it.each([
+  test.each([
     ['a refused model', { models: ['openai/gpt-4o'] }, 403, 'model_not_allowed'],
     ['an expired token', { exp: 1_000_000_000, iat: 999_999_000 }, 401, 'token_expired'],
     ['a spent budget', { spending_limit: 0.000_000_1 }, 402, 'insufficient_quota'],
@@ -193,7 +193,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     }
   });
 
-  it('is told of a rate, and for how long to wait', async () => {
+  test('is told of a rate, and for how long to wait', async () => {
     const asked = question('Say hello', {}, once);
     await client.ask(asked);
     expect(await raisedBy(client.ask(asked))).toMatchObject({
@@ -204,7 +204,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     });
   });
 
-  it('is not made to wait for tomorrow', async () => {
+  test('is not made to wait for tomorrow', async () => {
     const asked = question('Say hello', {}, readsShouldRetry(name) ? {} : once);
     for (let minute = 0; minute < 2; minute++) {
       await client.ask(asked);
@@ -220,7 +220,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     expect(tries).toBe(1);
   });
 
-  it.each(['ask', 'stream'] as const)(
+  test.each(['ask', 'stream'] as const)(
     'is told of a provider that fails before it answers (%s)',
     async (way) => {
       const raised = await raisedBy(client[way](question('Fail', {}, once)));
@@ -232,7 +232,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     },
   );
 
-  it('is told of the provider’s own rate in its words, with its wait', async () => {
+  test('is told of the provider’s own rate in its words, with its wait', async () => {
     expect(await raisedBy(client.ask(question('Overload', {}, once)))).toMatchObject({
       kind: classOf(name, 429),
       status: 429,
@@ -241,7 +241,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     });
   });
 
-  it('is told in its words what the provider refuses', async () => {
+  test('is told in its words what the provider refuses', async () => {
     expect(await raisedBy(client.ask(question('Refuse')))).toMatchObject({
       kind: classOf(name, 400),
       status: 400,
@@ -249,20 +249,20 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     });
   });
 
-  it('raises it when an independent provider breaks off', async () => {
+  test('raises it when an independent provider breaks off', async () => {
     const { raised, text } = await readUntilRaised({ prompt: 'Break off' });
     expect(raised).toMatchObject(inMidStream(name));
     expect(text).toMatch(/^Hello/);
   });
 
-  it('raises it when the provider ends before its answer does', async () => {
+  test('raises it when the provider ends before its answer does', async () => {
     rough.reply(inPieces(wording.start + wording.text('Half an ')));
     const { raised, text } = await readUntilRaised(roughly);
     expect(raised).toMatchObject(inMidStream(name));
     expect(text).toBe('Half an ');
   });
 
-  it('raises it when the provider dies', async () => {
+  test('raises it when the provider dies', async () => {
     const { promise: until, resolve: dieNow } = Promise.withResolvers<void>();
     const half = `${wording.start}${wording.text('Half an ')}data: {"cut`;
     rough.reply({ steps: [{ write: half }, { until }, 'die'] });
@@ -271,14 +271,14 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     expect(text).toBe('Half an ');
   });
 
-  it.skipIf(DEAF.has(name))('raises what the provider itself says in mid-stream', async () => {
+  test.skipIf(DEAF.has(name))('raises what the provider itself says in mid-stream', async () => {
     rough.reply(inPieces(wording.start + wording.text('Half an ') + wording.error));
     const { raised, text } = await readUntilRaised(roughly);
     expect(raised).toMatchObject({ kind: inMidStream(name).kind, ...wording.raised });
     expect(text).toBe('Half an ');
   });
 
-  it('takes the end for one when the gateway cuts what passes the cap', async () => {
+  test('takes the end for one when the gateway cuts what passes the cap', async () => {
     const long = 'x'.repeat(2_000);
     rough.reply({ steps: [{ write: wording.start + wording.text(long) }, 'hang'] });
     expect(await client.stream(question('Hi', {}, { model: roughModel }))).toBe(long);
@@ -317,7 +317,7 @@ describe.each(FORMATS)('a stream of %s', (format) => {
   /** 10 × 1 and 20 × 10 USD a million, and nothing held. */
   const BILLED = [0.00021, 0];
 
-  it('comes to its own end for a client that stays', async () => {
+  test('comes to its own end for a client that stays', async () => {
     rough.reply({ steps: [{ write: start + text('Hi') + end }] });
     const apiKey = tokenOf();
     const answer = await (await open(apiKey)).text();
@@ -326,7 +326,7 @@ describe.each(FORMATS)('a stream of %s', (format) => {
     expect(await booksOf(apiKey)).toEqual(BILLED);
   });
 
-  it('is read to its end and billed to its last token for a client that leaves', async () => {
+  test('is read to its end and billed to its last token for a client that leaves', async () => {
     const { promise: until, resolve: goOn } = Promise.withResolvers<void>();
     rough.reply({ steps: [{ write: start + text('Hi') }, { until }, { write: end }] });
     const leaving = new AbortController();

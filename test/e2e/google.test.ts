@@ -10,7 +10,7 @@ import { LLMock } from '@copilotkit/aimock';
 import { GoogleGenAI } from '@google/genai';
 import { generateText, streamText } from 'ai';
 import { GoogleGenAI as GoogleGenAIBefore } from 'google-genai-1';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
@@ -97,7 +97,7 @@ describe.each([
     return text;
   };
 
-  it('gets an answer, billed to the nano-dollar, and the provider sees what was checked', async () => {
+  test('gets an answer, billed to the nano-dollar, and the provider sees what was checked', async () => {
     provider.reply(whole([{ text: 'Hello' }]));
     const { models, apiKey } = clientOf();
     const before = provider.requests.length;
@@ -114,7 +114,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(COST_USD);
   });
 
-  it('streams, and the books are written before its end', async () => {
+  test('streams, and the books are written before its end', async () => {
     provider.reply(stream(FIRST, LAST));
     const { models, apiKey } = clientOf();
     expect(await textOf(await models.generateContentStream(ask))).toBe('Hello');
@@ -124,20 +124,20 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(COST_USD);
   });
 
-  it('names a model with its provider', async () => {
+  test('names a model with its provider', async () => {
     provider.reply(whole([{ text: 'Hello' }]));
     const { models } = clientOf({ models: ['google/gemini-2.5-flash'] });
     expect((await models.generateContent({ ...ask, model: `google/${MODEL}` })).text).toBe('Hello');
   });
 
-  it('calls a tool of the client’s', async () => {
+  test('calls a tool of the client’s', async () => {
     provider.reply(whole([{ functionCall: { name: 'add', args: { a: 1 } } }]));
     const config = { tools: [{ functionDeclarations: [{ name: 'add' }] }] };
     const { functionCalls } = await clientOf().models.generateContent({ ...ask, config });
     expect(functionCalls).toMatchObject([{ name: 'add', args: { a: 1 } }]);
   });
 
-  it.each([
+  test.each([
     [
       'a refused model',
       { models: ['openai/*'] },
@@ -185,14 +185,14 @@ describe.each([
     },
   );
 
-  it('is told of an expired token by status, with the code of the one answer of all formats', async () => {
+  test('is told of an expired token by status, with the code of the one answer of all formats', async () => {
     const expired = clientOf({ exp: 1_000_000_000, iat: 999_999_000 });
     const raised = await raisedBy(expired.models.generateContent(ask));
     expect(raised).toMatchObject({ name: 'ApiError', status: 401 });
     expect(JSON.parse(raised.message)).toMatchObject({ error: { code: 'token_expired' } });
   });
 
-  it('is told of a rate at once, and does not sleep', async () => {
+  test('is told of a rate at once, and does not sleep', async () => {
     provider.reply(whole([{ text: 'Hello' }]));
     const args = ['--limit', 'key:requests:day=1', '--data', folder, '--json'];
     const made = await runHere(['keys', 'create', `rated-${crypto.randomUUID()}`, ...args]);
@@ -209,7 +209,7 @@ describe.each([
     expect(Date.now() - startedMs).toBeLessThan(2_000);
   });
 
-  it('raises the provider’s own refusal, in its words', async () => {
+  test('raises the provider’s own refusal, in its words', async () => {
     const words = '{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}';
     provider.reply({ status: 400, headers: JSON_TYPE, steps: [{ write: words }] });
     const raised = await raisedBy(clientOf().models.generateContent(ask));
@@ -217,21 +217,21 @@ describe.each([
     expect(raised.message).toContain('INVALID_ARGUMENT');
   });
 
-  it('is not told that the gateway’s own key is wrong as if it were its own', async () => {
+  test('is not told that the gateway’s own key is wrong as if it were its own', async () => {
     const details = [{ reason: 'API_KEY_INVALID' }];
     const words = JSON.stringify({ error: { code: 400, status: 'INVALID_ARGUMENT', details } });
     provider.reply({ status: 400, headers: JSON_TYPE, steps: [{ write: words }] });
     expect(await raisedBy(clientOf().models.generateContent(ask))).toMatchObject({ status: 502 });
   });
 
-  it('raises a failure before the stream, and is not charged', async () => {
+  test('raises a failure before the stream, and is not charged', async () => {
     provider.reply({ status: 503, headers: JSON_TYPE, steps: [{ write: '{}' }] });
     const { models, apiKey } = clientOf();
     expect(await raisedBy(models.generateContentStream(ask))).toMatchObject({ status: 502 });
     expect(await spentOf(apiKey)).toBe(0);
   });
 
-  it('raises an error in mid-stream, and what was said is billed', async () => {
+  test('raises an error in mid-stream, and what was said is billed', async () => {
     const { reply, breakOff } = broken();
     provider.reply(reply);
     const { models, apiKey } = clientOf();
@@ -246,7 +246,7 @@ describe.each([
   });
 });
 
-it('the two variables of the README are all that Google’s SDK needs', async () => {
+test('the two variables of the README are all that Google’s SDK needs', async () => {
   vi.stubEnv('GOOGLE_GEMINI_BASE_URL', baseUrl());
   vi.stubEnv('GEMINI_API_KEY', gateway.sign({ spending_limit: 1 }));
   try {
@@ -263,7 +263,7 @@ describe('@ai-sdk/google', () => {
     return { apiKey, model: createGoogle({ baseURL: gateway.url, apiKey })(MODEL) };
   };
 
-  it('gets an answer and a stream', async () => {
+  test('gets an answer and a stream', async () => {
     provider.reply(whole([{ text: 'Hello' }]));
     const { model, apiKey } = modelOf();
     expect((await generateText({ model, prompt: 'Hi' })).text).toBe('Hello');
@@ -273,13 +273,13 @@ describe('@ai-sdk/google', () => {
     expect(await spentOf(apiKey)).toBe(2 * COST_USD);
   });
 
-  it('raises a spent budget after one request', async () => {
+  test('raises a spent budget after one request', async () => {
     const { model } = modelOf({ spending_limit: 0.000_001 });
     const raised = await raisedBy(generateText({ model, prompt: 'Hi' }));
     expect(raised).toMatchObject({ name: 'AI_APICallError', statusCode: 402 });
   });
 
-  it('hears of an error in mid-stream', async () => {
+  test('hears of an error in mid-stream', async () => {
     const { reply, breakOff } = broken();
     provider.reply(reply);
     const errors: unknown[] = [];
@@ -294,7 +294,7 @@ describe('@ai-sdk/google', () => {
   });
 });
 
-it('an independent fake of Google is served through, whole and streamed', async () => {
+test('an independent fake of Google is served through, whole and streamed', async () => {
   const mock = new LLMock({ port: 0 });
   await mock.start();
   mock.onMessage('Hi', {

@@ -1,7 +1,7 @@
 /**
  * A budget of the whole key that holds: many users at once on a key that affords part of what they ask.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { asPoolId, asWalletId } from '../../core/base/ids.ts';
 import { windowAt } from '../../core/base/limits.ts';
@@ -152,7 +152,7 @@ const tallyOf = (replies: readonly Reply[]): Record<string, number> => {
 };
 
 describe('users at once on a key that affords half of them', { timeout: 120_000 }, () => {
-  it('are served to the last dollar, exactly, and none over: 100 of 200', async () => {
+  test('are served to the last dollar, exactly, and none over: 100 of 200', async () => {
     const course = await startCourse(['key:usd:month=0.016']);
 
     const replies = await everyone(course, 200, (token) => persist(course, token, 16));
@@ -176,7 +176,7 @@ describe('users at once on a key that affords half of them', { timeout: 120_000 
     expect(key.error).toMatchObject({ limit_value: 0.016, used: 0.016, reserved: 0 });
   });
 
-  it('are so too when they hold twice what they spend, and transactions meet', async () => {
+  test('are so too when they hold twice what they spend, and transactions meet', async () => {
     let transactions = 0;
     const course = await startCourse(['key:usd:month=0.008'], () => transactions++ % 5 === 2);
 
@@ -195,7 +195,7 @@ describe('users at once on a key that affords half of them', { timeout: 120_000 
     expect((await booksOf(course)).spent).toBe(8_000_000n);
   });
 
-  it('never pass it, and books are exact, while answers are lost', async () => {
+  test('never pass it, and books are exact, while answers are lost', async () => {
     let writes = 0;
     let isFaulty = true;
     const lossy = ({ operation }: TableCall) =>
@@ -217,7 +217,7 @@ describe('users at once on a key that affords half of them', { timeout: 120_000 
 });
 
 describe('a rate of the key', { timeout: 60_000 }, () => {
-  it('admits as many of 200 users at once as it says, and tells nobody but the key how many came', async () => {
+  test('admits as many of 200 users at once as it says, and tells nobody but the key how many came', async () => {
     const course = await startCourse(['key:requests:hour=50']);
 
     const replies = await everyone(course, 200, (token) => call(course, token, 16));

@@ -8,7 +8,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { makePairs, mintJwt } from '../support/jwts.ts';
 import type { FloodPlan, FloodReport } from '../support/key-set-flood.ts';
 import { NOW_SECONDS } from '../support/tokens.ts';
@@ -84,7 +84,7 @@ describe('10,000 tokens of unknown kids over eight cool-downs', () => {
     }
   });
 
-  it.each(ISSUERS.map(([name], at) => [name, at] as const))(
+  test.each(ISSUERS.map(([name], at) => [name, at] as const))(
     'make one fetch in each while the issuer %s, stop no valid token, and leave nothing in memory',
     (name, at) => {
       expect(reports[at]).toMatchObject({

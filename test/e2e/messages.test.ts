@@ -5,7 +5,7 @@ import { createAnthropic } from '@ai-sdk/anthropic';
 import Anthropic from '@anthropic-ai/sdk';
 import { streamText } from 'ai';
 import AnthropicBefore from 'anthropic-sdk-0';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { raisedBy } from '../support/raised.ts';
@@ -81,7 +81,7 @@ describe.each([
     return { apiKey, client: new Sdk({ baseURL: baseURL(), apiKey }) };
   };
 
-  it('gets an answer, billed to the nano-dollar, and the provider sees what was checked', async () => {
+  test('gets an answer, billed to the nano-dollar, and the provider sees what was checked', async () => {
     provider.reply(whole([{ type: 'text', text: 'Hello' }]));
     const { client, apiKey } = clientOf();
     const before = provider.requests.length;
@@ -100,7 +100,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0.001536);
   });
 
-  it('streams, and the books are written before its last event', async () => {
+  test('streams, and the books are written before its last event', async () => {
     provider.reply(stream(START, textOf('Hel'), event({ type: 'ping' }), textOf('lo'), END));
     const { client, apiKey } = clientOf();
     const final = await client.messages.stream(ask).finalMessage();
@@ -110,7 +110,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0.001536);
   });
 
-  it('finds the models that it may call in its own format', async () => {
+  test('finds the models that it may call in its own format', async () => {
     const { client } = clientOf({ models: ['anthropic/claude-sonnet-4-5', 'openai/*'] });
     const models = [];
     for await (const model of client.models.list()) models.push(model);
@@ -125,7 +125,7 @@ describe.each([
     });
   });
 
-  it('counts tokens, which costs nothing', async () => {
+  test('counts tokens, which costs nothing', async () => {
     provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"input_tokens":9}' }] });
     const { client, apiKey } = clientOf();
     const { max_tokens: _, ...counted } = ask;
@@ -134,7 +134,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0);
   });
 
-  it('is told of a model of another format, and which route to use', async () => {
+  test('is told of a model of another format, and which route to use', async () => {
     const before = provider.requests.length;
     const asked = clientOf().client.messages.create({ ...ask, model: 'openai/gpt-4o' });
     expect(await raisedBy(asked)).toMatchObject({
@@ -146,7 +146,7 @@ describe.each([
     expect(provider.requests.length).toBe(before);
   });
 
-  it('raises an error in mid-stream, and what was said is billed', async () => {
+  test('raises an error in mid-stream, and what was said is billed', async () => {
     let breakOff = (): void => {};
     const until = new Promise<void>((resolve) => {
       breakOff = resolve;
@@ -166,7 +166,7 @@ describe.each([
   });
 });
 
-it('what Anthropic’s own tools cost is billed beside the tokens, streamed and not', async () => {
+test('what Anthropic’s own tools cost is billed beside the tokens, streamed and not', async () => {
   const searched = { output_tokens: 100, server_tool_use: { web_search_requests: 2 } };
   const answer = { ...message, usage: { ...message.usage, ...searched } };
   provider.reply(
@@ -188,7 +188,7 @@ it('what Anthropic’s own tools cost is billed beside the tokens, streamed and 
   }
 });
 
-it('the AI SDK streams a bare model id, which is Anthropic’s here', async () => {
+test('the AI SDK streams a bare model id, which is Anthropic’s here', async () => {
   provider.reply(stream(START, textOf('Hello'), END));
   const anthropic = createAnthropic({ baseURL: gateway.url, apiKey: gateway.sign() });
   const result = streamText({
@@ -237,7 +237,7 @@ describe('Claude Code', () => {
       body: JSON.stringify(body),
     });
 
-  it('sends what passes under a budget', async () => {
+  test('sends what passes under a budget', async () => {
     provider.reply(stream(START, textOf('Hello'), END));
     const response = await post('/messages', gateway.sign({ spending_limit: 5 }), BODY);
     expect(response.status).toBe(200);
@@ -247,7 +247,7 @@ describe('Claude Code', () => {
     );
   });
 
-  it('counts the tokens of it', async () => {
+  test('counts the tokens of it', async () => {
     provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"input_tokens":9}' }] });
     const { max_tokens: _, stream: __, metadata: ___, ...counted } = BODY;
     const response = await post(
@@ -258,7 +258,7 @@ describe('Claude Code', () => {
     expect([response.status, await response.json()]).toEqual([200, { input_tokens: 9 }]);
   });
 
-  it('is told by a 401 that its key helper must be asked again', async () => {
+  test('is told by a 401 that its key helper must be asked again', async () => {
     const expired = gateway.sign({ exp: 1_000_000_000, iat: 999_999_000 });
     const response = await post('/messages', expired, BODY);
     expect(response.status).toBe(401);
@@ -268,7 +268,7 @@ describe('Claude Code', () => {
     });
   });
 
-  it('discovers models whose ids it takes: they begin with "anthropic"', async () => {
+  test('discovers models whose ids it takes: they begin with "anthropic"', async () => {
     const token = gateway.sign({ models: ['anthropic/*', 'openai/*'] });
     const response = await fetch(`${gateway.url}/models?limit=1000`, { headers: headersOf(token) });
     const { data, has_more } = (await response.json()) as {

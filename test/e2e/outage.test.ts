@@ -2,7 +2,7 @@
  * Tables and secrets that fail under a running gateway. Before the provider is called: closed, with 503 and nothing
  * sent. After it: the client has its answer, and the books are right in the end.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type FaultyGateway, startFaultyGateway } from '../support/faulty-gateway.ts';
 import type { Answer } from '../support/http-client.ts';
 import type { Fate, TableCall } from '../support/table-proxy.ts';
@@ -49,7 +49,7 @@ async function sideBySide<Row>(rows: readonly Row[], run: (row: Row) => Promise<
 describe('DynamoDB throttles, or its outcome is unknown, before the provider is called:', {
   timeout: 60_000,
 }, () => {
-  it.each<[string, (call: TableCall) => Fate]>([
+  test.each<[string, (call: TableCall) => Fate]>([
     ['is throttled', always('throttle')],
     ['is unreachable', always('drop')],
     ['loses every answer', always('lose')],
@@ -66,7 +66,7 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
     await expectClosed(faulty, 0n);
   });
 
-  it('the table does not answer in time, or at all: 503 within thirteen seconds, nothing is sent', async () => {
+  test('the table does not answer in time, or at all: 503 within thirteen seconds, nothing is sent', async () => {
     await sideBySide<Fate>(['hang', { afterMs: TOO_LATE_MS }], async (fate) => {
       const faulty = await start(always(fate));
       const startedAtMs = performance.now();
@@ -80,7 +80,7 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
     });
   });
 
-  it('the table fails but for a moment, or is slow: served and billed once', async () => {
+  test('the table fails but for a moment, or is slow: served and billed once', async () => {
     let calls = 0;
     const fates: ((call: TableCall) => Fate)[] = [
       () => (calls++ < 2 ? 'throttle' : 'pass'),
@@ -101,7 +101,7 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
 describe('DynamoDB throttles, or its outcome is unknown, after the provider was called:', {
   timeout: 60_000,
 }, () => {
-  it.each<[string, Fate]>([
+  test.each<[string, Fate]>([
     ['is throttled', 'throttle'],
     ['loses its answers', 'lose'],
     ['is unreachable', 'drop'],
@@ -120,7 +120,7 @@ describe('DynamoDB throttles, or its outcome is unknown, after the provider was 
     await expectClosed(faulty, COST);
   });
 
-  it('the table fails for good: the client has its answer within five seconds, and the lease closes the hold', async () => {
+  test('the table fails for good: the client has its answer within five seconds, and the lease closes the hold', async () => {
     const rows: [(call: TableCall) => Fate, bigint, string][] = [
       // No row: whether the provider was called cannot be known, and the cap must hold.
       [(call) => (isReserve(call) ? 'pass' : 'throttle'), HELD, 'swept'],
@@ -143,7 +143,7 @@ describe('DynamoDB throttles, or its outcome is unknown, after the provider was 
     });
   });
 
-  it('the table fails under a stream: its end is written all the same', async () => {
+  test('the table fails under a stream: its end is written all the same', async () => {
     const faulty = await start((call) => (isReserve(call) ? 'pass' : 'throttle'));
     const event = 'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n';
     faulty.provider.reply({ steps: [{ write: `${event}data: [DONE]\n\n` }] });
@@ -163,7 +163,7 @@ describe('killed between reserve and settle, or anywhere else: a function', {
     (['drop', 'lose'] as const).map((fate) => [at, fate] as const),
   );
 
-  it('at any of its calls has its hold closed on time; a late settle after the sweep changes nothing', async () => {
+  test('at any of its calls has its hold closed on time; a late settle after the sweep changes nothing', async () => {
     await sideBySide(deaths, async ([at, fate]) => {
       let seen = 0;
       const unsent: TableCall[] = [];
@@ -197,7 +197,7 @@ describe('killed between reserve and settle, or anywhere else: a function', {
     });
   });
 
-  it('whose reserve arrives late takes one hold at most, within the limit', async () => {
+  test('whose reserve arrives late takes one hold at most, within the limit', async () => {
     const faulty = await start(always('drop'));
     await faulty.ask();
     faulty.decide(undefined);

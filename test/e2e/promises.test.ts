@@ -3,7 +3,7 @@
  * tested elsewhere are listed in docs/limits.md.
  */
 import OpenAI from 'openai';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { ERRORS } from '../../core/base/errors.ts';
 import { makeFunctions } from '../../local/functions.ts';
 import {
@@ -67,7 +67,7 @@ const idle = ({ books }: FaultyGateway) =>
   expect.poll(async () => (await books()).wallet?.inFlight, { timeout: 10_000 }).toBe(0);
 
 describe('client aborts mid-stream; leak on cancel; nothing paid on disconnect', () => {
-  it('bills each of 20 that leave at the first byte for all that was streamed for it', async () => {
+  test('bills each of 20 that leave at the first byte for all that was streamed for it', async () => {
     const faulty = await start({ spendingLimit: 0.01 });
     const { gateway, provider, credential, books } = faulty;
     const end = FINISH_EVENT + usageEvent(usageOf(1, 4)) + DONE_EVENT;
@@ -94,7 +94,7 @@ describe('client aborts mid-stream; leak on cancel; nothing paid on disconnect',
 });
 
 describe('N × budget over N workers; a sync window of 60 s', () => {
-  it('serves what one budget affords, whichever of four workers is asked, and from the first request on', async () => {
+  test('serves what one budget affords, whichever of four workers is asked, and from the first request on', async () => {
     let next = 0;
     const faulty = await start({
       makeFunctions: (settings) => {
@@ -120,7 +120,7 @@ describe('N × budget over N workers; a sync window of 60 s', () => {
 });
 
 describe('counters twice', () => {
-  it('counts a request once in every counter, and once in the rows', async () => {
+  test('counts a request once in every counter, and once in the rows', async () => {
     const { ask, books } = await start({ limits: ['user:usd:day=1', 'user:requests:day=9'] });
 
     await ask();
@@ -142,7 +142,7 @@ describe('counters twice', () => {
 });
 
 describe('false refusal below the cap', () => {
-  it('lets a budget be spent as far as the next request fits, one after the other', async () => {
+  test('lets a budget be spent as far as the next request fits, one after the other', async () => {
     const { ask, books } = await start();
     const answers: Answer[] = [];
     for (let at = 0; at < 24; at += 1) answers.push(await ask());
@@ -152,7 +152,7 @@ describe('false refusal below the cap', () => {
     expect((await books()).spent).toBe(22n * COST);
   });
 
-  it('says that money is held, not gone, while requests are in flight; and it comes back', async () => {
+  test('says that money is held, not gone, while requests are in flight; and it comes back', async () => {
     const faulty = await start();
     const release = holdBack(faulty);
     const asked = atOnce(6, () => faulty.ask());
@@ -170,7 +170,7 @@ describe('false refusal below the cap', () => {
 });
 
 describe('concurrent requests past a tokens-per-window cap', () => {
-  it('admits as many of 30 at once as their tokens fit, and no more', async () => {
+  test('admits as many of 30 at once as their tokens fit, and no more', async () => {
     // A request of 16 tokens of output: 89 bytes, 64 a request and 8 a message are its input.
     const faulty = await start({ limits: ['user:tokens:day=900'], spendingLimit: 1 });
     const release = holdBack(faulty);
@@ -191,7 +191,7 @@ describe('concurrent requests past a tokens-per-window cap', () => {
 });
 
 describe('provider ignores max_tokens', () => {
-  it('has its overrun recorded, and the next request sees it', async () => {
+  test('has its overrun recorded, and the next request sees it', async () => {
     const { ask, books, provider, gateway } = await start();
     provider.reply(jsonReply(completion('x', usageOf(1, 100))));
 
@@ -208,7 +208,7 @@ describe('provider ignores max_tokens', () => {
 });
 
 describe('client SDK retries', () => {
-  it.each([
+  test.each([
     ['a spent budget', { spendingLimit: 0.0001 }, 402],
     ['a limit of a day', { limits: ['user:requests:day=1'] }, 429],
   ] as const)('are none on %s: one request reaches the gateway', async (_what, options, status) => {
@@ -238,7 +238,7 @@ describe('client SDK retries', () => {
 });
 
 describe('duplicate request id', () => {
-  it('is two requests, with a hold and a row each: the name a client gives counts for nothing', async () => {
+  test('is two requests, with a hold and a row each: the name a client gives counts for nothing', async () => {
     const { ask, books } = await start();
     const named = { 'x-request-id': 'mine', 'idempotency-key': 'mine' };
 
@@ -250,13 +250,13 @@ describe('duplicate request id', () => {
     expect(first?.headers['x-request-id']).not.toBe('mine');
   });
 
-  it('is never answered 409, which SDKs try again', () => {
+  test('is never answered 409, which SDKs try again', () => {
     expect(Object.values(ERRORS).map(({ status }) => status)).not.toContain(409);
   });
 });
 
 describe('pass-through carries no reservation', () => {
-  it.each(['/files', '/images/generations', '/audio/speech', '/batches', '/fine_tuning/jobs'])(
+  test.each(['/files', '/images/generations', '/audio/speech', '/batches', '/fine_tuning/jobs'])(
     'does not exist: POST %s never reaches a provider',
     async (path) => {
       const { gateway, provider, credential, calls } = await start();

@@ -4,14 +4,14 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { startTestGateway } from '../support/local-gateway.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const README = readFileSync(`${ROOT}README.md`, 'utf8');
 const FORMATS = 5;
 
-it('the SDKs of the README ask the built-in model in every format', async () => {
+test('the SDKs of the README ask the built-in model in every format', async () => {
   const [, snippet = ''] = /^```ts\n(import .*?)^```$/ms.exec(README) ?? [];
   const gateway = await startTestGateway({});
   try {

@@ -5,7 +5,7 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { embed, streamText } from 'ai';
 import OpenAI from 'openai';
 import OpenAIBefore from 'openai-6';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { raisedBy } from '../support/raised.ts';
@@ -107,7 +107,7 @@ describe.each([
     return types;
   };
 
-  it('gets an answer, billed with what was cached; nothing is stored at the provider', async () => {
+  test('gets an answer, billed with what was cached; nothing is stored at the provider', async () => {
     provider.reply(whole([messageOf('Hello')]));
     const { client, apiKey } = clientOf();
     const answer = await client.responses.create({ ...ask, store: true });
@@ -118,7 +118,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(COST_USD);
   });
 
-  it('streams, and the books are written before its last event', async () => {
+  test('streams, and the books are written before its last event', async () => {
     provider.reply({
       steps: [CREATED, ITEM, deltaOf('Hello'), COMPLETED].map((write) => ({ write })),
     });
@@ -131,7 +131,7 @@ describe.each([
     expect(spent).toBe(COST_USD);
   });
 
-  it.each([
+  test.each([
     ['what runs on unseen', { background: true }],
     ['another’s answer', { previous_response_id: 'resp_2' }],
     ['a search of OpenAI’s', { tools: [{ type: 'web_search' }] }],
@@ -147,7 +147,7 @@ describe.each([
     expect(provider.requests.length).toBe(before);
   });
 
-  it('passes on that the provider itself failed', async () => {
+  test('passes on that the provider itself failed', async () => {
     const response = responseOf([], {
       status: 'failed',
       error: { code: 'server_error', message: 'no' },
@@ -160,7 +160,7 @@ describe.each([
     expect(await readAll(clientOf().client)).toEqual(['response.created', 'response.failed']);
   });
 
-  it('embeds, and pays for the input alone', async () => {
+  test('embeds, and pays for the input alone', async () => {
     const vector = Buffer.from(new Float32Array([0.5, 0.25]).buffer).toString('base64');
     const data = [{ object: 'embedding', index: 0, embedding: vector }];
     const usage = { prompt_tokens: 50, total_tokens: 50 };
@@ -186,7 +186,7 @@ describe.each([
   });
 });
 
-it('the AI SDK streams by its default format', async () => {
+test('the AI SDK streams by its default format', async () => {
   provider.reply({
     steps: [CREATED, ITEM, deltaOf('Hello'), COMPLETED].map((write) => ({ write })),
   });
@@ -197,7 +197,7 @@ it('the AI SDK streams by its default format', async () => {
   expect(provider.requests.at(-1)?.path).toBe('/v1/responses');
 });
 
-it('the AI SDK embeds', async () => {
+test('the AI SDK embeds', async () => {
   const data = [{ object: 'embedding', index: 0, embedding: [0.5] }];
   const usage = { prompt_tokens: 5, total_tokens: 5 };
   provider.reply({

@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { asKeyId } from '../../core/base/ids.ts';
 import { auditUsage } from '../../core/usage/audit/audit.ts';
@@ -51,7 +51,7 @@ const statusOf = async (jwtoken: string) =>
   (await send(`/scoped-jwt?${new URLSearchParams({ jwtoken })}`, gateway.key)).body.revoked;
 
 describe('a token that is revoked', () => {
-  it.each([
+  test.each([
     ['of its own', {}],
     ['of a user', { user: 'ada@example.edu' }],
     ['without a name', { jti: undefined }],
@@ -72,7 +72,7 @@ describe('a token that is revoked', () => {
     expect([await statusOf(token), await statusOf(other)]).toEqual([true, false]);
   });
 
-  it('that was never used is refused at its first request', async () => {
+  test('that was never used is refused at its first request', async () => {
     const token = gateway.sign({ jti: 'unused' });
     await revoke({ jwtoken: token });
     expect(await chat(token)).toBe('token_revoked');
@@ -80,7 +80,7 @@ describe('a token that is revoked', () => {
 });
 
 describe("a user's tokens", () => {
-  it('issued until then are refused, and one issued after works', async () => {
+  test('issued until then are refused, and one issued after works', async () => {
     const user = 'ada@example.edu';
     const before = gateway.sign({ jti: 'a', user, iat: nowSeconds() - 60 });
     const bare = gateway.sign({ jti: 'b', user, iat: undefined });
@@ -100,7 +100,7 @@ describe("a user's tokens", () => {
 });
 
 describe('a jti', () => {
-  it('is refused for every user once records are read anew, on routes that reserve nothing too', async () => {
+  test('is refused for every user once records are read anew, on routes that reserve nothing too', async () => {
     const data = await mkdtemp(join(tmpdir(), 'hallpass-'));
     closers.unshift(() => rm(data, { recursive: true, force: true }));
     await gateway.close();
@@ -127,7 +127,7 @@ describe('a jti', () => {
 });
 
 describe('who may revoke', () => {
-  it('is no token, not even of itself', async () => {
+  test('is no token, not even of itself', async () => {
     const token = gateway.sign({ jti: 'self', user: 'ada' });
     for (const query of [{ jwtoken: token }, { jti: 'self' }, { user: 'ada' }]) {
       const answer = await revoke(query as unknown as Record<string, string>, token);
@@ -138,7 +138,7 @@ describe('who may revoke', () => {
 });
 
 describe('usage', () => {
-  it('is told to the nano-dollar, to each their own, and the audit is clean', async () => {
+  test('is told to the nano-dollar, to each their own, and the audit is clean', async () => {
     const ada = gateway.sign({ jti: 'a', user: 'ada' });
     const bob = gateway.sign({ jti: 'b', user: 'bob' });
     const codes = await Promise.all([

@@ -2,7 +2,7 @@
  * The official SDK through the whole gateway, with tokens that other people's scripts mint.
  */
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   DONE_EVENT,
   type FakeProvider,
@@ -40,7 +40,7 @@ const mint = (claims: Record<string, unknown>): string =>
   });
 
 describe.skipIf(!hasPyJwt)('a token minted by PyJWT', () => {
-  it('streams chunk by chunk: the first chunk is here before the provider writes the second', async () => {
+  test('streams chunk by chunk: the first chunk is here before the provider writes the second', async () => {
     let release = (): void => {};
     const received = new Promise<void>((resolve) => {
       release = resolve;
@@ -68,7 +68,7 @@ describe.skipIf(!hasPyJwt)('a token minted by PyJWT', () => {
     expect(text).toBe('Good day');
   });
 
-  it('is held to its models', async () => {
+  test('is held to its models', async () => {
     const token = mint({ models: ['openai/gpt-4o-mini'] });
 
     const call = clientOf(token).chat.completions.create({ model: 'openai/gpt-4o', messages });
@@ -77,7 +77,7 @@ describe.skipIf(!hasPyJwt)('a token minted by PyJWT', () => {
     await expect(call).rejects.toThrow(/openai\/gpt-4o.*openai\/gpt-4o-mini/);
   });
 
-  it('is held to its spending limit, and the SDK does not try again', async () => {
+  test('is held to its spending limit, and the SDK does not try again', async () => {
     const token = mint({ spending_limit: 0.000001 });
     const before = provider.requests.length;
 
@@ -88,12 +88,12 @@ describe.skipIf(!hasPyJwt)('a token minted by PyJWT', () => {
   });
 });
 
-it.runIf(!hasPyJwt)(PYJWT_ABSENT, () => {
+test.runIf(!hasPyJwt)(PYJWT_ABSENT, () => {
   expect(hasPyJwt).toBe(false);
 });
 
 describe('the SDK', () => {
-  it('gets no usage chunk that it did not ask for, while the bill is exact', async () => {
+  test('gets no usage chunk that it did not ask for, while the bill is exact', async () => {
     const events = [
       textEvent('Hi'),
       FINISH_EVENT,
@@ -121,7 +121,7 @@ describe('the SDK', () => {
     expect(await key.json()).toMatchObject({ data: { usage: 0.00045, reserved: 0, limit: 1 } });
   });
 
-  it('talks to the built-in model and reads its usage', async () => {
+  test('talks to the built-in model and reads its usage', async () => {
     const answer = await clientOf(gateway.token).chat.completions.create({
       model: 'demo/echo',
       messages,
@@ -131,7 +131,7 @@ describe('the SDK', () => {
     expect(answer.usage?.total_tokens).toBeGreaterThan(0);
   });
 
-  it('embeds with it, and Google’s format has it too', async () => {
+  test('embeds with it, and Google’s format has it too', async () => {
     const client = clientOf(gateway.token);
     const input = ['a cat', 'a cat', 'sky'];
     const { data } = await client.embeddings.create({ model: 'demo/echo', input });
@@ -151,7 +151,7 @@ describe('the SDK', () => {
     expect(await response.text()).toContain('"parts":[{"text":" Hello"}]');
   });
 
-  it('lists the models that the token may call, with their prices', async () => {
+  test('lists the models that the token may call, with their prices', async () => {
     const client = clientOf(gateway.sign({ models: ['openai/gpt-4o-mini'] }));
 
     const models = [];

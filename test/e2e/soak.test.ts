@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
 import {
@@ -193,7 +193,7 @@ async function spendTheRest(): Promise<number> {
 }
 
 describe(`${REQUESTS} requests of ${USERS} users, ${AT_ONCE} at once`, () => {
-  it('leave every limit kept and every counter exact, to the nano-dollar', {
+  test('leave every limit kept and every counter exact, to the nano-dollar', {
     timeout: 180_000,
   }, async () => {
     const credentials = Array.from({ length: USERS * TOKENS_PER_USER }, (_, at) =>

@@ -2,7 +2,7 @@
  * What a provider sees of a client, and a client of a provider: what is asked for goes on, who asks stays here, and
  * the provider's key is in no answer.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   completion,
   DONE_EVENT,
@@ -101,7 +101,7 @@ describe('of a client’s headers', () => {
     'anthropic-beta': 'interleaved-thinking-2025-05-14',
   };
 
-  it.each<[string, string, object, object]>([
+  test.each<[string, string, object, object]>([
     ['OpenAI’s betas', '/chat/completions', CHAT, { ...openai, ...beta }],
     [
       'OpenAI’s betas',
@@ -127,7 +127,7 @@ describe('of a client’s headers', () => {
     },
   );
 
-  it('a beta goes on whose price is known, or for whom no price matters; no other text does', async () => {
+  test('a beta goes on whose price is known, or for whom no price matters; no other text does', async () => {
     const asked = 'assistants=v2, responses=experimental,Bearer sk-1, a b';
     const betaOf = async (claims: object) => {
       provider.reply(jsonReply(ANSWER));
@@ -143,7 +143,7 @@ describe('the provider’s key', () => {
   const words = JSON.stringify({ error: { message: `Incorrect API key provided: ${KEY}` } });
   const stream = streamReply;
 
-  it.each<[string, Reply, object, number]>([
+  test.each<[string, Reply, object, number]>([
     ['a 400', failing(400, words), {}, 502],
     ['a 401', failing(401, words), {}, 502],
     ['a 403', failing(403, words), {}, 502],
@@ -173,7 +173,7 @@ describe('the provider’s key', () => {
 });
 
 describe('a redirect', () => {
-  it.each([301, 302, 303, 307, 308])('%i is a failure, and nobody follows it', async (status) => {
+  test.each([301, 302, 303, 307, 308])('%i is a failure, and nobody follows it', async (status) => {
     const before = provider.requests.length;
     provider.reply(failing(status, '{"secret":"page"}', { location: '/v1/elsewhere' }));
     const { status: told, text, headers } = await ask('/chat/completions', CHAT);
@@ -185,14 +185,14 @@ describe('a redirect', () => {
 });
 
 describe('the provider’s own refusal', () => {
-  it.each([400, 403, 404, 409, 413, 422, 429])('%i passes in its own words', async (status) => {
+  test.each([400, 403, 404, 409, 413, 422, 429])('%i passes in its own words', async (status) => {
     const words = `{"error":{"message":"no, ${status}","code":"its_own"},"more":[1]}`;
     provider.reply(failing(status, words));
     const answer = await ask('/chat/completions', { ...CHAT, stream: true });
     expect([answer.status, answer.text]).toEqual([status, words]);
   });
 
-  it.each([500, 502, 503, 504, 529])('%i is a failure, and costs nothing', async (status) => {
+  test.each([500, 502, 503, 504, 529])('%i is a failure, and costs nothing', async (status) => {
     provider.reply(failing(status, '{"error":{"message":"inner workings"}}'));
     const answer = await ask('/chat/completions', { ...CHAT, stream: true });
     expect([answer.status, JSON.parse(answer.text).error]).toEqual([
@@ -213,7 +213,7 @@ describe('connections to a provider', () => {
     for (const each of fresh.splice(0)) await each.close();
   });
 
-  it('are kept: ten requests, streamed and not, come by one', async () => {
+  test('are kept: ten requests, streamed and not, come by one', async () => {
     const own = await startFakeProvider();
     fresh.push(own);
     const ownGateway = await startTestGateway({ providerUrls: { openai: own.url } });

@@ -2,7 +2,7 @@
  * What a decision of the authorizer reads, by the adapters that are deployed, under a clock in hand: nothing once it is
  * warm, and never anything older than it promises.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyRecords, makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
@@ -145,7 +145,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
   const now = credential(KEY);
   const former = credential(FORMER_KEY);
 
-  it('is decided without the network once it is warm, and then costs one read in ten seconds', async () => {
+  test('is decided without the network once it is warm, and then costs one read in ten seconds', async () => {
     await write(record);
     const gateway = makeAuthorizer();
     expect(await gateway.decide(now)).toBe('grant');
@@ -160,7 +160,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(gateway.read()).toEqual(['GetItem name']);
   });
 
-  it('is refused ten seconds after its key was disabled, at the latest', async () => {
+  test('is refused ten seconds after its key was disabled, at the latest', async () => {
     await write(record);
     const gateway = makeAuthorizer();
     expect(await gateway.decide(now)).toBe('grant');
@@ -169,7 +169,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(await gateway.decide(now)).toBe('invalid_api_key');
   });
 
-  it('holds at once by the string that a rotation gave', async () => {
+  test('holds at once by the string that a rotation gave', async () => {
     await write({ ...record, version: '1', keyHash: hashOfKey(FORMER_KEY) });
     const gateway = makeAuthorizer();
     expect(await gateway.decide(former)).toBe('grant');
@@ -179,7 +179,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(await gateway.decide(former)).toBe('grant');
   });
 
-  it('holds by the former string until the overlap ends, and not a millisecond longer', async () => {
+  test('holds by the former string until the overlap ends, and not a millisecond longer', async () => {
     await write({ ...record, former: { version: '1', untilMs: NOW_MS + HOUR_MS } });
     const gateway = makeAuthorizer();
     gateway.nowMs = NOW_MS + HOUR_MS - 1;
@@ -188,7 +188,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(await gateway.decide(former)).toBe('invalid_api_key');
   });
 
-  it('is refused by the former string ten seconds after a rotation without overlap, at the latest', async () => {
+  test('is refused by the former string ten seconds after a rotation without overlap, at the latest', async () => {
     await write({ ...record, version: '1', keyHash: hashOfKey(FORMER_KEY) });
     const gateway = makeAuthorizer();
     expect(await gateway.decide(former)).toBe('grant');
@@ -200,7 +200,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
 });
 
 describe('who is not known', () => {
-  it.each<[string, string, Partial<KeyRecord>, readonly string[]]>([
+  test.each<[string, string, Partial<KeyRecord>, readonly string[]]>([
     ['an unknown key', UNKNOWN_KEY, {}, ['GetItem hash']],
     ['a key of no form of ours', 'sk-proj-abc', {}, []],
     ['a key without its checksum', `${KEY.slice(0, -1)}n`, {}, []],

@@ -1,7 +1,7 @@
 /**
  * What a request costs the tables once the function is warm.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import {
   DONE_EVENT,
@@ -39,7 +39,7 @@ afterAll(async () => {
 
 const calls = (): string[] => proxy.journal.map(({ operation, table }) => `${operation} ${table}`);
 
-it('writes once before the first byte upstream, the row and the wallet after the last, and reads nothing', async () => {
+test('writes once before the first byte upstream, the row and the wallet after the last, and reads nothing', async () => {
   let before: string[] = [];
   const chat = (): Promise<unknown> =>
     send(`${gateway.url}/chat/completions`, {
@@ -76,7 +76,7 @@ it('writes once before the first byte upstream, the row and the wallet after the
   ]);
 });
 
-it('has written the books when the client reads the end', async () => {
+test('has written the books when the client reads the end', async () => {
   provider.reply({ steps: [{ write: FINISH_EVENT + usageEvent(usageOf(1000, 0)) + DONE_EVENT }] });
   const headers = { authorization: `Bearer ${gateway.sign({ jti: 'end', spending_limit: 1 })}` };
 

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
 import { makeAccountHandler } from '../../lambdas/account.ts';
 import { makeAuthorizerHandler } from '../../lambdas/authorizer.ts';
@@ -55,7 +55,7 @@ const token = (claims: Record<string, unknown> = {}) =>
   mint({ claims: { exp: Math.floor(Date.now() / 1000) + 3600, ...claims } });
 
 describe('the account function', () => {
-  it('lists models, with CORS headers and a request id', async () => {
+  test('lists models, with CORS headers and a request id', async () => {
     const { statusCode, headers, body } = await send('GET /v1/models');
     expect(statusCode).toBe(200);
     expect(body.data).toMatchObject([{ id: 'demo/echo', object: 'model', owned_by: 'demo' }]);
@@ -63,14 +63,14 @@ describe('the account function', () => {
     expect(headers?.['x-request-id']).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
   });
 
-  it('tells a token about itself', async () => {
+  test('tells a token about itself', async () => {
     const credential = token({ spending_limit: 2, jti: 'j1' });
     const { statusCode, body } = await send('GET /v1/key', { credential });
     expect(statusCode).toBe(200);
     expect(body.data).toMatchObject({ label: 'j1', limit: 2, limit_remaining: 2, usage: 0 });
   });
 
-  it('issues a token that the authorizer takes, and describes it', async () => {
+  test('issues a token that the authorizer takes, and describes it', async () => {
     const issued = await send('POST /v1/scoped-jwt', {
       body: '{"spending_limit":0.5,"models":["demo/*"],"user":"ada","jti":"j2"}',
     });
@@ -96,7 +96,7 @@ describe('the account function', () => {
     });
   });
 
-  it('answers 404 in the dialect of the caller, and logs no path', async () => {
+  test('answers 404 in the dialect of the caller, and logs no path', async () => {
     const { statusCode, body, lines } = await send('POST /v1/messages/CANARY');
     expect({ statusCode, body }).toMatchObject({
       statusCode: 404,
@@ -106,7 +106,7 @@ describe('the account function', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('tells the refusals that the authorizer passed on', async () => {
+  test('tells the refusals that the authorizer passed on', async () => {
     const authorize = makeAuthorizerHandler(
       functions.settings,
       makeLog(() => {}),
@@ -133,7 +133,7 @@ describe('the account function', () => {
     });
   });
 
-  it('answers 503 when the wallets are down, and quotes neither key nor token', async () => {
+  test('answers 503 when the wallets are down, and quotes neither key nor token', async () => {
     const credential = token({ spending_limit: 2 });
     const { statusCode, body, lines } = await send('GET /v1/key', { credential, isDown: true });
     expect(statusCode).toBe(503);
@@ -145,7 +145,7 @@ describe('the account function', () => {
     for (const part of credential.split('.')) expect(lines.join()).not.toContain(part);
   });
 
-  it('answers 503 without an authorizer’s word', async () => {
+  test('answers 503 without an authorizer’s word', async () => {
     const answer = makeAccountHandler(
       functions.settings,
       makeLog(() => {}),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
 import { decodeGrant } from '../../core/access/grant-codec.ts';
 import { makeAuthorizerHandler } from '../../lambdas/authorizer.ts';
@@ -33,7 +33,7 @@ function makeHandler(settings = functions.settings) {
 const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
 
 describe('the authorizer', () => {
-  it('grants a key and a token of it', async () => {
+  test('grants a key and a token of it', async () => {
     const { decide, lines } = makeHandler();
     for (const credential of [KEY, mint({ claims: { exp: inAnHour(), user: 'ada' } })]) {
       const result = await decide(credential);
@@ -42,7 +42,7 @@ describe('the authorizer', () => {
     expect(lines).toEqual([]);
   });
 
-  it.skipIf(!hasPyJwt)(
+  test.skipIf(!hasPyJwt)(
     `grants a token that PyJWT made${hasPyJwt ? '' : `: ${PYJWT_ABSENT}`}`,
     async () => {
       const token = mintWithPyJwt({
@@ -63,7 +63,7 @@ describe('the authorizer', () => {
     },
   );
 
-  it('denies what it does not know, and logs why without the credential', async () => {
+  test('denies what it does not know, and logs why without the credential', async () => {
     const { decide, lines } = makeHandler();
     const forged = mint({ key: UNKNOWN_KEY, claims: { exp: inAnHour() } });
     for (const credential of [UNKNOWN_KEY, forged, 'sk-other']) {
@@ -91,7 +91,7 @@ describe('the authorizer', () => {
     ]);
   });
 
-  it('fails when the table is down, so that API Gateway answers 503, and says no more than that', async () => {
+  test('fails when the table is down, so that API Gateway answers 503, and says no more than that', async () => {
     const { decide, lines } = makeHandler(unreachable(functions.settings));
     const error = await decide(KEY).catch((thrown: unknown) => thrown);
     expect(error).toEqual(new Error('service_unavailable'));
@@ -108,7 +108,7 @@ describe('the authorizer', () => {
     ]);
   });
 
-  it('fails for an event that is not one', async () => {
+  test('fails for an event that is not one', async () => {
     const handler = makeAuthorizerHandler(
       functions.settings,
       makeLog(() => {}),

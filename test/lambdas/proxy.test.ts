@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { makeLog } from '../../adapters/log.ts';
 import type { Grant } from '../../core/access/grant.ts';
@@ -144,7 +144,7 @@ async function booksOf(grant: Grant) {
 }
 
 describe('the proxy function', () => {
-  it('passes a completion on, and writes the books', async () => {
+  test('passes a completion on, and writes the books', async () => {
     const answer = completion(SAID, usageOf(9, 4));
     provider.reply(jsonReply(answer));
     const grant = grantOf();
@@ -161,7 +161,7 @@ describe('the proxy function', () => {
     expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 
-  it('lets each event go as it comes: the provider says the next when the last was read', async () => {
+  test('lets each event go as it comes: the provider says the next when the last was read', async () => {
     const first = Promise.withResolvers<void>();
     const second = Promise.withResolvers<void>();
     provider.reply({
@@ -184,7 +184,7 @@ describe('the proxy function', () => {
     expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 
-  it('holds the whole cost while the provider works', async () => {
+  test('holds the whole cost while the provider works', async () => {
     provider.reply({
       steps: [
         { write: textEvent('x') },
@@ -201,7 +201,7 @@ describe('the proxy function', () => {
     expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 
-  it('settles when the client aborts mid-stream, which it cannot see', async () => {
+  test('settles when the client aborts mid-stream, which it cannot see', async () => {
     provider.reply({
       steps: [
         { write: textEvent('x') },
@@ -223,7 +223,7 @@ describe('an awkward provider', () => {
   const hello = textEvent('12345678');
   const error = (code: string) => expect.stringContaining(`"code":"${code}"}}\n\n`);
 
-  it.each([
+  test.each([
     [
       'dies mid-stream',
       { steps: [{ write: hello }, { waitMs: 20 }, 'die'] },
@@ -276,7 +276,7 @@ describe('an awkward provider', () => {
     else expect(usd).toBe(spent);
   });
 
-  it('hangs and never answers: it is given up before the function’s own end', async () => {
+  test('hangs and never answers: it is given up before the function’s own end', async () => {
     provider.reply({ steps: ['hang'] });
     const grant = grantOf();
     const { status, text } = await answerTo({ grant, timeoutMs: 5_200 });
@@ -284,7 +284,7 @@ describe('an awkward provider', () => {
     expect(await booksOf(grant)).toEqual([0n, 0, 0]);
   });
 
-  it('stops within its stream: the client is told before the Lambda timeout', async () => {
+  test('stops within its stream: the client is told before the Lambda timeout', async () => {
     provider.reply({ steps: [{ write: hello }, 'hang'] });
     const grant = grantOf();
     const { text } = await answerTo({ body: ask({ stream: true }), grant, timeoutMs: 5_200 });
@@ -305,7 +305,7 @@ describe('a refusal', () => {
     return [status, code, param];
   };
 
-  it.each([
+  test.each([
     ['unreadable JSON', { body: `{"model":"${PROMPT}` }, [400, 'invalid_request', null]],
     ['no body', { body: null }, [400, 'invalid_request', null]],
     ['no model', { body: ask({ model: undefined }) }, [400, 'invalid_request', 'model']],
@@ -323,7 +323,7 @@ describe('a refusal', () => {
     expect(await errorOf(asked)).toEqual(expected);
   });
 
-  it('of a limit comes with its facts', async () => {
+  test('of a limit comes with its facts', async () => {
     const { status, text } = await answerTo({ grant: grantOf(['token:usd:total=0.000001']) });
     expect(status).toBe(402);
     expect(JSON.parse(text).error).toMatchObject({
@@ -334,7 +334,7 @@ describe('a refusal', () => {
     });
   });
 
-  it('is 503, and nothing is sent, when the table cannot be reached', async () => {
+  test('is 503, and nothing is sent, when the table cannot be reached', async () => {
     const sent = provider.requests.length;
     const cut = unreachable(settings);
     const secretsManagerUrl = settings.environment.secretsManagerUrl;
@@ -343,7 +343,7 @@ describe('a refusal', () => {
     expect(provider.requests).toHaveLength(sent);
   });
 
-  it('is 503, nothing is held and nothing is sent, when the secrets cannot be reached', async () => {
+  test('is 503, nothing is held and nothing is sent, when the secrets cannot be reached', async () => {
     const sent = provider.requests.length;
     const { dynamodbUrl } = settings.environment;
     const cut = unreachable(settings);
@@ -354,7 +354,7 @@ describe('a refusal', () => {
     expect(await walletOf(grant)).toBeUndefined();
   });
 
-  it('is logged by its code', async () => {
+  test('is logged by its code', async () => {
     await errorOf({ body: '{' });
     expect(logged.map((line) => JSON.parse(line))).toMatchObject([
       { level: 'info', event: 'refused', code: 'invalid_request', httpStatus: 400 },

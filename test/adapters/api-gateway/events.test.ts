@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   readGrant,
   readHeaders,
@@ -43,7 +43,7 @@ const event = (fields: object): APIGatewayProxyEvent => ({
 });
 
 describe('readHeaders', () => {
-  it('joins every spelling of a name, and keeps each value', () => {
+  test('joins every spelling of a name, and keeps each value', () => {
     const headers = readHeaders({ 'X-Api-Key': ['a', 'b'], 'x-api-key': ['c'], Accept: undefined });
     expect([...headers]).toEqual([
       ['x-api-key', ['a', 'b', 'c']],
@@ -51,13 +51,13 @@ describe('readHeaders', () => {
     ]);
   });
 
-  it('takes an event without headers', () => {
+  test('takes an event without headers', () => {
     expect(readHeaders(null).size).toBe(0);
   });
 });
 
 describe('readHttpRequest', () => {
-  it('reads method, path, query, headers and body', () => {
+  test('reads method, path, query, headers and body', () => {
     const request = readHttpRequest(
       event({
         multiValueHeaders: { 'Content-Type': ['application/json'] },
@@ -75,18 +75,18 @@ describe('readHttpRequest', () => {
     });
   });
 
-  it('decodes a body that came as base64', () => {
+  test('decodes a body that came as base64', () => {
     const body = Buffer.from('{"a":"ä"}').toString('base64');
     expect(readHttpRequest(event({ body, isBase64Encoded: true })).body).toBe('{"a":"ä"}');
   });
 
-  it('refuses a body that is not UTF-8', () => {
+  test('refuses a body that is not UTF-8', () => {
     expect(() => readHttpRequest(event({ body: '/w==', isBase64Encoded: true }))).toThrow(
       expect.objectContaining({ code: 'invalid_request', message: 'the body must be UTF-8' }),
     );
   });
 
-  it('knows no body from an empty one', () => {
+  test('knows no body from an empty one', () => {
     expect(readHttpRequest(event({})).body).toBeUndefined();
     expect(readHttpRequest(event({ body: '' })).body).toBe('');
   });
@@ -97,17 +97,17 @@ describe('readGrant', () => {
   const grant = encodeGrant(GRANT);
   const refusal = encodeRefusal(new GatewayError('invalid_request', { message: 'm' }));
 
-  it('reads the grant', () => {
+  test('reads the grant', () => {
     expect(read({ principalId: 'K1', grant })).toEqual(GRANT);
   });
 
-  it('throws the refusal', () => {
+  test('throws the refusal', () => {
     expect(() => read({ refusal })).toThrow(
       expect.objectContaining({ code: 'invalid_request', message: 'm' }),
     );
   });
 
-  it.each([
+  test.each([
     ['nothing', undefined],
     ['neither', { principalId: 'K1' }],
     ['both', { grant, refusal }],
@@ -131,7 +131,7 @@ describe('toAuthorizerResult', () => {
     },
   ];
 
-  it('allows this API and stage alone, with the grant as one string', () => {
+  test('allows this API and stage alone, with the grant as one string', () => {
     expect(toAuthorizerResult({ kind: 'grant', grant: GRANT }, ARN)).toEqual({
       principalId: 'K1',
       policyDocument: { Version: '2012-10-17', Statement: statement('Allow') },
@@ -139,7 +139,7 @@ describe('toAuthorizerResult', () => {
     });
   });
 
-  it('lets a refusal through to the function', () => {
+  test('lets a refusal through to the function', () => {
     const error = new GatewayError('domain_not_allowed', { detail: 'private' });
     expect(toAuthorizerResult({ kind: 'refusal', error }, ARN)).toEqual({
       principalId: 'refused',
@@ -148,7 +148,7 @@ describe('toAuthorizerResult', () => {
     });
   });
 
-  it('denies with constants, whatever words the error has', () => {
+  test('denies with constants, whatever words the error has', () => {
     const error = new GatewayError('token_expired', { message: '"CANARY', detail: 'CANARY' });
     expect(toAuthorizerResult({ kind: 'denied', error }, ARN)).toEqual({
       principalId: 'denied',
@@ -165,7 +165,7 @@ describe('toAuthorizerResult', () => {
 describe('answers', () => {
   const requestId = asRequestId('R1');
 
-  it('carry CORS headers and the request id', () => {
+  test('carry CORS headers and the request id', () => {
     const { statusCode, headers, body } = toJsonResult(200, { a: 1 }, requestId);
     expect({ statusCode, body }).toEqual({ statusCode: 200, body: '{"a":1}' });
     expect(headers).toMatchObject({
@@ -177,7 +177,7 @@ describe('answers', () => {
     });
   });
 
-  it.each([
+  test.each([
     [
       '/v1/key',
       '{"error":{"message":"There is no such route.","type":"invalid_request_error","param":null,"code":"not_found"}}',
@@ -199,7 +199,7 @@ describe('answers', () => {
     });
   });
 
-  it('say when to try again, or to log in', () => {
+  test('say when to try again, or to log in', () => {
     const slow = new GatewayError('rate_limit_exceeded', { retryAfterSeconds: 7 });
     expect(toErrorResult(slow, '/v1/key', requestId).headers['retry-after']).toBe('7');
     const unknown = new GatewayError('token_revoked');

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { toEventStream } from '../../../adapters/api-gateway/response-stream.ts';
 
 const PATIENT = { patienceMs: 600_000 };
@@ -47,13 +47,13 @@ describe('toEventStream', () => {
     vi.useRealTimers();
   });
 
-  it('passes bytes on in order and ends', async () => {
+  test('passes bytes on in order and ends', async () => {
     const stream = toEventStream(of('data: 1\n\n', 'data: 2\n\n'), PATIENT);
     expect(Buffer.concat(await stream.toArray()).toString()).toBe('data: 1\n\ndata: 2\n\n');
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('writes a comment every 15 s of silence, and only between events', async () => {
+  test('writes a comment every 15 s of silence, and only between events', async () => {
     const tap = makeTap();
     const stream = toEventStream(tap.source(), PATIENT);
     let text = '';
@@ -80,7 +80,7 @@ describe('toEventStream', () => {
     );
   });
 
-  it('reads no further than a slow reader, until its patience ends', async () => {
+  test('reads no further than a slow reader, until its patience ends', async () => {
     const kilobytes = 'x'.repeat(65_536);
     let given = 0;
     async function* plenty(): AsyncGenerator<Uint8Array> {
@@ -95,7 +95,7 @@ describe('toEventStream', () => {
     stream.destroy();
   });
 
-  it('reads its source to the end after it was destroyed', async () => {
+  test('reads its source to the end after it was destroyed', async () => {
     const tap = makeTap();
     const stream = toEventStream(tap.source(), PATIENT);
     stream.on('data', () => {});
@@ -109,7 +109,7 @@ describe('toEventStream', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('fails when its source breaks its promise', async () => {
+  test('fails when its source breaks its promise', async () => {
     // biome-ignore lint/correctness/useYield: a source that fails at once yields nothing
     async function* broken(): AsyncGenerator<Uint8Array> {
       throw new Error('broken');

@@ -1,10 +1,10 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { CORS_HEADERS, PREFLIGHT_HEADERS } from '../../../adapters/api-gateway/responses.ts';
 
 const namesIn = (list = ''): readonly string[] => list.split(',');
 
 /** What Chromium and Firefox asked for with the SDKs of OpenAI, Anthropic, Google, Vercel and LangChain in a page. */
-it.each([
+test.each([
   ...['authorization', 'content-type', 'x-api-key', 'x-goog-api-key', 'x-goog-api-client'],
   ...['api-key', 'user-agent', 'anthropic-version', 'anthropic-beta'],
   ...['anthropic-dangerous-direct-browser-access', 'openai-organization', 'openai-project'],
@@ -17,7 +17,7 @@ it.each([
   expect(namesIn(PREFLIGHT_HEADERS['access-control-allow-headers'])).toContain(name);
 });
 
-it.each([
+test.each([
   ...['retry-after', 'x-should-retry', 'x-request-id'],
   ...['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests'],
   ...['x-ratelimit-reset-requests', 'x-ratelimit-limit-tokens', 'x-ratelimit-remaining-tokens'],

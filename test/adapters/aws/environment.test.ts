@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   accountOfDeployment,
   findAwsCredentials,
@@ -17,7 +17,7 @@ const VARIABLES = {
 };
 
 describe('readEnvironment', () => {
-  it('reads names and finds the services of the region', () => {
+  test('reads names and finds the services of the region', () => {
     expect(readEnvironment(VARIABLES)).toMatchObject({
       keysTable: 'Keys',
       region: 'eu-central-1',
@@ -28,7 +28,7 @@ describe('readEnvironment', () => {
     });
   });
 
-  it('takes the session of temporary credentials', () => {
+  test('takes the session of temporary credentials', () => {
     const { credentials } = readEnvironment({ ...VARIABLES, AWS_SESSION_TOKEN: 'session' });
     expect(credentials).toEqual({
       accessKeyId: 'id',
@@ -37,20 +37,20 @@ describe('readEnvironment', () => {
     });
   });
 
-  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('does not do without %s', (name) => {
+  test.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('does not do without %s', (name) => {
     expect(() => readEnvironment({ ...VARIABLES, [name]: '' })).toThrow(
       `environment variable "${name}" is not set`,
     );
     expect(findAwsCredentials({ ...VARIABLES, [name]: '' })).toBeUndefined();
   });
 
-  it('names the variable that is missing', () => {
+  test('names the variable that is missing', () => {
     expect(() => readEnvironment({ ...VARIABLES, HALLPASS_USAGE_TABLE: '' })).toThrow(
       'environment variable "HALLPASS_USAGE_TABLE" is not set',
     );
   });
 
-  it('takes other base URLs of providers', () => {
+  test('takes other base URLs of providers', () => {
     const HALLPASS_PROVIDER_URLS = '{"openai":"http://127.0.0.1:9/v1"}';
     expect(readEnvironment({ ...VARIABLES, HALLPASS_PROVIDER_URLS }).providerUrls).toEqual({
       openai: 'http://127.0.0.1:9/v1',
@@ -59,7 +59,7 @@ describe('readEnvironment', () => {
 });
 
 describe('accountOfDeployment', () => {
-  it('says nothing of the AWS account and differs by deployment', () => {
+  test('says nothing of the AWS account and differs by deployment', () => {
     const account = accountOfDeployment(VARIABLES.HALLPASS_DEPLOYMENT);
     expect(account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
     expect(account).not.toContain('123456789012');

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type AwsCall, AwsCallError } from '../../../adapters/aws/aws-call.ts';
 import { makeSecrets, makeSecretWriter } from '../../../adapters/aws/secrets-manager.ts';
 import { asKeyId } from '../../../core/base/ids.ts';
@@ -28,7 +28,7 @@ const MISSING = expect.objectContaining({
 });
 
 describe('the versions of a key', () => {
-  it('are read once and kept', async () => {
+  test('are read once and kept', async () => {
     const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one","2":"sk-two"}}' });
     expect(await bench.secrets.readKey(ID, '1')).toBe('sk-one');
     expect(await bench.secrets.readKey(ID, '2')).toBe('sk-two');
@@ -38,7 +38,7 @@ describe('the versions of a key', () => {
     expect(bench.reads).toEqual([NAME, NAME]);
   });
 
-  it('are read anew for one that is missing, and not again for ten seconds', async () => {
+  test('are read anew for one that is missing, and not again for ten seconds', async () => {
     const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await expect(bench.secrets.readKey(ID, '2')).rejects.toThrow(MISSING);
     bench.texts[NAME] = '{"versions":{"1":"sk-one","2":"sk-two"}}';
@@ -49,7 +49,7 @@ describe('the versions of a key', () => {
     expect(await bench.secrets.readKey(ID, '2')).toBe('sk-two');
   });
 
-  it.each([
+  test.each([
     ['no secret', undefined],
     ['not JSON', 'CANARY'],
     ['no versions', '{}'],
@@ -65,19 +65,19 @@ describe('the versions of a key', () => {
     expect(error.cause).toBeUndefined();
   });
 
-  it('do not answer to a name of every object', async () => {
+  test('do not answer to a name of every object', async () => {
     const { secrets } = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await expect(secrets.readKey(ID, 'constructor')).rejects.toThrow(MISSING);
   });
 
-  it('are an outage while the service is down', async () => {
+  test('are an outage while the service is down', async () => {
     const { secrets } = makeBench({ [NAME]: '!TimeoutError' });
     await expect(secrets.readKey(ID, '1')).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable', detail: 'a secret cannot be read' }),
     );
   });
 
-  it('are read once for all who ask at once', async () => {
+  test('are read once for all who ask at once', async () => {
     const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await Promise.all(Array.from({ length: 20 }, () => bench.secrets.readKey(ID, '1')));
     expect(bench.reads).toEqual([NAME]);
@@ -87,7 +87,7 @@ describe('the versions of a key', () => {
 describe("the secret of a key's JWTs", () => {
   const JWT_NAME = `${NAME}/jwt`;
 
-  it('is the bytes of its text, the same ones each time', async () => {
+  test('is the bytes of its text, the same ones each time', async () => {
     const bench = makeBench({ [JWT_NAME]: '{"versions":{"v1":"ä-secret","v2":"other"}}' });
     const secret = await bench.secrets.readJwtSecret(ID, 'v1');
     expect(Buffer.from(secret).toString('hex')).toBe('c3a42d736563726574');
@@ -96,14 +96,14 @@ describe("the secret of a key's JWTs", () => {
     expect(bench.reads).toEqual([JWT_NAME, JWT_NAME]);
   });
 
-  it('is not the secret of the key, nor the other way round', async () => {
+  test('is not the secret of the key, nor the other way round', async () => {
     const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await expect(bench.secrets.readJwtSecret(ID, '1')).rejects.toThrow(MISSING);
     bench.texts = { [JWT_NAME]: '{"versions":{"2":"other"}}' };
     await expect(bench.secrets.readKey(ID, '2')).rejects.toThrow(MISSING);
   });
 
-  it('is looked for every ten seconds at most when it is missing', async () => {
+  test('is looked for every ten seconds at most when it is missing', async () => {
     const bench = makeBench({});
     for (let count = 0; count < 5; count += 1) {
       await expect(bench.secrets.readJwtSecret(ID, 'v1')).rejects.toThrow(MISSING);
@@ -118,7 +118,7 @@ describe("the secret of a key's JWTs", () => {
 describe('the key of a provider', () => {
   const OPENAI = 'hallpass/provider/openai';
 
-  it('is used for five minutes, then read anew', async () => {
+  test('is used for five minutes, then read anew', async () => {
     const bench = makeBench({ [OPENAI]: 'sk-old\n' });
     expect(await bench.secrets.findProviderKey('openai')).toBe('sk-old');
     bench.texts[OPENAI] = 'sk-new';
@@ -129,7 +129,7 @@ describe('the key of a provider', () => {
     expect(bench.reads).toEqual([OPENAI, OPENAI]);
   });
 
-  it.each([
+  test.each([
     ['no secret', undefined],
     ['an empty one', ''],
     ['white space', ' \n'],
@@ -149,7 +149,7 @@ describe('the key of a provider', () => {
     },
   );
 
-  it('is an outage while the service is down', async () => {
+  test('is an outage while the service is down', async () => {
     const { secrets } = makeBench({ [OPENAI]: '!ThrottlingException' });
     await expect(secrets.findProviderKey('openai')).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),
@@ -158,7 +158,7 @@ describe('the key of a provider', () => {
 });
 
 describe('makeSecretWriter', () => {
-  it('makes the secret of a key, in a way that may be repeated', async () => {
+  test('makes the secret of a key, in a way that may be repeated', async () => {
     const calls: unknown[] = [];
     const call: AwsCall = async (...sent) => {
       calls.push(sent);
@@ -178,7 +178,7 @@ describe('makeSecretWriter', () => {
     expect(calls[1]).toEqual(calls[0]);
   });
 
-  it('is an outage when it fails', async () => {
+  test('is an outage when it fails', async () => {
     const call: AwsCall = async (operation) => {
       throw new AwsCallError('ResourceExistsException', operation, 400);
     };
@@ -187,7 +187,7 @@ describe('makeSecretWriter', () => {
     );
   });
 
-  it("makes the secret of a key's JWTs under a name of its own", async () => {
+  test("makes the secret of a key's JWTs under a name of its own", async () => {
     const calls: unknown[] = [];
     const call: AwsCall = async (...sent) => {
       calls.push(sent);
@@ -202,7 +202,7 @@ describe('makeSecretWriter', () => {
     ]);
   });
 
-  it("is an outage when the secret of a key's JWTs cannot be made, or changed", async () => {
+  test("is an outage when the secret of a key's JWTs cannot be made, or changed", async () => {
     const failing =
       (fails: Record<string, string>): AwsCall =>
       async (operation) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import {
   ExchangeError,
   makeSocketPool,
@@ -74,7 +74,7 @@ const faultOf = async (wire: Wire, timeoutMs?: number): Promise<string> => {
 };
 
 describe('an answer', () => {
-  it.each([
+  test.each([
     ['with a length', [ANSWER], '{}'],
     ['cut anywhere', [...ANSWER], '{}'],
     ['with names in another case', ['HTTP/1.1 200 \r\nContent-LENGTH:2\r\n\r\n{}'], '{}'],
@@ -97,7 +97,7 @@ describe('an answer', () => {
     expect(wire.connections()).toBe(1);
   });
 
-  it('without a length ends with its connection', async () => {
+  test('without a length ends with its connection', async () => {
     const wire = await connect((socket) => socket.end('HTTP/1.1 400 Bad\r\n\r\nall of it'));
 
     expect(await send(wire)).toEqual({ status: 400, text: 'all of it' });
@@ -105,7 +105,7 @@ describe('an answer', () => {
     expect(wire.connections()).toBe(2);
   });
 
-  it.each([
+  test.each([
     ['that says it closes', 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}'],
     ['that goes on after its end', `${ANSWER}HTTP/1.1 200 OK`],
   ])('%s is read, and its connection is not used again', async (_what, text) => {
@@ -116,7 +116,7 @@ describe('an answer', () => {
     expect(wire.connections()).toBe(2);
   });
 
-  it.each([
+  test.each([
     ['is no HTTP', 'SSH-2.0-x\r\n\r\n', 'NetworkError'],
     ['is of another version', 'HTTP/2 200\r\n\r\n', 'NetworkError'],
     [
@@ -145,7 +145,7 @@ describe('an answer', () => {
     expect(await faultOf(wire, fault === 'TimeoutError' ? 50 : 2_000)).toBe(fault);
   });
 
-  it('that breaks off half way is a network error', async () => {
+  test('that breaks off half way is a network error', async () => {
     const wire = await connect((socket) => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf', () =>
         socket.resetAndDestroy(),
@@ -157,7 +157,7 @@ describe('an answer', () => {
 });
 
 describe('the pool', () => {
-  it('never has two requests on one connection, nor more connections than it may', async () => {
+  test('never has two requests on one connection, nor more connections than it may', async () => {
     const wire = await connect((socket) => setImmediate(() => socket.write(ANSWER)), {
       socketsMax: 3,
     });
@@ -169,7 +169,7 @@ describe('the pool', () => {
     expect(wire.received.every((text) => text.split('POST').length > 2)).toBe(true);
   });
 
-  it('goes on after a connection broke under a request', async () => {
+  test('goes on after a connection broke under a request', async () => {
     const wire = await connect(
       (socket, nth) => {
         if (nth === 0) socket.destroy();
@@ -182,7 +182,7 @@ describe('the pool', () => {
     expect(await send(wire)).toEqual({ status: 200, text: '{}' });
   });
 
-  it('does not use a connection that the other end closed while it was idle', async () => {
+  test('does not use a connection that the other end closed while it was idle', async () => {
     const wire = await connect((socket) => {
       socket.write(ANSWER, () => socket.end());
     });
@@ -194,7 +194,7 @@ describe('the pool', () => {
     expect(wire.connections()).toBe(2);
   });
 
-  it('leaves a connection that was idle for too long', async () => {
+  test('leaves a connection that was idle for too long', async () => {
     const wire = await connect(writing(ANSWER), { idleMs: 20 });
 
     await send(wire);
@@ -203,7 +203,7 @@ describe('the pool', () => {
     expect(await send(wire)).toEqual({ status: 200, text: '{}' });
   });
 
-  it('says so when nobody listens', async () => {
+  test('says so when nobody listens', async () => {
     const pool = makeSocketPool({
       protocol: 'http:',
       hostname: '127.0.0.1',
@@ -242,7 +242,7 @@ describe('over TLS', () => {
     });
   }
 
-  it('a server is believed by its certificate alone', async () => {
+  test('a server is believed by its certificate alone', async () => {
     const pool = await connectSecurely();
     await expect(pool.exchange(REQUEST, 2_000)).rejects.toMatchObject({ fault: 'NetworkError' });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AwsCall, AwsCallError } from '../../../adapters/aws/aws-call.ts';
 import { makeKeyRecords, makeKeyWriter } from '../../../adapters/dynamodb/key-records.ts';
 import { asKeyHash, asKeyId, asTokenId } from '../../../core/base/ids.ts';
@@ -45,7 +45,7 @@ const FULL: KeyRecord = {
 };
 
 describe('key records in DynamoDB', () => {
-  it('are read back as they were written, by name and by hash', async () => {
+  test('are read back as they were written, by name and by hash', async () => {
     await write(SERVER_RECORD);
     await write(FULL);
     const { keys } = makeBench(tables.call);
@@ -54,7 +54,7 @@ describe('key records in DynamoDB', () => {
     expect(await keys.findByKeyHash(hash('f'))).toEqual({ record: FULL, version: '2' });
   });
 
-  it('are attributes one by one, under digests of foreign text', async () => {
+  test('are attributes one by one, under digests of foreign text', async () => {
     const { Item: item } = await tables.call('GetItem', {
       TableName: TABLE,
       Key: { pk: { S: 'name#acct_test#qQgEPtRp82HNUW873XgTQZ' } },
@@ -74,7 +74,7 @@ describe('key records in DynamoDB', () => {
     });
   });
 
-  it('are made once: a name is not used again, and the same record may be written again', async () => {
+  test('are made once: a name is not used again, and the same record may be written again', async () => {
     await write(SERVER_RECORD);
     const other = { ...SERVER_RECORD, id: asKeyId('EEEEEEEEEEEEEEEEEEEEEE'), keyHash: hash('e') };
     await expect(write(other)).rejects.toThrow(
@@ -88,7 +88,7 @@ describe('key records in DynamoDB', () => {
     expect((await keys.findByName(ACCOUNT, 'course'))?.id).toBe('AAAAAAAAAAAAAAAAAAAAAA');
   });
 
-  it('have one winner when two of a name are made at once', async () => {
+  test('have one winner when two of a name are made at once', async () => {
     const rivals = ['1', '2', '3', '4'].map((digit) => ({
       ...SERVER_RECORD,
       id: asKeyId(digit.repeat(22)),
@@ -102,7 +102,7 @@ describe('key records in DynamoDB', () => {
     expect(found.filter((each) => each !== undefined)).toHaveLength(1);
   });
 
-  it('do not let a hash stand for another key', async () => {
+  test('do not let a hash stand for another key', async () => {
     const thief = { ...FULL, id: asKeyId('FFFFFFFFFFFFFFFFFFFFFF'), name: 'thief' };
     await expect(write(thief)).rejects.toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
@@ -113,7 +113,7 @@ describe('key records in DynamoDB', () => {
 });
 
 describe('the cache of key records', () => {
-  it('reads nothing more for ten seconds, then the record alone', async () => {
+  test('reads nothing more for ten seconds, then the record alone', async () => {
     const bench = makeBench(tables.call);
     for (const afterMs of [0, 1, 9_999]) {
       bench.nowMs = START_MS + afterMs;
@@ -126,7 +126,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toEqual(['hash', 'name', 'name']);
   });
 
-  it('shows a key disabled after ten seconds at most', async () => {
+  test('shows a key disabled after ten seconds at most', async () => {
     const bench = makeBench(tables.call);
     const record = {
       ...SERVER_RECORD,
@@ -143,7 +143,7 @@ describe('the cache of key records', () => {
     expect((await bench.keys.findByName(ACCOUNT, 'going'))?.disabled).toBe(true);
   });
 
-  it('knows a string that a key was just given at once, at one read a second for those it lost', async () => {
+  test('knows a string that a key was just given at once, at one read a second for those it lost', async () => {
     const bench = makeBench(tables.call);
     const id = asKeyId('I'.repeat(22));
     const first = { ...SERVER_RECORD, id, name: 'turning', version: 'a', keyHash: hash('i') };
@@ -169,7 +169,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toEqual(['hash', 'name', 'hash', 'name']);
   });
 
-  it('reads nothing anew for a former string while the record names it', async () => {
+  test('reads nothing anew for a former string while the record names it', async () => {
     const bench = makeBench(tables.call);
     const id = asKeyId('K'.repeat(22));
     const first = { ...SERVER_RECORD, id, name: 'turned', version: 'a', keyHash: hash('k') };
@@ -184,7 +184,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toEqual(['hash', 'name', 'hash']);
   });
 
-  it('is as young as it is asked to be', async () => {
+  test('is as young as it is asked to be', async () => {
     const bench = makeBench(tables.call);
     await bench.keys.findByName(ACCOUNT, 'course');
     bench.nowMs = START_MS + 999;
@@ -198,7 +198,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toHaveLength(3);
   });
 
-  it('is never older than that: when the table is down then, so is the answer', async () => {
+  test('is never older than that: when the table is down then, so is the answer', async () => {
     const bench = makeBench(tables.call);
     await bench.keys.findByName(ACCOUNT, 'course');
     bench.isDown = true;
@@ -214,7 +214,7 @@ describe('the cache of key records', () => {
     await expect(bench.keys.findByKeyHash(hash('z'))).rejects.toThrow(outage);
   });
 
-  it('believes a record no longer when the clock is set back', async () => {
+  test('believes a record no longer when the clock is set back', async () => {
     const bench = makeBench(tables.call);
     await bench.keys.findByName(ACCOUNT, 'course');
     bench.nowMs = START_MS - 1;
@@ -222,7 +222,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toEqual(['name', 'name']);
   });
 
-  it('knows an absence for a second, so that a new key is soon found', async () => {
+  test('knows an absence for a second, so that a new key is soon found', async () => {
     const bench = makeBench(tables.call);
     const find = () => bench.keys.findByKeyHash(hash('h'));
     expect(await find()).toBeUndefined();
@@ -234,7 +234,7 @@ describe('the cache of key records', () => {
     expect(await find()).toBeDefined();
   });
 
-  it('keeps its records whatever number of unknown keys is tried', async () => {
+  test('keeps its records whatever number of unknown keys is tried', async () => {
     const bench = makeBench(async (operation, input) =>
       Object(input).Key.pk.S.startsWith('hash#') ? {} : tables.call(operation, input),
     );
@@ -246,7 +246,7 @@ describe('the cache of key records', () => {
     expect(bench.reads.filter((kind) => kind === 'name')).toHaveLength(1);
   });
 
-  it('reads once for all who ask at once', async () => {
+  test('reads once for all who ask at once', async () => {
     const bench = makeBench(tables.call);
     await Promise.all(Array.from({ length: 20 }, () => bench.keys.findByName(ACCOUNT, 'course')));
     expect(bench.reads).toEqual(['name']);
@@ -254,7 +254,7 @@ describe('the cache of key records', () => {
 });
 
 describe('an item that cannot be read', () => {
-  it.each<[string, object]>([
+  test.each<[string, object]>([
     ['a field that this version does not know', { verifier: { S: 'x' } }],
     ['a type that this version does not know', { name: { B: 'AA==' } }],
     ['a record without its kind', { kind: { NULL: true } }],
@@ -271,7 +271,7 @@ describe('an item that cannot be read', () => {
     );
   });
 
-  it('is an outage: a pointer without its version', async () => {
+  test('is an outage: a pointer without its version', async () => {
     const { keys } = makeBench(async () => ({ Item: { pk: { S: 'x' }, account: { S: 'a' } } }));
     await expect(keys.findByKeyHash(hash('p'))).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),

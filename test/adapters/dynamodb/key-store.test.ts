@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AwsCall } from '../../../adapters/aws/aws-call.ts';
 import { toItem } from '../../../adapters/dynamodb/key-items.ts';
 import { makeKeyRecords, makeKeyWriter } from '../../../adapters/dynamodb/key-records.ts';
@@ -36,7 +36,7 @@ async function write(letter: string, more: Partial<KeyRecord> = {}): Promise<Key
 }
 
 describe('replacing a record', () => {
-  it('writes every field, adds those that were absent and removes those that are', async () => {
+  test('writes every field, adds those that were absent and removes those that are', async () => {
     const seen = await write('a', { models: ['demo/*'] });
     const { models: _, ...rest } = seen;
     const next: KeyRecord = {
@@ -53,14 +53,14 @@ describe('replacing a record', () => {
     expect(await store.find(ACCOUNT, seen.name)).toEqual(next);
   });
 
-  it('keeps a record that has all fields whole', async () => {
+  test('keeps a record that has all fields whole', async () => {
     const former = { version: '1', untilMs: NOW_MS };
     const seen = await write('c', { kind: 'personal', user: 'ada', former, models: ['demo/*'] });
     expect(await store.replace(seen, { ...seen, revision: 'first' })).toBe(true);
     expect(await store.find(ACCOUNT, seen.name)).toEqual({ ...seen, revision: 'first' });
   });
 
-  it('does nothing when the record is of another revision, or another key has the name', async () => {
+  test('does nothing when the record is of another revision, or another key has the name', async () => {
     const seen = await write('d');
     const second = { ...seen, disabled: true, revision: 'second' };
     expect(await store.replace({ ...seen, revision: 'first' }, second)).toBe(false);
@@ -74,7 +74,7 @@ describe('replacing a record', () => {
     expect(await store.replace(second, { ...second, revision: 'fourth' })).toBe(false);
   });
 
-  it('lets one of many who read the same win', async () => {
+  test('lets one of many who read the same win', async () => {
     const seen = await write('e');
     const tries = Array.from({ length: 8 }, (_, place) =>
       store.replace(seen, { ...seen, maxTokenLifetimeSeconds: 60 + place, revision: `${place}` }),
@@ -85,7 +85,7 @@ describe('replacing a record', () => {
     expect(maxTokenLifetimeSeconds).toBe(60 + won.indexOf(true));
   });
 
-  it('leaves a token revoked that was revoked after the record was read', async () => {
+  test('leaves a token revoked that was revoked after the record was read', async () => {
     const seen = await write('f');
     const tokenId = asTokenId('t'.repeat(22));
     const key = { account: ACCOUNT, keyId: seen.id, keyName: seen.name };
@@ -100,7 +100,7 @@ describe('replacing a record', () => {
 });
 
 describe('a rotated key', () => {
-  it('is found by both of its hashes, each with its version', async () => {
+  test('is found by both of its hashes, each with its version', async () => {
     const seen = await write('g');
     const next = { ...seen, version: '3', keyHash: asKeyHash('h'.repeat(43)), revision: 'first' };
     await store.point(next);
@@ -112,7 +112,7 @@ describe('a rotated key', () => {
     expect(await keys.findByKeyHash(next.keyHash)).toEqual({ record: next, version: '3' });
   });
 
-  it('does not take a hash from another', async () => {
+  test('does not take a hash from another', async () => {
     const seen = await write('i');
     await expect(store.point({ ...seen, name: 'thief' })).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),
@@ -121,7 +121,7 @@ describe('a rotated key', () => {
 });
 
 describe('a list', () => {
-  it('has the keys of its account, by name, whatever stands beside them', async () => {
+  test('has the keys of its account, by name, whatever stands beside them', async () => {
     await write('j', { account: 'other', name: 'b' });
     await write('k', { account: 'other', name: 'a' });
     await write('l', { account: 'other#1', name: 'c' });
@@ -129,7 +129,7 @@ describe('a list', () => {
     expect((await store.list('other')).map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
-  it('goes on to the last page', async () => {
+  test('goes on to the last page', async () => {
     const items = [...'mno'].map((letter) => ({
       ...toItem('any', formatKeyRecord({ ...SERVER_RECORD, name: letter })),
     }));
@@ -156,13 +156,13 @@ const CHANGE: KeyChange = {
 };
 
 describe('a change', () => {
-  it('is read back as it was written', async () => {
+  test('is read back as it was written', async () => {
     await store.putChange(CHANGE);
     expect(await store.findChange(CHANGE.keyId, 'change-1')).toEqual(CHANGE);
     expect(await store.findChange(CHANGE.keyId, 'change-2')).toBeUndefined();
   });
 
-  it('of a kind that this version does not know is an outage', async () => {
+  test('of a kind that this version does not know is an outage', async () => {
     const call: AwsCall = async () => ({ Item: { id: { S: 'x' }, action: { S: 'sing' } } });
     await expect(makeKeyStore(call, TABLE).findChange(CHANGE.keyId, 'x')).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type KeySetFetchOptions, makeKeySetFetch } from '../../../adapters/http/key-set-fetch.ts';
 import { makeKeySets } from '../../../core/jwt/issuer-keys.ts';
 import { makePairs } from '../../support/jwts.ts';
@@ -42,7 +42,7 @@ const NOT_PUBLIC = outage('its host has an address that is not public');
 const failed = (code: string) => outage(`the exchange failed: ${code}`);
 
 describe('a key set', () => {
-  it('is fetched over https', async () => {
+  test('is fetched over https', async () => {
     const seen: (string | undefined)[] = [];
     const port = await listenHttps((request, response) => {
       seen.push(`${request.method} ${request.url}`, request.headers.host, request.headers.cookie);
@@ -53,7 +53,7 @@ describe('a key set', () => {
     expect(seen).toEqual(['GET /keys?a=b', `localhost:${port}`, undefined]);
   });
 
-  it('is not taken from who has no certificate of that name, or none that is trusted', async () => {
+  test('is not taken from who has no certificate of that name, or none that is trusted', async () => {
     const port = await listenHttps((_, response) => response.end(SET));
     const resolve = async () => LOOPBACK;
     await expect(local({ resolve })(`https://issuer.example.edu:${port}/`)).rejects.toThrow(
@@ -65,7 +65,7 @@ describe('a key set', () => {
     );
   });
 
-  it('is of 256 kB at most', async () => {
+  test('is of 256 kB at most', async () => {
     let sent = '';
     const port = await listenHttp((_, response) => response.end(sent));
     sent = 'x'.repeat(262_144);
@@ -76,7 +76,7 @@ describe('a key set', () => {
     );
   });
 
-  it('is not read on when it has 40 MB', async () => {
+  test('is not read on when it has 40 MB', async () => {
     let written = 0;
     const port = await listenHttp((_, response) => {
       const chunk = Buffer.alloc(65_536, 'x');
@@ -95,7 +95,7 @@ describe('a key set', () => {
     expect(written).toBeLessThan(20_000_000);
   });
 
-  it.each([[301], [302], [307], [308]])('is not looked for elsewhere: %d', async (status) => {
+  test.each([[301], [302], [307], [308]])('is not looked for elsewhere: %d', async (status) => {
     const asked: (string | undefined)[] = [];
     const port = await listenHttp((request, response) => {
       asked.push(request.url);
@@ -107,14 +107,14 @@ describe('a key set', () => {
     expect(asked).toEqual(['/keys']);
   });
 
-  it.each([[204], [404], [500], [503]])('is none: %d', async (status) => {
+  test.each([[204], [404], [500], [503]])('is none: %d', async (status) => {
     const port = await listenHttp((_, response) => response.writeHead(status).end(SET));
     await expect(local()(`http://127.0.0.1:${port}/`)).rejects.toThrow(
       outage(`it answered ${status}`),
     );
   });
 
-  it('is not waited for when its head already says that it is none', async () => {
+  test('is not waited for when its head already says that it is none', async () => {
     let hungUp = (): void => {};
     const hangUp = new Promise<void>((resolve) => (hungUp = resolve));
     const port = await listenHttp((_, response) => {
@@ -127,7 +127,7 @@ describe('a key set', () => {
     await hangUp;
   });
 
-  it('is an outage when the connection breaks', async () => {
+  test('is an outage when the connection breaks', async () => {
     const port = await listenHttp((request, response) => {
       response.write('{"keys":', () => request.socket.destroy());
     });
@@ -138,12 +138,12 @@ describe('a key set', () => {
 describe('time', () => {
   const LATE = outage('it did not answer in time');
 
-  it('is bounded while the issuer is silent', async () => {
+  test('is bounded while the issuer is silent', async () => {
     const port = await listenHttp(() => {});
     await expect(local({ timeoutMs: 50 })(`http://127.0.0.1:${port}/`)).rejects.toThrow(LATE);
   });
 
-  it('is five seconds for all of it', async () => {
+  test('is five seconds for all of it', async () => {
     const late = new AbortController();
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(late.signal);
     const port = await listenHttp((_, response) => {
@@ -154,7 +154,7 @@ describe('time', () => {
     timeout.mockRestore();
   });
 
-  it('is bounded while the issuer drips', async () => {
+  test('is bounded while the issuer drips', async () => {
     const port = await listenHttp((_, response) => {
       const timer = setInterval(() => response.write(' '), 5);
       response.on('close', () => clearInterval(timer));
@@ -162,7 +162,7 @@ describe('time', () => {
     await expect(local({ timeoutMs: 100 })(`http://127.0.0.1:${port}/`)).rejects.toThrow(LATE);
   });
 
-  it('is bounded while the name is looked up', async () => {
+  test('is bounded while the name is looked up', async () => {
     const resolve = () => new Promise<never>(() => {});
     await expect(local({ timeoutMs: 20, resolve })('https://issuer.example.edu/')).rejects.toThrow(
       LATE,
@@ -177,7 +177,7 @@ describe('an address inside the network', () => {
     return makeKeySetFetch({ allowLocal: false, resolve });
   };
 
-  it.each([
+  test.each([
     ['https://127.0.0.1/'],
     ['https://[::1]/'],
     ['https://10.0.0.1/'],
@@ -193,7 +193,7 @@ describe('an address inside the network', () => {
     await expect(deployed('1.1.1.1')(url)).rejects.toThrow(NOT_PUBLIC);
   });
 
-  it.each([
+  test.each([
     [['127.0.0.1']],
     [['10.1.2.3']],
     [['169.254.169.254']],
@@ -207,12 +207,12 @@ describe('an address inside the network', () => {
     await expect(deployed(...addresses)('https://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
   });
 
-  it('is refused for localhost, by the system’s own resolver', async () => {
+  test('is refused for localhost, by the system’s own resolver', async () => {
     const fetchKeySet = makeKeySetFetch({ allowLocal: false });
     await expect(fetchKeySet('https://localhost/')).rejects.toThrow(NOT_PUBLIC);
   });
 
-  it('is not reached by a name that changes: the address that was looked at is connected to', async () => {
+  test('is not reached by a name that changes: the address that was looked at is connected to', async () => {
     const port = await listenHttp((_, response) => response.end(SET));
     const asked: string[] = [];
     const resolve = async (hostname: string) => {
@@ -224,21 +224,21 @@ describe('an address inside the network', () => {
     expect(asked).toEqual(['rebound.invalid']);
   });
 
-  it('is this machine alone, where local ones are let through', async () => {
+  test('is this machine alone, where local ones are let through', async () => {
     const to = (address: string) => local({ resolve: async () => [{ address, family: 4 }] });
     await expect(to('10.0.0.1')('https://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
     await expect(to('169.254.169.254')('http://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
     await expect(to('1.1.1.1')('http://issuer.example.edu/')).rejects.toThrow(NOT_PUBLIC);
   });
 
-  it('is none: a name without an address', async () => {
+  test('is none: a name without an address', async () => {
     await expect(deployed()('https://issuer.example.edu/')).rejects.toThrow(
       outage('its host has no address'),
     );
   });
 });
 
-it('tells no word of an error that is not a name of Node’s', async () => {
+test('tells no word of an error that is not a name of Node’s', async () => {
   for (const code of ['http://10.0.0.1 is closed', 7, undefined]) {
     const resolve = () => Promise.reject(Object.assign(new Error('CANARY'), { code }));
     await expect(
@@ -247,7 +247,7 @@ it('tells no word of an error that is not a name of Node’s', async () => {
   }
 });
 
-it.each([
+test.each([
   ['http://issuer.example.edu/'],
   ['http://127.0.0.1/'],
   ['ftp://issuer.example.edu/'],
@@ -266,7 +266,7 @@ describe('10,000 tokens with unknown kids', () => {
   const jwk = { ...makePairs().ES256.publicKey.export({ format: 'jwk' }), kid: 'known' };
   const body = JSON.stringify({ keys: [jwk] });
 
-  it.each<[string, RequestListener]>([
+  test.each<[string, RequestListener]>([
     ['answers', (_, response) => response.end(body)],
     ['fails', (_, response) => response.writeHead(500).end()],
     ['hangs', () => {}],

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isLoopbackAddress, isPublicAddress } from '../../../adapters/http/public-address.ts';
 
 describe('isPublicAddress', () => {
-  it.each([
+  test.each([
     ['1.1.1.1'],
     ['8.8.8.8'],
     ['172.32.0.1'],
@@ -11,7 +11,7 @@ describe('isPublicAddress', () => {
     ['2a00:1450:4001::1'],
   ])('lets %s through', (address) => expect(isPublicAddress(address)).toBe(true));
 
-  it.each([
+  test.each([
     ['0.0.0.0'],
     ['10.0.0.1'],
     ['100.64.0.1'],
@@ -57,7 +57,7 @@ describe('isPublicAddress', () => {
 });
 
 describe('isLoopbackAddress', () => {
-  it.each([
+  test.each([
     ['127.0.0.1', true],
     ['127.9.9.9', true],
     ['::1', true],

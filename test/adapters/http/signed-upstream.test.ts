@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { AwsCredentials } from '../../../adapters/aws/environment.ts';
 import { makeSignedUpstream } from '../../../adapters/http/signed-upstream.ts';
 import type { UpstreamRequest } from '../../../core/providers/ports.ts';
@@ -35,7 +35,7 @@ const credentialOf = ({ headers }: UpstreamRequest): string | undefined =>
   /Credential=([^,]+),/.exec(headers.authorization ?? '')?.[1];
 
 describe('makeSignedUpstream', () => {
-  it('signs what asks for it for its service and region, every header that it has', async () => {
+  test('signs what asks for it for its service and region, every header that it has', async () => {
     const { sent, upstream } = makeSigned(() => FIRST);
     await upstream.send(BEDROCK);
     expect(sent[0]?.headers).toEqual({
@@ -50,13 +50,13 @@ describe('makeSignedUpstream', () => {
     expect(sent[0]?.body).toBe('{"a":1}');
   });
 
-  it('sends on what asks for none as it is, with credentials or without', async () => {
+  test('sends on what asks for none as it is, with credentials or without', async () => {
     const { sent, upstream } = makeSigned(() => undefined);
     await upstream.send(REQUEST);
     expect(sent).toEqual([REQUEST]);
   });
 
-  it('signs for each service and region with a key of its own', async () => {
+  test('signs for each service and region with a key of its own', async () => {
     const { sent, upstream } = makeSigned(() => SECOND);
     await upstream.send(BEDROCK);
     await upstream.send({ ...REQUEST, sign: { service: 'bedrock', region: 'us-east-1' } });
@@ -71,7 +71,7 @@ describe('makeSignedUpstream', () => {
     expect(sent[3]?.headers.authorization).toBe(sent[0]?.headers.authorization);
   });
 
-  it.each([
+  test.each([
     ['another key', SECOND],
     ['another secret of the same key', { ...FIRST, secretAccessKey: 'changed' }],
     ['another session of the same key', { ...FIRST, sessionToken: 'changed' }],
@@ -86,7 +86,7 @@ describe('makeSignedUpstream', () => {
     expect(sent[1]?.headers.authorization).not.toBe(sent[0]?.headers.authorization);
   });
 
-  it('sends nothing when there are no credentials, and says what is missing', async () => {
+  test('sends nothing when there are no credentials, and says what is missing', async () => {
     const { sent, upstream } = makeSigned(() => undefined);
     await expect(upstream.send(BEDROCK)).rejects.toMatchObject({
       code: 'service_unavailable',

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { makeUpstream, type UpstreamOptions } from '../../../adapters/http/upstream.ts';
 import { systemClock as clock } from '../../../adapters/system.ts';
 import type { GatewayError } from '../../../core/base/errors.ts';
@@ -41,7 +41,7 @@ const failure = async (attempt: Promise<unknown>): Promise<GatewayError> =>
 const ok: Reply = { steps: [{ write: 'data: 1\n\n' }] };
 
 describe('makeUpstream', () => {
-  it('sends what it is told and no more', async () => {
+  test('sends what it is told and no more', async () => {
     await start(ok);
     const response = await send({ body: '{"a":"é"}' });
     expect(response.status).toBe(200);
@@ -60,7 +60,7 @@ describe('makeUpstream', () => {
     });
   });
 
-  it('passes on of the provider’s headers only what is of use', async () => {
+  test('passes on of the provider’s headers only what is of use', async () => {
     await start({
       headers: { 'content-type': 'text/event-stream', 'set-cookie': 'x=1', server: 'secret' },
       steps: [],
@@ -68,14 +68,14 @@ describe('makeUpstream', () => {
     expect((await send()).headers).toEqual({ 'content-type': 'text/event-stream' });
   });
 
-  it('keeps the connection for the next request', async () => {
+  test('keeps the connection for the next request', async () => {
     await start(ok);
     const upstream = makeUpstream(clock);
     for (let index = 0; index < 3; index++) await readText((await send({}, upstream)).body);
     expect(provider.connectionCount()).toBe(1);
   });
 
-  it('leaves a connection that nobody used for a while, but none that a slow answer comes by', async () => {
+  test('leaves a connection that nobody used for a while, but none that a slow answer comes by', async () => {
     await start({ steps: [{ write: 'data: 1\n\n' }, { waitMs: 120 }, { write: 'data: 2\n\n' }] });
     const upstream = makeUpstream(clock, { freeMs: 40 });
     expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\ndata: 2\n\n');
@@ -86,7 +86,7 @@ describe('makeUpstream', () => {
     expect(provider.connectionCount()).toBe(2);
   });
 
-  it('sends anew what could not be written to a kept connection', async () => {
+  test('sends anew what could not be written to a kept connection', async () => {
     await start(ok);
     const upstream = makeUpstream(clock);
     await readText((await send({}, upstream)).body);
@@ -97,7 +97,7 @@ describe('makeUpstream', () => {
     expect(provider.connectionCount()).toBe(2);
   });
 
-  it('keeps the connection when the reader left at the last event', async () => {
+  test('keeps the connection when the reader left at the last event', async () => {
     await start({ steps: [{ write: 'data: [DONE]\n\n' }, { waitMs: 20 }] });
     const upstream = makeUpstream(clock);
     for (let index = 0; index < 2; index++) {
@@ -108,21 +108,21 @@ describe('makeUpstream', () => {
     expect(provider.abortedCount()).toBe(0);
   });
 
-  it('ends the connection when the reader left and the provider goes on', async () => {
+  test('ends the connection when the reader left and the provider goes on', async () => {
     await start({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
     for await (const _ of (await send()).body) break;
     await clock.sleep(400);
     expect(provider.abortedCount()).toBe(1);
   });
 
-  it.each([301, 302, 303, 307, 308])('follows no redirect (%i)', async (status) => {
+  test.each([301, 302, 303, 307, 308])('follows no redirect (%i)', async (status) => {
     await start({ status, headers: { location: '/v1/elsewhere' }, steps: [] });
     const response = await send();
     expect([response.status, response.headers]).toEqual([status, {}]);
     expect(provider.requests).toHaveLength(1);
   });
 
-  it('gives the first bytes before the others are there', async () => {
+  test('gives the first bytes before the others are there', async () => {
     await start({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
     const reads = (await send()).body[Symbol.asyncIterator]();
     expect(Buffer.from((await reads.next()).value).toString()).toBe('data: 1\n\n');
@@ -131,7 +131,7 @@ describe('makeUpstream', () => {
 });
 
 describe('a provider that fails', () => {
-  it('was not reached when nobody listens', async () => {
+  test('was not reached when nobody listens', async () => {
     await start(ok);
     const { url } = provider;
     await provider.close();
@@ -142,7 +142,7 @@ describe('a provider that fails', () => {
     });
   });
 
-  it('was not reached when there is no such host', async () => {
+  test('was not reached when there is no such host', async () => {
     await start(ok);
     expect(await failure(send({ url: 'http://nobody.invalid/v1' }))).toMatchObject({
       code: 'upstream_error',
@@ -150,19 +150,19 @@ describe('a provider that fails', () => {
     });
   });
 
-  it('was not reached when TLS fails', async () => {
+  test('was not reached when TLS fails', async () => {
     await start(ok);
     const url = provider.url.replace('http:', 'https:');
     expect(await failure(send({ url }))).toMatchObject({ code: 'upstream_error', transient: true });
   });
 
-  it('may have taken a request that it dropped, which is sent once only', async () => {
+  test('may have taken a request that it dropped, which is sent once only', async () => {
     await start({ steps: ['die'] });
     expect(await failure(send())).toMatchObject({ code: 'upstream_error', transient: false });
     expect(provider.requests).toHaveLength(1);
   });
 
-  it('may have taken a request on a kept connection that it dropped, which is sent once only', async () => {
+  test('may have taken a request on a kept connection that it dropped, which is sent once only', async () => {
     await start(ok, { steps: ['die'] });
     const upstream = makeUpstream(clock);
     await readText((await send({}, upstream)).body);
@@ -173,7 +173,7 @@ describe('a provider that fails', () => {
     expect(provider.requests).toHaveLength(2);
   });
 
-  it('is given up when its headers do not come', async () => {
+  test('is given up when its headers do not come', async () => {
     await start({ steps: ['hang'] });
     const options: UpstreamOptions = { headersTimeoutMs: 50 };
     expect(await failure(send({}, makeUpstream(clock, options)))).toMatchObject({
@@ -184,7 +184,7 @@ describe('a provider that fails', () => {
     expect(provider.abortedCount()).toBe(1);
   });
 
-  it('is given up at the deadline, before its headers and within its answer', async () => {
+  test('is given up at the deadline, before its headers and within its answer', async () => {
     await start({ steps: ['hang'] });
     expect(await failure(send({ deadlineInMs: 50 }))).toMatchObject({ code: 'upstream_timeout' });
     provider.reply({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
@@ -192,14 +192,14 @@ describe('a provider that fails', () => {
     expect(await failure(readText(body))).toMatchObject({ code: 'upstream_timeout' });
   });
 
-  it('is given up when it drips past the deadline', async () => {
+  test('is given up when it drips past the deadline', async () => {
     const drip = Array.from({ length: 100 }, () => [{ write: 'd' }, { waitMs: 10 }]).flat();
     await start({ steps: drip });
     const { body } = await send({ deadlineInMs: 100 });
     expect(await failure(readText(body))).toMatchObject({ code: 'upstream_timeout' });
   });
 
-  it('is given up when it falls silent', async () => {
+  test('is given up when it falls silent', async () => {
     await start({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
     const { body } = await send({}, makeUpstream(clock, { idleTimeoutMs: 50 }));
     expect(await failure(readText(body))).toMatchObject({
@@ -208,7 +208,7 @@ describe('a provider that fails', () => {
     });
   });
 
-  it('ends its answer with an error when it dies within it', async () => {
+  test('ends its answer with an error when it dies within it', async () => {
     await start({ steps: [{ write: 'data: 1\n\n' }, { waitMs: 20 }, 'die'] });
     const { body } = await send();
     expect(await failure(readText(body))).toMatchObject({
@@ -217,7 +217,7 @@ describe('a provider that fails', () => {
     });
   });
 
-  it('is given up when it accepts no connection in time', async () => {
+  test('is given up when it accepts no connection in time', async () => {
     const hoarder = createServer({ pauseOnConnect: true });
     await new Promise<void>((resolve) => {
       hoarder.listen(0, '127.0.0.1', resolve);

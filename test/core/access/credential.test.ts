@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseCredential, readCredential } from '../../../core/access/credential.ts';
 import { GatewayError } from '../../../core/base/errors.ts';
 
@@ -15,7 +15,7 @@ const UNKNOWN = { code: 'invalid_api_key', message: 'The API key is missing or n
 const key = { kind: 'key', key: 'sk-a' };
 
 describe('readCredential', () => {
-  it.each([
+  test.each([
     ['Authorization', { authorization: ['Bearer sk-a'] }],
     ['Authorization with its scheme in any case', { authorization: ['bEARER sk-a'] }],
     ['Authorization with more spaces', { authorization: [' Bearer   sk-a '] }],
@@ -31,7 +31,7 @@ describe('readCredential', () => {
     expect(readCredential(headers(sent))).toEqual(key);
   });
 
-  it.each([
+  test.each([
     ['no header', {}],
     ['an empty list of values', { authorization: [] }],
     ['an empty header', { authorization: [''] }],
@@ -49,7 +49,7 @@ describe('readCredential', () => {
     expect(errorOf(() => readCredential(headers(sent)))).toEqual(UNKNOWN);
   });
 
-  it.each([
+  test.each([
     ['two headers', { authorization: ['Bearer sk-a'], 'api-key': ['sk-b'] }],
     ['a key beside another scheme', { authorization: ['Basic sk-a'], 'x-api-key': ['sk-a'] }],
     ['a key beside a token', { 'x-goog-api-key': ['sk-a'], 'api-key': ['jwt:sk-a'] }],
@@ -60,7 +60,7 @@ describe('readCredential', () => {
     });
   });
 
-  it.each([['authorization'], ['x-api-key'], ['x-goog-api-key'], ['api-key']])(
+  test.each([['authorization'], ['x-api-key'], ['x-goog-api-key'], ['api-key']])(
     'refuses %s twice, be it the same',
     (name) => {
       expect(errorOf(() => readCredential(headers({ [name]: ['sk-a', 'sk-a'] })))).toEqual({
@@ -70,7 +70,7 @@ describe('readCredential', () => {
     },
   );
 
-  it('lets nothing but a GatewayError of two codes out, and quotes nothing', () => {
+  test('lets nothing but a GatewayError of two codes out, and quotes nothing', () => {
     const value = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc
@@ -102,7 +102,7 @@ describe('readCredential', () => {
 });
 
 describe('parseCredential', () => {
-  it.each([
+  test.each([
     ['sk-a', { kind: 'key', key: 'sk-a' }],
     ['sk-', { kind: 'key', key: 'sk-' }],
     ['sk-a:b.c.d', { kind: 'client-access', key: 'sk-a', jwt: 'b.c.d' }],
@@ -114,14 +114,14 @@ describe('parseCredential', () => {
     expect(parseCredential(text)).toEqual(expected);
   });
 
-  it.each([['SK-a'], ['JWT:a'], ['jwt'], ['sk'], [' sk-a'], ['sk-a\n'], ['b.c.d']])(
+  test.each([['SK-a'], ['JWT:a'], ['jwt'], ['sk'], [' sk-a'], ['sk-a\n'], ['b.c.d']])(
     'refuses %j',
     (text) => {
       expect(errorOf(() => parseCredential(text))).toEqual(UNKNOWN);
     },
   );
 
-  it('takes 8,192 characters and not one more', () => {
+  test('takes 8,192 characters and not one more', () => {
     expect(parseCredential(`sk-${'a'.repeat(8189)}`).kind).toBe('key');
     expect(errorOf(() => parseCredential(`sk-${'a'.repeat(8190)}`))).toEqual(UNKNOWN);
   });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import { requireNotExpired } from '../../../core/access/grant.ts';
 import {
@@ -103,12 +103,12 @@ const grants: fc.Arbitrary<Grant> = fc.record(
 );
 
 describe('a grant', () => {
-  it('crosses as one JSON text', () => {
+  test('crosses as one JSON text', () => {
     expect(encodeGrant(TOKEN)).toBe(TEXT);
     expect(decodeGrant(TEXT)).toEqual(TOKEN);
   });
 
-  it('is the same after the way there and back', () => {
+  test('is the same after the way there and back', () => {
     fc.assert(
       fc.property(grants, (grant) => {
         expect(decodeGrant(encodeGrant(grant))).toStrictEqual(grant);
@@ -116,7 +116,7 @@ describe('a grant', () => {
     );
   });
 
-  it.each([
+  test.each([
     ['nothing', ''],
     ['null', 'null'],
     ['an empty object', '{}'],
@@ -139,7 +139,7 @@ describe('a grant', () => {
 });
 
 describe('a refusal', () => {
-  it('keeps what its caller may read, and nothing else', () => {
+  test('keeps what its caller may read, and nothing else', () => {
     const error = new GatewayError('invalid_request', {
       message: 'm',
       param: 'p',
@@ -154,7 +154,7 @@ describe('a refusal', () => {
     });
   });
 
-  it('has the table’s words when it has none of its own', () => {
+  test('has the table’s words when it has none of its own', () => {
     const text = encodeRefusal(new GatewayError('identity_required'));
     expect(decodeRefusal(text)).toMatchObject({
       code: 'identity_required',
@@ -162,7 +162,7 @@ describe('a refusal', () => {
     });
   });
 
-  it.each([[''], ['{}'], ['{"code":"toString"}'], ['{"code":"invalid_request","x":1}'], ['[]']])(
+  test.each([[''], ['{}'], ['{"code":"toString"}'], ['{"code":"invalid_request","x":1}'], ['[]']])(
     'is an outage when its text is %j',
     (text) => {
       expect(decodeRefusal(text).code).toBe('service_unavailable');
@@ -171,7 +171,7 @@ describe('a refusal', () => {
 });
 
 describe('requireNotExpired', () => {
-  it('takes a token until its last millisecond, and a key always', () => {
+  test('takes a token until its last millisecond, and a key always', () => {
     expect(() => requireNotExpired(TOKEN, NOW_MS)).not.toThrow();
     expect(() => requireNotExpired(TOKEN, NOW_MS + 1)).toThrow(
       expect.objectContaining({ code: 'token_expired' }),

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   claimantOfJwt,
   claimantOfKey,
@@ -14,7 +14,7 @@ import { SERVER_RECORD } from '../../support/memory-keys.ts';
 const NO_HEADERS = new Map();
 
 describe('identity', () => {
-  it('is the user of a personal key, in a name space of its own, whatever a header says', () => {
+  test('is the user of a personal key, in a name space of its own, whatever a header says', () => {
     const headers = new Map([['x-user-email', ['grace@example.edu']]]);
     expect(claimantOfKey({ ...SERVER_RECORD, kind: 'personal', user: 'ada' }, headers)).toEqual({
       identity: { source: 'personal', issuer: '', id: 'ada' },
@@ -23,12 +23,12 @@ describe('identity', () => {
     expect(claimantOfKey(SERVER_RECORD, NO_HEADERS)).toBeUndefined();
   });
 
-  it('is the user of a token, in a name space of its own', () => {
+  test('is the user of a token, in a name space of its own', () => {
     expect(claimantOfToken('ada')?.identity).toEqual({ source: 'token', issuer: '', id: 'ada' });
     expect(claimantOfToken(undefined)).toBeUndefined();
   });
 
-  it('is the subject of a JWT with its issuer', () => {
+  test('is the subject of a JWT with its issuer', () => {
     expect(claimantOfJwt({ issuer: 'https://id.example', id: 'ada' })).toEqual({
       identity: { source: 'jwt', issuer: 'https://id.example', id: 'ada' },
       email: undefined,
@@ -43,7 +43,7 @@ describe('a header that names a user', () => {
     kind: 'server' | 'client' = 'server',
   ) => claimantOfKey({ kind, identity }, new Map(Object.entries(headers)))?.identity;
 
-  it('is read where the record says so', () => {
+  test('is read where the record says so', () => {
     const sent = { 'x-user-email': [' ada@example.edu '] };
     expect(read(sent)).toEqual({ source: 'header', issuer: '', id: 'ada@example.edu' });
     expect(read(sent, {})).toBeUndefined();
@@ -51,18 +51,18 @@ describe('a header that names a user', () => {
     expect(read({})).toBeUndefined();
   });
 
-  it('may have another name, and then the usual one says nothing', () => {
+  test('may have another name, and then the usual one says nothing', () => {
     const renamed = { identityHeader: true, userHeader: 'x-openwebui-user-email' };
     expect(read({ 'x-openwebui-user-email': ['ada'] }, renamed)?.id).toBe('ada');
     expect(read({ 'x-user-email': ['ada'] }, renamed)).toBeUndefined();
     expect(read({ 'x-user-email': ['a', 'b'] }, renamed)).toBeUndefined();
   });
 
-  it('is never read for a client key', () => {
+  test('is never read for a client key', () => {
     expect(read({ 'x-user-email': ['ada'] }, { identityHeader: true }, 'client')).toBeUndefined();
   });
 
-  it.each([
+  test.each([
     ['twice', ['a@example.edu', 'a@example.edu']],
     ['empty', ['']],
     ['blank', ['  ']],
@@ -80,7 +80,7 @@ describe('a header that names a user', () => {
 });
 
 describe('domainOf', () => {
-  it.each([
+  test.each([
     ['ada@School.EDU', 'school.edu'],
     ['ada@evil.example@school.edu', 'school.edu'],
     ['ada+tag@school.edu', 'school.edu'],
@@ -98,7 +98,7 @@ describe('domainOf', () => {
     expect(domainOf(email)).toBe(expected);
   });
 
-  it('is what stands behind the last @, whatever stands before it', () => {
+  test('is what stands behind the last @, whatever stands before it', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[!-~]{1,40}$/), (local) => {
         expect(domainOf(`${local}@school.edu`)).toBe('school.edu');
@@ -118,7 +118,7 @@ describe('allowed domains', () => {
     }
   };
 
-  it.each([
+  test.each([
     ['ada@school.edu', 'passes'],
     ['ada@SCHOOL.edu', 'passes'],
     ['ada@evil-school.edu', 'domain_not_allowed'],
@@ -135,14 +135,14 @@ describe('allowed domains', () => {
 describe('readConversation', () => {
   const read = (...values: string[]) => readConversation(new Map([['x-conversation-id', values]]));
 
-  it('reads 1 to 128 characters', () => {
+  test('reads 1 to 128 characters', () => {
     expect(read('a')).toBe('a');
     expect(read(`Az09._-${'x'.repeat(121)}`)).toHaveLength(128);
     expect(readConversation(new Map())).toBeUndefined();
     expect(read()).toBeUndefined();
   });
 
-  it('names the header where there must be one', () => {
+  test('names the header where there must be one', () => {
     expect(() => readConversation(new Map(), { enforceConversation: true })).toThrow(
       expect.objectContaining({
         code: 'invalid_request',
@@ -153,7 +153,7 @@ describe('readConversation', () => {
     expect(readConversation(sent, { enforceConversation: true })).toBe('c1');
   });
 
-  it.each([
+  test.each([
     ['empty', ['']],
     ['129 characters', ['x'.repeat(129)]],
     ['another character', ['a b']],

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { requireAllowedOrigin } from '../../../core/access/origin.ts';
 
 const from = (...origins: string[]) => new Map(origins.length === 0 ? [] : [['origin', origins]]);
 const APP = 'https://app.example.edu';
 
 describe('requireAllowedOrigin', () => {
-  it.each([
+  test.each([
     ['no origin, as back ends send none', from(), [APP]],
     ['an origin that is listed', from(APP), ['https://other.example', APP]],
     ['any origin when any is allowed', from('https://evil.example'), ['*']],
@@ -15,7 +15,7 @@ describe('requireAllowedOrigin', () => {
     expect(() => requireAllowedOrigin(headers, allowed)).not.toThrow();
   });
 
-  it.each([
+  test.each([
     ['another origin', from('https://evil.example'), [APP]],
     ['one that only begins alike', from(`${APP}.evil.example`), [APP]],
     ['another scheme', from('http://app.example.edu'), [APP]],
@@ -27,7 +27,7 @@ describe('requireAllowedOrigin', () => {
     );
   });
 
-  it('refuses two origins', () => {
+  test('refuses two origins', () => {
     expect(() => requireAllowedOrigin(from(APP, APP), ['*'])).toThrow(
       'the header "origin" was sent twice',
     );

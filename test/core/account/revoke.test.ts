@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Ask, bodyOf, errorOf, J1, SERVER, TOKEN } from '../../support/account.ts';
 import { FORMER_KEY } from '../../support/memory-keys.ts';
 import { mint, NOW_MS, NOW_SECONDS } from '../../support/tokens.ts';
@@ -15,29 +15,29 @@ async function revoke(query: Ask['query'] = {}, options: Ask = {}) {
 }
 
 describe('one token', () => {
-  it('is marked on the wallet that pays for it, by its jti', async () => {
+  test('is marked on the wallet that pays for it, by its jti', async () => {
     const { body, marked } = await revoke({ jwtoken: mint({ claims: { jti: 'j1' } }) });
     expect(marked).toEqual([['token', `K1#t${J1}`, J1, KEPT_UNTIL_MS]]);
     expect(body).toEqual({ revoked: true, jti: 'j1', effective_within_seconds: 0 });
   });
 
-  it("is marked on its user's wallet when it has one", async () => {
+  test("is marked on its user's wallet when it has one", async () => {
     const { marked } = await revoke({ jwtoken: mint({ claims: { jti: 'j1', user: 'ada' } }) });
     expect(marked).toEqual([['token', 'K1#ug1CRPRPoT7skVK4PBEcM9L', J1, KEPT_UNTIL_MS]]);
   });
 
-  it('may have expired', async () => {
+  test('may have expired', async () => {
     const jwtoken = mint({ claims: { jti: 'j1', exp: NOW_SECONDS - 1 } });
     expect((await revoke({ jwtoken })).marked).toHaveLength(1);
   });
 
-  it('keeps its mark for a lifetime after it ends, if that is later', async () => {
+  test('keeps its mark for a lifetime after it ends, if that is later', async () => {
     const exp = NOW_SECONDS + 30 * 86_400;
     const { marked } = await revoke({ jwtoken: mint({ claims: { jti: 'j1', exp } }) });
     expect(marked).toEqual([['token', `K1#t${J1}`, J1, NOW_MS + 37 * DAY_MS]]);
   });
 
-  it.each([
+  test.each([
     ['signed with another key', { key: FORMER_KEY }],
     ['of another key by its kid', { header: { kid: 'acct_test:b3RoZXI=' } }],
     ['of another account', { claims: { sub: 'acct_other' } }],
@@ -54,7 +54,7 @@ describe('one token', () => {
 });
 
 describe('a jti', () => {
-  it("goes on the key's list, for twice a lifetime", async () => {
+  test("goes on the key's list, for twice a lifetime", async () => {
     const { body, marked } = await revoke({ jti: 'j1' });
     const key = { account: 'acct_test', keyId: 'K1', keyName: 'course' };
     const entry = { tokenId: J1, keepUntilMs: KEPT_UNTIL_MS, nowMs: NOW_MS };
@@ -64,7 +64,7 @@ describe('a jti', () => {
 });
 
 describe("a user's tokens", () => {
-  it('are those issued until now, by a mark on the wallet of that user by token', async () => {
+  test('are those issued until now, by a mark on the wallet of that user by token', async () => {
     const { body, marked } = await revoke({ user: 'ada' });
     expect(marked).toEqual([['notBefore', 'K1#ug1CRPRPoT7skVK4PBEcM9L', NOW_MS]]);
     expect(body).toEqual({
@@ -78,7 +78,7 @@ describe("a user's tokens", () => {
 
 describe('who may revoke', () => {
   const only = 'only a server key, presented alone, may use this route';
-  it.each([
+  test.each([
     ['a scoped token', TOKEN, only],
     ['a personal key', { ...SERVER, keyKind: 'personal' }, only],
     ['a client key', { ...SERVER, keyKind: 'client' }, only],
@@ -102,7 +102,7 @@ describe('who may revoke', () => {
 
 describe('the question', () => {
   const one = 'there must be exactly one of the parameters jwtoken, jti, user';
-  it.each([
+  test.each([
     ['no parameter', {}, one],
     ['two', { jti: 'j1', user: 'ada' }, one],
     ['one unknown', { token: 'x' }, one],
@@ -124,7 +124,7 @@ describe('the question', () => {
 });
 
 describe('what is revoked is told', () => {
-  it("by GET /v1/scoped-jwt, also from the key's list", async () => {
+  test("by GET /v1/scoped-jwt, also from the key's list", async () => {
     const query = { jwtoken: mint({ claims: { jti: 'j1' } }) };
     expect(await bodyOf('GET /v1/scoped-jwt', { query, listed: [J1] })).toMatchObject({
       revoked: true,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import type { Wallet } from '../../../core/wallet/ports.ts';
 import {
@@ -21,7 +21,7 @@ describe('POST /v1/scoped-jwt', () => {
   const issue = (body: unknown, options: Ask = {}) =>
     bodyOf('POST /v1/scoped-jwt', { ...options, body });
 
-  it('signs with the key presented, to the byte as a foreign library would', async () => {
+  test('signs with the key presented, to the byte as a foreign library would', async () => {
     const body = {
       models: ['openai/gpt-5'],
       spending_limit: 2,
@@ -42,7 +42,7 @@ describe('POST /v1/scoped-jwt', () => {
     expect(await issue(body)).toEqual({ token: mint({ payloadText }), expires_at: exp });
   });
 
-  it('gives a day and a name of its own to a token that asks for nothing', async () => {
+  test('gives a day and a name of its own to a token that asks for nothing', async () => {
     const { token, expires_at } = await issue({});
     expect(expires_at).toBe(NOW_SECONDS + 86_400);
     expect(claimsOf(token)).toEqual({
@@ -53,12 +53,12 @@ describe('POST /v1/scoped-jwt', () => {
     });
   });
 
-  it('gives no longer than the key allows, when it is asked for nothing', async () => {
+  test('gives no longer than the key allows, when it is asked for nothing', async () => {
     const grant = { ...SERVER, maxTokenLifetimeSeconds: 600 };
     expect((await issue({}, { grant })).expires_at).toBe(NOW_SECONDS + 600);
   });
 
-  it('takes a field of null as absent', async () => {
+  test('takes a field of null as absent', async () => {
     const body = {
       models: null,
       spending_limit: null,
@@ -71,7 +71,7 @@ describe('POST /v1/scoped-jwt', () => {
     expect(Object.keys(claimsOf((await issue(body)).token))).toEqual(['sub', 'iat', 'exp', 'jti']);
   });
 
-  it.each([
+  test.each([
     [{ expires_delta: 1 }, NOW_SECONDS + 1],
     [{ expires_delta: 1.9 }, NOW_SECONDS + 1],
     [{ expires_delta: 604_800 }, NOW_SECONDS + 604_800],
@@ -81,11 +81,11 @@ describe('POST /v1/scoped-jwt', () => {
     expect((await issue(body)).expires_at).toBe(expected);
   });
 
-  it('takes the name of the key, if it is this one', async () => {
+  test('takes the name of the key, if it is this one', async () => {
     expect((await issue({ api_key_name: 'course' })).token).toMatch(/^jwt:/);
   });
 
-  it.each<[unknown, string, string | undefined]>([
+  test.each<[unknown, string, string | undefined]>([
     [
       { model: 'a/b' },
       '"model" is unknown, allowed are models, spending_limit, user, jti, expires_delta, expires_at, api_key_name',
@@ -158,7 +158,7 @@ describe('POST /v1/scoped-jwt', () => {
     });
   });
 
-  it.each<[string, Grant]>([
+  test.each<[string, Grant]>([
     ['a token', TOKEN],
     ['a personal key', { ...SERVER, keyKind: 'personal' }],
     ['a client', { ...SERVER, keyKind: 'client', credential: 'client-access' }],
@@ -172,12 +172,12 @@ describe('POST /v1/scoped-jwt', () => {
     }
   });
 
-  it('throws what no field can mend', async () => {
+  test('throws what no field can mend', async () => {
     const grant = { ...SERVER, maxTokenLifetimeSeconds: 0 };
     expect((await errorOf('POST /v1/scoped-jwt', { grant, body: {} })).code).toBe('token_expired');
   });
 
-  it('is not for a key that was replaced', async () => {
+  test('is not for a key that was replaced', async () => {
     const former = { grant: { ...SERVER, former: true }, key: FORMER_KEY, body: {} };
     expect(await errorOf('POST /v1/scoped-jwt', former)).toMatchObject({
       code: 'route_not_allowed',
@@ -196,7 +196,7 @@ describe('GET /v1/scoped-jwt', () => {
     holds: new Map([[held.requestId, held]]),
   };
 
-  it('tells what a token allows and what it has spent', async () => {
+  test('tells what a token allows and what it has spent', async () => {
     const token = mint({ claims: { jti: 'j1', models: ['openai/gpt-5'], spending_limit: 2 } });
     const expected = {
       expires_at: NOW_SECONDS + 3600,
@@ -213,7 +213,7 @@ describe('GET /v1/scoped-jwt', () => {
     expect(await describeIt(token.slice('jwt:'.length), { wallets })).toEqual(expected);
   });
 
-  it('looks in the wallet of the user that the token was given to', async () => {
+  test('looks in the wallet of the user that the token was given to', async () => {
     const token = mint({ claims: { jti: 'j1', user: 'ada' } });
     const wallets = { 'K1#ug1CRPRPoT7skVK4PBEcM9L': { ...spent, revokedTokens: new Set([J1]) } };
     expect(await describeIt(token, { wallets })).toEqual({
@@ -228,7 +228,7 @@ describe('GET /v1/scoped-jwt', () => {
     });
   });
 
-  it('tells of a token that has expired, and of one never used', async () => {
+  test('tells of a token that has expired, and of one never used', async () => {
     const token = mint({ claims: { exp: NOW_SECONDS - 1, spending_limit: 2 } });
     expect(await describeIt(token)).toMatchObject({
       expires_at: NOW_SECONDS - 1,
@@ -238,7 +238,7 @@ describe('GET /v1/scoped-jwt', () => {
     });
   });
 
-  it('leaves nothing of a limit that a token of the same name went past', async () => {
+  test('leaves nothing of a limit that a token of the same name went past', async () => {
     const token = mint({ claims: { jti: 'j1', spending_limit: 0.5 } });
     const wallets = { [`K1#t${J1}`]: spent };
     expect(await describeIt(token, { wallets })).toMatchObject({
@@ -247,11 +247,11 @@ describe('GET /v1/scoped-jwt', () => {
     });
   });
 
-  it('refuses a question about no token', async () => {
+  test('refuses a question about no token', async () => {
     expect((await errorOf('GET /v1/scoped-jwt')).code).toBe('invalid_request');
   });
 
-  it.each([
+  test.each([
     ['nothing', ''],
     ['no token', 'jwt:CANARY'],
     ['a token of another key', mint({ key: FORMER_KEY })],

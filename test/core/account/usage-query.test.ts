@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readGroupBy, readSpan } from '../../../core/account/usage.ts';
 
 /** 2026-11-20T12:00:00Z */
@@ -16,7 +16,7 @@ const faultOf = (read: () => unknown) => {
 };
 
 describe('the span of a report', () => {
-  it.each([
+  test.each([
     [
       'this month until today',
       undefined,
@@ -72,7 +72,7 @@ describe('the span of a report', () => {
   });
 
   const time = 'must be a date (2026-11-20) or an instant with its zone (2026-11-20T12:00:00Z)';
-  it.each([
+  test.each([
     ['yesterday', undefined, 'from', time],
     ['2026-02-30', undefined, 'from', time],
     ['2026-11-20T12:00:00', undefined, 'from', time],
@@ -91,13 +91,13 @@ describe('the span of a report', () => {
 });
 
 describe('what a report is grouped by', () => {
-  it('is the day unless it is said', () => expect(readGroupBy(undefined)).toEqual(['day']));
+  test('is the day unless it is said', () => expect(readGroupBy(undefined)).toEqual(['day']));
 
-  it('keeps the order asked for', () => {
+  test('keeps the order asked for', () => {
     expect(readGroupBy('model,user,day')).toEqual(['model', 'user', 'day']);
   });
 
-  it.each(['', 'users', 'user,', 'user,user', 'user, day'])('is refused as "%s"', (text) => {
+  test.each(['', 'users', 'user,', 'user,user', 'user, day'])('is refused as "%s"', (text) => {
     expect(faultOf(() => readGroupBy(text))).toMatchObject({
       code: 'invalid_request',
       message:

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../../core/base/ids.ts';
 import { asNanoUsd, ZERO_USD } from '../../../core/base/money.ts';
 import type { UsageRow } from '../../../core/wallet/usage-row.ts';
@@ -49,7 +49,7 @@ const linesOf = async (query: Ask['query'], options?: Ask, ...names: string[]) =
 };
 
 describe('usage', () => {
-  it('is that of this month by day, unless it is said', async () => {
+  test('is that of this month by day, unless it is said', async () => {
     expect(await ask()).toEqual({
       object: 'list',
       from: '2026-11-01T00:00:00.000Z',
@@ -87,7 +87,7 @@ describe('usage', () => {
     });
   });
 
-  it.each([
+  test.each([
     [
       'user',
       ['user', 'user_source', 'wallet', 'usd'],
@@ -130,14 +130,14 @@ describe('usage', () => {
     expect(await linesOf({ group_by: groupBy }, {}, ...names)).toEqual(lines);
   });
 
-  it('is that of the days asked for', async () => {
+  test('is that of the days asked for', async () => {
     expect(await linesOf({ from: '2026-10-01', to: '2026-11-19' }, {}, 'day')).toEqual([
       ['2026-10-21'],
       ['2026-11-19'],
     ]);
   });
 
-  it('ends before the instant asked for', async () => {
+  test('ends before the instant asked for', async () => {
     const until = { from: '2026-11-20T12:00:00Z', to: '2026-11-20T12:00:00.001Z' };
     expect(await linesOf(until, {}, 'requests')).toEqual([[3]]);
     expect(await linesOf({ from: '2026-11-20', to: '2026-11-20T12:00:00Z' })).toEqual([]);
@@ -148,16 +148,16 @@ describe('who sees what', () => {
   const lineOf = async (grant: Ask['grant']) =>
     linesOf({ group_by: 'user,token' }, grant && { grant }, 'wallet', 'token');
 
-  it('a scoped token sees its own', async () => {
+  test('a scoped token sees its own', async () => {
     expect(await lineOf(TOKEN)).toEqual([[`t${J1}`, J1]]);
   });
 
-  it('a token of a user sees its own, not those of other tokens of the user', async () => {
+  test('a token of a user sees its own, not those of other tokens of the user', async () => {
     const identity = { source: 'token', issuer: '', id: 'ada' } as const;
     expect(await lineOf({ ...TOKEN, identity })).toEqual([['ug1CRPRPoT7skVK4PBEcM9L', J1]]);
   });
 
-  it.each([
+  test.each([
     ['a personal key', { ...SERVER, keyKind: 'personal' }],
     ['client access', { ...SERVER, credential: 'client-access', keyKind: 'client' }],
   ] as const)('%s sees all of its user and nothing else', async (_, grant) => {
@@ -168,12 +168,12 @@ describe('who sees what', () => {
     ]);
   });
 
-  it('a server key sees all of its key, whoever it speaks for', async () => {
+  test('a server key sees all of its key, whoever it speaks for', async () => {
     const identity = { source: 'header', issuer: '', id: 'bob' } as const;
     expect(await lineOf({ ...SERVER, identity })).toHaveLength(4);
   });
 
-  it('a revoked token sees nothing', async () => {
+  test('a revoked token sees nothing', async () => {
     const wallets = { [`K1#t${J1}`]: { ...EMPTY, revokedTokens: new Set([J1]) } };
     expect(await errorOf(ROUTE, { grant: TOKEN, wallets })).toMatchObject({
       code: 'token_revoked',
@@ -181,7 +181,7 @@ describe('who sees what', () => {
   });
 });
 
-it('is refused with a parameter that is unknown', async () => {
+test('is refused with a parameter that is unknown', async () => {
   expect(await errorOf(ROUTE, { query: { groupby: 'day' } })).toMatchObject({
     code: 'invalid_request',
     message: 'there is a parameter that is unknown, allowed are from, to, group_by',

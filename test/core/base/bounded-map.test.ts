@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { makeBoundedMap, makeSingleFlight } from '../../../core/base/bounded-map.ts';
 
 describe('makeBoundedMap', () => {
-  it('lets the oldest entry go for a new one', () => {
+  test('lets the oldest entry go for a new one', () => {
     const map = makeBoundedMap<string, number>(2);
     map.set('a', 1);
     map.set('b', 2);
@@ -11,7 +11,7 @@ describe('makeBoundedMap', () => {
     expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([3, undefined, 4]);
   });
 
-  it('forgets what is deleted', () => {
+  test('forgets what is deleted', () => {
     const map = makeBoundedMap<string, number>(2);
     map.set('a', 1);
     map.delete('a');
@@ -20,7 +20,7 @@ describe('makeBoundedMap', () => {
 });
 
 describe('makeSingleFlight', () => {
-  it('reads once for all who ask meanwhile, and again afterwards', async () => {
+  test('reads once for all who ask meanwhile, and again afterwards', async () => {
     const once = makeSingleFlight<number>();
     let reads = 0;
     const read = async () => ++reads;
@@ -30,7 +30,7 @@ describe('makeSingleFlight', () => {
     expect(await once('a', read)).toBe(3);
   });
 
-  it('tells a failure to all who asked, and does not keep it', async () => {
+  test('tells a failure to all who asked, and does not keep it', async () => {
     const once = makeSingleFlight<string>();
     const down = async (): Promise<string> => {
       throw new Error('down');

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { dialectOfPath, toErrorBody, toErrorHeaders } from '../../../core/base/error-body.ts';
 import { ERRORS, type ErrorCode, GatewayError, toGatewayError } from '../../../core/base/errors.ts';
 
@@ -15,7 +15,7 @@ const spent = new GatewayError('insufficient_quota', {
 });
 
 describe('toErrorBody', () => {
-  it('speaks OpenAI', () => {
+  test('speaks OpenAI', () => {
     expect(toErrorBody('openai', spent)).toEqual({
       error: {
         message: 'The spending limit has been reached.',
@@ -31,14 +31,14 @@ describe('toErrorBody', () => {
     });
   });
 
-  it('speaks Anthropic', () => {
+  test('speaks Anthropic', () => {
     expect(toErrorBody('anthropic', new GatewayError('not_found'))).toEqual({
       type: 'error',
       error: { type: 'not_found_error', message: 'There is no such route.', code: 'not_found' },
     });
   });
 
-  it('speaks Google', () => {
+  test('speaks Google', () => {
     expect(toErrorBody('google', new GatewayError('model_not_allowed'))).toEqual({
       error: {
         code: 403,
@@ -51,7 +51,7 @@ describe('toErrorBody', () => {
 });
 
 describe('toErrorHeaders', () => {
-  it.each([
+  test.each([
     ['a credential refused', new GatewayError('invalid_api_key'), { 'www-authenticate': 'Bearer' }],
     [
       'a short wait',
@@ -70,7 +70,7 @@ describe('toErrorHeaders', () => {
 });
 
 describe('dialectOfPath', () => {
-  it.each([
+  test.each([
     ['/v1/chat/completions', 'openai'],
     ['/v1/messages', 'anthropic'],
     ['/v1/messages/count_tokens', 'anthropic'],
@@ -89,11 +89,11 @@ describe('dialectOfPath', () => {
 });
 
 describe('ERRORS', () => {
-  it('never uses 409, which SDKs retry', () => {
+  test('never uses 409, which SDKs retry', () => {
     expect(Object.values(ERRORS).map((row) => row.status)).not.toContain(409);
   });
 
-  it('tells the caller nothing of an error that is not ours', () => {
+  test('tells the caller nothing of an error that is not ours', () => {
     const error = toGatewayError(new Error('sk-hp-secret'));
     const code: ErrorCode = 'internal_error';
     expect(error).toMatchObject({ code, status: 500, message: 'The gateway failed.' });

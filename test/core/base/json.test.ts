@@ -1,14 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseBody, readModelId } from '../../../core/proxy/request-body.ts';
 
 const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
 describe('parseBody', () => {
-  it('takes the last of two members of one name', () => {
+  test('takes the last of two members of one name', () => {
     expect(parseBody('{"model":"a","model":"b"}')).toEqual({ model: 'b' });
   });
 
-  it.each([
+  test.each([
     ['no body', undefined, 'the body is empty, a JSON object is needed'],
     ['an empty body', '', 'the body is empty, a JSON object is needed'],
     ['no JSON', '{"model":"secret-prompt"', 'the body must be JSON'],
@@ -23,11 +23,11 @@ describe('parseBody', () => {
     );
   });
 
-  it('reads 64 levels', () => {
+  test('reads 64 levels', () => {
     expect(() => parseBody(nested(64))).not.toThrow();
   });
 
-  it('refuses more than 6 MB, counted in bytes', () => {
+  test('refuses more than 6 MB, counted in bytes', () => {
     const body = (bytes: number) => `{"a":"${'é'.repeat((bytes - 8) / 2)}"}`;
     expect(() => parseBody(body(6_291_456))).not.toThrow();
     expect(() => parseBody(body(6_291_458))).toThrowError(
@@ -37,11 +37,11 @@ describe('parseBody', () => {
 });
 
 describe('readModelId', () => {
-  it('reads it', () => {
+  test('reads it', () => {
     expect(readModelId({ model: 'demo/echo' })).toBe('demo/echo');
   });
 
-  it.each([[{}], [{ model: '' }], [{ model: 1 }], [{ model: ['a'] }], [{ model: null }]])(
+  test.each([[{}], [{ model: '' }], [{ model: 1 }], [{ model: ['a'] }], [{ model: null }]])(
     'refuses %j',
     (body) => {
       expect(() => readModelId(body)).toThrowError(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatLimit, parseLimit } from '../../../core/base/limit-text.ts';
 import {
   counterName,
@@ -12,7 +12,7 @@ import {
 const FRIDAY_NOON_MS = 1_795_176_000_000; // 2026-11-20T12:00:00Z
 
 describe('parseLimit', () => {
-  it.each([
+  test.each([
     ['user:requests:minute=20', { per: 'user', unit: 'requests', window: 'minute', amount: 20n }],
     ['user:usd:week=5', { per: 'user', unit: 'usd', window: 'week', amount: 5_000_000_000n }],
     ['key:usd:month=500', { per: 'key', unit: 'usd', window: 'month', amount: 500_000_000_000n }],
@@ -22,7 +22,7 @@ describe('parseLimit', () => {
     expect(parseLimit(text)).toEqual(limit);
   });
 
-  it.each([
+  test.each([
     ['users:usd:month=5', '"per" must be one of user, token, key, got "users"'],
     ['user:eur:month=5', '"unit" must be one of requests, tokens, usd, got "eur"'],
     [
@@ -46,7 +46,7 @@ describe('parseLimit', () => {
     expect(() => parseLimit(text)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
   });
 
-  it('reads back every limit it writes', () => {
+  test('reads back every limit it writes', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('user' as const, 'token' as const),
@@ -63,7 +63,7 @@ describe('parseLimit', () => {
 });
 
 describe('windowAt', () => {
-  it.each([
+  test.each([
     ['minute', '29919600', '2026-11-20T12:01:00.000Z'],
     ['hour', '498660', '2026-11-20T13:00:00.000Z'],
     ['day', '2026-11-20', '2026-11-21T00:00:00.000Z'],
@@ -73,11 +73,11 @@ describe('windowAt', () => {
     expect(windowAt(window, FRIDAY_NOON_MS)).toEqual({ name, endsAtMs: Date.parse(end) });
   });
 
-  it('never ends for total', () => {
+  test('never ends for total', () => {
     expect(windowAt('total', FRIDAY_NOON_MS)).toEqual({ name: '', endsAtMs: null });
   });
 
-  it.each([
+  test.each([
     ['the last millisecond of Sunday', '2026-11-22T23:59:59.999Z', '2026-11-16'],
     ['the first of Monday', '2026-11-23T00:00:00.000Z', '2026-11-23'],
     ['a week over New Year', '2027-01-01T00:00:00.000Z', '2026-12-28'],
@@ -85,14 +85,14 @@ describe('windowAt', () => {
     expect(windowAt('week', Date.parse(at)).name).toBe(monday);
   });
 
-  it('puts December before January', () => {
+  test('puts December before January', () => {
     expect(windowAt('month', Date.parse('2026-12-31T23:59:59.999Z'))).toEqual({
       name: '2026-12',
       endsAtMs: Date.parse('2027-01-01T00:00:00Z'),
     });
   });
 
-  it('holds every instant in a window that ends after it, and agrees on the end by name', () => {
+  test('holds every instant in a window that ends after it, and agrees on the end by name', () => {
     const instants = fc.integer({ min: 0, max: 4_102_444_800_000 });
     fc.assert(
       fc.property(fc.constantFrom(...LIMIT_WINDOWS), instants, (window, atMs) => {
@@ -108,7 +108,7 @@ describe('windowAt', () => {
 });
 
 describe('counterName', () => {
-  it.each([
+  test.each([
     ['user', 'usd', 'month', 'usd:month:2026-11'],
     ['user', 'usd', 'total', 'usd:total'],
     ['user', 'requests', 'minute', 'requests:minute:29919600'],

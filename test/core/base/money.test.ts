@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   asNanoUsd,
   ceilDivide,
@@ -9,7 +9,7 @@ import {
 } from '../../../core/base/money.ts';
 
 describe('nanoUsdFromUsd', () => {
-  it.each([
+  test.each([
     ['two dollars', 2, 2_000_000_000n],
     ['what a double cannot hold exactly', 0.29, 290_000_000n],
     ['the sum that is famous for its error', 0.1 + 0.2, 300_000_000n],
@@ -21,11 +21,11 @@ describe('nanoUsdFromUsd', () => {
     expect(nanoUsdFromUsd(usd)).toBe(nano);
   });
 
-  it.each([0, -1, 9.9e-10, 1.1e9, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d', (usd) => {
+  test.each([0, -1, 9.9e-10, 1.1e9, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d', (usd) => {
     expect(nanoUsdFromUsd(usd)).toBeUndefined();
   });
 
-  it('never gives more than was written, and reads back what it wrote', () => {
+  test('never gives more than was written, and reads back what it wrote', () => {
     fc.assert(
       fc.property(fc.bigInt(1n, 10n ** 15n), (amount) => {
         const nano = asNanoUsd(amount);
@@ -36,7 +36,7 @@ describe('nanoUsdFromUsd', () => {
 });
 
 describe('toUsdText', () => {
-  it.each([
+  test.each([
     [2_000_000_000n, '2'],
     [15_000n, '0.000015'],
     [-500_000_000n, '-0.5'],
@@ -48,7 +48,7 @@ describe('toUsdText', () => {
 });
 
 describe('ceilDivide', () => {
-  it.each([
+  test.each([
     [0n, 3n, 0n],
     [1n, 3n, 1n],
     [3n, 3n, 1n],

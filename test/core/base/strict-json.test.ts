@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseStrictObject } from '../../../core/base/json.ts';
 
 const nested = (depth: number): string => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
 
 describe('parseStrictObject', () => {
-  it.each([
+  test.each([
     ['an object', '{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}'],
     ['white space', ' {\n\t"a" : 1 ,\r "b":"{\\"a\\":1,\\"a\\":2}" } '],
     ['a string that ends in a backslash', '{"a":"\\\\","b":"\\""}'],
@@ -16,7 +16,7 @@ describe('parseStrictObject', () => {
     expect(parseStrictObject(text)).toEqual(JSON.parse(text));
   });
 
-  it.each([
+  test.each([
     ['two members of one name', '{"a":1,"a":1}'],
     ['two members of one name, one of them escaped', '{"a":1,"\\u0061":2}'],
     ['two members of one name within', '{"x":[{"a":1,"b":2,"a":3}]}'],
@@ -33,7 +33,7 @@ describe('parseStrictObject', () => {
     expect(parseStrictObject(text)).toBeUndefined();
   });
 
-  it('reads whatever JSON.stringify writes of an object that is not too deep', () => {
+  test('reads whatever JSON.stringify writes of an object that is not too deep', () => {
     const objects = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }));
     fc.assert(
       fc.property(objects, (object) => {
@@ -43,7 +43,7 @@ describe('parseStrictObject', () => {
     );
   });
 
-  it('refuses any object with one of its members written twice', () => {
+  test('refuses any object with one of its members written twice', () => {
     const objects = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { minKeys: 1 });
     fc.assert(
       fc.property(objects, (object) => {

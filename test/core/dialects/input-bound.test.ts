@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { boundChatInput } from '../../../core/dialects/chat/input.ts';
 import type { InputRules } from '../../../core/dialects/input-bound.ts';
 import { CORPUS } from '../../support/corpus.ts';
@@ -13,36 +13,36 @@ const BASE64 = 'iVBORw0KGgo'.repeat(1_000);
 const INLINE = `data:image/png;base64,${BASE64}`;
 
 describe('the bound of a chat’s input', () => {
-  it('counts every byte that is sent, and an overhead a request and a message', () => {
+  test('counts every byte that is sent, and an overhead a request and a message', () => {
     // 48 bytes of JSON, 64 a request, 8 a message.
     expect(bound(ask('hello'))).toEqual({ tokens: 120 });
   });
 
-  it('counts bytes and not characters', () => {
+  test('counts bytes and not characters', () => {
     // Four characters of three bytes each in the place of five.
     expect(bound(ask('你好世界')).tokens).toBe(127);
   });
 
-  it('counts what a character becomes where a tokenizer normalises it', () => {
+  test('counts what a character becomes where a tokenizer normalises it', () => {
     // Three bytes; 33 in the form NFKC: eight words of Arabic, 18 characters.
     expect(bound(ask('\uFDFA')).tokens).toBe(115 + 33);
     // Three bytes each, and one: the longer form counts.
     expect(bound(ask('ＡＢ')).tokens).toBe(115 + 6);
   });
 
-  it('counts tools with their overhead', () => {
+  test('counts tools with their overhead', () => {
     const tools = [{ type: 'function', function: { name: 'f' } }];
     // ,"tools":[…] is 54 bytes, 640 for having tools, 16 a tool.
     expect(bound({ ...ask('hello'), tools }).tokens).toBe(120 + 54 + 640 + 16);
   });
 
-  it('counts an image sent inline by its provider’s rule, not by its bytes', () => {
+  test('counts an image sent inline by its provider’s rule, not by its bytes', () => {
     // 86 bytes of JSON without the URL's text.
     expect(bound(ask([image(INLINE)]))).toEqual({ tokens: 86 + 64 + 8 + 1_000 });
     expect(bound(ask([{ type: 'image_url', image_url: INLINE }])).tokens).toBeLessThan(1_200);
   });
 
-  it.each([
+  test.each([
     ['a remote image', 'https://example.org/x.png'],
     ['a document', 'data:application/pdf;base64,AAAA'],
     ['something else than base64', 'data:image/svg+xml;base64,<svg>'],
@@ -57,7 +57,7 @@ describe('the bound of a chat’s input', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['a file', 'messages[0].content[0]', ask([{ type: 'file', file: { file_data: 'x' } }])],
     ['a video', 'messages[0].content[0]', ask([{ type: 'video_url', video_url: {} }])],
     ['a voice', 'messages[0].audio', { messages: [{ role: 'assistant', audio: { id: 'a' } }] }],
@@ -66,16 +66,16 @@ describe('the bound of a chat’s input', () => {
     expect(bound(body, { ...RULES, contextWindow: 9_000 })).toEqual({ tokens: 9_000, reference });
   });
 
-  it('does not take text for an image', () => {
+  test('does not take text for an image', () => {
     const body = ask([{ type: 'text', text: 'x', image_url: { url: INLINE } }]);
     expect(bound(body).tokens).toBeGreaterThan(11_000);
   });
 
-  it.each([null, 7, 'x', [null], [7]])('reads any messages: %j', (messages) => {
+  test.each([null, 7, 'x', [null], [7]])('reads any messages: %j', (messages) => {
     expect(bound({ messages }).tokens).toBeGreaterThan(64);
   });
 
-  it.each(CORPUS)('is never under what tokenizers count: $kind', ({ text, tokens }) => {
+  test.each(CORPUS)('is never under what tokenizers count: $kind', ({ text, tokens }) => {
     const { o200k, cl100k } = tokens;
     const counted = bound(ask(text)).tokens ?? 0;
     expect(counted).toBeGreaterThanOrEqual(Math.max(o200k, cl100k));
@@ -83,7 +83,7 @@ describe('the bound of a chat’s input', () => {
     expect(counted).toBeLessThanOrEqual(2 * Buffer.byteLength(text) + 200);
   });
 
-  it('is never under the bytes of all texts, as they are and as tokenizers normalise them', () => {
+  test('is never under the bytes of all texts, as they are and as tokenizers normalise them', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 200 }),
       fc.string({ unit: 'grapheme', maxLength: 200 }),

@@ -1,5 +1,5 @@
 /** The bill of a stream does not depend on how the network cut it: every provider, every format it streams. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../core/base/json.ts';
 import { CHAT } from '../../../core/dialects/chat/chat.ts';
 import type { Dialect, RequestRules } from '../../../core/dialects/dialect.ts';
@@ -48,7 +48,7 @@ const streams = NAMES.flatMap((format) =>
 );
 
 describe('the usage of a stream, wherever it is cut in two and byte by byte', () => {
-  it.each(streams)('of %s (%s)', (_, format, { events, tokens, more }) => {
+  test.each(streams)('of %s (%s)', (_, format, { events, tokens, more }) => {
     const stream = Buffer.from(events.join(''));
     const [input, cachedInput, cacheWrite, output, reasoning] = tokens;
     const expected = {
@@ -63,7 +63,7 @@ describe('the usage of a stream, wherever it is cut in two and byte by byte', ()
     expect(readAlong(format, bytes)).toEqual(expected);
   });
 
-  it.each(NAMES)('is there for every provider that streams %s', (format) => {
+  test.each(NAMES)('is there for every provider that streams %s', (format) => {
     const serving = [...KNOWN_PROVIDERS].filter(([, row]) => row.endpoints[format] !== undefined);
     const recorded = Object.keys(RECORDED_STREAMS[format]).map((name) => name.split(',')[0]);
     expect(new Set(recorded)).toEqual(new Set(serving.map(([name]) => name)));

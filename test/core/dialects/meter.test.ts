@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { makeMeter } from '../../../core/dialects/meter.ts';
 import { makeEventSplitter } from '../../../core/proxy/sse.ts';
 import {
@@ -37,7 +37,7 @@ const whole = (...events: readonly string[]) => meter([Buffer.from(events.join('
 const dropping = (...events: readonly string[]) => meter([Buffer.from(events.join(''))], true);
 
 describe('usage', () => {
-  it.each([
+  test.each([
     [
       'the last event',
       [textEvent('hi'), FINISH_EVENT, usageEvent(usageOf(9, 4)), DONE_EVENT],
@@ -83,7 +83,7 @@ describe('usage', () => {
 });
 
 describe('content', () => {
-  it.each([
+  test.each([
     ['content', chatEvent({ content: 'hello' }), 5],
     ['two-byte letters', chatEvent({ content: 'é' }), 2],
     ['escaped letters', 'data: {"choices":[{"delta":{"content":"\\u4f60\\n\\"\\\\"}}]}\n\n', 6],
@@ -121,7 +121,7 @@ describe('content', () => {
 });
 
 describe('the end', () => {
-  it.each([
+  test.each([
     ['nothing', [textEvent('x')], false],
     ['a finish reason', [FINISH_EVENT], true],
     ['[DONE]', [DONE_EVENT], true],
@@ -134,13 +134,13 @@ describe('the end', () => {
     expect(whole(...events).isFinished).toBe(isFinished);
   });
 
-  it('is kept apart from what comes before it', () => {
+  test('is kept apart from what comes before it', () => {
     const seen = whole(textEvent('data: [DONE]'), DONE_EVENT, ': bye\n\n');
     expect(seen.forwarded).toBe(textEvent('data: [DONE]'));
     expect(seen.end).toBe('data: [DONE]\n\n: bye\n\n');
   });
 
-  it('knows an error event of the provider', () => {
+  test('knows an error event of the provider', () => {
     expect(whole('data: {"error":{"message":"overloaded"}}\n\n').hasFailed).toBe(true);
     expect(whole(chatEvent({ content: 'x' }, { error: null })).hasFailed).toBe(false);
   });
@@ -149,24 +149,24 @@ describe('the end', () => {
 describe('the event of usage alone', () => {
   const usage = usageEvent(usageOf(9, 4));
 
-  it('is dropped for a client that did not ask, wherever it stands', () => {
+  test('is dropped for a client that did not ask, wherever it stands', () => {
     const seen = dropping(textEvent('a'), usage, textEvent('b'), usage, DONE_EVENT);
     expect(seen.forwarded).toBe(textEvent('a') + textEvent('b'));
     expect(seen.usage).toEqual([9, 4]);
     expect(seen.end).toBe(DONE_EVENT);
   });
 
-  it('is dropped with white space in it, and what stands before it is kept', () => {
+  test('is dropped with white space in it, and what stands before it is kept', () => {
     const spaced =
       'data: {"choices" : [ ], "usage" : {"prompt_tokens":9,"completion_tokens":4}}\n\n';
     expect(dropping(`\n\n${spaced}`, textEvent('b')).forwarded).toBe(`\n\n${textEvent('b')}`);
   });
 
-  it('is kept for a client that asked', () => {
+  test('is kept for a client that asked', () => {
     expect(whole(textEvent('a'), usage).forwarded).toBe(textEvent('a') + usage);
   });
 
-  it.each([
+  test.each([
     ['usage beside choices', chatEvent({}, { usage: usageOf(9, 4) })],
     ['no choices and no usage', 'data: {"choices":[],"prompt_filter_results":[]}\n\n'],
     ['no choices and usage null', 'data: {"choices":[],"usage":null}\n\n'],
@@ -215,7 +215,7 @@ describe('however a stream is cut', () => {
     end: DONE_EVENT,
   };
 
-  it.each([true, false])(
+  test.each([true, false])(
     'sees and passes on the same, cut once at every byte (dropping: %s)',
     (drops) => {
       const { forwarded, ...seen } = meter([stream], drops);
@@ -227,7 +227,7 @@ describe('however a stream is cut', () => {
     },
   );
 
-  it('sees and passes on the same, cut anyhow', () => {
+  test('sees and passes on the same, cut anyhow', () => {
     const { forwarded } = meter([stream], true);
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (sizes) => {
@@ -242,7 +242,7 @@ describe('however a stream is cut', () => {
     );
   });
 
-  it('takes any bytes without throwing', () => {
+  test('takes any bytes without throwing', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 50 })), (reads) => {
         meter(reads, true);

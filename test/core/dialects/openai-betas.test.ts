@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RequestRules } from '../../../core/dialects/dialect.ts';
 import { readOpenAiBetas } from '../../../core/dialects/openai-betas.ts';
 import { REQUEST_RULES } from '../../support/request-rules.ts';
@@ -13,7 +13,7 @@ const betasOf = (values: readonly string[] | undefined, isCapped: boolean) => {
   return readOpenAiBetas(rules);
 };
 
-it.each([
+test.each([
   ['none', undefined, false, {}],
   [
     'a free one under a limit',
@@ -29,7 +29,7 @@ it.each([
   expect(betasOf(values, isCapped)).toEqual(headers);
 });
 
-it('sends on 16 at most', () => {
+test('sends on 16 at most', () => {
   const many = Array.from({ length: 20 }, (_, index) => `b${index}=1`).join(',');
   expect(betasOf([many], false)['openai-beta']?.split(',')).toHaveLength(16);
 });

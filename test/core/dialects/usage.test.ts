@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readUsage } from '../../../core/dialects/usage.ts';
 
 const tokens = (usage: unknown) => {
@@ -10,7 +10,7 @@ const base = { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 };
 const reasoning = (count: number) => ({ completion_tokens_details: { reasoning_tokens: count } });
 
 describe('readUsage', () => {
-  it.each([
+  test.each([
     ['OpenAI', { ...base, ...reasoning(15) }, [100, 0, 0, 20, 15]],
     [
       'OpenAI with a cache',
@@ -38,7 +38,7 @@ describe('readUsage', () => {
     expect(tokens(usage)).toEqual(expected);
   });
 
-  it.each([
+  test.each([
     undefined,
     null,
     7,
@@ -56,7 +56,7 @@ describe('readUsage', () => {
     expect(readUsage(usage)).toBeUndefined();
   });
 
-  it.each([
+  test.each([
     ['a cost', { cost: 0.00014 }, 140_000n],
     ['a free one', { cost: 0 }, 0n],
     [
@@ -71,7 +71,7 @@ describe('readUsage', () => {
     expect(readUsage({ ...base, ...more })?.costNanoUsd).toBe(cost);
   });
 
-  it('never says less than any reading of a report, nor more cached than input', () => {
+  test('never says less than any reading of a report, nor more cached than input', () => {
     const count = fc.nat({ max: 1_000_000 });
     fc.assert(
       fc.property(

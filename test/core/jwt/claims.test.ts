@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readVerifiedUser } from '../../../core/jwt/claims.ts';
 import type { RequiredClaim, Verifier } from '../../../core/jwt/verifier.ts';
 import { makeVerifyingKey } from '../../support/jwts.ts';
@@ -24,7 +24,7 @@ describe('the user', () => {
   const readBare = (claims: Readonly<Record<string, unknown>>) =>
     readVerifiedUser(claims, makeVerifyingKey(), { nowMs: NOW_MS, onPassed: undefined }).id;
 
-  it('is the first of sub, user_id and userId that is present', () => {
+  test('is the first of sub, user_id and userId that is present', () => {
     expect(readBare({ userId: 'c', user_id: 'b', sub: 'a' })).toBe('a');
     expect(readBare({ user_id: 'b', userId: 'c' })).toBe('b');
     expect(readBare({ userId: 'c' })).toBe('c');
@@ -34,7 +34,7 @@ describe('the user', () => {
     );
   });
 
-  it('has 1 to 256 characters', () => {
+  test('has 1 to 256 characters', () => {
     expect(read({ sub: 'x'.repeat(256) }).id).toHaveLength(256);
     expect(refusal({ sub: 'x'.repeat(257) })).toBe(
       'token_claim_invalid: the claim "sub" must be a text of 1 to 256 characters without control characters',
@@ -43,12 +43,12 @@ describe('the user', () => {
 });
 
 describe('the issuer', () => {
-  it('is empty when there is none and none is asked for', () => {
+  test('is empty when there is none and none is asked for', () => {
     expect(read({}).issuer).toBe('');
     expect(read({ iss: 'a' }).issuer).toBe('a');
   });
 
-  it('is one of several', () => {
+  test('is one of several', () => {
     const issuers = ['https://accounts.google.com', 'accounts.google.com'];
     expect(read({ iss: 'https://accounts.google.com' }, { issuers }).issuer).toBe(issuers[0]);
     expect(refusal({ iss: 'accounts.google.co' }, { issuers })).toBe(
@@ -56,7 +56,7 @@ describe('the issuer', () => {
     );
   });
 
-  it.each([
+  test.each([
     ['https://accounts.google.com', ['https://accounts.google.com', 'accounts.google.com']],
     [
       'https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0',
@@ -69,7 +69,7 @@ describe('the issuer', () => {
     for (const iss of issuers) expect(read({ iss }, { issuers }).issuer).toBe(name);
   });
 
-  it.each([
+  test.each([
     'https://sts.windows.net/11111111-2222-3333-4444-555555555555',
     'https://sts.windows.net/11111111-2222-3333-4444-555555555555/v2.0',
     'http://accounts.google.com',
@@ -79,30 +79,30 @@ describe('the issuer', () => {
     expect(read({ iss }).issuer).toBe(iss);
   });
 
-  it.each([[''], [5], [null], [['a']], ['a\u0000b'], ['x'.repeat(513)]])('is never %j', (iss) => {
+  test.each([[''], [5], [null], [['a']], ['a\u0000b'], ['x'.repeat(513)]])('is never %j', (iss) => {
     expect(refusal({ iss })).toContain('token_claim_invalid: the claim "iss"');
   });
 });
 
 describe('the audience', () => {
   const audiences = ['a', 'b'];
-  it.each([['a'], [['x', 'b']]])('may be %j', (aud) => {
+  test.each([['a'], [['x', 'b']]])('may be %j', (aud) => {
     expect(refusal({ aud }, { audiences })).toBe('passed');
   });
-  it.each([[undefined], ['ab'], [[]], [['x']], [5], [['a', 5]], [null], [{ a: 1 }]])(
+  test.each([[undefined], ['ab'], [[]], [['x']], [5], [['a', 5]], [null], [{ a: 1 }]])(
     'may not be %j',
     (aud) => {
       expect(refusal({ aud }, { audiences })).toContain('token_claim_invalid: the claim "aud"');
     },
   );
-  it('must be of texts even where none is asked for', () => {
+  test('must be of texts even where none is asked for', () => {
     expect(refusal({ aud: 5 })).toBe(
       'token_claim_invalid: the claim "aud" must be a text or a list of texts',
     );
   });
 });
 
-it('asks for the party that the token was made for', () => {
+test('asks for the party that the token was made for', () => {
   const authorizedParties = ['https://app.example.edu'];
   expect(refusal({ azp: 'https://app.example.edu' }, { authorizedParties })).toBe('passed');
   for (const azp of [undefined, 'https://app.example.edu.evil', '']) {
@@ -114,14 +114,14 @@ it('asks for the party that the token was made for', () => {
 });
 
 describe('times', () => {
-  it('must be there only when asked for', () => {
+  test('must be there only when asked for', () => {
     expect(refusal({}, { requireExp: true })).toBe(
       'token_claim_invalid: the claim "exp" is missing',
     );
     expect(refusal({})).toBe('passed');
   });
 
-  it.each([
+  test.each([
     [0, { exp: NOW_SECONDS }, 'token_expired: The token has expired.'],
     [0, { exp: NOW_SECONDS + 0.5 }, 'passed'],
     [60, { exp: NOW_SECONDS - 60 }, 'token_expired: The token has expired.'],
@@ -135,7 +135,7 @@ describe('times', () => {
     expect(refusal(claims, { clockToleranceSeconds })).toBe(expected);
   });
 
-  it('lie between 1970 and the year 9999', () => {
+  test('lie between 1970 and the year 9999', () => {
     for (const name of ['exp', 'nbf', 'iat']) {
       for (const value of [
         253_402_300_800,
@@ -171,7 +171,7 @@ describe('a required claim', () => {
   const check = (claim: string, ...values: RequiredClaim['values']) =>
     refusal(CLAIMS, { required: [{ claim, values }] });
 
-  it.each([
+  test.each([
     ['tier', ['pro', 'team']],
     ['tier', []],
     ['level', [3]],
@@ -189,7 +189,7 @@ describe('a required claim', () => {
     expect(check(claim, ...values)).toBe('passed');
   });
 
-  it.each([
+  test.each([
     ['tier', ['Pro']],
     ['tier', ['pr']],
     ['level', ['3']],
@@ -217,7 +217,7 @@ describe('a required claim', () => {
     );
   });
 
-  it('is found up to eight members deep', () => {
+  test('is found up to eight members deep', () => {
     const nested = (depth: number): object => (depth === 0 ? { v: 1 } : { m: nested(depth - 1) });
     const required = (depth: number) => [{ claim: `${'m.'.repeat(depth)}v`, values: [1] }];
     expect(refusal(nested(7), { required: required(7) })).toBe('passed');
@@ -227,7 +227,7 @@ describe('a required claim', () => {
 
 describe('the e-mail address', () => {
   const email = 'ada@example.edu';
-  it.each([
+  test.each([
     [{ email_verified: true }, email],
     [{ email_verified: 'true' }, undefined],
     [{ email_verified: 1 }, undefined],
@@ -246,25 +246,29 @@ describe('the e-mail address', () => {
     expect(read({ email, ...claims }).email).toBe(expected);
   });
 
-  it('is believed unverified when the key says so', () => {
+  test('is believed unverified when the key says so', () => {
     expect(read({ email }, {}, true).email).toBe(email);
     expect(read({ email, email_verified: false }, {}, true).email).toBe(email);
   });
 
-  it.each([[5], [''], ['a\nb@example.edu'], [`${'x'.repeat(310)}@example.edu`], [null], [[email]]])(
-    'is none when it is %j',
-    (address) => {
-      expect(read({ email: address, email_verified: true }, {}, true).email).toBeUndefined();
-    },
-  );
+  test.each([
+    [5],
+    [''],
+    ['a\nb@example.edu'],
+    [`${'x'.repeat(310)}@example.edu`],
+    [null],
+    [[email]],
+  ])('is none when it is %j', (address) => {
+    expect(read({ email: address, email_verified: true }, {}, true).email).toBeUndefined();
+  });
 
-  it('is never one that users write themselves', () => {
+  test('is never one that users write themselves', () => {
     const claims = { user_metadata: { email, email_verified: true }, email_verified: true };
     expect(read(claims, {}, true).email).toBeUndefined();
   });
 });
 
-it('tells no value of a claim', () => {
+test('tells no value of a claim', () => {
   const required = [{ claim: 'CLAIM', values: ['x'] }];
   for (const claims of [
     { iss: '\u0000CANARY' },

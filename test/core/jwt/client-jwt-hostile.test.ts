@@ -1,7 +1,7 @@
 /**
  * Each algorithm by each hostile form: a token that its key verifies, changed in one place, is verified no more.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JwtAlgorithm } from '../../../core/jwt/verifier.ts';
 import { codeOf, keyOf, pairOf, signerOf } from '../../support/client-jwts.ts';
 import { HMAC_ALGORITHMS, mintJwt, PUBLIC_ALGORITHMS, pemOf } from '../../support/jwts.ts';
@@ -65,12 +65,12 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('hostile
   const key = keyOf(alg);
   const jwt = mintJwt({ alg, ...signerOf(alg) });
 
-  it.each(HOSTILE)('is refused %s', async (_, change) => {
+  test.each(HOSTILE)('is refused %s', async (_, change) => {
     expect(await codeOf(jwt, key)).toBe('verified');
     expect(await codeOf(change(alg, jwt.split('.')), key)).toBe('invalid_api_key');
   });
 
-  it('is refused under the name of every other algorithm', async () => {
+  test('is refused under the name of every other algorithm', async () => {
     const [, payload, signature] = jwt.split('.');
     for (const other of [...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS]) {
       if (other === alg) continue;
@@ -79,7 +79,7 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('hostile
     }
   });
 
-  it('is verified by a key of its own algorithm alone', async () => {
+  test('is verified by a key of its own algorithm alone', async () => {
     for (const other of [...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS]) {
       const found = await codeOf(jwt, keyOf(other, { algorithms: [other] }));
       expect([other, found]).toEqual([other, other === alg ? 'verified' : 'invalid_api_key']);
@@ -87,7 +87,7 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('hostile
   });
 });
 
-it.each(PUBLIC_ALGORITHMS)('%s: the public key, as text, is no shared secret', async (alg) => {
+test.each(PUBLIC_ALGORITHMS)('%s: the public key, as text, is no shared secret', async (alg) => {
   const key = keyOf(alg);
   const { publicKey } = pairOf(alg);
   const texts = [

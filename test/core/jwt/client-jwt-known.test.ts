@@ -2,7 +2,7 @@
  * What other libraries fell for, by the names these holes are known under.
  */
 import { sign } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { verifyClientJwt } from '../../../core/jwt/client-jwt.ts';
 import { makeKeySets } from '../../../core/jwt/issuer-keys.ts';
 import {
@@ -26,7 +26,7 @@ const part = (value: object): string => Buffer.from(JSON.stringify(value)).toStr
 const es256 = mintJwt({ alg: 'ES256', ...signerOf('ES256') });
 
 describe('is not had here', () => {
-  it.each(['RS256', 'ES256', 'EdDSA'] as const)(
+  test.each(['RS256', 'ES256', 'EdDSA'] as const)(
     'CVE-2016-5431, CVE-2023-48223, CVE-2026-34950: the public key of %s as the secret of an HMAC',
     async (alg) => {
       const pem = pemOf(alg === 'RS256' ? PAIRS.rsa : PAIRS[alg]);
@@ -37,7 +37,7 @@ describe('is not had here', () => {
     },
   );
 
-  it('CVE-2022-21449: a signature of zeros, or of the order of the curve, that holds for anything', async () => {
+  test('CVE-2022-21449: a signature of zeros, or of the order of the curve, that holds for anything', async () => {
     const [head, payload] = es256.split('.');
     const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551';
     for (const hex of ['0'.repeat(128), order + order, `${order}${'0'.repeat(64)}`]) {
@@ -46,14 +46,14 @@ describe('is not had here', () => {
     }
   });
 
-  it('CVE-2026-45363: an HMAC with an empty secret', async () => {
+  test('CVE-2026-45363: an HMAC with an empty secret', async () => {
     const ports = { secrets: makeJwtSecrets(''), keySets: NO_KEY_SETS, clock };
     await expect(
       verifyClientJwt(mintJwt({ key: '' }), makeVerifyingKey(), ports),
     ).rejects.toMatchObject({ code: 'service_unavailable' });
   });
 
-  it('CVE-2026-29000: a JWT that nobody signed within one that is encrypted', async () => {
+  test('CVE-2026-29000: a JWT that nobody signed within one that is encrypted', async () => {
     const plain = `${part({ alg: 'none' })}.${part({ sub: 'eve' })}.`;
     const jwe = [part({ alg: 'dir', enc: 'A256GCM', cty: 'JWT' }), '', 'AA', 'AA', 'AA'].join('.');
     for (const jwt of [plain, jwe]) {
@@ -62,7 +62,7 @@ describe('is not had here', () => {
     expect(await codeOf(mintJwt({ payloadText: plain }))).toBe('token_claim_invalid');
   });
 
-  it('GHSA-hm7r-c7qw-ghp6: a "crit" that names what nobody here knows', async () => {
+  test('GHSA-hm7r-c7qw-ghp6: a "crit" that names what nobody here knows', async () => {
     for (const crit of [['x-policy'], ['exp'], [], 'x-policy', null, {}]) {
       expect(await codeOf(mintJwt({ header: { crit, 'x-policy': 'deny' } }))).toBe(
         'invalid_api_key',
@@ -70,7 +70,7 @@ describe('is not had here', () => {
     }
   });
 
-  it('GHSA-869p-cjfg-cm3x: a secret that is looked up by what the token says', async () => {
+  test('GHSA-869p-cjfg-cm3x: a secret that is looked up by what the token says', async () => {
     const asked: string[] = [];
     const secrets = {
       ...SECRETS,
@@ -91,7 +91,7 @@ describe('is not had here', () => {
     expect(new Set(asked)).toEqual(new Set([`${key.id} ${version}`]));
   });
 
-  it('get-jwks before 11.0.2: a key of one issuer, kept under its kid, for tokens of another', async () => {
+  test('get-jwks before 11.0.2: a key of one issuer, kept under its kid, for tokens of another', async () => {
     const sets = {
       'https://a.example/jwks': { ...PAIRS.ES256.publicKey.export({ format: 'jwk' }), kid: 'k1' },
       'https://b.example/jwks': { ...OTHERS.ES256.publicKey.export({ format: 'jwk' }), kid: 'k1' },
@@ -116,7 +116,7 @@ describe('is not had here', () => {
     expect(await ask('https://a.example/jwks', OTHERS.ES256)).toBe('invalid_api_key');
   });
 
-  it('CVE-2026-35039: what is kept of one token, for another that looks like it', async () => {
+  test('CVE-2026-35039: what is kept of one token, for another that looks like it', async () => {
     const key = keyOf('ES256');
     expect(await codeOf(es256, key)).toBe('verified');
     const [head, payload, signature] = es256.split('.');

@@ -1,6 +1,6 @@
 import { sign as signWith } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { verifyClientJwt } from '../../../core/jwt/client-jwt.ts';
 import { makeKeySets } from '../../../core/jwt/issuer-keys.ts';
@@ -46,16 +46,16 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('%s', (a
   const signer = signerOf(alg);
   const send = (options: MintJwt = {}) => codeOf(mintJwt({ alg, ...signer, ...options }), key);
 
-  it('is verified, and says whose it is', async () => {
+  test('is verified, and says whose it is', async () => {
     expect(await verify(mintJwt({ alg, ...signer }), key)).toEqual({ issuer: ISSUER, id: 'ada' });
   });
 
-  it('is refused when another key signed it', async () => {
+  test('is refused when another key signed it', async () => {
     const other = alg.startsWith('HS') ? 'x'.repeat(64) : pairOf(alg, OTHERS).privateKey;
     expect(await send({ key: other })).toBe('invalid_api_key');
   });
 
-  it('is refused by a key of another family', async () => {
+  test('is refused by a key of another family', async () => {
     const jwt = mintJwt({ alg, ...signer });
     const other = alg.startsWith('ES') ? keyOf('RS256') : keyOf('ES256');
     expect(await codeOf(jwt, other)).toBe('invalid_api_key');
@@ -64,20 +64,20 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('%s', (a
     );
   });
 
-  it('is refused by a key that allows another algorithm of the family', async () => {
+  test('is refused by a key that allows another algorithm of the family', async () => {
     const narrowed = alg.startsWith('HS') ? 'HS256' : 'RS256';
     const expected = alg === narrowed ? 'verified' : 'invalid_api_key';
     const jwt = mintJwt({ alg, ...signer });
     expect(await codeOf(jwt, keyOf(alg, { algorithms: [narrowed] }))).toBe(expected);
   });
 
-  it('is refused with a payload that was tampered with', async () => {
+  test('is refused with a payload that was tampered with', async () => {
     const [head, , signature] = mintJwt({ alg, ...signer }).split('.');
     const [, payload] = mintJwt({ claims: { sub: 'eve' } }).split('.');
     expect(await codeOf(`${head}.${payload}.${signature}`, key)).toBe('invalid_api_key');
   });
 
-  it('is told to be expired, or not active yet, when it is', async () => {
+  test('is told to be expired, or not active yet, when it is', async () => {
     expect(await send({ claims: { exp: NOW_SECONDS - 5 } })).toBe('token_expired');
     expect(await send({ claims: { exp: NOW_SECONDS - 4 } })).toBe('verified');
     expect(await send({ claims: { nbf: NOW_SECONDS + 6 } })).toBe('token_not_active');
@@ -85,7 +85,7 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('%s', (a
   });
 });
 
-it('tells none of the faults before the signature apart', async () => {
+test('tells none of the faults before the signature apart', async () => {
   const faults = [
     mintJwt({ key: 'x'.repeat(64) }),
     mintJwt({ header: { alg: 'HS999' } }),
@@ -101,7 +101,7 @@ it('tells none of the faults before the signature apart', async () => {
   }
 });
 
-it('tells the checks that are passed, in their order', async () => {
+test('tells the checks that are passed, in their order', async () => {
   const told: string[] = [];
   const onPassed = (check: string): void => void told.push(check);
   const key = makeVerifyingKey({ required: [{ claim: 'sub', values: [] }] });
@@ -123,7 +123,7 @@ it('tells the checks that are passed, in their order', async () => {
   ]);
 });
 
-it('takes another claim for the audience where there is none, if the key says which', async () => {
+test('takes another claim for the audience where there is none, if the key says which', async () => {
   const key = makeVerifyingKey({ audiences: ['app'], audienceClaim: 'client_id' });
   expect(await codeOf(mintJwt({ claims: { aud: undefined, client_id: 'app' } }), key)).toBe(
     'verified',
@@ -145,7 +145,7 @@ it('takes another claim for the audience where there is none, if the key says wh
   expect(await codeOf(unnamed, plain)).toBe('token_claim_invalid');
 });
 
-it('passes over what providers write into their headers', async () => {
+test('passes over what providers write into their headers', async () => {
   for (const header of [
     { kid: 'ins_1', cat: 'cl_B7d4PD111AAA' },
     { x5t: 'nOo3ZDrODXEK1jKWhXslHR_KXEg', kid: 'nOo3ZDrODXEK1jKWhXslHR_KXEg', nonce: 'n' },
@@ -157,7 +157,7 @@ it('passes over what providers write into their headers', async () => {
 });
 
 describe('RFC 8725', () => {
-  it('3.1: verifies with the algorithms of the key, whatever the header says', async () => {
+  test('3.1: verifies with the algorithms of the key, whatever the header says', async () => {
     const pem = pemOf(PAIRS.rsa);
     for (const key of [
       pem,
@@ -174,7 +174,7 @@ describe('RFC 8725', () => {
     });
   });
 
-  it('3.2: has no "none", in any case, with or without a signature', async () => {
+  test('3.2: has no "none", in any case, with or without a signature', async () => {
     const cases = fc.sample(fc.mixedCase(fc.constant('none')), 100);
     for (const alg of [...new Set([...cases, 'none', 'NONE', 'nOnE', 'None', ' none', 'none\0'])]) {
       expect(await codeOf(unsigned({ alg }))).toBe('invalid_api_key');
@@ -182,14 +182,14 @@ describe('RFC 8725', () => {
     }
   });
 
-  it('3.3: refuses what is encrypted or nested', async () => {
+  test('3.3: refuses what is encrypted or nested', async () => {
     expect(await codeOf(`${mintJwt()}.AA.AA`)).toBe('invalid_api_key');
     expect(await codeOf(mintJwt({ header: { enc: 'A256GCM' } }))).toBe('invalid_api_key');
     expect(await codeOf(mintJwt({ header: { cty: 'JWT' } }))).toBe('invalid_api_key');
     expect(await codeOf(mintJwt({ payloadText: mintJwt() }))).toBe('token_claim_invalid');
   });
 
-  it('3.4: has no use for a point that is not on its curve', async () => {
+  test('3.4: has no use for a point that is not on its curve', async () => {
     const jwk = { ...PAIRS.ES256.publicKey.export({ format: 'jwk' }), kid: 'k1' };
     const moved = { ...jwk, y: jwk.x };
     const find = (key: object) =>
@@ -201,7 +201,7 @@ describe('RFC 8725', () => {
     expect(await find(moved)).toBeUndefined();
   });
 
-  it('3.5: takes no secret that is shorter than the hash', async () => {
+  test('3.5: takes no secret that is shorter than the hash', async () => {
     expect(() => requireSecretFor(Buffer.alloc(31, 'a'), ['HS256'])).toThrow(GatewayError);
     expect(() => requireSecretFor(Buffer.alloc(0), ['HS256'])).toThrow(GatewayError);
     for (const secret of ['8 bytes!', '']) {
@@ -213,11 +213,11 @@ describe('RFC 8725', () => {
     }
   });
 
-  it('3.6: refuses what is compressed', async () => {
+  test('3.6: refuses what is compressed', async () => {
     expect(await codeOf(mintJwt({ header: { zip: 'DEF' } }))).toBe('invalid_api_key');
   });
 
-  it('3.7: reads UTF-8 strictly', async () => {
+  test('3.7: reads UTF-8 strictly', async () => {
     const notUtf8 = Buffer.concat([Buffer.from('{"sub":"a'), Buffer.of(0xff), Buffer.from('"}')]);
     expect(await codeOf(mintJwt({ payloadText: notUtf8 }))).toBe('token_claim_invalid');
     expect(await codeOf(mintJwt({ headerText: notUtf8 }))).toBe('invalid_api_key');
@@ -226,7 +226,7 @@ describe('RFC 8725', () => {
     });
   });
 
-  it('3.8: asks for the issuer and the subject', async () => {
+  test('3.8: asks for the issuer and the subject', async () => {
     const key = makeVerifyingKey({ issuers: [ISSUER] });
     expect(await codeOf(mintJwt(), key)).toBe('verified');
     for (const iss of [
@@ -240,7 +240,7 @@ describe('RFC 8725', () => {
     expect(await codeOf(mintJwt({ claims: { sub: undefined } }))).toBe('token_claim_invalid');
   });
 
-  it('3.9: asks for the audience', async () => {
+  test('3.9: asks for the audience', async () => {
     const key = makeVerifyingKey({ audiences: [AUDIENCE] });
     expect(await codeOf(mintJwt(), key)).toBe('verified');
     for (const aud of ['hallpass2', 'hall', undefined, [], ['other']]) {
@@ -248,7 +248,7 @@ describe('RFC 8725', () => {
     }
   });
 
-  it('3.10: follows nothing that a token points to', async () => {
+  test('3.10: follows nothing that a token points to', async () => {
     const jwk = OTHERS.ES256.publicKey.export({ format: 'jwk' });
     const { privateKey } = OTHERS.ES256;
     for (const header of [
@@ -262,7 +262,7 @@ describe('RFC 8725', () => {
     }
   });
 
-  it('3.11: takes the types of ID and access tokens alone', async () => {
+  test('3.11: takes the types of ID and access tokens alone', async () => {
     for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/at+jwt']) {
       expect(await codeOf(mintJwt({ header: { typ } }))).toBe('verified');
     }
@@ -271,7 +271,7 @@ describe('RFC 8725', () => {
     }
   });
 
-  it('3.12: takes no scoped token, and none of these is one', async () => {
+  test('3.12: takes no scoped token, and none of these is one', async () => {
     // Even where someone made the key itself the shared secret.
     const jwt = mint({ claims: { sub: 'ada' } }).slice('jwt:'.length);
     const ports = { secrets: makeJwtSecrets(KEY), keySets: NO_KEY_SETS, clock };
@@ -294,12 +294,12 @@ describe('what jose takes and this does not', () => {
     return (await Promise.all(spellings)).filter((code) => code === 'verified').length;
   };
 
-  it('is any but one spelling of a signature', async () => {
+  test('is any but one spelling of a signature', async () => {
     expect(await verifiedSpellings(es256(), ES256_KEY)).toBe(1);
     expect(await verifiedSpellings(mintJwt(), makeVerifyingKey())).toBe(1);
   });
 
-  it.each([
+  test.each([
     ['a space before', ` ${mintJwt()}`],
     ['a space behind', `${mintJwt()} `],
     ['a line feed behind', `${mintJwt()}\n`],
@@ -314,7 +314,7 @@ describe('what jose takes and this does not', () => {
     expect(await codeOf(jwt)).toBe('invalid_api_key');
   });
 
-  it.each([
+  test.each([
     ['exp of 1e300', { exp: 1e300 }],
     ['exp below zero', { exp: -1 }],
     ['exp as a text', { exp: String(NOW_SECONDS + 60) }],
@@ -331,17 +331,17 @@ describe('what jose takes and this does not', () => {
     expect(await codeOf(mintJwt({ claims }))).toBe('token_claim_invalid');
   });
 
-  it('is any type', async () => {
+  test('is any type', async () => {
     expect(await codeOf(mintJwt({ header: { typ: 'secevent+jwt' } }))).toBe('invalid_api_key');
   });
 
-  it('is a secret of eight bytes', async () => {
+  test('is a secret of eight bytes', async () => {
     expect(() => requireSecretFor(Buffer.from('8 bytes!'), ['HS256'])).toThrow(
       'the shared secret must have at least 32 bytes for HS256, got 8',
     );
   });
 
-  it('is a token without a kid, where the issuer has several keys that might fit', async () => {
+  test('is a token without a kid, where the issuer has several keys that might fit', async () => {
     const jwkOf = (pair: (typeof PAIRS)['ES256'], kid: string) => ({
       ...pair.publicKey.export({ format: 'jwk' }),
       kid,
@@ -364,12 +364,12 @@ describe('what jose takes and this does not', () => {
     expect(await codeWith(all.slice(0, 1), {})).toBe('verified');
   });
 
-  it('is a token from the future', async () => {
+  test('is a token from the future', async () => {
     expect(await codeOf(mintJwt({ claims: { iat: NOW_SECONDS + 6 } }))).toBe('token_not_active');
     expect(await codeOf(mintJwt({ claims: { iat: NOW_SECONDS + 5 } }))).toBe('verified');
   });
 
-  it.each([
+  test.each([
     ['a claim twice', '{"sub":"ada","sub":"eve"}'],
     ['a claim twice within another', '{"sub":"ada","a":{"b":1,"b":2}}'],
     ['claims 17 deep', `{"sub":"ada","a":${'['.repeat(16)}${']'.repeat(16)}}`],
@@ -379,14 +379,14 @@ describe('what jose takes and this does not', () => {
     expect(await codeOf(mintJwt({ payloadText }))).toBe('token_claim_invalid');
   });
 
-  it('is claims nested 50,000 deep', async () => {
+  test('is claims nested 50,000 deep', async () => {
     const payloadText = `{"sub":"ada","a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
     expect(await codeOf(mintJwt({ payloadText }))).toBe('invalid_api_key');
   });
 });
 
 describe('what is hostile', () => {
-  it.each([
+  test.each([
     ['an empty signature', unsigned({ alg: 'HS256' })],
     ['a signature of zeros', unsigned({ alg: 'HS256' }, 'A'.repeat(43))],
     ['a signature that is too long', `${mintJwt()}AAAA`],
@@ -414,7 +414,7 @@ describe('what is hostile', () => {
     expect(await codeOf(jwt)).toBe('invalid_api_key');
   });
 
-  it('is refused: a signature of ECDSA made of zeros, or in DER', async () => {
+  test('is refused: a signature of ECDSA made of zeros, or in DER', async () => {
     const [head, payload] = es256().split('.');
     const zeros = Buffer.alloc(64).toString('base64url');
     expect(await codeOf(`${head}.${payload}.${zeros}`, ES256_KEY)).toBe('invalid_api_key');
@@ -424,7 +424,7 @@ describe('what is hostile', () => {
     );
   });
 
-  it.each([
+  test.each([
     ['../../etc/passwd'],
     ['../../../dev/null'],
     ["' OR 1=1 --"],
@@ -454,7 +454,7 @@ describe('what is hostile', () => {
     expect(asked).toEqual(['https://issuer.example.edu/jwks']);
   });
 
-  it('is an outage, not a refusal, when a record holds what cannot verify', async () => {
+  test('is an outage, not a refusal, when a record holds what cannot verify', async () => {
     const key = makeVerifyingKey({}, { kind: 'pem', pem: 'CANARY' });
     await expect(verify(es256(), key)).rejects.toMatchObject({ code: 'service_unavailable' });
     expect(() => readPublicKeyPem(JWT_SECRET)).toThrow(GatewayError);
@@ -478,7 +478,7 @@ describe('fuzz', () => {
   ];
   const runs = { numRuns: 300 };
 
-  it('gets nothing but these codes out of any text', async () => {
+  test('gets nothing but these codes out of any text', async () => {
     const part = fc.oneof(
       fc.string(),
       fc.base64String(),
@@ -496,7 +496,7 @@ describe('fuzz', () => {
     );
   });
 
-  it('gets nothing but these codes out of any header', async () => {
+  test('gets nothing but these codes out of any header', async () => {
     const header = fc.record(
       {
         alg: fc.oneof(fc.constantFrom('HS256', 'ES256', 'RS256', 'none'), fc.jsonValue()),
@@ -516,7 +516,7 @@ describe('fuzz', () => {
     );
   });
 
-  it('gets nothing but these codes out of any claims that are signed', async () => {
+  test('gets nothing but these codes out of any claims that are signed', async () => {
     const names = ['iss', 'aud', 'azp', 'sub', 'user_id', 'exp', 'nbf', 'iat', 'a', 'email'];
     const value = fc.oneof(
       fc.jsonValue(),
@@ -536,7 +536,7 @@ describe('fuzz', () => {
     expect(seen).toContain('token_claim_invalid');
   });
 
-  it('takes no bytes for a signature that are none, of whatever length', async () => {
+  test('takes no bytes for a signature that are none, of whatever length', async () => {
     const signature = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 300 }),
       fc
@@ -553,7 +553,7 @@ describe('fuzz', () => {
     );
   });
 
-  it('verifies no token of which one character was changed', async () => {
+  test('verifies no token of which one character was changed', async () => {
     const jwt = es256();
     const at = fc.nat(jwt.length - 1);
     await fc.assert(

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { verifyClientJwt } from '../../../core/jwt/client-jwt.ts';
 import { KEY_SETS_MAX, makeKeySets } from '../../../core/jwt/issuer-keys.ts';
@@ -71,7 +71,7 @@ const down = async (): Promise<never> => {
 };
 
 describe('a key set', () => {
-  it('is fetched once for all who ask, and kept for ten minutes', async () => {
+  test('is fetched once for all who ask, and kept for ten minutes', async () => {
     const issuer = makeIssuer();
     const codes = await Promise.all(
       Array.from({ length: 100 }, () => issuer.codeOf(PAIRS.ES256, 'first')),
@@ -85,7 +85,7 @@ describe('a key set', () => {
     expect(issuer.fetched).toHaveLength(2);
   });
 
-  it('lets a new key in, and a withdrawn one no longer, without a restart', async () => {
+  test('lets a new key in, and a withdrawn one no longer, without a restart', async () => {
     const issuer = makeIssuer();
     expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('verified');
     issuer.nowMs += 30_000;
@@ -99,7 +99,7 @@ describe('a key set', () => {
     expect(await issuer.codeOf(NEW_PAIRS.ES256, 'second')).toBe('verified');
   });
 
-  it('is asked again for an unknown kid once, then not for 30 s', async () => {
+  test('is asked again for an unknown kid once, then not for 30 s', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.nowMs += 29_999;
@@ -111,7 +111,7 @@ describe('a key set', () => {
     expect(issuer.fetched).toHaveLength(2);
   });
 
-  it('gives way to others beyond 16', async () => {
+  test('gives way to others beyond 16', async () => {
     const issuer = makeIssuer();
     const ask = (count: number) => issuer.find('first', 'ES256', `https://i${count}.example/`);
     for (let count = 0; count < KEY_SETS_MAX; count += 1) await ask(count);
@@ -132,7 +132,7 @@ describe('an outage', () => {
     ['is no key set', async () => '{"keys":{}}'],
     ['is null', async () => 'null'],
   ];
-  it.each(answers)(
+  test.each(answers)(
     'with no key in memory is told as such when the answer %s',
     async (_, answer) => {
       const issuer = makeIssuer();
@@ -148,7 +148,7 @@ describe('an outage', () => {
     },
   );
 
-  it('is told with its reason to whoever runs the gateway, and to nobody else', async () => {
+  test('is told with its reason to whoever runs the gateway, and to nobody else', async () => {
     const issuer = makeIssuer();
     issuer.answer = async () => {
       const detail = "an issuer's key set cannot be fetched: it answered 500";
@@ -169,7 +169,7 @@ describe('an outage', () => {
     });
   });
 
-  it('leaves the last keys in force for a day, and then none', async () => {
+  test('leaves the last keys in force for a day, and then none', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.answer = down;
@@ -180,7 +180,7 @@ describe('an outage', () => {
     expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('service_unavailable');
   });
 
-  it('is tried against every 30 s while the last keys serve', async () => {
+  test('is tried against every 30 s while the last keys serve', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.answer = down;
@@ -192,7 +192,7 @@ describe('an outage', () => {
     expect(issuer.fetched).toHaveLength(3);
   });
 
-  it('holds a token whose key is known up for a second at most', async () => {
+  test('holds a token whose key is known up for a second at most', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.answer = () => new Promise(() => {});
@@ -224,7 +224,7 @@ describe('10,000 unknown kids', () => {
     return [...codes];
   };
 
-  it.each([
+  test.each([
     ['answers', async () => JSON.stringify({ keys: [FIRST] })],
     ['fails', down],
   ])('make one fetch a cool-down while the issuer %s, and valid tokens pass', async (_, answer) => {
@@ -238,7 +238,7 @@ describe('10,000 unknown kids', () => {
     expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('verified');
   });
 
-  it('make one fetch every ten seconds while the issuer was never up', async () => {
+  test('make one fetch every ten seconds while the issuer was never up', async () => {
     const issuer = makeIssuer();
     issuer.answer = down;
     expect(await flood(issuer, 100)).toEqual(['service_unavailable']);
@@ -248,7 +248,7 @@ describe('10,000 unknown kids', () => {
     expect(issuer.fetched).toHaveLength(2);
   });
 
-  it('wait for the one fetch that is under way', async () => {
+  test('wait for the one fetch that is under way', async () => {
     const issuer = makeIssuer();
     await issuer.find('first');
     issuer.nowMs += 30_000;
@@ -268,7 +268,7 @@ describe('the key that fits', () => {
     makeIssuer(keys as object[]).find(kid, alg);
   const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
 
-  it.each<[string, readonly unknown[], string | undefined, JwtAlgorithm]>([
+  test.each<[string, readonly unknown[], string | undefined, JwtAlgorithm]>([
     ['its kid and curve', [FIRST, SECOND], 'first', 'ES256'],
     ['the only one, for a token without a kid', [FIRST], undefined, 'ES256'],
     ['the only one of its type', [FIRST, jwkOf(PAIRS.rsa)], undefined, 'PS384'],
@@ -299,7 +299,7 @@ describe('the key that fits', () => {
     expect(await findIn(keys, kid, alg)).toMatchObject({ type: 'public' });
   });
 
-  it.each<[string, readonly unknown[], string | undefined, JwtAlgorithm]>([
+  test.each<[string, readonly unknown[], string | undefined, JwtAlgorithm]>([
     ['another curve', [FIRST], 'first', 'ES384'],
     ['another type', [FIRST], 'first', 'RS256'],
     ['another alg', [jwkOf(PAIRS.rsa, { kid: 'k', alg: 'RS256' })], 'k', 'PS256'],
@@ -327,7 +327,7 @@ describe('the key that fits', () => {
     expect(await findIn(keys, kid, alg)).toBeUndefined();
   });
 
-  it('is imported once', async () => {
+  test('is imported once', async () => {
     const issuer = makeIssuer();
     expect(await issuer.find('first')).toBe(await issuer.find('first'));
   });

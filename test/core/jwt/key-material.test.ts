@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   algorithmsOfKind,
   readPublicKeyPem,
@@ -31,7 +31,7 @@ const modulusOf = (pem: string): bigint => {
 };
 
 describe('algorithmsOfKind', () => {
-  it('gives secrets and public keys no algorithm in common', () => {
+  test('gives secrets and public keys no algorithm in common', () => {
     expect(algorithmsOfKind('secret')).toEqual(['HS256', 'HS384', 'HS512']);
     expect(algorithmsOfKind('pem')).toEqual(PUBLIC_ALGORITHMS);
     expect(algorithmsOfKind('jwks')).toEqual(PUBLIC_ALGORITHMS);
@@ -39,7 +39,7 @@ describe('algorithmsOfKind', () => {
 });
 
 describe('readPublicKeyPem', () => {
-  it.each([
+  test.each([
     ['rsa', ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']],
     ['ES256', ['ES256']],
     ['ES384', ['ES384']],
@@ -50,18 +50,18 @@ describe('readPublicKeyPem', () => {
     expect(readPublicKeyPem(pem)).toEqual({ pem, algorithms });
   });
 
-  it('reads a certificate as the key within', () => {
+  test('reads a certificate as the key within', () => {
     const { pem, algorithms } = readPublicKeyPem(CERTIFICATE);
     expect(pem).toMatch(/^-----BEGIN PUBLIC KEY-----\n/);
     expect(algorithms).toEqual(['ES256']);
   });
 
-  it('reads other spellings as one', () => {
+  test('reads other spellings as one', () => {
     const pem = pemOf(PAIRS.ES256);
     expect(readPublicKeyPem(`\n  ${pem.replaceAll('\n', '\r\n')}  \n`).pem).toBe(pem);
   });
 
-  it.each([
+  test.each([
     ['PKCS #8', PAIRS.ES256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
     ['SEC 1', PAIRS.ES256.privateKey.export({ type: 'sec1', format: 'pem' }).toString()],
     ['PKCS #1', PAIRS.rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()],
@@ -70,7 +70,7 @@ describe('readPublicKeyPem', () => {
     expect(() => readPublicKeyPem(pem)).toThrow(refused('that is a private key'));
   });
 
-  it.each([
+  test.each([
     ['a shared secret', 'x'.repeat(64)],
     ['nothing', ''],
     ['two keys', pemOf(PAIRS.ES256) + pemOf(PAIRS.ES384)],
@@ -81,18 +81,18 @@ describe('readPublicKeyPem', () => {
     expect(() => readPublicKeyPem(pem)).toThrow(refused('one PUBLIC KEY or one CERTIFICATE'));
   });
 
-  it.each([['PUBLIC KEY'], ['CERTIFICATE']])('refuses a %s that cannot be read', (label) => {
+  test.each([['PUBLIC KEY'], ['CERTIFICATE']])('refuses a %s that cannot be read', (label) => {
     const pem = `-----BEGIN ${label}-----\nQ0FOQVJZ\n-----END ${label}-----\n`;
     expect(() => readPublicKeyPem(pem)).toThrow(
       refused(`^the ${label} in the PEM text cannot be read$`),
     );
   });
 
-  it('refuses a text of more than 8 kB', () => {
+  test('refuses a text of more than 8 kB', () => {
     expect(() => readPublicKeyPem('x'.repeat(8_193))).toThrow(refused('8192 characters'));
   });
 
-  it.each([
+  test.each([
     ['secp256k1', generateKeyPairSync('ec', { namedCurve: 'secp256k1' })],
     ['Ed448', generateKeyPairSync('ed448')],
     ['X25519', generateKeyPairSync('x25519')],
@@ -101,14 +101,14 @@ describe('readPublicKeyPem', () => {
     expect(() => readPublicKeyPem(pemOf(pair))).toThrow(refused('must be of RSA, P-256'));
   });
 
-  it('refuses RSA keys of less than 2048 bits, and of more than 8192', () => {
+  test('refuses RSA keys of less than 2048 bits, and of more than 8192', () => {
     const short = generateKeyPairSync('rsa', { modulusLength: 1024 });
     expect(() => readPublicKeyPem(pemOf(short))).toThrow(refused('2048 to 8192 bits, got 1024'));
     expect(() => readPublicKeyPem(pemOfRsa(2n ** 2046n + 1n))).toThrow(refused('got 2047'));
     expect(() => readPublicKeyPem(pemOfRsa(2n ** 8192n + 1n))).toThrow(refused('got 8193'));
   });
 
-  it.each([
+  test.each([
     ['1', 'AQ'],
     ['2', 'Ag'],
     ['65536', 'AQAA'],
@@ -118,12 +118,12 @@ describe('readPublicKeyPem', () => {
     expect(() => readPublicKeyPem(pem)).toThrow(refused('exponent of the RSA key'));
   });
 
-  it('reads the exponent 3', () => {
+  test('reads the exponent 3', () => {
     const pem = pemOfRsa(modulusOf(pemOf(PAIRS.rsa)), 'Aw');
     expect(readPublicKeyPem(pem).algorithms).toContain('RS256');
   });
 
-  it('refuses moduli of the generator whose keys can be factored', () => {
+  test('refuses moduli of the generator whose keys can be factored', () => {
     // As that generator makes primes: k × M + (65537 ^ a mod M), M the product of the first 39 odd primes and more.
     const primes = [
       3n,
@@ -178,7 +178,7 @@ describe('readPublicKeyPem', () => {
 });
 
 describe('requireSecretFor', () => {
-  it.each([
+  test.each([
     ['HS256', 32],
     ['HS384', 48],
     ['HS512', 64],
@@ -189,17 +189,17 @@ describe('requireSecretFor', () => {
     );
   });
 
-  it('counts bytes, not characters', () => {
+  test('counts bytes, not characters', () => {
     expect(() => requireSecretFor(Buffer.from('ä'.repeat(16)), ['HS256'])).not.toThrow();
   });
 
-  it('asks for the most that any of the algorithms asks', () => {
+  test('asks for the most that any of the algorithms asks', () => {
     expect(() => requireSecretFor(Buffer.alloc(40, 'k'), ['HS256', 'HS512'])).toThrow(
       refused('64 bytes for HS512'),
     );
   });
 
-  it.each([
+  test.each([
     ['a public key', pemOf(PAIRS.rsa), 'a PEM text'],
     ['a certificate', CERTIFICATE, 'a PEM text'],
     ['a private key', PAIRS.rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'a PEM text'],
@@ -212,7 +212,7 @@ describe('requireSecretFor', () => {
     );
   });
 
-  it('serves HMAC alone', () => {
+  test('serves HMAC alone', () => {
     expect(() => requireSecretFor(Buffer.alloc(64, 'k'), ['RS256'])).toThrow(
       refused('a shared secret cannot serve RS256'),
     );

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { formatRequired, parseRequired } from '../../../core/jwt/required-claim.ts';
 
-it.each([
+test.each([
   ['tier', { claim: 'tier', values: [] }],
   ['tier=pro', { claim: 'tier', values: ['pro'] }],
   ['tier=pro|team', { claim: 'tier', values: ['pro', 'team'] }],
@@ -16,7 +16,7 @@ it.each([
   expect(parseRequired(text)).toEqual(expected);
 });
 
-it.each([
+test.each([
   ['nothing', ''],
   ['no name', '=x'],
   ['no value', 'tier='],
@@ -30,7 +30,7 @@ it.each([
   expect(parseRequired(text)).toBeUndefined();
 });
 
-it('reads what it writes, with the type of each value', () => {
+test('reads what it writes, with the type of each value', () => {
   const value = fc.oneof(
     fc.stringMatching(/^[a-z0-9".:-]{1,12}$/),
     fc.boolean(),

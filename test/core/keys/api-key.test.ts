@@ -1,15 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hashOfKey, isWellFormed, makeApiKey } from '../../../core/keys/api-key.ts';
 
 const KEY = 'sk-hp-BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwce_zG3m';
 
 describe('makeApiKey', () => {
-  it('writes 256 bits and a checksum behind "sk-hp-", without a colon', () => {
+  test('writes 256 bits and a checksum behind "sk-hp-", without a colon', () => {
     expect(makeApiKey(new Uint8Array(32).fill(7))).toBe(KEY);
     expect(makeApiKey(new Uint8Array(32).fill(255))).toMatch(/^sk-hp-_{42}8[\w-]{6}$/);
   });
 
-  it.each([0, 31, 33])('refuses %i random bytes', (length) => {
+  test.each([0, 31, 33])('refuses %i random bytes', (length) => {
     expect(() => makeApiKey(new Uint8Array(length))).toThrow(
       new TypeError(`"randomBytes" must be 32 bytes, got ${length}`),
     );
@@ -17,7 +17,7 @@ describe('makeApiKey', () => {
 });
 
 describe('isWellFormed', () => {
-  it.each([
+  test.each([
     ['a key of ours', KEY, true],
     ['a changed checksum', `${KEY.slice(0, -1)}n`, false],
     ['a changed bit', KEY.replace('BwcH', 'BwcI'), false],
@@ -30,7 +30,7 @@ describe('isWellFormed', () => {
   });
 });
 
-it('looks a key up by the SHA-256 of the whole string', () => {
+test('looks a key up by the SHA-256 of the whole string', () => {
   // printf %s "$KEY" | openssl dgst -sha256 -binary | basenc --base64url
   expect(hashOfKey(KEY)).toBe('1_ADfUE61d6-HGep8DtZYG7KaCWhbyWBnUiPcwuWs9A');
 });

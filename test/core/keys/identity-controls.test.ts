@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { mergeControls } from '../../../core/keys/key-settings.ts';
 
-it('keeps what is on and nothing else', () => {
+test('keeps what is on and nothing else', () => {
   expect(mergeControls(undefined, undefined)).toBeUndefined();
   expect(mergeControls({ trustEmail: true }, undefined)).toEqual({ trustEmail: true });
   expect(mergeControls({ trustEmail: true }, { enforceIdentity: true })).toEqual({
@@ -10,7 +10,7 @@ it('keeps what is on and nothing else', () => {
   });
 });
 
-it('leaves out what is off, empty, or as by default', () => {
+test('leaves out what is off, empty, or as by default', () => {
   const seen = { trustEmail: true, allowedDomains: ['example.edu'], userHeader: 'x-mail' };
   expect(mergeControls(seen, { trustEmail: false })).toEqual({
     allowedDomains: ['example.edu'],

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Verifier } from '../../../core/jwt/verifier.ts';
 import { changesBetween, toFields } from '../../../core/keys/key-fields.ts';
 import { SERVER_RECORD } from '../../support/memory-keys.ts';
@@ -15,7 +15,7 @@ const VERIFIER: Verifier = {
   clockToleranceSeconds: 0,
 };
 
-it('tells each part of a verifier and of the controls by its name', () => {
+test('tells each part of a verifier and of the controls by its name', () => {
   expect(
     toFields({
       ...SERVER_RECORD,
@@ -42,7 +42,7 @@ it('tells each part of a verifier and of the controls by its name', () => {
   });
 });
 
-it('tells of a change what it was and what it is', () => {
+test('tells of a change what it was and what it is', () => {
   const url = 'https://id.example/jwks';
   const before = { ...SERVER_RECORD, verifier: VERIFIER };
   const after = { ...before, verifier: { ...VERIFIER, key: { kind: 'jwks', url } as const } };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { asTokenId } from '../../../core/base/ids.ts';
 import { parseLimit } from '../../../core/base/limit-text.ts';
 import { isDomain, isModelPattern, isName, isOrigin } from '../../../core/base/names.ts';
@@ -38,13 +38,13 @@ const PLAIN = {
 };
 
 describe('a key record', () => {
-  it('is plain JSON and back', () => {
+  test('is plain JSON and back', () => {
     expect(formatKeyRecord(FULL)).toEqual(PLAIN);
     expect(parseKeyRecord(PLAIN)).toEqual(FULL);
     expect(parseKeyRecord(formatKeyRecord(SERVER_RECORD))).toEqual(SERVER_RECORD);
   });
 
-  it.each<[string, Record<string, unknown>, string]>([
+  test.each<[string, Record<string, unknown>, string]>([
     ['an unknown field', { verify: {} }, 'verify'],
     ['an unknown field within', { former: { version: '1', untilMs: 1, x: 1 } }, 'former.x'],
     ['no id', { id: undefined }, 'id'],
@@ -76,14 +76,14 @@ describe('a key record', () => {
   });
 });
 
-it.each([[null], ['CANARY'], [[]]])('is an outage when it is no object: %j', (value) => {
+test.each([[null], ['CANARY'], [[]]])('is an outage when it is no object: %j', (value) => {
   expect(() => parseKeyRecord(value)).toThrow(
     expect.objectContaining({ code: 'service_unavailable' }),
   );
 });
 
 describe('isModelPattern', () => {
-  it.each([
+  test.each([
     ['openai/gpt-5', true],
     ['openrouter/meta-llama/llama-3:free', true],
     ['gpt-5', true],
@@ -101,7 +101,7 @@ describe('isModelPattern', () => {
 });
 
 describe('isName', () => {
-  it.each([
+  test.each([
     ['ada@example.edu', true],
     ['Ада Лавлейс 👩‍💻', true],
     ['', false],
@@ -144,11 +144,11 @@ describe('a key record with identity', () => {
   const plain = formatKeyRecord(IDENTIFIED);
   const { verifier } = plain;
 
-  it('is plain JSON and back', () => {
+  test('is plain JSON and back', () => {
     expect(parseKeyRecord(JSON.parse(JSON.stringify(plain)))).toEqual(IDENTIFIED);
   });
 
-  it.each<[string, Record<string, unknown>, string]>([
+  test.each<[string, Record<string, unknown>, string]>([
     ['a verifier without a key', { verifier: { ...verifier, key: undefined } }, 'verifier.key'],
     ['an unknown field', { verifier: { ...verifier, none: true } }, 'verifier.none'],
     ['no algorithm', { verifier: { ...verifier, algorithms: [] } }, 'verifier.algorithms'],
@@ -191,14 +191,14 @@ describe('a key record with identity', () => {
     );
   });
 
-  it('may have controls of any kind that fit its own', () => {
+  test('may have controls of any kind that fit its own', () => {
     const identity = { enforceIdentity: true, allowedDomains: ['school.edu'], trustEmail: true };
     expect(contradictionIn({ ...IDENTIFIED, kind: 'client', identity })).toBeUndefined();
   });
 });
 
 describe('isDomain', () => {
-  it.each([
+  test.each([
     ['school.edu', true],
     ['a.b-c.xn--p1ai', true],
     ['School.edu', false],
@@ -215,7 +215,7 @@ describe('isDomain', () => {
 });
 
 describe('isOrigin', () => {
-  it.each([
+  test.each([
     ['https://app.example.edu', true],
     ['http://localhost:3000', true],
     ['null', true],
@@ -235,7 +235,7 @@ describe('isOrigin', () => {
 });
 
 describe('isUserHeader', () => {
-  it.each([
+  test.each([
     ['x-user-email', true],
     ['x-openwebui-user-email', true],
     ['X-User-Email', false],

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { type ConfigInput, defineConfig } from '../../../core/config.ts';
 import { makeCatalogue } from '../../../core/models/catalogue.ts';
 import { makePriceBook, type PriceTable } from '../../../core/models/pricing.ts';
@@ -24,12 +24,12 @@ function idsOf(input: Partial<ConfigInput>, providerUrls: Record<string, string>
   return catalogue.map(({ id, target }) => (id === target ? id : `${id} -> ${target}`));
 }
 
-it('holds the priced models of configured providers, and the built-in one', () => {
+test('holds the priced models of configured providers, and the built-in one', () => {
   expect(idsOf({})).toEqual(['demo/echo', 'openai/gpt-5', 'openai/gpt-5-mini']);
   expect(idsOf({ demo: false })).toEqual(['openai/gpt-5', 'openai/gpt-5-mini']);
 });
 
-it('holds models that only the configuration prices', () => {
+test('holds models that only the configuration prices', () => {
   const prices = {
     'ollama/llama': { inputUsdPerMillion: 0, outputUsdPerMillion: 0 },
     'vllm/none': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
@@ -42,7 +42,7 @@ it('holds models that only the configuration prices', () => {
   ]);
 });
 
-it('holds aliases of priced models, and no other', () => {
+test('holds aliases of priced models, and no other', () => {
   const aliases = {
     fast: 'openai/gpt-5-mini',
     'openai/gpt-5': 'openai/gpt-5-mini',
@@ -60,14 +60,14 @@ it('holds aliases of priced models, and no other', () => {
   );
 });
 
-it('does not hold a model of a provider that is not there, whatever the default provider', () => {
+test('does not hold a model of a provider that is not there, whatever the default provider', () => {
   expect(idsOf({ demo: false, defaultProvider: 'openai' })).toEqual([
     'openai/gpt-5',
     'openai/gpt-5-mini',
   ]);
 });
 
-it('knows which of them speak Anthropic’s format', () => {
+test('knows which of them speak Anthropic’s format', () => {
   const config = defineConfig({
     providers: { openai: {}, anthropic: {}, mine: { baseUrl: 'http://m/v1', like: 'anthropic' } },
     aliases: { quick: 'anthropic/claude-sonnet-4' },
@@ -83,7 +83,7 @@ it('knows which of them speak Anthropic’s format', () => {
   ]);
 });
 
-it('holds models of Bedrock under the names that the configuration gives it, by their regions', () => {
+test('holds models of Bedrock under the names that the configuration gives it, by their regions', () => {
   const bedrockTable: PriceTable = {
     ...TABLE,
     models: { bedrock: { everywhere: 0 }, 'bedrock@us': { here: 1 }, openai: { 'gpt-5': 0 } },

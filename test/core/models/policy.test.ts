@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
 import { isAllowedModel, requireAllowedModel, resolveModel } from '../../../core/models/policy.ts';
 import { makeGrant, NOW_MS, TOKEN_ID } from '../../support/wallet-fixtures.ts';
@@ -26,7 +26,7 @@ const grantOf = (models?: readonly string[], tokenModels?: readonly string[]) =>
   });
 
 describe('resolveModel', () => {
-  it.each([
+  test.each([
     ['openai/gpt-5', 'openai', 'gpt-5', 'openai/gpt-5'],
     [
       'openrouter/deepseek/deepseek-chat',
@@ -40,7 +40,7 @@ describe('resolveModel', () => {
     expect(resolveModel(asked, config)).toEqual({ provider, model, id });
   });
 
-  it.each([
+  test.each([
     ['gpt-5', 'gpt-5', 'openai/gpt-5'],
     ['meta-llama/llama-3', 'meta-llama/llama-3', 'openai/meta-llama/llama-3'],
     ['demo/echo', 'demo/echo', 'openai/demo/echo'],
@@ -48,7 +48,7 @@ describe('resolveModel', () => {
     expect(resolveModel(asked, withDefault)).toEqual({ provider: 'openai', model, id });
   });
 
-  it('knows a provider that only a URL names', () => {
+  test('knows a provider that only a URL names', () => {
     expect(resolveModel('mine/m', config, { mine: 'http://127.0.0.1:1/v1' })).toEqual({
       provider: 'mine',
       model: 'm',
@@ -56,7 +56,7 @@ describe('resolveModel', () => {
     });
   });
 
-  it.each(['gpt-5', 'nobody/m', 'openai/', '/m', 'constructor/m', 'toString'])(
+  test.each(['gpt-5', 'nobody/m', 'openai/', '/m', 'constructor/m', 'toString'])(
     'answers 404 for %s without a default provider',
     (asked) => {
       expect(() => resolveModel(asked, config)).toThrowError(
@@ -68,7 +68,7 @@ describe('resolveModel', () => {
     },
   );
 
-  it.each(['openai/a b', 'openai/é', `openai/${'m'.repeat(194)}`, 'openai/m\n'])(
+  test.each(['openai/a b', 'openai/é', `openai/${'m'.repeat(194)}`, 'openai/m\n'])(
     'refuses an id of other characters or too long: %j',
     (asked) => {
       expect(() => resolveModel(asked, config)).toThrowError(
@@ -82,7 +82,7 @@ describe('resolveModel', () => {
 });
 
 describe('requireAllowedModel', () => {
-  it.each([
+  test.each([
     ['no lists', undefined, undefined, true],
     ['the key’s exact id', ['openai/gpt-5'], undefined, true],
     ['the key’s provider', ['openai/*'], undefined, true],
@@ -98,7 +98,7 @@ describe('requireAllowedModel', () => {
     expect(isAllowedModel(grantOf(models, tokenModels), 'openai/gpt-5')).toBe(allowed);
   });
 
-  it('names the model and what both lists allow', () => {
+  test('names the model and what both lists allow', () => {
     const grant = grantOf(['openai/*', 'google/*'], ['openai/gpt-5', 'mistral/large']);
     expect(() => requireAllowedModel(grant, 'google/gemini')).toThrowError(
       expect.objectContaining({
@@ -109,14 +109,14 @@ describe('requireAllowedModel', () => {
     );
   });
 
-  it('names the first 20 of many, and counts the rest', () => {
+  test('names the first 20 of many, and counts the rest', () => {
     const many = Array.from({ length: 23 }, (_, index) => `openai/m${index}`);
     expect(() => requireAllowedModel(grantOf(many), 'openai/x')).toThrowError(
       /openai\/m19 and 3 more$/,
     );
   });
 
-  it('says when the two lists leave nothing', () => {
+  test('says when the two lists leave nothing', () => {
     expect(() => requireAllowedModel(grantOf(['a/b'], ['c/d']), 'a/b')).toThrowError(
       /allowed are none$/,
     );

@@ -2,7 +2,7 @@
  * Each known provider, a line each: where every wire format is posted to, how the key is given, and what becomes there
  * of one and the same chat request.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
 import { prepareChat } from '../../../core/dialects/chat/request.ts';
 import type { RequestRules } from '../../../core/dialects/dialect.ts';
@@ -169,7 +169,7 @@ const messages = [{ role: 'user', content: 'hi' }];
 const rulesOf = (row: ProviderRow): RequestRules => ({ ...REQUEST_RULES, row });
 
 describe.each(Object.entries(LINES))('%s', (name, line) => {
-  it('is posted to by format, with its key where it looks for it', () => {
+  test('is posted to by format, with its key where it looks for it', () => {
     const provider = providerOf(name, line);
     expect(provider.baseUrl).toBe(line.baseUrl);
     const offered = FORMATS.filter((format) => provider.row.endpoints[format] !== undefined);
@@ -181,7 +181,7 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
     expect(Object.fromEntries(found)).toEqual(line.endpoints);
   });
 
-  it('refuses the formats that it does not speak, by naming the others', () => {
+  test('refuses the formats that it does not speak, by naming the others', () => {
     const provider = providerOf(name, line);
     for (const format of FORMATS.filter((each) => line.endpoints[each] === undefined)) {
       expect(() => requireEndpoint(provider, format, TARGET)).toThrowError(
@@ -193,7 +193,7 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
     }
   });
 
-  it('is sent a chat request in its own fields', () => {
+  test('is sent a chat request in its own fields', () => {
     const { row } = providerOf(name, line);
     const asked = { messages, stream: true, seed: 7, user: 'ada', max_completion_tokens: 50 };
     const chat = prepareChat({ model: `${name}/m`, ...asked }, rulesOf(row));
@@ -205,18 +205,18 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
     });
   });
 
-  it('is given its key on a developer’s machine by a variable, and may lack it only there', () => {
+  test('is given its key on a developer’s machine by a variable, and may lack it only there', () => {
     expect(rowOf(name)?.keyVariable).toBe(line.keyVariable);
     expect(rowOf(name)?.keyless).toBe(line.baseUrl.startsWith('http://127.0.0.1'));
   });
 });
 
-it('has a line here for every row', () => {
+test('has a line here for every row', () => {
   expect([...KNOWN_PROVIDERS.keys()]).toEqual(Object.keys(LINES));
 });
 
 describe('OpenRouter alone', () => {
-  it('is believed about what it bills', () => {
+  test('is believed about what it bills', () => {
     const believed = [...KNOWN_PROVIDERS].filter(([, row]) => row.reportsCost);
     expect(believed.map(([name]) => name)).toEqual(['openrouter']);
   });
@@ -237,7 +237,7 @@ describe('a provider that only the configuration knows', () => {
     return { url, ...JSON.parse(chat.toBody(9)) };
   };
 
-  it('is served by what OpenAI’s format says, without a line of code', () => {
+  test('is served by what OpenAI’s format says, without a line of code', () => {
     expect(sentTo('lab')).toEqual({
       url: 'https://llm.example.edu/v1/chat/completions',
       model: 'm',
@@ -249,7 +249,7 @@ describe('a provider that only the configuration knows', () => {
     });
   });
 
-  it('is served by the rules of the one it is like', () => {
+  test('is served by the rules of the one it is like', () => {
     expect(sentTo('strict')).toEqual({
       url: 'https://strict.example.edu/v1/chat/completions',
       model: 'm',

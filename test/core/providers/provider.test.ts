@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
 import type { DialectName } from '../../../core/providers/endpoints.ts';
 import { KNOWN_PROVIDERS } from '../../../core/providers/known.ts';
@@ -27,7 +27,7 @@ const chatUrlOf = (provider: Provider | undefined) =>
   provider && requireEndpoint(provider, 'chat', TARGET).url;
 
 describe('findProvider', () => {
-  it.each([
+  test.each([
     ['openai', 'https://api.openai.com/v1/chat/completions', 'openai', true],
     [
       'google',
@@ -43,7 +43,7 @@ describe('findProvider', () => {
     expect(chatUrlOf(findProvider(config, {}, name))).toBe(url);
   });
 
-  it('sends its traffic to another URL, and then needs no key', () => {
+  test('sends its traffic to another URL, and then needs no key', () => {
     const urls = { openai: 'http://127.0.0.1:9/v1/', mine: 'http://127.0.0.1:9' };
     expect(chatUrlOf(findProvider(config, urls, 'openai'))).toBe(
       'http://127.0.0.1:9/v1/chat/completions',
@@ -59,15 +59,15 @@ describe('findProvider', () => {
     });
   });
 
-  it('follows the rules of the provider it is like', () => {
+  test('follows the rules of the provider it is like', () => {
     expect(findProvider(config, {}, 'work')?.row.renameFields).toEqual({ seed: 'random_seed' });
   });
 
-  it.each(['nobody', 'constructor', '__proto__'])('does not find %s', (name) => {
+  test.each(['nobody', 'constructor', '__proto__'])('does not find %s', (name) => {
     expect(findProvider(config, {}, name)).toBeUndefined();
   });
 
-  it('has the built-in one unless the configuration says no or takes its name', () => {
+  test('has the built-in one unless the configuration says no or takes its name', () => {
     const own = { baseUrl: 'https://demo.example/v1' };
     const demoOf = (more: object) =>
       findProvider(defineConfig({ providers: {}, ...more }), {}, 'demo');
@@ -78,7 +78,7 @@ describe('findProvider', () => {
     );
   });
 
-  it('says which setting is missing when there is no URL', () => {
+  test('says which setting is missing when there is no URL', () => {
     expect(() => findProvider(config, {}, 'plain')).toThrowError(
       'hallpass.config.ts: "providers.plain.baseUrl" must be set, got nothing',
     );
@@ -96,7 +96,7 @@ describe('a wire format that the configuration says', () => {
     return { url: endpoint?.url, headers: endpoint?.toAuthHeaders('k') };
   };
 
-  it('is what a server speaks of which no more is known', () => {
+  test('is what a server speaks of which no more is known', () => {
     expect(formatsOf({ baseUrl })).toEqual(['chat', 'embeddings']);
     expect(formatsOf({ baseUrl, wire: 'openai' })).toEqual(['chat', 'embeddings']);
     expect(formatsOf({ baseUrl, wire: 'anthropic' })).toEqual(['messages', 'count_tokens']);
@@ -110,7 +110,7 @@ describe('a wire format that the configuration says', () => {
     });
   });
 
-  it('leaves of a known provider what is of that format', () => {
+  test('leaves of a known provider what is of that format', () => {
     expect(formatsOf({ like: 'anthropic', wire: 'anthropic' })).toEqual([
       'messages',
       'count_tokens',
@@ -121,7 +121,7 @@ describe('a wire format that the configuration says', () => {
     });
   });
 
-  it.each([
+  test.each([
     [
       { like: 'groq', wire: 'anthropic' },
       '"providers.lab.wire" must be a format that "groq" speaks, got "anthropic"',
@@ -133,7 +133,7 @@ describe('a wire format that the configuration says', () => {
 });
 
 describe('provider keys', () => {
-  it.each([
+  test.each([
     ['openai', 'OPENAI_API_KEY'],
     ['google', 'GEMINI_API_KEY'],
     ['work', 'MISTRAL_API_KEY'],
@@ -142,7 +142,7 @@ describe('provider keys', () => {
     expect(keyVariableOf(config, name)).toBe(variable);
   });
 
-  it('say how to set the one that is missing', () => {
+  test('say how to set the one that is missing', () => {
     const provider = findProvider(config, {}, 'openai');
     expect(provider && providerKeyMissing(config, provider)).toMatchObject({
       code: 'model_not_found',
@@ -155,7 +155,7 @@ describe('provider keys', () => {
 const OF_A_REGION: ReadonlySet<string> = new Set(['azure', 'bedrock', 'bedrock-mantle']);
 
 describe('known providers', () => {
-  it('have a base URL without a slash at its end, and a key variable', () => {
+  test('have a base URL without a slash at its end, and a key variable', () => {
     for (const [name, row] of KNOWN_PROVIDERS) {
       if (!OF_A_REGION.has(name)) expect(row.baseUrl, name).toMatch(/^https?:\/\/.+[^/]$/);
       expect(row.keyVariable, name).toMatch(
@@ -164,7 +164,7 @@ describe('known providers', () => {
     }
   });
 
-  it.each([
+  test.each([
     ['azure', 'baseUrl'],
     ['bedrock', 'region'],
     ['bedrock-mantle', 'region'],
@@ -175,7 +175,7 @@ describe('known providers', () => {
     );
   });
 
-  it.each([
+  test.each([
     ['azure', 'https://r.openai.azure.com/openai/v1', { 'api-key': 'k' }],
     [
       'bedrock',
@@ -194,7 +194,7 @@ describe('known providers', () => {
     expect(endpoint?.toAuthHeaders('k')).toEqual(headers);
   });
 
-  it.each([
+  test.each([
     ['bedrock', 'https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1', 'bedrock'],
     ['bedrock-mantle', 'https://bedrock-mantle.eu-west-1.api.aws/v1', 'bedrock-mantle'],
   ])(
@@ -215,7 +215,7 @@ describe('known providers', () => {
     },
   );
 
-  it('reads the region to sign for in the URL, where the configuration says no other', () => {
+  test('reads the region to sign for in the URL, where the configuration says no other', () => {
     const baseUrl = 'https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/openai/v1';
     const settings = { like: 'bedrock', baseUrl, auth: 'aws-role' } as const;
     const at = (region?: string) =>
@@ -228,7 +228,7 @@ describe('known providers', () => {
     expect(at('us-east-1')).toEqual({ service: 'bedrock', region: 'us-east-1' });
   });
 
-  it.each([
+  test.each([
     [
       'openai',
       {},
@@ -244,7 +244,7 @@ describe('known providers', () => {
     expect(() => findProvider(wrong, {}, name)).toThrowError(new TypeError(message));
   });
 
-  it.each([
+  test.each([
     ['chat', 'openai.gpt-oss-120b', '/v1/chat/completions'],
     ['chat', 'qwen.qwen3-32b', '/v1/chat/completions'],
     ['chat', 'google.gemma-3-27b-it', '/v1/chat/completions'],
@@ -263,7 +263,7 @@ describe('known providers', () => {
     }
   });
 
-  it('posts Claude on the runtime to its own format, beside the OpenAI ones', () => {
+  test('posts Claude on the runtime to its own format, beside the OpenAI ones', () => {
     const runtime = defineConfig({ providers: { bedrock: { region: 'us-east-1' } } });
     const provider = findProvider(runtime, {}, 'bedrock');
     const urls = (['messages', 'chat', 'responses'] as const).map(
@@ -281,7 +281,7 @@ describe('known providers', () => {
 });
 
 describe('an endpoint', () => {
-  it('is refused for a format that the provider does not speak, and the route to use is named', () => {
+  test('is refused for a format that the provider does not speak, and the route to use is named', () => {
     const openai = findProvider(config, {}, 'openai');
     expect(() => openai && requireEndpoint(openai, 'messages', TARGET)).toThrowError(
       expect.objectContaining({
@@ -291,7 +291,7 @@ describe('an endpoint', () => {
     );
   });
 
-  it('is given the provider’s key in its own header', () => {
+  test('is given the provider’s key in its own header', () => {
     const openai = findProvider(config, {}, 'openai');
     expect(openai && requireEndpoint(openai, 'chat', TARGET).toAuthHeaders('k')).toEqual({
       authorization: 'Bearer k',

@@ -1,5 +1,5 @@
 /** What AWS says to the gateway's own signature and role goes to the log by its name alone, and to no caller. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { GatewayError } from '../../../core/base/errors.ts';
 import { ask, makeProxy, readAnswer } from '../../support/proxy-fixtures.ts';
 
@@ -22,7 +22,7 @@ const errorOf = async (proxy: ReturnType<typeof refusal>, model: string) =>
   );
 
 describe('a request to Bedrock with the role', () => {
-  it('says what it is signed for, and has no key in a header', async () => {
+  test('says what it is signed for, and has no key in a header', async () => {
     const proxy = makeProxy({ status: 500 });
     await errorOf(proxy, 'bedrock/m');
     expect(proxy.sent).toMatchObject([
@@ -37,7 +37,7 @@ describe('a request to Bedrock with the role', () => {
     });
   });
 
-  it('is not signed for any other provider', async () => {
+  test('is not signed for any other provider', async () => {
     const proxy = makeProxy({ status: 500 });
     await errorOf(proxy, 'openai/m');
     expect(proxy.sent[0]).not.toHaveProperty('sign');
@@ -45,7 +45,7 @@ describe('a request to Bedrock with the role', () => {
 });
 
 describe('a refusal of AWS', () => {
-  it.each([
+  test.each([
     ['AccessDeniedException', 'the provider answered HTTP 403 AccessDeniedException'],
     [
       'InvalidSignatureException:http://internal.amazon.com/coral/',
@@ -65,7 +65,7 @@ describe('a refusal of AWS', () => {
     expect(proxy.rows()).toMatchObject([{ cost: { usd: 0n } }]);
   });
 
-  it.each([
+  test.each([
     'the canonical string was x-amz-security-token:IQoJ',
     'expected X-Amz-Security-Token',
     'the authorization header AWS4-HMAC-SHA256 Credential=',
@@ -81,7 +81,7 @@ describe('a refusal of AWS', () => {
     },
   );
 
-  it.each([
+  test.each([
     [400, 'The provided model identifier is invalid.'],
     [400, 'arn:aws:bedrock:us-east-1::foundation-model/m has no on-demand throughput'],
     [404, 'This model version has reached the end of its life.'],
@@ -93,7 +93,7 @@ describe('a refusal of AWS', () => {
   });
 });
 
-it('a 403 of any other provider is the caller’s, in its own words', async () => {
+test('a 403 of any other provider is the caller’s, in its own words', async () => {
   const words = 'arn:aws:sts::123456789012:role and x-amz-security-token are words like others';
   const answer = await refusal(403, words).serve(ask({ model: 'openai/m' }));
   expect(answer.status).toBe(403);

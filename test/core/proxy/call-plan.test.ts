@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../core/base/json.ts';
 import { asNanoUsd } from '../../../core/base/money.ts';
 import { makePriceBook } from '../../../core/models/pricing.ts';
@@ -13,7 +13,7 @@ const plan = (more: object, grant = CAPPED) =>
   planCall({ ...CHAT_ASK, body: ask(more) as JsonObject }, grant, settings);
 
 describe('planCall', () => {
-  it('finds model, provider and price', () => {
+  test('finds model, provider and price', () => {
     expect(plan({})).toMatchObject({
       target: { provider: 'openai', model: 'm', id: 'openai/m' },
       provider: { name: 'openai' },
@@ -23,7 +23,7 @@ describe('planCall', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['model_not_found', { model: 'nobody/m' }, 'the model "nobody/m" does not exist'],
     ['model_not_found', { model: 'demo/other' }, 'the model "demo/other" does not exist'],
     [
@@ -56,7 +56,7 @@ describe('planCall', () => {
     };
     const contentOf = (part: object) => ({ messages: [{ role: 'user', content: [part] }] });
 
-    it('takes unknown fields, input by reference and an uncapped output as it should', () => {
+    test('takes unknown fields, input by reference and an uncapped output as it should', () => {
       expect(outcomeOf({ unheard_of: 1 })).toBe(unknownField);
       expect(outcomeOf(contentOf({ type: 'image_url', image_url: 'https://x/y.png' }))).toBe(
         reference,
@@ -69,7 +69,7 @@ describe('planCall', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['key', 'server', true],
     ['key', 'personal', false],
     ['scoped-token', 'server', false],
@@ -84,20 +84,20 @@ describe('planCall', () => {
     },
   );
 
-  it('refuses a model that is not allowed before it looks for its price', () => {
+  test('refuses a model that is not allowed before it looks for its price', () => {
     const grant = makeGrant(['token:usd:total=1'], { models: ['openai/m'] });
     expect(() => plan({ model: 'openai/unheard-of' }, grant)).toThrowError(
       expect.objectContaining({ code: 'model_not_allowed' }),
     );
   });
 
-  it('serves a model without a price when no USD limit applies', () => {
+  test('serves a model without a price when no USD limit applies', () => {
     const unpriced = plan({ model: 'openai/unheard-of', max_tokens: 10 }, UNCAPPED);
     expect(unpriced.price).toBeUndefined();
     expect(amountsUnder(unpriced, 10).usd).toBe(0n);
   });
 
-  it.each([
+  test.each([
     [['user:usd:day=1'], true],
     [['user:tokens:minute=5'], true],
     [['user:requests:minute=5'], false],
@@ -108,7 +108,7 @@ describe('planCall', () => {
 });
 
 describe('what a call takes', () => {
-  it('is the dearest input and all output of all choices', () => {
+  test('is the dearest input and all output of all choices', () => {
     const call = plan({ model: 'openai/both', max_tokens: 100, n: 2 });
     const { inputTokens } = call.request;
     expect(amountsUnder(call, 100)).toEqual({
@@ -122,7 +122,7 @@ describe('affordableCap', () => {
   const usd = (nanoUsd: bigint) => ({ usd: asNanoUsd(nanoUsd) });
   const call = plan({ max_tokens: 100 });
 
-  it.each([
+  test.each([
     ['most of it', usd(99_999n), 99],
     ['just 16 tokens', usd(16_000n), 16],
     ['not 16 tokens', usd(15_999n), undefined],
@@ -134,12 +134,12 @@ describe('affordableCap', () => {
     expect(affordableCap(call, left, 100)).toBe(cap);
   });
 
-  it('never answers the cap it was asked below, nor lowers one under 17', () => {
+  test('never answers the cap it was asked below, nor lowers one under 17', () => {
     expect(affordableCap(call, usd(1_000_000n), 40)).toBe(39);
     expect(affordableCap(call, usd(1_000_000n), 16)).toBeUndefined();
   });
 
-  it('fits, and one token more would not', () => {
+  test('fits, and one token more would not', () => {
     const dear = plan({ model: 'openai/both', max_tokens: 100_000, n: 3 });
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 400_000_000n }), (left) => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { findOwnKey, withOwnKey } from '../../../core/proxy/own-key.ts';
 
 const KEY = 'sk-0123456789abc';
@@ -10,7 +10,7 @@ const found = (text: string, key: string | undefined) =>
   findOwnKey(Buffer.from(text), responseOf(key));
 
 describe('a provider’s key', () => {
-  it.each([
+  test.each([
     ['is found in the midst of an answer', `{"a":"${KEY}"}`, KEY, 'upstream_error'],
     ['is not found where a part of it stands', KEY.slice(0, -1), KEY, undefined],
     [
@@ -24,11 +24,11 @@ describe('a provider’s key', () => {
     expect(found(text, key)?.code).toBe(code);
   });
 
-  it('is named by no error', () => {
+  test('is named by no error', () => {
     expect(JSON.stringify(found(KEY, KEY))).not.toContain(KEY);
   });
 
-  it('takes the headers along in which it stands, and no other', () => {
+  test('takes the headers along in which it stands, and no other', () => {
     const headers = { 'content-type': `text/plain; a=${KEY}`, 'retry-after': '1' };
     expect(responseOf(KEY, headers).headers).toEqual({ 'retry-after': '1' });
     expect(responseOf(undefined, headers).headers).toEqual(headers);

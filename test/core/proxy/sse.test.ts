@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EVENT_BYTES_MAX, makeEventSplitter } from '../../../core/proxy/sse.ts';
 
 /** What a splitter lets through, read by read. */
@@ -13,7 +13,7 @@ function split(...reads: readonly string[]) {
 }
 
 describe('makeEventSplitter', () => {
-  it('lets whole events through and holds the rest', () => {
+  test('lets whole events through and holds the rest', () => {
     expect(split('data: 1\n\ndata: 2\n\nda', 'ta: 3\n', '\n: c')).toEqual({
       out: ['data: 1\n\ndata: 2\n\n', '', 'data: 3\n\n'],
       rest: ': c',
@@ -21,7 +21,7 @@ describe('makeEventSplitter', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['LF', 'a\n\nb'],
     ['CRLF', 'a\r\n\r\nb'],
     ['CR', 'a\r\rb'],
@@ -35,12 +35,12 @@ describe('makeEventSplitter', () => {
     expect(rest).toBe('b');
   });
 
-  it('does not copy a read that ends with an event', () => {
+  test('does not copy a read that ends with an event', () => {
     const read = Buffer.from('data: 1\n\n');
     expect(makeEventSplitter().push(read).events.buffer).toBe(read.buffer);
   });
 
-  it('lets an event that is too long through in pieces, and finds its end', () => {
+  test('lets an event that is too long through in pieces, and finds its end', () => {
     const long = 'x'.repeat(EVENT_BYTES_MAX);
     const { out, rest, isMidEvent } = split(long, 'y', 'z\n', '\ndata: 1\n\nda');
     expect(out).toEqual([
@@ -53,11 +53,11 @@ describe('makeEventSplitter', () => {
     expect(isMidEvent).toBe(false);
   });
 
-  it('says that it is within a long event', () => {
+  test('says that it is within a long event', () => {
     expect(split('x'.repeat(EVENT_BYTES_MAX + 1)).isMidEvent).toBe(true);
   });
 
-  it('passes every byte on in order, and lets through only whole events', () => {
+  test('passes every byte on in order, and lets through only whole events', () => {
     const piece = fc.constantFrom('\n', '\r', '\n\n', '\r\n', 'data: x', ': c', 'é');
     fc.assert(
       fc.property(fc.array(piece), fc.array(fc.nat({ max: 9 })), (pieces, sizes) => {

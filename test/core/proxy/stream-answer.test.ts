@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { EVENT_BYTES_MAX } from '../../../core/proxy/sse.ts';
 import {
@@ -54,7 +54,7 @@ async function stream(reads: Script['reads'], more: object = {}) {
 describe('a stream', () => {
   const events = [textEvent('hel'), textEvent('lo'), FINISH_EVENT];
 
-  it('passes on unchanged, but for the usage that the client did not ask for', async () => {
+  test('passes on unchanged, but for the usage that the client did not ask for', async () => {
     const { text, bill, isReleased, spent, served } = await stream([...events, USAGE, DONE_EVENT]);
     expect(text).toBe([...events, DONE_EVENT].join(''));
     expect(bill).toEqual(['exact', 4, 13_000n]);
@@ -67,14 +67,14 @@ describe('a stream', () => {
     expect(served.headers).not.toHaveProperty('x-hallpass-cost-usd');
   });
 
-  it('keeps the usage that the client asked for', async () => {
+  test('keeps the usage that the client asked for', async () => {
     const { text } = await stream([...events, USAGE, DONE_EVENT], {
       stream_options: { include_usage: true },
     });
     expect(text).toBe([...events, USAGE, DONE_EVENT].join(''));
   });
 
-  it('gives the first event before it asks the provider for the second', async () => {
+  test('gives the first event before it asks the provider for the second', async () => {
     let asked = 0;
     const proxy = makeProxy(
       {},
@@ -102,7 +102,7 @@ describe('a stream', () => {
     for (let next = first; !next.done; next = await iterator.next());
   });
 
-  it('writes the books before [DONE]', async () => {
+  test('writes the books before [DONE]', async () => {
     const proxy = makeProxy({ reads: [...events, USAGE, DONE_EVENT] });
     const { body: reads } = await proxy.serve(body());
     const rowsSeen: [string, number][] = [];
@@ -113,23 +113,23 @@ describe('a stream', () => {
     expect(rowsSeen.at(-2)?.[1]).toBe(0);
   });
 
-  it('does not wait for a provider that stays after [DONE]', async () => {
+  test('does not wait for a provider that stays after [DONE]', async () => {
     const { text, proxy } = await stream([DONE_EVENT, ': never read\n\n']);
     expect(text).toBe(DONE_EVENT);
     expect(proxy.isProviderLeft()).toBe(true);
   });
 
-  it('ends as it is when the provider ends after its finish reason', async () => {
+  test('ends as it is when the provider ends after its finish reason', async () => {
     expect((await stream([...events, USAGE])).text).toBe(events.join(''));
   });
 
-  it('reads a last event that lacks its blank line', async () => {
+  test('reads a last event that lacks its blank line', async () => {
     const { text, bill } = await stream([...events, USAGE.trimEnd()]);
     expect(text).toBe(events.join(''));
     expect(bill[0]).toBe('exact');
   });
 
-  it('notes when the first byte came', async () => {
+  test('notes when the first byte came', async () => {
     const { proxy } = await stream([...events, DONE_EVENT]);
     expect(proxy.rows()[0]).toMatchObject({ firstByteMs: 1, latencyMs: 4 });
   });
@@ -138,7 +138,7 @@ describe('a stream', () => {
 describe('an awkward provider', () => {
   const hello = textEvent('12345678');
 
-  it.each<[string, Script['reads'], string, unknown[]]>([
+  test.each<[string, Script['reads'], string, unknown[]]>([
     ['dies within its answer', [hello, died], hello + FAILED, ['estimated', 2, 216_000n]],
     [
       'dies within an event',
@@ -208,7 +208,7 @@ describe('an awkward provider', () => {
   });
 
   const leak = textEvent(PROVIDER_KEY);
-  it.each<[string, Script['reads'], string]>([
+  test.each<[string, Script['reads'], string]>([
     ['an event', [hello, leak, FINISH_EVENT, DONE_EVENT], hello + FAILED],
     ['an event of many reads', [hello, ...leak], hello + FAILED],
     ['events that come with the last one', [hello + leak + FINISH_EVENT + DONE_EVENT], FAILED],
@@ -228,13 +228,13 @@ describe('an awkward provider', () => {
     });
   });
 
-  it('that breaks with an error of another kind never breaks the stream', async () => {
+  test('that breaks with an error of another kind never breaks the stream', async () => {
     const { text, proxy } = await stream([hello, new TypeError('a bug')]);
     expect(text).toBe(hello + errorEvent('internal_error', 'api_error', 'The gateway failed.'));
     expect(proxy.log[0]).toMatchObject({ level: 'warn', code: 'internal_error' });
   });
 
-  it('that sends a very long event and dies within it has that event ended first', async () => {
+  test('that sends a very long event and dies within it has that event ended first', async () => {
     const long = `data: ${'x'.repeat(EVENT_BYTES_MAX)}`;
     const { text } = await stream([long, died]);
     expect(text).toBe(`${long}\n\n${FAILED}`);
@@ -246,7 +246,7 @@ describe('provider dies mid-stream', () => {
   const shown = textEvent('12345678') + textEvent('é') + FINISH_EVENT;
   const bytes = Buffer.from(whole);
 
-  it('at any byte of it: what came is passed on, its end is never a clean one by mistake, its bill is closed', async () => {
+  test('at any byte of it: what came is passed on, its end is never a clean one by mistake, its bill is closed', async () => {
     const finishedAt = Buffer.byteLength(shown);
     for (let cut = 0; cut < bytes.length; cut += 1) {
       const { text, isReleased, bill, spent } = await stream([bytes.subarray(0, cut), died]);
@@ -268,7 +268,7 @@ describe('a provider that ignores the output cap', () => {
   const CUT =
     'data: {"id":"chatcmpl-r1","object":"chat.completion.chunk","created":1795176000,"model":"openai/both","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}\n\ndata: [DONE]\n\n';
 
-  it('is cut when it says far more than that, and the overrun is recorded', async () => {
+  test('is cut when it says far more than that, and the overrun is recorded', async () => {
     const { text, bill, proxy, spent } = await stream([kilobyte, kilobyte, kilobyte]);
     expect(text).toBe(kilobyte + kilobyte + CUT);
     expect(bill).toEqual(['estimated', 500, 714_000n]);
@@ -278,7 +278,7 @@ describe('a provider that ignores the output cap', () => {
     expect(proxy.isProviderLeft()).toBe(true);
   });
 
-  it('is not cut for 1,368 bytes, but for one more', async () => {
+  test('is not cut for 1,368 bytes, but for one more', async () => {
     const rest = [FINISH_EVENT, DONE_EVENT];
     const exactly = textEvent('x'.repeat(368));
     expect((await stream([kilobyte, exactly, ...rest])).text).toBe(
@@ -290,7 +290,7 @@ describe('a provider that ignores the output cap', () => {
     );
   });
 
-  it('is cut when it reports more than is held', async () => {
+  test('is cut when it reports more than is held', async () => {
     const running = (output: number) =>
       chatEvent({ content: 'x' }, { usage: usageOf(214, output) });
     const { text, bill } = await stream([running(100), running(101), running(102)]);
@@ -298,19 +298,19 @@ describe('a provider that ignores the output cap', () => {
     expect(bill).toEqual(['exact', 101, 315_000n]);
   });
 
-  it('is billed for what it reports at its end, beyond the hold', async () => {
+  test('is billed for what it reports at its end, beyond the hold', async () => {
     const { bill, proxy } = await stream([FINISH_EVENT, usageEvent(usageOf(214, 200)), DONE_EVENT]);
     expect(bill).toEqual(['exact', 200, 414_000n]);
     expect(proxy.rows()[0]?.overrunNanoUsd).toBe(100_000n);
   });
 
-  it('is not cut where nothing bounds the credential', async () => {
+  test('is not cut where nothing bounds the credential', async () => {
     const proxy = makeProxy({ reads: [kilobyte, kilobyte, kilobyte, FINISH_EVENT, DONE_EVENT] });
     const text = await readAnswer(await proxy.serve(body(), UNCAPPED));
     expect(text).toBe([kilobyte, kilobyte, kilobyte, FINISH_EVENT, DONE_EVENT].join(''));
   });
 
-  it('is cut under a token limit for a model without a price', async () => {
+  test('is cut under a token limit for a model without a price', async () => {
     const proxy = makeProxy({ reads: [kilobyte, kilobyte, kilobyte] });
     const grant = makeGrant(['user:tokens:day=100000']);
     const text = await readAnswer(await proxy.serve(body({ model: 'openai/unheard-of' }), grant));

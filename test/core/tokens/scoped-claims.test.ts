@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { FormerVersion } from '../../../core/keys/key-record.ts';
 import {
   parseScopedClaims,
@@ -12,14 +12,14 @@ const BASE = { sub: 'acct_test', exp: NOW_SECONDS + 3600 };
 const parse = (claims: Record<string, unknown>) => parseScopedClaims({ ...BASE, ...claims }, KEY);
 
 describe('parseScopedClaims', () => {
-  it('reads a token that says only what it must', () => {
+  test('reads a token that says only what it must', () => {
     expect(parse({})).toEqual({
       token: { issuedAtMs: 1794574800000, expiresAtMs: 1795179600000 },
       startsAtMs: 0,
     });
   });
 
-  it('reads a token that says everything', () => {
+  test('reads a token that says everything', () => {
     const claims = parse({
       models: ['openai/gpt-5', 'google/*'],
       spending_limit: 0.29,
@@ -44,7 +44,7 @@ describe('parseScopedClaims', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['model', { model: 'openai/gpt-5' }, { token: { models: ['openai/gpt-5'] } }],
     ['models of null', { models: null }, { token: {} }],
     ['model of null', { model: null }, { token: {} }],
@@ -61,7 +61,7 @@ describe('parseScopedClaims', () => {
     expect(parse(claims)).toEqual({ ...parse({}), ...parse(claims) });
   });
 
-  it.each<[string, Record<string, unknown>, string]>([
+  test.each<[string, Record<string, unknown>, string]>([
     ['no sub', { sub: undefined }, 'sub'],
     ['the sub of another account', { sub: 'acct_other' }, 'sub'],
     ['an object as sub', { sub: { toString: 'acct_test' } }, 'sub'],
@@ -123,7 +123,7 @@ describe('requireInForce', () => {
     }
   };
 
-  it.each([
+  test.each([
     ['exp a second ahead', { exp: NOW_SECONDS + 1 }, 'in force'],
     ['exp a millisecond ahead', { exp: NOW_SECONDS + 0.001 }, 'in force'],
     ['exp now', { exp: NOW_SECONDS }, 'token_expired'],
@@ -145,7 +145,7 @@ describe('requireInForce', () => {
     expect(judge(claims)).toBe(expected);
   });
 
-  it('refuses what a former key signs to outlive it', () => {
+  test('refuses what a former key signs to outlive it', () => {
     const former = { version: '1', rotatedAtMs: NOW_MS - 60_000 };
     const iat = NOW_SECONDS - 60;
     expect(judge({ iat }, NOW_MS, { ...former, untilMs: 1795179600000 })).toBe('in force');
@@ -157,7 +157,7 @@ describe('requireInForce', () => {
     );
   });
 
-  it('lets what a key signed before it was rotated hold while the key does, however long it was to live', () => {
+  test('lets what a key signed before it was rotated hold while the key does, however long it was to live', () => {
     const former = { version: '1', untilMs: NOW_MS + 1, rotatedAtMs: NOW_MS - 59_999 };
     expect(judge({ iat: NOW_SECONDS - 60 }, NOW_MS, former)).toBe('in force');
     // One without iat counts as issued seven days before its end.
@@ -167,7 +167,7 @@ describe('requireInForce', () => {
 });
 
 describe('tokenIdOf', () => {
-  it('names a token by its jti, else by what was signed, in two name spaces', () => {
+  test('names a token by its jti, else by what was signed, in two name spaces', () => {
     // printf 'jti\0a' | openssl dgst -sha256 -binary | basenc --base64url | cut -c1-22
     expect(tokenIdOf('a', 'x.y')).toBe('F0tDg-5AN192x14gY9qQh3');
     expect(tokenIdOf(undefined, 'a')).toBe('U2lrTS3eXtk4OmzrtTNtBY');

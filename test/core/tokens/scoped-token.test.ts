@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { kidOf } from '../../../core/jwt/kid.ts';
 import {
@@ -20,14 +20,14 @@ const UNKNOWN = expect.objectContaining({
 });
 
 describe('parseScopedToken', () => {
-  it('takes a token apart', () => {
+  test('takes a token apart', () => {
     const token = parse();
     expect(token.account).toBe('acct_test');
     expect(token.keyName).toBe('course');
     expect(parsePayload(token)).toEqual({ sub: ACCOUNT, exp: NOW_SECONDS + 3600 });
   });
 
-  it.each([
+  test.each([
     ['standard base64', 'a:Y291cnNl', 'a', 'course'],
     ['an account with colons', 'a:b::c:Y291cnNl', 'a:b::c', 'course'],
     ['an empty account', ':Y291cnNl', '', 'course'],
@@ -40,7 +40,7 @@ describe('parseScopedToken', () => {
     expect(kid(text)).toMatchObject({ account, keyName });
   });
 
-  it.each([
+  test.each([
     ['no colon', 'Y291cnNl'],
     ['no name', 'a:'],
     ['a wrong padding', 'a:YQ='],
@@ -56,7 +56,7 @@ describe('parseScopedToken', () => {
     expect(() => parse({ header: { kid: value } })).toThrow(UNKNOWN);
   });
 
-  it.each([
+  test.each([
     ['alg none', { alg: 'none' }],
     ['alg in small letters', { alg: 'hs256' }],
     ['HS384', { alg: 'HS384' }],
@@ -75,11 +75,11 @@ describe('parseScopedToken', () => {
     expect(() => parse({ header })).toThrow(UNKNOWN);
   });
 
-  it.each([['JWT'], ['jwt'], ['Jwt'], [undefined], [null]])('reads typ %j', (typ) => {
+  test.each([['JWT'], ['jwt'], ['Jwt'], [undefined], [null]])('reads typ %j', (typ) => {
     expect(parse({ header: { typ } }).keyName).toBe('course');
   });
 
-  it.each([
+  test.each([
     ['alg twice', '{"alg":"HS256","alg":"HS256","kid":"acct_test:Y291cnNl"}'],
     ['kid twice, once escaped', '{"alg":"HS256","kid":"acct_test:Y291cnNl","k\\u0069d":"a:YQ"}'],
     ['a byte order mark', '\ufeff{"alg":"HS256","kid":"acct_test:Y291cnNl"}'],
@@ -89,7 +89,7 @@ describe('parseScopedToken', () => {
     expect(() => parse({ headerText })).toThrow(UNKNOWN);
   });
 
-  it('refuses a header that is not UTF-8', () => {
+  test('refuses a header that is not UTF-8', () => {
     const headerText = Buffer.concat([
       Buffer.from('{"alg":"HS256","x":"'),
       Buffer.from([0xff, 0x22, 0x7d]),
@@ -99,7 +99,7 @@ describe('parseScopedToken', () => {
 
   const jws = mint().slice('jwt:'.length);
   const [head, payload, signature] = jws.split('.');
-  it.each([
+  test.each([
     ['nothing', ''],
     ['two parts', `${head}.${payload}`],
     ['four parts', `${jws}.`],
@@ -115,7 +115,7 @@ describe('parseScopedToken', () => {
     expect(() => parseScopedToken(text)).toThrow(UNKNOWN);
   });
 
-  it('refuses the three other spellings of a signature', () => {
+  test('refuses the three other spellings of a signature', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const last = alphabet.indexOf(jws.at(-1) ?? '');
     for (const bits of [1, 2, 3]) {
@@ -127,7 +127,7 @@ describe('parseScopedToken', () => {
     }
   });
 
-  it('lets nothing but invalid_api_key out, whatever is sent', () => {
+  test('lets nothing but invalid_api_key out, whatever is sent', () => {
     const part = fc.oneof(
       fc.string(),
       fc.string().map((text) => Buffer.from(text).toString('base64url')),
@@ -150,14 +150,14 @@ describe('parseScopedToken', () => {
 });
 
 describe('isSignedWith', () => {
-  it('holds for the whole key string and for no other', () => {
+  test('holds for the whole key string and for no other', () => {
     expect(isSignedWith(parse(), KEY)).toBe(true);
     expect(isSignedWith(parse(), FORMER_KEY)).toBe(false);
     expect(isSignedWith(parse(), KEY.slice('sk-'.length))).toBe(false);
     expect(isSignedWith(parse(), '')).toBe(false);
   });
 
-  it('fails when a byte of the payload is another', () => {
+  test('fails when a byte of the payload is another', () => {
     const [head, , tail] = mint().split('.');
     const payload = Buffer.from(`{"sub":"acct_test","exp":${NOW_SECONDS + 3601}}`);
     const token = parseScopedToken(
@@ -168,7 +168,7 @@ describe('isSignedWith', () => {
 });
 
 describe('parsePayload', () => {
-  it.each([
+  test.each([
     ['a claim twice', '{"sub":"a","sub":"b"}'],
     ['a claim twice within', '{"x":{"a":1,"a":2}}'],
     ['an array', '[]'],
@@ -188,17 +188,17 @@ describe('parsePayload', () => {
 describe('signScopedToken', () => {
   const signer = { account: 'acct_test', keyName: 'course', key: KEY };
 
-  it('signs what a foreign library signs, to the byte', () => {
+  test('signs what a foreign library signs, to the byte', () => {
     const claims = { sub: ACCOUNT, exp: NOW_SECONDS + 3600 };
     expect(signScopedToken(signer, claims)).toBe(mint());
   });
 
-  it('names its key by account and base64 of the name', () => {
+  test('names its key by account and base64 of the name', () => {
     expect(kidOf('acct_test', 'course')).toBe('acct_test:Y291cnNl');
     expect(kidOf('a:b', 'ÿþû')).toBe('a:b:w7/DvsO7');
   });
 
-  it('is read back, for any account and name', () => {
+  test('is read back, for any account and name', () => {
     const names = fc
       .string({ minLength: 1, maxLength: 128, unit: 'grapheme' })
       .filter((name) => name.length <= 128 && !/\p{Cc}/u.test(name));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { LimitState } from '../../../core/wallet/hold.ts';
 import { limitHeaders } from '../../../core/wallet/limit-headers.ts';
 import { NOW_MS } from '../../support/wallet-fixtures.ts';
@@ -16,11 +16,11 @@ const state = (
 });
 
 describe('limitHeaders', () => {
-  it('says nothing without a limit', () => {
+  test('says nothing without a limit', () => {
     expect(limitHeaders([], NOW_MS)).toEqual({});
   });
 
-  it('tells requests and tokens in OpenAI’s forms', () => {
+  test('tells requests and tokens in OpenAI’s forms', () => {
     const states = [state('requests', 20n, 5n, 6_000), state('tokens', 1_000n, 999n, 5_400_000)];
     expect(limitHeaders(states, NOW_MS)).toEqual({
       'x-ratelimit-limit-requests': '20',
@@ -32,7 +32,7 @@ describe('limitHeaders', () => {
     });
   });
 
-  it('tells dollars as decimals, with the end of the window', () => {
+  test('tells dollars as decimals, with the end of the window', () => {
     expect(limitHeaders([state('usd', 2_000_000_000n, 500_000_000n, 43_200_000)], NOW_MS)).toEqual({
       'x-hallpass-budget-limit-usd': '2',
       'x-hallpass-budget-remaining-usd': '1.5',
@@ -40,7 +40,7 @@ describe('limitHeaders', () => {
     });
   });
 
-  it('tells no reset of what never resets, and nothing below zero', () => {
+  test('tells no reset of what never resets, and nothing below zero', () => {
     expect(limitHeaders([state('usd', 2n, 5n, null)], NOW_MS)).toEqual({
       'x-hallpass-budget-limit-usd': '0.000000002',
       'x-hallpass-budget-remaining-usd': '0',
@@ -51,7 +51,7 @@ describe('limitHeaders', () => {
     });
   });
 
-  it('tells of several limits the one with the least left', () => {
+  test('tells of several limits the one with the least left', () => {
     const states = [
       state('requests', 100n, 50n, 1),
       state('requests', 20n, 5n, 2),
@@ -60,7 +60,7 @@ describe('limitHeaders', () => {
     expect(limitHeaders(states, NOW_MS)['x-ratelimit-limit-requests']).toBe('20');
   });
 
-  it.each([
+  test.each([
     [-5, '0ms'],
     [12, '12ms'],
     [999, '999ms'],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import { asKeyId, asTokenId } from '../../../core/base/ids.ts';
 import { parseLimit } from '../../../core/base/limit-text.ts';
@@ -31,13 +31,13 @@ const lines = (grant: Grant) =>
   limitsOf(grant).map(({ per, unit, window, amount }) => `${per}:${unit}:${window}=${amount}`);
 
 describe('walletIdOf', () => {
-  it('is the key for a plain key, the token for a token without user, the user for one with', () => {
+  test('is the key for a plain key, the token for a token without user, the user for one with', () => {
     expect(walletIdOf(KEY)).toBe('K1#k');
     expect(walletIdOf(TOKEN)).toBe('K1#tT1');
     expect(walletIdOf({ ...TOKEN, identity: ada })).toMatch(/^K1#u[\w-]{22}$/);
   });
 
-  it('tells users of the same name apart by where the name came from', () => {
+  test('tells users of the same name apart by where the name came from', () => {
     const header = walletIdOf({ ...KEY, identity: { ...ada, source: 'header' } });
     const token = walletIdOf({ ...KEY, identity: ada });
     const jwt = walletIdOf({ ...KEY, identity: { ...ada, source: 'jwt', issuer: 'https://a' } });
@@ -45,7 +45,7 @@ describe('walletIdOf', () => {
     expect(new Set([header, token, jwt, other]).size).toBe(4);
   });
 
-  it('holds no foreign text', () => {
+  test('holds no foreign text', () => {
     expect(walletIdOf({ ...KEY, identity: ada })).not.toContain('ada');
   });
 });
@@ -58,25 +58,25 @@ describe('limitsOf', () => {
     'token:usd:total=5',
   ].map(parseLimit);
 
-  it('binds a plain key by none of the user and token limits', () => {
+  test('binds a plain key by none of the user and token limits', () => {
     expect(lines({ ...KEY, limits })).toEqual([]);
   });
 
-  it('binds everyone by the limits of the key, after those of token and user', () => {
+  test('binds everyone by the limits of the key, after those of token and user', () => {
     const wide = [...limits, ...['key:usd:month=500', 'key:requests:minute=9'].map(parseLimit)];
     const key = ['key:usd:month=500000000000', 'key:requests:minute=9'];
     expect(lines({ ...KEY, limits: wide })).toEqual(key);
     expect(lines({ ...TOKEN, limits: wide })).toEqual([...lines({ ...TOKEN, limits }), ...key]);
   });
 
-  it('binds a user of a key by its user limits', () => {
+  test('binds a user of a key by its user limits', () => {
     expect(lines({ ...KEY, limits, identity: ada })).toEqual([
       'user:usd:month=9000000000',
       'user:requests:minute=20',
     ]);
   });
 
-  it('binds a token by both, token first, and of two limits alike by the smaller', () => {
+  test('binds a token by both, token first, and of two limits alike by the smaller', () => {
     expect(lines({ ...TOKEN, limits })).toEqual([
       'token:usd:total=2000000000',
       'token:tokens:day=1000',
@@ -87,7 +87,7 @@ describe('limitsOf', () => {
 });
 
 describe('countersOf', () => {
-  it('always counts the dollars of the payer and of the token', () => {
+  test('always counts the dollars of the payer and of the token', () => {
     expect(countersOf(KEY, [])).toEqual([{ per: 'user', unit: 'usd', window: 'total' }]);
     expect(countersOf(TOKEN, limitsOf(TOKEN))).toEqual([
       { per: 'user', unit: 'usd', window: 'total' },
@@ -97,7 +97,7 @@ describe('countersOf', () => {
 });
 
 describe('isCapped', () => {
-  it('is so only when a USD limit applies', () => {
+  test('is so only when a USD limit applies', () => {
     const requestsOnly = [parseLimit('user:requests:minute=20')];
     expect(isCapped(limitsOf({ ...KEY, limits: requestsOnly, identity: ada }))).toBe(false);
     expect(isCapped(limitsOf(TOKEN))).toBe(true);

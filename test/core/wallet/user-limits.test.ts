@@ -2,7 +2,7 @@
  * The limits of a user, from the credential to the counter: whoever says who they are by a header, by a JWT or by a
  * scoped token has each limit of the key alone.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import { authorize } from '../../../core/authorize.ts';
 import { GatewayError } from '../../../core/base/errors.ts';
@@ -83,7 +83,7 @@ async function grantOf(record: KeyRecord, sent: Sent): Promise<Grant> {
 }
 
 describe.each(WAYS)('a user by %s', (_, more, sentOf) => {
-  it.each(LIMITS)('has the limit of %s a %s alone', async (unit, window, amount) => {
+  test.each(LIMITS)('has the limit of %s a %s alone', async (unit, window, amount) => {
     const limits = [parseLimit(`user:${unit}:${window}=${amount}`)];
     const record: KeyRecord = { ...SERVER_RECORD, ...more, limits };
     const clock = makeManualClock();

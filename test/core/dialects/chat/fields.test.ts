@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { findUnboundedField } from '../../../../core/dialects/chat/fields.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];
@@ -7,7 +7,7 @@ const messageParam = (message: unknown) =>
   findUnboundedField({ messages: [...messages, message] })?.param;
 
 describe('fields under a USD limit', () => {
-  it.each([
+  test.each([
     { temperature: 1, top_p: 0.5, seed: 7, stop: ['x'], logit_bias: { 1: 2 }, user: 'u' },
     { max_tokens: 5, max_completion_tokens: 5, n: 2, stream: true, stream_options: {} },
     { tools: [{ type: 'function', function: { name: 'f' } }], tool_choice: 'auto' },
@@ -21,7 +21,7 @@ describe('fields under a USD limit', () => {
     expect(param(body)).toBeUndefined();
   });
 
-  it.each([
+  test.each([
     ['web_search_options', { web_search_options: {} }],
     ['audio', { audio: { voice: 'alloy' } }],
     ['modalities', { modalities: ['text', 'audio'] }],
@@ -47,7 +47,7 @@ describe('fields under a USD limit', () => {
     expect(findUnboundedField(whole)?.param).toBe(name);
   });
 
-  it.each([
+  test.each([
     [undefined, { role: 'assistant', content: null, tool_calls: [], audio: null }],
     [undefined, { role: 'user', content: [{ type: 'text', text: 'x' }] }],
     [undefined, { role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }],

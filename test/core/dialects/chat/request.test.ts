@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../../core/base/json.ts';
 import { prepareChat } from '../../../../core/dialects/chat/request.ts';
 import type { RequestRules } from '../../../../core/dialects/dialect.ts';
@@ -23,7 +23,7 @@ const sent = (body: JsonObject, rules: Partial<RequestRules> = {}) => {
 };
 
 describe('what is sent', () => {
-  it('is what was checked, of members given twice the last', () => {
+  test('is what was checked, of members given twice the last', () => {
     const text =
       '{"model":"a/b","model":"x/m","max_tokens":999999,"messages":[],"max_tokens":7,"model":"x/m"}';
     const chat = prepareChat(parseBody(text), REQUEST_RULES);
@@ -31,11 +31,11 @@ describe('what is sent', () => {
     expect(chat.toBody(7)).toBe('{"model":"m","messages":[],"max_tokens":7}');
   });
 
-  it('names the provider’s own model id', () => {
+  test('names the provider’s own model id', () => {
     expect(sent({}, { model: 'deepseek/deepseek-chat' }).model).toBe('deepseek/deepseek-chat');
   });
 
-  it.each([
+  test.each([
     ['openai', { max_tokens: 9 }, { max_completion_tokens: 9 }],
     ['openai', { max_tokens: 9, max_completion_tokens: 5 }, { max_completion_tokens: 5 }],
     ['mistral', { max_completion_tokens: 9 }, { max_tokens: 9 }],
@@ -46,16 +46,16 @@ describe('what is sent', () => {
     expect(JSON.parse(JSON.stringify({ max_tokens, max_completion_tokens }))).toEqual(caps);
   });
 
-  it('has a lowered cap when it was lowered', () => {
+  test('has a lowered cap when it was lowered', () => {
     expect(JSON.parse(prepare({ max_tokens: 100 }).toBody(40)).max_tokens).toBe(40);
   });
 
-  it('has no cap of ours when nothing bounds the credential', () => {
+  test('has no cap of ours when nothing bounds the credential', () => {
     expect(sent({}, UNCAPPED)).toEqual({ model: 'm', messages });
     expect(sent({ max_tokens: 9 }, UNCAPPED)).toEqual({ model: 'm', messages, max_tokens: 9 });
   });
 
-  it('asks for usage in a stream, and remembers whether the client did', () => {
+  test('asks for usage in a stream, and remembers whether the client did', () => {
     const silent = prepare({ stream: true, stream_options: { include_obfuscation: false } });
     expect(silent).toMatchObject({ isStream: true, isUsageAsked: false });
     expect(JSON.parse(silent.toBody(9)).stream_options).toEqual({
@@ -67,18 +67,18 @@ describe('what is sent', () => {
     expect(sent({ stream: false })).not.toHaveProperty('stream_options');
   });
 
-  it.each(['mistral', 'openrouter'])('does not ask %s for usage', (name) => {
+  test.each(['mistral', 'openrouter'])('does not ask %s for usage', (name) => {
     expect(sent({ stream: true }, { row: rowOf(name) })).not.toHaveProperty('stream_options');
   });
 
-  it('passes on what else OpenRouter is told of a stream', () => {
+  test('passes on what else OpenRouter is told of a stream', () => {
     const body = { stream: true, stream_options: { include_usage: true } };
     expect(sent(body, { row: rowOf('openrouter') }).stream_options).toEqual({
       include_usage: true,
     });
   });
 
-  it('drops and renames what Mistral refuses', () => {
+  test('drops and renames what Mistral refuses', () => {
     const body = { seed: 7, user: 'u', stream: true, stream_options: {}, logprobs: true };
     expect(sent(body, { row: rowOf('mistral') })).toEqual({
       model: 'm',
@@ -89,19 +89,19 @@ describe('what is sent', () => {
     });
   });
 
-  it('stores nothing at the provider, whoever asks', () => {
+  test('stores nothing at the provider, whoever asks', () => {
     expect(sent({ store: true })).not.toHaveProperty('store');
     expect(sent({ store: true }, UNCAPPED)).not.toHaveProperty('store');
   });
 
-  it('holds unknown fields of a credential without a USD limit', () => {
+  test('holds unknown fields of a credential without a USD limit', () => {
     const body = parseBody('{"__proto__":{"a":1},"top_secret":2}');
     expect(JSON.stringify(sent(body, UNCAPPED))).toContain('"__proto__":{"a":1},"top_secret":2');
   });
 });
 
 describe('what it takes at most', () => {
-  it('counts the output of every choice, and a prediction', () => {
+  test('counts the output of every choice, and a prediction', () => {
     expect(prepare({ n: 3 }).outputTokens(100)).toBe(300);
     const prediction = { type: 'content', content: 'abc' };
     // {"type":"content","content":"abc"} is 34 bytes.
@@ -109,7 +109,7 @@ describe('what it takes at most', () => {
     expect(prepare({ prediction, n: 2 }).outputTokens(100)).toBe(268);
   });
 
-  it('bounds the input by what is sent', () => {
+  test('bounds the input by what is sent', () => {
     // 73 bytes of JSON, 64 a request, 8 a message.
     expect(prepare({ max_tokens: 10 }).inputTokens).toBe(73 + 64 + 8);
   });
@@ -119,7 +119,7 @@ describe('refusals', () => {
   const refusal = (code: string, message: string, param: string) =>
     expect.objectContaining({ code, message, facts: expect.objectContaining({ param }) });
 
-  it.each([
+  test.each([
     [{ messages: undefined }, '"messages" must be a list of messages, got nothing', 'messages'],
     [{ messages: 'hi' }, '"messages" must be a list of messages, got string', 'messages'],
     [
@@ -156,7 +156,7 @@ describe('refusals', () => {
     );
   });
 
-  it.each([
+  test.each([
     [{ web_search_options: {} }, '"web_search_options" may not be used with a spending limit'],
     [
       { service_tier: 'flex' },
@@ -168,14 +168,14 @@ describe('refusals', () => {
     expect(() => prepare(body, { isCapped: false })).not.toThrow();
   });
 
-  it('refuses OpenRouter’s search by a suffix of the model', () => {
+  test('refuses OpenRouter’s search by a suffix of the model', () => {
     const rules = { row: rowOf('openrouter'), model: 'a/b:online' };
     expect(() => prepare({}, rules)).toThrowError(/"model" may not be used with a spending limit/);
     expect(() => prepare({}, { ...rules, ...UNCAPPED })).not.toThrow();
   });
 
   const file = [{ type: 'file', file: { file_id: 'file-1' } }];
-  it.each<[string, JsonObject]>([
+  test.each<[string, JsonObject]>([
     ['previous_response_id', { previous_response_id: 'resp_1' }],
     ['conversation', { conversation: 'conv_1' }],
     ['prompt', { prompt: { id: 'pmpt_1' } }],
@@ -193,7 +193,7 @@ describe('refusals', () => {
     expect(() => prepare(body, { ...UNCAPPED, isServerKey: true })).not.toThrow();
   });
 
-  it('refuses a remote image unless the context window bounds it or nothing needs bounding', () => {
+  test('refuses a remote image unless the context window bounds it or nothing needs bounding', () => {
     const content = [{ type: 'image_url', image_url: { url: 'https://example.org/x.png' } }];
     const body = { messages: [{ role: 'user', content }] };
     expect(() => prepare(body)).toThrowError(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../../core/base/errors.ts';
 import { asRequestId } from '../../../../core/base/ids.ts';
 import type { JsonObject } from '../../../../core/base/json.ts';
@@ -40,7 +40,7 @@ describe('the route', () => {
   const find = (path: string, query: Record<string, string> = {}, method = 'POST') =>
     findRoute({ method, path, query, headers: new Map(), body: undefined });
 
-  it.each([
+  test.each([
     ['/v1beta/models/gemini-2.5-flash:generateContent', 'gemini-2.5-flash'],
     ['/v1/models/gemini-2.5-flash:generateContent', 'gemini-2.5-flash'],
     ['/v1beta/models/google/gemini-2.5-flash:generateContent', 'google/gemini-2.5-flash'],
@@ -52,12 +52,12 @@ describe('the route', () => {
     expect(find(path)).toMatchObject({ dialect: GOOGLE, modelId, isStreamRoute: false });
   });
 
-  it('of a stream is known by its path', () => {
+  test('of a stream is known by its path', () => {
     const path = '/v1beta/models/gemini-2.5-flash:streamGenerateContent';
     expect(find(path, { alt: 'sse', key: 'ignored' })?.isStreamRoute).toBe(true);
   });
 
-  it.each([
+  test.each([
     ['streamGenerateContent', {}, 'must be "sse" here, got nothing'],
     ['streamGenerateContent', { alt: 'json' }, 'must be "sse" here, got another value'],
     ['generateContent', { alt: 'sse' }, 'must be "json" here, got another value'],
@@ -67,7 +67,7 @@ describe('the route', () => {
     expect(raisedBy(act)).toBe(`alt: the query parameter "alt" ${words}`);
   });
 
-  it.each([
+  test.each([
     ['GET', '/v1beta/models/gemini-2.5-flash:generateContent'],
     ['POST', '/v1beta/models/gemini-2.5-flash:batchGenerateContent'],
     ['POST', '/v1beta/models/gemini-2.5-flash'],
@@ -78,7 +78,7 @@ describe('the route', () => {
     expect(find(path, {}, method)).toBeUndefined();
   });
 
-  it('whose model is broken UTF-8 is refused', () => {
+  test('whose model is broken UTF-8 is refused', () => {
     expect(raisedBy(() => find('/v1/models/%ff:generateContent'))).toBe(
       'model: the model in the path must be percent-encoded UTF-8',
     );
@@ -86,7 +86,7 @@ describe('the route', () => {
 });
 
 describe('what is sent', () => {
-  it('is what was checked, with the cap in its place and without what the path or nobody says', () => {
+  test('is what was checked, with the cap in its place and without what the path or nobody says', () => {
     const config = { maxOutputTokens: 100, temperature: 0.5 };
     const request = prepare({ model: 'models/other', store: true, generationConfig: config });
     expect(JSON.parse(request.toBody(64))).toEqual({
@@ -98,12 +98,12 @@ describe('what is sent', () => {
     expect(prepare({}, { isStreamRoute: true }).isStream).toBe(true);
   });
 
-  it('has the default cap under a limit, and none where neither a limit nor the client sets one', () => {
+  test('has the default cap under a limit, and none where neither a limit nor the client sets one', () => {
     expect(sentOf({}).generationConfig).toEqual({ maxOutputTokens: 8_192 });
     expect(sentOf({}, UNCAPPED)).toEqual({ contents: HELLO });
   });
 
-  it('has one spelling of what may be spelt in two ways, and leaves schemas and arguments alone', () => {
+  test('has one spelling of what may be spelt in two ways, and leaves schemas and arguments alone', () => {
     const sent = sentOf({
       system_instruction: { parts: [{ text: 'Be kind.' }] },
       generation_config: { max_output_tokens: 9, response_schema: { properties: { a_b: {} } } },
@@ -148,7 +148,7 @@ describe('what is sent', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['at the top', { generationConfig: {}, generation_config: {} }, 'generationConfig'],
     [
       'of the cap',
@@ -163,14 +163,14 @@ describe('what is sent', () => {
     );
   });
 
-  it('bounds every candidate', () => {
+  test('bounds every candidate', () => {
     const request = prepare({ generationConfig: { candidateCount: 3, maxOutputTokens: 10 } });
     expect(request.outputTokens(10)).toBe(30);
   });
 });
 
 describe('under a spending limit', () => {
-  it.each([
+  test.each([
     ['a system prompt', { systemInstruction: { parts: [{ text: 'x' }] } }],
     [
       'functions of the client’s',
@@ -193,7 +193,7 @@ describe('under a spending limit', () => {
     expect(outcomeOf(more)).toBe('passes');
   });
 
-  it.each([
+  test.each([
     ['a search', { tools: [{ googleSearch: {} }] }, 'tools'],
     [
       'a search beside functions',
@@ -243,7 +243,7 @@ describe('under a spending limit', () => {
     expect(outcomeOf(more, UNCAPPED)).toBe('passes');
   });
 
-  it.each([
+  test.each([
     [{ contents: 'Hi' }, 'contents: "contents" must be a list of contents, got string'],
     [
       { generationConfig: [] },
@@ -264,7 +264,7 @@ describe('under a spending limit', () => {
 });
 
 describe('what is stored at the provider', () => {
-  it.each([
+  test.each([
     ['a cache', { cachedContent: 'cachedContents/1' }],
     ['an answer that is gone on with', { continuationToken: 'x' }],
     [
@@ -284,14 +284,14 @@ describe('what is stored at the provider', () => {
 });
 
 describe('the input bound', () => {
-  it('counts an image by its rule and not by its bytes', () => {
+  test('counts an image by its rule and not by its bytes', () => {
     const image = (data: string) => partOf({ inlineData: { mimeType: 'image/png', data } });
     const small = prepare(image('aGk=')).inputTokens;
     expect(prepare(image('aGk='.repeat(50_000))).inputTokens).toBe(small);
     expect(small).toBeGreaterThan(5_000);
   });
 
-  it('is the context window for what is given by reference, and a refusal where none is known', () => {
+  test('is the context window for what is given by reference, and a refusal where none is known', () => {
     const url = partOf({
       fileData: { fileUri: 'https://example.com/a.pdf', mimeType: 'application/pdf' },
     });
@@ -303,7 +303,7 @@ describe('the input bound', () => {
     expect(prepare(pages).inputTokens).toBe(1_000_000);
   });
 
-  it('is never below the bytes of any text in it', () => {
+  test('is never below the bytes of any text in it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => {
         const parts = [{ text }];
@@ -341,7 +341,7 @@ const meterOf = (text: string, more: object = {}) => {
 };
 
 describe('the meter', () => {
-  it('says the same of a stream at whichever byte it was cut, and passes it on whole', () => {
+  test('says the same of a stream at whichever byte it was cut, and passes it on whole', () => {
     const bytes = Buffer.from(FIRST + LAST);
     for (let cut = 0; cut <= bytes.length; cut += 1) {
       const splitter = makeEventSplitter();
@@ -357,20 +357,20 @@ describe('the meter', () => {
     }
   });
 
-  it('keeps the last of cumulative reports', () => {
+  test('keeps the last of cumulative reports', () => {
     const more = event({ usageMetadata: { promptTokenCount: 105, candidatesTokenCount: 3 } });
     const meter = meterOf(FIRST + more + more);
     expect(meter.usage()?.tokens).toMatchObject({ input: 105, output: 3 });
     expect(meter.isFinished()).toBe(false);
   });
 
-  it('counts the arguments of a call, which are no string', () => {
+  test('counts the arguments of a call, which are no string', () => {
     const call = { functionCall: { name: 'f', args: { city: 'Köln' } } };
     const meter = meterOf(event({ candidates: [{ content: { parts: [call, call] } }] }));
     expect(meter.contentBytes()).toBe(2 * Buffer.byteLength('{"city":"Köln"}'));
   });
 
-  it('is finished when every candidate is', () => {
+  test('is finished when every candidate is', () => {
     const more = { generationConfig: { candidateCount: 2 } };
     const first = said('a', { finishReason: 'STOP' });
     expect(meterOf(first, more).isFinished()).toBe(false);
@@ -378,7 +378,7 @@ describe('the meter', () => {
     expect(meterOf(first + said('b', { finishReason: 'STOP' }, 1), more).isFinished()).toBe(true);
   });
 
-  it('is finished when the prompt was blocked, which costs its input', () => {
+  test('is finished when the prompt was blocked, which costs its input', () => {
     const meter = meterOf(
       event({
         promptFeedback: { blockReason: 'SAFETY' },
@@ -389,23 +389,23 @@ describe('the meter', () => {
     expect(meter.usage()?.tokens).toMatchObject({ input: 9, output: 0 });
   });
 
-  it('sees an error of the provider’s', () => {
+  test('sees an error of the provider’s', () => {
     expect(meterOf(FIRST).hasFailed()).toBe(false);
     expect(meterOf(event({ error: { code: 503, status: 'UNAVAILABLE' } })).hasFailed()).toBe(true);
   });
 });
 
 describe('the usage of a whole answer', () => {
-  it('has thoughts in its output and the cached part in its input', () => {
+  test('has thoughts in its output and the cached part in its input', () => {
     expect(GOOGLE.readUsage({ usageMetadata: USAGE })?.tokens).toEqual(TOKENS);
   });
 
-  it('is at least what the total says', () => {
+  test('is at least what the total says', () => {
     const usageMetadata = { promptTokenCount: 10, candidatesTokenCount: 5, totalTokenCount: 45 };
     expect(GOOGLE.readUsage({ usageMetadata })?.tokens).toMatchObject({ input: 10, output: 35 });
   });
 
-  it.each([[undefined], [null], [{}], [{ promptTokenCount: -1 }], ['text']])(
+  test.each([[undefined], [null], [{}], [{ promptTokenCount: -1 }], ['text']])(
     'is not known from %j',
     (usageMetadata) => {
       expect(GOOGLE.readUsage({ usageMetadata })).toBeUndefined();
@@ -414,7 +414,7 @@ describe('the usage of a whole answer', () => {
 });
 
 describe('the gateway’s own events', () => {
-  it('end a cut stream as if the cap had been kept', () => {
+  test('end a cut stream as if the cap had been kept', () => {
     const facts = { requestId: asRequestId('r1'), model: 'google/x', nowMs: 0 };
     expect(GOOGLE.toCutEvents(facts, meterOf(LAST))).toBe(
       'data: {"candidates":[{"content":{"parts":[],"role":"model"},"finishReason":"MAX_TOKENS","index":0}],"usageMetadata":{"promptTokenCount":105,"candidatesTokenCount":20,"thoughtsTokenCount":7,"totalTokenCount":132},"modelVersion":"google/x"}\n\n',
@@ -422,7 +422,7 @@ describe('the gateway’s own events', () => {
     expect(GOOGLE.toCutEvents(facts, meterOf(''))).not.toContain('usageMetadata');
   });
 
-  it('tell a failure as an event, and once more behind the last one', () => {
+  test('tell a failure as an event, and once more behind the last one', () => {
     const body =
       '{"error":{"code":504,"message":"The provider did not answer in time.","status":"DEADLINE_EXCEEDED","reason":"upstream_timeout"}}';
     expect(GOOGLE.toErrorEvents(new GatewayError('upstream_timeout'))).toBe(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../../core/base/errors.ts';
 import { asRequestId } from '../../../../core/base/ids.ts';
 import type { JsonObject } from '../../../../core/base/json.ts';
@@ -30,7 +30,7 @@ const outcomeOf = (more: object, rules: Partial<RequestRules> = {}): string => {
 const partOf = (part: object) => ({ messages: [{ role: 'user', content: [part] }] });
 
 describe('what is sent', () => {
-  it('is what was checked, with the provider’s model id and the cap', () => {
+  test('is what was checked, with the provider’s model id and the cap', () => {
     const request = prepare({ max_tokens: 100, system: 'Be kind.', temperature: 0.5 });
     expect(JSON.parse(request.toBody(64))).toEqual({
       model: 'claude-sonnet-4-5',
@@ -42,13 +42,13 @@ describe('what is sent', () => {
     expect(request.cap).toBe(100);
   });
 
-  it('has the default cap when the client names none, limit or not: the format demands one', () => {
+  test('has the default cap when the client names none, limit or not: the format demands one', () => {
     expect(prepare({}).cap).toBe(8_192);
     const { cap, toBody } = prepare({}, { isCapped: false, isBounded: false });
     expect(JSON.parse(toBody(cap)).max_tokens).toBe(8_192);
   });
 
-  it('has the client’s version, and of its betas those that change no price', () => {
+  test('has the client’s version, and of its betas those that change no price', () => {
     const headers = new Map([
       ['anthropic-version', ['2026-10-21']],
       [
@@ -70,7 +70,7 @@ describe('what is sent', () => {
     });
   });
 
-  it('is counted without a cap and without a price on count_tokens', () => {
+  test('is counted without a cap and without a price on count_tokens', () => {
     const body = { model: 'x', messages: HELLO, max_tokens: 5 } as JsonObject;
     const request = COUNT_TOKENS.prepare(body, RULES);
     expect(JSON.parse(request.toBody(0))).toEqual({ model: 'claude-sonnet-4-5', messages: HELLO });
@@ -79,7 +79,7 @@ describe('what is sent', () => {
 });
 
 describe('under a spending limit', () => {
-  it.each([
+  test.each([
     [
       'a cached system prompt',
       { system: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral' } }] },
@@ -116,7 +116,7 @@ describe('under a spending limit', () => {
     expect(outcomeOf(more)).toBe('passes');
   });
 
-  it.each([
+  test.each([
     [
       'a search of Anthropic’s',
       { tools: [{ type: 'web_search_20250305', name: 'web_search' }] },
@@ -159,7 +159,7 @@ describe('under a spending limit', () => {
     expect(outcomeOf(more).startsWith(words)).toBe(true);
   });
 
-  it.each([
+  test.each([
     [{ messages: undefined }, 'messages: "messages" must be a list of messages, got nothing'],
     [
       { max_tokens: 0 },
@@ -176,7 +176,7 @@ describe('under a spending limit', () => {
 });
 
 describe('what is stored at the provider', () => {
-  it.each([
+  test.each([
     ['a file', partOf({ type: 'document', source: { type: 'file', file_id: 'file_1' } })],
     ['a file in a container', partOf({ type: 'container_upload', file_id: 'file_1' })],
     ['a container', { container: 'c_1' }],
@@ -188,7 +188,7 @@ describe('what is stored at the provider', () => {
 });
 
 describe('the input bound', () => {
-  it('counts an image by its rule and not by its bytes', () => {
+  test('counts an image by its rule and not by its bytes', () => {
     const image = (data: string) =>
       partOf({ type: 'image', source: { type: 'base64', media_type: 'image/png', data } });
     const small = prepare(image('aGk=')).inputTokens;
@@ -196,13 +196,13 @@ describe('the input bound', () => {
     expect(small).toBeGreaterThan(8_192);
   });
 
-  it('is the context window for what is given by reference, and a refusal where none is known', () => {
+  test('is the context window for what is given by reference, and a refusal where none is known', () => {
     const url = partOf({ type: 'image', source: { type: 'url', url: 'https://x/y.png' } });
     expect(prepare(url).inputTokens).toBe(200_000);
     expect(outcomeOf(url, { contextWindow: undefined })).toContain('messages[0].content[0].source');
   });
 
-  it('is never below the bytes of any text in it', () => {
+  test('is never below the bytes of any text in it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => {
         const { inputTokens } = prepare({
@@ -244,7 +244,7 @@ const USAGE = { input: 160, cachedInput: 100, cacheWrite: 50, output: 42, reason
 const request = prepare({ stream: true });
 
 describe('the meter', () => {
-  it('says the same of a stream at whichever event it was cut, and holds its last event back', () => {
+  test('says the same of a stream at whichever event it was cut, and holds its last event back', () => {
     const events = [START, event({ type: 'ping' }), TEXT, DELTA, STOP];
     for (let cut = 0; cut <= events.length; cut += 1) {
       const meter = MESSAGES.makeMeter(request);
@@ -261,20 +261,20 @@ describe('the meter', () => {
     }
   });
 
-  it('knows input and the first output before the end, for a stream that breaks off', () => {
+  test('knows input and the first output before the end, for a stream that breaks off', () => {
     const meter = MESSAGES.makeMeter(request);
     meter.take(Buffer.from(START + TEXT));
     expect(meter.usage()?.tokens).toEqual({ ...USAGE, output: 1, reasoning: 0 });
     expect(meter.isFinished()).toBe(false);
   });
 
-  it('sees an error of the provider’s', () => {
+  test('sees an error of the provider’s', () => {
     const meter = MESSAGES.makeMeter(request);
     meter.take(Buffer.from(event({ type: 'error', error: { type: 'overloaded_error' } })));
     expect(meter.hasFailed()).toBe(true);
   });
 
-  it('takes cumulative reports as they are and adds nothing up', () => {
+  test('takes cumulative reports as they are and adds nothing up', () => {
     const meter = MESSAGES.makeMeter(request);
     const more = event({
       type: 'message_delta',
@@ -294,7 +294,7 @@ describe('the bill', () => {
     cacheWriteNanoPerMillion: 1_250_000n,
   };
 
-  it('prices a cache of an hour at twice the input, and searches by the call', () => {
+  test('prices a cache of an hour at twice the input, and searches by the call', () => {
     const usage = MESSAGES.readUsage({
       usage: {
         input_tokens: 0,
@@ -308,7 +308,7 @@ describe('the bill', () => {
     expect(usage && costOf(price, usage.tokens, usage.longCacheWrite)).toBe(3_250n);
   });
 
-  it.each([[undefined], [null], [{}], [{ input_tokens: -1 }], ['text']])(
+  test.each([[undefined], [null], [{}], [{ input_tokens: -1 }], ['text']])(
     'knows nothing from %j',
     (usage) => {
       expect(MESSAGES.readUsage({ usage })).toBeUndefined();
@@ -317,7 +317,7 @@ describe('the bill', () => {
 });
 
 describe('the gateway’s own events', () => {
-  it('end a cut stream as if the cap had been kept', () => {
+  test('end a cut stream as if the cap had been kept', () => {
     const meter = MESSAGES.makeMeter(request);
     meter.take(Buffer.from(START));
     const facts = { requestId: asRequestId('r1'), model: 'anthropic/x', nowMs: 0 };
@@ -327,7 +327,7 @@ describe('the gateway’s own events', () => {
     );
   });
 
-  it('tell a failure in the words of the format', () => {
+  test('tell a failure in the words of the format', () => {
     expect(MESSAGES.toErrorEvents(new GatewayError('upstream_timeout'))).toBe(
       'event: error\ndata: {"type":"error","error":{"type":"timeout_error","message":"The provider did not answer in time.","code":"upstream_timeout"}}\n\n',
     );

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../../core/base/errors.ts';
 import { asRequestId } from '../../../../core/base/ids.ts';
 import type { JsonObject } from '../../../../core/base/json.ts';
@@ -31,7 +31,7 @@ const itemOf = (...content: object[]) => ({ input: [{ role: 'user', content }] }
 const PIXEL = 'data:image/png;base64,aGk=';
 
 describe('a response request', () => {
-  it('is sent with one cap, stores nothing and never runs on unseen', () => {
+  test('is sent with one cap, stores nothing and never runs on unseen', () => {
     const request = prepare({ store: true, background: false, max_output_tokens: 50 });
     expect(JSON.parse(request.toBody(20))).toEqual({
       model: 'm',
@@ -44,7 +44,7 @@ describe('a response request', () => {
     expect(JSON.parse(prepare({}, UNCAPPED).toBody(8_192))).not.toHaveProperty('max_output_tokens');
   });
 
-  it.each([
+  test.each([
     ['texts', itemOf({ type: 'input_text', text: 'x' })],
     ['an image', itemOf({ type: 'input_image', image_url: PIXEL })],
     [
@@ -66,7 +66,7 @@ describe('a response request', () => {
     expect(outcomeOf(more)).toBe('passes');
   });
 
-  it.each([
+  test.each([
     ['a hosted tool', { tools: [{ type: 'file_search' }] }, 'tools'],
     ['results of a hosted tool', { include: ['file_search_call.results'] }, 'include'],
     ['a dearer tier', { service_tier: 'priority' }, 'service_tier'],
@@ -79,7 +79,7 @@ describe('a response request', () => {
     expect(outcomeOf(more, { ...UNCAPPED, isServerKey: true })).toBe('passes');
   });
 
-  it.each([
+  test.each([
     [{ background: true }, 'background'],
     [{ input: 5 }, 'input'],
     [{ stream: 'yes' }, 'stream'],
@@ -88,7 +88,7 @@ describe('a response request', () => {
     expect(outcomeOf(more, { ...UNCAPPED, isServerKey: true })).toBe(param);
   });
 
-  it.each([
+  test.each([
     ['previous_response_id', { previous_response_id: 'resp_1' }],
     ['conversation', { conversation: 'conv_1' }],
     ['prompt', { prompt: { id: 'p' } }],
@@ -99,7 +99,7 @@ describe('a response request', () => {
     expect(outcomeOf(more, { ...UNCAPPED, isServerKey: true })).toBe('passes');
   });
 
-  it('is bounded by its bytes, by the image rule, or by the context window', () => {
+  test('is bounded by its bytes, by the image rule, or by the context window', () => {
     expect(prepare({ input: 'ä'.repeat(1_000) }).inputTokens).toBeGreaterThan(2_000);
     const one = prepare(itemOf({ type: 'input_image', image_url: PIXEL })).inputTokens;
     const large = `data:image/png;base64,${'aGk='.repeat(9_999)}`;
@@ -125,7 +125,7 @@ const USAGE = {
 const lastOf = (type: string) => event({ type, response: { id: 'r', usage: USAGE } });
 
 describe('the meter', () => {
-  it.each([
+  test.each([
     ['response.completed', false],
     ['response.incomplete', false],
     ['response.failed', true],
@@ -151,14 +151,14 @@ describe('the meter', () => {
     }
   });
 
-  it('sees an error of the provider’s', () => {
+  test('sees an error of the provider’s', () => {
     const meter = RESPONSES.makeMeter(prepare({ stream: true }));
     meter.take(Buffer.from(event({ type: 'error', message: 'no' })));
     expect([meter.isFinished(), meter.hasFailed()]).toEqual([false, true]);
   });
 });
 
-it('a cut stream ends as incomplete', () => {
+test('a cut stream ends as incomplete', () => {
   const meter = RESPONSES.makeMeter(prepare({ stream: true }));
   const facts = { requestId: asRequestId('r1'), model: 'openai/m', nowMs: 5_000 };
   const cut = RESPONSES.toCutEvents(facts, meter);
@@ -172,7 +172,7 @@ describe('an embedding', () => {
   const embed = (more: object, rules: Partial<RequestRules> = {}) =>
     EMBEDDINGS.prepare({ model: 'x', input: 'Hi', ...more } as JsonObject, { ...RULES, ...rules });
 
-  it.each([
+  test.each([
     ['a text', 'Grüße', 7 + 8],
     ['tokens', [1, 2, 3], 3 + 8],
     ['texts', ['a', 'bc'], 3 + 16],
@@ -182,11 +182,11 @@ describe('an embedding', () => {
     expect([request.inputTokens, request.outputTokens(request.cap)]).toEqual([tokens, 0]);
   });
 
-  it.each<[unknown]>([[[]], [5], [[['a']]], [[{}]], [null]])('of %j cannot be read', (input) => {
+  test.each<[unknown]>([[[]], [5], [[['a']]], [[{}]], [null]])('of %j cannot be read', (input) => {
     expect(refusalOf(() => embed({ input }))).toBe('input');
   });
 
-  it('is sent as it was checked, without what the provider does not know', () => {
+  test('is sent as it was checked, without what the provider does not know', () => {
     const row = { ...GENERIC_ROW, dropFields: ['user'] };
     const request = embed({ user: 'u', dimensions: 8 }, { row });
     expect(JSON.parse(request.toBody(0))).toEqual({ model: 'm', input: 'Hi', dimensions: 8 });
@@ -194,7 +194,7 @@ describe('an embedding', () => {
     expect(refusalOf(() => embed({ unheard_of: 1 }, UNCAPPED))).toBe('passes');
   });
 
-  it.each([
+  test.each([
     [{ prompt_tokens: 9, total_tokens: 9 }, 9],
     [{ total_tokens: 9 }, 9],
   ])('of usage %j is input alone', (usage, input) => {

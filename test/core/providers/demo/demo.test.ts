@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { makeDemo } from '../../../../core/providers/demo/demo.ts';
 import { makeManualClock } from '../../../support/wallet-fixtures.ts';
 
@@ -23,7 +23,7 @@ async function post(url: string, body: object, clock = makeManualClock()): Promi
 const say = (content: unknown) => ({ messages: [{ role: 'user', content }] });
 
 describe('the demo provider', () => {
-  it('says the last message back, one word a token', async () => {
+  test('says the last message back, one word a token', async () => {
     const messages = [
       { role: 'system', content: 'be brief' },
       { role: 'user', content: 'good  morning' },
@@ -44,7 +44,7 @@ describe('the demo provider', () => {
     });
   });
 
-  it('streams a word every 20 ms, then a finish reason, usage when asked, and [DONE]', async () => {
+  test('streams a word every 20 ms, then a finish reason, usage when asked, and [DONE]', async () => {
     const clock = makeManualClock();
     const stream = { stream: true, stream_options: { include_usage: true } };
     const events = (await ask({ ...say('a b'), ...stream }, clock)).split('\n\n').slice(0, -1);
@@ -62,11 +62,11 @@ describe('the demo provider', () => {
     expect(events.at(-1)).toBe('data: [DONE]');
   });
 
-  it('sends no usage event when it was not asked to', async () => {
+  test('sends no usage event when it was not asked to', async () => {
     expect(await ask({ ...say('a'), stream: true })).not.toContain('usage');
   });
 
-  it('keeps the cap and says so', async () => {
+  test('keeps the cap and says so', async () => {
     const answer = JSON.parse(await ask({ ...say('one two three'), max_tokens: 2 }));
     expect(answer.choices[0]).toMatchObject({
       message: { content: 'echo: one' },
@@ -75,13 +75,13 @@ describe('the demo provider', () => {
     expect(answer.usage.completion_tokens).toBe(2);
   });
 
-  it('says at most 128 words', async () => {
+  test('says at most 128 words', async () => {
     const answer = JSON.parse(await ask(say('w '.repeat(500))));
     expect(answer.usage.completion_tokens).toBe(128);
     expect(answer.choices[0].finish_reason).toBe('length');
   });
 
-  it.each([
+  test.each([
     ['parts', [{ type: 'text', text: 'hi' }, { type: 'image_url' }], 'echo: hi'],
     ['no content', null, 'echo:'],
   ])('reads %s', async (_, content, text) => {
@@ -98,7 +98,7 @@ const eventsOf = (stream: string): unknown[] =>
 const member = (values: unknown[], name: string): unknown[] =>
   values.map((value) => Object(value)[name]);
 
-it('says nothing back to nothing', async () => {
+test('says nothing back to nothing', async () => {
   expect(JSON.parse(await ask({})).choices[0].message.content).toBe('echo:');
   expect(await post('/models/echo:generateContent', {})).toContain('"text":"echo:"');
 });
@@ -106,7 +106,7 @@ it('says nothing back to nothing', async () => {
 describe('the demo provider in Anthropic’s format', () => {
   const asked = { system: 'be brief', ...say([{ type: 'text', text: 'one two' }]), max_tokens: 2 };
 
-  it('says the last message back', async () => {
+  test('says the last message back', async () => {
     expect(JSON.parse(await post('/messages', asked))).toEqual({
       id: 'msg_u1',
       type: 'message',
@@ -119,7 +119,7 @@ describe('the demo provider in Anthropic’s format', () => {
     });
   });
 
-  it('streams it word by word', async () => {
+  test('streams it word by word', async () => {
     const clock = makeManualClock();
     const events = eventsOf(await post('/messages', { ...asked, stream: true }, clock));
     expect(member(events, 'type')).toEqual([
@@ -139,11 +139,11 @@ describe('the demo provider in Anthropic’s format', () => {
     expect(clock.sleptMs).toEqual([20]);
   });
 
-  it('stops where it has said all', async () => {
+  test('stops where it has said all', async () => {
     expect(JSON.parse(await post('/messages', say('a'))).stop_reason).toBe('end_turn');
   });
 
-  it('counts tokens', async () => {
+  test('counts tokens', async () => {
     expect(JSON.parse(await post('/messages/count_tokens', asked))).toEqual({ input_tokens: 4 });
   });
 });
@@ -157,7 +157,7 @@ describe('the demo provider in OpenAI’s responses', () => {
     total_tokens: 5,
   };
 
-  it.each([
+  test.each([
     ['a text', 'hello'],
     ['items', [{ role: 'user', content: [{ type: 'input_text', text: 'hello' }] }]],
   ])('says the last message back, of %s', async (_, input) => {
@@ -172,7 +172,7 @@ describe('the demo provider in OpenAI’s responses', () => {
     });
   });
 
-  it('streams it word by word, numbered through', async () => {
+  test('streams it word by word, numbered through', async () => {
     const body = { input: 'one two', max_output_tokens: 2, stream: true };
     const events = eventsOf(await post('/responses', body));
     expect(member(events, 'type')).toEqual([
@@ -197,7 +197,7 @@ describe('the demo provider in OpenAI’s responses', () => {
     });
   });
 
-  it('ends as completed where it has said all', async () => {
+  test('ends as completed where it has said all', async () => {
     expect(await post('/responses', { input: 'a', stream: true })).toContain(
       '"type":"response.completed"',
     );
@@ -208,7 +208,7 @@ describe('the demo provider’s embeddings', () => {
   const near = (values: readonly number[]) => values.map((value) => expect.closeTo(value));
   const embed = async (body: object) => JSON.parse(await post('/embeddings', body));
 
-  it('are of length one, and near where texts are alike', async () => {
+  test('are of length one, and near where texts are alike', async () => {
     const { data, usage } = await embed({ input: ['ab', 'ab AB', 'xyz', ''] });
     const vectors: number[][] = data.map(({ embedding }: { embedding: number[] }) => embedding);
     const [first, like, unlike, empty] = vectors;
@@ -219,7 +219,7 @@ describe('the demo provider’s embeddings', () => {
     expect(usage).toEqual({ prompt_tokens: 4, total_tokens: 4 });
   });
 
-  it('come as base64 where they are asked for so', async () => {
+  test('come as base64 where they are asked for so', async () => {
     const { data } = await embed({ input: 'a', encoding_format: 'base64' });
     const bytes = Buffer.from(data[0].embedding, 'base64');
     expect([bytes.length, bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([104, 1, 0]);
@@ -235,7 +235,7 @@ describe('the demo provider in Google’s format', () => {
   };
   const usageMetadata = { promptTokenCount: 5, candidatesTokenCount: 2, totalTokenCount: 7 };
 
-  it('says the last content back', async () => {
+  test('says the last content back', async () => {
     expect(JSON.parse(await post('/models/echo:generateContent', asked))).toEqual({
       candidates: [
         {
@@ -250,7 +250,7 @@ describe('the demo provider in Google’s format', () => {
     });
   });
 
-  it('streams it word by word', async () => {
+  test('streams it word by word', async () => {
     const events = eventsOf(await post('/models/echo:streamGenerateContent', asked));
     const candidates = member(events, 'candidates').map((list) => Object(list)[0]);
     expect(member(candidates, 'content')).toEqual([
@@ -262,7 +262,7 @@ describe('the demo provider in Google’s format', () => {
     expect(member(events, 'usageMetadata')).toEqual([undefined, undefined, usageMetadata]);
   });
 
-  it('stops where it has said all, with nothing but a content to go by', async () => {
+  test('stops where it has said all, with nothing but a content to go by', async () => {
     const answer = JSON.parse(
       await post('/models/echo:generateContent', { contents: [part('a'), 7, { parts: [8] }] }),
     );
