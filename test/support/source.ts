@@ -1,6 +1,4 @@
-/**
- * The project's source as the architecture test sees it: files, what they import, their code without comments.
- */
+/** The project's source as the architecture test sees it: files, what they import, their code without comments. */
 import { globSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,10 +9,16 @@ export interface SourceFile {
   readonly text: string;
 }
 
+/** One file imports another, or a package by its name. */
+export interface Arrow {
+  readonly from: string;
+  readonly to: string;
+}
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDERS = ['adapters', 'bench', 'bin', 'cli', 'core', 'lambdas', 'lib', 'local', 'test'];
 
-/** Every TypeScript file of the project but declarations. */
+/** Reads every TypeScript file of the project except declarations. */
 export function readSource(): readonly SourceFile[] {
   const paths = globSync(['*.ts', `{${FOLDERS.join(',')}}/**/*.ts`], { cwd: ROOT });
   return paths
@@ -27,14 +31,9 @@ const FROM = /^\s*(?:import|export)\b[^;'"]*?\bfrom\s+['"]([^'"]+)['"]/gm;
 const BARE = /^\s*import\s+['"]([^'"]+)['"]/gm;
 const DYNAMIC = /\bimport\(\s*['"]([^'"]+)['"]/g;
 
-const TYPES = /^\s*(?:import|export)\s+type\b[^;]*;/gm;
-
-/**
- * What a file imports: packages by name, the project's own files by path from the top.
- * @param types whether imports that are of types alone, and gone when the file runs, count
- */
-export function importsOf({ path, text }: SourceFile, types = true): readonly string[] {
-  const code = types ? withoutComments(text) : withoutComments(text).replace(TYPES, '');
+/** Returns what a file imports, types included: packages by name, the project's files by path from the top. */
+export function importsOf({ path, text }: SourceFile): readonly string[] {
+  const code = withoutComments(text);
   const found = [FROM, BARE, DYNAMIC].flatMap((pattern) => [...code.matchAll(pattern)]);
   return found
     .map(([, name = '']) => name)
@@ -43,13 +42,37 @@ export function importsOf({ path, text }: SourceFile, types = true): readonly st
     );
 }
 
+export const arrowsOf = (files: readonly SourceFile[]): readonly Arrow[] =>
+  files.flatMap((file) => importsOf(file).map((to) => ({ from: file.path, to })));
+
+/** Returns the files on the first circle of imports, the first one named again at its end; empty if there is none. */
+export function findCycle(arrows: readonly Arrow[]): readonly string[] {
+  const imports = Map.groupBy(arrows, ({ from }) => from);
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): readonly string[] => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (done.has(path)) return [];
+    for (const { to } of imports.get(path) ?? []) {
+      const cycle = visit(to, [...trail, path]);
+      if (cycle.length > 0) return cycle;
+    }
+    done.add(path);
+    return [];
+  };
+  for (const path of imports.keys()) {
+    const cycle = visit(path, []);
+    if (cycle.length > 0) return cycle;
+  }
+  return [];
+}
+
 const STRING_OR_COMMENT =
   /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
 
 export const withoutComments = (text: string): string =>
   text.replace(STRING_OR_COMMENT, (all, string) => (string === undefined ? '' : all));
 
-/** The code alone: texts are emptied, but for what a template puts into them. */
+/** Returns the code alone: texts are emptied, except for the expressions inside a template. */
 export const withoutTexts = (text: string): string =>
   text.replace(STRING_OR_COMMENT, (all, string) => {
     if (string === undefined) return '';
