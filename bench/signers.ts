@@ -16,7 +16,6 @@ const CURVES = [
 export const HMAC: readonly JwtAlgorithm[] = ['HS256', 'HS384', 'HS512'];
 
 /** What signs and what verifies, for each algorithm. */
-
 export interface Signer {
   readonly alg: JwtAlgorithm;
   readonly signs: KeyObject | Uint8Array;

@@ -2,7 +2,7 @@
  * The proxy's flow: grant > body > policy > price > provider key > **reserve > forward > meter > settle**.
  * Invariant: the provider is called only under a hold, and every hold taken here is closed here or by its lease.
  */
-import type { Grant } from './access/grant.ts';
+import { type Grant, requireLiveToken } from './access/grant.ts';
 import { GatewayError, toGatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
 import type { RequestId } from './base/ids.ts';
@@ -94,13 +94,6 @@ export async function serve(
     headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8' },
     body: streamAnswer(exchange, response, ports),
   };
-}
-
-/** The authorizer's word may be as old as the request's way here; these two are checked again. */
-function requireLiveToken({ token }: Grant, nowMs: number): void {
-  if (token === undefined) return;
-  if (token.expiresAtMs <= nowMs) throw new GatewayError('token_expired');
-  if (token.revoked) throw new GatewayError('token_revoked');
 }
 
 /** Read before anything is held. */

@@ -1,6 +1,7 @@
 /**
  * `hallpass tokens inspect`: what a token says, and with a gateway what became of it.
  */
+import { isExpired } from '../../core/access/grant.ts';
 import { toWords } from '../../core/base/duration.ts';
 import { usdFromNano } from '../../core/base/money.ts';
 import { parseScopedClaims, type ScopedClaims } from '../../core/tokens/scoped-claims.ts';
@@ -67,7 +68,7 @@ function toTold(
     spending_limit: limit === undefined ? null : usdFromNano(limit),
     starts_at: startsAtMs === 0 ? null : toInstant(startsAtMs),
     expires_at: toInstant(token.expiresAtMs),
-    expired: token.expiresAtMs <= nowMs,
+    expired: isExpired(token, nowMs),
     signature_holds: null,
   };
 }

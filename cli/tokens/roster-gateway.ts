@@ -2,6 +2,7 @@
  * What a roster asks the gateway: which budgets the key has, and what is left of a token that leaked.
  * Invariant: a leaked token is revoked before what it spent is read, so that what takes its place adds nothing.
  */
+
 import { makeWalletMarks } from '../../adapters/dynamodb/marks.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
@@ -15,9 +16,9 @@ import {
   toUsdText,
   usdFromNano,
 } from '../../core/base/money.ts';
-import { parseKid } from '../../core/jwt/kid.ts';
 import { type KeyAdminPorts, noteRevocation, requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
+import { requireKid } from '../../core/tokens/issue.ts';
 import { jtiOfRow, type RosterRow } from '../../core/tokens/roster.ts';
 import { tokenIdOf } from '../../core/tokens/scoped-claims.ts';
 import { walletIdOfToken } from '../../core/wallet/payer.ts';
@@ -63,7 +64,7 @@ const GENERATIONS_MAX = 100;
 
 /** Asks the gateway of a place. @throws CommandError when it is not the key's, or nothing is left of a token */
 export async function askGateway(ask: Ask, place: PlaceFlags, terminal: Terminal): Promise<Answer> {
-  const { account, keyName } = parseKid(ask.kid);
+  const { account, keyName } = requireKid(ask.kid);
   return withGateway(place, terminal.variables, async (gateway) => {
     if (account !== gateway.account) {
       throw new CommandError(`the key is of the account "${account}", not of this gateway`);

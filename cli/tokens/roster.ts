@@ -7,8 +7,7 @@ import { stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { toWords } from '../../core/base/duration.ts';
 import { nanoUsdFromUsd } from '../../core/base/money.ts';
-import { parseKid } from '../../core/jwt/kid.ts';
-import { type IssueAsk, issueOffline } from '../../core/tokens/issue.ts';
+import { type IssueAsk, issueOffline, requireKid } from '../../core/tokens/issue.ts';
 import { jtiOfRow, periodOf, type RosterRow } from '../../core/tokens/roster.ts';
 import { config } from '../../hallpass.config.ts';
 import { toCsvLine, toSafeCell } from '../csv.ts';
@@ -198,7 +197,7 @@ function tell(
   terminal: Terminal,
   nowMs: number,
 ): void {
-  const { keyName } = parseKid(signerOf(terminal).kid);
+  const { keyName } = requireKid(signerOf(terminal).kid);
   const expiresAt = toInstant(expires);
   terminal.note(
     [

@@ -7,7 +7,6 @@ import type { Headers } from '../base/http.ts';
 import { CREDENTIAL_CHARS_MAX } from '../jwt/compact-jws.ts';
 
 /** A key, a key with its holder's own JWT, or a scoped token; each as text, nothing of it verified. */
-
 export type Credential =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'client-access'; readonly key: string; readonly jwt: string }

@@ -10,7 +10,6 @@ import { asNanoUsd } from '../base/money.ts';
 import type { Grant } from './grant.ts';
 
 /** A grant as its string. Amounts are decimal text, limits as on the command line. */
-
 export const encodeGrant = (grant: Grant): string =>
   JSON.stringify({
     ...grant,

@@ -11,7 +11,6 @@ import type { NanoUsd } from '../base/money.ts';
 import type { KeyKind } from '../keys/key-record.ts';
 
 /** Where an identity came from. Users of different sources are different users, whatever their names. */
-
 export type IdentitySource = 'header' | 'token' | 'jwt' | 'personal';
 
 export interface Identity {
@@ -53,14 +52,27 @@ export interface Grant {
   readonly conversation?: string;
 }
 
+/** True from the instant of `exp` on (RFC 7519, 4.1.4). */
+export const isExpired = ({ expiresAtMs }: Pick<TokenGrant, 'expiresAtMs'>, nowMs: number) =>
+  expiresAtMs <= nowMs;
+
 /**
- * The function's own look at the clock: a grant may have waited.
+ * Refuses a token that has expired since the authorizer saw it. Does NOT refuse a revoked one; `requireLiveToken` does.
  * @throws token_expired
  */
 export function requireNotExpired({ token }: Grant, nowMs: number): void {
-  if (token !== undefined && token.expiresAtMs <= nowMs) throw new GatewayError('token_expired');
+  if (token !== undefined && isExpired(token, nowMs)) throw new GatewayError('token_expired');
 }
 
-/** Whether a credential may know what all who share its key have spent: a bare server key's holder. */
-export const seesKeyFigures = ({ keyKind, credential }: Grant): boolean =>
+/**
+ * Refuses a token that is expired or on its key's list of revoked tokens.
+ * @throws token_expired, token_revoked
+ */
+export function requireLiveToken(grant: Grant, nowMs: number): void {
+  requireNotExpired(grant, nowMs);
+  if (grant.token?.revoked) throw new GatewayError('token_revoked');
+}
+
+/** True for a server key presented alone: its holder owns the key, may sign tokens and sees key-wide figures. */
+export const isBareServerKey = ({ keyKind, credential }: Grant): boolean =>
   keyKind === 'server' && credential === 'key';

@@ -13,7 +13,6 @@ import type { Grant, Identity } from './grant.ts';
 export const CONVERSATION_HEADER = 'x-conversation-id';
 
 /** Whom a request is for. */
-
 export interface Claimant {
   readonly identity: Identity;
   /** What domain rules look at; undefined: there is no address, or nobody vouches for it. */

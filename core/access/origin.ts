@@ -6,7 +6,6 @@ import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 
 /** Any origin, that of a page opened from disk (`null`) included. */
-
 export const ANY_ORIGIN = '*';
 
 /**

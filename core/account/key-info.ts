@@ -3,7 +3,7 @@
  * https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key
  */
 import type { Grant, TokenGrant } from '../access/grant.ts';
-import { seesKeyFigures } from '../access/grant.ts';
+import { isBareServerKey } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { KeyId } from '../base/ids.ts';
 import type { LimitWindow } from '../base/limits.ts';
@@ -44,7 +44,7 @@ export async function describeKey(
   const own = limitsOf(grant).filter(({ per }) => per !== 'key');
   const limits = [
     ...limitStatesOf(wallet, own, payer),
-    ...(seesKeyFigures(grant) ? await keyLimitStates(grant, wallets, payer.atMs) : []),
+    ...(isBareServerKey(grant) ? await keyLimitStates(grant, wallets, payer.atMs) : []),
   ];
   const tightest = tightestOf(limits);
   const spent = spentOf(wallet, token, payer.atMs);

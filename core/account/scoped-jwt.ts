@@ -3,7 +3,7 @@
  * Invariant: a token is signed with the very key presented, and only when the gateway would take it.
  */
 import { readCredential } from '../access/credential.ts';
-import type { Grant } from '../access/grant.ts';
+import { type Grant, isBareServerKey } from '../access/grant.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { TokenId } from '../base/ids.ts';
@@ -73,7 +73,7 @@ export function issueToken(
  */
 export function requireServerKey({ headers }: HttpRequest, grant: Grant): string {
   const credential = readCredential(headers);
-  if (grant.keyKind !== 'server' || grant.credential !== 'key' || credential.kind !== 'key') {
+  if (!isBareServerKey(grant) || credential.kind !== 'key') {
     throw new GatewayError('route_not_allowed', {
       message: 'only a server key, presented alone, may use this route',
     });

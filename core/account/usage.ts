@@ -2,7 +2,7 @@
  * `GET /v1/usage`: what was used, by whom, when and of which model. Flow: Grant > **answer**.
  * Invariant: a server key sees all that its key and tokens used; every other credential its own and nothing else.
  */
-import type { Grant } from '../access/grant.ts';
+import { type Grant, isBareServerKey } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import { DAY_MS, windowAt } from '../base/limits.ts';
@@ -70,7 +70,7 @@ function requireKnown(query: HttpRequest['query']): void {
 
 /** A token sees what it used itself: others of its user may be in other hands. A person sees all of theirs. */
 function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax'> {
-  if (grant.keyKind === 'server' && grant.credential === 'key') return {};
+  if (isBareServerKey(grant)) return {};
   const own = { walletId: walletIdOf(grant), ...(grant.token && { tokenId: grant.token.id }) };
   return { only: own, readsMax: OWN_READS_MAX };
 }

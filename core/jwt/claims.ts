@@ -18,7 +18,6 @@ interface Circumstances {
  * @throws token_claim_invalid, token_expired, token_not_active; claim_not_allowed for a required claim that is missing
  *   or has none of the values
  */
-
 export function readVerifiedUser(
   claims: Claims,
   key: { readonly verifier: Verifier; readonly trustEmail: boolean },

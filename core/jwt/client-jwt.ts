@@ -10,7 +10,7 @@ import { isName } from '../base/names.ts';
 import { readVerifiedUser } from './claims.ts';
 import { decodeBase64Url, parseCompactJws, parseJsonObject } from './compact-jws.ts';
 import { algorithmsOfKind } from './key-material.ts';
-import { isScopedKid } from './kid.ts';
+import { parseKid } from './kid.ts';
 import type { ClientJwtPorts } from './ports.ts';
 import { findSignatureFault } from './signature.ts';
 import type { ClientJwt, JwtAlgorithm, VerifiedUser, Verifier, VerifyingKey } from './verifier.ts';
@@ -20,7 +20,6 @@ import type { ClientJwt, JwtAlgorithm, VerifiedUser, Verifier, VerifyingKey } fr
  * @throws invalid_api_key before the signature held; then token_expired, token_not_active, token_claim_invalid or
  *   claim_not_allowed; service_unavailable when the secret or the issuer's keys cannot be read
  */
-
 export async function verifyClientJwt(
   text: string,
   key: VerifyingKey,
@@ -63,8 +62,9 @@ function parseClientJwt(text: string, verifier: Verifier): ClientJwt {
     if (Object.hasOwn(header, name)) throw refuse(`its header has "${name}"`);
   }
   const kid = readKid(header.kid);
-  if (alg === 'HS256' && kid !== undefined && isScopedKid(kid))
+  if (alg === 'HS256' && kid !== undefined && parseKid(kid) !== undefined) {
     throw refuse('it is a scoped token');
+  }
   const signature = decodeBase64Url(jws.signature);
   if (signature === undefined) throw refuse('its signature is not of canonical base64url');
   if (signature.length === 0) throw refuse('it has no signature');

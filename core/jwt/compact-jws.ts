@@ -8,7 +8,6 @@ import type { GatewayError } from '../base/errors.ts';
 import { parseStrictObject } from '../base/json.ts';
 
 /** A token taken apart, not verified. */
-
 export interface CompactJws {
   readonly header: Readonly<Record<string, unknown>>;
   /** `header.payload`, what is signed. */

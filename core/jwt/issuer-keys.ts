@@ -11,7 +11,6 @@ import { type PublicKeySet, parseKeySet, pickKey } from './key-set.ts';
 import type { KeySetFetch, KeySets } from './ports.ts';
 
 /** Sets in memory; the one that was asked for the longest ago gives way. */
-
 export const KEY_SETS_MAX = 16;
 
 /** A key that the issuer withdrew is refused after that at the latest, while the issuer answers. */

@@ -8,7 +8,6 @@ import { GatewayError } from '../base/errors.ts';
 import type { JwtAlgorithm, VerifierKey } from './verifier.ts';
 
 /** HMAC with SHA-2, and how many bytes its hash has: the least a secret must have (RFC 7518, 3.2). */
-
 export const HMAC_HASHES = {
   HS256: { hash: 'sha256', bytes: 32 },
   HS384: { hash: 'sha384', bytes: 48 },

@@ -26,7 +26,6 @@ const KEYS_MAX = 64;
  * @returns the usable keys among the first 64
  * @throws service_unavailable when it is no key set at all, which is taken as the issuer's outage
  */
-
 export function parseKeySet(text: string): PublicKeySet {
   const keys = readKeys(text);
   if (keys === undefined) {

@@ -9,7 +9,6 @@ import { parsePreset } from './presets.ts';
 import type { JwtAlgorithm, RequiredClaim, Verifier } from './verifier.ts';
 
 /** What of a verifier is asked for. What is absent stays, or is as the preset has it. */
-
 export interface VerifierRequest {
   /** `provider:what` (presets.ts). */
   readonly preset?: string;

@@ -14,7 +14,6 @@ export interface ClientJwtPorts {
 }
 
 /** What a token's header says of its key. */
-
 export interface WantedKey {
   /** Undefined: the token names none. */
   readonly kid: string | undefined;

@@ -9,7 +9,6 @@ import { GOOGLE_ISSUERS } from './claims.ts';
 import type { RequiredClaim, Verifier } from './verifier.ts';
 
 /** What a preset fills in of a verifier. */
-
 export type Preset = Omit<Verifier, 'clockToleranceSeconds'>;
 
 interface Parts {

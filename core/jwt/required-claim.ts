@@ -11,7 +11,6 @@ type Value = RequiredClaim['values'][number];
  * Reads it; undefined for anything else. `true`, `false` and numbers are JSON's, a text that looks like one stands in
  * quotes: `level="3"`.
  */
-
 export function parseRequired(text: string): RequiredClaim | undefined {
   const at = text.indexOf('=');
   const claim = at === -1 ? text : text.slice(0, at);

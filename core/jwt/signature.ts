@@ -25,7 +25,6 @@ type PublicAlgorithm = Exclude<JwtAlgorithm, HmacAlgorithm>;
  * @returns why it does not hold, or that there is no key that fits; undefined: it holds
  * @throws service_unavailable when the secret or the issuer's keys cannot be read
  */
-
 export async function findSignatureFault(
   jwt: ClientJwt,
   { id, verifier: { key } }: VerifyingKey,

@@ -7,7 +7,6 @@ import { algorithmsOfKind } from './key-material.ts';
 import type { Verifier } from './verifier.ts';
 
 /** Issuers, audiences, authorized parties, required claims and the values of one, each. */
-
 export const VERIFIER_ENTRIES_MAX = 32;
 
 /** Of one issuer, audience, claim's name or value, and of a key set's address. */

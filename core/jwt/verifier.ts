@@ -8,7 +8,6 @@ import type { KeyId } from '../base/ids.ts';
 import type { CompactJws } from './compact-jws.ts';
 
 /** RFC 7518, 3.1 and RFC 8037, 3.1; `none` is not among them. */
-
 export type JwtAlgorithm =
   | 'HS256'
   | 'HS384'

@@ -16,7 +16,6 @@ const KEY_SHAPE = /^sk-hp-[A-Za-z0-9_-]{43}[A-Za-z0-9_-]{6}$/;
  * @param randomBytes exactly 32, from a cryptographic source
  * @throws TypeError for another number of bytes
  */
-
 export function makeApiKey(randomBytes: Uint8Array): string {
   if (randomBytes.length !== RANDOM_BYTES) {
     throw new TypeError(`"randomBytes" must be ${RANDOM_BYTES} bytes, got ${randomBytes.length}`);

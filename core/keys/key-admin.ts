@@ -32,7 +32,6 @@ export interface KeyAdminPorts {
 }
 
 /** What a key is when it is made, and never ceases to be. */
-
 export interface NewKey {
   readonly name: string;
   /** Makes a personal key, which speaks for this user. */

@@ -13,7 +13,6 @@ type Told = Pick<KeyRecord, 'limits' | 'maxTokenLifetimeSeconds'> &
   Partial<Pick<KeyRecord, 'models' | 'verifier' | 'identity' | 'allowedOrigins'>>;
 
 /** The fields of a key that commands set. What a key does not have is not among them, but for models and limits. */
-
 export function toFields(record: Told): Readonly<Record<string, string>> {
   const { models, limits, maxTokenLifetimeSeconds, verifier, identity, allowedOrigins } = record;
   return {

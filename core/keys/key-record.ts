@@ -29,7 +29,6 @@ import { formatVerifier, verifierSchema } from '../jwt/verifier-record.ts';
  * `server`: for back ends, may sign scoped tokens. `personal`: a server key that always speaks for one user
  * and signs nothing. `client`: public by nature, refused without a JWT.
  */
-
 export type KeyKind = 'server' | 'personal' | 'client';
 
 export interface FormerVersion {

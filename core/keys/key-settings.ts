@@ -19,7 +19,6 @@ import {
 } from './key-record.ts';
 
 /** What a key may be given, and be given anew. */
-
 export interface KeySettings {
   /** Undefined: any model. */
   readonly models: readonly string[] | undefined;

@@ -5,7 +5,6 @@ import type { KeyHash, KeyId, TokenId } from '../base/ids.ts';
 import type { KeyRecord } from './key-record.ts';
 
 /** Records of keys, as they stand now. Fails closed: `service_unavailable`. */
-
 export interface KeyStore {
   /** Read from the table each time. */
   find(account: string, name: string): Promise<KeyRecord | undefined>;

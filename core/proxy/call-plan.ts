@@ -3,7 +3,7 @@
  * Flow: grant > **policy > price > request** > reserve. Invariant: nothing here has an effect; a refusal costs nothing.
  */
 
-import type { Grant } from '../access/grant.ts';
+import { type Grant, isBareServerKey } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -89,7 +89,7 @@ export function planCall(
     model: target.model,
     isCapped: isCapped(limits),
     isBounded,
-    isServerKey: grant.credential === 'key' && grant.keyKind === 'server',
+    isServerKey: isBareServerKey(grant),
     defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
     contextWindow: price?.contextWindow,
     isStreamRoute,

@@ -5,7 +5,7 @@
 
 import { toWords } from '../base/duration.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
-import { parseKid } from '../jwt/kid.ts';
+import { type NamedKey, parseKid } from '../jwt/kid.ts';
 import { isWellFormed } from '../keys/api-key.ts';
 import { CLAIM_RULES, parseScopedClaims, requireInForce } from './scoped-claims.ts';
 import { signScopedToken } from './scoped-token.ts';
@@ -25,7 +25,6 @@ export interface IssueAsk {
 }
 
 /** A token with its claims, as they are signed. */
-
 export interface IssuedToken {
   /** With its leading `jwt:`. */
   readonly token: string;
@@ -36,7 +35,10 @@ export interface IssuedToken {
 
 /** @throws invalid_request saying what the gateway would refuse */
 export function issueOffline(ask: IssueAsk, nowMs: number): IssuedToken {
-  const { account, keyName } = parseSigner(ask);
+  if (!isWellFormed(ask.key)) {
+    throw refused('the key is not one of Hallpass, "sk-hp-" and 49 characters');
+  }
+  const { account, keyName } = requireKid(ask.kid);
   const { models, spendingLimit, user, jti, maxTokenLifetimeSeconds } = ask;
   const exp = Math.floor(ask.expiresAtMs / 1000);
   const claims = {
@@ -60,14 +62,14 @@ export function issueOffline(ask: IssueAsk, nowMs: number): IssuedToken {
 
 const refused = (message: string): GatewayError => new GatewayError('invalid_request', { message });
 
-function parseSigner({ key, kid }: IssueAsk): { account: string; keyName: string } {
-  if (!isWellFormed(key))
-    throw refused('the key is not one of Hallpass, "sk-hp-" and 49 characters');
-  try {
-    return parseKid(kid);
-  } catch {
-    throw refused("the kid must be the account, a colon and the base64 of the key's name");
-  }
+/**
+ * Returns the key that a `kid` names.
+ * @throws invalid_request for a text that is no `kid`
+ */
+export function requireKid(kid: string): NamedKey {
+  const named = parseKid(kid);
+  if (named !== undefined) return named;
+  throw refused("the kid must be the account, a colon and the base64 of the key's name");
 }
 
 function toReason(error: unknown, { maxTokenLifetimeSeconds }: IssueAsk): string {

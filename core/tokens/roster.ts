@@ -6,7 +6,6 @@
 import { isName } from '../base/names.ts';
 
 /** A student, as a roster has them. */
-
 export interface RosterRow {
   /** Where the row ends in the file, from 1. */
   readonly line: number;

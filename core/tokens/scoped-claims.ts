@@ -3,7 +3,7 @@
  * Invariant: whatever is said twice, or in a form that could be read in two ways, is refused.
  */
 
-import type { TokenGrant } from '../access/grant.ts';
+import { isExpired, type TokenGrant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import { asTokenId, shortDigest, type TokenId } from '../base/ids.ts';
 import { type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
@@ -20,7 +20,6 @@ const INSTANT_MS_MAX = 8.64e15;
 type Claims = Readonly<Record<string, unknown>>;
 
 /** What a token says of itself, whether or not it is in force. */
-
 export interface ScopedClaims {
   readonly token: Omit<TokenGrant, 'id' | 'revoked'>;
   readonly user?: string;
@@ -146,7 +145,7 @@ export function requireInForce(
   nowMs: number,
   former?: FormerVersion,
 ): void {
-  if (expiresAtMs <= nowMs) throw new GatewayError('token_expired');
+  if (isExpired({ expiresAtMs }, nowMs)) throw new GatewayError('token_expired');
   if (expiresAtMs - nowMs > maxTokenLifetimeSeconds * 1000) {
     throw new GatewayError('token_lifetime_too_long');
   }

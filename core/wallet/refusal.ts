@@ -3,7 +3,7 @@
  * Flow: policy > **reserve** > forward > meter > settle.
  * Invariant: money gone is 402, which no SDK retries; money held by others, rates and crowds are 429.
  */
-import { seesKeyFigures } from '../access/grant.ts';
+import { isBareServerKey } from '../access/grant.ts';
 import { GatewayError, type LimitFacts, type LimitFigures } from '../base/errors.ts';
 import { asNanoUsd, usdFromNano } from '../base/money.ts';
 import type { Amounts, LimitState } from './hold.ts';
@@ -163,7 +163,7 @@ export function refusalOf(state: Reserving, refused: Refused, amounts: Amounts):
       fraction: state.ports.random.fraction(),
       inFlightMax: place.inFlightMax,
       per: place.per,
-      seesKeyFigures: seesKeyFigures(state.ask.grant),
+      seesKeyFigures: isBareServerKey(state.ask.grant),
     },
   );
 }
