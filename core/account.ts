@@ -1,11 +1,9 @@
 /**
- * The account function's routes: what a credential may call, what it has spent, and tokens of its own.
- * Flow: Grant > **answer**. Invariant: nothing here reserves, and nothing but a revocation changes anything; an unknown route is a 404.
+ * The account function's routes: models, the credential itself, scoped tokens, usage.
+ * Flow: Grant > **answer**. Invariant: no route reserves, and only a revocation writes. An unknown route is a 404.
  */
-import type { Grant } from './access/grant.ts';
-import { requireNotExpired } from './access/grant.ts';
-import type { KeyWallets } from './account/key-info.ts';
-import { describeKey } from './account/key-info.ts';
+import { type Grant, requireNotExpired } from './access/grant.ts';
+import { describeKey, type KeyWallets } from './account/key-info.ts';
 import { revoke } from './account/revoke.ts';
 import { describeToken, issueToken } from './account/scoped-jwt.ts';
 import { describeUsage } from './account/usage.ts';
@@ -27,13 +25,13 @@ export interface AccountPorts {
   readonly catalogue: ModelCatalogue;
 }
 
-type Route = (
+type RouteHandler = (
   request: HttpRequest,
   grant: Grant,
   ports: AccountPorts,
 ) => HttpAnswer['body'] | Promise<HttpAnswer['body']>;
 
-const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
+const ROUTES: ReadonlyMap<string, RouteHandler> = new Map<string, RouteHandler>([
   [
     'GET /v1/models',
     (request, grant, { catalogue }) => listModels(modelReaderOf(request), grant, catalogue),
@@ -48,8 +46,8 @@ const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
 const MODEL_PATH = /^\/v1\/models\/(.+)$/;
 
 /**
- * Answers a route.
- * @throws not_found for a route there is not, token_expired, token_revoked, and what the routes throw
+ * Answers a request to one of the account's routes.
+ * @throws not_found for an unknown route, token_expired, token_revoked, and the errors of each route
  */
 export async function account(
   request: HttpRequest,
@@ -63,8 +61,8 @@ export async function account(
   return { status: 200, body: await route(request, grant, ports) };
 }
 
-/** `GET /v1/models/{id}`; SDKs send the slash of an id as it is, or escaped. */
-function modelRoute({ method, path }: HttpRequest): Route | undefined {
+/** `GET /v1/models/{id}`. Some SDKs escape the slash of an id, others do not. */
+function modelRoute({ method, path }: HttpRequest): RouteHandler | undefined {
   const escaped = MODEL_PATH.exec(path)?.[1];
   if (method !== 'GET' || escaped === undefined) return undefined;
   return (request, grant, { catalogue }) =>
@@ -75,6 +73,6 @@ function decode(escaped: string): string {
   try {
     return decodeURIComponent(escaped);
   } catch {
-    return escaped; // Not an escape of anything, so no model's id either.
+    return escaped; // Not a valid escape, so no model has this id.
   }
 }

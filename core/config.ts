@@ -27,30 +27,30 @@ function isLimit(text: string): boolean {
   try {
     return formatLimit(parseLimit(text)) !== '';
   } catch {
-    return false; // The check's own message says what is allowed.
+    return false; // The check has a message of its own.
   }
 }
 
 const providerSchema = v.strictObject({
-  /** The one wire format it is asked in. @default all of the known provider's of that name, else OpenAI's */
+  /** The only API format to use. @default all formats of the known provider of that name, else OpenAI's */
   wire: v.optional(v.picklist(['openai', 'anthropic', 'google'])),
-  /** Everything before `/chat/completions`. @default the known provider's of that name */
+  /** The URL before `/chat/completions`. @default that of the known provider of this name */
   baseUrl: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\//))),
   /**
-   * The secret that holds the API key, below the stack's prefix; `none`; or, for Bedrock, `aws-role`: no key at all,
-   * requests are signed with the function's role. @default a secret of the provider's name
+   * The secret with the API key, below the stack's prefix; or `none`; or, for Bedrock, `aws-role`: requests are signed
+   * with the function's role and need no key. @default a secret of the provider's name
    */
   auth: v.optional(
     v.union([v.picklist(['none', 'aws-role']), v.strictObject({ secret: providerName })]),
   ),
-  /** The AWS region of a provider that has one address a region. @default the one in `baseUrl` */
+  /** The AWS region, for a provider with a URL per region. @default the region in `baseUrl` */
   region: v.optional(
     v.pipe(
       v.string(),
       v.regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, '"region" must be an AWS region such as "us-east-1"'),
     ),
   ),
-  /** The known provider whose rules (cap field, usage, dropped fields) it follows. @default the name itself, else plain OpenAI */
+  /** The known provider whose rules (cap field, usage, dropped fields) apply. @default the name itself, else plain OpenAI */
   like: v.optional(providerName),
 });
 
@@ -65,33 +65,33 @@ const priceSchema = v.strictObject({
   contextWindow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 
-/** A model of the price table, as `provider/model`, whose price is this one's too. */
+/** A model of the price table, `provider/model`, that has the same price. */
 const pricedAs = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}\/[\w.:@/-]{1,200}$/));
 
 const configSchema = v.strictObject({
   /** The account id in `kid` and `sub` of scoped tokens; may contain colons. @default `acct_` and a hash of the deployment's id */
   account: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/))),
-  /** Providers by the name that stands before the slash of a model id. */
+  /** Providers by their name, the part of a model id before the slash. */
   providers: v.record(providerName, providerSchema),
-  /** Model ids of your own: `fast` for `google/gemini-2.5-flash`. */
+  /** Your own model ids: `fast` for `google/gemini-2.5-flash`. */
   aliases: v.optional(v.record(modelId, modelId), {}),
-  /** The provider of model ids without a known one. @default none: such an id is `model_not_found` */
+  /** The provider of model ids that name none. @default none: such an id is `model_not_found` */
   defaultProvider: v.optional(providerName),
   /**
-   * Prices that replace or add to the table, by `provider/model`: rates, or the model of the table that costs the same,
-   * as `'azure/my-deployment': 'openai/gpt-5'`. One that the table does not have is no price.
+   * Prices that replace those of the table or add to them, by `provider/model`: rates, or a model of the table with the
+   * same price, as in `'azure/my-deployment': 'openai/gpt-5'`. If the table lacks that model, the price is unknown.
    */
   prices: v.optional(v.record(modelId, v.union([priceSchema, pricedAs])), {}),
   defaults: v.optional(
     v.strictObject({
-      /** Limits of keys made without any. @default none */
+      /** Limits of keys that are made without limits. @default none */
       limits: v.optional(v.array(limitText), []),
       /** @default 604800, seven days */
       maxTokenLifetimeSeconds: v.optional(
         v.pipe(v.number(), v.integer(), v.minValue(60), v.maxValue(31_536_000)),
         604_800,
       ),
-      /** Output cap sent upstream for a capped credential that gives none, in tokens. @default 8192 */
+      /** Output cap in tokens, sent upstream when a capped credential gives none. @default 8192 */
       defaultMaxOutputTokens: v.optional(
         v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(1_000_000)),
         8192,
@@ -99,9 +99,9 @@ const configSchema = v.strictObject({
     }),
     {},
   ),
-  /** Origins that browsers may call from; `*` is any. @default any */
+  /** Origins of web pages that may call; `*` is any. @default any */
   allowedOrigins: v.optional(v.array(v.string()), ['*']),
-  /** Whether `demo/echo` answers. @default true */
+  /** Serves the built-in model `demo/echo`. @default true */
   demo: v.optional(v.boolean(), true),
 });
 
@@ -110,10 +110,10 @@ export type ConfigInput = v.InferInput<typeof configSchema>;
 
 export type PriceOverride = v.InferOutput<typeof priceSchema>;
 
-/** The model that another one costs as much as. */
+/** A model of the price table that has the same price. */
 export type PricedAs = v.InferOutput<typeof pricedAs>;
 
-/** The configuration, checked and with its defaults filled in. */
+/** The checked configuration, with its defaults. */
 export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaults'> {
   readonly defaults: {
     readonly limits: readonly Limit[];
@@ -123,8 +123,8 @@ export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaul
 }
 
 /**
- * Checks a configuration.
- * @throws TypeError with the path of the field, what is wrong and what was got
+ * Checks a configuration and fills in its defaults.
+ * @throws TypeError with the path of the field and what is wrong
  */
 export function defineConfig(input: ConfigInput): Config {
   const result = v.safeParse(configSchema, input);

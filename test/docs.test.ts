@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type Dialect, toErrorBody } from '../core/base/error-body.ts';
+import { type ApiFamily, toErrorBody } from '../core/base/error-body.ts';
 import { ERRORS, type ErrorCode, GatewayError } from '../core/base/errors.ts';
 import { type ConfigInput, defineConfig } from '../core/config.ts';
 import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
@@ -24,7 +24,7 @@ const FORMATS = [
 ];
 
 /** A member of the `error` object that a dialect gives a code. */
-function memberOf(dialect: Dialect, code: ErrorCode, name: string): string {
+function memberOf(dialect: ApiFamily, code: ErrorCode, name: string): string {
   const { error } = toErrorBody(dialect, new GatewayError(code)) as {
     readonly error: Readonly<Record<string, unknown>>;
   };

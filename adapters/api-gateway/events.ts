@@ -16,7 +16,7 @@ import {
   encodeRefusal,
 } from '../../core/access/grant-codec.ts';
 import type { Authorization } from '../../core/authorize.ts';
-import { dialectOfPath, toErrorBody, toErrorHeaders } from '../../core/base/error-body.ts';
+import { familyOfPath, toErrorBody, toErrorHeaders } from '../../core/base/error-body.ts';
 import { ERRORS, GatewayError } from '../../core/base/errors.ts';
 import type { Headers, HttpRequest } from '../../core/base/http.ts';
 import type { RequestId } from '../../core/base/ids.ts';
@@ -159,6 +159,6 @@ export function toErrorResult(
   path: string,
   requestId: RequestId,
 ): APIGatewayProxyResult & AnswerHead {
-  const result = toJsonResult(error.status, toErrorBody(dialectOfPath(path), error), requestId);
+  const result = toJsonResult(error.status, toErrorBody(familyOfPath(path), error), requestId);
   return { ...result, headers: { ...result.headers, ...toErrorHeaders(error) } };
 }

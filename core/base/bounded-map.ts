@@ -1,6 +1,6 @@
 /**
- * The memory of caches: a map of bounded size whose oldest entry gives way.
- * Invariant: never more than `entriesMax` entries, whatever callers send.
+ * A map of bounded size for caches, and a way to share one read between callers.
+ * Invariant: a map never holds more than `entriesMax` entries.
  */
 
 export interface BoundedMap<Key, Value> {
@@ -10,7 +10,10 @@ export interface BoundedMap<Key, Value> {
   delete(key: Key): void;
 }
 
-/** @param entriesMax from 1 */
+/**
+ * Makes an empty map. When it is full, a new entry removes the oldest one.
+ * @param entriesMax from 1
+ */
 export function makeBoundedMap<Key, Value>(entriesMax: number): BoundedMap<Key, Value> {
   const entries = new Map<Key, Value>();
   return {
@@ -27,17 +30,17 @@ export function makeBoundedMap<Key, Value>(entriesMax: number): BoundedMap<Key, 
   };
 }
 
-/** Runs a read once for all who ask for the same key while it is under way. Holds an entry only that long. */
+/** Makes a function that runs one read per key at a time. Calls for the same key meanwhile share its result. */
 export function makeSingleFlight<Value>(): (
   key: string,
   read: () => Promise<Value>,
 ) => Promise<Value> {
-  const underWay = new Map<string, Promise<Value>>();
+  const running = new Map<string, Promise<Value>>();
   return (key, read) => {
-    const other = underWay.get(key);
-    if (other !== undefined) return other;
-    const mine = read().finally(() => underWay.delete(key));
-    underWay.set(key, mine);
-    return mine;
+    const known = running.get(key);
+    if (known !== undefined) return known;
+    const started = read().finally(() => running.delete(key));
+    running.set(key, started);
+    return started;
   };
 }

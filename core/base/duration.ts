@@ -1,5 +1,5 @@
 /**
- * Durations and instants as people write them. Flow: command > **time** > claim or record.
+ * Durations and instants as people write them.
  */
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = {
@@ -10,29 +10,32 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = {
   w: 604_800,
 };
 
-/** `90s`, `30m`, `24h`, `7d`, `2w` in seconds; undefined for anything else. */
+/** Reads `90s`, `30m`, `24h`, `7d`, `2w` as seconds; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   const [, digits = '', unit = ''] = /^([1-9]\d{0,8})([smhdw])$/.exec(text) ?? [];
   const seconds = UNIT_SECONDS[unit];
   return seconds === undefined ? undefined : Number(digits) * seconds;
 }
 
-/** RFC 3339 with its zone; seconds may be left out. A bare day would be another instant elsewhere. */
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/;
+/** RFC 3339, 5.6, with a zone, so that the reader's own zone does not matter. Seconds are optional. */
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
-/** `2026-12-01T12:00Z` in milliseconds since 1970; undefined for anything else, and for days that no month has. */
+/** Reads `2026-12-01T12:00Z` as unix milliseconds; undefined for anything else, and for 30 February. */
 export function parseInstant(text: string): number | undefined {
-  if (!INSTANT.test(text)) return undefined;
-  const atMs = Date.parse(text);
-  if (Number.isNaN(atMs)) return undefined;
-  const day = Number(text.slice(8, 10));
-  // Date.parse takes the 31st of a short month for the first of the next.
-  return new Date(Date.parse(`${text.slice(0, 10)}T00:00Z`)).getUTCDate() === day
-    ? atMs
-    : undefined;
+  const atMs = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs) || parseDate(text.slice(0, 10)) === undefined) return undefined;
+  return atMs;
 }
 
-/** Seconds in the largest units that say them to about a tenth: `24 hours`, `6 days`, `90 seconds`. */
+/** Reads `2026-12-01` as the start of that day in UTC, in unix milliseconds; undefined for anything else. */
+export function parseDate(text: string): number | undefined {
+  const atMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  // Date.parse reads 30 February as 2 March.
+  const isDay = !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
+  return isDay ? atMs : undefined;
+}
+
+/** Formats seconds in the largest unit of which there are two or more: `24 hours`, `6 days`, `90 seconds`. */
 export function toWords(seconds: number): string {
   for (const [name, unit] of [
     ['day', 86_400],

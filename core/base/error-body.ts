@@ -1,20 +1,21 @@
 /**
- * An error in the words of the dialect that the caller's SDK reads (contract.md, "Refusals").
+ * Error bodies and headers in the format that the caller's SDK reads (docs/errors.md).
  * OpenAI: body.error.{message,type,param,code}; Anthropic: body.error.{type,message}; Google: body.error.{code,message,status}.
  */
 import { ERRORS, type GatewayError, type LimitFacts } from './errors.ts';
 
-export type Dialect = 'openai' | 'anthropic' | 'google';
+/** The vendor whose API format is used: for an error body, a provider's endpoint, a list of models. */
+export type ApiFamily = 'openai' | 'anthropic' | 'google';
 
-/** The dialect a path speaks, known or not: refusals of unknown routes are in the caller's dialect too. */
-export function dialectOfPath(path: string): Dialect {
+/** Returns the API family of a path. Unknown paths have one too, so that every refusal fits the caller's SDK. */
+export function familyOfPath(path: string): ApiFamily {
   if (/^\/v1\/messages(\/|$)/.test(path)) return 'anthropic';
   if (/^\/v1\/models\/.+:[a-z]+[A-Z]\w*$/.test(path) || path.startsWith('/v1beta/'))
     return 'google';
   return 'openai';
 }
 
-/** https://docs.anthropic.com/en/api/errors */
+/** Anthropic's error type of a status: https://docs.anthropic.com/en/api/errors */
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
   401: 'authentication_error',
@@ -27,7 +28,7 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   504: 'timeout_error',
 };
 
-/** https://google.aip.dev/193 */
+/** Google's status name of an HTTP status: https://google.aip.dev/193 */
 const GOOGLE_STATUSES: Readonly<Record<number, string>> = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',
@@ -52,12 +53,12 @@ const limitFields = (limit: LimitFacts | undefined): Record<string, unknown> =>
         resets_at: limit.resetsAtMs === null ? null : new Date(limit.resetsAtMs).toISOString(),
       };
 
-/** The body as an object, ready to be serialised. */
-export function toErrorBody(dialect: Dialect, error: GatewayError): Record<string, unknown> {
+/** Returns the error body of an API family, ready to be serialised. */
+export function toErrorBody(family: ApiFamily, error: GatewayError): Record<string, unknown> {
   const { type } = ERRORS[error.code];
   const extra = limitFields(error.facts.limit);
   const message = error.message;
-  switch (dialect) {
+  switch (family) {
     case 'openai':
       return {
         error: { message, type, param: error.facts.param ?? null, code: error.code, ...extra },
@@ -85,7 +86,7 @@ export function toErrorBody(dialect: Dialect, error: GatewayError): Record<strin
   }
 }
 
-/** The headers that tell an SDK whether and when to try again (facts: every SDK sleeps or retries by these). */
+/** Returns the headers by which an SDK decides whether and when to retry. */
 export function toErrorHeaders(error: GatewayError): Record<string, string> {
   const { retryAfterSeconds } = error.facts;
   if (error.status === 401) return { 'www-authenticate': 'Bearer' };

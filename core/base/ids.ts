@@ -1,6 +1,6 @@
 /**
- * Names that must not be mixed up: each is a string to the machine and a type of its own here.
- * None of them holds foreign text; what a client sent is hashed before it becomes one.
+ * Ids: strings with a type of their own, so that one cannot be passed for another.
+ * Invariant: an id holds no text of a client; such text is hashed first.
  */
 import { hash } from 'node:crypto';
 
@@ -13,7 +13,7 @@ export type KeyId = Branded<'KeyId'>;
 /** A scoped token's identity: a 22 character digest of its `jti`, else of its signing input. */
 export type TokenId = Branded<'TokenId'>;
 
-/** A request's id: a UUID of the proxy's own making, never the client's. */
+/** A request's id: a UUID that the proxy made, never the client's. */
 export type RequestId = Branded<'RequestId'>;
 
 /** A wallet item's key: `<key id>#u<digest>` (a user), `#t<digest>` (a token) or `#k` (the key itself). */
@@ -22,7 +22,7 @@ export type WalletId = Branded<'WalletId'>;
 /** The item of a key-wide budget: `pool#<key id>#<unit>:<window>:<name>`. */
 export type PoolId = Branded<'PoolId'>;
 
-/** SHA-256 of a whole key string, base64url: how a key is looked up without storing it. */
+/** SHA-256 of a whole key string, base64url. A key is looked up by it, so the string is not stored. */
 export type KeyHash = Branded<'KeyHash'>;
 
 export const asKeyId = (text: string): KeyId => text as KeyId;
@@ -32,14 +32,14 @@ export const asWalletId = (text: string): WalletId => text as WalletId;
 export const asPoolId = (text: string): PoolId => text as PoolId;
 export const asKeyHash = (text: string): KeyHash => text as KeyHash;
 
-/** SHA-256 of a text, base64url (43 characters). */
+/** Returns the SHA-256 of a text, base64url (43 characters). */
 export const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 
 const SHORT_DIGEST_CHARS = 22;
 
 /**
- * A digest of 132 bits that stands for foreign text in item and attribute names.
- * Parts are joined by NUL, which no part may contain (identities are refused with control characters).
+ * Returns a digest of 132 bits, used in item and attribute names in place of a client's text.
+ * Parts are joined by NUL. No part may contain it; `isName` refuses control characters.
  */
 export const shortDigest = (...parts: readonly string[]): string =>
   sha256(parts.join('\0')).slice(0, SHORT_DIGEST_CHARS);

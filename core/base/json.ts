@@ -1,35 +1,38 @@
 /**
- * JSON from outside: plain objects, and strict objects that mean the same to every reader.
+ * JSON from outside: plain objects, and strict objects that every parser reads the same way.
  */
 
 /** The members of a JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** An object of JSON, which a list is not. */
+/** Returns true for a JSON object; a list is not one. */
 export const isRecord = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const DEPTH_MAX = 16;
 
-/** @returns undefined unless the text is one JSON object without a member of the same name twice, at any depth */
-export function parseStrictObject(text: string): Readonly<Record<string, unknown>> | undefined {
+/**
+ * Parses a JSON object that has no member name twice, at any depth.
+ * @returns undefined for any other text, and for one nested more than 16 deep
+ */
+export function parseStrictObject(text: string): JsonObject | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return undefined; // The parser's message quotes the text, so it is dropped here.
+    return undefined; // The parser's message quotes the text, so it is dropped.
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (!isRecord(value)) return undefined;
   const written = membersWritten(text);
-  // First whether it is deep, since what reads it next goes as deep as it does.
+  // The depth is bounded here, before `membersRead` recurses.
   if (written === undefined || written !== membersRead(value)) return undefined;
-  return value as Record<string, unknown>;
+  return value;
 }
 
 const [BRACE, BRACKET, BRACE_END, BRACKET_END] = [0x7b, 0x5b, 0x7d, 0x5d];
 const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
 
-/** How many members valid JSON text has at all depths, each with a colon of its own; undefined: it is too deep. */
+/** Counts the members that valid JSON text has at all depths, by their colons; undefined if it is too deep. */
 function membersWritten(text: string): number | undefined {
   let members = 0;
   let depth = 0;
@@ -46,7 +49,7 @@ function membersWritten(text: string): number | undefined {
   return members;
 }
 
-/** The position of the quote that closes the string which opens at `start`. */
+/** Returns the position of the quote that closes the string that opens at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && text.charCodeAt(at) !== QUOTE)
@@ -54,7 +57,7 @@ function endOfString(text: string, start: number): number {
   return at;
 }
 
-/** Of two members of one name, the parser keeps one: then fewer are read than were written. */
+/** Counts the members of a parsed value. The parser keeps one of two with the same name, so then fewer are counted. */
 function membersRead(value: object): number {
   const inner = Object.values(value);
   let members = Array.isArray(value) ? 0 : inner.length;

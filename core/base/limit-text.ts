@@ -1,6 +1,5 @@
 /**
- * Limits: what they look like, which calendar window an instant lies in, and what its counter is called.
- * Invariant: a counter's name says all there is to know of it, so that a new window starts at zero by itself.
+ * Limits as text, as the command line and the configuration write them.
  */
 import { GatewayError } from './errors.ts';
 import { LIMIT_PERS, LIMIT_UNITS, LIMIT_WINDOWS, type Limit, type LimitUnit } from './limits.ts';
@@ -10,8 +9,8 @@ const isOneOf = <T extends string>(allowed: readonly T[], text: string | undefin
   allowed.some((value) => value === text);
 
 /**
- * Reads `user:requests:minute=20`, `user:usd:week=5`, `token:usd:total=2`.
- * @throws invalid_request with what was got and what is allowed
+ * Parses `user:requests:minute=20`, `user:usd:week=5`, `token:usd:total=2`.
+ * @throws invalid_request with the text and what is allowed
  */
 export function parseLimit(text: string): Limit {
   const [name = '', value = '', ...rest] = text.split('=');
@@ -45,6 +44,6 @@ function parseAmount(unit: LimitUnit, value: string): bigint | undefined {
   return BigInt(value);
 }
 
-/** The inverse of `parseLimit`. */
+/** Formats a limit as `parseLimit` reads it. */
 export const formatLimit = ({ per, unit, window, amount }: Limit): string =>
   `${per}:${unit}:${window}=${unit === 'usd' ? toUsdText(asNanoUsd(amount)) : amount}`;

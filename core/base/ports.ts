@@ -1,32 +1,32 @@
 /**
- * The outside, as the core needs it. Each port says what happens when its outside is down.
- * All `find…` may answer undefined; all others throw a `GatewayError`, `service_unavailable` for an outage.
+ * Ports that every room uses: time, randomness, secrets, the log. Each says what happens in an outage.
+ * A `find…` returns undefined for what does not exist. An outage throws `service_unavailable`.
  */
 import type { ErrorCode } from './errors.ts';
 import type { KeyId, RequestId, WalletId } from './ids.ts';
 
-/** Time. */
+/** The current time in unix milliseconds, and waiting. */
 export interface Clock {
   nowMs(): number;
   sleep(durationMs: number): Promise<void>;
 }
 
-/** Randomness. `fraction` is in [0, 1) and for jitter only. */
+/** Random values. `fraction` is in [0, 1), for jitter only. */
 export interface Random {
   uuid(): string;
   fraction(): number;
 }
 
-/** Secrets. Fails closed. What is read by version never changes, so it is cached without a limit in time. */
+/** Reads secrets. Fails closed. A version never changes, so its cache has no limit in time. */
 export interface Secrets {
-  /** The whole key string `sk-…` of that version. */
+  /** Returns the whole key string `sk-…` of this version. */
   readKey(keyId: KeyId, version: string): Promise<string>;
   findProviderKey(provider: string): Promise<string | undefined>;
-  /** The shared secret of that version that verifies a key's JWTs: the UTF-8 bytes of its text. Not to be written to. */
+  /** Returns the shared secret that verifies a key's JWTs: the UTF-8 bytes of its text. Do not modify them. */
   readJwtSecret(keyId: KeyId, version: string): Promise<Uint8Array>;
 }
 
-/** What a log line may hold. Nothing else is ever written: no text of a client's or a provider's. */
+/** The fields of a log line. No text of a client or provider is ever written. */
 export interface LogEntry {
   readonly level: 'info' | 'warn' | 'error';
   readonly event: string;
@@ -48,7 +48,7 @@ export interface LogEntry {
   readonly count?: number;
 }
 
-/** The log. Fails open: it never throws. */
+/** Writes the log. Fails open: it never throws. */
 export interface Log {
   write(entry: LogEntry): void;
 }

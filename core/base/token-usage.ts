@@ -1,8 +1,8 @@
 /**
- * Tokens of one request by kind, as every provider's answer is read.
+ * Tokens of one request by kind, the same for every provider.
  */
 
-/** Tokens by kind. `input` is all input with cached ones, `output` all output with reasoning. */
+/** Token counts. `input` includes cached tokens and cache writes, `output` includes reasoning. */
 export interface TokenUsage {
   readonly input: number;
   readonly cachedInput: number;

@@ -3,7 +3,7 @@
  * something failed. Flow: body > **policy > reserve > forward > meter**. Invariant: the flow in core/serve.ts knows of
  * no format; what sets one apart is said in its own file here.
  */
-import type { Dialect as ErrorDialect } from '../base/error-body.ts';
+import type { ApiFamily } from '../base/error-body.ts';
 import type { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import type { RequestId } from '../base/ids.ts';
@@ -62,7 +62,7 @@ export interface CutFacts {
 export interface Dialect {
   readonly name: DialectName;
   /** The shape of its refusals. */
-  readonly errors: ErrorDialect;
+  readonly errors: ApiFamily;
   /** False: the provider does it for nothing, and it counts as a request alone. */
   readonly isBilled: boolean;
   /** Whose models are meant by ids without a provider, unless the configuration's default speaks this format. */

@@ -1,11 +1,12 @@
 /**
  * `GET /v1/models`: the models that a credential may call and whose price is known. Flow: Grant > **answer**.
- * OpenAI's list with OpenRouter's `pricing`: https://openrouter.ai/docs/api-reference/list-available-models
- * To Anthropic's clients, Anthropic's list of what speaks its format: https://docs.anthropic.com/en/api/models-list
+ * OpenAI's clients get OpenAI's list with OpenRouter's `pricing`: https://openrouter.ai/docs/api-reference/list-available-models
+ * Anthropic's clients get Anthropic's list of the models with its dialect: https://docs.anthropic.com/en/api/models-list
  */
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
+import type { JsonObject } from '../base/json.ts';
 import { isModelPattern } from '../base/names.ts';
 import type { Config } from '../config.ts';
 import { DEMO_MODELS, DEMO_PROVIDER } from '../providers/demo/demo.ts';
@@ -19,14 +20,14 @@ import {
 import { isAllowedModel, modelNotFound, resolveModel } from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 
-/** A model by the name under which it is called. */
+/** A model by the id that a request may use. */
 export interface ListedModel {
   /** `provider/model`, or an alias. */
   readonly id: string;
-  /** `provider/model`: what lists of allowed models name. */
+  /** `provider/model`, as in lists of allowed models. */
   readonly target: string;
   readonly provider: string;
-  /** It is served on `/v1/messages`. */
+  /** True if `/v1/messages` serves it. */
   readonly speaksMessages: boolean;
   readonly price: Price;
 }
@@ -34,7 +35,7 @@ export interface ListedModel {
 /** All models with a price, by id. */
 export type ModelCatalogue = readonly ListedModel[];
 
-/** What a deployment serves: its configuration, the prices in force, and the table they come from. */
+/** The configuration of a deployment, its prices, and the price table. */
 export interface CatalogueSource {
   readonly config: Config;
   readonly providerUrls: ProviderUrls;
@@ -42,7 +43,7 @@ export interface CatalogueSource {
   readonly table: Pick<PriceTable, 'models'>;
 }
 
-/** The catalogue of a deployment: models of the table, of its own prices, built-in ones, and its aliases. */
+/** Makes the catalogue of a deployment: models of the table and of its own prices, built-in models, and aliases. */
 export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
   const { config, providerUrls, prices, table } = source;
   const parts = new Map([
@@ -73,27 +74,30 @@ export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
   });
 }
 
-/** Undefined for what nothing here serves. A model of a provider that is not configured is not the default one's. */
+/** Finds the model of an id; undefined if no configured provider serves it. The default provider takes no such model. */
 function findTarget(id: string, config: Config, urls: ProviderUrls): ModelTarget | undefined {
   const provider = id.slice(0, Math.max(id.indexOf('/'), 0));
   if (!Object.hasOwn(config.aliases, id) && !isConfigured(provider, config, urls)) return undefined;
   try {
     return resolveModel(id, config, urls);
   } catch {
-    return undefined; // An alias of nothing: whoever calls it is told.
+    return undefined; // An alias without a provider; a call of it is refused with the reason.
   }
 }
 
-type Answer = Readonly<Record<string, unknown>>;
-
-/** Who asks: its own `/v1/models` has another shape with the same path. */
+/** The client's API family. Anthropic's and OpenAI's `/v1/models` have the same path and different answers. */
 export type ModelReader = 'anthropic' | 'openai';
 
-/** Anthropic's clients alone send a version. */
+/** Returns the API family of a client. Only Anthropic's clients send a version header. */
 export const modelReaderOf = ({ headers }: HttpRequest): ModelReader =>
   headers.has('anthropic-version') ? 'anthropic' : 'openai';
 
-export function listModels(reader: ModelReader, grant: Grant, catalogue: ModelCatalogue): Answer {
+/** Returns the list of the models that a credential may call. */
+export function listModels(
+  reader: ModelReader,
+  grant: Grant,
+  catalogue: ModelCatalogue,
+): JsonObject {
   const models = catalogue.filter((model) => isShown(model, reader, grant));
   if (reader === 'openai') return { object: 'list', data: models.map(toAnswer) };
   return {
@@ -105,46 +109,46 @@ export function listModels(reader: ModelReader, grant: Grant, catalogue: ModelCa
 }
 
 /**
- * A model by its id; to Anthropic's clients an id without a provider is Anthropic's.
- * @throws model_not_found, also for a model that exists and may not be called
+ * Returns a model by its id. For Anthropic's clients, an id without a provider is Anthropic's.
+ * @throws model_not_found, also for a model that the credential may not call
  */
 export function findModel(
   id: string,
   reader: ModelReader,
   grant: Grant,
   catalogue: ModelCatalogue,
-): Answer {
+): JsonObject {
   const ids = reader === 'anthropic' ? [id, `anthropic/${id}`] : [id];
   const model = catalogue.find((each) => ids.includes(each.id) && isShown(each, reader, grant));
   if (model !== undefined) return reader === 'openai' ? toAnswer(model) : toAnthropicAnswer(model);
-  // Only what could be a model's id is repeated to the caller.
+  // The message repeats the id only if it is a well-formed one.
   throw isModelPattern(id) ? modelNotFound(id) : new GatewayError('model_not_found');
 }
 
 const isShown = (model: ListedModel, reader: ModelReader, grant: Grant): boolean =>
   isAllowedModel(grant, model.target) && (reader === 'openai' || model.speaksMessages);
 
-const toAnswer = ({ id, provider, price }: ListedModel): Answer => ({
+const toAnswer = ({ id, provider, price }: ListedModel): JsonObject => ({
   id,
   object: 'model',
-  created: 0, // The price table does not know it, and clients demand the field.
+  created: 0, // The price table does not have the date, and clients require the field.
   owned_by: provider,
   ...(price.contextWindow !== undefined && { context_length: price.contextWindow }),
   pricing: pricingOf(price),
 });
 
-const toAnthropicAnswer = ({ id, price }: ListedModel): Answer => ({
+const toAnthropicAnswer = ({ id, price }: ListedModel): JsonObject => ({
   type: 'model',
   id,
   display_name: id,
-  created_at: '1970-01-01T00:00:00Z', // What Anthropic says where it does not know.
+  created_at: '1970-01-01T00:00:00Z', // Anthropic's value for an unknown date.
   max_input_tokens: price.contextWindow ?? null,
   max_tokens: null,
   capabilities: null,
   pricing: pricingOf(price),
 });
 
-const pricingOf = (price: Price): Answer => ({
+const pricingOf = (price: Price): JsonObject => ({
   prompt: usdPerToken(price.inputNanoPerMillion),
   completion: usdPerToken(price.outputNanoPerMillion),
   input_cache_read: usdPerToken(price.cachedInputNanoPerMillion),
@@ -154,7 +158,7 @@ const pricingOf = (price: Price): Answer => ({
 /** A nano-dollar per million tokens is 1e-15 dollars a token. */
 const FRACTION_DIGITS = 15;
 
-/** Dollars per token as a plain decimal: a double would round it, and write it with an exponent. */
+/** Formats dollars per token as a plain decimal. A double would be rounded and printed with an exponent. */
 function usdPerToken(nanoPerMillion: bigint): string {
   const digits = String(nanoPerMillion).padStart(FRACTION_DIGITS + 1, '0');
   const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, '');

@@ -1,7 +1,7 @@
 /**
- * Which model a request means, and whether its credential may use it.
- * Flow: grant > **policy** > price > reserve. Invariant: what is compared is the id after aliases are resolved,
- * and both lists, the key's and the token's, must allow it.
+ * Finds the model that a request names, and checks that its credential may use it.
+ * Flow: grant > **policy** > price > reserve. Invariant: aliases are resolved before ids are compared, and both the
+ * key's list and the token's must allow the model.
  */
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
@@ -10,13 +10,15 @@ import { isConfigured, type ModelTarget, type ProviderUrls } from '../providers/
 
 const MODEL_ID = /^[\w.:@/-]{1,200}$/;
 
-/** How many allowed models a refusal names before it only counts the rest. */
+/** The most allowed models that a refusal names. The rest are counted. */
 const NAMED_MODELS_MAX = 20;
 
 /**
- * Resolves an alias, then finds the provider: the part before the first slash if it is one, else the fallback.
+ * Resolves an alias, then finds the provider: the part before the first slash if a provider has that name, else the
+ * fallback.
  * @param fallback the provider of ids that name none
- * @throws invalid_request for an id of other characters than A-Za-z0-9_.:@/- or longer than 200, model_not_found when no provider serves it
+ * @throws invalid_request for an id longer than 200 or with other characters than A-Za-z0-9_.:@/-, model_not_found if
+ *   no provider serves it
  */
 export function resolveModel(
   id: string,
@@ -41,22 +43,22 @@ export function resolveModel(
   return { provider: fallback, model: resolved, id: `${fallback}/${resolved}` };
 }
 
-/** The refusal of a model that does not exist. */
+/** Returns the refusal of a model that does not exist. */
 export const modelNotFound = (id: string): GatewayError =>
   new GatewayError('model_not_found', {
     message: `the model "${id}" does not exist`,
     param: 'model',
   });
 
-/** Whether one list allows a model: by its exact id, or all of its provider's by `provider/*`. No list: any model. */
+/** Returns true if a list allows a model, by its exact id or by `provider/*`. Without a list any model is allowed. */
 const isListed = (list: readonly string[] | undefined, id: string): boolean =>
   list === undefined || list.includes(id) || list.includes(`${id.slice(0, id.indexOf('/'))}/*`);
 
-/** Whether the key's list and the token's both allow a model, by its full id. */
+/** Returns true if both the key's list and the token's allow a model, by its full id. */
 export const isAllowedModel = ({ models, token }: Grant, id: string): boolean =>
   isListed(models, id) && isListed(token?.models, id);
 
-/** @throws model_not_allowed, naming the model and the allowed ones */
+/** @throws model_not_allowed with the model and the allowed ones */
 export function requireAllowedModel(grant: Grant, id: string): void {
   if (isAllowedModel(grant, id)) return;
   throw new GatewayError('model_not_allowed', {
@@ -65,16 +67,14 @@ export function requireAllowedModel(grant: Grant, id: string): void {
   });
 }
 
-/** The narrower list is the token's, save for what the key does not allow any more. */
+/** Names the models that both lists allow: the token's entries within the key's list, else the key's within the token's. */
 function nameModels({ models, token }: Grant): string {
   const own = token?.models ?? models ?? [];
-  const allowed = own.filter((entry) => models === undefined || covers(models, entry));
+  const allowed = own.filter((entry) => isListed(models, entry));
   const overlap =
-    allowed.length > 0 ? allowed : (models ?? []).filter((entry) => covers(own, entry));
+    allowed.length > 0 ? allowed : (models ?? []).filter((entry) => isListed(own, entry));
   if (overlap.length === 0) return 'none';
   const named = overlap.slice(0, NAMED_MODELS_MAX).join(', ');
   const more = overlap.length - NAMED_MODELS_MAX;
   return more > 0 ? `${named} and ${more} more` : named;
 }
-
-const covers = (list: readonly string[], entry: string): boolean => isListed(list, entry);

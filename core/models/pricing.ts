@@ -1,14 +1,14 @@
 /**
- * Prices: what a request costs, and the most it can cost before it is sent.
- * Flow: policy > **reserve** (the most) > forward > **meter** (what it was) > settle.
- * Invariant: an id is priced only if it is listed letter for letter; an unknown price is unknown, never zero.
+ * Prices: the most that a request can cost before it is sent, and its cost afterwards.
+ * Flow: policy > **reserve** (the most) > forward > **meter** (the cost) > settle.
+ * Invariant: a price is found only for the exact id; an unknown price is unknown, never zero.
  */
 import { asNanoUsd, ceilDivide, type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { PricedAs, PriceOverride } from '../config.ts';
 import priceTable from '../price-table.json' with { type: 'json' };
 
-/** Prices of a request in nano-dollars per million tokens. */
+/** Prices in nano-dollars per million tokens. */
 interface PriceRates {
   readonly inputNanoPerMillion: bigint;
   readonly outputNanoPerMillion: bigint;
@@ -16,33 +16,33 @@ interface PriceRates {
   readonly cacheWriteNanoPerMillion: bigint;
 }
 
-/** Rates for the whole of a request whose input is larger than `aboveInputTokens`. */
+/** Rates for all tokens of a request whose input is larger than `aboveInputTokens`. */
 export interface PriceTier extends PriceRates {
   readonly aboveInputTokens: number;
 }
 
-/** What a model costs: rates, and dearer ones for large inputs, smallest input first. */
+/** The price of a model: rates, and higher rates for large inputs, smallest input first. */
 export interface Price extends PriceRates {
   readonly tiers?: readonly PriceTier[];
-  /** In tokens; absent: not known. */
+  /** In tokens; absent if unknown. */
   readonly contextWindow?: number;
 }
 
-/** Input, output, cached input, cache write: nano-dollars per million tokens. */
+/** Input, output, cached input, cache write, in nano-dollars per million tokens. */
 export type PriceLevel = readonly [number, number, number, number];
 
-/** A level, the context window (0: not known) and the tiers, each behind the input tokens it begins above. */
+/** A price level, the context window (0 if unknown), and the tiers, each after the input tokens it begins above. */
 export type PriceRow =
   | PriceLevel
   | readonly [...PriceLevel, number]
   | readonly [...PriceLevel, number, readonly (readonly [number, ...PriceLevel])[]];
 
 /**
- * The generated table: for each provider the row of each exact model id. `bedrock@us` is a part of its own: prices that
- * hold for it in the United States alone.
+ * The generated table: per provider, the row number of each exact model id. The part `bedrock@us` has prices that hold
+ * only in the United States.
  */
 export interface PriceTable {
-  /** Stamped on every usage row. */
+  /** Written in every usage row. */
   readonly version: string;
   readonly asOf: string;
   readonly models: Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -51,18 +51,19 @@ export interface PriceTable {
 
 const parsePriceTable = (table: unknown): PriceTable => table as PriceTable;
 
-/** The table that `npm run prices:update` wrote. */
+/** The table that `npm run prices:update` writes. */
 export const PRICE_TABLE: PriceTable = parsePriceTable(priceTable);
 
+/** The prices in force. */
 export interface PriceBook {
   readonly version: string;
-  /** The price of exactly this model of a provider; undefined: not known. */
+  /** Returns the price of exactly this model; undefined if unknown. */
   find(provider: string, model: string): Price | undefined;
 }
 
 const USD = 1_000_000_000n;
 
-/** Prices of what is built in. `demo/echo` costs money so that limits can be tried without an account. */
+/** Prices of built-in models. `demo/echo` costs money, so that limits can be tried without an account. */
 const BUILT_IN: ReadonlyMap<string, Price> = new Map([
   [
     'demo/echo',
@@ -76,13 +77,13 @@ const BUILT_IN: ReadonlyMap<string, Price> = new Map([
   ],
 ]);
 
-/** Provider name to the parts of the table that hold for it, first come first served. */
+/** The parts of the table that apply to a provider, by its name, the first match wins. */
 export type PriceParts = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The prices in force: overrides by `provider/model`, then the table.
- * @param overrides the operator's word: replaces a whole price, and may be zero
- * @param parts of providers with other parts than the one of their name. @default none
+ * Makes the prices in force: overrides by `provider/model`, then the table.
+ * @param overrides each replaces a whole price, and may be zero
+ * @param parts for providers whose part of the table has another name. @default none
  */
 export function makePriceBook(
   table: PriceTable,
@@ -107,7 +108,7 @@ export function makePriceBook(
     version: table.version,
     find(provider, model) {
       const id = `${provider}/${model}`;
-      // What the operator says holds, also where it comes to nothing.
+      // An override counts even if it refers to a model without a price.
       return own.has(id) ? own.get(id) : (BUILT_IN.get(id) ?? findListed(provider, model));
     },
   };
@@ -149,18 +150,18 @@ function fromOverride(override: PriceOverride): Price {
   };
 }
 
-/** Zero is free by the operator's word; what is less than a nano-dollar, but not zero, counts as one. */
+/** Zero means free. Anything between zero and a nano-dollar counts as one. */
 const toNano = (usdPerMillion: number): bigint =>
   usdPerMillion === 0 ? 0n : (nanoUsdFromUsd(usdPerMillion) ?? 1n);
 
 const PER_MILLION = 1_000_000n;
 
-/** Anthropic's: a write to a cache that lasts an hour costs twice the input. */
+/** At Anthropic, a write to the one-hour cache costs twice the input. */
 const LONG_CACHE_INPUTS = 2n;
 
 /**
- * What a request cost, rounded up once. Input counts cached tokens and cache writes; each has its own rate.
- * @param longCacheWrite of the cache writes, those that last an hour
+ * Returns the cost of a request, rounded up once. Input includes cached tokens and cache writes, each at its own rate.
+ * @param longCacheWrite the cache writes that last an hour
  */
 export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): NanoUsd {
   const rates =
@@ -176,8 +177,8 @@ export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): Nan
 }
 
 /**
- * The most a request can cost: all its input at the dearest of plain, cached and written to a cache, in the dearest
- * tier that its input can reach.
+ * Returns the most that a request can cost: all input at the highest input rate, in the most expensive tier that its
+ * input can reach.
  * @param inputTokensMax never less than the provider will count
  * @param outputTokensMax the cap that is sent upstream
  */
@@ -185,13 +186,13 @@ export function holdCostOf(price: Price, inputTokensMax: number, outputTokensMax
   const reachable = price.tiers?.filter((tier) => inputTokensMax > tier.aboveInputTokens) ?? [];
   const costs = [price, ...reachable].map(
     (rates) =>
-      BigInt(inputTokensMax) * dearestInput(rates) +
+      BigInt(inputTokensMax) * highestInputRate(rates) +
       BigInt(outputTokensMax) * rates.outputNanoPerMillion,
   );
   return asNanoUsd(ceilDivide(largest(costs), PER_MILLION));
 }
 
-const dearestInput = (rates: PriceRates): bigint =>
+const highestInputRate = (rates: PriceRates): bigint =>
   largest([
     rates.inputNanoPerMillion,
     rates.cachedInputNanoPerMillion,

@@ -1,28 +1,35 @@
 /**
- * Where each wire format is posted to, by whose format it is and as which provider has it. Rows of data, for `known.ts`.
+ * Endpoints of each dialect: the path and the header of the key, per provider. Rows of data, used by `known.ts`.
  * Flow: policy > **provider** > forward.
  */
+import type { ApiFamily } from '../base/error-body.ts';
 
-/** How a provider is given its key: in which header. */
+/** A request format, as a client sends it and a provider reads it. */
+export type DialectName =
+  | 'chat'
+  | 'responses'
+  | 'embeddings'
+  | 'messages'
+  | 'count_tokens'
+  | 'google';
+
+/** The header in which a provider reads its key. */
 export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
 
-/** Whose wire format: that of OpenAI's APIs, Anthropic's or Google's. */
-type WireName = 'openai' | 'anthropic' | 'google';
-
-/** Where a wire format is posted to. */
+/** The endpoint of one dialect. */
 export interface EndpointRow {
-  /** Behind the base URL; `{model}` stands for the model's id. */
+  /** The path behind the base URL. `{model}` is replaced by the model's id. */
   readonly path: string;
-  /** The same of a stream, where the path says that one is asked for. */
+  /** The path of a stream, for dialects whose path says that the answer is streamed. @default `path` */
   readonly streamPath?: string;
-  /** What of the base URL's end is left out before it: the first of several that it ends in. */
+  /** Ends of the base URL to remove before the path is added; the first that fits is removed. */
   readonly leavesOut?: string | readonly string[];
   readonly auth: EndpointAuth;
-  /** Models that are served elsewhere, and the path that takes the place of the other. */
+  /** Models with another path. */
   readonly apart?: { readonly models: RegExp; readonly path: string };
 }
 
-/** The wire formats that a server speaks, and where. */
+/** The dialects that a server speaks, with their endpoints. */
 export type Endpoints = Readonly<Partial<Record<DialectName, EndpointRow>>>;
 
 export const RESPONSES = { responses: { path: '/responses', auth: 'bearer' } } as const;
@@ -52,14 +59,14 @@ export const AZURE_ENDPOINTS = {
   embeddings: { path: '/embeddings', auth: 'api-key' },
 } as const;
 
-/** Claude in its own format, beside what is OpenAI's, on both endpoints of Bedrock. */
+/** Anthropic's dialect on both of Bedrock's endpoints. */
 const BEDROCK_MESSAGES = {
   path: '/anthropic/v1/messages',
   leavesOut: ['/openai/v1', '/v1'],
   auth: 'bearer',
 } as const;
 
-/** An OpenAI format on mantle. Under the wrong one of its two prefixes a model "isn't supported on this route". */
+/** A dialect of OpenAI's on mantle. Its models are split over two prefixes; the wrong one answers an error. */
 const onMantle = (path: string): EndpointRow => ({
   path: `/v1${path}`,
   leavesOut: ['/openai/v1', '/v1'],
@@ -75,15 +82,15 @@ export const MANTLE_ENDPOINTS = {
   messages: BEDROCK_MESSAGES,
 };
 
-/** What is posted to a server of which only its wire format is known, by the configuration's name of the format. */
-export const WIRE_ENDPOINTS: Readonly<Record<WireName, Endpoints>> = {
+/** The endpoints of a server of which only its API family is known. */
+export const FAMILY_ENDPOINTS: Readonly<Record<ApiFamily, Endpoints>> = {
   openai: OPENAI_ENDPOINTS,
   anthropic: ANTHROPIC_ENDPOINTS,
   google: GOOGLE_ENDPOINTS,
 };
 
-/** By whose wire format each is. */
-export const WIRE_OF: Readonly<Record<DialectName, WireName>> = {
+/** The API family of each dialect. */
+export const FAMILY_OF: Readonly<Record<DialectName, ApiFamily>> = {
   chat: 'openai',
   responses: 'openai',
   embeddings: 'openai',
@@ -91,11 +98,3 @@ export const WIRE_OF: Readonly<Record<DialectName, WireName>> = {
   count_tokens: 'anthropic',
   google: 'google',
 };
-
-export type DialectName =
-  | 'chat'
-  | 'responses'
-  | 'embeddings'
-  | 'messages'
-  | 'count_tokens'
-  | 'google';

@@ -1,6 +1,6 @@
 /**
- * The providers that are known by name, as rows of data: where they are and how their dialect differs from OpenAI's.
- * Invariant: what a provider needs differently is said here and nowhere else.
+ * The known providers as rows of data: their URLs and how each differs from OpenAI.
+ * Invariant: a provider's differences are in its row and nowhere else.
  */
 import {
   ANTHROPIC_ENDPOINTS,
@@ -14,38 +14,38 @@ import {
   RESPONSES,
 } from './endpoints.ts';
 
-/** What sets one OpenAI-compatible provider apart from another. */
+/** The differences between providers. */
 export interface ProviderRow {
   /**
-   * Everything before `/chat/completions`, without a slash at its end; `{region}` stands for the region that the
-   * configuration says. Absent: the configuration must give it.
+   * The URL before `/chat/completions`, without a slash at its end. `{region}` is replaced by the configured region.
+   * Absent: the configuration must give the URL.
    */
   readonly baseUrl?: string;
-  /** The AWS service that its requests can be signed for, in place of a key. */
+  /** The AWS service for which requests can be signed, in place of a key. */
   readonly signedFor?: 'bedrock' | 'bedrock-mantle';
-  /** The wire formats it speaks, and where. */
+  /** The dialects that it speaks. */
   readonly endpoints: Endpoints;
-  /** The environment variable that holds its API key on a developer's machine. */
+  /** The environment variable with its API key on a developer's machine. */
   readonly keyVariable?: string;
-  /** It may be called without a key. */
+  /** True if it can be called without a key. */
   readonly keyless: boolean;
-  /** The one field in which the output cap is sent; the other is never sent beside it. */
+  /** The field for the output cap. The other one is never sent. */
   readonly capField: 'max_tokens' | 'max_completion_tokens';
   /**
-   * `inject`: usage of a stream is asked for by `stream_options.include_usage`. Else it comes unasked: `always`,
-   * asking has no effect, and what the client says goes on; `never`, asking is refused, so no client's asking goes on.
+   * How a stream's usage is requested. `inject`: the gateway sets `stream_options.include_usage`. `always`: usage comes
+   * anyway, and the client's field is passed on. `never`: usage comes anyway, but the field is an error and is removed.
    */
   readonly includeUsage: 'inject' | 'always' | 'never';
-  /** Fields that the provider refuses and that change nothing of what is asked. */
+  /** Fields that the provider refuses and that do not change the answer. */
   readonly dropFields: readonly string[];
   readonly renameFields: Readonly<Record<string, string>>;
-  /** The most input tokens that it counts for one image, whatever its size. */
+  /** The most input tokens that one image can count, at any size. */
   readonly imageTokensMax: number;
-  /** Its `usage.cost`, in USD, is what it bills. */
+  /** True if `usage.cost`, in USD, is the amount it bills. */
   readonly reportsCost: boolean;
 }
 
-/** What holds for a server that says it is OpenAI-compatible and of which no more is known. */
+/** The row of an unknown OpenAI-compatible server. */
 export const GENERIC_ROW: ProviderRow = {
   endpoints: OPENAI_ENDPOINTS,
   keyless: false,
@@ -63,7 +63,7 @@ const row = (differences: Partial<ProviderRow>): ProviderRow => ({
   ...differences,
 });
 
-/** The built-in provider, in every format: paths alone, for nobody is called. */
+/** The built-in provider, which speaks every dialect. It has paths but no server. */
 export const DEMO_ROW: ProviderRow = row({
   endpoints: {
     ...OPENAI_ENDPOINTS,
@@ -73,7 +73,7 @@ export const DEMO_ROW: ProviderRow = row({
   },
 });
 
-/** By provider name. */
+/** The known providers by name. */
 export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   [
     'openai',
@@ -81,7 +81,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
       baseUrl: 'https://api.openai.com/v1',
       keyVariable: 'OPENAI_API_KEY',
       endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
-      // "max_tokens" is answered 400 by reasoning models.
+      // Reasoning models answer 400 to "max_tokens".
       capField: 'max_completion_tokens',
       // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
       imageTokensMax: 48_169,
@@ -89,7 +89,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'azure',
-    // https://{resource}.openai.azure.com/openai/v1 is the configuration's to give; a model is a deployment's name.
+    // The configuration gives https://{resource}.openai.azure.com/openai/v1; a model is the name of a deployment.
     row({
       endpoints: AZURE_ENDPOINTS,
       keyVariable: 'AZURE_OPENAI_API_KEY',
@@ -111,7 +111,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'bedrock-mantle',
-    // For what the runtime lacks. https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
+    // Models that the runtime lacks. https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
     row({
       baseUrl: 'https://bedrock-mantle.{region}.api.aws/v1',
       signedFor: 'bedrock-mantle',
@@ -155,7 +155,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'openrouter',
-    // https://openrouter.ai/docs/use-cases/usage-accounting: usage with its cost is always in the last event.
+    // https://openrouter.ai/docs/use-cases/usage-accounting: the last event always has usage with its cost.
     row({
       baseUrl: 'https://openrouter.ai/api/v1',
       keyVariable: 'OPENROUTER_API_KEY',
@@ -176,7 +176,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
   ],
   [
     'mistral',
-    // Any unknown field is answered 422 (extra_forbidden), "stream_options" and "max_completion_tokens" too.
+    // It answers 422 (extra_forbidden) to any unknown field, "stream_options" and "max_completion_tokens" included.
     row({
       baseUrl: 'https://api.mistral.ai/v1',
       keyVariable: 'MISTRAL_API_KEY',

@@ -1,5 +1,5 @@
 /**
- * What a call of a provider needs from outside. Fails with `upstream_error`, `upstream_timeout` or `service_unavailable`.
+ * The port to providers. Fails with `upstream_error`, `upstream_timeout` or `service_unavailable`.
  */
 
 export interface UpstreamRequest {
@@ -7,9 +7,9 @@ export interface UpstreamRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** The whole exchange, until the last byte, ends by then. */
+  /** The latest instant for the last byte of the answer. */
   readonly deadlineAtMs: number;
-  /** The AWS service it is signed for, with the process's credentials; absent: it is sent as it is. */
+  /** The AWS service to sign for, with the process's credentials. Absent: the request is not signed. */
   readonly sign?: { readonly service: string; readonly region: string };
 }
 
@@ -17,11 +17,12 @@ export interface UpstreamResponse {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Throws `upstream_error` or `upstream_timeout` when the provider fails on the way. */
+  /** Throws `upstream_error` or `upstream_timeout` if the provider fails during the answer. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Providers. `upstream_error`, `upstream_timeout`, or `service_unavailable` with nothing to sign with; no redirects. */
+/** Calls providers. Redirects are not followed. */
 export interface Upstream {
+  /** @throws upstream_error, upstream_timeout, or service_unavailable if there are no credentials to sign with */
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
 }

@@ -1,18 +1,27 @@
 /**
- * A provider as this deployment has it: the known row, what the configuration changes, where its traffic goes.
+ * A provider in this deployment: its known row, the configuration's changes, and the URLs of its traffic.
  * Flow: policy > **provider** > forward.
  */
 import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import { DEMO_PROVIDER } from './demo/demo.ts';
-import type { DialectName } from './endpoints.ts';
-import { type EndpointAuth, WIRE_ENDPOINTS, WIRE_OF } from './endpoints.ts';
+import { type DialectName, type EndpointAuth, FAMILY_ENDPOINTS, FAMILY_OF } from './endpoints.ts';
 import { DEMO_ROW, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from './known.ts';
 
-/** Provider name to a base URL that replaces its own. */
+/** A model by its full name. */
+export interface ModelTarget {
+  /** The provider's name in the configuration. */
+  readonly provider: string;
+  /** The provider's own id of the model. It may contain slashes, as OpenRouter's ids do. */
+  readonly model: string;
+  /** `provider/model`, as in lists of allowed models, prices and usage rows. */
+  readonly id: string;
+}
+
+/** Base URLs that replace a provider's own, by provider name. */
 export type ProviderUrls = Readonly<Record<string, string>>;
 
-/** An AWS service of a region. */
+/** The AWS service and region that a request is signed for. */
 export interface RequestSigning {
   readonly service: string;
   readonly region: string;
@@ -21,29 +30,29 @@ export interface RequestSigning {
 export interface Provider {
   readonly name: string;
   readonly row: ProviderRow;
-  /** Everything before the path of an endpoint, without a slash at its end; empty for the built-in `demo`. */
+  /** The URL before an endpoint's path, without a slash at its end; empty for the built-in `demo`. */
   readonly baseUrl: string;
-  /** The secret that holds its API key; undefined: it is called without one. */
+  /** The secret with its API key; undefined if it is called without a key. */
   readonly secret: string | undefined;
-  /** Without a key it is not called. */
+  /** True if it is not called without a key. */
   readonly keyRequired: boolean;
-  /** What its requests are signed for with the function's role; absent: they are not signed. */
+  /** The service that requests are signed for with the function's role; absent if they are not signed. */
   readonly signing?: RequestSigning;
 }
 
-/** Whether a provider is the built-in one. */
+/** Returns true for the built-in provider. */
 export const isDemo = ({ baseUrl }: Provider): boolean => baseUrl === '';
 
-/** Whether a name is a provider's here: in the configuration, given a URL, or the built-in `demo`. */
+/** Returns true for a provider that is in the configuration, has a URL, or is the built-in `demo`. */
 export const isConfigured = (name: string, config: Config, providerUrls: ProviderUrls): boolean =>
   Object.hasOwn(config.providers, name) ||
   Object.hasOwn(providerUrls, name) ||
   (name === DEMO_PROVIDER && config.demo);
 
-/** The name of the row whose rules a provider follows: `like`, else its own. */
+/** Returns the name of the row that applies to a provider: `like`, else its own. */
 const rowNameOf = (config: Config, name: string): string => config.providers[name]?.like ?? name;
 
-/** The environment variable of a provider's key: the known one, else `<NAME>_API_KEY`; with a role, AWS's own. */
+/** Returns the environment variable of a provider's key: the known one, else `<NAME>_API_KEY`; with a role, AWS's. */
 export const keyVariableOf = (config: Config, name: string): string =>
   config.providers[name]?.auth === 'aws-role'
     ? 'AWS_ACCESS_KEY_ID'
@@ -51,12 +60,12 @@ export const keyVariableOf = (config: Config, name: string): string =>
       KNOWN_PROVIDERS.get(rowNameOf(config, name))?.keyVariable ??
       `${name.toUpperCase().replaceAll('-', '_')}_API_KEY`);
 
-/** Where the prices of an AWS region of the United States hold. */
+/** AWS regions in the United States, which have prices of their own. */
 const IN_US = /^us-(?:east|west)-\d$/;
 
 /**
- * The parts of the price table that hold for providers whose prices are not those of their name: Bedrock's follow from
- * its models and its region, whatever a configuration calls it.
+ * Returns the parts of the price table for each provider whose prices are not listed under its name. Bedrock's prices
+ * depend on the row and the region, not on the configured name.
  */
 export function pricePartsOf(config: Config): ReadonlyMap<string, readonly string[]> {
   return new Map(
@@ -71,11 +80,11 @@ export function pricePartsOf(config: Config): ReadonlyMap<string, readonly strin
 }
 
 /**
- * The provider of a name.
+ * Finds a provider by name.
  * @param providerUrls a URL given here replaces the base URL and makes the provider's key optional
- * @returns undefined when it is not configured
- * @throws TypeError when the configuration gives a provider no URL or region and none is known, a role where none can
- *   be used, or rules or a wire format that are not there
+ * @returns undefined if it is not configured
+ * @throws TypeError if the configuration lacks a URL or region that is not known, or has a role, `like` or `wire` that
+ *   the provider does not support
  */
 export function findProvider(
   config: Config,
@@ -102,7 +111,7 @@ export function findProvider(
   };
 }
 
-/** Its known row, else what holds of any; of one wire format alone, if the configuration says so. */
+/** Returns the known row or the generic one, reduced to one API family if the configuration says so. */
 function requireRow(config: Config, name: string): ProviderRow {
   const { like, wire } = config.providers[name] ?? {};
   const rowName = like ?? name;
@@ -112,9 +121,9 @@ function requireRow(config: Config, name: string): ProviderRow {
     throw mustBe(name, 'like', `one of ${names}`, like);
   }
   if (wire === undefined) return known ?? GENERIC_ROW;
-  if (known === undefined) return { ...GENERIC_ROW, endpoints: WIRE_ENDPOINTS[wire] };
+  if (known === undefined) return { ...GENERIC_ROW, endpoints: FAMILY_ENDPOINTS[wire] };
   const endpoints = Object.entries(known.endpoints).filter(
-    ([dialect]) => WIRE_OF[dialect as DialectName] === wire,
+    ([dialect]) => FAMILY_OF[dialect as DialectName] === wire,
   );
   if (endpoints.length === 0) throw mustBe(name, 'wire', `a format that "${rowName}" speaks`, wire);
   return { ...known, endpoints: Object.fromEntries(endpoints) };
@@ -141,7 +150,7 @@ function baseUrlOf(name: string, settings: ProviderSettings | undefined, row: Pr
 /** `bedrock-runtime.eu-west-1.amazonaws.com` */
 const REGION_IN_URL = /^https:\/\/[\w-]+\.([a-z]{2}(?:-[a-z]+)+-\d)\./;
 
-/** Undefined: the configuration does not say it. */
+/** Returns the configured region; undefined if there is none. */
 const regionOf = ({ region, baseUrl = '' }: ProviderSettings): string | undefined =>
   region ?? REGION_IN_URL.exec(baseUrl)?.[1];
 
@@ -152,7 +161,7 @@ function signingOf(
 ): RequestSigning {
   if (signedFor === undefined) {
     throw new TypeError(
-      `hallpass.config.ts: "providers.${name}.auth" may be "aws-role" for bedrock, bedrock-mantle and what is like them only`,
+      `hallpass.config.ts: "providers.${name}.auth" may be "aws-role" only for bedrock, bedrock-mantle and providers that are "like" them`,
     );
   }
   const region = regionOf(settings);
@@ -160,15 +169,15 @@ function signingOf(
   return { service: signedFor, region };
 }
 
-/** Where a wire format of a provider is posted to, and how its key is sent there. */
+/** The URL of a dialect at a provider, and the header of its key. */
 export interface Endpoint {
   readonly url: string;
   toAuthHeaders(providerKey: string): Readonly<Record<string, string>>;
 }
 
 /**
- * The endpoint of a wire format for a model.
- * @throws invalid_request naming the routes to use when the provider does not speak that format: nothing is translated
+ * Returns the endpoint of a dialect for a model. Dialects are never translated.
+ * @throws invalid_request with the routes to use, if the provider does not speak the dialect
  */
 export function requireEndpoint(
   { name, row, baseUrl }: Provider,
@@ -213,19 +222,9 @@ const AUTH_HEADERS: Readonly<Record<EndpointAuth, Endpoint['toAuthHeaders']>> = 
   'api-key': (key) => ({ 'api-key': key }),
 };
 
-/** The refusal of a model whose provider has no API key: says which, for whoever runs this gateway. */
+/** Returns the refusal of a model whose provider has no API key. It tells the operator which key to set. */
 export const providerKeyMissing = (config: Config, { name, secret }: Provider): GatewayError =>
   new GatewayError('model_not_found', {
     message: `provider "${name}" has no API key: set ${keyVariableOf(config, name)} or the secret "${secret ?? name}"`,
     param: 'model',
   });
-
-/** A model by its full name. */
-export interface ModelTarget {
-  /** The provider's name in the configuration: what stands before the first slash. */
-  readonly provider: string;
-  /** The provider's own id of the model; may contain slashes (OpenRouter's do). */
-  readonly model: string;
-  /** `provider/model`: what lists of allowed models, prices and usage rows name. */
-  readonly id: string;
-}

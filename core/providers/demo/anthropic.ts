@@ -1,6 +1,5 @@
 /**
- * The built-in provider in Anthropic's format. Flow: reserve > **forward** > meter.
- * Invariant: the answer follows from the request alone.
+ * The built-in provider in Anthropic's dialect.
  */
 import {
   capOf,

@@ -1,7 +1,7 @@
 /**
- * The built-in provider `demo`: its model `echo` says the last user message back, in every wire format, so that
- * everything can be tried without an account. Flow: reserve > **forward** > meter.
- * Invariant: the answer follows from the request alone; only its id, its date and its pace come from ports.
+ * The built-in provider `demo`: its model `echo` repeats the last user message, in every dialect, so that the gateway
+ * can be tried without an account. Flow: reserve > **forward** > meter.
+ * Invariant: the answer depends on the request alone; its id, date and pace come from ports.
  */
 import type { JsonObject } from '../../base/json.ts';
 import type { Clock, Random } from '../../base/ports.ts';
@@ -11,14 +11,14 @@ import type { DemoAnswer, DemoFormat } from './format.ts';
 import { DEMO_GOOGLE } from './google.ts';
 import { DEMO_CHAT, DEMO_EMBEDDINGS, DEMO_RESPONSES } from './openai.ts';
 
-/** The provider's name; a provider of that name in the configuration takes its place. */
+/** The provider's name. A configured provider of that name replaces it. */
 export const DEMO_PROVIDER = 'demo';
 const ECHO = 'echo';
 
-/** Its models, by their ids behind `demo/`. */
+/** The ids of its models, without `demo/`. */
 export const DEMO_MODELS: readonly string[] = [ECHO];
 
-/** Where each format is asked, as its row says. */
+/** The formats by path, as in the provider's row. */
 const FORMATS: ReadonlyMap<string, DemoFormat> = new Map([
   ['/chat/completions', DEMO_CHAT],
   ['/responses', DEMO_RESPONSES],
@@ -27,11 +27,11 @@ const FORMATS: ReadonlyMap<string, DemoFormat> = new Map([
   ['/messages/count_tokens', DEMO_COUNT_TOKENS],
 ]);
 
-/** The most words, and so streamed chunks, of one answer. */
+/** The most words of one answer. Each is a streamed chunk. */
 const WORDS_MAX = 128;
 const CHUNK_INTERVAL_MS = 20;
 
-/** The demo provider in the place of an upstream: one word is one token. The path alone is its URL. */
+/** Makes the demo provider as an upstream. One word is one token. Its URLs are paths. */
 export const makeDemo = ({ clock, random }: { clock: Clock; random: Random }): Upstream => ({
   async send(request) {
     const format = FORMATS.get(request.url) ?? DEMO_GOOGLE;
@@ -50,7 +50,7 @@ export const makeDemo = ({ clock, random }: { clock: Clock; random: Random }): U
     const { toPart } = format;
     return toResponse(
       'text/event-stream',
-      paced(answer, (part) => toPart(part, answer, facts), clock),
+      streamWords(answer, (part) => toPart(part, answer, facts), clock),
     );
   },
 });
@@ -66,11 +66,11 @@ function answerTo(texts: readonly string[], cap = WORDS_MAX): DemoAnswer {
   };
 }
 
-/** Words with the white space before them, so that joined they are the text again. */
+/** Splits a text into words, each with the white space before it, so that joining them gives the text. */
 const splitWords = (text: string): readonly string[] => text.match(/\s*\S+/g) ?? [];
 
-/** What starts the stream comes with the first word. */
-async function* paced(
+/** Yields the answer word by word. The first word comes with the stream's opening events. */
+async function* streamWords(
   { words }: DemoAnswer,
   toPart: (part: 'start' | 'end' | number) => string,
   clock: Clock,

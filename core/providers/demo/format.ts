@@ -1,15 +1,15 @@
 /**
- * What the built-in provider's wire formats share: how one reads a request and words the answer. Flow: reserve >
- * **forward** > meter. Invariant: what is read was checked before, and a field of another type counts as absent.
+ * The shape of the built-in provider's formats, and helpers that they share. Flow: reserve > **forward** > meter.
+ * The request was checked before. A field of an unexpected type counts as absent.
  */
 import { isRecord, type JsonObject } from '../../base/json.ts';
 
-/** One word is one token. */
+/** An answer in words. One word is one token. */
 export interface DemoAnswer {
-  /** What was asked, in its order. */
+  /** The texts of the request, in order. */
   readonly texts: readonly string[];
   readonly words: readonly string[];
-  /** The output cap left no room for the rest. */
+  /** True if the output cap cut the answer. */
   readonly isCut: boolean;
   readonly inputTokens: number;
 }
@@ -21,16 +21,16 @@ export interface DemoFacts {
   readonly body: JsonObject;
 }
 
-interface DemoAsked {
+interface DemoRequest {
   readonly texts: readonly string[];
   readonly cap: number | undefined;
   readonly isStream: boolean;
 }
 
 export interface DemoFormat {
-  read(body: JsonObject, path: string): DemoAsked;
+  read(body: JsonObject, path: string): DemoRequest;
   toWhole(answer: DemoAnswer, facts: DemoFacts): JsonObject;
-  /** Events: those before the first word, of a word by its index, behind the last. Absent: it is never streamed. */
+  /** Returns the events before the first word, those of one word (by index), or those after the last. Absent: never streamed. */
   readonly toPart?: (
     part: 'start' | 'end' | number,
     answer: DemoAnswer,
@@ -45,7 +45,7 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? val
 export const capOf = (value: unknown): number | undefined =>
   typeof value === 'number' ? value : undefined;
 
-/** The text of a content, whether it is a string or a list of parts. */
+/** Returns the text of a content, which is a string or a list of parts. */
 export function textOf(content: unknown): string {
   if (typeof content === 'string') return content;
   return list(content)

@@ -1,6 +1,5 @@
 /**
- * The built-in provider in Google's format. Flow: reserve > **forward** > meter.
- * Invariant: the answer follows from the request alone.
+ * The built-in provider in Google's dialect.
  */
 import { isRecord, type JsonObject } from '../../base/json.ts';
 import {

@@ -1,6 +1,5 @@
 /**
- * The built-in provider in OpenAI's formats: chat completions, responses, embeddings. Flow: reserve > **forward** >
- * meter. Invariant: the answer follows from the request alone.
+ * The built-in provider in OpenAI's dialects: chat completions, responses, embeddings.
  */
 import { isRecord } from '../../base/json.ts';
 import {
@@ -86,7 +85,7 @@ export const DEMO_RESPONSES: DemoFormat = {
     const text = answer.words.join('');
     if (part === 'start') {
       const item = itemOf(facts, 'in_progress', []);
-      return numbered(0, [
+      return toEvents(0, [
         ['response.created', { response: responseOf(facts) }],
         ['response.output_item.added', { output_index: 0, item }],
         ['response.content_part.added', { ...at, part: partOf('') }],
@@ -95,7 +94,7 @@ export const DEMO_RESPONSES: DemoFormat = {
     if (part === 'end') {
       const response = DEMO_RESPONSES.toWhole(answer, facts);
       const item = itemOf(facts, 'completed', [partOf(text)]);
-      return numbered(STARTING_EVENTS + answer.words.length, [
+      return toEvents(STARTING_EVENTS + answer.words.length, [
         ['response.output_text.done', { ...at, text, logprobs: [] }],
         ['response.content_part.done', { ...at, part: partOf(text) }],
         ['response.output_item.done', { output_index: 0, item }],
@@ -103,12 +102,12 @@ export const DEMO_RESPONSES: DemoFormat = {
       ]);
     }
     const delta = { ...at, delta: answer.words[part], logprobs: [] };
-    return numbered(STARTING_EVENTS + part, [['response.output_text.delta', delta]]);
+    return toEvents(STARTING_EVENTS + part, [['response.output_text.delta', delta]]);
   },
 };
 
 const STARTING_EVENTS = 3;
-const numbered = (from: number, events: readonly (readonly [string, object])[]): string =>
+const toEvents = (from: number, events: readonly (readonly [string, object])[]): string =>
   events
     .map(([type, more], index) => typed(type, { sequence_number: from + index, ...more }))
     .join('');
@@ -134,7 +133,7 @@ const partOf = (text: string) => ({ type: 'output_text', text, annotations: [] }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 
-/** How often each letter stands in a text, as a vector of length one: texts that are alike are near. */
+/** Returns the letter frequencies of a text as a vector of length one. Similar texts have similar vectors. */
 function embed(text: string): readonly number[] {
   const counts = [...LETTERS].map((letter) => text.toLowerCase().split(letter).length - 1);
   const length = Math.hypot(...counts);

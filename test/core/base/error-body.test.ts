@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { dialectOfPath, toErrorBody, toErrorHeaders } from '../../../core/base/error-body.ts';
+import { familyOfPath, toErrorBody, toErrorHeaders } from '../../../core/base/error-body.ts';
 import { ERRORS, type ErrorCode, GatewayError, toGatewayError } from '../../../core/base/errors.ts';
 
 const spent = new GatewayError('insufficient_quota', {
@@ -69,7 +69,7 @@ describe('toErrorHeaders', () => {
   });
 });
 
-describe('dialectOfPath', () => {
+describe('familyOfPath', () => {
   test.each([
     ['/v1/chat/completions', 'openai'],
     ['/v1/messages', 'anthropic'],
@@ -84,7 +84,7 @@ describe('dialectOfPath', () => {
     ['/v1/models/openrouter/x:thinking', 'openai'],
     ['/nowhere', 'openai'],
   ])('of %s is %s', (path, dialect) => {
-    expect(dialectOfPath(path)).toBe(dialect);
+    expect(familyOfPath(path)).toBe(dialect);
   });
 });
 

@@ -232,7 +232,7 @@ describe('known providers', () => {
     [
       'openai',
       {},
-      'hallpass.config.ts: "providers.openai.auth" may be "aws-role" for bedrock, bedrock-mantle and what is like them only',
+      'hallpass.config.ts: "providers.openai.auth" may be "aws-role" only for bedrock, bedrock-mantle and providers that are "like" them',
     ],
     [
       'bedrock',
