@@ -25,8 +25,8 @@ import { streamAnswer } from './proxy/stream-answer.ts';
 import { type PassedAnswer, passAnswer, passRefusal } from './proxy/whole-answer.ts';
 import type { Amounts, LimitState } from './wallet/hold.ts';
 import { limitHeaders } from './wallet/limit-headers.ts';
-import type { Left } from './wallet/reservation.ts';
 import { reserve } from './wallet/reserve.ts';
+import type { AmountsLeft } from './wallet/reserve-plan.ts';
 
 export interface ProxyCall {
   /** The gateway's own, new for every request. */
@@ -121,7 +121,7 @@ async function hold(
   ports: ProxyPorts,
 ): Promise<Held> {
   let cap = plan.request.cap;
-  const afford = (left: Left): Amounts | undefined => {
+  const afford = (left: AmountsLeft): Amounts | undefined => {
     const lower = affordableCap(plan, left, cap);
     if (lower === undefined) return undefined;
     cap = lower;

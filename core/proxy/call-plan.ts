@@ -26,7 +26,7 @@ import {
 } from '../providers/provider.ts';
 import type { Amounts } from '../wallet/hold.ts';
 import { isCapped, limitsOf } from '../wallet/payer.ts';
-import type { Left } from '../wallet/reservation.ts';
+import type { AmountsLeft } from '../wallet/reserve-plan.ts';
 import { readModelId } from './request-body.ts';
 
 /** What the proxy serves, and at which prices. */
@@ -130,7 +130,11 @@ export const OUTPUT_CAP_MIN = 16;
  * The largest output cap below a given one that fits into what is left; undefined: not even 16 tokens do.
  * Asked again, it is asked below its own last answer: a hold that was written late is then never too small.
  */
-export function affordableCap(plan: CallPlan, left: Left, below: number): number | undefined {
+export function affordableCap(
+  plan: CallPlan,
+  left: AmountsLeft,
+  below: number,
+): number | undefined {
   const fits = (cap: number): boolean => {
     const { usd, tokens } = amountsUnder(plan, cap);
     return (

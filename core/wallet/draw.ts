@@ -1,40 +1,50 @@
 /**
- * Supply: brings money of the whole key into a wallet whose slices are too small for a request.
+ * Draw: moves money of a key-wide budget into a wallet whose slices are too small for a request.
  * Flow: policy > **reserve** > forward > meter > settle.
- * Invariant: nothing is taken that is in flight elsewhere, and a budget refuses only when neither its pool nor the
- * wallets that were looked at have what the request lacks.
+ * Invariant: money in flight elsewhere is never taken, and a budget refuses only when its pool and the wallets that
+ * were read do not have what the request lacks.
  */
 
 import { windowAt } from '../base/limits.ts';
+import { retry } from '../base/retry.ts';
 import { type Amounts, amountOf } from './hold.ts';
-import type { Move, Wallet } from './ports.ts';
-import { type Idle, insist, recallIdle } from './recall.ts';
-import type { Place, Reserving, Tried } from './reservation.ts';
+import type { Wallet } from './ports.ts';
+import { MOVE_RETRY, type Recalled, recallIdle } from './recall.ts';
+import type { HoldTarget, SeenWallet } from './reserve-plan.ts';
+import type { SettlePorts } from './settle.ts';
 import {
   allows,
+  type BudgetRefusal,
   drawSize,
   heldIn,
   poolIdOf,
   type Shortage,
   sliceName,
   sliceOf,
-  type Verdict,
 } from './slices.ts';
 
 /**
- * Requests of one payer that start together all find the slice too small. Spread over this long, the first one's draw
- * serves the others, which would else each write a transaction that fails.
+ * Requests of one payer that start together all find the slice too small. Their first draws are spread over this time:
+ * the first draw then serves the others, which would otherwise each write a transaction that fails.
  */
 const DRAW_SPREAD_MS = 30;
 
-/** Draws and recalls of one request for one budget. */
+/** Draws and recalls for one budget in one go. */
 const ROUNDS_MAX = 6;
 
-/** The slices of a wallet that are too small, the one first whose budget resets last. */
+/** Times that one request draws. Between a draw and the next try, others may recall what it brought. */
+export const DRAWS_MAX = 8;
 
+/** The outcome of a draw: the wallet is worth another try, or a budget refuses. */
+export interface Drawn {
+  /** Undefined: every budget had what the request lacked. */
+  readonly refusal: BudgetRefusal | undefined;
+  readonly writeUnits: number;
+}
+
+/** Slices too small for these amounts, in the order of the budgets: latest reset first. */
 export function shortagesOf(
-  { hold, budgets }: Place,
-  wallet: Wallet | undefined,
+  { target: { budgets, hold, keyId }, wallet }: SeenWallet,
   amounts: Amounts,
 ): readonly Shortage[] {
   return budgets.flatMap((budget) => {
@@ -42,118 +52,100 @@ export function shortagesOf(
     const name = sliceName(budget, hold.reservedAtMs);
     const slice = sliceOf(wallet, name);
     if (take === 0n || allows(slice, { take, limit: budget.amount })) return [];
-    return [{ budget, name, poolId: poolIdOf(hold.keyId, name), take, slice }];
+    return [{ budget, name, poolId: poolIdOf(keyId, name), take, slice }];
   });
 }
 
-/**
- * Draws what is missing, recalling what lies idle in other wallets when the pool has not enough.
- * @returns undefined: the wallet is worth another try; else the budget that refuses
- * @throws service_unavailable when the table cannot be reached, or others are in the way for too long
- */
-export async function supply(
-  state: Reserving,
-  { place, wallet }: Tried,
-  amounts: Amounts,
-): Promise<Verdict | undefined> {
-  const now = state.isSpread ? wallet : await lookAgain(state, place);
-  for (const shortage of shortagesOf(place, now, amounts)) {
-    const verdict = await supplyOne(state, place, shortage, now);
-    if (verdict !== undefined) return verdict;
-  }
-  return undefined;
+export interface DrawNeed {
+  readonly seen: SeenWallet;
+  readonly amounts: Amounts;
+  /** How often this request drew before. Beyond `DRAWS_MAX` the first short budget refuses. */
+  readonly drawsBefore: number;
 }
 
-/** Once a request: whoever comes a second time was late already. */
-async function lookAgain(state: Reserving, { hold }: Place): Promise<Wallet | undefined> {
-  const { clock, random, wallets } = state.ports;
-  state.isSpread = true;
+/**
+ * Draws what the wallet lacks, and recalls idle money of other wallets when a pool has not enough.
+ * @throws service_unavailable when the table cannot be reached, or when others are in the way for too long
+ */
+export async function drawMissing(
+  { seen: { target, wallet: before }, amounts, drawsBefore }: DrawNeed,
+  ports: SettlePorts,
+): Promise<Drawn> {
+  const wallet = drawsBefore === 0 ? await waitAndRead(target, ports) : before;
+  const seen = { target, wallet };
+  const roundsMax = drawsBefore < DRAWS_MAX ? ROUNDS_MAX : 0;
+  let writeUnits = 0;
+  for (const shortage of shortagesOf(seen, amounts)) {
+    const drawn = await drawOne({ seen, shortage, roundsMax }, ports);
+    writeUnits += drawn.writeUnits;
+    if (drawn.refusal !== undefined) return { refusal: drawn.refusal, writeUnits };
+  }
+  return { refusal: undefined, writeUnits };
+}
+
+/** Waits a random part of the spread, then reads the wallet, which another request may have filled meanwhile. */
+async function waitAndRead(
+  { hold }: HoldTarget,
+  { clock, random, wallets }: SettlePorts,
+): Promise<Wallet | undefined> {
   await clock.sleep(Math.floor(random.fraction() * DRAW_SPREAD_MS));
   return wallets.find(hold.walletId);
 }
 
-async function supplyOne(
-  state: Reserving,
-  place: Place,
-  shortage: Shortage,
-  wallet: Wallet | undefined,
-): Promise<Verdict | undefined> {
-  const { budget, poolId, take, slice } = shortage;
+interface OneDraw {
+  readonly seen: SeenWallet;
+  readonly shortage: Shortage;
+  readonly roundsMax: number;
+}
+
+/** Fills one slice. Each round reads the pool, then draws from it, gives back to it, or recalls into it. */
+async function drawOne({ seen, shortage, roundsMax }: OneDraw, ports: SettlePorts): Promise<Drawn> {
+  const { wallets } = ports;
+  const { budget, poolId, name, take, slice } = shortage;
+  const ends = { poolId, name, walletId: seen.target.hold.walletId };
   const need = take - slice.left;
-  let others: Idle | undefined;
-  for (let round = 1; ; round += 1) {
-    const drawn = await state.ports.wallets.findDrawn(poolId);
+  let drawn = await wallets.findDrawn(poolId);
+  let writeUnits = 0;
+  for (let round = 0; round < roundsMax; round += 1) {
     const available = budget.amount - drawn;
-    // Of a request above the limit the need is always more: what the wallet has is drawn already.
+    // A request above the limit always needs more than is available: what its wallet has is drawn already.
     if (available >= (need > 0n ? need : 0n)) {
-      const kind = await drawInto(state, place, shortage, { available, need });
-      if (kind !== 'pool-refused') return undefined;
+      const amount = drawSize({ available, need, hold: take });
+      const draw = { ...ends, amount, seenIn: slice.drawnIn, limit: budget.amount };
+      const move = await retry(() => wallets.draw(draw), MOVE_RETRY, ports);
+      writeUnits += move.writeUnits;
+      if (move.kind !== 'pool-refused') return { refusal: undefined, writeUnits };
     } else if (need < 0n && available < 0n) {
-      // The limit was lowered: what the wallet has beyond this request goes back before it may spend of the rest.
-      await giveBack(state, place, shortage, need > available ? -need : -available);
-      return undefined;
+      // The limit was lowered: what the wallet has beyond this request goes back before it may spend the rest.
+      const amount = need > available ? -need : -available;
+      const recall = { ...ends, amount, seenOut: slice.recalledOut };
+      const move = await retry(() => wallets.recall(recall), MOVE_RETRY, ports);
+      return { refusal: undefined, writeUnits: writeUnits + move.writeUnits };
     } else {
       const missing = need > 0n ? need - available : -available;
-      others = await recallIdle(state, place.hold, shortage, missing);
-      if (!others.isMoving) return verdictOf(place, shortage, wallet, drawn, others);
+      const recalled = await recallIdle({ target: seen.target, shortage, missing }, ports);
+      writeUnits += recalled.writeUnits;
+      if (!recalled.mayHaveMoved) {
+        return { refusal: refusalOf(seen, shortage, { drawn, ...recalled }), writeUnits };
+      }
     }
-    if (round === ROUNDS_MAX) {
-      return verdictOf(place, shortage, wallet, drawn, { reserved: 0n, isWhole: false });
-    }
+    drawn = await wallets.findDrawn(poolId);
   }
+  const others = { drawn, reserved: 0n, hasSeenAll: false };
+  return { refusal: refusalOf(seen, shortage, others), writeUnits };
 }
 
-const drawInto = (
-  state: Reserving,
-  { hold: { walletId } }: Place,
-  { budget, poolId, name, take, slice }: Shortage,
-  { available, need }: { readonly available: bigint; readonly need: bigint },
-): Promise<Move['kind']> =>
-  insist(state, () =>
-    state.ports.wallets.draw({
-      poolId,
-      walletId,
-      name,
-      amount: drawSize({ available, need, hold: take }),
-      seenIn: slice.drawnIn,
-      limit: budget.amount,
-    }),
-  );
-
-const giveBack = (
-  state: Reserving,
-  { hold: { walletId } }: Place,
-  { poolId, name, slice }: Shortage,
-  amount: bigint,
-): Promise<Move['kind']> =>
-  insist(state, () =>
-    state.ports.wallets.recall({ poolId, walletId, name, amount, seenOut: slice.recalledOut }),
-  );
-
-/** The verdict of the first budget that is short, without a look at what others have. */
-export async function crowded(
-  { ports }: Reserving,
-  { place, wallet }: Tried,
-  amounts: Amounts,
-): Promise<Verdict | undefined> {
-  const [shortage] = shortagesOf(place, wallet, amounts);
-  if (shortage === undefined) return undefined;
-  const drawn = await ports.wallets.findDrawn(shortage.poolId);
-  return verdictOf(place, shortage, wallet, drawn, { reserved: 0n, isWhole: false });
-}
-
-function verdictOf(
-  { hold }: Place,
+function refusalOf(
+  { target, wallet }: SeenWallet,
   { budget, name, slice }: Shortage,
-  wallet: Wallet | undefined,
-  drawn: bigint,
-  { reserved, isWhole }: Pick<Idle, 'reserved' | 'isWhole'>,
-): Verdict {
+  others: Pick<Recalled, 'reserved' | 'hasSeenAll'> & { readonly drawn: bigint },
+): BudgetRefusal {
   const state = {
     limit: budget,
-    used: drawn - slice.left,
-    reserved: reserved + heldIn(wallet, name),
-    resetsAtMs: windowAt(budget.window, hold.reservedAtMs).endsAtMs,
+    used: others.drawn - slice.left,
+    reserved: others.reserved + heldIn(wallet, name),
+    resetsAtMs: windowAt(budget.window, target.hold.reservedAtMs).endsAtMs,
   };
-  return { state, ownLeft: slice.left > 0n ? slice.left : 0n, isWhole };
+  const ownLeft = slice.left > 0n ? slice.left : 0n;
+  return { state, ownLeft, hasSeenAll: others.hasSeenAll };
 }

@@ -1,12 +1,11 @@
 /**
- * Who pays: one wallet a payer, and the limits that bind it. Flow: identity > policy > **reserve**.
- * Invariant: the payer is the user if there is one, else the token, else the key. What binds the whole key and lasts a
- * minute or an hour is counted in the key's own wallet beside the payer's.
+ * The payer of a request: one wallet each, and the limits that bind it. Flow: identity > policy > **reserve**.
+ * Invariant: the payer is the user if there is one, else the token, else the key. Rates of the whole key (a minute, an
+ * hour) are counted in the key's own wallet, beside the payer's.
  */
 import type { Grant, TokenGrant } from '../access/grant.ts';
 import { claimantOfToken } from '../access/identity.ts';
-import type { RevokedToken } from '../account/revoke.ts';
-import { asWalletId, type KeyId, shortDigest, type WalletId } from '../base/ids.ts';
+import { asWalletId, type KeyId, shortDigest, type TokenId, type WalletId } from '../base/ids.ts';
 import {
   type CounterKind,
   DAY_MS,
@@ -16,7 +15,7 @@ import {
 } from '../base/limits.ts';
 import type { AppliedLimit } from './hold.ts';
 
-/** What of a grant says who pays. */
+/** The part of a grant that names the payer. */
 
 export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
 
@@ -67,11 +66,11 @@ const byPrecedence = (a: AppliedLimit, b: AppliedLimit): number =>
   PRECEDENCE.indexOf(a.per) - PRECEDENCE.indexOf(b.per) ||
   LIMIT_WINDOWS.indexOf(b.window) - LIMIT_WINDOWS.indexOf(a.window);
 
-/** Whether a limit counts in the key's wallet: the rates of the whole key. */
+/** True for a rate of the whole key, which is counted in the key's wallet. */
 export const isKeyRate = ({ per, window }: CounterKind): boolean =>
   per === 'key' && isShortWindow(window);
 
-/** What a request is counted under in the key's wallet, when that is not the payer's own. */
+/** The counters of a request in the key's wallet, when that is not the payer's own. */
 export function keyCountersOf(
   grant: Grant,
   limits: readonly AppliedLimit[],
@@ -81,8 +80,8 @@ export function keyCountersOf(
 }
 
 /**
- * What a request is counted under in the payer's wallet: every limit that applies there, and always the dollars of the payer's and of the
- * token's whole life, so that a limit set later and `GET /v1/key` know what was spent.
+ * The counters of a request in the payer's wallet: one for every limit that applies there, and always the dollars of the
+ * whole life of the payer and of the token, so that a limit set later and `GET /v1/key` know what was spent.
  */
 export function countersOf(grant: Grant, limits: readonly AppliedLimit[]): readonly CounterKind[] {
   const kinds = new Map<string, CounterKind>();
@@ -95,19 +94,19 @@ export function countersOf(grant: Grant, limits: readonly AppliedLimit[]): reado
   return [...kinds.values()];
 }
 
-/** Whether a USD limit applies: then prices must be known and every field of the request bounded. */
+/** True if a USD limit applies: then the price must be known and every field of the request bounded. */
 export const isCapped = (limits: readonly AppliedLimit[]): boolean =>
   limits.some((limit) => limit.unit === 'usd');
 
-/** The wallet that pays for a token of a key. */
+/** The wallet that pays for a scoped token of a key, from the token's claims. */
 export function walletIdOfToken(
-  keyId: Grant['keyId'],
-  { id, user }: Pick<RevokedToken, 'id' | 'user'>,
+  keyId: KeyId,
+  { id, user }: { readonly id: TokenId; readonly user?: string | undefined },
 ): WalletId {
   const identity = claimantOfToken(user)?.identity;
   return walletIdOf({ keyId, token: { id }, ...(identity && { identity }) });
 }
 
-/** Twice the longest life of a token from now, on a whole day: by then whoever shares its counters has expired. */
+/** Twice the longest life of a token from now, on a whole day. By then every token that shares its counters has expired. */
 export const keepTokenUntilMs = (nowMs: number, maxTokenLifetimeSeconds: number): number =>
   Math.ceil((nowMs + 2000 * maxTokenLifetimeSeconds) / DAY_MS) * DAY_MS;

@@ -7,25 +7,30 @@ import { isBareServerKey } from '../access/grant.ts';
 import { GatewayError, type LimitFacts, type LimitFigures } from '../base/errors.ts';
 import { asNanoUsd, usdFromNano } from '../base/money.ts';
 import type { Amounts, LimitState } from './hold.ts';
-import { decide, type Reserving, statesOf, type Tried } from './reservation.ts';
-import { affordableIn } from './reserve.ts';
-import type { Verdict } from './slices.ts';
+import {
+  type Afford,
+  type ReserveRequest,
+  refusalIn,
+  type SeenWallet,
+  statesOf,
+} from './reserve-plan.ts';
+import type { BudgetRefusal } from './slices.ts';
 import { fitsIn, type Refusal, withoutHolds } from './wallet.ts';
 
 export interface RefusalContext {
-  /** Whether the request, or a smaller one that is still of use, would fit if nothing were in flight. */
+  /** True if the request, or a smaller useful one, would fit if nothing were in flight. */
   readonly fitsLater: boolean;
   readonly nowMs: number;
-  /** In [0, 1): spreads those who wait for money that others hold. */
+  /** In [0, 1), random: spreads the retries of those who wait for money that others hold. */
   readonly fraction: number;
   readonly inFlightMax: number;
-  /** Whose wallet it is. */
+  /** The kind of payer that the wallet belongs to. */
   readonly per: LimitFacts['per'];
-  /** Whether the caller may know the figures of a limit of the whole key. */
+  /** True if the caller may see the figures of key-wide limits. */
   readonly seesKeyFigures: boolean;
 }
 
-/** The longest wait that is told: a client that is told of more sleeps through it. */
+/** The longest `Retry-After`: official SDKs sleep for as long as it says. */
 const RETRY_AFTER_MAX_SECONDS = 60;
 const CONCURRENCY_RETRY_SECONDS = 1;
 const BUDGET_RETRY_MAX_SECONDS = 5;
@@ -39,7 +44,7 @@ export function toRefusalError(refusal: Refusal, context: RefusalContext): Gatew
     case 'concurrency':
       return new GatewayError('rate_limit_exceeded', {
         retryAfterSeconds: CONCURRENCY_RETRY_SECONDS,
-        limit: toToldFacts(
+        limit: toVisibleFacts(
           {
             per: context.per,
             unit: 'concurrency',
@@ -57,8 +62,8 @@ export function toRefusalError(refusal: Refusal, context: RefusalContext): Gatew
   }
 }
 
-/** What all who share a key spend of it is the business of whoever holds the key. */
-function toToldFacts(facts: LimitFigures, { seesKeyFigures }: RefusalContext): LimitFacts {
+/** Hides the figures of a key-wide limit from callers who only share the key. */
+function toVisibleFacts(facts: LimitFigures, { seesKeyFigures }: RefusalContext): LimitFacts {
   if (facts.per !== 'key' || seesKeyFigures) return facts;
   const { per, unit, window, resetsAtMs } = facts;
   return { per, unit, window, resetsAtMs };
@@ -66,7 +71,7 @@ function toToldFacts(facts: LimitFigures, { seesKeyFigures }: RefusalContext): L
 
 function toLimitError(state: LimitState, context: RefusalContext): GatewayError {
   const { fitsLater, nowMs, fraction } = context;
-  const limit = toToldFacts(toLimitFacts(state), context);
+  const limit = toVisibleFacts(toLimitFacts(state), context);
   if (state.limit.unit !== 'usd') {
     const retryAfterSeconds = secondsUntil(state.resetsAtMs, nowMs);
     return new GatewayError('rate_limit_exceeded', {
@@ -101,37 +106,77 @@ function secondsUntil(atMs: number | null, nowMs: number): number | undefined {
   return seconds <= RETRY_AFTER_MAX_SECONDS ? seconds : undefined;
 }
 
-/** What refused: a wallet, or a budget of the whole key. */
-export interface Refused extends Tried {
-  readonly verdict: Verdict | undefined;
+/** A refusing wallet, or a budget of the whole key that refuses its request. */
+export interface RefusedReserve extends SeenWallet {
+  readonly amounts: Amounts;
+  readonly budget: BudgetRefusal | undefined;
 }
 
-export const whyRefused = (
-  state: Reserving,
-  refused: Refused,
-  amounts: Amounts,
-): Refusal | undefined =>
-  refused.verdict === undefined
-    ? decide(state, refused, amounts)
-    : { cause: 'limit', state: refused.verdict.state };
-export const allStatesOf = (refused: Refused): readonly LimitState[] => [
-  ...statesOf(refused),
-  ...(refused.verdict === undefined ? [] : [refused.verdict.state]),
-];
-
-/** Smaller amounts that fit into the wallet as it was seen, when it is only usd or tokens that are short. */
-export function affordable(
-  state: Reserving,
-  refused: Refused,
-  amounts: Amounts,
+/** Smaller amounts that fit into the wallet as it was seen. Undefined if more than usd and tokens is short. */
+export function smallerAmounts(
+  refused: RefusedReserve,
+  afford: Afford | undefined,
 ): Amounts | undefined {
-  const refusal = whyRefused(state, refused, amounts);
+  const refusal = causeOf(refused);
   if (refusal?.cause !== 'limit' || refusal.state.limit.unit === 'requests') return undefined;
-  return affordableIn(allStatesOf(refused), state.ask);
+  const { budget } = refused;
+  return affordIn([...statesOf(refused), ...(budget ? [budget.state] : [])], afford);
 }
 
-/** Zero when the limit is passed already. */
-export function leftOf(states: readonly LimitState[], unit: 'usd' | 'tokens'): bigint | undefined {
+/**
+ * The error that a caller gets for a refused reserve.
+ * @param fraction in [0, 1), random
+ */
+export function toReserveError(
+  refused: RefusedReserve,
+  { grant, afford }: Pick<ReserveRequest, 'grant' | 'afford'>,
+  fraction: number,
+): GatewayError {
+  const { target, amounts, budget } = refused;
+  const refusal = causeOf(refused);
+  if (refusal === undefined) {
+    const detail = 'a wallet refused a reserve that it has room for';
+    return new GatewayError('service_unavailable', { detail });
+  }
+  // Money that others hold may come back; money that is spent does not.
+  const settled = [
+    ...statesOf(refused).map(withoutHolds),
+    ...(budget ? [bestCaseOf(budget)] : []),
+  ].filter(({ limit }) => limit.unit === 'usd');
+  const fitsLater =
+    settled.every((each) => fitsIn(each, amounts)) || affordIn(settled, afford) !== undefined;
+  return toRefusalError(
+    budget === undefined ? refusal : { cause: 'limit', state: withOwnIdle(budget) },
+    {
+      fitsLater,
+      nowMs: target.hold.reservedAtMs,
+      fraction,
+      inFlightMax: target.inFlightMax,
+      per: target.per,
+      seesKeyFigures: isBareServerKey(grant),
+    },
+  );
+}
+
+const causeOf = (refused: RefusedReserve): Refusal | undefined =>
+  refused.budget === undefined
+    ? refusalIn(refused, refused.amounts)
+    : { cause: 'limit', state: refused.budget.state };
+
+/** Amounts that `afford` answers for what these limits leave, if they fit. */
+function affordIn(states: readonly LimitState[], afford: Afford | undefined): Amounts | undefined {
+  const usd = leastLeft(states, 'usd');
+  const tokens = leastLeft(states, 'tokens');
+  const smaller = afford?.({
+    ...(usd === undefined ? {} : { usd: asNanoUsd(usd) }),
+    ...(tokens === undefined ? {} : { tokens }),
+  });
+  const fits = smaller !== undefined && states.every((each) => fitsIn(each, smaller));
+  return fits ? smaller : undefined;
+}
+
+/** What the tightest limit of a unit leaves; zero when it is passed already. */
+function leastLeft(states: readonly LimitState[], unit: 'usd' | 'tokens'): bigint | undefined {
   const lefts = states
     .filter(({ limit }) => limit.unit === unit)
     .map(({ limit, used }) => (used > limit.amount ? 0n : limit.amount - used));
@@ -140,40 +185,12 @@ export function leftOf(states: readonly LimitState[], unit: 'usd' | 'tokens'): b
     : lefts.reduce((least, left) => (left < least ? left : least));
 }
 
-export function refusalOf(state: Reserving, refused: Refused, amounts: Amounts): GatewayError {
-  const { place, verdict } = refused;
-  const refusal = whyRefused(state, refused, amounts);
-  if (refusal === undefined) {
-    const detail = 'a wallet refused a reserve that it has room for';
-    return new GatewayError('service_unavailable', { detail });
-  }
-  // Money that others hold may come back; money that is spent does not.
-  const settled = [
-    ...statesOf(refused).map(withoutHolds),
-    ...(verdict ? [atBest(verdict)] : []),
-  ].filter(({ limit }) => limit.unit === 'usd');
-  const fitsLater =
-    settled.every((each) => fitsIn(each, amounts)) ||
-    affordableIn(settled, state.ask) !== undefined;
-  return toRefusalError(
-    verdict === undefined ? refusal : { cause: 'limit', state: asTold(verdict) },
-    {
-      fitsLater,
-      nowMs: place.hold.reservedAtMs,
-      fraction: state.ports.random.fraction(),
-      inFlightMax: place.inFlightMax,
-      per: place.per,
-      seesKeyFigures: isBareServerKey(state.ask.grant),
-    },
-  );
-}
+/** The budget once all that others hold came back. If not all of it was seen, the whole budget. */
+const bestCaseOf = ({ state, hasSeenAll }: BudgetRefusal): LimitState =>
+  hasSeenAll ? withoutHolds(state) : { ...state, used: 0n, reserved: 0n };
 
-/** A budget once all that others hold came back, or, when not all was seen, all that there is. */
-export const atBest = ({ state, isWhole }: Verdict): LimitState =>
-  isWhole ? withoutHolds(state) : { ...state, used: 0n, reserved: 0n };
-
-/** What was drawn and lies idle counts as reserved. */
-export const asTold = ({ state, ownLeft }: Verdict): LimitState => ({
+/** The budget as callers see it: what the wallet drew and has not spent counts as reserved. */
+const withOwnIdle = ({ state, ownLeft }: BudgetRefusal): LimitState => ({
   ...state,
   used: state.used + ownLeft,
   reserved: state.reserved + ownLeft,

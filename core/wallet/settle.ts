@@ -3,10 +3,10 @@
  * Flow: reserve > forward > meter > **settle**. The sweep closes in the same way what nobody settled.
  * Invariant: the row is written before the wallet, and whoever settles settles at the cost of the row that stands.
  */
-import { GatewayError } from '../base/errors.ts';
 import { asKeyId, type KeyId, type WalletId } from '../base/ids.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Clock, Random } from '../base/ports.ts';
+import { retry } from '../base/retry.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { Hold } from './hold.ts';
 import type { Settlement, UsageRows, Wallet, Wallets, WriteOutcome } from './ports.ts';
@@ -20,7 +20,7 @@ import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
  */
 
 export const SETTLE_RETRY_MS = 5_000;
-const SETTLE_ATTEMPTS_MAX = 12;
+const SETTLE_TRIES_MAX = 12;
 const FIRST_WAIT_MS = 50;
 const WAIT_MAX_MS = 1_000;
 
@@ -45,37 +45,34 @@ export async function settle(
   row: UsageRow,
   ports: SettlePorts,
 ): Promise<SettleOutcome> {
-  const { clock, random } = ports;
+  const { clock } = ports;
   const deadlineAtMs = clock.nowMs() + SETTLE_RETRY_MS;
   // A call that could outlast the deadline is cut by it, and counts as lost.
   const leftMs = (): number => Math.max(1, deadlineAtMs - clock.nowMs());
   let stored: UsageRow | undefined;
   let writeUnits = 0;
-  for (let attempt = 0; attempt < SETTLE_ATTEMPTS_MAX; attempt += 1) {
-    try {
-      if (stored === undefined) {
-        const put = await ports.usage.put(row, leftMs());
-        stored = put.row;
-        writeUnits += put.writeUnits;
-      }
-      writeUnits += await settleAtRow(hold, stored, ports, leftMs);
-      return { row: stored, settled: true, writeUnits };
-    } catch (error) {
-      // Nothing is lost: the lease ends, and the sweep settles at the row's cost, or at the whole hold without a row.
-      if (!isTransient(error)) break;
+  const settleOnce = async (): Promise<void> => {
+    if (stored === undefined) {
+      const put = await ports.usage.put(row, leftMs());
+      stored = put.row;
+      writeUnits += put.writeUnits;
     }
-    const waitMs = jittered(Math.min(FIRST_WAIT_MS * 2 ** attempt, WAIT_MAX_MS), random);
-    if (clock.nowMs() + waitMs >= deadlineAtMs) break;
-    await clock.sleep(waitMs);
+    writeUnits += await settleAtRow(hold, stored, ports, leftMs);
+  };
+  const policy = {
+    triesMax: SETTLE_TRIES_MAX,
+    firstWaitMs: FIRST_WAIT_MS,
+    waitMaxMs: WAIT_MAX_MS,
+    deadlineAtMs,
+  };
+  try {
+    await retry(settleOnce, policy, ports);
+    return { row: stored ?? row, settled: true, writeUnits };
+  } catch {
+    // Nothing is lost: the lease ends, and the sweep settles at the row's cost, or at the whole hold without a row.
+    return { row: stored ?? row, settled: false, writeUnits };
   }
-  return { row: stored ?? row, settled: false, writeUnits };
 }
-
-/** From half to one and a half of a wait, in whole milliseconds: writers that met once do not meet again. */
-export const jittered = (waitMs: number, random: Random): number =>
-  Math.ceil(waitMs * (0.5 + random.fraction()));
-
-const isTransient = (error: unknown): boolean => error instanceof GatewayError && error.transient;
 
 /**
  * Settles a hold, with the one beside it in the key's wallet, at the cost of the row that stands. That the condition

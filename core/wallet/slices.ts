@@ -15,7 +15,7 @@ import {
 import { type AppliedLimit, amountOf, type Hold, type LimitState } from './hold.ts';
 import type { Slice, SliceTake, Wallet } from './ports.ts';
 
-/** Whether a limit is a budget of the whole key, spent by slices: a day and longer. */
+/** True for a budget of the whole key, which is spent by slices: windows of a day and longer. */
 
 export const isKeyBudget = ({ per, window }: CounterKind): boolean =>
   per === 'key' && !isShortWindow(window);
@@ -37,7 +37,7 @@ const NO_SLICE: Slice = { left: 0n, drawnIn: 0n, recalledOut: 0n, limit: 0n };
 export const sliceOf = (wallet: Wallet | undefined, name: string): Slice =>
   wallet?.slices.get(name) ?? NO_SLICE;
 
-/** What a reserve takes of each slice. Of one of which it takes nothing, it asks nothing. */
+/** What a reserve takes of each slice. A slice of which it takes nothing is left out: it is not checked. */
 export function slicesToReserve(
   hold: Hold,
   budgets: readonly AppliedLimit[],
@@ -51,11 +51,11 @@ export function slicesToReserve(
     .filter(({ take }) => take > 0n);
 }
 
-/** Whether a wallet's slice lets a reserve take as much, by the same rule as the reserve itself. */
+/** True if a slice lets a reserve take this much, by the same rule as the condition of the write. */
 export const allows = (slice: Slice, { take, limit }: Omit<SliceTake, 'name'>): boolean =>
   slice.left >= take && slice.limit <= limit;
 
-/** What requests in flight hold of a slice. */
+/** The sum that requests in flight hold of a slice. */
 export function heldIn(wallet: Wallet | undefined, name: string): bigint {
   let held = 0n;
   for (const { counted, amounts, reservedAtMs } of wallet?.holds.values() ?? []) {
@@ -73,12 +73,12 @@ const LOW_HOLDS = 64n;
 /** A fresh pool serves this many wallets before it runs low. */
 const POOL_PARTS = 4_096n;
 
-/** The most that a draw brings, in holds: more spares no writes worth the money that lies idle. */
+/** The most that a draw brings, in holds. More would save few writes and leave more money idle. */
 const SLICE_HOLDS_MAX = 16n;
 
 /**
- * How much to draw. A fixed part of the limit would starve a class: the first wallets would take all of it.
- * @param need what the wallet lacks for this hold; zero or less: nothing, it only asks
+ * The amount to draw. A fixed part of the limit would starve a class: the first wallets would take all of it.
+ * @param need what the wallet lacks for this hold; zero or less: the draw moves nothing and only checks the limit
  */
 export function drawSize({
   available,
@@ -107,12 +107,12 @@ export interface Shortage {
   readonly slice: Slice;
 }
 
-/** What a budget of the whole key says to a request that it has no room for. */
-export interface Verdict {
-  /** `used` is what others have drawn, so that the rest is what this wallet may have. */
+/** A budget of the whole key that has no room for a request. */
+export interface BudgetRefusal {
+  /** `used` is what other wallets have drawn, so the rest is what this wallet may have. */
   readonly state: LimitState;
   /** What lies idle in the wallet itself. */
   readonly ownLeft: bigint;
-  /** Whether all that others hold was seen: if not, some of what is used may come back. */
-  readonly isWhole: boolean;
+  /** True when everything that others hold was seen. If not, some of what is used may come back. */
+  readonly hasSeenAll: boolean;
 }

@@ -130,6 +130,12 @@ export interface OpenHold extends Hold {
   readonly inKeyWallet?: OpenHold;
 }
 
+/** Adds to a hold what its wallet, as its reserve left it, shows to be long past. */
+export const withStale = (hold: OpenHold, wallet: Wallet | undefined): OpenHold =>
+  wallet === undefined
+    ? hold
+    : { ...hold, stale: staleOf(wallet, hold.reservedAtMs, hold.tokenId) };
+
 /** No settle grows past these, whatever has gathered; the next one goes on. */
 const DROPPED_COUNTERS_MAX = 24;
 const DROPPED_TOKENS_MAX = 4;

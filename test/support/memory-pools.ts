@@ -1,6 +1,19 @@
-import type { PoolId, WalletId } from '../../core/base/ids.ts';
-import type { Pools, Wallet } from '../../core/wallet/ports.ts';
-import type { Stored } from './memory-wallets.ts';
+import type { PoolId, RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
+import type { Hold } from '../../core/wallet/hold.ts';
+import type { Pools, Slice, Wallet } from '../../core/wallet/ports.ts';
+
+/** A wallet as the memory keeps it. */
+export interface StoredWallet {
+  readonly counters: Map<string, bigint>;
+  readonly holds: Map<RequestId, Hold>;
+  readonly slices: Map<string, Slice>;
+  draws: number;
+  isIndexed: boolean;
+  readonly revokedTokens: Set<TokenId>;
+  readonly tokenKeepUntilMs: Map<TokenId, number>;
+  notBeforeMs?: number | undefined;
+  dueAtMs?: number | undefined;
+}
 
 const MOVED = { kind: 'moved', writeUnits: 4 } as const;
 const WALLET_CHANGED = { kind: 'wallet-changed', writeUnits: 4 } as const;
@@ -8,8 +21,8 @@ const POOL_REFUSED = { kind: 'pool-refused', writeUnits: 4 } as const;
 
 /** Pools in memory beside the wallets that draw of them: the rules of the port in plain words. */
 export function makeMemoryPools(
-  wallets: ReadonlyMap<WalletId, Stored>,
-  open: (id: WalletId) => Stored,
+  wallets: ReadonlyMap<WalletId, StoredWallet>,
+  open: (id: WalletId) => StoredWallet,
   look: (id: WalletId) => Wallet | undefined,
 ): Pools {
   const pools = new Map<PoolId, bigint>();

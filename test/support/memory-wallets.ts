@@ -1,5 +1,4 @@
-import type { RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
-import type { Hold } from '../../core/wallet/hold.ts';
+import type { TokenId, WalletId } from '../../core/base/ids.ts';
 import type {
   Reservation,
   Settlement,
@@ -8,19 +7,7 @@ import type {
   Wallets,
   WriteOutcome,
 } from '../../core/wallet/ports.ts';
-import { makeMemoryPools } from './memory-pools.ts';
-
-export interface Stored {
-  readonly counters: Map<string, bigint>;
-  readonly holds: Map<RequestId, Hold>;
-  readonly slices: Map<string, Slice>;
-  draws: number;
-  isIndexed: boolean;
-  readonly revokedTokens: Set<TokenId>;
-  readonly tokenKeepUntilMs: Map<TokenId, number>;
-  notBeforeMs?: number | undefined;
-  dueAtMs?: number | undefined;
-}
+import { makeMemoryPools, type StoredWallet } from './memory-pools.ts';
 
 export interface MemoryWallets extends Wallets {
   /** Marks as revocations leave them. */
@@ -33,9 +20,9 @@ const SHARDS = 4;
 
 /** Wallets in memory: the rules of the port in plain words. */
 export function makeMemoryWallets(): MemoryWallets {
-  const wallets = new Map<WalletId, Stored>();
+  const wallets = new Map<WalletId, StoredWallet>();
 
-  const open = (id: WalletId): Stored => {
+  const open = (id: WalletId): StoredWallet => {
     const wallet = wallets.get(id) ?? {
       counters: new Map(),
       holds: new Map(),
@@ -131,12 +118,12 @@ export function makeMemoryWallets(): MemoryWallets {
 
 const NO_SLICE: Slice = { left: 0n, drawnIn: 0n, recalledOut: 0n, limit: 0n };
 
-function addLeft(wallet: Stored, name: string, amount: bigint): void {
+function addLeft(wallet: StoredWallet, name: string, amount: bigint): void {
   const slice = wallet.slices.get(name) ?? NO_SLICE;
   wallet.slices.set(name, { ...slice, left: slice.left + amount });
 }
 
-function isAdmitted(reservation: Reservation, wallet: Stored | undefined): boolean {
+function isAdmitted(reservation: Reservation, wallet: StoredWallet | undefined): boolean {
   const { hold, counters, slices = [], inFlightMax, tokenId, issuedAtMs } = reservation;
   if (wallet === undefined) return inFlightMax > 0 && slices.length === 0;
   if (wallet.holds.has(hold.requestId) || wallet.holds.size >= inFlightMax) return false;
@@ -156,13 +143,13 @@ function isAdmitted(reservation: Reservation, wallet: Stored | undefined): boole
   });
 }
 
-const isSettleable = (settlement: Settlement, wallet: Stored): boolean =>
+const isSettleable = (settlement: Settlement, wallet: StoredWallet): boolean =>
   wallet.holds.get(settlement.requestId)?.attempt === settlement.attempt &&
   settlement.dropTokens.every(
     ({ tokenId, seenKeepUntilMs }) => wallet.tokenKeepUntilMs.get(tokenId) === seenKeepUntilMs,
   );
 
-const toWallet = (id: WalletId, stored: Stored): Wallet => ({
+const toWallet = (id: WalletId, stored: StoredWallet): Wallet => ({
   id,
   counters: new Map(stored.counters),
   holds: new Map(stored.holds),

@@ -6,7 +6,8 @@ import { sweep } from '../../../core/sweep.ts';
 import type { Amounts } from '../../../core/wallet/hold.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import type { Wallets } from '../../../core/wallet/ports.ts';
-import { type ReserveAsk, reserve } from '../../../core/wallet/reserve.ts';
+import { reserve } from '../../../core/wallet/reserve.ts';
+import type { ReserveRequest } from '../../../core/wallet/reserve-plan.ts';
 import { type SettlePorts, settle } from '../../../core/wallet/settle.ts';
 import type { OpenHold } from '../../../core/wallet/wallet.ts';
 import { type Fault, makeFaultyLine, makeSeededFraction } from '../../support/faulty.ts';
@@ -47,7 +48,7 @@ const bareKey = (...limits: string[]): Grant => {
   return { ...grant, credential: 'key' };
 };
 let count = 0;
-const hold = async (grant: Grant, amounts: Amounts, more: Partial<ReserveAsk> = {}) => {
+const hold = async (grant: Grant, amounts: Amounts, more: Partial<ReserveRequest> = {}) => {
   count += 1;
   const requestId = asRequestId(`r${count}`);
   const leaseEndsAtMs = clock.nowMs() + 900_000;

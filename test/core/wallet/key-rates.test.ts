@@ -7,7 +7,8 @@ import { auditUsage } from '../../../core/usage/audit/audit.ts';
 import type { Amounts } from '../../../core/wallet/hold.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import type { Wallets } from '../../../core/wallet/ports.ts';
-import { type ReserveAsk, reserve } from '../../../core/wallet/reserve.ts';
+import { reserve } from '../../../core/wallet/reserve.ts';
+import type { ReserveRequest } from '../../../core/wallet/reserve-plan.ts';
 import { rowOf, type SettlePorts, settle, settleAtRow } from '../../../core/wallet/settle.ts';
 import { type Fault, makeFaultyLine } from '../../support/faulty.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../../support/memory-usage.ts';
@@ -47,8 +48,8 @@ const ask = (
   grant: Grant,
   request: string,
   amounts: Amounts = usd(10, 5n),
-  more: Partial<ReserveAsk> = {},
-): ReserveAsk => ({
+  more: Partial<ReserveRequest> = {},
+): ReserveRequest => ({
   grant,
   requestId: asRequestId(request),
   amounts,

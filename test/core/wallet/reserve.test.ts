@@ -6,8 +6,8 @@ import { sweep } from '../../../core/sweep.ts';
 import type { Amounts } from '../../../core/wallet/hold.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import type { Wallets } from '../../../core/wallet/ports.ts';
-import type { Left } from '../../../core/wallet/reservation.ts';
-import { type ReserveAsk, reserve } from '../../../core/wallet/reserve.ts';
+import { reserve } from '../../../core/wallet/reserve.ts';
+import type { AmountsLeft, ReserveRequest } from '../../../core/wallet/reserve-plan.ts';
 import { type SettlePorts, settle } from '../../../core/wallet/settle.ts';
 import { type FaultyLine, makeFaultyLine } from '../../support/faulty.ts';
 import { type MemoryUsage, makeMemoryUsage } from '../../support/memory-usage.ts';
@@ -42,8 +42,8 @@ const ask = (
   grant: Grant,
   request: string,
   amounts: Amounts,
-  more: Partial<ReserveAsk> = {},
-): ReserveAsk => ({
+  more: Partial<ReserveRequest> = {},
+): ReserveRequest => ({
   grant,
   requestId: asRequestId(request),
   amounts,
@@ -357,8 +357,8 @@ describe('a refusal', () => {
 describe('a smaller hold', () => {
   /** Affords whole tenths of a dollar; asks are kept. */
   const makeAfford = () => {
-    const asked: Left[] = [];
-    const afford = (left: Left): Amounts | undefined => {
+    const asked: AmountsLeft[] = [];
+    const afford = (left: AmountsLeft): Amounts | undefined => {
       asked.push(left);
       const tenths = (left.usd ?? 0n) / BigInt(TENTH);
       return tenths === 0n ? undefined : usd(tenths * BigInt(TENTH), 5n);

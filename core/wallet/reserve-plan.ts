@@ -1,0 +1,145 @@
+/**
+ * The plan of a reserve: the wallets a request is held in, and the limits that each of them checks.
+ * Flow: policy > **reserve** > forward > meter > settle.
+ * Invariant: a request is held in its payer's wallet, and also in the key's wallet if rates of the whole key apply.
+ */
+import type { Grant } from '../access/grant.ts';
+import type { KeyId, RequestId } from '../base/ids.ts';
+import type { LimitPer } from '../base/limits.ts';
+import type { NanoUsd } from '../base/money.ts';
+import type { Amounts, AppliedLimit, Hold, LimitState } from './hold.ts';
+import {
+  countersOf,
+  isKeyRate,
+  keepTokenUntilMs,
+  keyCountersOf,
+  keyWalletIdOf,
+  limitsOf,
+  walletIdOf,
+} from './payer.ts';
+import type { Reservation, Wallet } from './ports.ts';
+import { isKeyBudget } from './slices.ts';
+import { decideRefusal, limitStatesOf, type Refusal } from './wallet.ts';
+
+export interface ReserveRequest {
+  readonly grant: Grant;
+  readonly requestId: RequestId;
+  /** The most the request can take. */
+  readonly amounts: Amounts;
+  readonly leaseEndsAtMs: number;
+  /** Requests of this payer at once. @default 128 */
+  readonly inFlightMax?: number;
+  /**
+   * Called when the amounts do not fit into what is left of the tightest usd or tokens limit. Returns smaller amounts
+   * that do, to which the caller then lowers the request, or undefined if no useful request is that small.
+   */
+  readonly afford?: Afford;
+}
+
+export type Afford = (left: AmountsLeft) => Amounts | undefined;
+
+/** What is left under the tightest limit of each unit; absent: no limit of that unit applies. */
+export interface AmountsLeft {
+  readonly usd?: NanoUsd;
+  readonly tokens?: bigint;
+}
+
+/** One wallet that a request is held in, with the limits that are checked there. */
+export interface HoldTarget {
+  readonly keyId: KeyId;
+  readonly limits: readonly AppliedLimit[];
+  /** Budgets of the whole key, which the payer spends by slices. */
+  readonly budgets: readonly AppliedLimit[];
+  /** The hold to write, without its attempt and amounts. */
+  readonly hold: Omit<Hold, 'attempt' | 'amounts'>;
+  /** The scoped token whose revocations the wallet checks; absent: none. */
+  readonly token?: Pick<Reservation, 'tokenId' | 'issuedAtMs' | 'tokenKeepUntilMs'>;
+  readonly inFlightMax: number;
+  readonly per: LimitPer;
+}
+
+export interface ReservePlan {
+  readonly payer: HoldTarget;
+  /** The key's wallet, when it is not the payer's and rates of the whole key apply. */
+  readonly key: HoldTarget | undefined;
+}
+
+/** A wallet as the last write to it found or left it. */
+export interface SeenWallet {
+  readonly target: HoldTarget;
+  readonly wallet: Wallet | undefined;
+}
+
+/** Requests of one payer at once. A wallet item with so many holds is some 12 kB. */
+const IN_FLIGHT_MAX = 128;
+
+/** Requests of everyone at once in a key's wallet: as many as one account's functions run by default. */
+const KEY_IN_FLIGHT_MAX = 1_000;
+
+/** The wallets of a request. All its tries share one `reservedAtMs`, so that they find the same usage row. */
+export function planReserve(request: ReserveRequest, nowMs: number): ReservePlan {
+  const { grant, requestId, leaseEndsAtMs } = request;
+  const { keyId, token } = grant;
+  const hold = {
+    requestId,
+    reservedAtMs: nowMs,
+    leaseEndsAtMs,
+    ...(token && { tokenId: token.id }),
+  };
+  const limits = limitsOf(grant);
+  const payerId = walletIdOf(grant);
+  const keyCounted = keyCountersOf(grant, limits);
+  const payer: HoldTarget = {
+    keyId,
+    limits: limits.filter(
+      (limit) => !isKeyBudget(limit) && (keyCounted.length === 0 || !isKeyRate(limit)),
+    ),
+    budgets: limits.filter(isKeyBudget),
+    hold: { ...hold, walletId: payerId, counted: countersOf(grant, limits) },
+    ...(token && {
+      token: {
+        tokenId: token.id,
+        issuedAtMs: token.issuedAtMs,
+        tokenKeepUntilMs: keepTokenUntilMs(nowMs, grant.maxTokenLifetimeSeconds),
+      },
+    }),
+    inFlightMax: inFlightMaxOf(request, limits),
+    per: payerKind(grant),
+  };
+  if (keyCounted.length === 0) return { payer, key: undefined };
+  const key: HoldTarget = {
+    keyId,
+    limits: limits.filter(isKeyRate),
+    budgets: [],
+    hold: { ...hold, walletId: keyWalletIdOf(keyId), counted: keyCounted, payerId },
+    inFlightMax: KEY_IN_FLIGHT_MAX,
+    per: 'key',
+  };
+  return { payer, key };
+}
+
+/** A plain key whose rates count everyone has the requests of everyone in its wallet. */
+function inFlightMaxOf(
+  { grant, inFlightMax = IN_FLIGHT_MAX }: ReserveRequest,
+  limits: readonly AppliedLimit[],
+): number {
+  const holdsEveryone = walletIdOf(grant) === keyWalletIdOf(grant.keyId) && limits.some(isKeyRate);
+  return holdsEveryone ? Math.max(inFlightMax, KEY_IN_FLIGHT_MAX) : inFlightMax;
+}
+
+const payerKind = ({ identity, token }: Grant): LimitPer =>
+  identity !== undefined ? 'user' : token !== undefined ? 'token' : 'key';
+
+/** The state of the limits that are counted in a wallet. */
+export const statesOf = ({ target, wallet }: SeenWallet): readonly LimitState[] =>
+  limitStatesOf(wallet, target.limits, {
+    tokenId: target.hold.tokenId,
+    atMs: target.hold.reservedAtMs,
+  });
+
+/** The reason why a wallet refuses the amounts; undefined: it has none. Does NOT look at budgets of the whole key. */
+export const refusalIn = (seen: SeenWallet, amounts: Amounts): Refusal | undefined =>
+  decideRefusal(seen.wallet, statesOf(seen), amounts, {
+    inFlightMax: seen.target.inFlightMax,
+    ...seen.target.token,
+  });
