@@ -142,7 +142,7 @@ export function makeRollups(
       });
     },
 
-    async letGo(keyId, segment) {
+    async expireSegment(keyId, segment) {
       await write('UpdateItem', {
         Key: toKey(keyId, placeOfSegment(segment)),
         UpdateExpression: 'SET #ttl = :soon',

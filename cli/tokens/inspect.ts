@@ -2,6 +2,7 @@
  * `hallpass tokens inspect`: what a token says, and with a gateway what became of it.
  */
 import { isExpired } from '../../core/access/grant.ts';
+import type { TokenSpend } from '../../core/account/key-info.ts';
 import { toWords } from '../../core/base/duration.ts';
 import { usdFromNano } from '../../core/base/money.ts';
 import { parseScopedClaims, type ScopedClaims } from '../../core/tokens/scoped-claims.ts';
@@ -10,7 +11,7 @@ import { config } from '../../hallpass.config.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { withGateway } from '../gateway/connect.ts';
 import { readSecret, type Terminal, toInstant, toJson, toLines } from '../output.ts';
-import { findOwnToken, readSpend, type TokenSpend } from './own-token.ts';
+import { findOwnToken, readSpend } from './own-token.ts';
 
 export type InspectFlags = PlaceFlags;
 

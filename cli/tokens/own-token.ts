@@ -1,12 +1,12 @@
 /**
- * A token looked up in its gateway: the key that signed it, and what its wallet says.
+ * A token in its gateway: the key that signed it, and its spend.
  */
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
-import { isRevoked, spentOf } from '../../core/account/key-info.ts';
+import { type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
 import { parseOwnToken } from '../../core/account/scoped-jwt.ts';
-import { asNanoUsd, usdFromNano } from '../../core/base/money.ts';
+import { GatewayError } from '../../core/base/errors.ts';
 import { requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { ScopedClaims, tokenIdOf } from '../../core/tokens/scoped-claims.ts';
@@ -22,8 +22,9 @@ export interface OwnToken {
 }
 
 /**
- * Finds the key whose name a token bears, and holds its signature against the key's strings, one that has ended too.
- * @throws CommandError when the token is of another gateway, or none of them signed it
+ * Finds the key that a token names, and checks the signature with the key's current and former string, also after the
+ * overlap.
+ * @throws CommandError if the token belongs to another gateway, or the key did not sign it
  */
 export async function findOwnToken(
   text: string,
@@ -31,7 +32,7 @@ export async function findOwnToken(
   gateway: Gateway,
 ): Promise<OwnToken> {
   if (account !== gateway.account) {
-    throw new CommandError(`the token is of the account "${account}", not of this gateway`);
+    throw new CommandError(`the token belongs to the account "${account}", not to this gateway`);
   }
   const record = await requireKey(keyName, { account, store: gateway.keys });
   const { secretsManager, environment } = gateway;
@@ -42,37 +43,19 @@ export async function findOwnToken(
     try {
       return { record, ...parseOwnToken(text, await secrets.readKey(record.id, version), key) };
     } catch (error) {
-      if (!isNotSigned(error)) throw error;
+      if (!(error instanceof GatewayError && error.code === 'invalid_request')) throw error;
     }
   }
-  throw new CommandError(`the token was not signed with the key "${keyName}"`);
+  throw new CommandError(`the key "${keyName}" did not sign the token`);
 }
 
-const isNotSigned = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'invalid_request';
-
-/** What a token has spent, in dollars. */
-export interface TokenSpend {
-  readonly spent: number;
-  readonly reserved: number;
-  /** Null: it has no limit of its own. */
-  readonly remaining: number | null;
-  readonly revoked: boolean;
-}
-
+/** Reads what a token has spent. */
 export async function readSpend(
   { record, id, claims: { token, user } }: OwnToken,
   { dynamodb, environment }: Gateway,
 ): Promise<TokenSpend> {
   const wallets = makeWallets(dynamodb, environment.walletsTable);
   const wallet = await wallets.find(walletIdOfToken(record.id, { id, user }));
-  const { settled, reserved } = spentOf(wallet, { id }, clock.nowMs());
-  const limit = token.spendingLimitNanoUsd;
-  const left = limit === undefined ? undefined : limit - settled - reserved;
-  return {
-    spent: usdFromNano(settled),
-    reserved: usdFromNano(reserved),
-    remaining: left === undefined ? null : usdFromNano(asNanoUsd(left > 0n ? left : 0n)),
-    revoked: record.revoked.includes(id) || isRevoked({ id, ...token }, wallet),
-  };
+  const isListed = record.revoked.includes(id);
+  return tokenSpendOf({ ...token, id }, wallet, { isListed, atMs: clock.nowMs() });
 }

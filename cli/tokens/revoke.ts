@@ -4,7 +4,13 @@
 import { makeWalletMarks } from '../../adapters/dynamodb/marks.ts';
 import { makeRevokedList } from '../../adapters/dynamodb/revoked-list.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
-import { type RevokingKey, revokeJti, revokeToken, revokeUser } from '../../core/account/revoke.ts';
+import {
+  EFFECTIVE_WITHIN_SECONDS,
+  type RevokingKey,
+  revokeJti,
+  revokeToken,
+  revokeUser,
+} from '../../core/account/revoke.ts';
 import { noteRevocation, requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { parseScopedToken } from '../../core/tokens/scoped-token.ts';
@@ -27,9 +33,6 @@ interface Revocation {
   readonly what: Readonly<Record<string, string>>;
   readonly effectiveWithinSeconds: number;
 }
-
-/** Until then a function may believe a record that it has read. */
-const RECORD_AGE_MAX_SECONDS = 10;
 
 export async function revoke(
   argument: string | undefined,
@@ -93,7 +96,7 @@ async function revokeNamed(
   const record = await requireKey(key, { account: gateway.account, store: gateway.keys });
   if (jti !== undefined) {
     await revokeJti(keyOf(record), jti, portsOf(gateway));
-    return { keyName: key, what: { jti }, effectiveWithinSeconds: RECORD_AGE_MAX_SECONDS };
+    return { keyName: key, what: { jti }, effectiveWithinSeconds: EFFECTIVE_WITHIN_SECONDS };
   }
   const { notBeforeMs } = await revokeUser(keyOf(record), user ?? '', portsOf(gateway));
   const what = { user: user ?? '', issued_until: new Date(notBeforeMs).toISOString() };

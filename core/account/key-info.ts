@@ -1,13 +1,13 @@
 /**
- * `GET /v1/key`: a credential about itself, in the shape of OpenRouter's route of that name.
+ * `GET /v1/key`: a credential's own limits and spend, in the shape of OpenRouter's route of that name.
  * https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key
  */
 import type { Grant, TokenGrant } from '../access/grant.ts';
 import { isBareServerKey } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { KeyId } from '../base/ids.ts';
-import type { LimitWindow } from '../base/limits.ts';
-import { windowAt } from '../base/limits.ts';
+import type { JsonObject } from '../base/json.ts';
+import { type LimitWindow, windowAt } from '../base/limits.ts';
 import { asNanoUsd, type NanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
 import type { Clock } from '../base/ports.ts';
 import { isAllowedModel } from '../models/policy.ts';
@@ -18,7 +18,7 @@ import { toLimitFacts } from '../wallet/refusal.ts';
 import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from '../wallet/slices.ts';
 import { decideRefusal, limitStatesOf } from '../wallet/wallet.ts';
 
-/** OpenRouter's words, and the same manner for the windows it has not. */
+/** The values of `limit_reset`: OpenRouter's, and ours for windows that it does not have. */
 const RESETS: Readonly<Record<LimitWindow, string | null>> = {
   minute: 'minutely',
   hour: 'hourly',
@@ -29,15 +29,15 @@ const RESETS: Readonly<Record<LimitWindow, string | null>> = {
 };
 
 /**
- * What the credential is, what it has spent in its life, and the USD limit that will stop it first.
+ * Describes the credential: what it may use, its total spend, and the USD limit with the least left.
  * Amounts are dollars; `usage` is settled, `reserved` is held by requests in flight.
- * Limits of the whole key are told to whoever holds it.
+ * Only a bare server key sees the figures of key-wide limits.
  * @throws token_revoked, service_unavailable
  */
 export async function describeKey(
   grant: Grant,
   { wallets, clock }: { readonly wallets: KeyWallets; readonly clock: Clock },
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<JsonObject> {
   const wallet = await findLiveWallet(grant, wallets);
   const { token } = grant;
   const payer = { tokenId: token?.id, atMs: clock.nowMs() };
@@ -65,7 +65,7 @@ export async function describeKey(
 }
 
 /**
- * The wallet of a credential that is not revoked: what a route that reserves nothing reads first.
+ * Reads the wallet of a credential and refuses a revoked one. Every route that reserves nothing calls it first.
  * @throws token_revoked, service_unavailable
  */
 export async function findLiveWallet(
@@ -79,7 +79,7 @@ export async function findLiveWallet(
   return wallet;
 }
 
-/** Whether a wallet, as read, says that a token is revoked, by its name or by its age. */
+/** Returns true if a wallet has a token marked as revoked, by its id or by its age. */
 export const isRevoked = (
   { id, issuedAtMs }: Pick<TokenGrant, 'id' | 'issuedAtMs'>,
   wallet: Wallet | undefined,
@@ -90,7 +90,7 @@ export const isRevoked = (
 
 const NOTHING = { usd: ZERO_USD, tokens: 0n };
 
-/** What a credential spent in its life: its token's, else its user's, else the key's own. */
+/** Returns the total spend in a wallet: of one token, or without a token of the payer. */
 export function spentOf(
   wallet: Wallet | undefined,
   token: Pick<TokenGrant, 'id'> | undefined,
@@ -107,9 +107,37 @@ export function spentOf(
   return { settled: asNanoUsd(used - held), reserved: asNanoUsd(held) };
 }
 
+/** The spend of one token in dollars. `remaining` is null for a token without a limit of its own. */
+export interface TokenSpend {
+  readonly spent: number;
+  readonly reserved: number;
+  readonly remaining: number | null;
+  readonly revoked: boolean;
+}
+
+/**
+ * Describes the spend of a token.
+ * @param isListed true if the token is on the key's list of revoked tokens
+ */
+export function tokenSpendOf(
+  token: Pick<TokenGrant, 'id' | 'issuedAtMs' | 'spendingLimitNanoUsd'>,
+  wallet: Wallet | undefined,
+  { isListed, atMs }: { readonly isListed: boolean; readonly atMs: number },
+): TokenSpend {
+  const { settled, reserved } = spentOf(wallet, token, atMs);
+  const limit = token.spendingLimitNanoUsd;
+  const left = limit === undefined ? undefined : limit - settled - reserved;
+  return {
+    spent: usdFromNano(settled),
+    reserved: usdFromNano(reserved),
+    remaining: left === undefined ? null : usdOf(left > 0n ? left : 0n),
+    revoked: isListed || isRevoked(token, wallet),
+  };
+}
+
 const usdOf = (amount: bigint): number => usdFromNano(asNanoUsd(amount));
 
-/** What is left of a limit; a limit that was lowered below what is spent leaves nothing. */
+/** Returns the rest of a limit; zero if the limit was lowered below the spend. */
 const remainingOf = ({ limit, used }: LimitState): bigint =>
   limit.amount > used ? limit.amount - used : 0n;
 
@@ -123,15 +151,15 @@ function tightestOf(states: readonly LimitState[]): LimitState | undefined {
     );
 }
 
-/** What both the key's list and the token's allow; null: any. */
+/** Returns the entries that both the key's list and the token's allow; null if any model is allowed. */
 function modelsOf(grant: Grant): readonly string[] | null {
   const listed = [...(grant.token?.models ?? []), ...(grant.models ?? [])];
   if (listed.length === 0) return null;
   return [...new Set(listed)].filter((entry) => isAllowedModel(grant, entry));
 }
 
-/** In the words of a refusal's figures, `used` with what is reserved (contract.md, "Refusals"). */
-function toLimitInfo(state: LimitState): Readonly<Record<string, unknown>> {
+/** Formats a limit with the field names of a refusal. `used` includes `reserved`. */
+function toLimitInfo(state: LimitState): JsonObject {
   const { per, unit, window, limitValue, used, reserved, resetsAtMs } = toLimitFacts(state);
   const remaining = remainingOf(state);
   return {
@@ -146,18 +174,18 @@ function toLimitInfo(state: LimitState): Readonly<Record<string, unknown>> {
   };
 }
 
-/** What is read of wallets. */
+/** The reads of wallets and pools that these routes need. */
 export type KeyWallets = Pick<Wallets, 'find' | 'findAll' | 'findDrawn' | 'findHolders'>;
 
-/** Wallets read in one go, and goes: of more than 2,048 wallets, what lies idle in the rest is told as used. */
+/** Wallets per page, and pages. With more than 2,048 wallets, unused slices of the others count as used. */
 const PAGE_SIZE = 32;
 const PAGES_MAX = 64;
 
 /**
- * The state of a key's own limits, the one first that resets last.
+ * Reads the states of a key's own limits, latest reset first.
  * @throws service_unavailable
  */
-export async function keyLimitStates(
+async function keyLimitStates(
   grant: Grant,
   wallets: KeyWallets,
   atMs: number,
@@ -179,7 +207,7 @@ export async function keyLimitStates(
   return [...(await Promise.all(states)), ...limitStatesOf(keyWallet, rates, { atMs })];
 }
 
-/** What lies idle in a wallet, and what its requests in flight hold. */
+/** Returns the unspent part of a wallet's slice: unused and held by requests in flight. */
 function unspentIn(wallet: Wallet, name: string): bigint {
   const { left } = sliceOf(wallet, name);
   return heldIn(wallet, name) + (left > 0n ? left : 0n);

@@ -1,34 +1,35 @@
 /**
- * Revocation: one token, a `jti`, or all of a user's tokens issued until now. Flow: Grant > **mark**.
- * Invariant: what is revoked stays so for as long as anything could be used that it names.
+ * Revocation of one token, of a `jti`, or of all of a user's tokens issued until now. Flow: Grant > **mark**.
+ * Invariant: a revocation lasts as long as any token that it names could be valid.
  */
 import type { Grant } from '../access/grant.ts';
 import { claimantOfToken } from '../access/identity.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { TokenId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
 import { isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { Clock } from '../base/ports.ts';
 import type { RevokedList } from '../keys/ports.ts';
 import { JTI_CHARS_MAX, tokenIdOf } from '../tokens/scoped-claims.ts';
 import { keepTokenUntilMs, walletIdOf, walletIdOfToken } from '../wallet/payer.ts';
 import type { WalletMarks } from '../wallet/ports.ts';
-import { parseOwnToken, requireServerKey } from './scoped-jwt.ts';
+import { parseOwnToken, requireCurrentKey } from './scoped-jwt.ts';
 
-/** The key whose tokens are revoked; a grant of it, or its record with `id` and `name` so named. */
+/** The key whose tokens are revoked, as in its grant. */
 export type RevokingKey = Pick<Grant, 'account' | 'keyId' | 'keyName' | 'maxTokenLifetimeSeconds'>;
 
-/** A token as its claims say; not verified here: whoever calls has seen that the key signed it. */
+/** A token by its claims. Its signature is NOT checked here; callers use `parseOwnToken`. */
 export interface RevokedToken {
   readonly id: TokenId;
   readonly expiresAtMs: number;
-  /** Its `user`, whose wallet then pays for it. */
+  /** Its `user` claim. That user's wallet pays for it. */
   readonly user?: string | undefined;
 }
 
 /**
- * Revokes one token, and all that share its `jti` and user: their next request is refused with `token_revoked`.
- * May be repeated. The mark goes with the token's counters, when nothing it names can be in force any more.
+ * Revokes one token and all others with its `jti` and user: their next request is refused with `token_revoked`.
+ * May be repeated. The mark is removed with the token's counters, after all such tokens have expired.
  * @throws service_unavailable
  */
 export async function revokeToken(
@@ -45,9 +46,9 @@ export async function revokeToken(
 }
 
 /**
- * Revokes all tokens of a key with this `jti`, whosever they are, within ten seconds (the age of a key record).
- * It stays on the key's list for twice the longest life of its tokens.
- * @throws invalid_request when the list is full, service_unavailable
+ * Revokes all tokens of a key with this `jti`, for any user, within `EFFECTIVE_WITHIN_SECONDS`.
+ * The entry stays on the key's list for twice the longest lifetime of its tokens.
+ * @throws invalid_request if the list is full, service_unavailable
  */
 export async function revokeJti(
   key: RevokingKey,
@@ -60,9 +61,9 @@ export async function revokeJti(
 }
 
 /**
- * Revokes all of a user's tokens issued until now: their next request is refused. `iat` counts whole seconds, so a
- * token of this very second counts as issued before; one without `iat` as issued a token's longest life before it ends.
- * @returns the instant, or a later one if the user was revoked later
+ * Revokes all of a user's tokens issued until now: their next request is refused. `iat` is in whole seconds, so a token
+ * of this second is revoked too. A token without `iat` counts as issued at its `exp` less the longest token lifetime.
+ * @returns the instant
  * @throws service_unavailable
  */
 export async function revokeUser(
@@ -77,35 +78,30 @@ export async function revokeUser(
   return { notBeforeMs };
 }
 
-export interface RevokePorts {
+interface RevokePorts {
   readonly marks: WalletMarks;
   readonly revokedList: RevokedList;
   readonly clock: Clock;
 }
 
-export type Body = Readonly<Record<string, unknown>>;
-export const PARAMETERS = ['jwtoken', 'jti', 'user'] as const;
+const PARAMETERS = ['jwtoken', 'jti', 'user'] as const;
+type Parameter = (typeof PARAMETERS)[number];
 
-/** Until then a function may believe a record that it has read. */
+/** The longest that the authorizer uses a cached key record, with its list of revoked tokens. */
 export const EFFECTIVE_WITHIN_SECONDS = 10;
 
 /**
- * Revokes one token (`jwtoken`, expired ones too), all with one `jti`, or all of a user's issued until now.
- * `effective_within_seconds` is 0 where the next request is refused.
- * @throws route_not_allowed for anything but the key in force of a server, invalid_request naming the parameter,
+ * `DELETE /v1/scoped-jwt`: revokes one token (`jwtoken`, also an expired one), all tokens with one `jti`, or all of a
+ * user's tokens issued until now. `effective_within_seconds` is 0 if the next request is refused.
+ * @throws route_not_allowed for anything but a server key in force, invalid_request with the parameter,
  *   service_unavailable
  */
 export async function revoke(
   request: HttpRequest,
   grant: Grant,
   ports: RevokePorts,
-): Promise<Body> {
-  const key = requireServerKey(request, grant);
-  if (grant.former) {
-    throw new GatewayError('route_not_allowed', {
-      message: 'a key that has been replaced revokes no tokens; use the new one',
-    });
-  }
+): Promise<JsonObject> {
+  const key = requireCurrentKey(request, grant, 'revokes');
   const { name, value } = readParameter(request.query);
   switch (name) {
     case 'jwtoken': {
@@ -126,10 +122,8 @@ export async function revoke(
   }
 }
 
-export type Parameter = (typeof PARAMETERS)[number];
-
-/** The one parameter there must be. */
-export function readParameter(query: HttpRequest['query']): { name: Parameter; value: string } {
+/** Returns the one parameter of the request. */
+function readParameter(query: HttpRequest['query']): { name: Parameter; value: string } {
   const [only = '', ...more] = Object.keys(query);
   const name = PARAMETERS.find((each) => each === only);
   const value = query[only];
@@ -141,7 +135,7 @@ export function readParameter(query: HttpRequest['query']): { name: Parameter; v
   return { name, value };
 }
 
-export function requireName(name: Parameter, value: string, charsMax: number): string {
+function requireName(name: Parameter, value: string, charsMax: number): string {
   if (isName(value, charsMax)) return value;
   throw new GatewayError('invalid_request', {
     message: `"${name}" must be 1 to ${charsMax} characters, none a control character`,

@@ -1,14 +1,14 @@
 /**
- * `/v1/scoped-jwt`: a server key issues scoped tokens and asks about them. Flow: Grant > **answer**.
- * Invariant: a token is signed with the very key presented, and only when the gateway would take it.
+ * `/v1/scoped-jwt`: a server key issues scoped tokens and reads their state. Flow: Grant > **answer**.
+ * Invariant: a token is signed with the key that the request carries, and only if the gateway would accept it.
  */
 import { readCredential } from '../access/credential.ts';
 import { type Grant, isBareServerKey } from '../access/grant.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { TokenId } from '../base/ids.ts';
-import { parseStrictObject } from '../base/json.ts';
-import { asNanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
+import { type JsonObject, parseStrictObject } from '../base/json.ts';
+import { usdFromNano } from '../base/money.ts';
 import type { Clock, Random } from '../base/ports.ts';
 import type { RevokedList } from '../keys/ports.ts';
 import {
@@ -26,36 +26,29 @@ import {
 } from '../tokens/scoped-token.ts';
 import { walletIdOfToken } from '../wallet/payer.ts';
 import type { Wallets } from '../wallet/ports.ts';
-import { isRevoked, spentOf } from './key-info.ts';
-
-type Body = Readonly<Record<string, unknown>>;
+import { tokenSpendOf } from './key-info.ts';
 
 const DEFAULT_LIFETIME_SECONDS = 86_400;
 const FIELD_NAME_CHARS_MAX = 64;
 
-/** The fields of the body that become claims of the same name. */
+/** The body's fields that become claims of the same name. */
 const CLAIM_FIELDS = ['models', 'spending_limit', 'user', 'jti'] as const;
 const FIELDS: readonly string[] = [...CLAIM_FIELDS, 'expires_delta', 'expires_at', 'api_key_name'];
 
 /**
- * Issues a token. A field that is null counts as absent.
- * @throws route_not_allowed for anything but the key in force of a server, invalid_request naming the field
+ * `POST`: issues a token. A field that is null counts as absent.
+ * @throws route_not_allowed for anything but a server key in force, invalid_request with the field
  */
 export function issueToken(
   request: HttpRequest,
   grant: Grant,
   { clock, random }: { readonly clock: Clock; readonly random: Pick<Random, 'uuid'> },
-): Body {
-  const key = requireServerKey(request, grant);
-  if (grant.former) {
-    throw new GatewayError('route_not_allowed', {
-      message: 'a key that has been replaced signs no tokens; use the new one',
-    });
-  }
+): JsonObject {
+  const key = requireCurrentKey(request, grant, 'signs');
   const fields = parseFields(request.body);
   const { api_key_name: keyName } = fields;
   if (keyName !== undefined && keyName !== grant.keyName) {
-    throw badField('api_key_name', 'must be the name of the key that is presented');
+    throw badField('api_key_name', 'must be the name of the key in the request');
   }
   const issuedAtSeconds = Math.floor(clock.nowMs() / 1000);
   const exp = expiryOf(fields, issuedAtSeconds, grant.maxTokenLifetimeSeconds);
@@ -68,24 +61,36 @@ export function issueToken(
 }
 
 /**
- * The key string of a request whose grant says that it is a server's.
+ * Returns the key string of a request that carries a server key alone, in force and not replaced.
  * @throws route_not_allowed for any other credential
  */
-export function requireServerKey({ headers }: HttpRequest, grant: Grant): string {
+export function requireCurrentKey(
+  request: HttpRequest,
+  grant: Grant,
+  action: 'signs' | 'revokes',
+): string {
+  const key = requireServerKey(request, grant);
+  if (!grant.former) return key;
+  throw new GatewayError('route_not_allowed', {
+    message: `a key that has been replaced ${action} no tokens; use the new one`,
+  });
+}
+
+function requireServerKey({ headers }: HttpRequest, grant: Grant): string {
   const credential = readCredential(headers);
   if (!isBareServerKey(grant) || credential.kind !== 'key') {
     throw new GatewayError('route_not_allowed', {
-      message: 'only a server key, presented alone, may use this route',
+      message: 'only a server key without a token or JWT may use this route',
     });
   }
   return credential.key;
 }
 
-function parseFields(body = ''): Body {
+function parseFields(body = ''): JsonObject {
   const parsed = parseStrictObject(body);
   if (parsed === undefined) {
     throw new GatewayError('invalid_request', {
-      message: 'the body must be one JSON object without a field twice',
+      message: 'the body must be one JSON object in which no field is repeated',
     });
   }
   const fields: Record<string, unknown> = {};
@@ -102,8 +107,8 @@ function badField(name: string, fault: string): GatewayError {
   return new GatewayError('invalid_request', { message: `"${field}" ${fault}`, param: field });
 }
 
-/** When the token ends, in unix seconds. */
-function expiryOf(fields: Body, nowSeconds: number, lifetimeSeconds: number): number {
+/** Returns the token's `exp` in unix seconds. */
+function expiryOf(fields: JsonObject, nowSeconds: number, lifetimeSeconds: number): number {
   const { expires_delta: delta, expires_at: at } = fields;
   if (delta !== undefined && at !== undefined) {
     throw badField('expires_at', 'must not be given together with "expires_delta"');
@@ -121,8 +126,8 @@ function expiryOf(fields: Body, nowSeconds: number, lifetimeSeconds: number): nu
 const isWithin = (value: unknown, least: number, most: number): value is number =>
   typeof value === 'number' && value >= least && value <= most;
 
-/** Judges claims as the authorizer will, and says what it will not take in the words of the field. */
-function requireAcceptable(claims: Body, grant: Grant, nowMs: number): void {
+/** Checks claims as the authorizer will, and refuses with the name of the body's field. */
+function requireAcceptable(claims: JsonObject, grant: Grant, nowMs: number): void {
   try {
     requireInForce(parseScopedClaims(claims, grant), grant.maxTokenLifetimeSeconds, nowMs);
   } catch (error) {
@@ -133,9 +138,9 @@ function requireAcceptable(claims: Body, grant: Grant, nowMs: number): void {
 }
 
 /**
- * Tells what a token of this key allows and has spent; one that has expired too.
- * `expires_at` is in unix seconds, amounts are dollars, null stands for no limit.
- * @throws route_not_allowed, invalid_request when the token was not signed with the key presented, service_unavailable
+ * `GET`: describes a token of this key, also an expired one: what it allows and has spent.
+ * `expires_at` is in unix seconds, amounts are dollars, null means no limit.
+ * @throws route_not_allowed, invalid_request if this key did not sign the token, service_unavailable
  */
 export async function describeToken(
   request: HttpRequest,
@@ -145,7 +150,7 @@ export async function describeToken(
     readonly revokedList: RevokedList;
     readonly clock: Clock;
   },
-): Promise<Body> {
+): Promise<JsonObject> {
   const key = requireServerKey(request, grant);
   const { id, claims } = parseOwnToken(request.query.jwtoken ?? '', key, grant);
   const { user, token } = claims;
@@ -154,26 +159,19 @@ export async function describeToken(
     wallets.find(walletIdOfToken(grant.keyId, { id, user })),
     revokedList.has(grant, id),
   ]);
-  const { settled, reserved } = spentOf(wallet, { id }, clock.nowMs());
   const limit = token.spendingLimitNanoUsd;
   return {
     expires_at: Math.floor(token.expiresAtMs / 1000),
     models: token.models ?? null,
     spending_limit: limit === undefined ? null : usdFromNano(limit),
-    spent: usdFromNano(settled),
-    reserved: usdFromNano(reserved),
-    remaining: limit === undefined ? null : leftOf(limit, settled + reserved),
-    revoked: isListed || isRevoked({ id, issuedAtMs: token.issuedAtMs }, wallet),
+    ...tokenSpendOf({ ...token, id }, wallet, { isListed, atMs: clock.nowMs() }),
     user: user ?? null,
   };
 }
 
-const leftOf = (limit: bigint, used: bigint): number =>
-  usdFromNano(limit > used ? asNanoUsd(limit - used) : ZERO_USD);
-
 /**
- * A token that the presented key signed, in force or not, with or without its `jwt:`.
- * @throws invalid_request when it is none
+ * Reads a token that this key signed, in force or not, with or without its `jwt:`.
+ * @throws invalid_request if this key did not sign it
  */
 export function parseOwnToken(
   text: string,
@@ -188,10 +186,10 @@ export function parseOwnToken(
       return { claims, id: tokenIdOf(claims.token.jti, token.signingInput) };
     }
   } catch {
-    // Why a token is not one of ours makes no difference here.
+    // The refusal is the same for every reason.
   }
   throw new GatewayError('invalid_request', {
-    message: '"jwtoken" must be a scoped token that was signed with the key presented',
+    message: '"jwtoken" must be a scoped token that the key of this request signed',
     param: 'jwtoken',
   });
 }

@@ -1,10 +1,12 @@
 /**
- * `GET /v1/usage`: what was used, by whom, when and of which model. Flow: Grant > **answer**.
- * Invariant: a server key sees all that its key and tokens used; every other credential its own and nothing else.
+ * `GET /v1/usage`: usage by user, token, model, day and conversation. Flow: Grant > **answer**.
+ * Invariant: a server key sees all usage of its key and tokens; every other credential sees only its own.
  */
 import { type Grant, isBareServerKey } from '../access/grant.ts';
+import { parseDate, parseInstant } from '../base/duration.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
+import type { JsonObject } from '../base/json.ts';
 import { DAY_MS, windowAt } from '../base/limits.ts';
 import { usdFromNano } from '../base/money.ts';
 import type { Clock } from '../base/ports.ts';
@@ -21,17 +23,15 @@ import { walletIdOf } from '../wallet/payer.ts';
 import type { Wallets } from '../wallet/ports.ts';
 import { findLiveWallet } from './key-info.ts';
 
-type Body = Readonly<Record<string, unknown>>;
-
 const PARAMETERS: readonly string[] = ['from', 'to', 'group_by'];
 
-/** What one question of a user's may cost: days that are rolled up are a read for some of them together. */
+/** The most reads for a report about one user. Several days with a rollup take one read together. */
 const OWN_READS_MAX = 120;
 
 /**
- * Sums usage. Amounts are dollars; `tokens` are what limits count, with what was held where a function died.
- * `truncated`: there was more than is read for one answer, so that the sums are too small; ask for fewer days.
- * @throws invalid_request naming the parameter, token_revoked, service_unavailable
+ * Sums usage. Amounts are dollars. `tokens` are those that limits count, with the held ones of a request that died.
+ * `truncated`: there is more than one report reads, so the sums are too small; request fewer days.
+ * @throws invalid_request with the parameter, token_revoked, service_unavailable
  */
 export async function describeUsage(
   { query }: HttpRequest,
@@ -41,7 +41,7 @@ export async function describeUsage(
     readonly usage: UsageReader;
     readonly clock: Clock;
   },
-): Promise<Body> {
+): Promise<JsonObject> {
   await findLiveWallet(grant, ports.wallets);
   requireKnown(query);
   const { fromMs, toMs } = readSpan({ from: query.from, to: query.to }, ports.clock.nowMs());
@@ -63,23 +63,23 @@ function requireKnown(query: HttpRequest['query']): void {
   const unknown = Object.keys(query).filter((name) => !PARAMETERS.includes(name));
   if (unknown.length > 0) {
     throw new GatewayError('invalid_request', {
-      message: `there is a parameter that is unknown, allowed are ${PARAMETERS.join(', ')}`,
+      message: `a parameter is unknown, allowed are ${PARAMETERS.join(', ')}`,
     });
   }
 }
 
-/** A token sees what it used itself: others of its user may be in other hands. A person sees all of theirs. */
+/** Limits a report to the caller's own usage: a token's own, or all of a user's. A bare server key sees everything. */
 function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax'> {
   if (isBareServerKey(grant)) return {};
   const own = { walletId: walletIdOf(grant), ...(grant.token && { tokenId: grant.token.id }) };
   return { only: own, readsMax: OWN_READS_MAX };
 }
 
-/** What a line of a report was grouped by, in the words of the route. */
+/** Returns the names by which a line of a report was grouped, with the route's field names. */
 export function namesOf(
   row: UsageGroup,
   { keyId, keyName }: Pick<Grant, 'keyId' | 'keyName'>,
-): Body {
+): JsonObject {
   const { walletId, user, userSource, tokenId, model, day, conversation } = row;
   return {
     ...(day === undefined ? {} : { day }),
@@ -93,8 +93,8 @@ export function namesOf(
   };
 }
 
-/** The sums of a line, in the words of the route. */
-export const toBody = (sums: UsageSums): Body => ({
+/** Returns the sums of a line, with the route's field names. */
+export const toBody = (sums: UsageSums): JsonObject => ({
   requests: sums.requests,
   input_tokens: sums.inputTokens,
   cached_input_tokens: sums.cachedInputTokens,
@@ -103,14 +103,15 @@ export const toBody = (sums: UsageSums): Body => ({
   usd: usdFromNano(sums.costNanoUsd),
 });
 
-/** A report covers this many days at most. */
-export const REPORT_DAYS_MAX = 366;
+/** The most days of a report. */
+const REPORT_DAYS_MAX = 366;
 
 /**
- * The span of a report. A date stands for its whole day, UTC, `to` too; an instant `to` is exclusive.
- * Without `from` the month of `to`, or this one, from its start; without `to` until now.
- * @returns a span that ends no later than today does; an empty one for days to come
- * @throws invalid_request naming the parameter
+ * Reads the span of a report. A date means its whole day in UTC, for `to` as well; an instant `to` is exclusive.
+ * @param from @default the start of the month of `to`
+ * @param to @default now
+ * @returns a span that ends with today at the latest; empty if it lies in the future
+ * @throws invalid_request with the parameter
  */
 export function readSpan(
   { from, to }: { readonly from?: string | undefined; readonly to?: string | undefined },
@@ -129,47 +130,37 @@ export function readSpan(
   return { fromMs, toMs: Math.max(fromMs, Math.min(askedToMs, endOfTodayMs)) };
 }
 
-export const startOfMonth = (atMs: number): number =>
+const startOfMonth = (atMs: number): number =>
   Date.parse(`${windowAt('month', atMs).name}-01T00:00:00Z`);
-export const DATE = /^\d{4}-\d\d-\d\d$/;
 
-/** RFC 3339, 5.6: with a zone, so that no reader's own zone decides. */
-export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
-
-export function parseTime(name: 'from' | 'to', text: string, dayMs: number): number {
-  const isDate = DATE.test(text);
-  const atMs = isDate || INSTANT.test(text) ? Date.parse(text) : Number.NaN;
-  // Date.parse takes 30 February for 2 March.
-  const isReal = isDate
-    ? !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text)
-    : true;
-  if (Number.isNaN(atMs) || atMs < 0 || !isReal) {
-    throw badParameter(
-      name,
-      'must be a date (2026-11-20) or an instant with its zone (2026-11-20T12:00:00Z)',
-    );
-  }
-  return isDate ? atMs + dayMs : atMs;
+/** @param dayMs added to a date */
+function parseTime(name: 'from' | 'to', text: string, dayMs: number): number {
+  const dateMs = parseDate(text);
+  const atMs = dateMs === undefined ? parseInstant(text) : dateMs + dayMs;
+  if (atMs !== undefined && atMs >= 0) return atMs;
+  throw badParameter(
+    name,
+    'must be a date (2026-11-20) or an instant with its zone (2026-11-20T12:00:00Z)',
+  );
 }
 
 /**
- * What to group by: names with commas between them, each once; absent: by day.
+ * Reads the names to group by: separated by commas, each once.
+ * @param text @default `day`
  * @throws invalid_request
  */
 export function readGroupBy(text: string | undefined): readonly GroupBy[] {
   if (text === undefined) return ['day'];
   const names = text.split(',');
   const known = GROUP_BYS.filter((name) => names.includes(name));
-  if (known.length !== names.length) {
-    throw badParameter(
-      'group_by',
-      `must be one or more of ${GROUP_BYS.join(', ')}, each once, with commas`,
-    );
+  if (known.length === names.length) {
+    return known.sort((a, b) => names.indexOf(a) - names.indexOf(b));
   }
-  return GROUP_BYS.filter((name) => known.includes(name)).sort(
-    (a, b) => names.indexOf(a) - names.indexOf(b),
+  throw badParameter(
+    'group_by',
+    `must be one or more of ${GROUP_BYS.join(', ')}, each once, with commas`,
   );
 }
 
-export const badParameter = (param: string, fault: string): GatewayError =>
+const badParameter = (param: string, fault: string): GatewayError =>
   new GatewayError('invalid_request', { message: `"${param}" ${fault}`, param });

@@ -1,21 +1,21 @@
 /**
- * Usage rows, summed into cells: one for each payer, token and model. Rollups are made of them, and so are reports.
- * Invariant: a row counts in one cell, and cells of the same name add up to the nano-dollar.
+ * Sums of usage rows: one cell per payer, token and model. Rollups and reports consist of cells.
+ * Invariant: a row counts in exactly one cell, and sums are exact to the nano-dollar.
  */
 import type { Identity } from '../access/grant.ts';
 import type { TokenId, WalletId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 
-/** What was used: sums over rows. */
+/** Sums over usage rows. */
 export interface UsageSums {
-  /** Requests as limits count them: those that were given back whole are not. */
+  /** Requests as limits count them, without released ones. */
   readonly requests: number;
-  /** All input tokens, with cached ones, as providers reported them. */
+  /** All input tokens, including cached ones, as providers reported them. */
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly outputTokens: number;
-  /** As counted against limits: input and output, and all that was held where a function died. */
+  /** Tokens as limits count them: input and output, and the held ones of a request that died. */
   readonly tokens: number;
   readonly costNanoUsd: NanoUsd;
 }
@@ -29,17 +29,17 @@ export const NO_USAGE: UsageSums = {
   costNanoUsd: ZERO_USD,
 };
 
-/** Sums with the names they are of. */
+/** Sums with the payer, token and model that they belong to. */
 export interface UsageCell extends UsageSums {
   readonly walletId: WalletId;
   readonly tokenId?: TokenId;
   /** `provider/model`. */
   readonly model?: string;
-  /** The payer, where a row said who it is: rows of requests that died do not. */
+  /** The payer; absent in rows of requests that died. */
   readonly identity?: Identity;
 }
 
-/** What one row adds. */
+/** Returns the sums of one row. */
 export const sumsOfRow = ({ status, tokens, cost }: UsageRow): UsageSums => ({
   requests: status === 'released' ? 0 : 1,
   inputTokens: tokens.input,
@@ -58,43 +58,43 @@ export const addSums = (a: UsageSums, b: UsageSums): UsageSums => ({
   costNanoUsd: asNanoUsd(a.costNanoUsd + b.costNanoUsd),
 });
 
-/** The sums of a stretch of a day's rows. A day's rollup is a chain of them, each beginning where another ended. */
+/** The sums of consecutive rows of a day. A day's rollup is a chain of segments. */
 export interface RollupSegment {
   readonly day: string;
-  /** Rollups of a day that are made anew, for rows that came late, are of a later generation. */
+  /** A rollup that is made again, because rows came late, has the next generation. */
   readonly generation: number;
-  /** Where in the order of rows it begins (exclusive; empty: at the first) and ends (inclusive). */
+  /** The places of the rows where it begins (exclusive; empty for the first segment) and ends (inclusive). */
   readonly after: string;
   readonly until: string;
-  /** No row followed when it was made. */
+  /** True if no row followed when it was made. */
   readonly isLast: boolean;
   readonly rows: number;
   readonly cells: readonly UsageCell[];
-  /** Its rows that bore the mark by which the sweep finds days, by their place. */
+  /** The places of its rows that had the mark by which the sweep finds days. */
   readonly marked: readonly string[];
 }
 
-/** A day whose rollup is whole: its segments of this generation, so many, say all there is. */
+/** A day whose rollup is complete, with its generation and number of segments. */
 export interface SealedDay {
   readonly day: string;
   readonly generation: number;
   readonly segments: number;
 }
 
-/** Where a row stands in the order of its day: by the instant at which its request began. */
+/** Returns a row's place in the order of its day, by the instant at which its request began. */
 export const placeOf = ({ reservedAtMs, requestId }: UsageRow): string =>
   `${String(reservedAtMs).padStart(TIME_DIGITS, '0')}#${requestId}`;
 
 const TIME_DIGITS = 13;
 
-/** A segment stays well below the 400 kB of an item. */
+/** Keeps a segment well below DynamoDB's 400 kB per item. */
 const CELL_BYTES_MAX = 200_000;
 const MARKED_MAX = 1_000;
 
-/** A segment that is cut for its rows alone has more of them than a page. */
+/** More than one page of rows, so that each segment makes progress. */
 const SEGMENT_ROWS_MAX = 50_000;
 
-/** The sums of a cell, written out. */
+/** Bytes of a cell's sums as text. */
 const SUMS_BYTES = 100;
 
 type CellName = Omit<UsageCell, keyof UsageSums>;
@@ -106,13 +106,14 @@ const nameOfRow = ({ walletId, tokenId, model, identity }: UsageRow): CellName =
   ...(identity === undefined ? {} : { identity }),
 });
 
-/** Sums rows, one by one in their order, until a segment is full. */
-export interface SegmentBuilder {
-  /** False: it is full, and the row is not in it. */
+/** Sums rows one by one, in order, until a segment is full. */
+interface SegmentBuilder {
+  /** Returns false if the segment is full; then the row is not in it. */
   add(row: UsageRow, isMarked: boolean): boolean;
   build(isLast: boolean): RollupSegment;
 }
 
+/** Starts an empty segment. */
 export function startSegment(
   start: Pick<RollupSegment, 'day' | 'generation' | 'after'>,
 ): SegmentBuilder {

@@ -1,20 +1,19 @@
 /**
- * What is read and made of usage rows after the fact: reports, rollups, the audit. No request waits for any of it.
+ * Ports for reading usage rows and writing rollups: for reports, the sweep and the audit. No model request waits for them.
  */
 import type { KeyId, WalletId } from '../base/ids.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 import type { RollupSegment, SealedDay } from './cells.ts';
 
-/** Usage, read. Fails closed. */
+/** Reads usage. Fails closed. */
 export interface UsageReader {
   /**
-   * Rows of a key's day in the order in which their requests began, a page at a time, strongly consistent.
-   * @param after where the page before ended
+   * Reads a page of a key's rows of one day, in the order in which their requests began, strongly consistent.
    */
   readRows(ask: RowsAsk): Promise<RowsPage>;
   /**
-   * Days that are rolled up, each followed by the segments of its rollup, of whatever generation, in their order, a
-   * page at a time; both days inclusive.
+   * Reads a page of rolled-up days, both ends inclusive. Each day is followed by its segments, of any generation, in
+   * order.
    */
   readRollups(
     keyId: KeyId,
@@ -34,27 +33,27 @@ export interface RowsAsk {
 }
 
 export interface RowsPage {
-  /** `isMarked`: it bears the mark by which the sweep finds days to roll up. */
+  /** `isMarked`: the row has the mark by which the sweep finds days to roll up. */
   readonly rows: readonly { readonly row: UsageRow; readonly isMarked: boolean }[];
-  /** Where the next page begins; absent: this was the last. */
+  /** Where the next page begins; absent on the last page. */
   readonly next?: string;
 }
 
-/** A key's day that has rows which bear a mark, and the places of those that were found. */
+/** A key's day with marked rows, and the places of those that were found. */
 export interface OpenDay {
   readonly keyId: KeyId;
   readonly day: string;
   readonly marked: readonly string[];
 }
 
-/** Rollups of days, for the sweep that makes them. Fails closed; each write may be repeated. */
+/** Reads and writes rollups, for the sweep. Fails closed; each write may be repeated. */
 export interface Rollups {
-  /** Days up to the last one that have marked rows, oldest first, a page at a time. May lag behind the rows. */
+  /** Reads a page of days with marked rows, oldest first, up to the last day. May lag behind the rows. */
   findOpenDays(
     lastDay: string,
     after?: string,
   ): Promise<{ readonly days: readonly OpenDay[]; readonly next?: string }>;
-  /** All there is of a day's rollup, of whatever generation. */
+  /** Reads all segments of a day, of any generation. */
   findDay(
     keyId: KeyId,
     day: string,
@@ -62,12 +61,12 @@ export interface Rollups {
     readonly sealed: SealedDay | undefined;
     readonly segments: readonly RollupSegment[];
   }>;
-  /** False: there is one of this generation that begins there. */
+  /** Returns false if this generation has a segment that begins at the same place. */
   addSegment(keyId: KeyId, segment: RollupSegment): Promise<boolean>;
-  /** False: a rollup of this or a later generation is sealed. */
+  /** Returns false if a rollup of this or a later generation is sealed. */
   seal(keyId: KeyId, sealed: SealedDay): Promise<boolean>;
-  /** Takes the mark from a row. */
+  /** Removes the mark from a row. */
   unmark(keyId: KeyId, day: string, place: string): Promise<void>;
-  /** Lets a segment of an earlier generation go, once whoever reads it now is done. */
-  letGo(keyId: KeyId, segment: RollupSegment): Promise<void>;
+  /** Lets a segment of an earlier generation expire, late enough for current readers. */
+  expireSegment(keyId: KeyId, segment: RollupSegment): Promise<void>;
 }

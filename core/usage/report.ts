@@ -1,6 +1,6 @@
 /**
- * Usage of a key, summed from its rows and their day rollups. Flow: Grant > **answer**.
- * Invariant: each row counts once, whether it is read itself or by the rollup of its day.
+ * A usage report of a key, summed from its rows and day rollups. Flow: Grant > **answer**.
+ * Invariant: each row counts once, as a row or within the rollup of its day.
  */
 import type { Identity, IdentitySource } from '../access/grant.ts';
 import type { KeyId, TokenId, WalletId } from '../base/ids.ts';
@@ -19,15 +19,15 @@ import type { UsageReader } from './ports.ts';
 export const GROUP_BYS = ['user', 'token', 'key', 'model', 'day', 'conversation'] as const;
 export type GroupBy = (typeof GROUP_BYS)[number];
 
-/** One line of a report. Of the names there are those that were grouped by; null: the rows say none. */
+/** One line of a report. It has the names that were grouped by; null if the rows have none. */
 export interface UsageGroup extends UsageSums {
-  /** `2026-11-20`, UTC, by when the request began. */
+  /** `2026-11-20`, UTC, the day on which the request began. */
   readonly day?: string;
   readonly keyId?: KeyId;
-  /** Whose wallet paid: a user's, a token's without user, or the key's own (`<key id>#u…`, `#t…`, `#k`). By `user`. */
+  /** With `user`: the wallet that paid. A user's, a token's, or the key's own (`<key id>#u…`, `#t…`, `#k`). */
   readonly walletId?: WalletId;
   readonly user?: string | null;
-  /** Where the user's name came from; users of different sources are different users. */
+  /** The source of the user's name. Users of different sources are different users. */
   readonly userSource?: IdentitySource | null;
   readonly tokenId?: TokenId | null;
   /** `provider/model`. */
@@ -41,34 +41,34 @@ export interface UsageAsk {
   readonly fromMs: number;
   /** Exclusive. */
   readonly toMs: number;
-  /** In this order; empty: one line with the total. */
+  /** Names in the order of the report; empty for one line with the total. */
   readonly groupBy: readonly GroupBy[];
-  /** Rows of one payer only, and of one of its tokens. @default all of the key's */
+  /** Limits the report to one payer, or to one of its tokens. @default all rows of the key */
   readonly only?: { readonly walletId: WalletId; readonly tokenId?: TokenId };
-  /** Reads of the table at most, each of a megabyte at most. @default 600 */
+  /** The most reads of the table, of a megabyte each. @default 600 */
   readonly readsMax?: number;
 }
 
 export interface UsageReport {
-  /** Ordered by the names, as grouped. */
+  /** Sorted by the names, in the order of `groupBy`. */
   readonly rows: readonly UsageGroup[];
   readonly total: UsageSums;
-  /** True: there was more than is read for one report, and the sums are too small. */
+  /** True if there is more than one report reads, so that the sums are too small. */
   readonly truncated: boolean;
 }
 
-/** Each day without a rollup is a read, so a year of them is within a report. */
+/** Enough for a year of days without rollups, at one read a day. */
 const READS_MAX = 600;
 
-/** Lines of a report: an answer of the function is 6 MB at most. */
+/** The most lines of a report. A function's answer may have 6 MB. */
 export const REPORT_ROWS_MAX = 10_000;
 
-/** What one report works with. */
-interface Reporting {
+/** The state of one report while it is summed. */
+interface ReportState {
   readonly ask: UsageAsk;
   readonly usage: UsageReader;
   readonly groups: Map<string, UsageGroup>;
-  /** Who a wallet's payer is, where any row says so: rows of requests that died do not. */
+  /** The payer of each wallet, from any row that names one. Rows of requests that died do not. */
   readonly payers: Map<WalletId, Identity>;
   total: UsageSums;
   readsLeft: number;
@@ -76,15 +76,15 @@ interface Reporting {
 }
 
 /**
- * Sums what a key, or one payer of it, used. Days that lie wholly within and are rolled up are read from their rollup,
- * all else from rows; conversations are in rows only.
+ * Sums the usage of a key, or of one of its payers. Whole days are read from their rollup if there is one, and from
+ * rows otherwise. Rollups do not have conversations.
  * @throws service_unavailable
  */
 export async function reportUsage(
   ask: UsageAsk,
   { usage }: { readonly usage: UsageReader },
 ): Promise<UsageReport> {
-  const state: Reporting = {
+  const state: ReportState = {
     ask,
     usage,
     groups: new Map(),
@@ -102,7 +102,7 @@ export async function reportUsage(
   return { rows, total: state.total, truncated: state.truncated };
 }
 
-/** The days that a span touches, in their order. */
+/** Returns the days that a span touches, in order. */
 function daysOf({ fromMs, toMs }: Pick<UsageAsk, 'fromMs' | 'toMs'>): readonly string[] {
   const days: string[] = [];
   for (let atMs = fromMs; atMs < toMs; atMs = (Math.floor(atMs / DAY_MS) + 1) * DAY_MS) {
@@ -111,8 +111,11 @@ function daysOf({ fromMs, toMs }: Pick<UsageAsk, 'fromMs' | 'toMs'>): readonly s
   return days;
 }
 
-/** @returns the days whose rollup is in the report; one that is not whole is left to its rows */
-async function addRollups(state: Reporting): Promise<ReadonlySet<string>> {
+/**
+ * Adds the rollups of whole days.
+ * @returns the days that were added; a day with an incomplete rollup is left to `addRows`
+ */
+async function addRollups(state: ReportState): Promise<ReadonlySet<string>> {
   const { keyId, fromMs, toMs } = state.ask;
   const first = Math.ceil(fromMs / DAY_MS) * DAY_MS;
   const last = Math.floor(toMs / DAY_MS) * DAY_MS - DAY_MS;
@@ -129,7 +132,7 @@ async function addRollups(state: Reporting): Promise<ReadonlySet<string>> {
   };
   let after: string | undefined;
   do {
-    if (state.readsLeft === 0) break; // What is not added here is read, or left out, with the rows.
+    if (state.readsLeft === 0) break; // `addRows` then marks the report as truncated.
     state.readsLeft -= 1;
     const page = await state.usage.readRollups(keyId, isoDay(first), isoDay(last), after);
     for (const entry of page.entries) {
@@ -146,7 +149,7 @@ async function addRollups(state: Reporting): Promise<ReadonlySet<string>> {
   return added;
 }
 
-async function addRows(state: Reporting, day: string): Promise<void> {
+async function addRows(state: ReportState, day: string): Promise<void> {
   const { keyId, fromMs, toMs, only } = state.ask;
   let after: string | undefined;
   do {
@@ -172,7 +175,7 @@ async function addRows(state: Reporting, day: string): Promise<void> {
 
 type Counted = UsageCell & { readonly conversation?: string };
 
-function addCell(state: Reporting, cell: Counted, day: string): void {
+function addCell(state: ReportState, cell: Counted, day: string): void {
   const { only } = state.ask;
   if (only !== undefined && cell.walletId !== only.walletId) return;
   if (cell.identity !== undefined) state.payers.set(cell.walletId, cell.identity);
@@ -202,7 +205,7 @@ const namesOf = (cell: Counted, day: string, { groupBy, keyId }: UsageAsk): Name
   return Object.assign({}, ...groupBy.map((name) => names[name]));
 };
 
-/** Names the payer: of the wallet, so that what died without a name is its payer's too. */
+/** Adds the name of the wallet's payer, so that rows without a name are reported under it too. */
 function withUser(group: UsageGroup, payers: ReadonlyMap<WalletId, Identity>): UsageGroup {
   if (group.walletId === undefined) return group;
   const payer = payers.get(group.walletId);

@@ -1,6 +1,6 @@
 /**
- * Rollups: a day's rows of a key, summed, so that a report of months does not read every row. Made by the sweep.
- * Invariant: a mark leaves a row only after a sealed rollup counts that row; so no row, however late, is missed.
+ * Rollups: sums of a key's rows per day, so that a report of months does not read every row. The sweep makes them.
+ * Invariant: a row's mark is removed only after a sealed rollup counts the row, so that no late row is missed.
  */
 import type { KeyId } from '../base/ids.ts';
 import { DAY_MS, HOUR_MS, isoDay } from '../base/limits.ts';
@@ -9,15 +9,15 @@ import { type RollupSegment, type SealedDay, startSegment } from './cells.ts';
 import type { OpenDay, Rollups, UsageReader } from './ports.ts';
 
 /**
- * How long after its end a day is rolled up: a request that began in its last moment holds for a quarter of an hour,
- * and the sweep that closes it comes minutes later. A row that is later still is found by its mark.
+ * The delay after the end of a day before its rollup is made. A request of its last moment holds for a quarter of an
+ * hour, and the sweep closes it minutes later. The sweep finds even later rows by their mark.
  */
-export const ROLLUP_DELAY_MS = HOUR_MS;
+const ROLLUP_DELAY_MS = HOUR_MS;
 
 const PAGES_MAX = 1_000;
 const READS_PER_SEGMENT_MAX = 50;
 
-/** Segments of a day in one run: some gigabytes of rows. */
+/** The most segments of a day. They sum up gigabytes of rows. */
 const SEGMENTS_MAX = 500;
 
 export interface RollupPorts {
@@ -27,19 +27,19 @@ export interface RollupPorts {
 }
 
 export interface RollupOutcome {
-  /** Days of a key whose rollup was sealed. */
+  /** Sealed rollups, one per key and day. */
   readonly days: number;
-  /** Rows that were summed. */
+  /** Summed rows. */
   readonly rows: number;
-  /** Days that could not be read or written, or that another run was at; the next one tries again. */
+  /** Days that could not be read or written, or that another run works on. The next run tries again. */
   readonly failed: number;
-  /** False: the deadline came, or there was more than a run takes. */
+  /** False if the deadline passed or there were more pages than one run reads. */
   readonly finished: boolean;
 }
 
 /**
- * Rolls up all days that ended an hour ago or earlier and have rows that no rollup counts. May stop at any point, run
- * twice at once, and begin again: what it wrote stands, and the next run goes on behind it. Never throws.
+ * Rolls up all days that ended at least an hour ago and have rows that no rollup counts. It may stop at any point, run
+ * twice at once, and start again: the next run continues after the last segment. Never throws.
  */
 export async function rollUp(
   { usage, rollups, clock }: RollupPorts,
@@ -55,7 +55,7 @@ export async function rollUp(
     if (found === undefined) return { ...total, failed: total.failed + 1, finished: false };
     for (const open of found.days) {
       const name = `${open.keyId}#${open.day}`;
-      if (seen.has(name)) continue; // What a page more says of it, the index of the next run will.
+      if (seen.has(name)) continue; // The next run handles the day's remaining marks.
       if (isLate()) return { ...total, finished: false };
       seen.add(name);
       const outcome = await rollUpDay(open, { usage, rollups }, isLate);
@@ -76,7 +76,7 @@ interface DayOutcome {
 
 type DayPorts = Pick<RollupPorts, 'usage' | 'rollups'>;
 
-/** One day that fails keeps none of the others from being rolled up. */
+/** Rolls up one day. Never throws, so that one failing day does not stop the others. */
 async function rollUpDay(
   open: OpenDay,
   ports: DayPorts,
@@ -86,9 +86,9 @@ async function rollUpDay(
   try {
     const { keyId, day } = open;
     const { sealed, segments } = await ports.rollups.findDay(keyId, day);
-    const standing = segments.filter(({ generation }) => generation === sealed?.generation);
-    if (sealed !== undefined && isCounted(open.marked, standing)) {
-      await unmark(keyId, day, standing, ports.rollups);
+    const sealedSegments = segments.filter(({ generation }) => generation === sealed?.generation);
+    if (sealed !== undefined && isCounted(open.marked, sealedSegments)) {
+      await unmark(keyId, day, sealedSegments, ports.rollups);
       return { isSealed: true, rows };
     }
     const generation = (sealed?.generation ?? 0) + 1;
@@ -104,10 +104,10 @@ async function rollUpDay(
     const seal: SealedDay = { day, generation, segments: chain.length };
     if (!(await ports.rollups.seal(keyId, seal))) return { isSealed: false, rows };
     await unmark(keyId, day, chain, ports.rollups);
-    for (const segment of standing) await ports.rollups.letGo(keyId, segment);
+    for (const segment of sealedSegments) await ports.rollups.expireSegment(keyId, segment);
     return { isSealed: true, rows };
   } catch {
-    return { isSealed: false, rows }; // Counted as failed; the marks are still there.
+    return { isSealed: false, rows }; // Counted as failed. The marks remain for the next run.
   }
 }
 
@@ -116,7 +116,7 @@ const isCounted = (marked: readonly string[], segments: readonly RollupSegment[]
   return marked.every((place) => counted.has(place));
 };
 
-/** Segments in their order, each beginning where the one before ended. */
+/** Orders segments so that each begins where the previous one ended. */
 function chainOf(segments: readonly RollupSegment[]): RollupSegment[] {
   const byStart = new Map(segments.map((segment) => [segment.after, segment]));
   const chain: RollupSegment[] = [];
@@ -146,7 +146,7 @@ async function sumSegment(
   return builder.build(false);
 }
 
-/** Only now that a sealed rollup counts these rows: the marks are all that leads to them. */
+/** Removes the marks of rows that a sealed rollup counts. Without a mark, the sweep cannot find a row. */
 async function unmark(
   keyId: KeyId,
   day: string,

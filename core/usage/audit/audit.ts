@@ -1,7 +1,7 @@
 /**
- * Audit: recomputes the counters and slices of a key's wallets from its usage rows. Beside the flow; it changes nothing.
- * Invariant it checks: a counter = what its settled rows cost + what the holds in flight that count in it hold; so is
- * what a slice has in − out − left, and a pool's `drawn` = the sum over its wallets of in − out.
+ * Audit: recomputes the counters and slices of a key's wallets from its usage rows. It changes nothing.
+ * It checks that a counter = the cost of its settled rows + the amounts of its holds in flight, that a slice's
+ * in − out − left = the same sum, and that a pool's `drawn` = the sum over its wallets of in − out.
  */
 import type { KeyId, PoolId, WalletId } from '../../base/ids.ts';
 import { DAY_MS, isShortWindow, windowEndMs } from '../../base/limits.ts';
@@ -15,14 +15,14 @@ import { auditPools, type PoolDifference, readHolders } from './pools.ts';
 
 export interface AuditAsk {
   readonly keyId: KeyId;
-  /** When the key was made. Rows are kept 400 days: beyond that, `total` counters cannot be recomputed. */
+  /** When the key was made. Rows are kept for 400 days; `total` counters of older keys cannot be recomputed. */
   readonly createdAtMs: number;
 }
 
-/** What a wallet says that its rows do not, in its unit: requests, tokens or nano-dollars. */
+/** A counter that differs from its rows, in its unit: requests, tokens or nano-dollars. */
 export interface WalletDifference {
   readonly itemId: WalletId;
-  /** A counter's name: `usd:month:2026-11`, `t:<token>:usd:total`; of a slice `slice:usd:month:2026-11`. */
+  /** The counter's name: `usd:month:2026-11`, `t:<token>:usd:total`; for a slice `slice:usd:month:2026-11`. */
   readonly counter: string;
   readonly counted: bigint;
   readonly expected: bigint;
@@ -33,16 +33,16 @@ export type AuditDifference = WalletDifference | PoolDifference;
 export interface AuditReport {
   readonly rows: number;
   readonly wallets: number;
-  /** Counters that were compared, with slices. */
+  /** Compared counters and slices. */
   readonly counters: number;
-  /** Pools of budgets of the whole key that were compared. */
+  /** Compared pools of key-wide budgets. */
   readonly pools: number;
   readonly differences: readonly AuditDifference[];
-  /** Wallets and pools that differed and were written to meanwhile, three times: nothing is said of them. */
+  /** Wallets and pools that differed, but changed during each of three passes. They are neither right nor wrong. */
   readonly busy: readonly (WalletId | PoolId)[];
-  /** False: `total` counters were left out, since rows of the key's first days are gone. */
+  /** False if `total` counters were left out, because rows of the key's first days are gone. */
   readonly totalsChecked: boolean;
-  /** True: there were more rows or wallets than one audit reads; nothing is compared then. */
+  /** True if there are more rows or wallets than one audit reads. Then nothing is compared. */
   readonly truncated: boolean;
 }
 
@@ -54,12 +54,12 @@ export interface AuditPorts {
 
 const PASSES_MAX = 3;
 
-/** Rows are kept 400 days; those of the first of them may be going. */
+/** Rows are kept for 400 days. Those of the oldest day may be about to go. */
 const DAYS_MAX = 398;
 
 /**
- * Compares each day, week, month and total counter and slice of every wallet that a key's rows name or that draws of
- * its pools with the rows of its window, and each pool with its wallets.
+ * Compares each day, week, month and total counter and slice with the rows of its window, and each pool with its
+ * wallets. It covers every wallet that the key's rows name or that draws from its pools.
  * @throws service_unavailable
  */
 export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<AuditReport> {
@@ -89,15 +89,15 @@ interface AuditedWallets {
   readonly counters: number;
   readonly differences: readonly WalletDifference[];
   readonly busy: readonly WalletId[];
-  /** All wallets that were looked at, and the names of the slices that they have or should have. */
+  /** All audited wallets, and the names of the slices that they have or should have. */
   readonly walletIds: ReadonlySet<WalletId>;
   readonly slices: ReadonlySet<string>;
 }
 
 /**
- * A wallet that differs is looked at again, rows between two looks, since requests settle while the audit reads: it
- * differs only if nothing was written to it in between.
- * @returns undefined when there is more than one audit reads
+ * Audits each wallet, and those that differ again: requests settle while the audit reads. A difference is reported only
+ * if the wallet did not change between two reads, with the rows read in between.
+ * @returns undefined if there is more than one audit reads
  */
 async function auditWallets(
   span: Span,
@@ -134,10 +134,10 @@ async function auditWallets(
   return { rows: first.rows, counters, differences, busy: [...suspects.keys()], walletIds, slices };
 }
 
-/** What a slice says was spent of it and is held. */
+/** Returns the spent and held part of a slice. */
 const takenOf = ({ drawnIn, recalledOut, left }: Slice): bigint => drawnIn - recalledOut - left;
 
-/** All that a wallet says, by the names of `nameOf`. */
+/** Returns the counters and slices of a wallet, by the names of `nameOf`. */
 const figuresOf = (wallet: Wallet | undefined): ReadonlyMap<string, bigint> =>
   new Map([
     ...(wallet?.counters ?? []),
@@ -186,8 +186,8 @@ function judge(
 }
 
 /**
- * Minutes and hours are rates, and promised to no unit; nobody reads a window that is long past. A counter that is gone
- * is right to be so when its window has ended, or when its token's mark has gone with it.
+ * Returns true for a counter that must be exact. Minute and hour counters are rates, and counters of past windows are
+ * not used. A counter may be missing after its window ended, or after its token's mark was removed.
  */
 function isJudged(
   name: string,
@@ -205,7 +205,7 @@ function isJudged(
   return counter.tokenId === undefined || wallet?.tokenKeepUntilMs.has(counter.tokenId) === true;
 }
 
-/** Whether nothing was written to a wallet between two looks. */
+/** Returns true if a wallet did not change between two reads. */
 const isSame = (before: Wallet | undefined, after: Wallet | undefined): boolean =>
   fingerprintOf(before) === fingerprintOf(after);
 

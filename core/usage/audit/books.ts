@@ -1,6 +1,6 @@
 /**
- * Books: what a key's usage rows say that its wallets should count. Beside the flow, for the audit; it changes nothing.
- * Invariant: a row counts in each counter it names, by what the request cost, and in no other.
+ * Books: the counters that a key's wallets should have, summed from its usage rows for the audit. It changes nothing.
+ * Invariant: a row adds the cost of its request to each counter that it names, and to no other.
  */
 import type { KeyId, RequestId, WalletId } from '../../base/ids.ts';
 import {
@@ -15,16 +15,16 @@ import { isKeyBudget } from '../../wallet/slices.ts';
 import type { UsageRow } from '../../wallet/usage-row.ts';
 import type { UsageReader } from '../ports.ts';
 
-/** Of a pass, each of a megabyte at most. */
+/** The most reads per pass, of a megabyte each. */
 const READS_MAX = 5_000;
 
-/** Holds in flight are younger: a lease is a quarter of an hour, and the sweep comes within minutes of its end. */
+/** Older than any hold in flight: a lease lasts a quarter of an hour, and the sweep comes minutes after its end. */
 const IN_FLIGHT_MAX_MS = DAY_MS;
 
-/** What the rows say of one wallet. */
+/** The sums of one wallet's rows. */
 export interface Book {
   readonly counters: Map<string, bigint>;
-  /** Rows whose hold may be in flight still: a row is written before its hold is settled. */
+  /** Rows whose hold may still be in flight: a row is written before its hold is settled. */
   readonly recent: Map<RequestId, UsageRow>;
 }
 
@@ -36,7 +36,10 @@ export interface Span {
   readonly nowMs: number;
 }
 
-/** @returns undefined when there is more than one audit reads */
+/**
+ * Sums a key's rows per wallet.
+ * @returns undefined if there is more than one audit reads
+ */
 export async function readBooks(
   { keyId, fromMs, nowMs }: Span,
   only: { has(walletId: WalletId): boolean } | undefined,
@@ -69,7 +72,7 @@ function enter(row: UsageRow, wallets: Map<WalletId, Book>, nowMs: number): void
   if (row.reservedAtMs > nowMs - IN_FLIGHT_MAX_MS) book.recent.set(row.requestId, row);
 }
 
-/** The counters that every request counts in, whatever its limits. */
+/** The counters in which every request counts, with any limits. */
 const ALWAYS_COUNTED: readonly CounterKind[] = [
   { per: 'user', unit: 'usd', window: 'total' },
   { per: 'token', unit: 'usd', window: 'total' },
@@ -82,10 +85,10 @@ export function addTo(counters: Map<string, bigint>, row: UsageRow, sign: 1n | -
   }
 }
 
-/** What stands before the name of a slice, which is that of a counter otherwise. */
+/** The prefix that tells the name of a slice from that of a counter. */
 export const SLICE = 'slice:';
 
-/** The counter or slice in which a request is counted. */
+/** Returns the name of the counter or slice in which a request counts. */
 export const nameOf = (
   kind: CounterKind,
   { tokenId, reservedAtMs }: Pick<UsageRow, 'tokenId' | 'reservedAtMs'>,

@@ -1,6 +1,5 @@
 /**
- * Audit of pools: whether what each has drawn is what its wallets got. Beside the flow; it changes nothing.
- * Invariant it checks: a pool's `drawn` = the sum over its wallets of in − out.
+ * Audit of pools: checks that a pool's `drawn` = the sum over its wallets of in − out. It changes nothing.
  */
 import type { KeyId, PoolId, WalletId } from '../../base/ids.ts';
 import type { Wallets } from '../../wallet/ports.ts';
@@ -9,16 +8,16 @@ import { isLongPast, parseCounterName } from '../../wallet/wallet.ts';
 
 export interface PoolsAsk {
   readonly keyId: KeyId;
-  /** Every wallet of the key that has spent or drawn; wallets that drew meanwhile are found besides. */
+  /** Every wallet of the key that has spent or drawn. Wallets that draw during the audit are added. */
   readonly walletIds: ReadonlySet<WalletId>;
-  /** The slices that these have, by name. */
+  /** The names of their slices. */
   readonly slices: ReadonlySet<string>;
   readonly nowMs: number;
-  /** False: wallets that spent long ago may be missing, so that pools without end cannot be summed. */
+  /** False if wallets that spent long ago may be missing, so that `total` pools cannot be summed. */
   readonly totalsChecked: boolean;
 }
 
-/** A pool that is not what its wallets say, in its unit. */
+/** A pool that differs from the sum of its wallets, in its unit. */
 export interface PoolDifference {
   readonly itemId: PoolId;
   readonly counter: 'drawn';
@@ -27,10 +26,10 @@ export interface PoolDifference {
 }
 
 export interface PoolsReport {
-  /** Pools that were compared. */
+  /** Compared pools. */
   readonly compared: number;
   readonly differences: readonly PoolDifference[];
-  /** Pools that differed and were drawn of meanwhile, each time: nothing is said of them. */
+  /** Pools that differed, but changed during each pass. */
   readonly busy: readonly PoolId[];
 }
 
@@ -41,8 +40,8 @@ const PAGES_MAX = 1_000;
 const PASSES_MAX = 3;
 
 /**
- * Wallets that draw of a key's pools; one that did so a moment ago may be missing.
- * @returns undefined when there are more than one audit reads
+ * Reads the wallets that draw from a key's pools. One that drew a moment ago may be missing.
+ * @returns undefined if there are more than one audit reads
  * @throws service_unavailable
  */
 export async function readHolders(
@@ -62,23 +61,23 @@ export async function readHolders(
 }
 
 /**
- * Compares each pool whose window is not long past. One that differs is looked at again, with all its wallets: `in` and
- * `out` only grow, so if all are as they were, there was an instant at which they and the pool stood so together.
+ * Compares each pool whose window is not long past. A pool that differs is read again with all its wallets. `in` and
+ * `out` only grow, so if nothing changed, these values were all true at one instant and the difference is real.
  * @throws service_unavailable
  */
 export async function auditPools(ask: PoolsAsk, wallets: PoolWallets): Promise<PoolsReport> {
   const names = [...ask.slices].filter((name) => isCompared(name, ask));
   const differences: PoolDifference[] = [];
-  let suspects: ReadonlyMap<string, PoolLook | undefined> = new Map(
+  let suspects: ReadonlyMap<string, PoolReading | undefined> = new Map(
     names.map((name) => [name, undefined]),
   );
   for (let pass = 0; pass < PASSES_MAX && suspects.size > 0; pass += 1) {
-    const looks = await lookAt([...suspects.keys()], ask, wallets);
-    const next = new Map<string, PoolLook>();
-    for (const [name, look] of looks) {
-      const { drawn, inOut } = look;
+    const readings = await readPools([...suspects.keys()], ask, wallets);
+    const next = new Map<string, PoolReading>();
+    for (const [name, reading] of readings) {
+      const { drawn, inOut } = reading;
       if (drawn === inOut) continue;
-      if (suspects.get(name)?.fingerprint !== look.fingerprint) next.set(name, look);
+      if (suspects.get(name)?.fingerprint !== reading.fingerprint) next.set(name, reading);
       else {
         const itemId = poolIdOf(ask.keyId, name);
         differences.push({ itemId, counter: 'drawn', counted: drawn, expected: inOut });
@@ -90,26 +89,26 @@ export async function auditPools(ask: PoolsAsk, wallets: PoolWallets): Promise<P
   return { compared: names.length, differences, busy };
 }
 
-/** Slices of windows long past go one by one, and leave their pool as it was. */
+/** Returns false for windows long past: their slices are removed one by one, and the pool does not change. */
 function isCompared(name: string, { nowMs, totalsChecked }: PoolsAsk): boolean {
   const slice = parseCounterName(name);
   if (slice === undefined || (slice.window === 'total' && !totalsChecked)) return false;
   return !isLongPast(slice.window, slice.windowName, nowMs);
 }
 
-interface PoolLook {
+interface PoolReading {
   readonly drawn: bigint;
   /** The sum over its wallets of in − out. */
   readonly inOut: bigint;
-  /** All that was seen. */
+  /** Everything that was read, as text. */
   readonly fingerprint: string;
 }
 
-async function lookAt(
+async function readPools(
   names: readonly string[],
   { keyId, walletIds }: PoolsAsk,
   wallets: PoolWallets,
-): Promise<ReadonlyMap<string, PoolLook>> {
+): Promise<ReadonlyMap<string, PoolReading>> {
   const sums = new Map(names.map((name) => [name, { inOut: 0n, seen: '' }]));
   const holders = (await readHolders(keyId, wallets)) ?? [];
   for (const walletId of [...new Set([...walletIds, ...holders])].sort()) {
@@ -120,10 +119,10 @@ async function lookAt(
       if (drawnIn > 0n) sum.seen += `${walletId}=${drawnIn}-${recalledOut} `;
     }
   }
-  const looks = new Map<string, PoolLook>();
+  const readings = new Map<string, PoolReading>();
   for (const [name, { inOut, seen }] of sums) {
     const drawn = await wallets.findDrawn(poolIdOf(keyId, name));
-    looks.set(name, { drawn, inOut, fingerprint: `${seen}${drawn}` });
+    readings.set(name, { drawn, inOut, fingerprint: `${seen}${drawn}` });
   }
-  return looks;
+  return readings;
 }

@@ -85,7 +85,7 @@ describe('tokens inspect', () => {
     });
   });
 
-  test('refuses what is no token, and with a gateway what it did not sign', async () => {
+  test('refuses a text that is no token, and a token that the gateway did not sign', async () => {
     const { status, stdout, stderr } = await offline(['inspect', 'hello']);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/scoped token: it is not three parts/);
@@ -93,11 +93,11 @@ describe('tokens inspect', () => {
     expect(await online(['inspect', forged])).toEqual({
       status: 1,
       stdout: '',
-      stderr: 'hallpass: the token was not signed with the key "demo"\n',
+      stderr: 'hallpass: the key "demo" did not sign the token\n',
     });
     expect(await online(['inspect', mint()])).toMatchObject({
       status: 1,
-      stderr: 'hallpass: the token is of the account "acct_test", not of this gateway\n',
+      stderr: 'hallpass: the token belongs to the account "acct_test", not to this gateway\n',
     });
   });
 });

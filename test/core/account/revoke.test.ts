@@ -46,7 +46,7 @@ describe('one token', () => {
     const query = { jwtoken: mint(options) };
     expect(await errorOf(ROUTE, { query, marked })).toEqual({
       code: 'invalid_request',
-      message: '"jwtoken" must be a scoped token that was signed with the key presented',
+      message: '"jwtoken" must be a scoped token that the key of this request signed',
       param: 'jwtoken',
     });
     expect(marked).toEqual([]);
@@ -77,7 +77,7 @@ describe("a user's tokens", () => {
 });
 
 describe('who may revoke', () => {
-  const only = 'only a server key, presented alone, may use this route';
+  const only = 'only a server key without a token or JWT may use this route';
   test.each([
     ['a scoped token', TOKEN, only],
     ['a personal key', { ...SERVER, keyKind: 'personal' }, only],

@@ -112,7 +112,7 @@ describe('POST /v1/scoped-jwt', () => {
     [{ jti: 5 }, '"jti" must be 1 to 256 characters, none a control character', 'jti'],
     [
       { api_key_name: 'other' },
-      '"api_key_name" must be the name of the key that is presented',
+      '"api_key_name" must be the name of the key in the request',
       'api_key_name',
     ],
     [{ expires_delta: 0 }, '"expires_delta" must be seconds from 1 to 604800', 'expires_delta'],
@@ -144,12 +144,12 @@ describe('POST /v1/scoped-jwt', () => {
     ],
     [
       '{"user":"a","user":"b"}',
-      'the body must be one JSON object without a field twice',
+      'the body must be one JSON object in which no field is repeated',
       undefined,
     ],
-    ['{', 'the body must be one JSON object without a field twice', undefined],
-    ['[]', 'the body must be one JSON object without a field twice', undefined],
-    [undefined, 'the body must be one JSON object without a field twice', undefined],
+    ['{', 'the body must be one JSON object in which no field is repeated', undefined],
+    ['[]', 'the body must be one JSON object in which no field is repeated', undefined],
+    [undefined, 'the body must be one JSON object in which no field is repeated', undefined],
   ])('refuses %j', async (body, message, param) => {
     expect(await errorOf('POST /v1/scoped-jwt', { body })).toEqual({
       code: 'invalid_request',
@@ -167,7 +167,7 @@ describe('POST /v1/scoped-jwt', () => {
     for (const route of ['POST /v1/scoped-jwt', 'GET /v1/scoped-jwt']) {
       expect(await errorOf(route, { grant, body: {} })).toMatchObject({
         code: 'route_not_allowed',
-        message: 'only a server key, presented alone, may use this route',
+        message: 'only a server key without a token or JWT may use this route',
       });
     }
   });
@@ -261,7 +261,7 @@ describe('GET /v1/scoped-jwt', () => {
   ])('refuses %s', async (_, jwtoken) => {
     expect(await errorOf('GET /v1/scoped-jwt', { query: { jwtoken } })).toEqual({
       code: 'invalid_request',
-      message: '"jwtoken" must be a scoped token that was signed with the key presented',
+      message: '"jwtoken" must be a scoped token that the key of this request signed',
       param: 'jwtoken',
     });
   });

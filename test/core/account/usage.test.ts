@@ -181,9 +181,9 @@ describe('who sees what', () => {
   });
 });
 
-test('is refused with a parameter that is unknown', async () => {
+test('refuses an unknown parameter', async () => {
   expect(await errorOf(ROUTE, { query: { groupby: 'day' } })).toMatchObject({
     code: 'invalid_request',
-    message: 'there is a parameter that is unknown, allowed are from, to, group_by',
+    message: 'a parameter is unknown, allowed are from, to, group_by',
   });
 });

@@ -232,7 +232,7 @@ describe('a rollup', () => {
   test('brings back no row and no part that time has removed since it was seen', async () => {
     await at.ports.rollups.unmark(KEY_ID, '2026-11-19', placeOf(usageRow(1n)));
     const segment = startSegment({ day: '2026-11-19', generation: 1, after: '' }).build(true);
-    await at.ports.rollups.letGo(KEY_ID, segment);
+    await at.ports.rollups.expireSegment(KEY_ID, segment);
 
     expect(await at.scan()).toEqual([]);
   });
