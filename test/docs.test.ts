@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { type ApiFamily, toErrorBody } from '../core/base/error-body.ts';
@@ -7,128 +8,193 @@ import { type ConfigInput, defineConfig } from '../core/config.ts';
 import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
 import { findProvider } from '../core/providers/provider.ts';
 
-const pathOf = (name: string): string => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(`${ROOT}${path}`, 'utf8');
 
-/** Adapters that write what money rests on. */
-const WRITES = ['wallets', 'pools', 'usage', 'rollups', 'marks', 'revoked'];
+/** Every document of the project, by its path from the top. */
+const DOCUMENTS = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: ROOT }).sort();
 
-const FAULTS = {
-  caller: 'the caller',
-  policy: 'a rule of the key or token',
-  provider: 'the provider',
-  us: 'the gateway',
-};
-
-const FORMATS = [
-  ...(['chat', 'responses', 'embeddings', 'messages', 'count_tokens', 'google'] as const),
-];
-
-/** A member of the `error` object that a dialect gives a code. */
-function memberOf(dialect: ApiFamily, code: ErrorCode, name: string): string {
-  const { error } = toErrorBody(dialect, new GatewayError(code)) as {
-    readonly error: Readonly<Record<string, unknown>>;
+describe('the page of refusals', () => {
+  const FAULTS = {
+    caller: 'the caller',
+    policy: 'a rule of the key or token',
+    provider: 'the provider',
+    us: 'the gateway',
   };
-  return `\`${error[name]}\``;
-}
 
-const rowOf = (code: ErrorCode): string => {
-  const { status, message, fault } = ERRORS[code];
-  const cells = [
-    `\`${code}\``,
-    status,
-    message,
-    FAULTS[fault],
-    memberOf('openai', code, 'type'),
-    memberOf('anthropic', code, 'type'),
-    memberOf('google', code, 'status'),
-  ];
-  return `| ${cells.join(' | ')} |`;
-};
+  /** A member of the `error` object that an API family gives a code. */
+  function memberOf(family: ApiFamily, code: ErrorCode, name: string): string {
+    const { error } = toErrorBody(family, new GatewayError(code)) as {
+      readonly error: Readonly<Record<string, unknown>>;
+    };
+    return `\`${error[name]}\``;
+  }
 
-const makeErrorsPage = (): string => `# Refusals
+  const rowOf = (code: ErrorCode): string => {
+    const { status, message, fault } = ERRORS[code];
+    const cells = [
+      `\`${code}\``,
+      status,
+      message,
+      FAULTS[fault],
+      memberOf('openai', code, 'type'),
+      memberOf('anthropic', code, 'type'),
+      memberOf('google', code, 'status'),
+    ];
+    return `| ${cells.join(' | ')} |`;
+  };
 
-Every way in which a request can be refused. Made from \`core/base/errors.ts\` and \`core/base/error-body.ts\`; after a change there,
-\`npm test -- test/docs.test.ts -u\` writes this page anew.
+  const makePage = (): string => `# Refusals
 
-The code is stable and meant to be switched on: \`error.code\` in OpenAI's and Anthropic's dialect, \`error.reason\` in
-Google's. The message may be longer than the one here and name a model, a field or a limit. A 401 carries
-\`WWW-Authenticate: Bearer\`; a 429 carries \`Retry-After\` of at most 60 seconds, or \`x-should-retry: false\` where waiting
-takes longer.
+Every way in which a request can be refused. This page is generated from \`core/base/errors.ts\` and
+\`core/base/error-body.ts\`. After a change there, write it again with \`npm test -- test/docs.test.ts -u\`.
+
+The code is stable, so programs can decide by it. It is \`error.code\` in OpenAI's and Anthropic's dialect and \`error.reason\`
+in Google's. The message may be longer than the one here and name a model, a field or a limit. A 401 carries
+\`WWW-Authenticate: Bearer\`. A 429 carries \`Retry-After\` of at most 60 seconds, or \`x-should-retry: false\` if the wait is
+longer. A refusal by a limit also has \`limit\`, \`limit_value\`, \`used\`, \`reserved\` and \`resets_at\`.
 
 | code | HTTP | message | because of | OpenAI's \`type\` | Anthropic's \`type\` | Google's \`status\` |
 |---|---|---|---|---|---|---|
 ${(Object.keys(ERRORS) as ErrorCode[]).map(rowOf).join('\n')}
 `;
 
-describe('docs', () => {
-  test('the page of refusals is in step with the code', async () => {
-    await expect(makeErrorsPage()).toMatchFileSnapshot(pathOf('errors.md'));
+  test('is in step with the code', async () => {
+    await expect(makePage()).toMatchFileSnapshot(`${ROOT}docs/errors.md`);
   });
+});
 
-  test('the page of providers has each with its variable and its formats', () => {
-    const page = readFileSync(pathOf('providers.md'), 'utf8');
-    const [table = ''] = page.split('| format | route |');
+describe('the page of providers', () => {
+  const DIALECTS = [
+    'chat',
+    'responses',
+    'embeddings',
+    'messages',
+    'count_tokens',
+    'google',
+  ] as const;
+
+  test('lists each provider with its variable and its dialects', () => {
+    const [table = ''] = read('docs/providers.md').split('| dialect | route |');
     const rows = [...table.matchAll(/^\| `([\w-]+)`.*? \| `(\w+)`(, or none)? \| (.+) \|$/gm)];
     expect(
-      rows.map(([, name, variable, isKeyless, formats]) => [name, variable, !!isKeyless, formats]),
+      rows.map(([, name, variable, isKeyless, dialects]) => [
+        name,
+        variable,
+        !!isKeyless,
+        dialects,
+      ]),
     ).toEqual(
       [...KNOWN_PROVIDERS].map(([name, { keyVariable, keyless, endpoints }]) => [
         name,
         keyVariable,
         keyless,
-        FORMATS.filter((format) => endpoints[format] !== undefined).join(', '),
+        DIALECTS.filter((dialect) => endpoints[dialect] !== undefined).join(', '),
       ]),
     );
   });
+});
 
-  test.each(['../README.md', 'providers.md'])('the configurations of %s are ones', (page) => {
-    const blocks = [
-      ...readFileSync(pathOf(page), 'utf8').matchAll(/^```ts\n(providers: .*?)^```$/gms),
-    ];
-    expect(blocks.length).toBeGreaterThan(0);
-    for (const [, block = ''] of blocks) {
-      const config = defineConfig(new Function(`return { ${block} }`)() as ConfigInput);
-      for (const name of Object.keys(config.providers)) {
-        expect(findProvider(config, {}, name)?.baseUrl).toMatch(/^https:/);
-      }
+describe('the documents', () => {
+  const blocks = DOCUMENTS.flatMap((path) =>
+    [...read(path).matchAll(/^```ts\n(providers: .*?)^```$/gms)].map(
+      ([, block = ''], index) => [`${path} ${index + 1}`, block] as const,
+    ),
+  );
+
+  test.each(blocks)('show a configuration that is accepted: %s', (_, block) => {
+    const config = defineConfig(new Function(`return { ${block} }`)() as ConfigInput);
+    for (const name of Object.keys(config.providers)) {
+      expect(findProvider(config, {}, name)?.baseUrl).toMatch(/^https:/);
     }
   });
 
-  test.each([
-    ['failure on the page of limits', 'limits.md', '## When something fails'],
-    ['condition of a write', 'conditions.md', '## In the writes'],
-  ])('each %s names a test that is there', (_what, page, from) => {
-    const tables = readFileSync(pathOf(page), 'utf8').split(from)[1] ?? '';
-    const named = [...tables.matchAll(/\| `(test\/[^`]+)`: "([^"]+)" \|$/gm)];
-    expect(named.length).toBeGreaterThan(0);
-    expect(named).toHaveLength(tables.match(/^\| (?!failure|write \||flow \|)/gm)?.length ?? 0);
-    for (const [, file = '', title = ''] of named) {
-      const text = readFileSync(pathOf(`../${file}`), 'utf8');
-      expect(text.includes(title), `${file}: ${title}`).toBe(true);
-    }
+  test('show a configuration at all', () => {
+    expect(blocks.length).toBeGreaterThan(2);
   });
 
-  test('each condition of a write is on its page, in its own words', () => {
-    const page = readFileSync(pathOf('conditions.md'), 'utf8');
-    const conditions = WRITES.flatMap((name) => {
-      const text = readFileSync(pathOf(`../adapters/dynamodb/${name}.ts`), 'utf8');
-      const pushed = [...text.matchAll(/conditions\.push\(([^;]+)\);/g)];
-      const literal = [...text.matchAll(/ ConditionExpression: ('[^']+')/g)];
-      return [...pushed, ...literal].flatMap(([, list = '']) =>
-        [...list.matchAll(/'([^']+)'|`([^`]+)`/g)].flatMap(([, plain, template]) =>
-          (plain ?? template ?? '').split(' AND '),
-        ),
-      );
+  test.each(DOCUMENTS)('link only to what is there: %s', (path) => {
+    const targets = [...read(path).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^[a-z]+:/.test(target));
+    const broken = targets.filter((target) => {
+      const [file = '', anchor] = target.split('#');
+      const full = file === '' ? path : posix.join(posix.dirname(path), file);
+      if (!existsSync(`${ROOT}${full}`)) return true;
+      return anchor !== undefined && !anchorsOf(full).includes(anchor);
     });
-    expect(conditions.length).toBeGreaterThan(25);
-    expect(conditions.filter((condition) => !page.includes(`\`${condition}\``))).toEqual([]);
+    expect(broken).toEqual([]);
   });
 
-  test('each decision page says its context, its decision and what follows, in under a page', () => {
-    const pages = readdirSync(pathOf('decisions'));
-    expect(pages.length).toBeGreaterThan(0);
-    for (const page of pages) {
-      const text = readFileSync(pathOf(`decisions/${page}`), 'utf8');
+  test.each(DOCUMENTS)('name only files that are there: %s', (path) => {
+    const named = [...read(path).matchAll(FILE_NAME)].map(([, name = '']) => name);
+    expect(named.filter((name) => !existsSync(`${ROOT}${name}`))).toEqual([]);
+  });
+
+  test('start with a README of at most 170 lines', () => {
+    expect(read('README.md').split('\n').length - 1).toBeLessThanOrEqual(170);
+  });
+
+  test('are all in the index', () => {
+    const index = read('docs/README.md');
+    const pages = DOCUMENTS.filter((path) => /^docs\/[\w-]+\.md$/.test(path))
+      .map((path) => posix.basename(path))
+      .filter((page) => page !== 'README.md');
+    expect(pages.filter((page) => !index.includes(`](${page})`))).toEqual([]);
+  });
+
+  /** `core/wallet/reserve.ts`, or a folder with its slash, in backticks. */
+  const FILE_NAME =
+    /`((?:adapters|bench|bin|cli|core|docs|examples|lambdas|lib|local|test)\/[\w./-]*)`/g;
+
+  /** Returns the anchors that GitHub makes of a page's headings. */
+  function anchorsOf(path: string): readonly string[] {
+    return [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s-]/gu, '')
+        .replace(/\s/g, '-'),
+    );
+  }
+});
+
+describe('guarantees', () => {
+  const ROW = /^\| `([a-z0-9-]+)` \| .+ \|$/gm;
+  const promised = ['docs/guarantees.md', 'docs/conditions.md'].flatMap((path) =>
+    [...read(path).matchAll(ROW)].map(([, name = '']) => name),
+  );
+  const shown = globSync('test/**/*.ts', { cwd: ROOT })
+    .flatMap((path) => [...read(path).matchAll(/^ *\/\/ guarantee: (.+)$/gm)])
+    .flatMap(([, names = '']) => names.split(', '));
+
+  test('are promised once', () => {
+    expect(promised.length).toBeGreaterThan(100);
+    expect(promised.filter((name, index) => promised.indexOf(name) !== index)).toEqual([]);
+  });
+
+  test('are each shown by a test', () => {
+    expect(promised.filter((name) => !shown.includes(name))).toEqual([]);
+  });
+
+  test('that a test shows are promised', () => {
+    expect(shown.filter((name) => !promised.includes(name))).toEqual([]);
+  });
+
+  test.each(['SECURITY.md', 'docs/limits.md'])('that %s names are promised', (path) => {
+    const cells = [...read(path).matchAll(/\| ((?:`[a-z0-9]+(?:-[a-z0-9]+)+`(?:, )?)+) \|$/gm)];
+    const named = cells.flatMap(([, cell = '']) => cell.replaceAll('`', '').split(', '));
+    expect(named.length).toBeGreaterThan(3);
+    expect(named.filter((name) => !promised.includes(name))).toEqual([]);
+  });
+});
+
+describe('decision pages', () => {
+  const pages = readdirSync(`${ROOT}docs/decisions`);
+
+  test.each(pages)(
+    '%s says its context, its decision and what follows, in under a page',
+    (page) => {
+      const text = read(`docs/decisions/${page}`);
       expect(page).toMatch(/^\d{4}-[a-z0-9-]+\.md$/);
       expect(text.match(/^#+ .*/gm)).toEqual([
         expect.stringMatching(new RegExp(`^# ${Number(page.slice(0, 4))}\\. `)),
@@ -137,11 +203,11 @@ describe('docs', () => {
         '## Consequences',
       ]);
       expect(text.split(/\s+/).length).toBeLessThan(600);
-    }
-  });
+    },
+  );
 
-  test('decision pages are numbered without a gap', () => {
-    const numbers = readdirSync(pathOf('decisions')).map((page) => Number(page.slice(0, 4)));
+  test('are numbered without a gap', () => {
+    const numbers = pages.map((page) => Number(page.slice(0, 4)));
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 });

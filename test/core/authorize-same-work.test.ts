@@ -91,6 +91,7 @@ const CLIENT: KeyRecord = { ...SERVER_RECORD, kind: 'client', verifier: SECRET_V
 const PERSONAL: KeyRecord = { ...SERVER_RECORD, kind: 'personal', user: 'ada' };
 
 describe('a key string', () => {
+  // guarantee: unknown-key-equal-work
   test.each<[string, string, KeyRecord]>([
     ['of nobody', UNKNOWN_KEY, SERVER_RECORD],
     ['that is disabled', KEY, DISABLED],
@@ -112,6 +113,7 @@ describe('a key string', () => {
 
 describe('a token', () => {
   const otherName = { header: { kid: 'acct_test:b3RoZXIx' } };
+  // guarantee: unknown-key-equal-work
   test.each<[string, string, KeyRecord]>([
     ['of a key of nobody', mint(otherName), SERVER_RECORD],
     ['of a wrong signature', mint({ key: UNKNOWN_KEY }), SERVER_RECORD],
@@ -142,6 +144,7 @@ describe('a JWT behind a key', () => {
   const unsigned = (header: object): string =>
     `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`;
 
+  // guarantee: hostile-jwt-unverified
   test.each([
     ['"none"', unsigned({ alg: 'none' })],
     ['HS256 on a public key', unsigned({ alg: 'HS256' })],

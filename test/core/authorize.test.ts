@@ -185,6 +185,7 @@ describe('a scoped token', () => {
     expect(ages).toEqual([undefined, 1_000]);
   });
 
+  // guarantee: signature-first
   test.each([
     ['expired', { exp: NOW_SECONDS }, 'denied token_expired'],
     ['not active', { nbf: NOW_SECONDS + 6 }, 'denied token_not_active'],
@@ -231,6 +232,7 @@ describe('client access', () => {
     expect(await codeOf(sent, ended)).toBe('denied invalid_api_key');
   });
 
+  // guarantee: user-header-needs-server-key
   test('never listens to a header that names a user, sent once or twice', async () => {
     const record = { ...BOTH, identity: { identityHeader: true } };
     for (const names of [['grace@example.edu'], ['a', 'b']]) {
@@ -244,6 +246,7 @@ describe('client access', () => {
     expect(await codeOf(twice, record)).toBe('refusal invalid_request');
   });
 
+  // guarantee: signature-first
   test('tells why a JWT is refused once its signature held', async () => {
     const late = mintJwt({ claims: { exp: NOW_SECONDS - 5 } });
     expect(await codeOf(bearer(`${KEY}:${late}`), CLIENT)).toBe('denied token_expired');
@@ -377,6 +380,7 @@ describe('what is not known', () => {
     record,
   ]);
 
+  // guarantee: unknown-key-equal-bodies, client-key-needs-jwt
   test.each(cases)('is denied in one and the same answer: %s', async (_, sent, record) => {
     const arn = 'arn:aws:execute-api:eu-central-1:000000000000:api/prod/POST/v1/chat/completions';
     expect(JSON.stringify(toAuthorizerResult(await decide(sent, record), arn))).toBe(

@@ -331,6 +331,7 @@ describe('a provider that refuses', () => {
   });
 });
 
+// guarantee: provider-fails-before
 describe('a provider that fails', () => {
   test.each([
     ['was never reached', new GatewayError('upstream_error', { transient: true }), 'released', 0n],
@@ -421,6 +422,7 @@ describe('books that cannot be written', () => {
 });
 
 describe('what was sent', () => {
+  // guarantee: checked-body-only
   test('is what was checked: of members given twice the last', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
     await proxy.serve(
@@ -437,6 +439,7 @@ describe('no secret', () => {
   const PROMPT = 'prompt-canary';
   const COMPLETION = 'completion-canary';
 
+  // guarantee: no-secret-in-output
   test.each([
     ['an answer', whole(completion(COMPLETION, usageOf(1, 1)))],
     ['a refusal', whole(`{"error":"${COMPLETION}"}`, 400)],

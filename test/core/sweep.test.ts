@@ -56,6 +56,7 @@ describe('sweep', () => {
     expect(await run()).toEqual({ wallets: 0, swept: 0, settled: 0, failed: 0, finished: true });
   });
 
+  // guarantee: due-to-earliest-lease
   test('closes expired holds, leaves open ones, and comes back when the next lease ends', async () => {
     await reserve(ADA, 'dead', 1);
     await reserve(ADA, 'open', 15);
@@ -102,6 +103,7 @@ describe('sweep', () => {
     expect(await run()).toMatchObject({ wallets: 0 });
   });
 
+  // guarantee: one-look
   test('keeps the mark of a wallet in which a request came while it looked', async () => {
     const first = await reserve(ADA, 'r1', 1);
     clock.advance(2 * MINUTE_MS);
@@ -135,6 +137,7 @@ describe('sweep', () => {
     ]);
   });
 
+  // guarantee: stale-index-skipped
   test('passes over what the index still shows and another sweep has let go', async () => {
     const findDue = async () => [ADA, BOB];
     const hold = await reserve(BOB, 'r1', 1);
@@ -147,6 +150,7 @@ describe('sweep', () => {
     expect(outcome).toMatchObject({ swept: 0, settled: 0, failed: 0, finished: true });
   });
 
+  // guarantee: sweep-deadline
   test('stops at its deadline, and the next one goes on', async () => {
     await reserve(ADA, 'r1', 1);
     await reserve(BOB, 'r2', 1);
@@ -156,6 +160,7 @@ describe('sweep', () => {
     expect(await run()).toMatchObject({ wallets: 2, swept: 2, finished: true });
   });
 
+  // guarantee: sweep-resumes
   test('closes 10,000 expired holds, each once, in as many runs as its deadline makes of them', async () => {
     const count = 10_000;
     const walletsOf = 2_500;
@@ -209,6 +214,7 @@ describe('sweep', () => {
     expect(await run()).toMatchObject({ wallets: 1, swept: 1, failed: 0 });
   });
 
+  // guarantee: failures-do-not-starve
   test('reaches wallets behind more failing ones than a page holds', async () => {
     const [shard, ...ids] = [
       3,

@@ -80,6 +80,7 @@ async function refusalOf(
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 describe('a body', () => {
+  // guarantee: no-price-no-request, body-too-large
   test.each([
     ['unreadable JSON', `{"model": ${CANARY}`, 400, 'invalid_request'],
     ['no body at all', '', 400, 'invalid_request'],
@@ -108,6 +109,7 @@ describe('a body', () => {
     expect(await refusalOf(CHAT, bearer(credential), body)).toMatchObject({ status, code });
   });
 
+  // guarantee: checked-body-only
   test('with members twice goes upstream as it was checked: once', async () => {
     provider.reply({ status: 500, steps: [] });
     const twice = `{"model":"openai/gpt-4o","model":"openai/gpt-4o-mini","max_tokens":9000,"max_tokens":16,"messages":[]}`;
@@ -131,6 +133,7 @@ describe('a credential', () => {
     expect(route).toMatchObject({ status: 401, code: 'invalid_api_key' });
   });
 
+  // guarantee: one-credential
   test('must be one: two different ones, or one header twice, are refused', async () => {
     const other = gateway.sign({ jti: 'other' });
     const two = { ...bearer(gateway.token), 'x-api-key': other };
@@ -237,6 +240,7 @@ describe('headers of 11 kB', () => {
 });
 
 describe('all of that', () => {
+  // guarantee: no-secret-in-output
   test('costs nothing, and leaves no secret, prompt or token in what was written', async () => {
     const rows = await gateway.tables.scan('usage');
     const charged = rows.filter((row) => JSON.stringify(row.costNanoUsd) !== '{"N":"0"}');

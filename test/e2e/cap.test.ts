@@ -120,6 +120,7 @@ const sumOf = (rows: readonly Record<string, unknown>[]): bigint =>
   rows.reduce((sum, row) => sum + costOf(row), 0n);
 
 describe('300 requests at once on a token that affords 100', { timeout: 90_000 }, () => {
+  // guarantee: never-over
   test('serves exactly 100 and refuses the others by name', async () => {
     const course = await startCourse();
 

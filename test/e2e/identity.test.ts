@@ -113,6 +113,7 @@ describe('an identity', () => {
     expect(new Set(data.map(({ wallet }: { wallet: string }) => wallet)).size).toBe(3);
   });
 
+  // guarantee: user-header-needs-server-key
   test('cannot be claimed beside a token or a JWT', async () => {
     const claim = { 'x-user-email': 'mallory' };
     expect(codeOf(await chat(tokenOf(made, { user: 'grace' }), claim))).toBe('served');
@@ -183,6 +184,7 @@ describe('a user of client access', () => {
     expect(codeOf(await chat(other))).toBe('served');
   });
 
+  // guarantee: own-usage-only
   test('sees what they used themselves, and nothing of the key', async () => {
     const usage = JSON.parse((await get('/usage?group_by=user', as('ada'))).text);
     expect(usage.data).toMatchObject([{ user: 'ada', user_source: 'jwt', requests: 2 }]);
@@ -191,6 +193,7 @@ describe('a user of client access', () => {
     expect(data.limits.map(({ per }: { per: string }) => per)).toEqual(['user']);
   });
 
+  // guarantee: client-key-needs-jwt
   test('issues, asks about and revokes no tokens', async () => {
     const url = `${gateway.url}/scoped-jwt`;
     const headers = { authorization: `Bearer ${as('ada')}` };
@@ -222,6 +225,7 @@ test('a user of a header is bound by the limits of a user, each alone', async ()
   ]);
 });
 
+// guarantee: issuer-down-is-503
 test('an issuer that is down is an outage: nobody is refused for it, and nobody let in', async () => {
   const { jwksUrl } = issuer;
   const source = ['--client-access', '--jwks-url', `${jwksUrl}/not-there`, '--any-audience'];
@@ -249,6 +253,7 @@ describe('who is not known', () => {
     return JSON.stringify([status, rest, text.replaceAll(String(id), '<id>')]);
   }
 
+  // guarantee: unknown-key-equal-bodies
   test('gets one and the same answer, byte for byte', async () => {
     const server = await make('server', '--jwt-secret', '-');
     const client = await make('client', '--client-access', '--jwt-secret', '-');
@@ -293,6 +298,7 @@ describe('who is not known', () => {
   });
 });
 
+// guarantee: no-crossed-users
 test('of two users on one key, a thousand requests at once, each row has its own', async () => {
   const { key } = await make('shared', '--client-access', '--jwt-secret', '-');
   const users = ['ada', 'grace'] as const;

@@ -84,6 +84,7 @@ describe('10,000 tokens of unknown kids over eight cool-downs', () => {
     }
   });
 
+  // guarantee: key-set-flood
   test.each(ISSUERS.map(([name], at) => [name, at] as const))(
     'make one fetch in each while the issuer %s, stop no valid token, and leave nothing in memory',
     (name, at) => {

@@ -49,6 +49,7 @@ async function sideBySide<Row>(rows: readonly Row[], run: (row: Row) => Promise<
 describe('DynamoDB throttles, or its outcome is unknown, before the provider is called:', {
   timeout: 60_000,
 }, () => {
+  // guarantee: table-fails-before
   test.each<[string, (call: TableCall) => Fate]>([
     ['is throttled', always('throttle')],
     ['is unreachable', always('drop')],
@@ -66,6 +67,7 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
     await expectClosed(faulty, 0n);
   });
 
+  // guarantee: table-silent-before
   test('the table does not answer in time, or at all: 503 within thirteen seconds, nothing is sent', async () => {
     await sideBySide<Fate>(['hang', { afterMs: TOO_LATE_MS }], async (fate) => {
       const faulty = await start(always(fate));
@@ -80,6 +82,7 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
     });
   });
 
+  // guarantee: table-slow
   test('the table fails but for a moment, or is slow: served and billed once', async () => {
     let calls = 0;
     const fates: ((call: TableCall) => Fate)[] = [
@@ -101,6 +104,7 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
 describe('DynamoDB throttles, or its outcome is unknown, after the provider was called:', {
   timeout: 60_000,
 }, () => {
+  // guarantee: table-fails-after
   test.each<[string, Fate]>([
     ['is throttled', 'throttle'],
     ['loses its answers', 'lose'],
@@ -120,6 +124,7 @@ describe('DynamoDB throttles, or its outcome is unknown, after the provider was 
     await expectClosed(faulty, COST);
   });
 
+  // guarantee: table-fails-long
   test('the table fails for good: the client has its answer within five seconds, and the lease closes the hold', async () => {
     const rows: [(call: TableCall) => Fate, bigint, string][] = [
       // No row: whether the provider was called cannot be known, and the cap must hold.
@@ -163,6 +168,7 @@ describe('killed between reserve and settle, or anywhere else: a function', {
     (['drop', 'lose'] as const).map((fate) => [at, fate] as const),
   );
 
+  // guarantee: never-lost, killed-anywhere
   test('at any of its calls has its hold closed on time; a late settle after the sweep changes nothing', async () => {
     await sideBySide(deaths, async ([at, fate]) => {
       let seen = 0;
@@ -197,6 +203,7 @@ describe('killed between reserve and settle, or anywhere else: a function', {
     });
   });
 
+  // guarantee: late-reserve
   test('whose reserve arrives late takes one hold at most, within the limit', async () => {
     const faulty = await start(always('drop'));
     await faulty.ask();

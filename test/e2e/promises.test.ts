@@ -67,6 +67,7 @@ const idle = ({ books }: FaultyGateway) =>
   expect.poll(async () => (await books()).wallet?.inFlight, { timeout: 10_000 }).toBe(0);
 
 describe('client aborts mid-stream; leak on cancel; nothing paid on disconnect', () => {
+  // guarantee: client-leaves
   test('bills each of 20 that leave at the first byte for all that was streamed for it', async () => {
     const faulty = await start({ spendingLimit: 0.01 });
     const { gateway, provider, credential, books } = faulty;
@@ -94,6 +95,7 @@ describe('client aborts mid-stream; leak on cancel; nothing paid on disconnect',
 });
 
 describe('N × budget over N workers; a sync window of 60 s', () => {
+  // guarantee: never-over
   test('serves what one budget affords, whichever of four workers is asked, and from the first request on', async () => {
     let next = 0;
     const faulty = await start({
@@ -120,6 +122,7 @@ describe('N × budget over N workers; a sync window of 60 s', () => {
 });
 
 describe('counters twice', () => {
+  // guarantee: counted-once
   test('counts a request once in every counter, and once in the rows', async () => {
     const { ask, books } = await start({ limits: ['user:usd:day=1', 'user:requests:day=9'] });
 
@@ -142,6 +145,7 @@ describe('counters twice', () => {
 });
 
 describe('false refusal below the cap', () => {
+  // guarantee: whole-budget
   test('lets a budget be spent as far as the next request fits, one after the other', async () => {
     const { ask, books } = await start();
     const answers: Answer[] = [];
@@ -152,6 +156,7 @@ describe('false refusal below the cap', () => {
     expect((await books()).spent).toBe(22n * COST);
   });
 
+  // guarantee: gone-or-in-use
   test('says that money is held, not gone, while requests are in flight; and it comes back', async () => {
     const faulty = await start();
     const release = holdBack(faulty);
@@ -170,6 +175,7 @@ describe('false refusal below the cap', () => {
 });
 
 describe('concurrent requests past a tokens-per-window cap', () => {
+  // guarantee: never-over-tokens
   test('admits as many of 30 at once as their tokens fit, and no more', async () => {
     // A request of 16 tokens of output: 89 bytes, 64 a request and 8 a message are its input.
     const faulty = await start({ limits: ['user:tokens:day=900'], spendingLimit: 1 });
@@ -191,6 +197,7 @@ describe('concurrent requests past a tokens-per-window cap', () => {
 });
 
 describe('provider ignores max_tokens', () => {
+  // guarantee: overrun-seen
   test('has its overrun recorded, and the next request sees it', async () => {
     const { ask, books, provider, gateway } = await start();
     provider.reply(jsonReply(completion('x', usageOf(1, 100))));
@@ -207,6 +214,7 @@ describe('provider ignores max_tokens', () => {
   });
 });
 
+// guarantee: spent-is-final
 describe('client SDK retries', () => {
   test.each([
     ['a spent budget', { spendingLimit: 0.0001 }, 402],
@@ -238,6 +246,7 @@ describe('client SDK retries', () => {
 });
 
 describe('duplicate request id', () => {
+  // guarantee: own-request-id
   test('is two requests, with a hold and a row each: the name a client gives counts for nothing', async () => {
     const { ask, books } = await start();
     const named = { 'x-request-id': 'mine', 'idempotency-key': 'mine' };
@@ -250,12 +259,14 @@ describe('duplicate request id', () => {
     expect(first?.headers['x-request-id']).not.toBe('mine');
   });
 
+  // guarantee: own-request-id
   test('is never answered 409, which SDKs try again', () => {
     expect(Object.values(ERRORS).map(({ status }) => status)).not.toContain(409);
   });
 });
 
 describe('pass-through carries no reservation', () => {
+  // guarantee: no-unmetered-route
   test.each(['/files', '/images/generations', '/audio/speech', '/batches', '/fine_tuning/jobs'])(
     'does not exist: POST %s never reaches a provider',
     async (path) => {

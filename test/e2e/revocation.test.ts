@@ -51,6 +51,7 @@ const statusOf = async (jwtoken: string) =>
   (await send(`/scoped-jwt?${new URLSearchParams({ jwtoken })}`, gateway.key)).body.revoked;
 
 describe('a token that is revoked', () => {
+  // guarantee: revoked-next-request
   test.each([
     ['of its own', {}],
     ['of a user', { user: 'ada@example.edu' }],
@@ -127,6 +128,7 @@ describe('a jti', () => {
 });
 
 describe('who may revoke', () => {
+  // guarantee: tokens-revoke-nothing
   test('is no token, not even of itself', async () => {
     const token = gateway.sign({ jti: 'self', user: 'ada' });
     for (const query of [{ jwtoken: token }, { jti: 'self' }, { user: 'ada' }]) {

@@ -101,6 +101,7 @@ describe('of a client’s headers', () => {
     'anthropic-beta': 'interleaved-thinking-2025-05-14',
   };
 
+  // guarantee: few-headers-upstream
   test.each<[string, string, object, object]>([
     ['OpenAI’s betas', '/chat/completions', CHAT, { ...openai, ...beta }],
     [
@@ -143,6 +144,7 @@ describe('the provider’s key', () => {
   const words = JSON.stringify({ error: { message: `Incorrect API key provided: ${KEY}` } });
   const stream = streamReply;
 
+  // guarantee: provider-key-in-no-answer
   test.each<[string, Reply, object, number]>([
     ['a 400', failing(400, words), {}, 502],
     ['a 401', failing(401, words), {}, 502],
@@ -173,6 +175,7 @@ describe('the provider’s key', () => {
 });
 
 describe('a redirect', () => {
+  // guarantee: no-redirect
   test.each([301, 302, 303, 307, 308])('%i is a failure, and nobody follows it', async (status) => {
     const before = provider.requests.length;
     provider.reply(failing(status, '{"secret":"page"}', { location: '/v1/elsewhere' }));

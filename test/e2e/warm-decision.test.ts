@@ -160,6 +160,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(gateway.read()).toEqual(['GetItem name']);
   });
 
+  // guarantee: disabled-within-ten-seconds
   test('is refused ten seconds after its key was disabled, at the latest', async () => {
     await write(record);
     const gateway = makeAuthorizer();

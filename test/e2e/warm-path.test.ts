@@ -39,6 +39,7 @@ afterAll(async () => {
 
 const calls = (): string[] => proxy.journal.map(({ operation, table }) => `${operation} ${table}`);
 
+// guarantee: three-writes
 test('writes once before the first byte upstream, the row and the wallet after the last, and reads nothing', async () => {
   let before: string[] = [];
   const chat = (): Promise<unknown> =>

@@ -201,6 +201,7 @@ describe('the proxy function', () => {
     expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 
+  // guarantee: client-leaves
   test('settles when the client aborts mid-stream, which it cannot see', async () => {
     provider.reply({
       steps: [
@@ -276,6 +277,7 @@ describe('an awkward provider', () => {
     else expect(usd).toBe(spent);
   });
 
+  // guarantee: provider-hangs
   test('hangs and never answers: it is given up before the function’s own end', async () => {
     provider.reply({ steps: ['hang'] });
     const grant = grantOf();
@@ -284,6 +286,7 @@ describe('an awkward provider', () => {
     expect(await booksOf(grant)).toEqual([0n, 0, 0]);
   });
 
+  // guarantee: provider-hangs
   test('stops within its stream: the client is told before the Lambda timeout', async () => {
     provider.reply({ steps: [{ write: hello }, 'hang'] });
     const grant = grantOf();
@@ -343,6 +346,7 @@ describe('a refusal', () => {
     expect(provider.requests).toHaveLength(sent);
   });
 
+  // guarantee: secrets-fail
   test('is 503, nothing is held and nothing is sent, when the secrets cannot be reached', async () => {
     const sent = provider.requests.length;
     const { dynamodbUrl } = settings.environment;

@@ -67,6 +67,7 @@ describe('routes', () => {
     template.resourceCountIs('AWS::ApiGateway::Resource', PATHS.length - 1);
   });
 
+  // guarantee: no-open-method
   test('no method but OPTIONS is open', () => {
     const [authorizer] = Object.keys(template.findResources('AWS::ApiGateway::Authorizer'));
     for (const [name, { HttpMethod, AuthorizationType, AuthorizerId }] of methods) {
@@ -201,12 +202,14 @@ describe('gateway responses', () => {
     }
   });
 
+  // guarantee: no-echo
   test('never print the message of an error, in which API Gateway may echo a credential', () => {
     const text = JSON.stringify(template.toJSON());
     expect(text).not.toContain('$context.error.message');
     expect(text).not.toContain('$context.error.validationErrorString');
   });
 
+  // guarantee: no-echo
   test('print no variable but the request id and the constants of the authorizer', () => {
     const variables = new Set(
       responses().flatMap(({ ResponseTemplates }) =>
@@ -259,6 +262,7 @@ describe('the stage', () => {
     );
   });
 
+  // guarantee: no-credential-in-access-log
   test('logs no path as it was typed, no query, no header, no authorizer context, no message', () => {
     const { Format } = stage().AccessLogSetting;
     expect(Object.values(JSON.parse(Format)).sort()).toEqual([

@@ -58,6 +58,7 @@ const logs = (name: string): string[] => [
 ];
 
 describe('what each function may do, and nothing else', () => {
+  // guarantee: least-privilege
   test('the authorizer reads keys and the secrets of keys, and writes nothing', () => {
     expect(permissionsOf('Authorizer')).toEqual([
       ...logs('Authorizer'),
@@ -66,6 +67,7 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
+  // guarantee: least-privilege
   test('the proxy holds, settles, finds slices, writes usage and reads the secrets of providers, not of keys', () => {
     expect(permissionsOf('Proxy')).toEqual([
       ...logs('Proxy'),
@@ -79,6 +81,7 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
+  // guarantee: least-privilege
   test('the account function reads wallets and usage, and writes marks of revocation', () => {
     expect(permissionsOf('Account')).toEqual([
       ...logs('Account'),
@@ -111,6 +114,7 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
+  // guarantee: least-privilege
   test('the sweep finds wallets and days by their indexes, settles, rolls up and reads no secret', () => {
     expect(permissionsOf('Sweep')).toEqual([
       ...logs('Sweep'),
@@ -202,6 +206,7 @@ describe('what each function may do, and nothing else', () => {
 });
 
 describe('roles', () => {
+  // guarantee: least-privilege
   test('there is no policy on all resources', () => {
     for (const { Properties } of Object.values(template.findResources('AWS::IAM::Policy'))) {
       for (const { Action, Resource } of Properties.PolicyDocument.Statement as Statement[]) {

@@ -16,6 +16,7 @@ const tableOf = (name: string) => {
 };
 
 describe('tables', () => {
+  // guarantee: data-outlives-stack
   test.each(['Keys', 'Wallets', 'Usage'])(
     '%s is on demand, restorable, encrypted with a key that is audited, and outlives the stack',
     (name) => {

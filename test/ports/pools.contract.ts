@@ -81,6 +81,7 @@ export function describePools(
         expect([wallet?.draws, wallet?.inFlight]).toEqual([1, 0]);
       });
 
+      // guarantee: slice-knows-its-limit
       test('comes on top of what is left, under the limit that holds now', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
@@ -96,6 +97,7 @@ export function describePools(
         });
       });
 
+      // guarantee: pool-to-the-last-unit
       test('takes the last of a pool and not more', async () => {
         const draw = makeDraw({ amount: 60n });
         await wallets.draw(draw);
@@ -116,6 +118,7 @@ export function describePools(
         expect((await wallets.draw(draw)).kind).toBe('moved');
       });
 
+      // guarantee: draw-once
       test('that is sent twice is made once', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
@@ -129,6 +132,7 @@ export function describePools(
         expect((await sliceOf(draw.walletId))?.left).toBe(20n);
       });
 
+      // guarantee: first-draw-once
       test('that comes late, when all of it was recalled, changes nothing', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
@@ -138,6 +142,7 @@ export function describePools(
         expect(await wallets.findDrawn(draw.poolId)).toBe(0n);
       });
 
+      // guarantee: wallet-judged-first
       test('says that the wallet has changed, whatever the pool says', async () => {
         const draw = makeDraw({ amount: 100n });
         await wallets.draw(draw);
@@ -182,6 +187,7 @@ export function describePools(
         expect((await sliceOf(draw.walletId))?.left).toBe(9_007_199_254_740_993n);
       });
 
+      // guarantee: pool-counts-this-draw
       test('by 100 wallets at once gives no more than the limit', async () => {
         const draw = makeDraw({ limit: 305n });
         const kinds = await Promise.all(
@@ -198,6 +204,7 @@ export function describePools(
     });
 
     describe('a reserve of a slice', () => {
+      // guarantee: slice-to-the-last-unit
       test('takes what is left to the last, and not more', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
@@ -218,6 +225,7 @@ export function describePools(
         expect(outcome.wallet).toBeUndefined();
       });
 
+      // guarantee: slice-within-current-limit
       test.each([
         ['larger', 99n, false],
         ['the same', 100n, true],
@@ -256,6 +264,7 @@ export function describePools(
         expect((await sliceOf(draw.walletId))?.left).toBe(7n);
       });
 
+      // guarantee: slice-made-again
       test('bills beyond what was left, where nothing was drawn too', async () => {
         const walletId = asWalletId('k#undrawn');
         await wallets.reserve({ hold: holdIn(walletId), counters: [], inFlightMax: 128 });
@@ -300,6 +309,7 @@ export function describePools(
         });
       });
 
+      // guarantee: recall-once
       test('that is sent twice or late is made once', async () => {
         const draw = makeDraw({ amount: 50n });
         await wallets.draw(draw);
@@ -314,6 +324,7 @@ export function describePools(
         expect(await wallets.findDrawn(draw.poolId)).toBe(42n);
       });
 
+      // guarantee: recall-leaves-holds
       test('takes nothing of what is held', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
@@ -328,6 +339,7 @@ export function describePools(
         expect((await wallets.recall(recallOf(makeDraw()))).kind).toBe('wallet-changed');
       });
 
+      // guarantee: pool-never-negative
       test('never takes a pool below nothing', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
@@ -389,6 +401,7 @@ export function describePools(
         expect(await wallets.findAll([])).toEqual([]);
       });
 
+      // guarantee: drawer-visible
       test('are no more when one was seen empty, until it draws again', async () => {
         const draw = makeDraw({ walletId: asWalletId('o#u1') });
         await wallets.draw(draw);
@@ -400,6 +413,7 @@ export function describePools(
         expect(await holdersOf('o')).toEqual(['o#u1']);
       });
 
+      // guarantee: draws-counted
       test('stay when one drew since it was seen', async () => {
         const draw = makeDraw({ walletId: asWalletId('q#u1') });
         await wallets.draw(draw);
@@ -409,6 +423,7 @@ export function describePools(
         expect(await holdersOf('q')).toEqual(['q#u1']);
       });
 
+      // guarantee: hide-when-idle
       test('stay while anything is in flight', async () => {
         const draw = makeDraw({ walletId: asWalletId('s#u1') });
         await wallets.draw(draw);

@@ -32,6 +32,7 @@ export function describeUsageRows(name: string, start: () => Promise<UsageUnderT
       expect(writeUnits).toBeGreaterThan(0);
     });
 
+    // guarantee: first-row-stands
     test('keep the first row of a request, and answer it whole to whoever is second', async () => {
       const first = rowOf('r2', {
         attempt: 3,

@@ -81,6 +81,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(await wallets.find(hold.walletId)).toEqual(wallet);
       });
 
+      // guarantee: limit-to-the-last-unit
       test('fills a limit to the brim and not beyond', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id, 'r1'), [{ name: 'usd:total', add: 4n, max: 10n }]);
@@ -131,6 +132,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         );
       });
 
+      // guarantee: hold-once
       test('holds once for a request, and shows the hold that stands to a later try', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id), [{ name: 'usd:total', add: 5n, max: 100n }]);
@@ -144,6 +146,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(await counterOf(id, 'usd:total')).toBe(5n);
       });
 
+      // guarantee: in-flight-max
       test('keeps to the most requests at once', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id, 'r1'), [], { inFlightMax: 2 });
@@ -154,6 +157,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(third.wallet?.inFlight).toBe(2);
       });
 
+      // guarantee: token-not-revoked
       test('refuses a token that is revoked, and no other', async () => {
         const id = makeWalletId();
         await under.revokeToken(id, TOKEN_ID);
@@ -165,6 +169,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(revoked.wallet?.revokedTokens).toEqual(new Set([TOKEN_ID]));
       });
 
+      // guarantee: issued-after-revocation
       test.each([
         ['before', NOW_MS - 1, false],
         ['at', NOW_MS, false],
@@ -179,6 +184,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(outcome.wallet?.notBeforeMs).toBe(NOW_MS);
       });
 
+      // guarantee: token-kept-long-enough
       test('marks when the counters of its token may go', async () => {
         const id = makeWalletId();
         const first = { tokenId: TOKEN_ID, tokenKeepUntilMs: NOW_MS + 1 };
@@ -190,6 +196,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         );
       });
 
+      // guarantee: due-at-first-lease
       test('leaves the due mark at the first lease', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id, 'r1', { leaseEndsAtMs: NOW_MS + 100 }));
@@ -198,6 +205,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect((await wallets.find(id))?.dueAtMs).toBe(1_795_176_000_100);
       });
 
+      // guarantee: limit-counts-this-request
       test('admits exactly as many of 300 at once as the limit has room for', async () => {
         const id = makeWalletId();
         const outcomes = await Promise.all(
@@ -217,6 +225,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
     });
 
     describe('settle', () => {
+      // guarantee: settle-once
       test('gives back what was held too much; a duplicate settle changes nothing', async () => {
         const hold = holdIn(makeWalletId());
         await reserve(hold, [{ name: 'usd:total', add: 10n, max: 10n }]);
@@ -230,6 +239,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(second.wallet?.inFlight).toBe(0);
       });
 
+      // guarantee: settle-own-attempt
       test.each([
         ['another', 2, 1],
         ['one that begins with the same digit', 12, 1],
@@ -262,6 +272,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(await counterOf(hold.walletId, 'usd:total')).toBe(13n);
       });
 
+      // guarantee: counter-made-again
       test('removes counters in passing, and makes anew one that was removed before', async () => {
         const id = makeWalletId();
         const [first, second] = [holdIn(id, 'r1'), holdIn(id, 'r2')];
@@ -296,6 +307,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(outcome.wallet?.tokenKeepUntilMs).toEqual(new Map());
       });
 
+      // guarantee: drop-unused-token-only
       test('changes nothing when the mark of a token it would remove has moved', async () => {
         const id = makeWalletId();
         const hold = holdIn(id, 'r1');
@@ -349,6 +361,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(pages.flat().length).toBeGreaterThanOrEqual(8);
       });
 
+      // guarantee: due-moved-once
       test('move to the next lease, if the mark is as it was seen', async () => {
         const hold = holdIn(makeWalletId(), 'r1', { leaseEndsAtMs: NOW_MS });
         await reserve(hold);
@@ -359,6 +372,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect((await wallets.find(hold.walletId))?.dueAtMs).toBe(NOW_MS + 9);
       });
 
+      // guarantee: due-removed-when-idle
       test('leave when nothing is in flight, and come back with the next hold', async () => {
         const id = makeWalletId();
         const hold = holdIn(id, 'r1', { leaseEndsAtMs: NOW_MS });

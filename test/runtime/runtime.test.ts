@@ -159,6 +159,7 @@ describe("under AWS's runtime", () => {
     expect(sandboxes.proxy.started()).toBe(before);
   });
 
+  // guarantee: never-lost
   test('a sandbox that dies mid-stream cuts its client, and its hold is swept', async () => {
     const token = gateway.sign({ jti: 'crash', spending_limit: 1 });
     const long = 'word '.repeat(120);

@@ -80,6 +80,7 @@ describe('toEventStream', () => {
     );
   });
 
+  // guarantee: slow-reader
   test('reads no further than a slow reader, until its patience ends', async () => {
     const kilobytes = 'x'.repeat(65_536);
     let given = 0;
@@ -95,6 +96,7 @@ describe('toEventStream', () => {
     stream.destroy();
   });
 
+  // guarantee: client-leaves
   test('reads its source to the end after it was destroyed', async () => {
     const tap = makeTap();
     const stream = toEventStream(tap.source(), PATIENT);

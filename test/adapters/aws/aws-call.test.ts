@@ -206,6 +206,7 @@ test('names an answer that does not come in time', async () => {
   expect(error.message).toBe('GetItem: TimeoutError (0)');
 });
 
+// guarantee: table-fails-long
 test('gives a call less time when it is told to', async () => {
   const url = await serve(() => undefined);
   const startedAtMs = performance.now();

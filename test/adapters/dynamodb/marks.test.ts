@@ -39,6 +39,7 @@ describe('a token that is revoked', () => {
     expect(wallet?.tokenKeepUntilMs).toEqual(new Map([[TOKEN_ID, LATER_MS]]));
   });
 
+  // guarantee: mark-never-earlier
   test('is refused where its counters are kept longer than the mark would be, and that stays so', async () => {
     const id = asWalletId('k#u2');
     await reserve(id, NOW_MS, LATER_MS + 1);
@@ -51,6 +52,7 @@ describe('a token that is revoked', () => {
     expect(wallet?.counters.get(`t:${TOKEN_ID}:usd:total`)).toBe(5n);
   });
 
+  // guarantee: revocation-kept-with-counters
   test('has its mark taken with its counters by a settle, unless it was revoked again', async () => {
     for (const [id, isAgain] of [
       [asWalletId('k#u3'), false],
@@ -78,6 +80,7 @@ describe('a token that is revoked', () => {
     }
   });
 
+  // guarantee: mark-has-a-day
   test('gets both marks when the day goes between two looks', async () => {
     const id = asWalletId('k#u5');
     await reserve(id, NOW_MS, LATER_MS);
@@ -105,6 +108,7 @@ describe('a token that is revoked', () => {
 });
 
 describe('"notBefore"', () => {
+  // guarantee: later-revocation-holds
   test('refuses what was issued until then, and only ever grows', async () => {
     const id = asWalletId('k#u6');
     await marks.raiseNotBefore(id, NOW_MS);

@@ -87,6 +87,7 @@ test('what may go makes room, and not a day sooner', async () => {
   expect(await read()).toEqual([`${tokenOf(3)}:20778`, `${tokenOf(4)}:20792`]);
 });
 
+// guarantee: revocation-list-max
 test('a full list takes no more, and says so', async () => {
   const full = Array.from({ length: 2_000 }, (_, number) => `${tokenOf(number)}:20800`);
   const { key, read } = await createKey('full', full.slice(1));
@@ -120,6 +121,7 @@ test('nothing is written to a record of another key, or to none', async () => {
   expect(await recordOf('gone')).toBeUndefined();
 });
 
+// guarantee: revocation-in-own-record
 test.each([
   ['lets go', [`${tokenOf(1)}:20776`]],
   ['adds', [`${tokenOf(1)}:20800`]],

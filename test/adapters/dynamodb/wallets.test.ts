@@ -229,6 +229,7 @@ describe('an outage', () => {
     await expect(usage.put(makeRow(hold, usd(1)))).rejects.toMatchObject(outage);
   });
 
+  // guarantee: conflict-retried
   test.each([
     [['None', 'TransactionConflict'], true],
     [['ThrottlingError', 'None'], true],

@@ -192,6 +192,7 @@ describe('a provider that fails', () => {
     expect(await failure(readText(body))).toMatchObject({ code: 'upstream_timeout' });
   });
 
+  // guarantee: provider-drips
   test('is given up when it drips past the deadline', async () => {
     const drip = Array.from({ length: 100 }, () => [{ write: 'd' }, { waitMs: 10 }]).flat();
     await start({ steps: drip });

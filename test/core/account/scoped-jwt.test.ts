@@ -158,6 +158,7 @@ describe('POST /v1/scoped-jwt', () => {
     });
   });
 
+  // guarantee: tokens-sign-nothing
   test.each<[string, Grant]>([
     ['a token', TOKEN],
     ['a personal key', { ...SERVER, keyKind: 'personal' }],
@@ -177,6 +178,7 @@ describe('POST /v1/scoped-jwt', () => {
     expect((await errorOf('POST /v1/scoped-jwt', { grant, body: {} })).code).toBe('token_expired');
   });
 
+  // guarantee: tokens-sign-nothing
   test('is not for a key that was replaced', async () => {
     const former = { grant: { ...SERVER, former: true }, key: FORMER_KEY, body: {} };
     expect(await errorOf('POST /v1/scoped-jwt', former)).toMatchObject({

@@ -148,6 +148,7 @@ describe('who sees what', () => {
   const lineOf = async (grant: Ask['grant']) =>
     linesOf({ group_by: 'user,token' }, grant && { grant }, 'wallet', 'token');
 
+  // guarantee: own-usage-only
   test('a scoped token sees its own', async () => {
     expect(await lineOf(TOKEN)).toEqual([[`t${J1}`, J1]]);
   });

@@ -27,6 +27,7 @@ describe('parseBody', () => {
     expect(() => parseBody(nested(64))).not.toThrow();
   });
 
+  // guarantee: body-too-large
   test('refuses more than 6 MB, counted in bytes', () => {
     const body = (bytes: number) => `{"a":"${'é'.repeat((bytes - 8) / 2)}"}`;
     expect(() => parseBody(body(6_291_456))).not.toThrow();

@@ -227,6 +227,7 @@ describe('however a stream is cut', () => {
     },
   );
 
+  // guarantee: usage-anyhow
   test('sees and passes on the same, cut anyhow', () => {
     const { forwarded } = meter([stream], true);
     fc.assert(

@@ -106,6 +106,7 @@ describe('the generated table', () => {
     expect(book.find(provider, model)).toBeUndefined();
   });
 
+  // guarantee: no-price-no-request
   test('has no price that is zero, but for the output of embeddings', () => {
     for (const [provider, models] of Object.entries(PRICE_TABLE.models)) {
       for (const model of Object.keys(models)) {

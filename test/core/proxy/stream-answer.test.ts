@@ -138,6 +138,7 @@ describe('a stream', () => {
 describe('an awkward provider', () => {
   const hello = textEvent('12345678');
 
+  // guarantee: provider-drips, usage-anyhow
   test.each<[string, Script['reads'], string, unknown[]]>([
     ['dies within its answer', [hello, died], hello + FAILED, ['estimated', 2, 216_000n]],
     [
@@ -241,6 +242,7 @@ describe('an awkward provider', () => {
   });
 });
 
+// guarantee: provider-fails-within
 describe('provider dies mid-stream', () => {
   const whole = textEvent('12345678') + textEvent('é') + FINISH_EVENT + USAGE + DONE_EVENT;
   const shown = textEvent('12345678') + textEvent('é') + FINISH_EVENT;

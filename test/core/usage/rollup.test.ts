@@ -120,6 +120,7 @@ describe('a rollup', () => {
     expect(await at.marksLeft()).toBe(0);
   });
 
+  // guarantee: first-rollup-part-stands
   test('lets the first of two runs stand that sum from one place, and goes on behind it', async () => {
     await at.putYesterday(usageRow(1n), usageRow(2n));
     const { rows } = await at.ports.usage.readRows({ keyId: KEY_ID, day: '2026-11-19' });
@@ -162,6 +163,7 @@ describe('a rollup', () => {
     expect((await at.scan()).filter((item) => item.cells !== undefined)).toHaveLength(1);
   });
 
+  // guarantee: rollup-only-forward
   test('does not come back in an earlier form when a run was held up before its seal', async () => {
     await at.putYesterday(usageRow(1n));
     await at.run();
@@ -229,6 +231,7 @@ describe('a rollup', () => {
     expect((await at.report()).total.costNanoUsd).toBe(3n);
   });
 
+  // guarantee: expired-stays-gone
   test('brings back no row and no part that time has removed since it was seen', async () => {
     await at.ports.rollups.unmark(KEY_ID, '2026-11-19', placeOf(usageRow(1n)));
     const segment = startSegment({ day: '2026-11-19', generation: 1, after: '' }).build(true);

@@ -23,6 +23,7 @@ function startTables() {
   return { wallets, marks, usage: makeMemoryUsage(), keyId: KEY_ID, shards: 4 };
 }
 
+// guarantee: never-over
 test('limits of token, user and key at once: never over, never lost, exact, and no false refusal', async () => {
   await playHistories(startTables, {
     numRuns: Number(RUNS ?? 1_200),

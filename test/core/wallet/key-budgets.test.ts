@@ -88,6 +88,7 @@ describe('a budget of the whole key', () => {
     expect([outcome.writeUnits, outcome.limits]).toEqual([1, []]);
   });
 
+  // guarantee: first-draw-shared
   test('is drawn once for requests of one payer that start together', async () => {
     const ada = user('ada', 'key:usd:month=1');
     const fractions = [0, 0.3, 0.6, 0.9];
@@ -141,6 +142,7 @@ describe('a budget of the whole key', () => {
     expect(await drawn()).toBe(LIMIT);
   });
 
+  // guarantee: key-figures-for-server-keys
   test('that is spent is 402, with the figures for a bare server key only', async () => {
     await pay(await hold(user('ada'), usd(1_000)), 1_000);
 
@@ -169,6 +171,7 @@ describe('a budget of the whole key', () => {
     expect(never.code).toBe('insufficient_quota');
   });
 
+  // guarantee: idle-is-reserved
   test('tells what lies idle in the wallet itself as used and as reserved', async () => {
     await pay(await hold(user('bob'), usd(700)), 700);
     await pay(await hold(bareKey(BUDGET), usd(300)), 200);
@@ -288,6 +291,7 @@ describe('what lies idle elsewhere', () => {
     expect(await drawn()).toBe(LIMIT);
   });
 
+  // guarantee: recall-from-the-fullest
   test('is recalled of whom has most, and of no more wallets than it takes', async () => {
     for (const [name, held, cost] of [
       ['ada', 200, 100],
@@ -307,6 +311,7 @@ describe('what lies idle elsewhere', () => {
     expect(await drawn()).toBe(800n);
   });
 
+  // guarantee: empty-wallets-hidden
   test('lets wallets with nothing left out of sight', async () => {
     for (let index = 0; index < 30; index += 1) {
       await pay(await hold(user(`u${index}`), usd(30)), 30);
@@ -335,6 +340,7 @@ describe('what lies idle elsewhere', () => {
     }
   };
 
+  // guarantee: recall-wraps-around
   test('is found behind more wallets that are busy than one look takes', async () => {
     const limit = 'key:usd:month=0.0000301';
     await keepBusy(limit, 150);
@@ -352,6 +358,7 @@ describe('what lies idle elsewhere', () => {
     expect(tries).toBeLessThan(20);
   });
 
+  // guarantee: recall-looks-far
   test('is gone, not in use, when more wallets than one look takes are in sight for another budget alone', async () => {
     const limits = ['key:usd:month=0.00001', 'key:requests:month=100000'];
     for (let index = 0; index < 200; index += 1) {
@@ -373,6 +380,7 @@ describe('what lies idle elsewhere', () => {
     expect(reads).toBeLessThan(9);
   });
 
+  // guarantee: recall-reads-max
   test('is in use, not gone, while not all could be seen', async () => {
     const limit = 'key:usd:month=0.00003';
     await keepBusy(limit, 150);
@@ -399,6 +407,7 @@ describe('what lies idle elsewhere', () => {
   });
 });
 
+// guarantee: unread-may-return
 describe('what lies idle in a wallet that could not be read', () => {
   test('is in use, not gone', async () => {
     await pay(await hold(user('ada'), usd(1_000)), 1_000);
@@ -446,6 +455,7 @@ describe('requests of 100 wallets', () => {
 });
 
 describe('a thousand wallets on a fresh budget', () => {
+  // guarantee: slice-size
   test('are all served: 500 dollars are drawn in parts', async () => {
     const limit = 'key:usd:month=500';
     const holds = [];
@@ -470,6 +480,7 @@ describe('a thousand wallets on a fresh budget', () => {
 });
 
 describe('a limit that is changed', () => {
+  // guarantee: lowered-limit-recalls
   test('holds at once when it is lowered: idle slices are recalled first', async () => {
     const before = 'key:usd:month=0.001';
     for (const name of ['ada', 'bob', 'eve'])
@@ -504,6 +515,7 @@ describe('a limit that is changed', () => {
     expect(error.facts.limit).toMatchObject({ limitValue: 0.000001, used: 0.000002 });
   });
 
+  // guarantee: lowered-limit-blocks-slices
   test('lets idle slices be spent on within a lower limit that has room for them', async () => {
     await pay(await hold(user('ada', 'key:usd:month=1'), usd(10)), 10);
     const before = await sliceOf(user('ada'));
@@ -521,6 +533,7 @@ describe('a limit that is changed', () => {
 });
 
 describe('what is billed beyond a hold', () => {
+  // guarantee: overrun-drawn
   test('is drawn of the pool, and seen by the next reserve of anyone', async () => {
     await pay(await hold(user('ada'), usd(900)), 950);
 
@@ -577,6 +590,7 @@ describe('a request that dies', () => {
     expect(await sliceOf(user('ada'))).toMatchObject({ left: 0n, drawnIn: 800n });
   });
 
+  // guarantee: old-slice-not-credited
   test('that is swept long after loses its slice with it', async () => {
     await hold(user('ada'), usd(800));
     clock.advance(Date.parse('2026-12-01T01:00:00Z') - clock.nowMs());
@@ -612,6 +626,7 @@ describe('a draw', () => {
     },
   );
 
+  // guarantee: draw-tries-max
   test('that meets others is tried again, eight times, with growing waits', async () => {
     const faults = Array.from({ length: 7 }, (): Fault => 'dropped');
     ports = { ...ports, wallets: failing(faults) };
@@ -644,6 +659,7 @@ describe('a draw', () => {
     },
   );
 
+  // guarantee: supplies-max
   test('whose money others recall each time before it is held gives up', async () => {
     let draws = 0;
     const thief: Wallets = {
@@ -674,6 +690,7 @@ describe('a draw', () => {
     expect([error.code, draws]).toEqual(['budget_in_use', 8]);
   });
 
+  // guarantee: draw-rounds-max
   test('that finds every idle slice spent on in the meantime says in use, not gone', async () => {
     await pay(await hold(user('bob'), usd(1_000)), 0);
     let recalls = 0;

@@ -90,6 +90,7 @@ describe('a rate of the whole key', () => {
     });
   });
 
+  // guarantee: payer-hold-returned
   test('refuses the next of whichever user, and what their wallet held is given back', async () => {
     const limits = ['key:requests:minute=1', 'user:usd:month=5'];
     await reserve(ask(userGrant('ada', ...limits), 'r1'), ports);
@@ -194,6 +195,7 @@ describe('a rate of the whole key', () => {
 });
 
 describe('a settle', () => {
+  // guarantee: both-settled
   test('settles both wallets at the cost of the row', async () => {
     const grant = userGrant('ada', 'key:usd:hour=1', 'user:usd:month=1');
     const { hold } = await reserve(ask(grant, 'r1', usd(100)), ports);
@@ -231,6 +233,7 @@ describe('a settle', () => {
 describe('a request that dies', () => {
   const runSweep = () => sweep(ports, { shards: 4, deadlineAtMs: clock.nowMs() + 60_000 });
 
+  // guarantee: both-swept
   test.each([
     ['key wallet', (id: string) => id === KEY_WALLET],
     ['wallet of its payer', (id: string) => id !== KEY_WALLET],
@@ -268,6 +271,7 @@ describe('a request that dies', () => {
     },
   );
 
+  // guarantee: given-up-swept-at-zero
   test('while it was given up costs nothing: nobody had called a provider', async () => {
     const grant = userGrant('ada', 'key:usd:hour=1');
     const { hold } = await reserve(ask(grant, 'r1', usd(100, 7n)), ports);
@@ -346,6 +350,7 @@ describe('a write to the key wallet', () => {
     expect(usage.rows.get(asRequestId('r1'))?.status).toBe('released');
   });
 
+  // guarantee: one-attempt-two-wallets
   test('of an attempt that was given up is undone before the next', async () => {
     const grant = userGrant('ada', 'key:tokens:minute=100');
     const held = await reserve(ask(grant, 'r0', usd(1, 60n)), ports);
@@ -373,6 +378,7 @@ describe('a write to the key wallet', () => {
     expect(await holdsOf(grant)).toEqual([0, 0]);
   });
 
+  // guarantee: payer-hold-returned-on-failure
   test('that is denied leaves nothing held', async () => {
     const grant = userGrant('ada', 'key:usd:hour=1');
     const denied: Wallets = {
@@ -389,6 +395,7 @@ describe('a write to the key wallet', () => {
     expect(usage.rows.get(asRequestId('r1'))?.status).toBe('released');
   });
 
+  // guarantee: one-amount-two-wallets
   test('holds as much as stands in the wallet of the payer, whose earlier try came late', async () => {
     const grant = userGrant('ada', 'key:usd:hour=1', 'user:usd:total=0.0000001');
     const other = await reserve(ask(grant, 'r0', usd(60)), ports);

@@ -264,6 +264,7 @@ describe('a refusal', () => {
     expect(error.facts.limit?.resetsAtMs).toBe(1_795_219_200_000);
   });
 
+  // guarantee: amount-above-limit
   test('of an amount above the limit itself is not written, and is money gone', async () => {
     const grant = makeGrant(['token:usd:total=1']);
 
@@ -424,6 +425,7 @@ describe('a smaller hold', () => {
     expect(await counterOf(grant, 'usd:total')).toBeUndefined();
   });
 
+  // guarantee: lowered-limit
   test('leaves nothing, not less than nothing, of a limit that was passed', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const { hold } = await reserve(ask(grant, 'r1', usd(USD)), ports);
@@ -435,6 +437,7 @@ describe('a smaller hold', () => {
     expect(asked[0]).toEqual({ usd: 0n });
   });
 
+  // guarantee: smaller-hold-twice
   test('is tried twice when others are faster, and then no more', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     let writes = 0;
@@ -462,6 +465,7 @@ describe('a smaller hold', () => {
 });
 
 describe('holds that expired', () => {
+  // guarantee: expired-closed-first
   test('are closed at their whole amount before a reserve is refused for them', async () => {
     const grant = makeGrant(['token:usd:total=1', 'user:requests:minute=1']);
     const { hold } = await reserve(
@@ -506,7 +510,9 @@ describe('holds that expired', () => {
   });
 });
 
+// guarantee: outcome-unknown
 describe('a reserve whose answer is lost', () => {
+  // guarantee: own-hold-is-success
   test('finds its own hold, and goes on with the attempt that stands', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const line = lostLine();
@@ -521,6 +527,7 @@ describe('a reserve whose answer is lost', () => {
     expect(clock.sleptMs).toEqual([25]);
   });
 
+  // guarantee: attempt-numbers
   test('goes on with the amounts of the attempt that stands, not of the last', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const line = lostLine();
@@ -537,6 +544,7 @@ describe('a reserve whose answer is lost', () => {
     expect(clock.sleptMs).toEqual([25, 50]);
   });
 
+  // guarantee: refused-is-released
   test('is refused after three tries, and what stands of it is given back at once', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const line = lostLine();
@@ -554,6 +562,7 @@ describe('a reserve whose answer is lost', () => {
     expect(usage.rows.get(asRequestId('r1'))).toMatchObject({ status: 'released', cost: usd(0) });
   });
 
+  // guarantee: late-hold-costs-nothing
   test('and arrives after the request was refused, costs nothing once its lease has ended', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const line = lostLine();

@@ -73,6 +73,7 @@ describe('settle', () => {
     expect(await spent()).toBe(30_000_000n);
   });
 
+  // guarantee: row-decides
   test('charges the row that stands, not the one it brings', async () => {
     await reserve();
     const standing = makeRow(hold, hold.amounts, { status: 'swept' });
@@ -84,6 +85,7 @@ describe('settle', () => {
     expect(await spent()).toBe(100_000_000n);
   });
 
+  // guarantee: ghost-costs-nothing
   test('charges nothing for a hold of another attempt than the row names', async () => {
     await reserve();
     await usage.put(makeRow(hold, usd(5), { attempt: 2 }));
@@ -191,6 +193,7 @@ describe('settle', () => {
   });
 });
 
+// guarantee: window-edge
 describe('clock skew: a request at the edge of a window', () => {
   const LAST_MS = Date.UTC(2026, 10, 21) - 1;
 
@@ -252,6 +255,7 @@ describe('what is long past', () => {
     expect(wallet?.tokenKeepUntilMs).toEqual(new Map());
   });
 
+  // guarantee: token-in-use-kept
   test('stays, where it is a token in use again, and the hold is settled all the same', async () => {
     const outcome = await settle(open(2), makeRow(hold, usd(7)), ports);
 
@@ -274,6 +278,7 @@ describe('closeExpiredHolds', () => {
     return closeExpiredHolds(wallet, countMax, { ...ports, ...use });
   };
 
+  // guarantee: no-row-costs-the-hold
   test('charges the whole amount, and says so in the row, where there is none', async () => {
     await reserve();
     clock.advance(900_000);

@@ -157,6 +157,7 @@ async function booksOf(month: string, { wallets, readWallets }: ReturnType<typeo
 const RUNS = Number(process.env.RUNS ?? 400);
 const seed = process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) };
 
+// guarantee: exact-key-budget
 test('whatever is lost, late, doubled or dead: a key is never over its budget, and it is exact at rest', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 50 }), async (steps) => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { drawSize } from '../../../core/wallet/slices.ts';
 
+// guarantee: low-pool-just-the-need
 test.each([
   ['just the need, of a pool that runs low', 6_399n, 100n, 100n, 100n],
   ['one hold more than the need, of a small one', 6_400n, 100n, 100n, 200n],

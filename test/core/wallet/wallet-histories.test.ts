@@ -268,6 +268,7 @@ function expectExact(wallet: Wallet | undefined, rows: Rows, nowMs: number): voi
   }
 }
 
+// guarantee: exact
 test('whatever is lost, late, doubled or dead: never over a limit, and exact at every step', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {

@@ -175,6 +175,7 @@ describe('refusals', () => {
   });
 
   const file = [{ type: 'file', file: { file_id: 'file-1' } }];
+  // guarantee: stored-ids-server-keys-only
   test.each<[string, JsonObject]>([
     ['previous_response_id', { previous_response_id: 'resp_1' }],
     ['conversation', { conversation: 'conv_1' }],

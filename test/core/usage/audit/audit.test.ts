@@ -91,6 +91,7 @@ async function makeLoad() {
 }
 
 describe('the audit', () => {
+  // guarantee: exact
   test('finds no difference after a mixed load with requests in flight', async () => {
     await makeLoad();
     expect(await audit()).toEqual({
@@ -105,6 +106,7 @@ describe('the audit', () => {
     });
   });
 
+  // guarantee: exact
   test.each([
     'usd:total',
     't:tokenA:usd:total',

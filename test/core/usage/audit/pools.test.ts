@@ -95,6 +95,7 @@ const audit = (use: object = {}, createdAtMs = NOW_MS - 3 * DAY_MS) =>
   auditUsage({ keyId: KEY_ID, createdAtMs }, { ...ports, ...use });
 
 describe('the audit of budgets of the whole key', () => {
+  // guarantee: exact-key-budget
   test('finds no difference after a mixed load with requests in flight', async () => {
     await makeLoad();
     expect(
