@@ -39,6 +39,6 @@ serveCommands(target, {
   'table-calls': async (kind) => {
     // Loaded late: it brings the SDK's client along, whose memory is not the gateway's.
     const { measureTableCalls } = await import('./table-calls.ts');
-    return measureTableCalls(environment, kind === 'sdk' ? 'sdk' : 'bare');
+    return measureTableCalls(environment, kind === 'sdk' ? 'sdk' : 'https');
   },
 });

@@ -36,7 +36,7 @@ export function barsOf(report: Report): readonly Bar[] {
   const { direct, bare, hallpass } = report.targets;
   const addedByBare = bare.p50 - direct.p50;
   const added = hallpass.p50 - direct.p50;
-  const tableMicros = report.tableCalls.bareCall.pathP50Micros;
+  const tableMicros = report.tableCalls.https.pathP50Micros;
   const sdk = report.coldStarts.find(({ name }) => name === 'two SDK clients');
   const init = (name: string) => report.coldStarts.find((each) => each.name === name);
   const bundles = (['authorizer', 'proxy'] as const).flatMap((name) => {
@@ -83,20 +83,20 @@ export function printReport(report: Report): void {
     ),
     row('start to ready ms', '', digits(report.startMs.bare), digits(report.startMs.hallpass)),
     '',
-    row('table calls of a request', '', 'bare call', 'SDK client'),
+    row('table calls of a request', '', 'node:https', 'SDK'),
     ...(['reserve', 'row', 'settle'] as const).map((name) =>
       row(
         `  ${name} p50 µs`,
         '',
-        digits(report.tableCalls.bareCall[`${name}P50Micros`]),
-        digits(report.tableCalls.sdkClient[`${name}P50Micros`]),
+        digits(report.tableCalls.https[`${name}P50Micros`]),
+        digits(report.tableCalls.sdk[`${name}P50Micros`]),
       ),
     ),
     row(
       '  CPU µs a call',
       '',
-      digits(report.tableCalls.bareCall.cpuMicrosPerCall),
-      digits(report.tableCalls.sdkClient.cpuMicrosPerCall),
+      digits(report.tableCalls.https.cpuMicrosPerCall),
+      digits(report.tableCalls.sdk.cpuMicrosPerCall),
     ),
     `write units a request, as the table reports them: ${report.writeUnitsPerRequest}`,
     '',
@@ -117,7 +117,7 @@ export interface Report {
   readonly rounds: number;
   readonly targets: Readonly<Record<'direct' | 'bare' | 'hallpass', Figures>>;
   readonly startMs: { readonly bare: number; readonly hallpass: number };
-  readonly tableCalls: { readonly bareCall: TableCalls; readonly sdkClient: TableCalls };
+  readonly tableCalls: { readonly https: TableCalls; readonly sdk: TableCalls };
   readonly writeUnitsPerRequest: number;
   readonly coldStarts: readonly ColdStart[];
 }

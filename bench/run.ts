@@ -71,8 +71,8 @@ async function run(): Promise<Report> {
       }
     }
     progress('table calls');
-    const bareCall = (await hallpass.ask('table-calls', 'bare')) as TableCalls;
-    const sdkClient = (await hallpass.ask('table-calls', 'sdk')) as TableCalls;
+    const https = (await hallpass.ask('table-calls', 'https')) as TableCalls;
+    const sdk = (await hallpass.ask('table-calls', 'sdk')) as TableCalls;
     progress('cold starts');
     const coldStarts = options.cold ? await measureColdStarts() : [];
     progress('');
@@ -86,8 +86,8 @@ async function run(): Promise<Report> {
         hallpass: medians(all.hallpass),
       },
       startMs: { bare: bare.startMs, hallpass: hallpass.startMs },
-      tableCalls: { bareCall, sdkClient },
-      writeUnitsPerRequest: bareCall.writeUnits,
+      tableCalls: { https, sdk },
+      writeUnitsPerRequest: https.writeUnits,
       coldStarts,
     };
   } finally {

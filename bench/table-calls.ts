@@ -1,9 +1,10 @@
 /**
- * What the table costs a request: its three writes, by the bare call and by the SDK's client, through one and the same flow.
+ * Measures the three writes of a request, by each of the two adapters to AWS, through the same flow.
  */
-import { DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { type AwsCall, callDynamoDb } from '../adapters/aws/aws-call.ts';
+import type { AwsCall } from '../adapters/aws/aws-call.ts';
 import type { Environment } from '../adapters/aws/environment.ts';
+import { callDynamoDb } from '../adapters/aws/https-call.ts';
+import { callDynamoDbBySdk } from '../adapters/aws/sdk-call.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
@@ -19,31 +20,18 @@ export interface TableCalls {
   readonly reserveP50Micros: number;
   readonly rowP50Micros: number;
   readonly settleP50Micros: number;
-  /** The three together: all a request waits for. */
+  /** The three together: a request waits for all of them. */
   readonly pathP50Micros: number;
   readonly cpuMicrosPerCall: number;
-  /** Consumed write units a request, of wallet and usage row, as the table reports them. */
+  /** Write units of a request, for wallet and usage row, as the table reports them. */
   readonly writeUnits: number;
 }
 
 const CALLS_PER_REQUEST = 3;
 const REQUESTS = 500;
 const WARM_UP = 200;
-
-function sdkCall(environment: Environment): AwsCall {
-  const { region, credentials, dynamodbUrl: endpoint } = environment;
-  const client = new DynamoDBClient({ region, credentials, endpoint, maxAttempts: 1 });
-  return async (operation, input) => {
-    // The inputs are the same JSON; the client types each operation of its own.
-    const output =
-      operation === 'PutItem'
-        ? await client.send(new PutItemCommand(input as never))
-        : await client.send(new UpdateItemCommand(input as never));
-    return { ...output };
-  };
-}
-
-const bareCall = (environment: Environment): AwsCall => callDynamoDb(environment, 5_000);
+const CALL_TIMEOUT_MS = 5_000;
+const ADAPTERS = { https: callDynamoDb, sdk: callDynamoDbBySdk };
 
 const GRANT: Grant = {
   account: 'acct_bench',
@@ -65,12 +53,11 @@ const GRANT: Grant = {
 };
 
 /** Plays requests one after the other and times each call to the table. */
-
 export async function measureTableCalls(
   environment: Environment,
-  kind: 'bare' | 'sdk',
+  kind: keyof typeof ADAPTERS,
 ): Promise<TableCalls> {
-  const call = kind === 'bare' ? bareCall(environment) : sdkCall(environment);
+  const call = ADAPTERS[kind](environment, CALL_TIMEOUT_MS);
   const micros: number[] = [];
   const timed: AwsCall = async (operation, input) => {
     const startedMs = performance.now();

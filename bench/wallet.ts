@@ -3,8 +3,8 @@
  * in one run: one wallet, a thousand wallets, 4 and 64 requests of one payer in flight, a budget of the whole key.
  */
 import { Command } from 'commander';
-import { callDynamoDb } from '../adapters/aws/aws-call.ts';
 import { type Environment, readEnvironment } from '../adapters/aws/environment.ts';
+import { callDynamoDb } from '../adapters/aws/https-call.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';

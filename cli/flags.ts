@@ -20,10 +20,10 @@ import {
   TOKEN_LIFETIME_MIN_SECONDS,
 } from '../core/keys/key-record.ts';
 import { JTI_CHARS_MAX } from '../core/tokens/scoped-claims.ts';
-import type { Place } from './gateway/connect.ts';
+import type { GatewayPlace } from './gateway/connect.ts';
 
 /** What every command that needs tables takes. */
-export type PlaceFlags = Place & { readonly json?: true };
+export type PlaceFlags = GatewayPlace & { readonly json?: true };
 
 /** Where a command works. */
 export const withPlace = (command: Command): Command =>

@@ -9,8 +9,8 @@ import {
   toErrorResult,
   toJsonResult,
 } from '../adapters/api-gateway/events.ts';
-import { callDynamoDb } from '../adapters/aws/aws-call.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { callDynamoDb } from '../adapters/aws/https-call.ts';
 import { makeWalletMarks } from '../adapters/dynamodb/marks.ts';
 import { makeRevokedList } from '../adapters/dynamodb/revoked-list.ts';
 import { makeRollups } from '../adapters/dynamodb/rollups.ts';

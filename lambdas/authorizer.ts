@@ -5,8 +5,8 @@
 import middy from '@middy/core';
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { readHeaders, toAuthorizerResult } from '../adapters/api-gateway/events.ts';
-import { callDynamoDb, callSecretsManager } from '../adapters/aws/aws-call.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
 import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';

@@ -15,8 +15,8 @@ import {
   toErrorResult,
 } from '../adapters/api-gateway/events.ts';
 import { toEventStream } from '../adapters/api-gateway/response-stream.ts';
-import { callDynamoDb, callSecretsManager } from '../adapters/aws/aws-call.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';

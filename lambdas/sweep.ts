@@ -4,8 +4,8 @@
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { callDynamoDb } from '../adapters/aws/aws-call.ts';
-import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import type { AwsCall, TablesEndpoint } from '../adapters/aws/aws-call.ts';
+import type { Environment, FunctionSettings } from '../adapters/aws/environment.ts';
 import { makeRollups } from '../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
@@ -21,8 +21,15 @@ const CALL_TIMEOUT_MS = 5_000;
 /** Left for the wallet that is being swept when the time is up: it makes a few calls, not all of them slow. */
 const END_RESERVE_MS = 20_000;
 
-export function makeSweepHandler(settings: FunctionSettings, log: Log = makeLog()) {
-  const ports = makePorts(settings);
+/** Makes the call to the tables: by the SDK when deployed. The local gateway spares itself its memory. */
+type MakeTableCall = (endpoint: TablesEndpoint, timeoutMs: number) => AwsCall;
+
+export function makeSweepHandler(
+  { environment }: FunctionSettings,
+  makeTableCall: MakeTableCall,
+  log: Log = makeLog(),
+) {
+  const ports = makePorts(environment, makeTableCall(environment, CALL_TIMEOUT_MS));
   return middy<unknown, void>().handler(async (_event: unknown, context: Context) => {
     const deadlineAtMs = clock.nowMs() + context.getRemainingTimeInMillis() - END_RESERVE_MS;
     const outcome = await sweep(ports, { shards: DUE_SHARDS, deadlineAtMs });
@@ -44,9 +51,10 @@ export function makeSweepHandler(settings: FunctionSettings, log: Log = makeLog(
   });
 }
 
-function makePorts({ environment }: FunctionSettings): SweepPorts & RollupPorts {
-  const { walletsTable, usageTable } = environment;
-  const call = callDynamoDb(environment, CALL_TIMEOUT_MS);
+function makePorts(
+  { walletsTable, usageTable }: Environment,
+  call: AwsCall,
+): SweepPorts & RollupPorts {
   return {
     wallets: makeWallets(call, walletsTable),
     usage: makeUsageRows(call, usageTable),

@@ -2,6 +2,7 @@
  * The Lambda functions in this process, with the stack's timeouts.
  */
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { callDynamoDb } from '../adapters/aws/https-call.ts';
 import { makeLog } from '../adapters/log.ts';
 import type { Log } from '../core/base/ports.ts';
 import { makeAccountHandler } from '../lambdas/account.ts';
@@ -31,7 +32,7 @@ export interface Functions {
 /** Makes them, each as its Lambda entry does. */
 export function makeFunctions(settings: FunctionSettings, log: Log = makeLog()): Functions {
   installAwsLambda(); // Before the proxy's handler is made, which asks for it.
-  const sweep = makeBufferedFunction(makeSweepHandler(settings, log), {
+  const sweep = makeBufferedFunction(makeSweepHandler(settings, callDynamoDb, log), {
     timeoutMs: SWEEP_TIMEOUT_MS,
   });
   return {

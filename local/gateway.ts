@@ -3,7 +3,6 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { callDynamoDb, callSecretsManager } from '../adapters/aws/aws-call.ts';
 import {
   type Environment,
   type FunctionSettings,
@@ -11,6 +10,7 @@ import {
   readEnvironment,
   type Variables,
 } from '../adapters/aws/environment.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets, makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
 import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb/key-records.ts';
 import { systemClock } from '../adapters/system.ts';

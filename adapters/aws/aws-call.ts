@@ -1,16 +1,16 @@
 /**
- * A bare signed call to AWS: the JSON protocol, Signature Version 4, keep-alive, one timeout, no retries.
- * The SDK's clients do the same in 325 kB, tens of milliseconds of start and half a millisecond a call (docs/decisions/0002).
- * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
+ * The seam to AWS: one operation of one service, with its JSON input, answered by its JSON output or an `AwsCallError`.
+ * Two adapters stand behind it, and test/ports/aws-call.contract.ts holds both to the same answers and faults:
+ * https-call.ts where a request waits, sdk-call.ts where none does (docs/decisions/0002).
+ * No adapter repeats a write: only its caller can tell two attempts apart.
  */
-import type { AwsCredentials, Environment } from './environment.ts';
-import { makeSigner } from './signature.ts';
-import { ExchangeError, makeSocketPool } from './socket-pool.ts';
+import type { Readable } from 'node:stream';
+import type { AwsCredentials } from './environment.ts';
 
 /**
- * Calls one operation of one service.
- * @param timeoutMs less time than the call has otherwise
- * @throws AwsCallError for anything but a 200
+ * Calls one operation of the service that the call was made for.
+ * @param timeoutMs for the whole call, connect to last byte; the call's own limit holds too
+ * @throws AwsCallError for anything but a 200 with a JSON object
  */
 export type AwsCall = (
   operation: string,
@@ -18,25 +18,28 @@ export type AwsCall = (
   timeoutMs?: number,
 ) => Promise<Record<string, unknown>>;
 
-export interface AwsCallOptions {
-  readonly url: string;
-  readonly service: 'dynamodb' | 'secretsmanager';
-  /** What stands before the operation in `X-Amz-Target`: `DynamoDB_20120810`, `secretsmanager`. */
-  readonly targetPrefix: string;
+/** Where and as whom the tables are called. */
+export interface TablesEndpoint {
+  readonly dynamodbUrl: string;
   readonly region: string;
   readonly credentials: AwsCredentials;
-  /** For the whole call, connect to last byte. */
-  readonly timeoutMs: number;
 }
 
-/** A call that failed. Its message holds names and numbers only, never a word of a request or an answer. */
+/** Where and as whom the secrets are called. */
+export interface SecretsEndpoint {
+  readonly secretsManagerUrl: string;
+  readonly region: string;
+  readonly credentials: AwsCredentials;
+}
+
+/** A call that failed. Its message holds names and numbers only, no word of a request or an answer. */
 export class AwsCallError extends Error {
   /** HTTP status; 0 when there was no whole answer. */
   readonly status: number;
-  /** The parsed answer: `Item`, `CancellationReasons` and the like; empty when it was not JSON. */
+  /** What the service adds to the name: `Item`, `CancellationReasons` and the like; empty without a JSON answer. */
   readonly body: Readonly<Record<string, unknown>>;
 
-  /** @param name AWS's error name, or `TimeoutError`, `NetworkError`, `ResponseTooLarge`, `UnreadableResponse` */
+  /** @param name AWS's error name, or a `CallFault` */
   constructor(
     name: string,
     operation: string,
@@ -50,123 +53,58 @@ export class AwsCallError extends Error {
   }
 }
 
-/** The largest answer asked for is a page of 1 MB of items; their JSON is at most a few times that. */
+/** Reasons for which there is no answer of the service. */
+export type CallFault = 'TimeoutError' | 'NetworkError' | 'ResponseTooLarge' | 'UnreadableResponse';
+
+/** The largest answer is a page of 1 MB of items, whose JSON is at most a few times that. */
 export const RESPONSE_BYTES_MAX = 4 * 1024 * 1024;
-/** Locally one process serves every request at once; a Lambda never needs more than a few. */
-const SOCKETS_MAX = 256;
-/** A connection idle for longer is left, so that one the other end has closed is rarely picked. */
-const IDLE_SOCKET_MS = 20_000;
-const JSON_VERSIONS = { dynamodb: '1.0', secretsmanager: '1.1' } as const;
+/** The local gateway serves all requests in one process; a Lambda needs a few at most. */
+export const SOCKETS_MAX = 256;
 
-/** The call to the tables of an environment. */
-export const callDynamoDb = (
-  { dynamodbUrl: url, region, credentials }: Environment,
-  timeoutMs: number,
-): AwsCall =>
-  makeAwsCall({
-    url,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region,
-    credentials,
-    timeoutMs,
-  });
-
-/** The call to the secrets of an environment. */
-export const callSecretsManager = (
-  { secretsManagerUrl: url, region, credentials }: Environment,
-  timeoutMs: number,
-): AwsCall =>
-  makeAwsCall({
-    url,
-    service: 'secretsmanager',
-    targetPrefix: 'secretsmanager',
-    region,
-    credentials,
-    timeoutMs,
-  });
-
-/** Makes the call. Its connections live as long as it does. */
-export function makeAwsCall(options: AwsCallOptions): AwsCall {
-  const { service, targetPrefix } = options;
-  const { protocol, hostname, port, host } = new URL(options.url);
-  const isPlain = protocol === 'http:';
-  const pool = makeSocketPool({
-    protocol: isPlain ? 'http:' : 'https:',
-    // URL keeps the brackets of an IPv6 address; a socket does not take them.
-    hostname: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? (isPlain ? 80 : 443) : Number(port),
-    socketsMax: SOCKETS_MAX,
-    idleMs: IDLE_SOCKET_MS,
-    answerBytesMax: RESPONSE_BYTES_MAX,
-  });
-  const contentType = `application/x-amz-json-${JSON_VERSIONS[service]}`;
-  const sign = makeSigner(options);
-
-  async function once(
-    operation: string,
-    body: string,
-    timeoutMs: number,
-  ): Promise<Record<string, unknown>> {
-    const target = `${targetPrefix}.${operation}`;
-    const headers = sign({ host, contentType, target, body, atMs: Date.now() });
-    const request = toRequest(headers, body);
-    try {
-      const { status, text } = await pool.exchange(request, timeoutMs);
-      return parseAnswer(operation, status, text);
-    } catch (error) {
-      if (error instanceof ExchangeError) throw new AwsCallError(error.fault, operation, 0);
-      throw error;
-    }
-  }
-
-  return async (operation, input, withinMs = options.timeoutMs) => {
-    const body = JSON.stringify(input);
-    const timeoutMs = Math.min(withinMs, options.timeoutMs);
-    try {
-      return await once(operation, body, timeoutMs);
-    } catch (error) {
-      if (!READS.has(operation) || !isBroken(error)) throw error;
-      return once(operation, body, timeoutMs);
-    }
-  };
-}
-
-/** @throws TypeError for a header value that could end its line: a session token comes from the environment */
-function toRequest(headers: Readonly<Record<string, string>>, body: string): string {
-  let head = 'POST / HTTP/1.1\r\n';
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/^[\x20-\x7e]*$/.test(value)) throw new TypeError(`the header "${name}" cannot be sent`);
-    head += `${name}: ${value}\r\n`;
-  }
-  return `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-}
+/** Thrown by `readAnswer`. */
+export class AnswerTooLarge extends Error {}
 
 /**
- * Reads are sent once more when the connection broke, as one does that went stale while the environment was frozen.
- * Writes never are: whoever repeats a write must be able to tell its attempts apart.
+ * Reads an answer's bytes.
+ * @throws AnswerTooLarge beyond `RESPONSE_BYTES_MAX`; the stream's error, or an `Error` when it ends early
  */
-const READS: ReadonlySet<string> = new Set(['GetItem', 'BatchGetItem', 'Query', 'GetSecretValue']);
-const isBroken = (error: unknown): boolean =>
-  error instanceof AwsCallError && error.name === 'NetworkError';
-
-function parseAnswer(operation: string, status: number, text: string): Record<string, unknown> {
-  const body = parseObject(text);
-  if (status === 200 && body !== undefined) return body;
-  throw new AwsCallError(nameOf(body), operation, status, body);
+export function readAnswer(answer: Readable): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    answer.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > RESPONSE_BYTES_MAX) answer.destroy(new AnswerTooLarge());
+      else chunks.push(chunk);
+    });
+    answer.on('end', () => resolve(Buffer.concat(chunks)));
+    answer.on('error', reject);
+    answer.on('close', () => reject(new Error('the answer ended early')));
+  });
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+/** Parses a JSON object; undefined for anything else, which did not come from the service. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? { ...value } : undefined;
   } catch {
-    return undefined; // What is not JSON did not come from the service; the caller names it.
+    return undefined; // The parser's words quote the answer; the caller names the fault.
   }
 }
 
-/** `com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException` is named by what stands after the `#`. */
-function nameOf(body: Record<string, unknown> | undefined): string {
-  const name = /(?:^|#)(\w+)$/.exec(String(body?.__type ?? ''))?.[1];
-  return name ?? 'UnreadableResponse';
+const READS: ReadonlySet<string> = new Set(['GetItem', 'BatchGetItem', 'Query', 'GetSecretValue']);
+
+/** Sends a read once more when the connection broke: it may have gone stale while a Lambda was frozen. */
+export async function repeatBrokenRead<Output>(
+  operation: string,
+  send: () => Promise<Output>,
+): Promise<Output> {
+  try {
+    return await send();
+  } catch (error) {
+    const isBroken = error instanceof AwsCallError && error.name === 'NetworkError';
+    if (!isBroken || !READS.has(operation)) throw error;
+    return send();
+  }
 }

@@ -1,24 +1,24 @@
 /**
- * The gateway of a folder on this machine: the one that runs there, else its tables and secrets, opened for as long as
- * the command works. One process at a time has the folder open; the next one waits.
+ * Connects to the gateway of a folder on this machine. If one runs on the folder, the command calls its tables and
+ * secrets; else it opens them itself. One process at a time has the folder open; the next one waits.
  */
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { makeAwsCall } from '../../adapters/aws/aws-call.ts';
 import { readEnvironment, type Variables } from '../../adapters/aws/environment.ts';
+import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { hasDeployment, openDataFolder, readIfThere } from '../../local/provision.ts';
 import { ENDPOINT_FILE, makeAccessKeyId, makeVariables } from '../../local/variables.ts';
 import { CommandError } from '../failure.ts';
 
-/** A way to tables and secrets. */
-export interface Connection {
+/** An open way to a folder's tables and secrets. */
+export interface FolderConnection {
   readonly variables: Variables;
   close(): Promise<void>;
 }
 
-/** What is written here is its owner's alone. */
+/** Only their owner may read the files written here. */
 const OWNER_ONLY = 0o077;
-/** Another command has the folder for less than a second; a gateway that starts tells where it is within five. */
+/** Another command holds the folder for less than a second; a gateway that starts writes its endpoint within five. */
 const WAIT_MAX_MS = 10_000;
 const WAIT_STEP_MS = 100;
 const PROBE_TIMEOUT_MS = 2_000;
@@ -26,14 +26,14 @@ const CALL_TIMEOUT_MS = 10_000;
 
 /**
  * Connects to a folder.
- * @param isNew whether the folder may be made
- * @throws CommandError when there is nothing, or somebody else has it open and does not let go
+ * @param isNew true makes the folder where there is none
+ * @throws CommandError when there is no gateway's data, or another process keeps the folder open
  */
-export async function connectLocal(folder: string, isNew: boolean): Promise<Connection> {
+export async function connectLocal(folder: string, isNew: boolean): Promise<FolderConnection> {
   const data = resolve(folder);
   if (!isNew && !(await hasDeployment(data))) {
     throw new CommandError(
-      `there is no gateway's data in ${data}; "npm start" makes it, so does "hallpass keys create"; --data names another folder, --stack a deployed gateway`,
+      `there is no gateway's data in ${data}; "npm start" or "hallpass keys create" makes it, --data names another folder, --stack a deployed gateway`,
     );
   }
   for (let waitedMs = 0; waitedMs < WAIT_MAX_MS; waitedMs += WAIT_STEP_MS) {
@@ -46,36 +46,29 @@ export async function connectLocal(folder: string, isNew: boolean): Promise<Conn
   );
 }
 
-/** The gateway that runs on the folder, if it answers. A file that one left behind is passed over. */
-async function findRunning(data: string): Promise<Connection | undefined> {
+/** Finds the gateway that runs on the folder. An endpoint file that a crashed one left behind counts for nothing. */
+async function findRunning(data: string): Promise<FolderConnection | undefined> {
   const text = await readIfThere(join(data, ENDPOINT_FILE));
   if (text === undefined) return undefined;
   try {
     const variables = parseVariables(text);
-    const { dynamodbUrl, region, credentials, keysTable } = readEnvironment(variables);
-    const call = makeAwsCall({
-      url: dynamodbUrl,
-      service: 'dynamodb',
-      targetPrefix: 'DynamoDB_20120810',
-      region,
-      credentials,
-      timeoutMs: PROBE_TIMEOUT_MS,
-    });
-    await call('DescribeTable', { TableName: keysTable });
+    const environment = readEnvironment(variables);
+    const call = callDynamoDb(environment, PROBE_TIMEOUT_MS);
+    await call('DescribeTable', { TableName: environment.keysTable });
     return { variables, close: async () => {} };
   } catch {
-    return undefined; // It ended without removing its file; the lock on the tables says whether it did.
+    return undefined; // It ended without removing its file. If it did not, the lock on the tables shows it.
   }
 }
 
 const parseVariables = (text: string): Variables => Object(JSON.parse(text)).variables as Variables;
 
-/** Opens the folder; undefined while another process has it. */
-async function open(data: string): Promise<Connection | undefined> {
+/** Opens the folder; undefined while another process has it open. */
+async function open(data: string): Promise<FolderConnection | undefined> {
   process.umask(OWNER_ONLY);
   const deployment = await openDataFolder(data);
   const accessKeyId = makeAccessKeyId();
-  // Loaded only when there is no gateway to ask.
+  // Loaded only where no gateway runs.
   const { startDynamoDb } = await import('../../local/dynamodb/server.ts');
   const tables = await startDynamoDb({ path: join(data, 'tables'), accessKeyId }).catch((error) => {
     if (isLocked(error)) return undefined;
@@ -109,18 +102,10 @@ async function open(data: string): Promise<Connection | undefined> {
 async function createMissingTables(variables: Variables): Promise<void> {
   const { createTables } = await import('../../local/dynamodb/tables.ts');
   const environment = readEnvironment(variables);
-  const call = makeAwsCall({
-    url: environment.dynamodbUrl,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region: environment.region,
-    credentials: environment.credentials,
-    timeoutMs: CALL_TIMEOUT_MS,
-  });
-  await createTables(call, environment);
+  await createTables(callDynamoDb(environment, CALL_TIMEOUT_MS), environment);
 }
 
-/** LevelDB's lock on the tables' folder, which lives as long as its process. */
+/** True if another process holds LevelDB's lock on the tables' folder. The lock ends with its process. */
 function isLocked(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && cause.code === 'LEVEL_LOCKED') return true;

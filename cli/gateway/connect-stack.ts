@@ -1,19 +1,22 @@
 /**
- * A deployed gateway, found by its stack's outputs. Credentials and region come as the AWS command line has them:
- * variables, profiles, single sign-on. What knows of all that is loaded here and nowhere else.
+ * Finds a deployed gateway by its stack's outputs. Credentials and region come from the same places as the AWS command
+ * line's: variables, profiles, single sign-on.
  */
-import type { Variables } from '../../adapters/aws/environment.ts';
+import type { AwsCredentials, Variables } from '../../adapters/aws/environment.ts';
 import { ENVIRONMENT } from '../../adapters/table-schema.ts';
 import { CommandError } from '../failure.ts';
 
-/** Where a deployed gateway is. */
+/** The way to a deployed gateway. */
 export interface StackConnection {
+  /** The variables that its functions have, with the operator's credentials of now. */
   readonly variables: Variables;
-  /** The account of the configuration it was deployed with; undefined: the deployment's own. */
+  /** The account of the configuration it was deployed with. @default the deployment's own */
   readonly account: string | undefined;
+  /** Returns the operator's credentials, renewed where they have expired. */
+  readonly findCredentials: () => Promise<AwsCredentials>;
 }
 
-/** Outputs of the stack, by the variable that its functions have them in. */
+/** Outputs of the stack, by the variable in which its functions have them. */
 const OUTPUTS = {
   [ENVIRONMENT.keysTable]: 'KeysTable',
   [ENVIRONMENT.walletsTable]: 'WalletsTable',
@@ -49,9 +52,10 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
     };
     const missing = Object.values(OUTPUTS).find((output) => outputs.get(output) === undefined);
     if (missing !== undefined) {
-      throw new CommandError(`it has no output ${missing}, as a gateway's stack has`);
+      throw new CommandError(`it has no output "${missing}", so it is not a gateway's stack`);
     }
-    return { variables, account: outputs.get('Account') };
+    const findCredentials = () => client.config.credentials();
+    return { variables, account: outputs.get('Account'), findCredentials };
   } catch (error) {
     throw new CommandError(`the stack "${name}" cannot be used: ${wordsOf(error)}`);
   } finally {
@@ -61,5 +65,5 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
 
 function wordsOf(error: unknown): string {
   if (error instanceof CommandError) return error.message;
-  return error instanceof Error ? `${error.message} (${error.name})` : 'AWS did not say why';
+  return error instanceof Error ? `${error.message} (${error.name})` : 'AWS gave no reason';
 }

@@ -1,15 +1,16 @@
 /**
- * Where a command works: the tables and secrets of a gateway, on this machine or deployed.
+ * Connects a command to the tables and secrets of a gateway, on this machine or deployed.
  */
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
-import { type AwsCall, callDynamoDb, callSecretsManager } from '../../adapters/aws/aws-call.ts';
+import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { findCallerIdentity } from '../../adapters/aws/caller-identity.ts';
 import {
   type Environment,
   readEnvironment,
   type Variables,
 } from '../../adapters/aws/environment.ts';
+import { callDynamoDb, callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
@@ -21,11 +22,11 @@ import { CommandError } from '../failure.ts';
 import { connectLocal } from './connect-local.ts';
 import { connectStack } from './connect-stack.ts';
 
-/** The flags that say where. */
-export interface Place {
+/** The flags that name a gateway. */
+export interface GatewayPlace {
   readonly data?: string;
   readonly stack?: string;
-  /** Who makes the change. */
+  /** The name under which a change is recorded. @default the user of this machine, or of the AWS credentials */
   readonly as?: string;
 }
 
@@ -42,42 +43,58 @@ const DEFAULT_DATA = '.hallpass';
 const CALL_TIMEOUT_MS = 20_000;
 
 /**
- * Does something with the gateway of a place, and lets go of it whatever happens.
- * @param isNew whether a folder without a gateway's data becomes one
+ * Connects to a gateway, uses it, and closes the connection whatever happens.
+ * @param isNew true makes a folder without a gateway's data into one
  * @throws CommandError when there is no gateway there, or it cannot be reached
  */
 export async function withGateway<T>(
-  place: Place,
+  place: GatewayPlace,
   own: Variables,
   use: (gateway: Gateway) => Promise<T>,
   isNew = false,
 ): Promise<T> {
-  if (place.stack !== undefined) {
-    const { variables, account } = await connectStack(place.stack, own);
-    const environment = readEnvironment(variables);
-    return use(makeGateway(environment, account ?? environment.defaultAccount));
-  }
+  if (place.stack !== undefined) return use(await makeStackGateway(place.stack, own));
   const { variables, close } = await connectLocal(place.data ?? DEFAULT_DATA, isNew);
   try {
-    const environment = readEnvironment(variables);
-    return await use(makeGateway(environment, config.account ?? environment.defaultAccount));
+    return await use(makeLocalGateway(readEnvironment(variables)));
   } finally {
     await close();
   }
 }
 
-function makeGateway(environment: Environment, account: string): Gateway {
-  const { keysTable } = environment;
-  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
-  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
-  const keys = { ...makeKeyStore(dynamodb, keysTable), ...makeKeyWriter(dynamodb, keysTable) };
-  return { account, environment, dynamodb, secretsManager, keys };
+async function makeStackGateway(stack: string, own: Variables): Promise<Gateway> {
+  const { variables, account, findCredentials } = await connectStack(stack, own);
+  const environment = readEnvironment(variables);
+  // Loaded only here: the SDK takes a tenth of a second.
+  const sdk = await import('../../adapters/aws/sdk-call.ts');
+  const endpoint = { ...environment, credentials: findCredentials };
+  return toGateway(environment, account, {
+    dynamodb: sdk.callDynamoDbBySdk(endpoint, CALL_TIMEOUT_MS),
+    secretsManager: sdk.callSecretsManagerBySdk(endpoint, CALL_TIMEOUT_MS),
+  });
 }
 
-/** What changes of keys need, with who makes them. @throws CommandError when it cannot be told who that is */
+const makeLocalGateway = (environment: Environment): Gateway =>
+  toGateway(environment, config.account, {
+    dynamodb: callDynamoDb(environment, CALL_TIMEOUT_MS),
+    secretsManager: callSecretsManager(environment, CALL_TIMEOUT_MS),
+  });
+
+function toGateway(
+  environment: Environment,
+  account: string | undefined,
+  calls: Pick<Gateway, 'dynamodb' | 'secretsManager'>,
+): Gateway {
+  const { defaultAccount, keysTable } = environment;
+  const store = makeKeyStore(calls.dynamodb, keysTable);
+  const keys = { ...store, ...makeKeyWriter(calls.dynamodb, keysTable) };
+  return { account: account ?? defaultAccount, environment, ...calls, keys };
+}
+
+/** Makes what changes of keys need, with the name of who makes them. @throws CommandError when AWS gives no name */
 export async function makeAdminPorts(
   { account, environment, secretsManager, keys }: Gateway,
-  place: Place,
+  place: GatewayPlace,
   own: Variables,
 ): Promise<KeyAdminPorts> {
   return {
@@ -103,5 +120,5 @@ async function awsIdentity({ region, credentials }: Environment, own: Variables)
   const url = own.AWS_ENDPOINT_URL_STS ?? `https://sts.${region}.amazonaws.com`;
   const identity = await findCallerIdentity({ url, region, credentials });
   if (identity !== undefined) return identity;
-  throw new CommandError('AWS does not say who you are; say it with --as');
+  throw new CommandError('AWS did not name the user of these credentials; name yourself with --as');
 }

@@ -1,5 +1,8 @@
 import { readEnvironment } from '../../adapters/aws/environment.ts';
+import { callDynamoDbBySdk } from '../../adapters/aws/sdk-call.ts';
 import { config } from '../../hallpass.config.ts';
 import { makeSweepHandler } from '../sweep.ts';
 
-export const handler = makeSweepHandler({ environment: readEnvironment(process.env), config });
+const environment = readEnvironment(process.env);
+
+export const handler = makeSweepHandler({ environment, config }, callDynamoDbBySdk);

@@ -142,7 +142,7 @@ describe('--stack', () => {
     expect(await run('keys', 'list', '--stack', 'Other')).toEqual({
       status: 1,
       stdout: '',
-      stderr: `hallpass: the stack "Other" cannot be used: it has no output KeysTable, as a gateway's stack has\n`,
+      stderr: `hallpass: the stack "Other" cannot be used: it has no output "KeysTable", so it is not a gateway's stack\n`,
     });
   });
 });

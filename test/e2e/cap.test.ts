@@ -3,7 +3,7 @@
  */
 import http from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
-import { makeAwsCall } from '../../adapters/aws/aws-call.ts';
+import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
@@ -94,14 +94,7 @@ const inParallel = (course: Course, leavers = 0): Promise<(Reply | 'left')[]> =>
 
 /** The token's wallet and the rows of its requests, straight from the tables. */
 async function booksOf({ gateway, proxy }: Course) {
-  const direct = makeAwsCall({
-    url: proxy.url,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region: 'local',
-    credentials: gateway.environment.credentials,
-    timeoutMs: 10_000,
-  });
+  const direct = callDynamoDb({ ...gateway.environment, dynamodbUrl: proxy.url }, 10_000);
   const ports = {
     wallets: makeWallets(direct, gateway.environment.walletsTable),
     usage: makeUsageRows(direct, gateway.environment.usageTable),

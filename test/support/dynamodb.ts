@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type AwsCall, makeAwsCall } from '../../adapters/aws/aws-call.ts';
+import type { AwsCall } from '../../adapters/aws/aws-call.ts';
+import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import { createTables } from '../../local/dynamodb/tables.ts';
 
@@ -13,14 +14,14 @@ const CALL_TIMEOUT_MS = 60_000;
 
 /** A call to a table server on loopback. DynamoDB Local keeps the tables of each access key apart. */
 export const makeTestCall = (url: string, accessKeyId = 'test'): AwsCall =>
-  makeAwsCall({
-    url,
-    service: 'dynamodb',
-    targetPrefix: 'DynamoDB_20120810',
-    region: 'us-east-1',
-    credentials: { accessKeyId, secretAccessKey: 'test' },
-    timeoutMs: CALL_TIMEOUT_MS,
-  });
+  callDynamoDb(
+    {
+      dynamodbUrl: url,
+      region: 'us-east-1',
+      credentials: { accessKeyId, secretAccessKey: 'test' },
+    },
+    CALL_TIMEOUT_MS,
+  );
 
 /** Empty tables in memory and a call to them; `close` ends them. */
 export async function startTables(): Promise<{

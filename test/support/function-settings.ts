@@ -2,8 +2,8 @@
  * What the functions run on in tests: tables and secrets on loopback, with the server key `course` made in them.
  */
 import type { APIGatewayRequestAuthorizerEvent, Context } from 'aws-lambda';
-import { makeAwsCall } from '../../adapters/aws/aws-call.ts';
 import type { FunctionSettings } from '../../adapters/aws/environment.ts';
+import { callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
 import { defineConfig } from '../../core/config.ts';
@@ -21,14 +21,12 @@ export interface TestFunctions {
 export async function startFunctionSettings(): Promise<TestFunctions> {
   const tables = await startTables();
   const secrets = await startSecrets({ overlay: new Map(), accessKeyId: 'test' });
-  const secretsCall = makeAwsCall({
-    url: secrets.url,
-    service: 'secretsmanager',
-    targetPrefix: 'secretsmanager',
+  const endpoint = {
+    secretsManagerUrl: secrets.url,
     region: 'us-east-1',
     credentials: CREDENTIALS,
-    timeoutMs: 10_000,
-  });
+  };
+  const secretsCall = callSecretsManager(endpoint, 10_000);
   await makeSecretWriter(secretsCall, 'hallpass').createKeySecret(SERVER_RECORD.id, '2', KEY);
   await makeKeyWriter(tables.call, TABLE_NAMES.keysTable).create(SERVER_RECORD);
   const environment = {

@@ -1,8 +1,9 @@
 /**
  * The whole gateway in this process, in memory, on a port of its own, for tests and measurements.
  */
-import { type AwsCall, callDynamoDb } from '../../adapters/aws/aws-call.ts';
+import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { type Environment, readEnvironment } from '../../adapters/aws/environment.ts';
+import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import type { Log } from '../../core/base/ports.ts';

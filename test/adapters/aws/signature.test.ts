@@ -154,6 +154,8 @@ describe("the SDK's own signer", () => {
   });
 
   const segment = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });
+  // The SDK's signer gathers the query in an object, where this one name is lost.
+  const queryName = segment.filter((text) => text !== '__proto__');
   const isDots = (text: string): boolean => /^\.{1,2}$/.test(text);
   const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,15}$/);
   const value = fc.stringMatching(/^[!-~]([ -~]{0,20}[!-~])?$/);
@@ -167,7 +169,10 @@ describe("the SDK's own signer", () => {
             segment.filter((text) => !isDots(text)),
             { maxLength: 4 },
           ),
-          query: fc.dictionary(segment, segment, { maxKeys: 4 }),
+          query: fc.uniqueArray(fc.tuple(queryName, segment), {
+            maxLength: 4,
+            selector: ([name]) => name,
+          }),
           headers: fc.dictionary(
             word.map((name) => `x-${name}`),
             value,
@@ -178,7 +183,7 @@ describe("the SDK's own signer", () => {
           sessionToken: fc.constantFrom(undefined, 'token/+='),
         }),
         async ({ path, query, sessionToken, ...rest }) => {
-          const pairs = Object.entries(query).map((pair) => pair.map(encodeURIComponent).join('='));
+          const pairs = query.map((pair) => pair.map(encodeURIComponent).join('='));
           const search = pairs.length === 0 ? '' : `?${pairs.join('&')}`;
           const url = `https://b.example/${path.map(encodeURIComponent).join('/')}${search}`;
           const to = { service: 'bedrock-mantle', region: 'us-west-2' };
@@ -187,7 +192,7 @@ describe("the SDK's own signer", () => {
           expect(ours).toBe(sdks);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 150, seed: 20_151_201 },
     );
   });
 });

@@ -8,7 +8,8 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type AwsCall, makeAwsCall } from '../../../adapters/aws/aws-call.ts';
+import type { AwsCall } from '../../../adapters/aws/aws-call.ts';
+import { callSecretsManager } from '../../../adapters/aws/https-call.ts';
 import { makeSecrets, makeSecretWriter } from '../../../adapters/aws/secrets-manager.ts';
 import { asKeyId } from '../../../core/base/ids.ts';
 import { type LocalSecrets, startSecrets } from '../../../local/secrets/server.ts';
@@ -19,14 +20,14 @@ let secrets: LocalSecrets;
 let call: AwsCall;
 
 const callAs = (accessKeyId: string): AwsCall =>
-  makeAwsCall({
-    url: secrets.url,
-    service: 'secretsmanager',
-    targetPrefix: 'secretsmanager',
-    region: 'local',
-    credentials: { accessKeyId, secretAccessKey: 'x' },
-    timeoutMs: 5_000,
-  });
+  callSecretsManager(
+    {
+      secretsManagerUrl: secrets.url,
+      region: 'local',
+      credentials: { accessKeyId, secretAccessKey: 'x' },
+    },
+    5_000,
+  );
 
 async function start(overlay: Record<string, string> = {}, path: string | null = folder) {
   secrets = await startSecrets({
