@@ -55,7 +55,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'adapters/api-gateway/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} aws-lambda node:*`,
 
   'lambdas/': `${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} @middy/core aws-lambda node:*`,
-  'lambdas/entry/': 'lambdas/ adapters/aws/environment.ts hallpass.config.ts',
+  'lambdas/entry/':
+    'lambdas/ adapters/aws/environment.ts adapters/aws/sdk-call.ts hallpass.config.ts',
   // The stack knows the functions by their path only.
   'lib/':
     'adapters/table-schema.ts adapters/api-gateway/responses.ts adapters/api-gateway/routes.ts ' +

@@ -6,32 +6,35 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Variables } from '../../adapters/aws/environment.ts';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { sweep } from '../../core/sweep.ts';
-import { makeFunctions } from '../../local/functions.ts';
 import { open, send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { SYNTH_MS_MAX, type SynthResult, synthesize } from '../support/synth.ts';
+import { makeHold } from '../support/wallet-fixtures.ts';
 import { makeSandboxes, type Sandboxes } from './sandboxes.ts';
 
-const TIMEOUT_MS = { authorizer: 10_000, proxy: 900_000, account: 30_000 };
+const TIMEOUT_MS = { authorizer: 10_000, proxy: 900_000, account: 30_000, sweep: 300_000 };
 
 let gateway: TestGateway;
-let sandboxes: Record<'authorizer' | 'proxy' | 'account', Sandboxes>;
+let sandboxes: Record<keyof typeof TIMEOUT_MS, Sandboxes>;
 
 beforeAll(async () => {
   const synth = await synthesize();
   gateway = await startTestGateway({
-    makeFunctions(settings, variables) {
+    makeFunctions(_settings, variables) {
       const start = (name: keyof typeof TIMEOUT_MS) => startFunction(synth, name, variables);
       sandboxes = {
         authorizer: start('authorizer'),
         proxy: start('proxy'),
         account: start('account'),
+        sweep: start('sweep'),
       };
       return {
         authorizer: sandboxes.authorizer.buffered,
         proxy: sandboxes.proxy.streaming,
         account: sandboxes.account.buffered,
-        sweep: makeFunctions(settings).sweep,
+        sweep: async () => {
+          await sandboxes.sweep.buffered.invoke({});
+        },
       };
     },
   });
@@ -151,6 +154,18 @@ describe("under AWS's runtime", () => {
       headers: { authorization: `Bearer ${token}` },
     });
     expect(JSON.parse(answer.text).data.map(({ id }: { id: string }) => id)).toEqual(['demo/echo']);
+  });
+
+  test('the sweep closes what died requests hold, by the AWS SDK', async () => {
+    const { wallets } = gateway.tables;
+    const hold = makeHold({ reservedAtMs: 1_000, leaseEndsAtMs: 2_000 });
+    await wallets.reserve({ hold, counters: [], inFlightMax: 1 });
+    expect(await wallets.find(hold.walletId)).toMatchObject({ inFlight: 1 });
+
+    await gateway.sweep();
+
+    expect(await wallets.find(hold.walletId)).toMatchObject({ inFlight: 0 });
+    expect(sandboxes.sweep.started()).toBe(1);
   });
 
   test('a warm sandbox is used again', async () => {
