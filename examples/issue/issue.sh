@@ -4,7 +4,7 @@ set -euo pipefail
 [[ $1 =~ ^[[:alnum:]@._+-]+$ ]] || { echo "not an e-mail address" >&2; exit 2; }
 encode() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 sha256() { openssl dgst -sha256 -binary; }
-# HMAC by its definition: openssl would have the key as an argument, which a process list shows.
+# HMAC by its definition, because openssl takes the key as an argument, which a process list shows.
 pad() { for ((i = 0; i < 64; i++)); do printf -v c %d "'${HALLPASS_KEY:i:1}"; printf -v c %02x $((c ^ $1)); printf "\\x$c"; done; }
 header='{"alg":"HS256","typ":"JWT","kid":"'$HALLPASS_KEY_ID'"}'
 claims='{"sub":"'${HALLPASS_KEY_ID%:*}'","exp":'$(($(date +%s) + 86400))',"jti":"'$(openssl rand -hex 16)'",
