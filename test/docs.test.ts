@@ -211,3 +211,31 @@ describe('decision pages', () => {
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 });
+
+describe('the conditions of writes', () => {
+  /** Adapters that write what money and revocations rest on. */
+  const WRITES = ['wallet-writes', 'pools', 'marks', 'usage-rows', 'rollups'];
+  /** A function that makes one clause of a condition, with the doc comment before it. */
+  const CLAUSE =
+    /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?^(?:export )?const (\w+) = [^=]*?\): Condition\b/gm;
+  const sources = WRITES.map((name) => read(`adapters/dynamodb/${name}.ts`));
+  const clauses = sources.flatMap((text) => [...text.matchAll(CLAUSE)]);
+  const rules = read('docs/conditions.md');
+
+  test('are lists of named clauses, and nothing else', () => {
+    for (const text of sources) {
+      expect(text).not.toMatch(/(?<!Key)ConditionExpression/);
+      expect(text).not.toMatch(/conditions: \[[^\]]*`/);
+    }
+    expect(clauses.length).toBeGreaterThan(20);
+  });
+
+  test.each(clauses.map(([, comment = '', name]) => [name, comment]))(
+    'have a rule on the page of conditions: %s',
+    (_, comment) => {
+      const kept = /\bKeeps ((?:`[a-z0-9-]+`(?:, )?)+)\./.exec(comment)?.[1] ?? '';
+      const names = kept.replaceAll('`', '').split(', ');
+      expect(names.filter((name) => !rules.includes(`| \`${name}\` |`))).toEqual([]);
+    },
+  );
+});

@@ -11,9 +11,10 @@ import { type KeyHash, shortDigest } from '../../core/base/ids.ts';
 import type { Clock } from '../../core/base/ports.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
 import type { KeyRecords } from '../../core/keys/ports.ts';
-import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import { fromItem, hashPk, type PlainItem as Item, toItem } from './key-items.ts';
+import { isConditionFailed } from './update.ts';
 import { toUnavailable } from './values.ts';
 
 /** How long a record is believed: a key that is disabled, or a limit that is changed, is seen that soon. */
@@ -171,9 +172,6 @@ export function makeKeyWriter(call: AwsCall, table: string): KeyWriter {
     },
   };
 }
-
-const isConditionFailed = (error: unknown): boolean =>
-  error instanceof AwsCallError && error.name === 'ConditionalCheckFailedException';
 
 const nameTaken = (): GatewayError =>
   new GatewayError('invalid_request', {

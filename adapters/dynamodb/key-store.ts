@@ -6,7 +6,7 @@ import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyId, shortDigest } from '../../core/base/ids.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
 import type { KeyChange, KeyStore } from '../../core/keys/ports.ts';
-import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import {
   changePk,
@@ -17,6 +17,7 @@ import {
   toAttribute,
   toItem,
 } from './key-items.ts';
+import { isConditionFailed } from './update.ts';
 import { toUnavailable } from './values.ts';
 
 /** A page is 1 MB of items: some thousand keys with their pointers and changes. */
@@ -88,9 +89,6 @@ export function makeKeyStore(call: AwsCall, table: string): Omit<KeyStore, 'crea
     },
   };
 }
-
-const isConditionFailed = (error: unknown): boolean =>
-  error instanceof AwsCallError && error.name === 'ConditionalCheckFailedException';
 
 const byName = (a: KeyRecord, b: KeyRecord): number => (a.name < b.name ? -1 : 1);
 

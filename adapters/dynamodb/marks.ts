@@ -1,74 +1,83 @@
 /**
- * Marks of revocation on wallets in DynamoDB, where the reserve of every request looks (dynamodb-wallets.ts).
- * The account function may write them, and nothing else of a wallet by this file: what is revoked must be so at the next
- * request, and no record that the authorizer keeps for ten seconds can do that.
+ * Marks of revocation on wallets in DynamoDB. The reserve of every request checks them (wallet-writes.ts), so a
+ * revocation holds from the next request on; a key record, which the authorizer keeps for ten seconds, could not do that.
+ * The account function may write these marks and nothing else of a wallet.
  */
 import { GatewayError } from '../../core/base/errors.ts';
-import type { TokenId, WalletId } from '../../core/base/ids.ts';
+import type { TokenId } from '../../core/base/ids.ts';
 import type { WalletMarks } from '../../core/wallet/ports.ts';
-import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
-import { TABLES } from '../table-schema.ts';
-import { toNumber, toText, toUnavailable } from './values.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
+import {
+  assignment,
+  attribute,
+  type Condition,
+  condition,
+  isWritten,
+  ONE,
+  toInput,
+  type Update,
+} from './update.ts';
+import { toNumber } from './values.ts';
+import { KEEP_UNTIL, NOT_BEFORE, REVOKED } from './wallet-item.ts';
 
-const { partitionKey } = TABLES.wallets;
-/** A token's mark may go, or its day be moved, between two writes; not again and again. */
-const ATTEMPTS_MAX = 3;
+/** A token's day may move, or go with its counters, between two writes; not again and again. */
+const TRIES_MAX = 3;
 
+/** The marks of a table. Fails closed. */
 export function makeWalletMarks(call: AwsCall, table: string): WalletMarks {
-  const update = (walletId: WalletId, input: object): Promise<boolean> =>
-    call('UpdateItem', {
-      TableName: table,
-      Key: { [partitionKey]: toText(walletId) },
-      ...input,
-    }).then(
-      () => true,
-      (error) => {
-        if (isConditionFailed(error)) return false;
-        throw toUnavailable(error);
-      },
-    );
-
-  /**
-   * Invariant: a mark never goes before its day, and the day never comes earlier. The mark goes with all that a wallet
-   * has of its token, by a settle that saw a day long past; moving the day makes that settle's condition fail.
-   * Where the day is late enough already, only the mark is written, if the day is still there: else the mark would
-   * stand without one, for ever.
-   */
-  async function revokeToken(walletId: WalletId, tokenId: TokenId, keepUntilMs: number) {
-    const names = { '#revoked': `revoked:${tokenId}`, '#keep': `x:${tokenId}` };
-    const values = { ':one': toNumber(1), ':keep': toNumber(keepUntilMs) };
-    const common = { ExpressionAttributeNames: names, ExpressionAttributeValues: values };
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const isWritten =
-        (await update(walletId, {
-          ...common,
-          UpdateExpression: 'SET #revoked = :one, #keep = :keep',
-          ConditionExpression: 'NOT #keep >= :keep',
-        })) ||
-        (await update(walletId, {
-          ...common,
-          UpdateExpression: 'SET #revoked = :one',
-          ConditionExpression: '#keep >= :keep',
-        }));
-      if (isWritten) return;
-    }
-    throw new GatewayError('service_unavailable', { detail: 'a mark of a wallet keeps moving' });
-  }
-
   return {
-    revokeToken,
+    async revokeToken(walletId, tokenId, keepUntilMs) {
+      const write = (update: Update): Promise<boolean> =>
+        isWritten(call('UpdateItem', toInput(table, walletId, update)));
+      for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+        if (await write(toMarkUntil(tokenId, keepUntilMs))) return;
+        if (await write(toMark(tokenId, keepUntilMs))) return;
+      }
+      throw new GatewayError('service_unavailable', { detail: 'a mark of a wallet keeps moving' });
+    },
 
-    /** Invariant: `notBefore` only grows: of two revocations the later holds, in whatever order they arrive. */
     async raiseNotBefore(walletId, notBeforeMs) {
-      await update(walletId, {
-        UpdateExpression: 'SET #notBefore = :at',
-        ConditionExpression: 'NOT #notBefore >= :at',
-        ExpressionAttributeNames: { '#notBefore': 'notBefore' },
-        ExpressionAttributeValues: { ':at': toNumber(notBeforeMs) },
-      });
+      await isWritten(call('UpdateItem', toInput(table, walletId, toRaise(notBeforeMs))));
     },
   };
 }
 
-const isConditionFailed = (error: unknown): boolean =>
-  error instanceof AwsCallError && error.name === 'ConditionalCheckFailedException';
+/**
+ * Marks a token as revoked, and moves the day until which its counters and this mark are kept.
+ * Invariant: the day never comes earlier. Defeats: a reserve or a revocation that moved it further in between.
+ */
+const toMarkUntil = (tokenId: TokenId, keepUntilMs: number): Update => ({
+  set: [
+    assignment`${attribute(REVOKED + tokenId)} = ${ONE}`,
+    assignment`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(keepUntilMs)}`,
+  ],
+  conditions: [isKeptShorter(tokenId, keepUntilMs)],
+});
+
+/** Keeps `mark-never-earlier`. */
+const isKeptShorter = (tokenId: TokenId, keepUntilMs: number): Condition =>
+  condition`NOT ${attribute(KEEP_UNTIL + tokenId)} >= ${toNumber(keepUntilMs)}`;
+
+/**
+ * Marks a token whose day is late enough already.
+ * Invariant: no mark is without a day. Defeats: a settle that takes the day away between the two writes, after which
+ * the mark would stay for ever.
+ */
+const toMark = (tokenId: TokenId, keepUntilMs: number): Update => ({
+  set: [assignment`${attribute(REVOKED + tokenId)} = ${ONE}`],
+  conditions: [isKeptLongEnough(tokenId, keepUntilMs)],
+});
+
+/** Keeps `mark-has-a-day`. */
+const isKeptLongEnough = (tokenId: TokenId, keepUntilMs: number): Condition =>
+  condition`${attribute(KEEP_UNTIL + tokenId)} >= ${toNumber(keepUntilMs)}`;
+
+/** Invariant: `notBefore` only grows. Defeats: two revocations that arrive in the wrong order. */
+const toRaise = (notBeforeMs: number): Update => ({
+  set: [assignment`${attribute(NOT_BEFORE)} = ${toNumber(notBeforeMs)}`],
+  conditions: [isAfterNotBefore(notBeforeMs)],
+});
+
+/** Keeps `later-revocation-holds`. */
+const isAfterNotBefore = (notBeforeMs: number): Condition =>
+  condition`NOT ${attribute(NOT_BEFORE)} >= ${toNumber(notBeforeMs)}`;

@@ -1,23 +1,38 @@
 /**
- * Budgets of whole keys in DynamoDB: an item a pool, `{drawn}`, and slices of it in the items of wallets, moved to and
- * fro by transactions of the two.
+ * Budgets of whole keys in DynamoDB: one item `{drawn}` for each pool, and slices of it in the items of wallets.
+ * Transactions move money between the two.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
  */
 import { asWalletId } from '../../core/base/ids.ts';
 import type { Draw, Move, Pools, Recall } from '../../core/wallet/ports.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { SLICES_INDEX, TABLES } from '../table-schema.ts';
-import { isConditionFailed, rethrow, startUpdate, toInput, toKey, type Update } from './update.ts';
+import {
+  adds,
+  assignment,
+  attribute,
+  type Condition,
+  condition,
+  isWritten,
+  ONE,
+  rethrow,
+  subtracts,
+  toInput,
+  toKey,
+  type Update,
+} from './update.ts';
 import {
   integerOf,
+  itemsOf,
   parseItem,
-  textOf,
+  readText,
   toNumber,
   toText,
   toUnavailable,
   writeUnitsOf,
 } from './values.ts';
-import { DRAWS, IN_FLIGHT, parseWallet, SLICE, sliceAttributes } from './wallet-item.ts';
+import { DRAWS, parseWallet, SLICE, sliceAttributes } from './wallet-item.ts';
+import { nothingIsInFlight, sliceHasEnough } from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { partitionKey: sliceKey } = TABLES.wallets.slicesIndex;
@@ -61,8 +76,7 @@ export function makePools(call: AwsCall, table: string): Pools {
         ExpressionAttributeValues: { ':key': toText(keyId), ':after': toText(after) },
         Limit: pageSize,
       }).catch(rethrow);
-      const items: unknown[] = Array.isArray(answer.Items) ? answer.Items : [];
-      return items.map((item) => asWalletId(textOf(parseItem(item)?.[partitionKey]) ?? ''));
+      return itemsOf(answer).map((item) => asWalletId(readText(item, partitionKey) ?? ''));
     },
 
     async findAll(walletIds) {
@@ -79,21 +93,16 @@ export function makePools(call: AwsCall, table: string): Pools {
       });
     },
 
-    async retire(walletId, seenDraws, dropSlices) {
-      try {
-        await call('UpdateItem', toInput(table, walletId, toRetire(seenDraws, dropSlices)));
-        return true;
-      } catch (error) {
-        if (isConditionFailed(error)) return false;
-        throw toUnavailable(error);
-      }
+    retire: (walletId, seenDraws, dropSlices) => {
+      const update = toRetire(seenDraws, dropSlices);
+      return isWritten(call('UpdateItem', toInput(table, walletId, update)));
     },
   };
 }
 
 type Ends = Pick<Draw, 'poolId' | 'walletId'>;
 
-/** A transaction of two small items is charged twice for each, also when it fails. */
+/** A transaction of two small items costs two units for each, also when it fails. */
 const FAILED_MOVE_UNITS = 4;
 
 function unitsOf(answer: Readonly<Record<string, unknown>>): number {
@@ -108,14 +117,14 @@ function unitsOf(answer: Readonly<Record<string, unknown>>): number {
 
 const CANCELED = 'TransactionCanceledException';
 
-/** Why each item of a cancelled transaction failed, in their order; none when it is another error. */
+/** The reason for each item of a cancelled transaction, in their order; none for any other error. */
 function reasonsOf(error: unknown): readonly string[] {
   if (!(error instanceof AwsCallError) || error.name !== CANCELED) return [];
   const { CancellationReasons: reasons } = error.body;
   return (Array.isArray(reasons) ? reasons : []).map((reason) => String(reason?.Code));
 }
 
-/** The wallet is asked first: if it is not as it was seen, what the pool says is of no use. */
+/** The wallet's reason takes precedence: if the wallet is not as it was seen, the pool's reason is of no use. */
 function failureOf(error: unknown): Move['kind'] | undefined {
   const [pool, wallet] = reasonsOf(error);
   if (wallet === 'ConditionalCheckFailed') return 'wallet-changed';
@@ -123,7 +132,7 @@ function failureOf(error: unknown): Move['kind'] | undefined {
 }
 
 /**
- * Reasons for which the same transaction may succeed if it is sent again. Others are mistakes of ours.
+ * Reasons after which the same transaction may succeed if it is sent again. Any other reason is a mistake of ours.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
  */
 const TRANSIENT_REASONS: readonly string[] = [
@@ -132,7 +141,7 @@ const TRANSIENT_REASONS: readonly string[] = [
   'ProvisionedThroughputExceeded',
 ];
 
-/** A transaction that met another one, as the error that says so. */
+/** A cancelled transaction that may succeed if it is sent again, as an error that is transient. */
 function toConflict(error: unknown): unknown {
   const isTransient = reasonsOf(error).some((reason) => TRANSIENT_REASONS.includes(reason));
   if (!isTransient || !(error instanceof AwsCallError)) return error;
@@ -140,102 +149,83 @@ function toConflict(error: unknown): unknown {
 }
 
 /**
- * Invariant: a pool never gives more than its limit, and what it gave is what wallets got. Pool and wallet change
- * together or not at all, so that no crash between two writes loses or doubles money. The wallet's side holds only
- * while `in` is as it was seen, and `in` only grows: a draw that is sent twice or comes late changes nothing. As with
- * counters, an absent `drawn` is zero and passes, because the core never draws more than the limit.
+ * Draw. Invariant: a pool never gives more than its limit, and what it gave is what wallets received.
+ * Defeats: a crash between two writes (pool and wallet change together or not at all); two wallets that both saw room
+ * (`drawFitsTheLimit`); a draw that is sent twice or arrives late (`drawnInIsAsSeen`: `in` only grows).
  */
-function toPoolDraw({ amount, limit }: Draw): Update {
-  const update = startUpdate(
-    { '#drawn': DRAWN },
-    { ':zero': toNumber(0), ':amount': toNumber(amount) },
-  );
-  update.set.push('#drawn = if_not_exists(#drawn, :zero) + :amount');
-  if (limit === undefined) return update;
-  update.values[':room'] = toNumber(limit - amount);
-  update.conditions.push('NOT #drawn > :room');
-  return update;
-}
+const toPoolDraw = ({ amount, limit }: Draw): Update => ({
+  set: [adds(DRAWN, toNumber(amount))],
+  conditions: [limit === undefined ? undefined : drawFitsTheLimit(limit, amount)],
+});
 
-/** `draws` grows with every draw, so that who takes a wallet out of the index knows that no slice came since. */
-function toWalletDraw({ walletId, name, amount, seenIn, limit }: Draw): Update {
-  const update = startUpdate(
-    {
-      '#in': SLICE.in + name,
-      '#left': SLICE.left + name,
-      '#draws': DRAWS,
-      '#key': sliceKey,
-    },
-    {
-      ':in': toNumber(seenIn + amount),
-      ':zero': toNumber(0),
-      ':one': toNumber(1),
-      ':amount': toNumber(amount),
-      ':key': toText(keyOf(walletId)),
-    },
-  );
-  update.set.push(
-    '#in = :in',
-    '#left = if_not_exists(#left, :zero) + :amount',
-    '#draws = if_not_exists(#draws, :zero) + :one',
-    '#key = :key',
-  );
-  addSeen(update, '#in', seenIn);
-  if (limit === undefined) return update;
-  update.names['#cap'] = SLICE.cap + name;
-  update.values[':cap'] = toNumber(limit);
-  update.set.push('#cap = :cap');
-  return update;
-}
+/**
+ * Keeps `pool-to-the-last-unit`, `pool-counts-this-draw`. An absent `drawn` is zero and passes, because the core
+ * never draws more than the limit.
+ */
+const drawFitsTheLimit = (limit: bigint, amount: bigint): Condition =>
+  condition`NOT ${attribute(DRAWN)} > ${toNumber(limit - amount)}`;
+
+/** `draws` counts every draw, so that a wallet leaves the index only if nothing was drawn since it was seen. */
+const toWalletDraw = ({ walletId, name, amount, seenIn, limit }: Draw): Update => ({
+  set: [
+    assignment`${attribute(SLICE.in + name)} = ${toNumber(seenIn + amount)}`,
+    adds(SLICE.left + name, toNumber(amount)),
+    adds(DRAWS, ONE),
+    assignment`${attribute(sliceKey)} = ${toText(keyOf(walletId))}`,
+    limit === undefined
+      ? undefined
+      : assignment`${attribute(SLICE.cap + name)} = ${toNumber(limit)}`,
+  ],
+  conditions: [drawnInIsAsSeen(name, seenIn)],
+});
 
 const keyOf = (walletId: string): string => walletId.slice(0, walletId.indexOf('#'));
 
-/** An amount that only grows is as it was seen; zero stands for one that is not there. */
-function addSeen(update: Update, name: string, seen: bigint): void {
-  if (seen === 0n) {
-    update.conditions.push(`attribute_not_exists(${name})`);
-    return;
-  }
-  update.values[':seen'] = toNumber(seen);
-  update.conditions.push(`${name} = :seen`);
-}
+/** Keeps `draw-once`, `first-draw-once`. */
+const drawnInIsAsSeen = (name: string, seenIn: bigint): Condition =>
+  seenIn === 0n
+    ? condition`attribute_not_exists(${attribute(SLICE.in + name)})`
+    : condition`${attribute(SLICE.in + name)} = ${toNumber(seenIn)}`;
 
 /**
- * Invariant: only what is left is recalled, and once. `left` may have been spent since it was seen, and then the recall
- * fails; `out` only grows, so that a recall which is sent twice or comes late changes nothing.
+ * Recall. Invariant: only what is left is recalled, and once.
+ * Defeats: a reserve that spends the slice between the look and this write (`sliceHasEnough`); a recall that is sent
+ * twice or arrives late (`recalledOutIsAsSeen`: `out` only grows).
  */
-function toWalletRecall({ name, amount, seenOut }: Recall): Update {
-  const update = startUpdate(
-    { '#out': SLICE.out + name, '#left': SLICE.left + name },
-    { ':out': toNumber(seenOut + amount), ':amount': toNumber(amount) },
-  );
-  update.set.push('#out = :out', '#left = #left - :amount');
-  addSeen(update, '#out', seenOut);
-  update.conditions.push('#left >= :amount');
-  return update;
-}
+const toWalletRecall = ({ name, amount, seenOut }: Recall): Update => ({
+  set: [
+    assignment`${attribute(SLICE.out + name)} = ${toNumber(seenOut + amount)}`,
+    subtracts(SLICE.left + name, toNumber(amount)),
+  ],
+  conditions: [recalledOutIsAsSeen(name, seenOut), sliceHasEnough({ name, take: amount })],
+});
 
-function toPoolRecall({ amount }: Recall): Update {
-  const update = startUpdate({ '#drawn': DRAWN }, { ':amount': toNumber(amount) });
-  update.set.push('#drawn = #drawn - :amount');
-  update.conditions.push('#drawn >= :amount');
-  return update;
-}
+/** Keeps `recall-once`. */
+const recalledOutIsAsSeen = (name: string, seenOut: bigint): Condition =>
+  seenOut === 0n
+    ? condition`attribute_not_exists(${attribute(SLICE.out + name)})`
+    : condition`${attribute(SLICE.out + name)} = ${toNumber(seenOut)}`;
+
+/** Invariant: a pool never falls below zero. Defeats: a recall of money that this pool never gave. */
+const toPoolRecall = ({ amount }: Recall): Update => ({
+  set: [subtracts(DRAWN, toNumber(amount))],
+  conditions: [poolHasGiven(amount)],
+});
+
+/** Keeps `pool-never-negative`. */
+const poolHasGiven = (amount: bigint): Condition =>
+  condition`${attribute(DRAWN)} >= ${toNumber(amount)}`;
 
 /**
- * Invariant: a wallet that has something left of a slice is in the index. It was seen with nothing left and nothing in
- * flight; what is left grows by a settle, which ends a request in flight, or by a draw, which counts up `draws`.
+ * Takes a wallet out of the index. Invariant: a wallet that has something left of a slice is in the index.
+ * Defeats, between the look and this write: a settle that gives back to a slice (it ends a request in flight, and
+ * nothing was in flight: `nothingIsInFlight`); a draw into it (`nothingWasDrawnSince`).
  */
-function toRetire(seenDraws: number, dropSlices: readonly string[]): Update {
-  const update = startUpdate(
-    { '#key': sliceKey, '#i': IN_FLIGHT, '#draws': DRAWS },
-    { ':zero': toNumber(0), ':draws': toNumber(seenDraws) },
-  );
-  update.conditions.push('NOT #i > :zero', '#draws = :draws');
-  update.remove.push('#key');
-  dropSlices.flatMap(sliceAttributes).forEach((name, index) => {
-    update.names[`#d${index}`] = name;
-    update.remove.push(`#d${index}`);
-  });
-  return update;
-}
+const toRetire = (seenDraws: number, dropSlices: readonly string[]): Update => ({
+  remove: [sliceKey, ...dropSlices.flatMap(sliceAttributes)],
+  conditions: [nothingIsInFlight(), nothingWasDrawnSince(seenDraws)],
+});
+
+/** Keeps `draws-counted`. */
+const nothingWasDrawnSince = (seenDraws: number): Condition =>
+  condition`${attribute(DRAWS)} = ${toNumber(seenDraws)}`;

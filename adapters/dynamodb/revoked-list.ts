@@ -11,8 +11,9 @@ import { shortDigest } from '../../core/base/ids.ts';
 import { DAY_MS } from '../../core/base/limits.ts';
 import { REVOKED_MAX } from '../../core/keys/key-record.ts';
 import type { KeyName, RevokedList } from '../../core/keys/ports.ts';
-import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
+import { isConditionFailed } from './update.ts';
 import { toUnavailable } from './values.ts';
 
 export function makeRevokedList(call: AwsCall, table: string): RevokedList {
@@ -82,9 +83,6 @@ const listFull = (): GatewayError =>
     message: `the key's list of revoked tokens is full at ${REVOKED_MAX}: revoke them one by one or by user, or replace the key`,
     param: 'jti',
   });
-
-const isConditionFailed = (error: unknown): boolean =>
-  error instanceof AwsCallError && error.name === 'ConditionalCheckFailedException';
 
 const unreadable = (): GatewayError =>
   new GatewayError('service_unavailable', { detail: 'a key record is gone or cannot be read' });

@@ -1,6 +1,6 @@
 /**
- * Rollups of days in DynamoDB, in the table of the rows they sum (adapters/table-schema.ts): made by the sweep, read by
- * reports. A segment is written once and never changed; the seal of a day names the generation that holds.
+ * Rollups of days in DynamoDB, in the table of the rows they sum (adapters/table-schema.ts). The sweep writes them,
+ * reports read them. A segment is written once and never changed; the seal of a day names the generation in force.
  */
 import type { Identity, IdentitySource } from '../../core/access/grant.ts';
 import { asKeyId, asTokenId, asWalletId, type KeyId } from '../../core/base/ids.ts';
@@ -8,8 +8,17 @@ import { DAY_MS } from '../../core/base/limits.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
 import type { RollupSegment, SealedDay, UsageCell } from '../../core/usage/cells.ts';
 import type { OpenDay, Rollups, UsageReader } from '../../core/usage/ports.ts';
-import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
 import { OPEN_MARK, TABLES } from '../table-schema.ts';
+import {
+  assignment,
+  attribute,
+  type Condition,
+  condition,
+  isWritten,
+  rethrow,
+  toExpressions,
+} from './update.ts';
 import {
   type AttributeValue,
   type Item,
@@ -19,7 +28,6 @@ import {
   readText,
   toNumber,
   toText,
-  toUnavailable,
 } from './values.ts';
 
 const { partitionKey, sortKey, ttlAttribute } = TABLES.usage;
@@ -39,17 +47,9 @@ export function makeRollups(
   nowMs: () => number = Date.now,
 ): Rollups & Pick<UsageReader, 'readRollups'> {
   const send = (operation: string, input: object): Promise<Record<string, unknown>> =>
-    call(operation, { TableName: table, ...input }).catch((error) => {
-      throw toUnavailable(error);
-    });
+    call(operation, { TableName: table, ...input }).catch(rethrow);
   const write = (operation: string, input: object): Promise<boolean> =>
-    call(operation, { TableName: table, ...input }).then(
-      () => true,
-      (error) => {
-        if (isConditionFailed(error)) return false;
-        throw toUnavailable(error);
-      },
-    );
+    isWritten(call(operation, { TableName: table, ...input }));
 
   const readRollups: UsageReader['readRollups'] = async (keyId, fromDay, toDay, after) => {
     const answer = await send('Query', {
@@ -108,17 +108,16 @@ export function makeRollups(
     },
 
     /**
-     * Invariant: the segments of a generation form one chain, so no row counts twice. One begins where another ended,
-     * and of two runs that sum from the same place the first stands; the other one's rows are the first one's too.
+     * Invariant: the segments of a generation form one chain, so no row counts twice. One begins where another ended.
+     * Defeats: two runs that sum from the same place. The first one's segment stands; it has the rows of the second.
      */
     addSegment: (keyId, segment) =>
       write('PutItem', {
         Item: toSegmentItem(keyId, segment),
-        ConditionExpression: 'attribute_not_exists(#pk)',
-        ExpressionAttributeNames: { '#pk': partitionKey },
+        ...toExpressions({ conditions: [itemIsNew()] }),
       }),
 
-    /** Invariant: generations only grow: a run that was held up does not bring back a rollup without its late rows. */
+    /** Invariant: generations only grow. Defeats: a delayed run that brings back a rollup without its late rows. */
     seal: (keyId, { day, generation, segments }) =>
       write('PutItem', {
         Item: {
@@ -127,37 +126,40 @@ export function makeRollups(
           generation: toNumber(generation),
           segments: toNumber(segments),
         },
-        ConditionExpression: 'NOT #generation >= :generation',
-        ExpressionAttributeNames: { '#generation': 'generation' },
-        ExpressionAttributeValues: { ':generation': toNumber(generation) },
+        ...toExpressions({ conditions: [sealIsNewer(generation)] }),
       }),
 
-    /** Only if the row is there: an update would bring back one that time has removed. */
+    /** Invariant: no expired row comes back. Defeats: DynamoDB removes the row before this update, which would make it anew. */
     async unmark(keyId, day, place) {
       await write('UpdateItem', {
         Key: { [partitionKey]: toText(`${keyId}#${day}`), [sortKey]: toText(place) },
-        UpdateExpression: 'REMOVE #open, #day',
-        ConditionExpression: 'attribute_exists(#pk)',
-        ExpressionAttributeNames: { '#open': open, '#day': openDay, '#pk': partitionKey },
+        ...toExpressions({ remove: [open, openDay], conditions: [itemIsThere()] }),
       });
     },
 
+    /** Lets a segment of an earlier generation expire. Invariant and interleaving as for `unmark`. */
     async expireSegment(keyId, segment) {
+      const soonSeconds = Math.ceil(nowMs() / 1_000) + LET_GO_SECONDS;
       await write('UpdateItem', {
         Key: toKey(keyId, placeOfSegment(segment)),
-        UpdateExpression: 'SET #ttl = :soon',
-        ConditionExpression: 'attribute_exists(#pk)',
-        ExpressionAttributeNames: { '#ttl': ttlAttribute, '#pk': partitionKey },
-        ExpressionAttributeValues: {
-          ':soon': toNumber(Math.ceil(nowMs() / 1_000) + LET_GO_SECONDS),
-        },
+        ...toExpressions({
+          set: [assignment`${attribute(ttlAttribute)} = ${toNumber(soonSeconds)}`],
+          conditions: [itemIsThere()],
+        }),
       });
     },
   };
 }
 
-const isConditionFailed = (error: unknown): boolean =>
-  error instanceof AwsCallError && error.name === 'ConditionalCheckFailedException';
+/** Keeps `first-rollup-part-stands`. */
+const itemIsNew = (): Condition => condition`attribute_not_exists(${attribute(partitionKey)})`;
+
+/** Keeps `expired-stays-gone`. */
+const itemIsThere = (): Condition => condition`attribute_exists(${attribute(partitionKey)})`;
+
+/** Keeps `rollup-only-forward`. */
+const sealIsNewer = (generation: number): Condition =>
+  condition`NOT ${attribute('generation')} >= ${toNumber(generation)}`;
 
 const partitionOf = (keyId: KeyId): string => `${keyId}#rollups`;
 

@@ -1,59 +1,142 @@
 /**
- * An UpdateItem, gathered part by part.
+ * Conditional writes of DynamoDB, built from named expressions.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
  */
 
 import type { PoolId, WalletId } from '../../core/base/ids.ts';
 import { AwsCallError } from '../aws/aws-call.ts';
 import { TABLES } from '../table-schema.ts';
-import { type AttributeValue, type Item, toText, toUnavailable } from './values.ts';
+import { type AttributeValue, type Item, toNumber, toText, toUnavailable } from './values.ts';
 
-/** The parts of an UpdateItem, gathered one by one. */
-export interface Update {
-  readonly set: string[];
-  readonly remove: string[];
-  readonly conditions: string[];
-  readonly names: Record<string, string>;
-  readonly values: Record<string, AttributeValue>;
+/** The name of an attribute inside an expression. */
+export interface Attribute {
+  readonly attribute: string;
 }
 
-export const startUpdate = (names: Update['names'], values: Update['values']): Update => ({
-  set: [],
-  remove: [],
-  conditions: [],
-  names,
-  values,
-});
+export const attribute = (name: string): Attribute => ({ attribute: name });
+
+/** A part of an expression: texts, and between them the attributes and values that placeholders stand for. */
+interface Expression {
+  readonly texts: readonly string[];
+  readonly operands: readonly (Attribute | AttributeValue)[];
+}
+
+/** One clause of a condition. Each is a function whose name says what holds if it passes; see docs/conditions.md. */
+export type Condition = Expression;
+
+/** One assignment of a `SET`. */
+export type Assignment = Expression;
+
+const expression = (
+  texts: TemplateStringsArray,
+  ...operands: readonly (Attribute | AttributeValue)[]
+): Expression => ({ texts, operands });
+
+export const condition: (...parts: Parameters<typeof expression>) => Condition = expression;
+export const assignment: (...parts: Parameters<typeof expression>) => Assignment = expression;
+
+export const ZERO: AttributeValue = toNumber(0);
+export const ONE: AttributeValue = toNumber(1);
+
+/** Adds to a number; one that is not there counts as zero. */
+export const adds = (name: string, amount: AttributeValue): Assignment =>
+  assignment`${attribute(name)} = if_not_exists(${attribute(name)}, ${ZERO}) + ${amount}`;
+
+/** Subtracts from a number that is there. */
+export const subtracts = (name: string, amount: AttributeValue): Assignment =>
+  assignment`${attribute(name)} = ${attribute(name)} - ${amount}`;
+
+/** Sets an attribute that is not there; one that is there stays. */
+export const setsIfAbsent = (name: string, value: AttributeValue): Assignment =>
+  assignment`${attribute(name)} = if_not_exists(${attribute(name)}, ${value})`;
+
+/** An update of one item. Its conditions must all hold; undefined ones do not apply. */
+export interface Update {
+  readonly set?: readonly (Assignment | undefined)[];
+  /** Names of attributes. */
+  readonly remove?: readonly string[];
+  readonly conditions?: readonly (Condition | undefined)[];
+}
 
 /** The key of an item of the Wallets table. */
 export const toKey = (id: WalletId | PoolId): Item => ({
   [TABLES.wallets.partitionKey]: toText(id),
 });
 
-/** The update as DynamoDB reads it. */
-export function toInput(table: string, id: WalletId | PoolId, update: Update): object {
-  const { set, remove, conditions, names, values } = update;
+/** An update of an item of the Wallets table, as DynamoDB reads it. */
+export const toInput = (table: string, id: WalletId | PoolId, update: Update): object => ({
+  TableName: table,
+  Key: toKey(id),
+  ...toExpressions(update),
+});
+
+/** The update's expressions, with their names and values. */
+export function toExpressions({ set = [], remove = [], conditions = [] }: Update): object {
+  const placeholders = makePlaceholders();
+  const sets = set.filter((each) => each !== undefined).map(placeholders.write);
+  const removes = remove.map((name) => placeholders.write(expression`${attribute(name)}`));
+  const clauses = conditions.filter((each) => each !== undefined).map(placeholders.write);
   const sections = [
-    ...(set.length > 0 ? [`SET ${set.join(', ')}`] : []),
-    ...(remove.length > 0 ? [`REMOVE ${remove.join(', ')}`] : []),
+    ...(sets.length > 0 ? [`SET ${sets.join(', ')}`] : []),
+    ...(removes.length > 0 ? [`REMOVE ${removes.join(', ')}`] : []),
   ];
   return {
-    TableName: table,
-    Key: toKey(id),
-    UpdateExpression: sections.join(' '),
-    ...(conditions.length > 0 ? { ConditionExpression: conditions.join(' AND ') } : {}),
-    ExpressionAttributeNames: names,
-    ExpressionAttributeValues: values,
+    ...(sections.length > 0 && { UpdateExpression: sections.join(' ') }),
+    ...(clauses.length > 0 && { ConditionExpression: clauses.join(' AND ') }),
+    ...placeholders.toMembers(),
   };
 }
 
-/** DynamoDB does not tell what a failed condition consumed; it is one for a wallet within a kilobyte. */
+/** Placeholders of one write: one for each attribute, and one for each value object. */
+function makePlaceholders() {
+  const names = new Map<string, string>();
+  const values = new Map<AttributeValue, string>();
+  const placeholderOf = (operand: Attribute | AttributeValue): string =>
+    'attribute' in operand
+      ? entryOf(names, operand.attribute, `#n${names.size}`)
+      : entryOf(values, operand, `:v${values.size}`);
+  return {
+    write: ({ texts, operands }: Expression): string =>
+      texts.reduce((text, next, index) => {
+        const operand = operands[index - 1];
+        return `${text}${operand === undefined ? '' : placeholderOf(operand)}${next}`;
+      }),
+    toMembers: (): object => ({
+      ...(names.size > 0 && { ExpressionAttributeNames: inverse(names) }),
+      ...(values.size > 0 && { ExpressionAttributeValues: inverse(values) }),
+    }),
+  };
+}
+
+function entryOf<Key>(map: Map<Key, string>, key: Key, added: string): string {
+  const found = map.get(key) ?? added;
+  map.set(key, found);
+  return found;
+}
+
+const inverse = <Key>(map: ReadonlyMap<Key, string>): Record<string, Key> =>
+  Object.fromEntries([...map].map(([key, placeholder]) => [placeholder, key]));
+
+/** DynamoDB does not report what a failed condition consumed. It is one unit for an item within a kilobyte. */
 export const FAILED_WRITE_UNITS = 1;
 
 export const isConditionFailed = (error: unknown): error is AwsCallError =>
   error instanceof AwsCallError && error.name === 'ConditionalCheckFailedException';
 
-/** For what only fails as an outage. */
+/**
+ * True if the write was made, false if its condition failed.
+ * @throws service_unavailable when the outcome is not known
+ */
+export const isWritten = (write: Promise<unknown>): Promise<boolean> =>
+  write.then(
+    () => true,
+    (error) => {
+      if (isConditionFailed(error)) return false;
+      throw toUnavailable(error);
+    },
+  );
+
+/** Rejects with `service_unavailable`: for calls that have no condition. */
 export function rethrow(error: unknown): never {
   throw toUnavailable(error);
 }

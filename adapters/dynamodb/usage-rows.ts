@@ -1,10 +1,10 @@
 /**
- * Usage rows in DynamoDB: one a request, written once, kept 400 days.
- * The key follows from what a hold says, so that the function and the sweep meet in the same row.
+ * Usage rows in DynamoDB: one for each request, written once, kept 400 days.
+ * The row's key follows from the hold, so that the function and the sweep write the same row.
  *
- * The sweep finds days to roll up by a mark on rows, in a sparse index. Invariant: a row that no rollup counts bears the
- * mark, or was written before its day ended by a process that had marked another row of the day. A mark is one more
- * write in the index, so each process marks its first row of a key's day only, and every row that comes after its day.
+ * The sweep finds days to roll up by a mark on rows, in a sparse index. Invariant: a row that no rollup counts has the
+ * mark, or was written before its day ended by a process that had marked another row of the day. A mark costs one more
+ * write in the index, so each process marks only its first row of a key's day, and every row written after its day.
  */
 
 import type { Identity, IdentitySource } from '../../core/access/grant.ts';
@@ -17,8 +17,17 @@ import type { UsageReader } from '../../core/usage/ports.ts';
 import { decodeCounted, encodeCounted } from '../../core/wallet/hold-codec.ts';
 import type { UsageRows } from '../../core/wallet/ports.ts';
 import type { UsageRow, UsageStatus } from '../../core/wallet/usage-row.ts';
-import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
 import { OPEN_MARK, TABLES } from '../table-schema.ts';
+import {
+  attribute,
+  type Condition,
+  condition,
+  FAILED_WRITE_UNITS,
+  isConditionFailed,
+  rethrow,
+  toExpressions,
+} from './update.ts';
 import {
   type AttributeValue,
   type Item,
@@ -38,8 +47,6 @@ const ROW_DAYS_KEPT = 400;
 const { partitionKey: open, sortKey: openDay } = TABLES.usage.index;
 /** Days of keys that this process has marked a row of; a day that is pushed out is marked once more. */
 const MARKED_DAYS_MAX = 1_000;
-/** A failed condition is charged like a write of the row that stands, which is within a kilobyte. */
-const FAILED_WRITE_UNITS = 1;
 
 /** The usage rows of a table. Fails closed. */
 export function makeUsageRows(
@@ -50,8 +57,8 @@ export function makeUsageRows(
   const markedDays = makeBoundedMap<string, true>(MARKED_DAYS_MAX);
   return {
     /**
-     * Invariant: the first row of a request stands. Function and sweep may both bring one; whoever is second is told
-     * the first and settles at its cost, so that a request is never billed as two different sums.
+     * Invariant: the first row of a request stands. Defeats: function and sweep that both bring a row. The second gets
+     * the first one's row and settles at its cost, so a request is never billed as two different sums.
      */
     async put(row, timeoutMs) {
       const day = isoDay(row.reservedAtMs);
@@ -64,8 +71,7 @@ export function makeUsageRows(
             ...toItem(row),
             ...(isMarked && { [open]: toText(OPEN_MARK), [openDay]: toText(day) }),
           },
-          ConditionExpression: 'attribute_not_exists(#pk)',
-          ExpressionAttributeNames: { '#pk': partitionKey },
+          ...toExpressions({ conditions: [rowIsNew()] }),
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
           ReturnConsumedCapacity: 'TOTAL',
         };
@@ -74,7 +80,7 @@ export function makeUsageRows(
         if (isMarked) markedDays.set(partition, true);
         return { row, writeUnits: writeUnitsOf(answer) };
       } catch (error) {
-        const item = error instanceof AwsCallError ? parseItem(error.body.Item) : undefined;
+        const item = isConditionFailed(error) ? parseItem(error.body.Item) : undefined;
         if (item === undefined) throw toUnavailable(error);
         return { row: parseRow(item), writeUnits: FAILED_WRITE_UNITS };
       }
@@ -96,9 +102,7 @@ export function makeUsageRows(
           ':after': toText(after ?? BEFORE_ALL),
           ...(walletId && { ':wallet': toText(walletId) }),
         },
-      }).catch((error) => {
-        throw toUnavailable(error);
-      });
+      }).catch(rethrow);
       const next = readText(parseItem(answer.LastEvaluatedKey) ?? {}, sortKey);
       return {
         rows: itemsOf(answer).map((item) => ({
@@ -110,6 +114,9 @@ export function makeUsageRows(
     },
   };
 }
+
+/** Keeps `first-row-stands`. */
+const rowIsNew = (): Condition => condition`attribute_not_exists(${attribute(partitionKey)})`;
 
 /** A sort key cannot be empty; every row's begins with a digit, which comes later. */
 const BEFORE_ALL = '#';

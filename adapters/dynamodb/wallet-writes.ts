@@ -1,0 +1,157 @@
+/**
+ * The conditional writes of one wallet item: reserve, settle, and moving its due mark.
+ * Each condition is a list of named clauses; docs/conditions.md says what each of them guarantees. A clause that
+ * compares an attribute which is not there is never true, so `NOT a > b` passes for a counter that does not exist yet.
+ */
+import { sha256, type TokenId, type WalletId } from '../../core/base/ids.ts';
+import { encodeHold, holdPrefix } from '../../core/wallet/hold-codec.ts';
+import type { CounterAdd, Reservation, Settlement, SliceTake } from '../../core/wallet/ports.ts';
+import { DUE_SHARDS, TABLES } from '../table-schema.ts';
+import {
+  adds,
+  assignment,
+  attribute,
+  type Condition,
+  condition,
+  ONE,
+  setsIfAbsent,
+  subtracts,
+  type Update,
+  ZERO,
+} from './update.ts';
+import { toNumber, toText } from './values.ts';
+import {
+  HOLD,
+  IN_FLIGHT,
+  KEEP_UNTIL,
+  NOT_BEFORE,
+  REVOKED,
+  SLICE,
+  sliceAttributes,
+} from './wallet-item.ts';
+
+const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
+
+/**
+ * Reserve. Invariant: no counter passes its limit, in whatever order writes arrive.
+ * Defeats: two requests that both saw room and both take it (check and add are one write); an attempt that arrives
+ * after another attempt of the same request was written (`holdIsNew`); a slice that was drawn under a larger limit and
+ * is spent after the limit was lowered (`sliceIsWithinLimit`).
+ */
+export function toReserve(reservation: Reservation): Update {
+  const { hold, counters, slices = [], inFlightMax } = reservation;
+  const { tokenId, issuedAtMs, tokenKeepUntilMs } = reservation;
+  return {
+    set: [
+      assignment`${attribute(HOLD + hold.requestId)} = ${toText(encodeHold(hold))}`,
+      adds(IN_FLIGHT, ONE),
+      setsIfAbsent(due, toText(shardOf(hold.walletId))),
+      setsIfAbsent(dueAt, toNumber(hold.leaseEndsAtMs)),
+      ...counters.map(({ name, add }) => adds(name, toNumber(add))),
+      ...slices.map(({ name, take }) => subtracts(SLICE.left + name, toNumber(take))),
+      tokenId && tokenKeepUntilMs !== undefined
+        ? assignment`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(tokenKeepUntilMs)}`
+        : undefined,
+    ],
+    conditions: [
+      holdIsNew(reservation),
+      hasRoomInFlight(inFlightMax),
+      ...counters.map(fitsTheLimit),
+      ...slices.map(sliceHasEnough),
+      ...slices.map(sliceIsWithinLimit),
+      tokenId && tokenIsNotRevoked(tokenId),
+      issuedAtMs === undefined ? undefined : isIssuedAfterNotBefore(issuedAtMs),
+    ],
+  };
+}
+
+/** Keeps `hold-once`. */
+const holdIsNew = ({ hold }: Reservation): Condition =>
+  condition`attribute_not_exists(${attribute(HOLD + hold.requestId)})`;
+
+/** Keeps `in-flight-max`. */
+const hasRoomInFlight = (inFlightMax: number): Condition =>
+  condition`NOT ${attribute(IN_FLIGHT)} >= ${toNumber(inFlightMax)}`;
+
+/**
+ * Keeps `limit-to-the-last-unit`, `limit-counts-this-request`. Conditions cannot add, so the counter is compared
+ * with `limit − amount`. The core never sends an amount above its limit, so a counter that does not exist yet may
+ * pass.
+ */
+const fitsTheLimit = ({ name, add, max }: CounterAdd): Condition | undefined =>
+  max === undefined ? undefined : condition`NOT ${attribute(name)} > ${toNumber(max - add)}`;
+
+/** Keeps `slice-to-the-last-unit`, `recall-leaves-holds`. */
+export const sliceHasEnough = ({ name, take }: Pick<SliceTake, 'name' | 'take'>): Condition =>
+  condition`${attribute(SLICE.left + name)} >= ${toNumber(take)}`;
+
+/** Keeps `slice-within-current-limit`. */
+const sliceIsWithinLimit = ({ name, limit }: SliceTake): Condition =>
+  condition`NOT ${attribute(SLICE.cap + name)} > ${toNumber(limit)}`;
+
+/** Keeps `token-not-revoked`. */
+const tokenIsNotRevoked = (tokenId: TokenId): Condition =>
+  condition`attribute_not_exists(${attribute(REVOKED + tokenId)})`;
+
+/** Keeps `issued-after-revocation`. */
+const isIssuedAfterNotBefore = (issuedAtMs: number): Condition =>
+  condition`NOT ${attribute(NOT_BEFORE)} >= ${toNumber(issuedAtMs)}`;
+
+/** The value of `due` under which a wallet is in the index of the sweep. */
+const shardOf = (walletId: WalletId): string => String(sha256(walletId).charCodeAt(0) % DUE_SHARDS);
+
+/**
+ * Settle. Invariant: a hold is settled once, and a token's counters go only while nobody uses the token.
+ * Defeats: a settle that is repeated, late, or after the sweep's (no hold is there); a settle of an attempt that was
+ * given up (the hold is another attempt's); a reserve of a token between the look at its mark and this write, whose
+ * hold would count in a counter that is gone, so that the token could spend its limit once more (`tokenIsUnused`).
+ * A token's revocation goes with its counters: nothing that it names has been in force for a day.
+ */
+export function toSettle(settlement: Settlement): Update {
+  const { requestId, counters, slices = [], drop, dropSlices = [], dropTokens } = settlement;
+  return {
+    set: [
+      subtracts(IN_FLIGHT, ONE),
+      ...counters.map(({ name, add }) => adds(name, toNumber(add))),
+      ...slices.map(({ name, back }) => adds(SLICE.left + name, toNumber(back))),
+    ],
+    remove: [
+      HOLD + requestId,
+      ...dropTokens.flatMap(({ tokenId }) => [KEEP_UNTIL + tokenId, REVOKED + tokenId]),
+      ...drop,
+      ...dropTokens.flatMap(({ names }) => names),
+      ...dropSlices.flatMap(sliceAttributes),
+    ],
+    conditions: [holdIsOfThisAttempt(settlement), ...dropTokens.map(tokenIsUnused)],
+  };
+}
+
+/** Keeps `settle-once`, `settle-own-attempt`. */
+const holdIsOfThisAttempt = ({ requestId, attempt }: Settlement): Condition =>
+  condition`begins_with(${attribute(HOLD + requestId)}, ${toText(holdPrefix(attempt))})`;
+
+/** Keeps `drop-unused-token-only`. Every reserve of a token moves its mark. */
+const tokenIsUnused = ({ tokenId, seenKeepUntilMs }: Settlement['dropTokens'][number]): Condition =>
+  condition`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(seenKeepUntilMs)}`;
+
+/**
+ * Moves the due mark, or removes it. Invariant: a wallet with a hold is in the index of the sweep, no later than its
+ * first lease ends.
+ * Defeats: two sweeps that move the mark one after the other (`dueMarkIsAsSeen`); a reserve between the look and this
+ * write, which leaves the mark as it is but raises `inFlight`: without the mark its hold would never be found
+ * (`nothingIsInFlight`).
+ */
+export const toMoveDue = (seenDueAtMs: number, nextDueAtMs: number | undefined): Update =>
+  nextDueAtMs === undefined
+    ? { remove: [due, dueAt], conditions: [dueMarkIsAsSeen(seenDueAtMs), nothingIsInFlight()] }
+    : {
+        set: [assignment`${attribute(dueAt)} = ${toNumber(nextDueAtMs)}`],
+        conditions: [dueMarkIsAsSeen(seenDueAtMs)],
+      };
+
+/** Keeps `due-moved-once`. */
+const dueMarkIsAsSeen = (seenDueAtMs: number): Condition =>
+  condition`${attribute(dueAt)} = ${toNumber(seenDueAtMs)}`;
+
+/** Keeps `due-removed-when-idle`, `hide-when-idle`. */
+export const nothingIsInFlight = (): Condition => condition`NOT ${attribute(IN_FLIGHT)} > ${ZERO}`;
