@@ -247,6 +247,7 @@ export function describeAwsCalls(name: string, adapter: AwsCallsUnderTest): void
       },
     );
 
+    // guarantee: table-silent-before, table-fails-long
     test.each<[what: string, answer: AnswerRequest]>([
       ['never comes', () => {}],
       [
