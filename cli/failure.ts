@@ -1,17 +1,17 @@
 /**
- * The two ways in which a command does not do what it was told, and their exit statuses.
+ * Exit statuses, and the error of a command that fails.
  */
 
-/** Done as told. */
+/** The command succeeded. */
 export const EXIT_DONE = 0;
 
-/** Refused, or failed. */
+/** The command was refused or failed. */
 export const EXIT_FAILED = 1;
 
-/** Told wrongly: a flag or an argument that cannot be. */
+/** A flag or an argument is wrong. */
 export const EXIT_WRONG_USE = 2;
 
-/** A command that cannot do what it was told. Its message is for the user and holds no secret. */
+/** The failure of a command. Its message is for the user and holds no secret. */
 export class CommandError extends Error {
   readonly exitStatus: number;
 
@@ -22,6 +22,6 @@ export class CommandError extends Error {
   }
 }
 
-/** A flag, an argument or a variable that cannot be. */
+/** Makes the error for a wrong flag, argument or variable. */
 export const wrongUse = (message: string): CommandError =>
   new CommandError(message, EXIT_WRONG_USE);

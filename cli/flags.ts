@@ -1,5 +1,5 @@
 /**
- * Flags that several commands share, and how their values are read. A wrong one is told with what is allowed.
+ * Flags that several commands share, and parsers of their values. An error names what is allowed.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration, parseInstant } from '../core/base/duration.ts';
@@ -22,31 +22,32 @@ import {
 import { JTI_CHARS_MAX } from '../core/tokens/scoped-claims.ts';
 import type { GatewayPlace } from './gateway/connect.ts';
 
-/** What every command that needs tables takes. */
+/** The flags of every command that uses a gateway's tables. */
 export type PlaceFlags = GatewayPlace & { readonly json?: true };
 
-/** Where a command works. */
+/** Adds the flags that choose a gateway. */
 export const withPlace = (command: Command): Command =>
   withJson(command)
-    .option('--data <folder>', "the folder of a gateway on this machine (default: '.hallpass')")
+    .option('--data <folder>', "data folder of a gateway on this machine (default: '.hallpass')")
     .addOption(
-      new Option('--stack <name>', 'a deployed stack, with the usual AWS credentials').conflicts(
+      new Option('--stack <name>', 'name of a deployed stack; uses your AWS credentials').conflicts(
         'data',
       ),
     );
 
-/** Of commands that change something. */
+/** Adds the flag that names who makes a change. */
 export const withAuthor = (command: Command): Command =>
   command.option(
     '--as <name>',
-    'who is making the change (default: the user of this machine, or the AWS identity)',
+    'who makes the change, for the audit (default: your user name here, or your AWS identity)',
     (text) => toUser(text),
   );
 
 export const withJson = (command: Command): Command =>
   command.option('--json', 'print JSON to standard output');
 
-const must = (rule: string, text: string): InvalidArgumentError =>
+/** Makes the error for a value that breaks a rule. */
+export const must = (rule: string, text: string): InvalidArgumentError =>
   new InvalidArgumentError(`It must be ${rule}, got "${text}".`);
 
 const toName = (charsMax: number) => (text: string) => {
@@ -60,14 +61,14 @@ export const toKeyName = toName(KEY_NAME_CHARS_MAX);
 export const toUser = toName(USER_CHARS_MAX);
 export const toJti = toName(JTI_CHARS_MAX);
 
-/** `a,b`; repeated flags add up. */
+/** Parses `a,b`. Repeated flags add up. */
 export function toModels(text: string, others: readonly string[] = []): readonly string[] {
   const models = parseModelPatterns([...others, ...text.split(',').map((each) => each.trim())]);
   if (models !== undefined) return models;
   throw must(`1 to ${MODELS_MAX} model ids or "provider/*", with commas between them`, text);
 }
 
-/** As `toModels`, and `any`, which is no list at all. */
+/** Parses models as `toModels` does, or `any` for no list. */
 export function toModelsOrAny(
   text: string,
   others: readonly string[] | 'any' | undefined,
@@ -79,7 +80,7 @@ export function toModelsOrAny(
 
 const NO_LIMITS: readonly Limit[] = [];
 
-/** One limit a flag; `none` is none at all. */
+/** Parses one limit per flag, or `none` for no limits. */
 export function toLimits(text: string, others: readonly Limit[] | undefined): readonly Limit[] {
   if (text === 'none' && (others === undefined || others === NO_LIMITS)) return NO_LIMITS;
   if (text === 'none' || others === NO_LIMITS) throw must('either "none" or limits', text);
@@ -98,14 +99,14 @@ function readLimit(text: string): Limit {
   }
 }
 
-/** A duration of 1 second or more, in seconds. */
+/** Parses a duration of at least 1 second, in seconds. */
 export function toDuration(text: string): number {
   const seconds = parseDuration(text);
   if (seconds !== undefined) return seconds;
-  throw must('a number with s, m, h, d or w behind it, such as 24h or 7d', text);
+  throw must('a number followed by s, m, h, d or w, such as 24h or 7d', text);
 }
 
-/** How long tokens of a key may live, in seconds. */
+/** Parses the longest token lifetime of a key, in seconds. */
 export function toTokenLifetime(text: string): number {
   const seconds = toDuration(text);
   if (seconds >= TOKEN_LIFETIME_MIN_SECONDS && seconds <= TOKEN_LIFETIME_MAX_SECONDS) {
@@ -114,7 +115,7 @@ export function toTokenLifetime(text: string): number {
   throw must('from 60s to 365d', text);
 }
 
-/** A duration from now, or an instant; answers which instant it is. */
+/** Parses a duration from now or an instant, as unix milliseconds. */
 export const toExpiry =
   (nowMs: number) =>
   (text: string): number => {
@@ -124,7 +125,7 @@ export const toExpiry =
     throw must('a duration such as 24h or 7d, or an instant such as 2026-12-01T12:00Z', text);
   };
 
-/** Dollars, as a JSON number. */
+/** Parses dollars as a number. */
 export function toUsd(text: string): number {
   const usd = /^\d{1,10}(\.\d{1,9})?$/.test(text) ? Number(text) : 0;
   if (nanoUsdFromUsd(usd) !== undefined) return usd;

@@ -1,5 +1,5 @@
 /**
- * What a command says: its result to standard output, everything else to standard error.
+ * Output of a command: its result goes to standard output, everything else to standard error.
  */
 import type { Readable } from 'node:stream';
 import { styleText } from 'node:util';
@@ -7,38 +7,47 @@ import { wrongUse } from './failure.ts';
 
 /** Where a command reads and writes. */
 export interface Terminal {
-  /** The result, which may be piped on. */
+  /** Writes the result to standard output. */
   print(text: string): void;
-  /** All else. Never a secret. */
+  /** Writes a message to standard error. Never a secret. */
   note(text: string): void;
   readInput(): Promise<string>;
-  /** Standard input itself, for what is too long to be held. */
+  /** Opens standard input as a stream, for input that is too long for memory. */
   openInput(): Readable;
-  /** Writes over the last line of standard error; only where that is a terminal. Empty: clears it. */
+  /** Replaces the last line of standard error; an empty text clears it. Absent if standard error is no terminal. */
   readonly redraw?: (line: string) => void;
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * A token or key that is an argument, or what stands on standard input for `-`: a process list shows arguments.
- * @throws CommandError when there is nothing
+ * Reads a token or key: the argument itself, or standard input for `-`. A process list shows arguments.
+ * @throws CommandError if it is empty
  */
 export async function readSecret(argument: string, terminal: Terminal): Promise<string> {
   const secret = (argument === '-' ? await terminal.readInput() : argument).trim();
-  if (secret === '') throw wrongUse('there is no token or key on standard input');
+  if (secret === '') throw wrongUse('the token or key on standard input is empty');
   return secret;
 }
 
 export const toJson = (value: unknown): string => JSON.stringify(value, undefined, 2);
 
+/** Prints a result as JSON or as text. */
+export function printResult(
+  { json }: { readonly json?: true },
+  terminal: Terminal,
+  result: { readonly json: unknown; readonly text: () => string },
+): void {
+  terminal.print(json ? toJson(result.json) : result.text());
+}
+
 type Style = 'bold' | 'dim' | 'green' | 'red';
 
-/** Coloured on a terminal only, and not where `NO_COLOR` is set. */
+/** Colours a text, only on a terminal and not if `NO_COLOR` is set. */
 export const styled = (style: Style, text: string): string => styleText(style, text);
 
 const GAP = '  ';
 
-/** Rows under a heading, in columns as wide as their widest cell. */
+/** Formats rows under a heading, in columns. */
 export function toTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heading.map((name, column) =>
     Math.max(name.length, ...rows.map((row) => (row[column] ?? '').length)),
@@ -51,12 +60,12 @@ export function toTable(heading: readonly string[], rows: readonly (readonly str
   return [styled('bold', toLine(heading)), ...rows.map(toLine)].join('\n');
 }
 
-/** Names and values, a line each. */
+/** Formats names and values, one pair per line. */
 export function toLines(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(0, ...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${name.padEnd(width)}${GAP}${value}`.trimEnd()).join('\n');
 }
 
-/** Unix milliseconds as `2026-11-20T12:00:00Z`. */
+/** Formats unix milliseconds as `2026-11-20T12:00:00Z`. */
 export const toInstant = (atMs: number): string =>
   new Date(atMs).toISOString().replace(/\.\d{3}Z$/, 'Z');

@@ -1,5 +1,5 @@
 /**
- * `hallpass prices`: what models cost here, and where each price comes from.
+ * `hallpass prices`: the price of each model, and its source.
  */
 import type { Command } from 'commander';
 import { GatewayError } from '../core/base/errors.ts';
@@ -12,18 +12,18 @@ import { type ModelTarget, pricePartsOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
 import { CommandError } from './failure.ts';
 import { withJson } from './flags.ts';
-import { type Terminal, toJson, toLines, toTable } from './output.ts';
+import { printResult, type Terminal, toLines, toTable } from './output.ts';
 
 const NEAR_MAX = 5;
 
 /** Adds the command to the program. */
 export function addPriceCommand(program: Command, terminal: Terminal): void {
   withJson(program.command('prices'))
-    .summary('what a model costs, and who says so')
+    .summary('show the price of a model, and its source')
     .description(
-      'Prices in USD per million tokens, of hallpass.config.ts or of the table that comes with Hallpass. Under a spending limit a model without one is refused.',
+      'Shows prices in USD per million tokens, from hallpass.config.ts or from the table that comes with Hallpass. Under a spending limit a model without a price is refused.',
     )
-    .argument('[model]', 'provider/model, or an alias; without it, all that have a price')
+    .argument('[model]', 'provider/model, or an alias (default: all models with a price)')
     .action((model: string | undefined, flags: { json?: true }) =>
       model === undefined ? listPrices(flags, terminal) : showPrice(model, flags, terminal),
     );
@@ -33,7 +33,7 @@ const book = makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config));
 const catalogue = () =>
   makeCatalogue({ config, providerUrls: {}, prices: book, table: PRICE_TABLE });
 
-/** The rates of a price or of one of its tiers, in USD per million tokens. */
+/** Returns the rates of a price or tier, in USD per million tokens. */
 const ratesOf = (price: Price | PriceTier) => ({
   input: usd(price.inputNanoPerMillion),
   output: usd(price.outputNanoPerMillion),
@@ -43,7 +43,7 @@ const ratesOf = (price: Price | PriceTier) => ({
 
 const usd = (nanoPerMillion: bigint): string => toUsdText(asNanoUsd(nanoPerMillion));
 
-/** Where the price of a model comes from. */
+/** Returns the source of a model's price. */
 function sourceOf(id: string): string {
   if (Object.hasOwn(config.prices, id)) return 'hallpass.config.ts';
   return id.startsWith(`${DEMO_PROVIDER}/`) ? 'built in' : `table ${PRICE_TABLE.version}`;
@@ -61,35 +61,28 @@ const toPriceJson = (model: string, id: string, price: Price) => ({
   source: sourceOf(id),
 });
 
-function showPrice(model: string, { json }: { json?: true }, terminal: Terminal): void {
+function showPrice(model: string, flags: { json?: true }, terminal: Terminal): void {
   const target = requireTarget(model);
   const price = book.find(target.provider, target.model);
   if (price === undefined) throw new CommandError(noPrice(model, target.id));
-  const shown = toPriceJson(model, target.id, price);
-  if (json) {
-    terminal.print(toJson(shown));
-    return;
-  }
-  const rates = shown.usd_per_million_tokens;
-  terminal.print(
-    toLines([
-      ['model', target.id],
-      ['input', `${rates.input} USD per million tokens`],
-      ['output', `${rates.output} USD`],
-      ['cached input', `${rates.cached_input} USD`],
-      ['cache write', `${rates.cache_write} USD`],
-      ...shown.tiers.map(
-        ({ above_input_tokens: tokens, usd_per_million_tokens: tier }) =>
-          [`above ${tokens}`, `input ${tier.input} USD, output ${tier.output} USD`] as const,
-      ),
-      [
-        'context',
-        price.contextWindow === undefined ? 'not known' : `${price.contextWindow} tokens`,
-      ],
-      ['source', shown.source],
-    ]),
-  );
+  const json = toPriceJson(model, target.id, price);
+  printResult(flags, terminal, { json, text: () => toLines(priceLines(json)) });
 }
+
+const priceLines = (shown: ReturnType<typeof toPriceJson>) =>
+  [
+    ['model', shown.id],
+    ['input', `${shown.usd_per_million_tokens.input} USD per million tokens`],
+    ['output', `${shown.usd_per_million_tokens.output} USD`],
+    ['cached input', `${shown.usd_per_million_tokens.cached_input} USD`],
+    ['cache write', `${shown.usd_per_million_tokens.cache_write} USD`],
+    ...shown.tiers.map(
+      ({ above_input_tokens: tokens, usd_per_million_tokens: tier }) =>
+        [`above ${tokens}`, `input ${tier.input} USD, output ${tier.output} USD`] as const,
+    ),
+    ['context', shown.context_window === null ? 'not known' : `${shown.context_window} tokens`],
+    ['source', shown.source],
+  ] as const;
 
 function requireTarget(model: string): ModelTarget {
   try {
@@ -106,22 +99,19 @@ function noPrice(model: string, id: string): string {
     .map((listed) => listed.id)
     .filter((other) => other.startsWith(id) || id.startsWith(other))
     .slice(0, NEAR_MAX);
-  const more = near.length === 0 ? '' : ` (it is none of ${near.join(', ')})`;
+  const more = near.length === 0 ? '' : ` (similar ids: ${near.join(', ')})`;
   return `no price is known for "${model}"${more}: under a spending limit it is refused; set one in "prices" of hallpass.config.ts`;
 }
 
-function listPrices({ json }: { json?: true }, terminal: Terminal): void {
-  const listed = catalogue().map(({ id, target, price }) => toPriceJson(id, target, price));
-  if (json) {
-    terminal.print(toJson(listed));
-    return;
-  }
-  const rows = listed.map(({ model, usd_per_million_tokens: rates, source }) => [
+function listPrices(flags: { json?: true }, terminal: Terminal): void {
+  const json = catalogue().map(({ id, target, price }) => toPriceJson(id, target, price));
+  const rows = json.map(({ model, usd_per_million_tokens: rates, source }) => [
     model,
     rates.input,
     rates.output,
     rates.cached_input,
     source,
   ]);
-  terminal.print(toTable(['MODEL', 'INPUT', 'OUTPUT', 'CACHED', 'SOURCE'], rows));
+  const text = () => toTable(['MODEL', 'INPUT', 'OUTPUT', 'CACHED', 'SOURCE'], rows);
+  printResult(flags, terminal, { json, text });
 }

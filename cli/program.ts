@@ -1,5 +1,5 @@
 /**
- * The command line as a whole: what is told to which command, and the exit status of what comes of it.
+ * The command line: all commands, and the exit status.
  */
 import { Command, CommanderError } from 'commander';
 import { GatewayError } from '../core/base/errors.ts';
@@ -13,18 +13,18 @@ import { addUsageCommands } from './usage/commands.ts';
 
 const HELP = `
 Exit status: 0 done, 1 refused or failed, 2 wrong use.
-Wherever a secret or a token is an argument, "-" reads it from standard input.`;
+Where an argument is a secret or a token, "-" reads it from standard input.`;
 
 function makeProgram(terminal: Terminal): Command {
   const program = new Command('hallpass')
-    .description('Hands out access to language models that is scoped, capped and expires.')
+    .description('Hands out access to language models: with a scope, a spending cap and an expiry.')
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.note(text.trimEnd()),
     })
-    .showHelpAfterError('(add --help for what is allowed)')
+    .showHelpAfterError('(add --help to see what is allowed)')
     .addHelpText('after', HELP);
   addKeyCommands(program, terminal);
   addTokenCommands(program, terminal);
@@ -36,7 +36,7 @@ function makeProgram(terminal: Terminal): Command {
 
 /**
  * Runs one command line.
- * @param args what stands behind `hallpass`
+ * @param args the arguments after `hallpass`
  * @returns the exit status
  */
 export async function runHallpass(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -44,7 +44,7 @@ export async function runHallpass(args: readonly string[], terminal: Terminal): 
     await makeProgram(terminal).parseAsync([...args], { from: 'user' });
     return EXIT_DONE;
   } catch (error) {
-    // Commander has said what is wrong; help that was asked for is no error.
+    // Commander has printed its message. Help on request is a success.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_WRONG_USE;
     terminal.note(`hallpass: ${toWords(error)}`);
     return error instanceof CommandError ? error.exitStatus : EXIT_FAILED;

@@ -1,22 +1,22 @@
 /**
- * A file that is there as a whole or not at all: written beside its place, then moved there in one step.
+ * Writes a file completely or not at all: to a temporary file beside it, which is then renamed.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, lstat, open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CommandError, wrongUse } from './failure.ts';
 
-/** It holds tokens. */
+/** The file holds tokens, so only its owner may read it. */
 const OWNER_ONLY = 0o600;
 
-/** What is gathered before it is written. */
+/** Characters that are buffered before a write. */
 const BLOCK_CHARS = 65_536;
 
 /**
- * Writes lines to a file that its owner alone may read. Whatever goes wrong, one that stood there stands unchanged,
- * and nothing else is left behind.
- * @param signal ends it between two blocks
- * @throws CommandError when it cannot be written, and whatever `lines` throws
+ * Writes lines to a file that only its owner may read. On any failure an existing file is unchanged and no other file
+ * remains.
+ * @param signal stops between two blocks
+ * @throws CommandError if it cannot be written, and any error of `lines`
  */
 export async function writeWhole(
   path: string,
@@ -26,16 +26,16 @@ export async function writeWhole(
   const place = await placeOf(path);
   const suffix = randomBytes(6).toString('hex');
   const beside = join(dirname(place), `.${basename(place)}.${suffix}.tmp`);
-  const file = await told(path, () => open(beside, 'wx', OWNER_ONLY));
+  const file = await withWords(path, () => open(beside, 'wx', OWNER_ONLY));
   try {
     try {
       await writeBlocks(file, lines, path, signal);
-      await told(path, () => file.sync());
+      await withWords(path, () => file.sync());
     } finally {
       await file.close();
     }
     signal.throwIfAborted();
-    await told(path, () => rename(beside, place));
+    await withWords(path, () => rename(beside, place));
   } catch (error) {
     await rm(beside, { force: true });
     throw error;
@@ -55,22 +55,24 @@ async function writeBlocks(
     if (block.length < BLOCK_CHARS) continue;
     const full = block;
     block = '';
-    await told(path, () => file.appendFile(full));
+    await withWords(path, () => file.appendFile(full));
     signal.throwIfAborted();
   }
-  await told(path, () => file.appendFile(block));
+  await withWords(path, () => file.appendFile(block));
 }
 
-/** Where the file itself is: a link to it stays a link. */
+/** Returns the path of the file itself. If the path is a link, it stays one. */
 async function placeOf(path: string): Promise<string> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats === undefined) return resolve(path);
-  const place = stats.isSymbolicLink() ? await told(path, () => realpath(path)) : resolve(path);
+  const place = stats.isSymbolicLink()
+    ? await withWords(path, () => realpath(path))
+    : resolve(path);
   if (stats.isSymbolicLink() ? (await lstat(place)).isFile() : stats.isFile()) return place;
-  throw wrongUse(`"${path}" is there, and is no file`);
+  throw wrongUse(`"${path}" exists and is not a file`);
 }
 
-/** The move outlives a power cut where the system can promise that. */
+/** Makes the rename survive a power cut, where the system supports that. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder).catch(() => undefined);
   await handle?.sync().catch(() => {});
@@ -79,14 +81,15 @@ async function syncFolder(folder: string): Promise<void> {
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
-  EDQUOT: 'the quota of the disk is used up',
-  EFBIG: 'it is larger than files may be here',
-  ENOENT: 'its folder is not there',
-  EACCES: 'it may not be written to',
+  EDQUOT: 'your disk quota is used up',
+  EFBIG: 'it is larger than this disk allows',
+  ENOENT: 'its folder does not exist',
+  EACCES: 'you have no permission',
   EROFS: 'the disk is read-only',
 };
 
-async function told<T>(path: string, act: () => Promise<T>): Promise<T> {
+/** Runs a file operation and words its failure. */
+async function withWords<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {

@@ -8,6 +8,7 @@ import {
   disableKey,
   type KeyAdminPorts,
   listChanges,
+  type MadeKey,
   requireKey,
   rotateKey,
   setKey,
@@ -27,7 +28,7 @@ import {
   withPlace,
 } from '../flags.ts';
 import { makeAdminPorts, withGateway } from '../gateway/connect.ts';
-import { type Terminal, toJson, toLines } from '../output.ts';
+import { printResult, type Terminal, toJson, toLines } from '../output.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
 import { changeTable, keyLines, keyTable, toChangeJson, toKeyJson, toMadeJson } from './text.ts';
 
@@ -42,65 +43,65 @@ interface CreateFlags extends SettingFlags {
   readonly clientAccess?: true;
 }
 
-/** Adds the group to the program. */
+/** Adds the commands to the program. */
 export function addKeyCommands(program: Command, terminal: Terminal): void {
-  const keys = program.command('keys').description('make, change and end keys');
+  const keys = program.command('keys').description('make, change and disable keys');
 
   withSettings(keys.command('create'))
     .summary('make a key')
     .description(
-      'Makes a key and prints it with its kid. It is shown once. Names are never used again, even when the key is disabled.',
+      'Makes a key and prints it once, with its kid. A name can be used only once, even after its key is disabled.',
     )
-    .argument('<name>', 'what the key is called', toKeyName)
-    .option('--user <user>', 'a personal key, which always speaks for this user', toUser)
+    .argument('<name>', 'name of the new key', toKeyName)
+    .option('--user <user>', 'make a personal key, which always acts for this user', toUser)
     .addOption(
       new Option(
         '--client-access',
-        'a client key, public, of use only with a JWT behind it',
+        'make a client key: public, and valid only together with a JWT',
       ).conflicts('user'),
     )
     .action((name: string, flags: CreateFlags) => create(name, flags, terminal));
 
   withPlace(keys.command('list'))
     .summary('list all keys')
-    .description('Lists all keys of the account, disabled ones too.')
+    .description('Lists all keys of the account, including disabled ones.')
     .action((flags: PlaceFlags) => list(flags, terminal));
 
   withPlace(keys.command('show'))
     .summary('show one key')
-    .description('Shows what is known of a key, and with --audit who changed what and when.')
+    .description('Shows the settings of a key, and with --audit its changes.')
     .argument('<name>', 'the key', toKeyName)
-    .option('--audit', 'its changes too, the last one first')
+    .option('--audit', 'also show who changed what and when, latest first')
     .action((name: string, flags: PlaceFlags & { audit?: true }) => show(name, flags, terminal));
 
   withSettings(keys.command('set'))
-    .summary('change what a key allows')
+    .summary('change the settings of a key')
     .description(
-      'Changes a key within 10 seconds. --limit takes the place of all its limits, --models of all its models; "--limit none" and "--models any" clear them.',
+      'Changes a key within 10 seconds. --limit replaces all its limits and --models all its models; "--limit none" and "--models any" remove them.',
     )
     .argument('<name>', 'the key', toKeyName)
     .action((name: string, flags: SettingFlags) => set(name, flags, terminal));
 
   withAuthor(withPlace(keys.command('rotate')))
-    .summary('put a new key string in the place of a key')
+    .summary('replace the key string of a key')
     .description(
-      'Prints the new key string, once; it is taken everywhere at once. The former one, and tokens it signed, hold until the overlap ends, and not longer; tokens that it signs from now on must end by then.',
+      'Prints the new key string once. It is valid at once. The former string and the tokens it signed stay valid until the overlap ends; tokens that it signs from now on must expire by then.',
     )
     .argument('<name>', 'the key', toKeyName)
     .option(
       '--overlap <time>',
-      "how long both hold (default: the key's token lifetime)",
+      "how long both strings are valid (default: the key's token lifetime)",
       toDuration,
     )
-    .option('--now', 'the former key string ends within 10 seconds, with all that it signed')
+    .option('--now', 'end the former string and its tokens within 10 seconds')
     .action((name: string, flags: PlaceFlags & { overlap?: number; now?: true }) =>
       rotate(name, flags, terminal),
     );
 
   withAuthor(withPlace(keys.command('disable')))
-    .summary('end a key for good')
+    .summary('disable a key for ever')
     .description(
-      'The key and all tokens it signed are refused within 10 seconds, for good. Its usage stays.',
+      'Refuses the key and all tokens it signed within 10 seconds, for ever. Its usage is kept.',
     )
     .argument('<name>', 'the key', toKeyName)
     .action((name: string, flags: PlaceFlags) => disable(name, flags, terminal));
@@ -108,15 +109,19 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
 
 const withSettings = (command: Command): Command =>
   withIdentity(withAuthor(withPlace(command)))
-    .option('--models <models>', 'exact ids or "provider/*", or "any"; repeatable', toModelsOrAny)
+    .option(
+      '--models <models>',
+      'allowed models: exact ids or "provider/*", or "any"; repeatable',
+      toModelsOrAny,
+    )
     .option(
       '--limit <limit>',
       'per:unit:window=value such as user:usd:week=5, or "none"; repeatable',
       toLimits,
     )
-    .option('--max-token-lifetime <time>', 'how far away its tokens may expire', toTokenLifetime);
+    .option('--max-token-lifetime <time>', 'longest lifetime of its tokens', toTokenLifetime);
 
-/** Does something that changes keys. */
+/** Runs something that changes keys. */
 const withAdmin = <T>(
   flags: PlaceFlags,
   terminal: Terminal,
@@ -149,16 +154,15 @@ async function create(
     (ports) => createKey({ name, user, clientAccess, settings }, ports),
     true,
   );
+  terminal.note(`made the key "${name}"; it is shown only once`);
+  printMade(made, flags, terminal);
+}
+
+/** Prints a new key string, the only time that it is shown. */
+function printMade(made: MadeKey, flags: PlaceFlags, terminal: Terminal): void {
   const json = toMadeJson(made);
-  terminal.note(`made the key "${name}"; it is shown this once`);
-  terminal.print(
-    flags.json
-      ? toJson(json)
-      : toLines([
-          ['key', json.key],
-          ['kid', json.kid],
-        ]),
-  );
+  const lines = [['key', json.key] as const, ['kid', json.kid] as const];
+  printResult(flags, terminal, { json, text: () => toLines(lines) });
 }
 
 async function readSettings(
@@ -178,8 +182,10 @@ async function list(flags: PlaceFlags, terminal: Terminal): Promise<void> {
     keys.list(account),
   );
   const nowMs = Date.now();
-  if (flags.json) terminal.print(toJson(records.map((record) => toKeyJson(record, nowMs))));
-  else terminal.print(keyTable(records, nowMs));
+  printResult(flags, terminal, {
+    json: records.map((record) => toKeyJson(record, nowMs)),
+    text: () => keyTable(records, nowMs),
+  });
 }
 
 async function show(
@@ -196,23 +202,24 @@ async function show(
     },
   );
   const nowMs = Date.now();
-  if (flags.json) {
-    const audit = changes && { audit: changes.map(toChangeJson) };
-    terminal.print(toJson({ ...toKeyJson(record, nowMs), ...audit }));
-    return;
-  }
-  terminal.print(toLines(keyLines(record, nowMs)));
-  if (changes !== undefined) terminal.print(`\n${changeTable(changes)}`);
+  const audit = changes && { audit: changes.map(toChangeJson) };
+  printResult(flags, terminal, {
+    json: { ...toKeyJson(record, nowMs), ...audit },
+    text: () =>
+      toLines(keyLines(record, nowMs)) +
+      (changes === undefined ? '' : `\n\n${changeTable(changes)}`),
+  });
 }
 
 async function set(name: string, flags: SettingFlags, terminal: Terminal): Promise<void> {
   const settings = await readSettings(flags, terminal);
   if (Object.keys(settings).length === 0) {
-    throw wrongUse('there is nothing to set: "hallpass keys set --help" has the flags');
+    throw wrongUse('nothing to set: see the flags in "hallpass keys set --help"');
   }
   const record = await withAdmin(flags, terminal, (ports) => setKey(name, settings, ports));
   const nowMs = Date.now();
-  terminal.print(flags.json ? toJson(toKeyJson(record, nowMs)) : toLines(keyLines(record, nowMs)));
+  const json = toKeyJson(record, nowMs);
+  printResult(flags, terminal, { json, text: () => toLines(keyLines(record, nowMs)) });
 }
 
 async function rotate(
@@ -221,21 +228,16 @@ async function rotate(
   terminal: Terminal,
 ): Promise<void> {
   if (flags.now && flags.overlap !== undefined) {
-    throw wrongUse('--overlap and --now exclude each other');
+    throw wrongUse('--overlap and --now cannot be used together');
   }
   const overlapMs = flags.now ? 0 : flags.overlap && flags.overlap * 1000;
   const made = await withAdmin(flags, terminal, (ports) => rotateKey(name, overlapMs, ports));
-  const json = toMadeJson(made);
-  const end = json.former === null ? 'ends within 10 seconds' : `holds until ${json.former.until}`;
-  terminal.note(`rotated the key "${name}": the new one is shown this once, the former ${end}`);
-  terminal.print(
-    flags.json
-      ? toJson(json)
-      : toLines([
-          ['key', json.key],
-          ['kid', json.kid],
-        ]),
+  const { former } = toMadeJson(made);
+  const end = former === null ? 'ends within 10 seconds' : `is valid until ${former.until}`;
+  terminal.note(
+    `rotated the key "${name}": the new string is shown only once, the former one ${end}`,
   );
+  printMade(made, flags, terminal);
 }
 
 async function disable(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
@@ -243,7 +245,7 @@ async function disable(name: string, flags: PlaceFlags, terminal: Terminal): Pro
   terminal.note(
     isChanged
       ? `disabled the key "${name}": it is refused within 10 seconds`
-      : `the key "${name}" was disabled before`,
+      : `the key "${name}" was already disabled`,
   );
   if (flags.json) terminal.print(toJson({ name, disabled: true, changed: isChanged }));
 }

@@ -1,5 +1,5 @@
 /**
- * The flags of `keys create` and `keys set` that say who may call, and how they prove who they are.
+ * The flags of `keys create` and `keys set` for who may call, and how callers prove their identity.
  */
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -24,9 +24,10 @@ import {
 } from '../../core/keys/key-record.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import { wrongUse } from '../failure.ts';
+import { must } from '../flags.ts';
 import { readSecret, type Terminal } from '../output.ts';
 
-/** A list that repeated flags add to; `any` or `none` alone is an empty one. */
+/** A list to which repeated flags add; `any` or `none` alone makes it empty. */
 type List<T = string> = readonly T[];
 
 export interface IdentityFlags {
@@ -51,10 +52,10 @@ export interface IdentityFlags {
   readonly origin?: List;
 }
 
-/** Adds them. */
+/** Adds the flags to a command. */
 export const withIdentity = (command: Command): Command =>
   withControls(withVerifier(command))
-    .option('--origin <origin>', 'pages of it may call, or "any"; repeatable', toOrigins)
+    .option('--origin <origin>', 'web origin that may call, or "any"; repeatable', toOrigins)
     .configureHelp({ sortOptions: false });
 
 const withVerifier = (command: Command): Command =>
@@ -62,48 +63,45 @@ const withVerifier = (command: Command): Command =>
     .addOption(
       new Option(
         '--jwt-secret <secret>',
-        "what its users' JWTs are signed with, or - to read it",
+        "shared secret of its users' JWTs, or - for standard input",
       ).conflicts(['jwtPublicKey', 'jwksUrl']),
     )
     .addOption(
       new Option(
         '--jwt-public-key <file>',
-        'a PEM public key or certificate, or - to read it',
+        'PEM public key or certificate, or - for standard input',
       ).conflicts('jwksUrl'),
     )
-    .option('--jwks-url <url>', "where the issuer's keys are")
-    .option('--preset <preset>', 'an identity provider, such as supabase:<ref>', toPreset)
-    .option('--algorithms <algorithms>', 'only these, with commas between them', toAlgorithms)
-    .option('--issuer <issuer>', '"iss" must be one of these, or "any"; repeatable', toTexts)
-    .option('--audience <audience>', '"aud" must hold one of these, or "any"; repeatable', toTexts)
-    .option('--azp <party>', '"azp" must be one of these, or "any"; repeatable', toTexts)
-    .option('--any-audience', 'takes what the issuer issued for anyone else, too')
+    .option('--jwks-url <url>', "URL of the issuer's public keys")
+    .option('--preset <preset>', 'settings of an identity provider, as supabase:<ref>', toPreset)
+    .option('--algorithms <algorithms>', 'only these, separated by commas', toAlgorithms)
+    .option('--issuer <issuer>', 'allowed "iss", or "any"; repeatable', toTexts)
+    .option('--audience <audience>', 'allowed "aud", or "any"; repeatable', toTexts)
+    .option('--azp <party>', 'allowed "azp", or "any"; repeatable', toTexts)
+    .option('--any-audience', 'accept JWTs that the issuer made for any other app')
     .option(
       '--require <claim>',
-      'claim, claim=value or claim=a|b, or "none"; repeatable',
+      'required claim: claim, claim=value or claim=a|b, or "none"; repeatable',
       toRequired,
     )
-    .option('--require-exp', 'refuses JWTs that never expire')
-    .option('--no-require-exp', 'takes them')
-    .option('--clock-tolerance <seconds>', 'how far clocks may differ, 0 to 60', toTolerance);
+    .option('--require-exp', 'refuse JWTs without "exp"')
+    .option('--no-require-exp', 'accept JWTs without "exp"')
+    .option('--clock-tolerance <seconds>', 'largest clock difference, 0 to 60', toTolerance);
 
 const withControls = (command: Command): Command =>
   command
-    .option('--trust-email', 'takes the e-mail address of a JWT for verified')
-    .option('--no-trust-email', 'only if the JWT says so')
-    .option('--identity-header', 'a bare key may name its user in a header')
-    .option('--no-identity-header', 'it may not')
-    .option('--user-header <name>', 'that header (default: x-user-email)', toUserHeader)
-    .option('--enforce-identity', 'refuses requests for nobody')
-    .option('--no-enforce-identity', 'takes them')
-    .option('--enforce-conversation', 'refuses requests without X-Conversation-Id')
-    .option('--no-enforce-conversation', 'takes them')
-    .option('--allow-domain <domain>', 'of e-mail addresses, or "any"; repeatable', toDomains);
+    .option('--trust-email', 'treat the e-mail address in a JWT as verified')
+    .option('--no-trust-email', 'use it only if the JWT marks it as verified')
+    .option('--identity-header', 'let a bare key name its user in a header')
+    .option('--no-identity-header', 'ignore that header')
+    .option('--user-header <name>', 'name of that header (default: x-user-email)', toUserHeader)
+    .option('--enforce-identity', 'refuse requests without a user')
+    .option('--no-enforce-identity', 'accept requests without a user')
+    .option('--enforce-conversation', 'refuse requests without X-Conversation-Id')
+    .option('--no-enforce-conversation', 'accept requests without X-Conversation-Id')
+    .option('--allow-domain <domain>', 'allowed e-mail domain, or "any"; repeatable', toDomains);
 
-const must = (rule: string, text: string): InvalidArgumentError =>
-  new InvalidArgumentError(`It must be ${rule}, got "${text}".`);
-
-/** Reads one flag of a list. */
+/** Makes the parser of a flag that adds to a list. */
 const toList =
   <T>(nothing: string, rule: string, max: number, read: (text: string) => T | undefined) =>
   (text: string, others?: List<T>): List<T> => {
@@ -144,7 +142,7 @@ const toOrigins = toList(
 function toUserHeader(text: string): string {
   const name = text.toLowerCase();
   if (isUserHeader(name)) return name;
-  throw must('a header name of letters, digits and "-" that stands for nothing else', text);
+  throw must('a header name of letters, digits and "-" without another meaning', text);
 }
 
 function toPreset(text: string): string {
@@ -162,7 +160,7 @@ function toAlgorithms(text: string): readonly JwtAlgorithm[] {
   const names = text.split(',').map((name) => name.trim());
   const known = ALGORITHMS.filter((algorithm) => names.includes(algorithm));
   if (known.length === names.length) return known;
-  throw must(`of ${ALGORITHMS.join(', ')}, each once`, text);
+  throw must(`one or more of ${ALGORITHMS.join(', ')}, each once`, text);
 }
 
 function toTolerance(text: string): number {
@@ -171,7 +169,10 @@ function toTolerance(text: string): number {
   throw must(`0 to ${CLOCK_TOLERANCE_MAX_SECONDS} seconds`, text);
 }
 
-/** What the flags ask for; secrets and files are read here. @throws CommandError when one cannot be read */
+/**
+ * Returns the settings of the flags. Reads secrets and files.
+ * @throws CommandError if one cannot be read
+ */
 export async function readIdentity(
   flags: IdentityFlags,
   terminal: Terminal,
@@ -191,7 +192,7 @@ export async function readIdentity(
   const { userHeader } = flags;
   const identity = withoutUndefined<IdentityControls>({
     trustEmail: flags.trustEmail,
-    // To say which header it is says that it is read.
+    // --user-header turns the header on.
     identityHeader: flags.identityHeader ?? (userHeader === undefined ? undefined : true),
     userHeader,
     enforceIdentity: flags.enforceIdentity,
@@ -206,7 +207,7 @@ export async function readIdentity(
   };
 }
 
-/** An object without its undefined members; undefined when it has no others. */
+/** Removes undefined members; returns undefined if no others remain. */
 function withoutUndefined<T extends object>(
   members: { readonly [Name in keyof T]: T[Name] | undefined },
 ): T | undefined {
@@ -231,6 +232,6 @@ async function readPem(path: string, terminal: Terminal): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch {
-    throw wrongUse(`the file ${path} of --jwt-public-key cannot be read`);
+    throw wrongUse(`the file "${path}" of --jwt-public-key cannot be read`);
   }
 }

@@ -8,12 +8,15 @@ import { formatRequired } from '../../core/jwt/required-claim.ts';
 import type { Verifier } from '../../core/jwt/verifier.ts';
 import type { MadeKey } from '../../core/keys/key-admin.ts';
 import { verifierFields } from '../../core/keys/key-fields.ts';
-import type { IdentityControls, KeyRecord } from '../../core/keys/key-record.ts';
-import { DEFAULT_USER_HEADER } from '../../core/keys/key-record.ts';
+import {
+  DEFAULT_USER_HEADER,
+  type IdentityControls,
+  type KeyRecord,
+} from '../../core/keys/key-record.ts';
 import type { KeyChange } from '../../core/keys/ports.ts';
 import { toInstant, toTable } from '../output.ts';
 
-/** A key without its string. */
+/** Formats a key, without its string. */
 export const toKeyJson = (record: KeyRecord, nowMs: number) => ({
   name: record.name,
   id: record.id,
@@ -34,7 +37,7 @@ export const toKeyJson = (record: KeyRecord, nowMs: number) => ({
   created_at: toInstant(record.createdAtMs),
 });
 
-/** A shared secret is told by its version alone. */
+/** Formats a verifier. A shared secret is shown by its version only. */
 const toVerifierJson = (verifier: Verifier) => ({
   ...verifier.key,
   algorithms: verifier.algorithms,
@@ -56,13 +59,13 @@ const toIdentityJson = (identity: IdentityControls = {}) => ({
   trust_email: identity.trustEmail ?? false,
 });
 
-/** A key that was just made, with its string. */
+/** Formats a new key, with its string. */
 export const toMadeJson = ({ record, key }: MadeKey) => ({
   key,
   ...toKeyJson(record, record.createdAtMs),
 });
 
-/** The version that a key had before, while it still holds. */
+/** Returns when the key's former string ends, if it is still valid. */
 const formerOf = ({ former }: KeyRecord, nowMs: number): { until: string } | null =>
   former === undefined || former.untilMs <= nowMs ? null : { until: toInstant(former.untilMs) };
 
@@ -96,10 +99,10 @@ export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [
     ['kind', record.kind],
     ...(record.user === undefined ? [] : ([['user', record.user]] as const)),
     ['state', record.disabled ? 'disabled' : 'in force'],
-    ...(former === null ? [] : ([['former', `holds until ${former.until}`]] as const)),
+    ...(former === null ? [] : ([['former', `valid until ${former.until}`]] as const)),
     ['models', listOr(record.models ?? [], 'any')],
     ['limits', listOr(record.limits.map(formatLimit), 'none')],
-    ['tokens', `live ${toWords(record.maxTokenLifetimeSeconds)} at most`],
+    ['tokens', `at most ${toWords(record.maxTokenLifetimeSeconds)}`],
     ...Object.entries(record.verifier ? verifierFields(record.verifier) : {}),
     ...identityLines(record.identity),
     ...(record.allowedOrigins ? [['origins', record.allowedOrigins.join(', ')] as const] : []),
@@ -108,7 +111,7 @@ export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [
   ];
 }
 
-/** Only what is on. */
+/** Lists the controls that are on. */
 function identityLines(identity: IdentityControls = {}): readonly (readonly [string, string])[] {
   const { identityHeader, userHeader = DEFAULT_USER_HEADER, allowedDomains = [] } = identity;
   return [

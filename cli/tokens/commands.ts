@@ -22,7 +22,7 @@ import { type RosterFlags, requireNoRosterFlags, withRoster } from './roster-fla
 
 const TOKEN = 'the token, or "-" to read it from standard input';
 
-/** Adds the group to the program. */
+/** Adds the commands to the program. */
 export function addTokenCommands(program: Command, terminal: Terminal): void {
   const tokens = program.command('tokens').description('issue, inspect and revoke scoped tokens');
 
@@ -30,24 +30,24 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
   withRoster(withAuthor(withPlace(tokens.command('issue'))))
     .summary('issue a token, or one for each row of a roster, offline')
     .description(
-      'Signs a token with the key in HALLPASS_KEY, whose kid is in HALLPASS_KEY_ID; needs no gateway and no account. Prints the token alone to standard output, and what it is to standard error. With --roster, one for each row (email,name,section) goes to the file --out. Only --replace, and the budget of the key in the warning, ask the gateway of --data or --stack.',
+      'Signs a token with the key in HALLPASS_KEY, whose kid is in HALLPASS_KEY_ID. It needs no gateway and no account. The token goes to standard output, its description to standard error. With --roster, one token for each row (email,name,section) goes to the file --out. Only --replace and the warning about the key budget use the gateway of --data or --stack.',
     )
     .option(
       '--models <models>',
-      'exact ids or "provider/*" (default: what the key allows)',
+      'exact ids or "provider/*" (default: all models of the key)',
       toModels,
     )
-    .option('--limit-usd <amount>', 'what it may spend in its whole life', toUsd)
+    .option('--limit-usd <amount>', 'spending limit for its whole life', toUsd)
     .requiredOption('--expires <when>', '24h, 7d, or 2026-12-01T12:00Z', toExpiry(nowMs))
-    .option('--user <user>', 'whom it is for: their limits hold across all their tokens', toUser)
+    .option('--user <user>', 'user of the token; user limits count all their tokens', toUser)
     .option(
       '--jti <name>',
-      'its name; tokens of one name share one allowance (default: random)',
+      'its name; tokens with the same name share one allowance (default: random)',
       toJti,
     )
     .option(
       '--max-token-lifetime <time>',
-      'what the key allows, if it is more than 7 days',
+      "the key's longest token lifetime, if it is more than 7 days",
       toTokenLifetime,
     )
     .action((flags: IssueFlags & RosterFlags) =>
@@ -57,9 +57,9 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
     );
 
   withPlace(tokens.command('inspect'))
-    .summary('what a token says, and what it has spent')
+    .summary("show a token's claims and spend")
     .description(
-      'Reads a token offline, and holds its signature against HALLPASS_KEY if that is set. With --data or --stack it asks the gateway too: what was spent, what is held, what is left, whether it is revoked.',
+      'Reads a token offline, and checks its signature if HALLPASS_KEY is set. With --data or --stack it also shows what the gateway knows: spent, held, left, revoked.',
     )
     .argument('<token>', TOKEN)
     .action((token: string, flags: InspectFlags) => inspect(token, flags, terminal));
@@ -67,11 +67,11 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
   withAuthor(withPlace(tokens.command('revoke')))
     .summary('end tokens before they expire')
     .description(
-      "Revokes one token (its next request is refused), all tokens of a jti (within 10 seconds), or all of a user's that were issued until now (their next requests). For --jti and --user, --key says whose.",
+      "Revokes one token (its next request is refused), all tokens with a jti (within 10 seconds), or all of a user's tokens issued until now (from their next request). --jti and --user need --key.",
     )
     .argument('[token]', TOKEN)
-    .option('--jti <name>', 'all tokens of this name', toJti)
-    .option('--user <user>', "all of this user's tokens", toUser)
+    .option('--jti <name>', 'revoke all tokens with this name', toJti)
+    .option('--user <user>', 'revoke all tokens of this user', toUser)
     .option('--key <name>', 'the key that signed them', toKeyName)
     .action((token: string | undefined, flags: RevokeFlags) => revoke(token, flags, terminal));
 }

@@ -1,5 +1,5 @@
 /**
- * `hallpass tokens inspect`: what a token says, and with a gateway what became of it.
+ * `hallpass tokens inspect`: a token's claims, and with a gateway its spend.
  */
 import { isExpired } from '../../core/access/grant.ts';
 import type { TokenSpend } from '../../core/account/key-info.ts';
@@ -10,13 +10,13 @@ import { isSignedWith, parsePayload, parseScopedToken } from '../../core/tokens/
 import { config } from '../../hallpass.config.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { withGateway } from '../gateway/connect.ts';
-import { readSecret, type Terminal, toInstant, toJson, toLines } from '../output.ts';
+import { printResult, readSecret, type Terminal, toInstant, toLines } from '../output.ts';
 import { findOwnToken, readSpend } from './own-token.ts';
 
 export type InspectFlags = PlaceFlags;
 
-/** What is told of a token, in the words of `GET /v1/scoped-jwt`. */
-interface Told extends Partial<TokenSpend> {
+/** The description of a token, with the field names of `GET /v1/scoped-jwt`. */
+interface TokenDescription extends Partial<TokenSpend> {
   readonly account: string;
   readonly key_name: string;
   readonly jti: string | null;
@@ -26,7 +26,7 @@ interface Told extends Partial<TokenSpend> {
   readonly starts_at: string | null;
   readonly expires_at: string;
   readonly expired: boolean;
-  /** Whether a key that is at hand signed it; null: there was none. */
+  /** True if the known key signed it; null if no key is known. */
   readonly signature_holds: boolean | null;
 }
 
@@ -42,22 +42,22 @@ export async function inspect(
   const claims = parseScopedClaims(parsePayload(token), { account, maxTokenLifetimeSeconds });
   const key = terminal.variables.HALLPASS_KEY?.trim();
   const nowMs = Date.now();
-  const offline = toTold({ account, keyName, claims }, nowMs);
+  const offline = describe({ account, keyName, claims }, nowMs);
   const holds = key ? isSignedWith(token, key) : null;
   const isOnline = flags.data !== undefined || flags.stack !== undefined;
-  const told: Told = isOnline
+  const json: TokenDescription = isOnline
     ? await withGateway(flags, terminal.variables, async (gateway) => {
         const own = await findOwnToken(text, { account, keyName }, gateway);
         return { ...offline, signature_holds: true, ...(await readSpend(own, gateway)) };
       })
     : { ...offline, signature_holds: holds };
-  terminal.print(flags.json ? toJson(told) : toLines(linesOf(told, nowMs)));
+  printResult(flags, terminal, { json, text: () => toLines(linesOf(json, nowMs)) });
 }
 
-function toTold(
+function describe(
   { account, keyName, claims }: { account: string; keyName: string; claims: ScopedClaims },
   nowMs: number,
-): Told {
+): TokenDescription {
   const { token, user, startsAtMs } = claims;
   const limit = token.spendingLimitNanoUsd;
   return {
@@ -74,20 +74,20 @@ function toTold(
   };
 }
 
-function linesOf(told: Told, nowMs: number): readonly (readonly [string, string])[] {
-  const { spent, reserved, remaining, revoked } = told;
-  const seconds = (Date.parse(told.expires_at) - nowMs) / 1000;
-  const when = told.expired ? `${toWords(-seconds)} ago` : `in ${toWords(seconds)}`;
-  const limit = told.spending_limit === null ? 'none of its own' : `${told.spending_limit} USD`;
+function linesOf(token: TokenDescription, nowMs: number): readonly (readonly [string, string])[] {
+  const { spent, reserved, remaining, revoked } = token;
+  const seconds = (Date.parse(token.expires_at) - nowMs) / 1000;
+  const when = token.expired ? `${toWords(-seconds)} ago` : `in ${toWords(seconds)}`;
+  const limit = token.spending_limit === null ? 'none of its own' : `${token.spending_limit} USD`;
   return [
-    ['key', `${told.key_name} of ${told.account}`],
-    ['jti', told.jti ?? 'none'],
-    ['user', told.user ?? 'none'],
-    ['models', told.models?.join(', ') ?? 'any of the key'],
+    ['key', `${token.key_name} of ${token.account}`],
+    ['jti', token.jti ?? 'none'],
+    ['user', token.user ?? 'none'],
+    ['models', token.models?.join(', ') ?? 'any of the key'],
     ['limit', limit],
-    ['from', told.starts_at ?? 'always'],
-    [told.expired ? 'expired' : 'expires', `${told.expires_at}, ${when}`],
-    ['signature', SIGNATURE_WORDS[`${told.signature_holds}`]],
+    ['from', token.starts_at ?? 'always'],
+    [token.expired ? 'expired' : 'expires', `${token.expires_at}, ${when}`],
+    ['signature', SIGNATURE_WORDS[`${token.signature_holds}`]],
     ...(spent === undefined ? [] : [['spent', `${spent} USD`] as const]),
     ...(reserved === undefined ? [] : [['held', `${reserved} USD by requests in flight`] as const]),
     ...(remaining == null ? [] : [['left', `${remaining} USD`] as const]),
@@ -96,7 +96,7 @@ function linesOf(told: Told, nowMs: number): readonly (readonly [string, string]
 }
 
 const SIGNATURE_WORDS = {
-  true: 'holds',
-  false: 'does not fit HALLPASS_KEY',
-  null: 'not looked at: HALLPASS_KEY is not set',
+  true: 'valid',
+  false: 'not made with HALLPASS_KEY',
+  null: 'not checked: HALLPASS_KEY is not set',
 };

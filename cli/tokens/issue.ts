@@ -1,12 +1,12 @@
 /**
- * `hallpass tokens issue`: a token from nothing but a key.
+ * `hallpass tokens issue`: signs a token with only a key.
  */
 import { randomUUID } from 'node:crypto';
 import { toWords } from '../../core/base/duration.ts';
 import { type IssueAsk, issueOffline } from '../../core/tokens/issue.ts';
 import { config } from '../../hallpass.config.ts';
 import { wrongUse } from '../failure.ts';
-import { type Terminal, toInstant, toJson } from '../output.ts';
+import { printResult, type Terminal, toInstant } from '../output.ts';
 
 export interface IssueFlags {
   readonly models?: readonly string[];
@@ -20,55 +20,54 @@ export interface IssueFlags {
   readonly json?: true;
 }
 
+/** The part of a token that the flags give, the same for every row of a roster. */
+export type CommonAsk = Omit<IssueAsk, 'user' | 'jti'>;
+
+export function readCommonAsk(flags: IssueFlags, terminal: Terminal): CommonAsk {
+  const { models, limitUsd, expires, maxTokenLifetime } = flags;
+  return {
+    ...readSigner(terminal),
+    ...(models && { models }),
+    ...(limitUsd !== undefined && { spendingLimit: limitUsd }),
+    expiresAtMs: expires,
+    maxTokenLifetimeSeconds: maxTokenLifetime ?? config.defaults.maxTokenLifetimeSeconds,
+  };
+}
+
 export function issue(flags: IssueFlags, nowMs: number, terminal: Terminal): void {
-  const { models, limitUsd, user, jti = randomUUID(), maxTokenLifetime } = flags;
-  const issued = issueOffline(
-    {
-      ...signerOf(terminal),
-      ...(models && { models }),
-      ...(limitUsd !== undefined && { spendingLimit: limitUsd }),
-      ...(user !== undefined && { user }),
-      jti,
-      expiresAtMs: flags.expires,
-      maxTokenLifetimeSeconds: maxTokenLifetime ?? config.defaults.maxTokenLifetimeSeconds,
-    },
-    nowMs,
-  );
+  const { models, limitUsd, user, jti = randomUUID() } = flags;
+  const ask = { ...readCommonAsk(flags, terminal), ...(user !== undefined && { user }), jti };
+  const issued = issueOffline(ask, nowMs);
   const expiresAt = toInstant(issued.expiresAtMs);
   terminal.note(
     [
       `issued the token "${jti}" of the key "${issued.keyName}"`,
-      user === undefined ? 'for nobody by name' : `for ${user}`,
+      user === undefined ? 'without a user' : `for ${user}`,
       models === undefined ? 'for any model of the key' : `for ${models.join(', ')}`,
       limitUsd === undefined ? 'without a spending limit of its own' : `for ${limitUsd} USD`,
       `until ${expiresAt} (${toWords((issued.expiresAtMs - nowMs) / 1000)})`,
     ].join(', '),
   );
-  if (!flags.json) {
-    terminal.print(issued.token);
-    return;
-  }
-  terminal.print(
-    toJson({
-      token: issued.token,
-      account: issued.account,
-      key_name: issued.keyName,
-      jti,
-      user: user ?? null,
-      models: models ?? null,
-      spending_limit: limitUsd ?? null,
-      expires_at: expiresAt,
-    }),
-  );
+  const json = {
+    token: issued.token,
+    account: issued.account,
+    key_name: issued.keyName,
+    jti,
+    user: user ?? null,
+    models: models ?? null,
+    spending_limit: limitUsd ?? null,
+    expires_at: expiresAt,
+  };
+  printResult(flags, terminal, { json, text: () => issued.token });
 }
 
-/** The key that signs, and its kid. */
-export const signerOf = (terminal: Terminal): Pick<IssueAsk, 'key' | 'kid'> => ({
+/** Reads the key that signs, and its kid. */
+export const readSigner = (terminal: Terminal): Pick<IssueAsk, 'key' | 'kid'> => ({
   key: needVariable('HALLPASS_KEY', 'the key', terminal),
   kid: needVariable('HALLPASS_KEY_ID', 'its kid', terminal),
 });
 
-/** A secret from the environment: never an argument, which a process list shows. */
+/** Reads an environment variable. A secret is never an argument, because a process list shows arguments. */
 function needVariable(name: string, what: string, { variables }: Terminal): string {
   const value = variables[name]?.trim();
   if (value === undefined || value === '') {

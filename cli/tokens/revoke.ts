@@ -1,5 +1,5 @@
 /**
- * `hallpass tokens revoke`: one token, a `jti`, or all that a user has.
+ * `hallpass tokens revoke`: revokes one token, a `jti`, or all tokens of a user.
  */
 import { makeWalletMarks } from '../../adapters/dynamodb/marks.ts';
 import { makeRevokedList } from '../../adapters/dynamodb/revoked-list.ts';
@@ -26,10 +26,10 @@ export interface RevokeFlags extends PlaceFlags {
   readonly key?: string;
 }
 
-/** What was revoked, and how soon it is refused. */
+/** What was revoked, and when requests are refused. */
 interface Revocation {
   readonly keyName: string;
-  /** As it is written down. */
+  /** The revoked names, as in the key's list of changes. */
   readonly what: Readonly<Record<string, string>>;
   readonly effectiveWithinSeconds: number;
 }
@@ -76,7 +76,7 @@ async function revokeOne(
 ): Promise<Revocation> {
   const { account, keyName } = parseScopedToken(text.replace(/^jwt:/, ''));
   if (key !== undefined && key !== keyName) {
-    throw wrongUse(`the token is of the key "${keyName}", not of "${key}"`);
+    throw wrongUse(`the key "${keyName}" signed the token, not "${key}"`);
   }
   const { record, id, claims } = await findOwnToken(text, { account, keyName }, gateway);
   const { token, user } = claims;

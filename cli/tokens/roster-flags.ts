@@ -1,5 +1,5 @@
 /**
- * The flags of `hallpass tokens issue` that only a roster has.
+ * The flags of `hallpass tokens issue` that are only for a roster.
  */
 import { type Command, InvalidArgumentError } from 'commander';
 import { isPeriod, PERIOD_CHARS_MAX } from '../../core/tokens/roster.ts';
@@ -16,35 +16,35 @@ export interface RosterFlags extends PlaceFlags {
   readonly budgetUsd?: number;
 }
 
-/** Of a local gateway, as `npm start` has it. */
+/** The base URL of a local gateway, as `npm start` prints it. */
 export const BASE_URL = 'http://127.0.0.1:8787/v1';
 
-/** Each needs a few calls to the gateway; a class of leaks is a new period. */
+/** The most replaced tokens. Each needs a few calls to the gateway; for more leaks start a new period. */
 const REPLACED_MAX = 100;
 
-/** The flags that only a roster has. */
+/** Adds the flags of a roster. */
 export const withRoster = (command: Command): Command =>
   command
-    .option('--roster <file>', 'students.csv with email,name,section; "-" is standard input')
-    .option('--out <file>', 'where the tokens go, readable by you alone')
+    .option('--roster <file>', 'CSV file with email,name,section; "-" is standard input')
+    .option('--out <file>', 'file for the tokens, which only you can read')
     .option(
       '--period <name>',
-      'issued again for the same period, a student has the same allowance (default: the day of --expires, UTC)',
+      'all tokens of a student with the same period share one allowance (default: the day of --expires, UTC)',
       toPeriod,
     )
     .option(
       '--replace <row>',
-      "an e-mail address, or a line: revokes that student's token of the period, and makes one of another name over what was left; repeatable",
+      "e-mail address or line number: revokes that student's token of the period and issues a new one with the rest of the allowance; repeatable",
       toReplaced,
     )
     .option(
       '--base-url <url>',
-      `of the gateway, for OPENAI_BASE_URL (default: '${BASE_URL}')`,
+      `base URL of the gateway, for OPENAI_BASE_URL (default: '${BASE_URL}')`,
       toUrl,
     )
     .option(
       '--budget-usd <amount>',
-      "the key's own budget, to be warned when the sum passes it",
+      'budget of the key; warns if all limits together exceed it',
       toUsd,
     );
 
@@ -68,7 +68,7 @@ function toUrl(text: string): string {
 
 const ROSTER_ALONE = ['out', 'period', 'replace', 'baseUrl', 'budgetUsd', 'data', 'stack', 'as'];
 
-/** @throws CommandError for a flag that says nothing where one token is issued */
+/** @throws CommandError for a flag that is only for a roster */
 export function requireNoRosterFlags<T extends object>(flags: T): T {
   const name = ROSTER_ALONE.find((each) => Object.hasOwn(flags, each));
   if (name === undefined) return flags;
@@ -76,7 +76,7 @@ export function requireNoRosterFlags<T extends object>(flags: T): T {
   throw wrongUse(`--${flag} needs --roster`);
 }
 
-/** @throws CommandError for flags that do not go together */
+/** @throws CommandError for flags that cannot be used with a roster */
 export function requireRosterUse({
   roster,
   out,
@@ -84,9 +84,9 @@ export function requireRosterUse({
   jti,
   replace,
 }: IssueFlags & RosterFlags): void {
-  if (out === undefined) throw wrongUse('--roster needs --out, the file that the tokens go to');
+  if (out === undefined) throw wrongUse('--roster needs --out, the file for the tokens');
   if (user !== undefined || jti !== undefined) {
-    throw wrongUse('--user and --jti are made of the rows of --roster');
+    throw wrongUse('--user and --jti cannot be used with --roster: its rows give them');
   }
   if (roster === '-' && replace !== undefined) {
     throw wrongUse('--replace reads the roster twice: --roster must be a file');

@@ -1,6 +1,6 @@
 /**
- * What a roster asks the gateway: which budgets the key has, and what is left of a token that leaked.
- * Invariant: a leaked token is revoked before what it spent is read, so that what takes its place adds nothing.
+ * The gateway's part of a roster: the key's budgets, and the replacement of leaked tokens.
+ * Invariant: a leaked token is revoked before its spend is read, so that the new token adds no allowance.
  */
 
 import { makeWalletMarks } from '../../adapters/dynamodb/marks.ts';
@@ -28,14 +28,14 @@ import type { PlaceFlags } from '../flags.ts';
 import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import type { Terminal } from '../output.ts';
 
-/** A token in the place of one that leaked. */
+/** A token that replaces a leaked one. */
 export interface Replacement {
   /** From 2. */
   readonly generation: number;
   readonly jti: string;
-  /** The `jti` that is refused from now on. */
+  /** The `jti` of the leaked token. */
   readonly revoked: string;
-  /** What was left, in dollars; undefined: it has no limit of its own. */
+  /** The rest of the allowance in dollars; absent if the token has no limit of its own. */
   readonly spendingLimit?: number;
 }
 
@@ -44,8 +44,8 @@ export interface Budget {
   readonly amount: NanoUsd;
 }
 
-/** What is asked for: the students whose tokens leaked, and what their period's tokens are. */
-interface Ask {
+/** The students whose tokens leaked, and the settings of their tokens. */
+interface ReplaceAsk {
   readonly emails: readonly string[];
   readonly period: string;
   readonly kid: string;
@@ -54,20 +54,27 @@ interface Ask {
   readonly expiresAtMs: number;
 }
 
-interface Answer {
+interface GatewayPart {
   readonly budgets: readonly Budget[];
   readonly replaced: ReadonlyMap<string, Replacement>;
 }
 
-/** After that many leaks in one period somebody should talk to that student. */
+/** The most replacements for one student in one period. */
 const GENERATIONS_MAX = 100;
 
-/** Asks the gateway of a place. @throws CommandError when it is not the key's, or nothing is left of a token */
-export async function askGateway(ask: Ask, place: PlaceFlags, terminal: Terminal): Promise<Answer> {
+/**
+ * Replaces leaked tokens and reads the key's budgets.
+ * @throws CommandError if the key belongs to another gateway, or nothing is left of an allowance
+ */
+export async function askGateway(
+  ask: ReplaceAsk,
+  place: PlaceFlags,
+  terminal: Terminal,
+): Promise<GatewayPart> {
   const { account, keyName } = requireKid(ask.kid);
   return withGateway(place, terminal.variables, async (gateway) => {
     if (account !== gateway.account) {
-      throw new CommandError(`the key is of the account "${account}", not of this gateway`);
+      throw new CommandError(`the key belongs to the account "${account}", not to this gateway`);
     }
     const record = await requireKey(keyName, { account, store: gateway.keys });
     const replaced = new Map<string, Replacement>();
@@ -84,14 +91,17 @@ const budgetsOf = ({ limits }: KeyRecord): readonly Budget[] =>
     .filter(({ per, unit }) => per === 'key' && unit === 'usd')
     .map((limit) => ({ name: formatLimit(limit), amount: asNanoUsd(limit.amount) }));
 
-interface Signer {
+interface SigningKey {
   readonly record: KeyRecord;
   readonly gateway: Gateway;
   readonly ports: KeyAdminPorts;
 }
 
-async function replaceToken(email: string, ask: Ask, signer: Signer): Promise<Replacement> {
-  const { record, gateway, ports } = signer;
+async function replaceToken(
+  email: string,
+  ask: ReplaceAsk,
+  { record, gateway, ports }: SigningKey,
+): Promise<Replacement> {
   const { dynamodb, environment } = gateway;
   const wallets = makeWallets(dynamodb, environment.walletsTable);
   const { id: keyId, account, name: keyName, maxTokenLifetimeSeconds } = record;
@@ -117,11 +127,11 @@ async function replaceToken(email: string, ask: Ask, signer: Signer): Promise<Re
   );
   if (left > 0n) return { ...made, spendingLimit: usdFromNano(asNanoUsd(left)) };
   throw new CommandError(
-    `the token of ${email} is revoked; of its ${toUsdText(limit)} USD nothing is left for another one`,
+    `the token of ${email} is revoked, and nothing of its ${toUsdText(limit)} USD is left for a new one`,
   );
 }
 
-/** The first that is not revoked: nothing but the marks is needed to know how often a token was replaced. */
+/** Returns the number of the first token that is not revoked. The wallet's marks tell how often it was replaced. */
 function generationInForce(
   wallet: Wallet | undefined,
   idOf: (generation: number) => ReturnType<typeof tokenIdOf>,
@@ -132,7 +142,7 @@ function generationInForce(
   throw new CommandError(`a token was replaced ${GENERATIONS_MAX} times in one period`);
 }
 
-/** What is held by requests in flight counts as spent. */
+/** Returns the rest of an allowance. Amounts held by requests in flight count as spent. */
 function leftOf(
   limit: NanoUsd,
   wallet: Wallet | undefined,
@@ -147,8 +157,8 @@ function leftOf(
 }
 
 /**
- * Finds those whose tokens are replaced, by address or by line, in a whole roster without a bad row.
- * @throws CommandError when one of them is nobody's
+ * Finds the rows of replaced tokens in a roster, by address or by line.
+ * @throws CommandError if there is no such row, or the roster has an invalid one
  */
 export async function findRows(
   wanted: readonly string[],
@@ -168,7 +178,7 @@ export async function findRows(
   throw new CommandError(`--replace: the roster has no row "${first}"; nothing was revoked`);
 }
 
-/** The budgets that all limits together pass, in words. */
+/** Returns a warning for each budget that is smaller than all limits together. */
 export function budgetWarnings(
   { count, limitUsd }: { readonly count: number; readonly limitUsd: number | undefined },
   budgets: readonly Budget[],

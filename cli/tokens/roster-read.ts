@@ -1,6 +1,6 @@
 /**
- * Rows of a roster file, one at a time: whatever its size, little of it is in memory.
- * Invariant: after the first bad row no more are given out, all are looked at, and the end of the file is an error.
+ * Reads the rows of a roster file one at a time, so that memory does not grow with the file.
+ * Invariant: after the first invalid row no row is returned, but all are checked, and the end of the file is an error.
  */
 import { pipeline, type Readable } from 'node:stream';
 import { type InfoRecord, parse } from 'csv-parse';
@@ -13,11 +13,11 @@ import {
 } from '../../core/tokens/roster.ts';
 import { CommandError } from '../failure.ts';
 
-/** Longer rows are none of a roster: a quote was left open. */
+/** The longest row. A longer one means that a quote was left open. */
 const ROW_CHARS_MAX = 8_192;
 
-/** The first are told one by one, of the others how many there are. */
-const FAULTS_TOLD_MAX = 20;
+/** The most faults that are listed. The rest are counted. */
+const LISTED_FAULTS_MAX = 20;
 
 interface Parsed {
   readonly record: readonly string[];
@@ -26,7 +26,7 @@ interface Parsed {
 
 /**
  * Reads a roster.
- * @throws CommandError that names each bad row by its line, after the last row
+ * @throws CommandError after the last row, with the line number of each invalid row
  */
 export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
   const faults = makeFaults();
@@ -59,7 +59,7 @@ export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
   if (lineOfEmail.size === 0) throw new CommandError('the roster has no rows');
 }
 
-/** The records of a CSV file. Where its quotes go astray is told when it is parsed, ahead of the rows before it. */
+/** Parses the records of a CSV file. Faults in its quotes are reported by the parser, before earlier rows are read. */
 function parseCsv(input: Readable, faults: Faults): AsyncIterable<Parsed> {
   const parser = parse({
     bom: true,
@@ -75,7 +75,7 @@ function parseCsv(input: Readable, faults: Faults): AsyncIterable<Parsed> {
       return undefined;
     },
   });
-  // An error of the input ends the parser, which tells it to its reader.
+  // An error of the input reaches the reader through the parser.
   return pipeline(input, parser, () => {});
 }
 
@@ -99,15 +99,15 @@ function makeFaults(): Faults {
     add(line, words) {
       count += 1;
       first = [...first, { line, words }].sort((a, b) => a.line - b.line);
-      first = first.slice(0, FAULTS_TOLD_MAX);
+      first = first.slice(0, LISTED_FAULTS_MAX);
     },
     count: () => count,
     toError() {
-      const told = first.map(({ line, words }) => `line ${line}: ${words}`);
-      const more = count > told.length ? [`and ${count - told.length} more`] : [];
-      const rows = count === 1 ? 'a bad row' : `${count} bad rows`;
+      const listed = first.map(({ line, words }) => `line ${line}: ${words}`);
+      const more = count > listed.length ? [`and ${count - listed.length} more`] : [];
+      const rows = count === 1 ? 'an invalid row' : `${count} invalid rows`;
       return new CommandError(
-        [`the roster has ${rows}; nothing was written`, ...told, ...more].join('\n  '),
+        [`the roster has ${rows}; nothing was written`, ...listed, ...more].join('\n  '),
       );
     },
   };

@@ -1,20 +1,19 @@
 /**
- * `hallpass tokens issue --roster`: a token for each row of a class roster, into one file for a mail merge.
- * Invariant: the file is there as a whole or not at all, and the same period gives a student the same allowance.
+ * `hallpass tokens issue --roster`: issues a token for each row of a class roster, into one file for a mail merge.
+ * Invariant: the file is written completely or not at all, and the same period gives a student the same allowance.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { toWords } from '../../core/base/duration.ts';
 import { nanoUsdFromUsd } from '../../core/base/money.ts';
-import { type IssueAsk, issueOffline, requireKid } from '../../core/tokens/issue.ts';
+import { issueOffline, requireKid } from '../../core/tokens/issue.ts';
 import { jtiOfRow, periodOf, type RosterRow } from '../../core/tokens/roster.ts';
-import { config } from '../../hallpass.config.ts';
 import { toCsvLine, toSafeCell } from '../csv.ts';
 import { CommandError } from '../failure.ts';
 import { type Terminal, toInstant, toJson } from '../output.ts';
 import { writeWhole } from '../whole-file.ts';
-import { type IssueFlags, signerOf } from './issue.ts';
+import { type CommonAsk, type IssueFlags, readCommonAsk, readSigner } from './issue.ts';
 import { BASE_URL, type RosterFlags, requireRosterUse } from './roster-flags.ts';
 import {
   askGateway,
@@ -25,9 +24,9 @@ import {
 } from './roster-gateway.ts';
 import { readRoster } from './roster-read.ts';
 
-/** What all tokens of a roster have in common. */
+/** The settings of all tokens of a roster. */
 interface Plan {
-  readonly ask: Omit<IssueAsk, 'user' | 'jti'>;
+  readonly ask: CommonAsk;
   readonly period: string;
   readonly baseUrl: string;
   readonly replaced: ReadonlyMap<string, Replacement>;
@@ -41,8 +40,8 @@ export async function issueRoster(
 ): Promise<void> {
   const { roster = '', out, period = periodOf(flags.expires) } = flags;
   requireRosterUse(flags);
-  const ask = toAsk(flags, terminal);
-  issueOffline({ ...ask, jti: period }, nowMs); // What is wrong with all of them is told before any row is read.
+  const ask = readCommonAsk(flags, terminal);
+  issueOffline({ ...ask, jti: period }, nowMs); // Reports faults of all tokens before any row is read.
   const done = await untilInterrupted(async (signal) => {
     const open = () => openRoster(roster, signal, terminal);
     const { budgets, replaced } = await askOf(flags, { period, ask }, terminal, open);
@@ -62,12 +61,12 @@ export async function issueRoster(
   )) {
     terminal.note(`warning: ${words}`);
   }
-  tell({ ...done, period }, flags, terminal, nowMs);
+  printSummary({ ...done, period }, flags, terminal, nowMs);
 }
 
-const NOBODY: ReadonlyMap<string, Replacement> = new Map();
+const NONE_REPLACED: ReadonlyMap<string, Replacement> = new Map();
 
-/** What the gateway knows, if one is named or needed; and the budget that was told. */
+/** Returns the budgets to check, and the replaced tokens. Uses the gateway only if a flag needs it. */
 async function askOf(
   flags: IssueFlags & RosterFlags,
   { period, ask }: Pick<Plan, 'period' | 'ask'>,
@@ -78,7 +77,7 @@ async function askOf(
   const amount = budgetUsd === undefined ? undefined : nanoUsdFromUsd(budgetUsd);
   const own = amount === undefined ? [] : [{ name: `budget of ${budgetUsd} USD`, amount }];
   if (replace.length === 0 && data === undefined && stack === undefined) {
-    return { budgets: own, replaced: NOBODY };
+    return { budgets: own, replaced: NONE_REPLACED };
   }
   const emails =
     replace.length === 0 ? [] : await findRows(replace, readRoster((await open()).input));
@@ -89,26 +88,15 @@ async function askOf(
     terminal,
   );
   for (const [email, { revoked, jti, spendingLimit }] of known.replaced) {
-    const left = spendingLimit === undefined ? '' : `, over the ${spendingLimit} USD that are left`;
+    const left = spendingLimit === undefined ? '' : `, with the remaining ${spendingLimit} USD`;
     terminal.note(`revoked the token "${revoked}" of ${email}; the new one is "${jti}"${left}`);
   }
   return { budgets: [...own, ...known.budgets], replaced: known.replaced };
 }
 
-function toAsk(flags: IssueFlags, terminal: Terminal): Plan['ask'] {
-  const { models, limitUsd, expires, maxTokenLifetime } = flags;
-  return {
-    ...signerOf(terminal),
-    ...(models && { models }),
-    ...(limitUsd !== undefined && { spendingLimit: limitUsd }),
-    expiresAtMs: expires,
-    maxTokenLifetimeSeconds: maxTokenLifetime ?? config.defaults.maxTokenLifetimeSeconds,
-  };
-}
-
 interface OpenRoster {
   readonly input: Readable;
-  /** How much of it has been read, from 0 to 1; undefined where nobody knows its end. */
+  /** Returns the share that has been read, from 0 to 1; undefined for standard input. */
   share(): number | undefined;
 }
 
@@ -121,7 +109,7 @@ async function openRoster(
   const stats = await stat(path).catch(() => undefined);
   if (!stats?.isFile()) throw new CommandError(`there is no roster "${path}"`);
   const input = createReadStream(path);
-  input.on('error', () => {}); // Whoever reads it is told.
+  input.on('error', () => {}); // The reader gets the error.
   return {
     input: addAbortSignal(signal, input),
     share: () => Math.min(1, input.bytesRead / Math.max(1, stats.size)),
@@ -133,10 +121,10 @@ const HEADING = [
   ...['OPENAI_BASE_URL', 'OPENAI_API_KEY'],
 ];
 
-/** The bar moves a hundred times at most, for a roster of 20,000. */
+/** At most a hundred updates of the bar for a roster of 20,000 rows. */
 const ROWS_A_STEP = 200;
 
-/** The lines of the file of tokens. */
+/** Yields the lines of the file, a heading and a line per token. */
 async function* toLines(
   rows: AsyncIterable<RosterRow>,
   plan: Plan,
@@ -170,7 +158,7 @@ function toBar(count: number, share: number | undefined): string {
   return `${'█'.repeat(full)}${'░'.repeat(BAR_CHARS - full)} ${Math.floor(share * 100)}%  ${count} tokens`;
 }
 
-/** Runs something that Ctrl-C, or SIGTERM, ends in good order. A second one ends the process at once. */
+/** Runs something that Ctrl-C or SIGTERM stops cleanly. A second signal ends the process at once. */
 async function untilInterrupted<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const stop = () => controller.abort();
@@ -191,13 +179,13 @@ interface Done {
   readonly replaced: ReadonlyMap<string, Replacement>;
 }
 
-function tell(
+function printSummary(
   { count, period, replaced }: Done,
   { out = '', expires, limitUsd, models, json }: IssueFlags & RosterFlags,
   terminal: Terminal,
   nowMs: number,
 ): void {
-  const { keyName } = requireKid(signerOf(terminal).kid);
+  const { keyName } = requireKid(readSigner(terminal).kid);
   const expiresAt = toInstant(expires);
   terminal.note(
     [

@@ -1,5 +1,5 @@
 /**
- * `hallpass usage`: what was used, by whom, when and of which model; and whether the counters say the same.
+ * `hallpass usage`: usage reports, and the audit of the counters.
  */
 import type { Command } from 'commander';
 import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
@@ -16,8 +16,8 @@ import { type GroupBy, reportUsage } from '../../core/usage/report.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import { type PlaceFlags, toKeyName, withPlace } from '../flags.ts';
 import { type Gateway, withGateway } from '../gateway/connect.ts';
-import { type Terminal, toInstant, toJson, toTable } from '../output.ts';
-import { type Report, toReportCsv, toReportJson, toReportTable } from './text.ts';
+import { printResult, type Terminal, toInstant, toTable } from '../output.ts';
+import { toReportCsv, toReportJson, toReportTable, type UsageSummary } from './text.ts';
 
 interface UsageFlags extends PlaceFlags {
   readonly by: string;
@@ -27,35 +27,35 @@ interface UsageFlags extends PlaceFlags {
   readonly csv?: true;
 }
 
-/** Whoever runs the gateway may wait for a large report. */
+/** The most reads of a report. An operator may wait longer than a request. */
 const READS_MAX = 20_000;
 
-/** Adds the group to the program. */
+/** Adds the commands to the program. */
 export function addUsageCommands(program: Command, terminal: Terminal): void {
   const usage = withKey(withPlace(program.command('usage')))
-    .summary('what was used, by whom and of which model')
+    .summary('show usage by user, token, model or day')
     .description(
-      'Sums usage by one or more of user, token, key, model, day, conversation. A date stands for its whole day, UTC; without --from, this month.',
+      'Sums usage by one or more of user, token, key, model, day, conversation. A date means its whole day, UTC. Without --from, the report starts with this month.',
     )
-    .option('--by <names>', 'what to group by, with commas', 'day')
+    .option('--by <names>', 'names to group by, separated by commas', 'day')
     .option('--from <when>', 'a date, or an instant such as 2026-12-01T12:00Z')
-    .option('--to <when>', 'a date, which is included, or an instant, which is not')
+    .option('--to <when>', 'a date (inclusive) or an instant (exclusive)')
     .option('--csv', 'print CSV to standard output')
-    .enablePositionalOptions() // What stands behind "audit" is the audit's alone.
+    .enablePositionalOptions() // Flags after "audit" belong to the audit.
     .action((flags: UsageFlags) => report(flags, terminal));
 
   withKey(withPlace(usage.command('audit')))
-    .summary('recompute the counters from the rows')
+    .summary('recompute the counters from the usage rows')
     .description(
-      'Compares each counter and slice of every wallet with the usage rows of its window, and each pool with its wallets. Exit status 1 when one differs.',
+      'Compares each counter and slice of every wallet with the usage rows of its window, and each pool with its wallets. Exit status 1 if one differs.',
     )
     .action((_: PlaceFlags, command: Command) => audit(command.optsWithGlobals(), terminal));
 }
 
 const withKey = (command: Command): Command =>
-  command.option('--key <name>', 'of one key only (default: of all)', toKeyName);
+  command.option('--key <name>', 'only this key (default: all keys)', toKeyName);
 
-/** The keys whose usage is asked for. */
+/** Returns one key by name, or all keys. */
 async function keysOf(
   name: string | undefined,
   { account, keys }: Gateway,
@@ -75,26 +75,22 @@ const portsOf = ({ dynamodb, environment: { usageTable, walletsTable } }: Gatewa
 });
 
 async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
-  if (flags.csv && flags.json) throw wrongUse('--csv and --json exclude each other');
-  const ask = readAsk(flags);
+  if (flags.csv && flags.json) throw wrongUse('--csv and --json cannot be used together');
+  const ask = readQuery(flags);
   const made = await withGateway(flags, terminal.variables, async (gateway) =>
     reportAll(await keysOf(flags.key, gateway), ask, gateway),
   );
-  if (flags.csv) terminal.print(toReportCsv(made));
-  else terminal.print(flags.json ? toJson(toReportJson(made)) : toReportTable(made));
+  const text = () => (flags.csv ? toReportCsv(made) : toReportTable(made));
+  printResult(flags, terminal, { json: toReportJson(made), text });
   if (made.truncated) {
-    throw new CommandError('there is more than one report reads, so the sums are too small');
+    throw new CommandError('there is more usage than one report reads, so the sums are too small');
   }
 }
 
-interface Ask {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly groupBy: readonly GroupBy[];
-}
+type UsageQuery = Pick<UsageSummary, 'fromMs' | 'toMs' | 'groupBy'>;
 
-/** Flags are told as flags: what is wrong with them is wrong use. */
-function readAsk({ by, from, to }: UsageFlags): Ask {
+/** Reads the flags. Errors name the flag, not the route's parameter. */
+function readQuery({ by, from, to }: UsageFlags): UsageQuery {
   try {
     return { ...readSpan({ from, to }, Date.now()), groupBy: readGroupBy(by) };
   } catch (error) {
@@ -107,17 +103,16 @@ function readAsk({ by, from, to }: UsageFlags): Ask {
   }
 }
 
-/** Lines of several keys stand apart where they name a user or a token: those of two keys are different ones. */
+/** Reports on several keys. Users and tokens of two keys are different, so such lines are also grouped by key. */
 async function reportAll(
   records: readonly KeyRecord[],
-  ask: Ask,
+  ask: UsageQuery,
   gateway: Gateway,
-): Promise<Report> {
+): Promise<UsageSummary> {
   const isByKey = ask.groupBy.some((name) => name === 'user' || name === 'token');
   const isApart = records.length > 1 && isByKey && !ask.groupBy.includes('key');
   const groupBy: readonly GroupBy[] = isApart ? ['key', ...ask.groupBy] : ask.groupBy;
-  const made = { ...ask, groupBy, rows: [], total: NO_USAGE, truncated: false };
-  let sum: Report = made;
+  let sum: UsageSummary = { ...ask, groupBy, rows: [], total: NO_USAGE, truncated: false };
   for (const { id: keyId, name: keyName } of records) {
     const { rows, total, truncated } = await reportUsage(
       { keyId, fromMs: ask.fromMs, toMs: ask.toMs, groupBy, readsMax: READS_MAX },
@@ -144,14 +139,14 @@ async function audit(
     }
     return made;
   });
-  terminal.print(flags.json ? toJson(audits.map(toAuditJson)) : toAuditText(audits));
+  printResult(flags, terminal, { json: audits.map(toAuditJson), text: () => toAuditText(audits) });
   const differences = audits.reduce((sum, { found }) => sum + found.differences.length, 0);
   if (differences > 0) {
     throw new CommandError(`counters that differ from the rows of their windows: ${differences}`);
   }
   const unread = audits.filter(({ found }) => found.truncated).map(({ name }) => name);
   if (unread.length > 0) {
-    throw new CommandError(`there are more rows than one audit reads: ${unread.join(', ')}`);
+    throw new CommandError(`these keys have more rows than one audit reads: ${unread.join(', ')}`);
   }
 }
 
@@ -160,7 +155,7 @@ interface KeyAudit {
   readonly found: AuditReport;
 }
 
-/** Amounts as text: nano-dollars pass what a JSON number holds. */
+/** Formats an audit. Amounts are text, because nano-dollars can exceed a JSON number. */
 const toAuditJson = ({ name, found }: KeyAudit) => ({
   key: name,
   rows: found.rows,

@@ -8,17 +8,17 @@ import type { GroupBy, UsageGroup } from '../../core/usage/report.ts';
 import { toCsvLine, toSafeCell } from '../csv.ts';
 import { toInstant, toTable } from '../output.ts';
 
-interface KeyName {
+interface ReportedKey {
   readonly keyId: UsageGroup['keyId'] & string;
   readonly keyName: string;
 }
 
-/** The reports of one or several keys, in their order. */
-export interface Report {
+/** The usage of one or several keys, in their order. */
+export interface UsageSummary {
   readonly fromMs: number;
   readonly toMs: number;
   readonly groupBy: readonly GroupBy[];
-  readonly rows: readonly { readonly row: UsageGroup; readonly key: KeyName }[];
+  readonly rows: readonly { readonly row: UsageGroup; readonly key: ReportedKey }[];
   readonly total: UsageSums;
   readonly truncated: boolean;
 }
@@ -28,8 +28,8 @@ interface Line {
   readonly sums: UsageSums;
 }
 
-/** Lines of the same names are one: a model's, say, that several keys called. */
-function linesOf({ rows }: Report): readonly Line[] {
+/** Joins lines with the same names, such as those of a model that several keys called. */
+function linesOf({ rows }: UsageSummary): readonly Line[] {
   const lines = new Map<string, Line>();
   for (const { row, key } of rows) {
     const names = namesOf(row, key);
@@ -40,8 +40,8 @@ function linesOf({ rows }: Report): readonly Line[] {
   return [...lines.values()];
 }
 
-/** In the words of `GET /v1/usage`. */
-export const toReportJson = (report: Report) => ({
+/** Formats a report with the field names of `GET /v1/usage`. */
+export const toReportJson = (report: UsageSummary) => ({
   from: toInstant(report.fromMs),
   to: toInstant(report.toMs),
   group_by: report.groupBy,
@@ -52,7 +52,7 @@ export const toReportJson = (report: Report) => ({
 
 const SUMS = ['requests', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'usd'] as const;
 
-/** Dollars to the last digit, as no double has them. */
+/** Formats sums as cells. Dollars have all digits, unlike a double. */
 const cellsOf = (sums: UsageSums): readonly string[] => [
   ...[sums.requests, sums.inputTokens, sums.cachedInputTokens, sums.outputTokens].map(String),
   toUsdText(sums.costNanoUsd),
@@ -60,14 +60,14 @@ const cellsOf = (sums: UsageSums): readonly string[] => [
 
 const NONE = '(none)';
 
-/** The name a line has in a column; a user without one is told by their wallet. */
+/** Returns a line's name in a column. A user without a name is shown by wallet. */
 function nameIn({ names }: Line, column: GroupBy): string {
   const name = names[column];
   if (typeof name === 'string') return name;
   return column === 'user' && typeof names.wallet === 'string' ? `(${names.wallet})` : NONE;
 }
 
-export function toReportTable(report: Report): string {
+export function toReportTable(report: UsageSummary): string {
   const { groupBy, total } = report;
   const rows = linesOf(report).map((line) => [
     ...groupBy.map((column) => nameIn(line, column)),
@@ -80,8 +80,8 @@ export function toReportTable(report: Report): string {
   return `${toTable(names, [...rows, [...label, ...cellsOf(total)]])}\n\n${span}`;
 }
 
-/** RFC 4180, with line feeds alone. */
-export function toReportCsv(report: Report): string {
+/** Formats a report as CSV (RFC 4180), with line feeds only. */
+export function toReportCsv(report: UsageSummary): string {
   const { groupBy } = report;
   const rows = linesOf(report).map((line) => [
     ...groupBy.map((column) => toSafeCell(nameIn(line, column))),

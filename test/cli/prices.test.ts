@@ -21,7 +21,7 @@ test('takes no near miss for a price', async () => {
   const { status, stdout, stderr } = await runHere(['prices', 'openai/gpt-4o-mi']);
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(
-    /^hallpass: no price is known for "openai\/gpt-4o-mi" \(it is none of .*openai\/gpt-4o-mini.*\): under a spending limit it is refused/,
+    /^hallpass: no price is known for "openai\/gpt-4o-mi" \(similar ids: .*openai\/gpt-4o-mini.*\): under a spending limit it is refused/,
   );
 });
 

@@ -33,6 +33,6 @@ test.each(recipes)('%s', async (recipe) => {
   const { status, stderr } = await runHere([...args, '--data', folder], { input });
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: `made the key "${args[2]}"; it is shown this once\n`,
+    stderr: `made the key "${args[2]}"; it is shown only once\n`,
   });
 });

@@ -49,7 +49,7 @@ describe('the life of a key', () => {
     );
     expect(status).toBe(0);
     expect(stdout).toMatch(/^key {2}sk-hp-[\w-]{49}\nkid {2}acct_[A-Za-z0-9]{16}:Y291cnNl\n$/);
-    expect(stderr).toBe('made the key "course"; it is shown this once\n');
+    expect(stderr).toBe('made the key "course"; it is shown only once\n');
     key = KEY.exec(stdout)?.[0] ?? '';
   });
 
@@ -201,7 +201,7 @@ describe('a key that knows its users', () => {
     );
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: 'made the key "page"; it is shown this once\n',
+      stderr: 'made the key "page"; it is shown only once\n',
     });
     const shown = await json('keys', 'show', 'page', '--audit');
     expect(shown).toMatchObject({
@@ -313,16 +313,19 @@ describe('wrong use', () => {
     [['keys', 'create', 'a', '--client-access', '--user', 'b'], /cannot be used with option/],
     [['keys', 'set', 'a', '--client-access'], /unknown option '--client-access'/],
     [['keys', 'create', 'a', '--jwks-url', 'x', '--jwt-secret', '-'], /cannot be used with option/],
-    [['keys', 'create', 'a', '--jwt-secret', '-'], /there is no token or key on standard input/],
-    [['keys', 'create', 'a', '--jwt-public-key', 'no.pem'], /no\.pem .* cannot be read/],
+    [['keys', 'create', 'a', '--jwt-secret', '-'], /the token or key on standard input is empty/],
+    [['keys', 'create', 'a', '--jwt-public-key', 'no.pem'], /no\.pem" .* cannot be read/],
     [['keys', 'create', 'a', '--preset', 'keycloak:x'], /a preset must be supabase:<ref>/],
-    [['keys', 'create', 'a', '--algorithms', 'none'], /must be of HS256, .*, got "none"/],
+    [
+      ['keys', 'create', 'a', '--algorithms', 'none'],
+      /must be one or more of HS256, .*, got "none"/,
+    ],
     [['keys', 'create', 'a', '--require', '=x'], /must be claim, claim=value or claim=a\|b/],
     [['keys', 'create', 'a', '--clock-tolerance', '61'], /must be 0 to 60 seconds/],
     [['keys', 'create', 'a', '--allow-domain', '@a.edu'], /must be a domain such as example\.edu/],
     [['keys', 'create', 'a', '--allow-domain', 'any', '--allow-domain', 'a.edu'], /"any" alone/],
     [['keys', 'create', 'a', '--origin', 'https://a.edu/x'], /must be an origin such as/],
-    [['keys', 'create', 'a', '--user-header', 'Cookie'], /that stands for nothing else/],
+    [['keys', 'create', 'a', '--user-header', 'Cookie'], /without another meaning/],
     [['keys', 'create', 'a', '--models', ''], /must be 1 to 64 model ids/],
     [['keys', 'create', 'a', '--limit', 'user:usd:year=5'], /"window" must be one of minute, hour/],
     [['keys', 'create', 'a', '--limit', 'user:usd:day=-1'], /must be dollars from 0.000000001/],
@@ -332,10 +335,13 @@ describe('wrong use', () => {
     ],
     [['keys', 'set', 'a', '--limit', 'none', '--limit', 'user:usd:day=2'], /either "none" or/],
     [['keys', 'set', 'a', '--models', 'any', '--models', 'demo/echo'], /either "any" or models/],
-    [['keys', 'set', 'a'], /there is nothing to set/],
-    [['keys', 'set', 'a', '--max-token-lifetime', '2y'], /must be a number with s, m, h, d or w/],
+    [['keys', 'set', 'a'], /nothing to set/],
+    [
+      ['keys', 'set', 'a', '--max-token-lifetime', '2y'],
+      /must be a number followed by s, m, h, d or w/,
+    ],
     [['keys', 'set', 'a', '--max-token-lifetime', '366d'], /must be from 60s to 365d/],
-    [['keys', 'rotate', 'a', '--now', '--overlap', '1d'], /exclude each other/],
+    [['keys', 'rotate', 'a', '--now', '--overlap', '1d'], /cannot be used together/],
     [['keys', 'list', '--data', 'a', '--stack', 'b'], /cannot be used with option '--data/],
   ])('%j is told, with exit status 2', async (args, words) => {
     const { status, stdout, stderr } = await runHere(args);

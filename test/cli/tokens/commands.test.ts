@@ -20,7 +20,7 @@ describe('tokens issue', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/^jwt:[\w-]+\.[\w-]+\.[\w-]+\n$/);
     expect(stderr).toMatch(
-      /^issued the token "[0-9a-f-]{36}" of the key "course", for nobody by name, for demo\/\*, for 2 USD, until \S+ \(24 hours\)\n$/,
+      /^issued the token "[0-9a-f-]{36}" of the key "course", without a user, for demo\/\*, for 2 USD, until \S+ \(24 hours\)\n$/,
     );
     expect(stderr).not.toContain(KEY);
   });

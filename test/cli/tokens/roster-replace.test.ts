@@ -60,7 +60,7 @@ test('a student whose token leaked gets one over what was left, as often as that
   expect(status).toBe(0);
   const left = Number((2 - first / 1e9).toFixed(9));
   expect(stderr).toContain(
-    `revoked the token "w1:ada@example.edu" of ada@example.edu; the new one is "w1:ada@example.edu:2", over the ${left} USD that are left\n`,
+    `revoked the token "w1:ada@example.edu" of ada@example.edu; the new one is "w1:ada@example.edu:2", with the remaining ${left} USD\n`,
   );
   expect(await chat(leaked)).toBe('token_revoked');
   const fresh = await tokenOf('ada@example.edu');
@@ -129,7 +129,7 @@ test('a token of which nothing is left has none in its place, and is revoked all
   const result = await issue(...limit, '--replace', 'bob@example.edu', '--data', folder);
   expect(result.status).toBe(1);
   expect(result.stderr).toMatch(
-    /the token of bob@example\.edu is revoked; of its 0\.000000001 USD nothing/,
+    /the token of bob@example\.edu is revoked, and nothing of its 0\.000000001 USD/,
   );
   expect(await chat(spent)).toBe('token_revoked');
 });
@@ -153,6 +153,6 @@ test('a key of another gateway is refused', async () => {
   );
   expect(result).toMatchObject({
     status: 1,
-    stderr: expect.stringMatching(/of the account "acct_other", not of this/),
+    stderr: expect.stringMatching(/belongs to the account "acct_other", not to this/),
   });
 });

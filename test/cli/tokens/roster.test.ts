@@ -196,7 +196,7 @@ describe('a bad roster', () => {
         'fritz@example.edu,Fri"tz,A',
       ].join('\r\n'),
     );
-    expect(stderr).toBe(`hallpass: the roster has 6 bad rows; nothing was written
+    expect(stderr).toBe(`hallpass: the roster has 6 invalid rows; nothing was written
   line 3: not an e-mail address
   line 4: the e-mail address is missing
   line 5: the heading has 3 cells, the row 2
@@ -221,7 +221,9 @@ describe('a bad roster', () => {
   test('of many bad rows has twenty of them told', async () => {
     const stderr = await failed(`email\n${'nobody\n'.repeat(30)}`);
     expect(stderr.match(/^ {2}line/gm)).toHaveLength(20);
-    expect(stderr).toMatch(/30 bad rows[\s\S]*line 21: not an e-mail address\n {2}and 10 more\n$/);
+    expect(stderr).toMatch(
+      /30 invalid rows[\s\S]*line 21: not an e-mail address\n {2}and 10 more\n$/,
+    );
   });
 
   test('of more than 20,000 rows is refused, of 20,000 it is not', async () => {
@@ -243,8 +245,8 @@ describe('wrong use', () => {
     [['--out', 'a'], 2, /--out needs --roster/],
     [['--base-url', 'http://a/v1'], 2, /--base-url needs --roster/],
     [['--data', 'a'], 2, /--data needs --roster/],
-    [['--roster', 'a', '--out', 'b', '--user', 'c'], 2, /are made of the rows/],
-    [['--roster', 'a', '--out', 'b', '--jti', 'c'], 2, /are made of the rows/],
+    [['--roster', 'a', '--out', 'b', '--user', 'c'], 2, /cannot be used with --roster/],
+    [['--roster', 'a', '--out', 'b', '--jti', 'c'], 2, /cannot be used with --roster/],
     [['--roster', '-', '--out', 'b', '--replace', 'c'], 2, /--roster must be a file/],
     [['--roster', 'a', '--out', 'b', '--period', 'a b'], 2, /letters, digits/],
     [['--roster', 'a', '--out', 'b', '--base-url', 'ftp://a'], 2, /an http or https URL/],
@@ -260,15 +262,15 @@ describe('wrong use', () => {
     const out = (path: string) => run('--roster', at('s.csv'), '--out', path);
     expect(await out(folder)).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/and is no file/),
+      stderr: expect.stringMatching(/and is not a file/),
     });
     expect(await out('/dev/full')).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/and is no file/),
+      stderr: expect.stringMatching(/and is not a file/),
     });
     expect(await out(at('no/t.csv'))).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/folder is not there/),
+      stderr: expect.stringMatching(/folder does not exist/),
     });
   });
 

@@ -114,7 +114,7 @@ describe('usage', () => {
       /--by must be one or more of user, token, key, model, day, conversation/,
     ],
     [['--from', 'yesterday'], 2, /--from must be a date \(2026-11-20\) or an instant/],
-    [['--csv', '--json'], 2, /--csv and --json exclude each other/],
+    [['--csv', '--json'], 2, /--csv and --json cannot be used together/],
     [['audit', '--csv'], 2, /unknown option '--csv'/],
     [['--key', 'nobody'], 1, /there is no key "nobody"/],
   ])('%j ends with %i', async (args, status, words) => {
