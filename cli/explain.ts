@@ -1,6 +1,7 @@
 /**
  * `hallpass explain`: which check a credential passes and which one fails, and why.
  */
+
 import type { Command } from 'commander';
 import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
@@ -9,6 +10,7 @@ import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { type Check, explain } from '../core/explain.ts';
 import { makeKeySets } from '../core/jwt/issuer-keys.ts';
+import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
@@ -62,13 +64,15 @@ async function explainCredential(
 
 function makePorts({ account, environment, dynamodb, secretsManager }: Gateway) {
   const { keysTable, walletsTable, secretPrefix, providerUrls, allowLocalIssuers } = environment;
+  const secrets = makeSecrets(secretsManager, secretPrefix, clock);
+  const fetchKeySet = makeKeySetFetch({ allowLocal: allowLocalIssuers });
   return {
     authorize: {
       account,
       allowedOrigins: config.allowedOrigins,
       keys: makeKeyRecords(dynamodb, keysTable, clock),
-      secrets: makeSecrets(secretsManager, secretPrefix, clock),
-      keySets: makeKeySets(makeKeySetFetch({ allowLocal: allowLocalIssuers }), clock),
+      secrets,
+      jwtKeys: makeJwtKeys(secrets, makeKeySets(fetchKeySet, clock)),
       clock,
     },
     wallets: makeWallets(dynamodb, walletsTable),

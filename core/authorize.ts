@@ -1,7 +1,15 @@
 /**
- * Who is this? request > credential > key record > verify > identity -> Grant, a refusal, or a denial.
- * Invariant: whatever cannot be decided is an outage (503), never a denial and never a grant.
+ * Authorize: decides who sent a request, from its headers alone.
+ *
+ * Steps, in order:
+ * 1. read the one credential (access/credential.ts);
+ * 2. find the key's record and verify the key string, the scoped token or the user's JWT;
+ * 3. check the identity against the key's controls, then the origin of a page, then the conversation.
+ *
+ * Guarantees: an outage is thrown (503), never turned into a denial or a grant. All unknown credentials get one answer
+ * and cost the same work. Each check that is passed is handed out as a fact; `explain.ts` words the facts.
  */
+import type { AccessFact, Authorization } from './access/authorization.ts';
 import { readCredential } from './access/credential.ts';
 import type { Grant } from './access/grant.ts';
 import {
@@ -17,17 +25,11 @@ import { GatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
 import type { Clock, Secrets } from './base/ports.ts';
 import { verifyClientJwt } from './jwt/client-jwt.ts';
-import type { KeySets } from './jwt/ports.ts';
-import type { Verifier } from './jwt/verifier.ts';
+import type { JwtKeys } from './jwt/ports.ts';
 import { hashOfKey, isWellFormed } from './keys/api-key.ts';
 import type { FormerVersion, KeyRecord } from './keys/key-record.ts';
 import type { KeyRecords } from './keys/ports.ts';
-import {
-  parseScopedClaims,
-  requireInForce,
-  type ScopedClaims,
-  tokenIdOf,
-} from './tokens/scoped-claims.ts';
+import { parseScopedClaims, requireInForce, tokenIdOf } from './tokens/scoped-claims.ts';
 import {
   isSignedWith,
   parsePayload,
@@ -35,28 +37,22 @@ import {
   type ScopedToken,
 } from './tokens/scoped-token.ts';
 
-/** What an authorizer sees of a request. */
+/** The part of a request that the authorizer sees. */
 export interface CredentialRequest {
   readonly headers: Headers;
 }
 
-/** `refusal`: known who, yet 400 or 403, told by the function in the route's dialect. `denied`: 401. */
-export type Authorization =
-  | { readonly kind: 'grant'; readonly grant: Grant }
-  | { readonly kind: 'refusal'; readonly error: GatewayError }
-  | { readonly kind: 'denied'; readonly error: GatewayError };
-
 export interface AuthorizePorts {
-  /** The gateway's account: keys and tokens of others are unknown here. */
+  /** The gateway's account. Keys and tokens of other accounts are unknown here. */
   readonly account: string;
-  /** Of the configuration. */
+  /** From the configuration. A key may narrow them. */
   readonly allowedOrigins: readonly string[];
   readonly keys: KeyRecords;
-  readonly secrets: Secrets;
-  readonly keySets: KeySets;
+  readonly secrets: Pick<Secrets, 'readKey'>;
+  readonly jwtKeys: JwtKeys;
   readonly clock: Clock;
-  /** Told of each check that is passed, in order, and what was found: `hallpass explain` prints them. @default nobody */
-  readonly onPassed?: (check: string, found: string) => void;
+  /** Receives each check that is passed, in order. @default the facts are dropped */
+  readonly onPassed?: (fact: AccessFact) => void;
 }
 
 /**
@@ -68,23 +64,7 @@ export async function authorize(
   ports: AuthorizePorts,
 ): Promise<Authorization> {
   try {
-    const { headers } = request;
-    const { record, grant, claimant } = await find(request, ports);
-    requireAllowedIdentity(claimant, record.identity);
-    tellIdentity(record, claimant, ports);
-    requireAllowedOrigin(headers, ports.allowedOrigins);
-    requireAllowedOrigin(headers, record.allowedOrigins ?? [ANY_ORIGIN]);
-    if (headers.has('origin')) ports.onPassed?.('origin', 'pages of it may call');
-    const conversation = readConversation(headers, record.identity);
-    if (conversation !== undefined) ports.onPassed?.('conversation', 'there is one');
-    return {
-      kind: 'grant',
-      grant: {
-        ...grant,
-        ...(claimant && { identity: claimant.identity }),
-        ...(conversation !== undefined && { conversation }),
-      },
-    };
+    return { kind: 'grant', grant: await requireGrant(request, ports) };
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     if (error.status === 401) return { kind: 'denied', error };
@@ -93,193 +73,189 @@ export async function authorize(
   }
 }
 
-/** Whose key it is, what it grants, and for whom it is asked. */
-interface Found {
+async function requireGrant({ headers }: CredentialRequest, ports: AuthorizePorts): Promise<Grant> {
+  const { onPassed, allowedOrigins } = ports;
+  const { record, grant, claimant } = await identify(headers, ports);
+  const { identity: controls } = record;
+  requireAllowedIdentity(claimant, controls);
+  if (controls?.enforceIdentity) onPassed?.({ check: 'enforced' });
+  if (claimant && controls?.allowedDomains) onPassed?.({ check: 'domain' });
+  requireAllowedOrigin(headers, allowedOrigins);
+  requireAllowedOrigin(headers, record.allowedOrigins ?? [ANY_ORIGIN]);
+  if (headers.has('origin')) onPassed?.({ check: 'origin' });
+  const conversation = readConversation(headers, controls);
+  if (conversation !== undefined) onPassed?.({ check: 'conversation' });
+  return {
+    ...grant,
+    ...(claimant && { identity: claimant.identity }),
+    ...(conversation !== undefined && { conversation }),
+  };
+}
+
+/** A verified credential: its key's record, what it grants, and the user it speaks for. */
+interface Identified {
   readonly record: KeyRecord;
   readonly grant: Grant;
   readonly claimant: Claimant | undefined;
 }
 
-function find({ headers }: CredentialRequest, ports: AuthorizePorts): Promise<Found> {
+async function identify(headers: Headers, ports: AuthorizePorts): Promise<Identified> {
   const credential = readCredential(headers);
-  ports.onPassed?.('credential', CREDENTIAL_NAMES[credential.kind]);
+  ports.onPassed?.({ check: 'credential', kind: credential.kind });
   switch (credential.kind) {
     case 'key':
-      return findByKey(credential.key, headers, ports);
+      return identifyByKey(credential.key, headers, ports);
     case 'scoped-token':
-      return findByToken(parseToken(credential.jws, ports), ports);
+      return identifyByToken(credential.jws, ports);
     case 'client-access':
-      return findByJwt(credential, ports);
+      return identifyByJwt(credential, ports);
   }
 }
 
-const CREDENTIAL_NAMES = {
-  key: 'a key',
-  'scoped-token': 'a scoped token',
-  'client-access': 'a key with a JWT',
-};
-
-/** One answer for every credential that is not known, whatever the reason, so that none can be told from another. */
+/** The one answer to every unknown credential, so that callers cannot tell the reasons apart. */
 const unknown = (detail: string): GatewayError => new GatewayError('invalid_api_key', { detail });
 
-async function findByKey(key: string, headers: Headers, ports: AuthorizePorts): Promise<Found> {
-  const { record, signer } = await requirePresented(key, 'alone', ports);
-  const grant: Grant = { ...grantBase(record), credential: 'key', former: signer.former };
+async function identifyByKey(
+  key: string,
+  headers: Headers,
+  ports: AuthorizePorts,
+): Promise<Identified> {
+  const { record, former } = await requirePresentedKey(key, 'alone', ports);
+  const grant: Grant = { ...grantOf(record), credential: 'key', former };
   return { record, grant, claimant: claimantOfKey(record, headers) };
 }
 
-/** A key with the JWT of its holder. The header that names users is not looked at: the JWT says who it is. */
-async function findByJwt(
+/** A key with its holder's JWT. The header that names users is not read, because the JWT names the user. */
+async function identifyByJwt(
   { key, jwt }: { readonly key: string; readonly jwt: string },
   ports: AuthorizePorts,
-): Promise<Found> {
-  const { record, signer } = await requirePresented(key, 'with-jwt', ports);
+): Promise<Identified> {
+  const { record, former } = await requirePresentedKey(key, 'with-jwt', ports);
   const { id, verifier, identity } = record;
   if (verifier === undefined) throw unknown('client access on a key without a verifier');
-  ports.onPassed?.('verifier', wordsOf(verifier));
+  const { key: material, algorithms } = verifier;
+  ports.onPassed?.({ check: 'verifier', kind: material.kind, algorithms });
   const trustEmail = identity?.trustEmail ?? false;
   const user = await verifyClientJwt(jwt, { id, verifier, trustEmail }, ports);
-  const grant: Grant = { ...grantBase(record), credential: 'client-access', former: signer.former };
+  const grant: Grant = { ...grantOf(record), credential: 'client-access', former };
   return { record, grant, claimant: claimantOfJwt(user) };
 }
 
-const VERIFIER_NAMES = {
-  secret: 'the key has a shared secret for JWTs',
-  pem: 'the key has a public key for JWTs',
-  jwks: 'the key names a key set for JWTs',
-};
-
-const wordsOf = ({ key, algorithms }: Verifier): string =>
-  `${VERIFIER_NAMES[key.kind]} of ${algorithms.join(', ')}`;
-
-/** The record of a key whose string was sent, and which of its versions that string is. */
-async function requirePresented(
+/** Finds the record of a key string that was sent, and if the string is the key's former one. */
+async function requirePresentedKey(
   key: string,
-  use: 'alone' | 'with-jwt',
+  use: KeyUse,
   ports: AuthorizePorts,
-): Promise<{ readonly record: KeyRecord; readonly signer: Signer }> {
+): Promise<{ readonly record: KeyRecord; readonly former: boolean }> {
+  const { account, keys, clock, onPassed } = ports;
   if (!isWellFormed(key)) throw unknown('not a key of this gateway');
-  ports.onPassed?.('form', 'a key of Hallpass, with its checksum');
+  onPassed?.({ check: 'form' });
   const hash = hashOfKey(key);
-  const found = await ports.keys.findByKeyHash(hash);
+  const found = await keys.findByKeyHash(hash);
   if (found === undefined) throw unknown('no such key');
   const { record, version } = found;
-  const signer = signersOf(record, ports.clock.nowMs()).find((other) => other.version === version);
-  if (signer === undefined || (!signer.former && record.keyHash !== hash)) {
+  const valid = validVersionsOf(record, clock.nowMs()).find((each) => each.version === version);
+  if (valid === undefined || (!valid.former && record.keyHash !== hash)) {
     throw unknown('a version of the key that is no longer in force');
   }
-  const usable = usableOr(record, ports.account, use);
-  if (typeof usable === 'string') throw unknown(usable);
-  tellKey(usable, ports);
-  tellSigner(signer, 'version', ports);
-  return { record: usable, signer };
+  const fault = findFault(record, account, use);
+  if (fault !== undefined) throw unknown(fault);
+  const former = valid.former !== undefined;
+  onPassed?.({ check: 'key', name: record.name, kind: record.kind });
+  onPassed?.({ check: 'version', isFormer: former });
+  return { record, former };
 }
 
-function parseToken(jws: string, { onPassed }: AuthorizePorts): ScopedToken {
-  const token = parseScopedToken(jws);
-  onPassed?.('form', `it says it is of the key "${token.keyName}" of "${token.account}"`);
-  return token;
-}
-
-/** How old a record may be by which a signature does not hold: its key may have been given a new string since. */
+/** If a signature fails and the record was read longer ago than this, read it again: the key may have been rotated. */
 const UNSIGNED_AGE_MAX_MS = 1_000;
 
-/** @param seen the record by which the signature did not hold */
-async function findByToken(
-  token: ScopedToken,
-  ports: AuthorizePorts,
-  seen?: KeyRecord,
-): Promise<Found> {
+async function identifyByToken(jws: string, ports: AuthorizePorts): Promise<Identified> {
+  const token = parseScopedToken(jws);
   const { account, keyName } = token;
-  const ageMaxMs = seen && UNSIGNED_AGE_MAX_MS;
-  const record =
-    account === ports.account ? await ports.keys.findByName(account, keyName, ageMaxMs) : undefined;
-  const usable = record === undefined ? 'no such key' : usableOr(record, ports.account, 'signer');
-  if (typeof usable === 'string') {
-    isSignedWith(token, ''); // So that this takes as long as a wrong signature does.
-    throw unknown(usable);
-  }
-  if (seen?.version === usable.version) throw unknown('the signature does not hold');
-  tellKey(usable, ports);
-  for (const signer of signersOf(usable, ports.clock.nowMs())) {
-    const key = await ports.secrets.readKey(usable.id, signer.version);
-    if (isSignedWith(token, key)) {
-      return foundBySigner(token, { record: usable, signer }, ports);
-    }
-  }
-  if (seen !== undefined) throw unknown('the signature does not hold');
-  return findByToken(token, ports, usable);
+  ports.onPassed?.({ check: 'form', names: { account, keyName } });
+  const cached = await requireSigningKey(token, ports);
+  ports.onPassed?.({ check: 'key', name: cached.name, kind: cached.kind });
+  const version = await findSigningVersion(token, cached, ports);
+  if (version !== undefined) return toIdentified(token, { record: cached, version }, ports);
+  const fresh = await requireSigningKey(token, ports, UNSIGNED_AGE_MAX_MS);
+  const isRotated = fresh.version !== cached.version;
+  const newer = isRotated ? await findSigningVersion(token, fresh, ports) : undefined;
+  if (newer === undefined) throw unknown('the signature does not hold');
+  return toIdentified(token, { record: fresh, version: newer }, ports);
 }
 
-/** What a token grants whose signature held: only now is anything believed that it says. */
-function foundBySigner(
+/** Finds the record of the key that a token names, if that key may sign tokens. */
+async function requireSigningKey(
   token: ScopedToken,
-  { record, signer }: { readonly record: KeyRecord; readonly signer: Signer },
   ports: AuthorizePorts,
-): Found {
-  tellSigner(signer, 'signature', ports);
+  ageMaxMs?: number,
+): Promise<KeyRecord> {
+  const { account, keyName } = token;
+  const isOurs = account === ports.account;
+  const record = isOurs ? await ports.keys.findByName(account, keyName, ageMaxMs) : undefined;
+  const fault = record === undefined ? 'no such key' : findFault(record, ports.account, 'signer');
+  if (record !== undefined && fault === undefined) return record;
+  isSignedWith(token, ''); // Takes as long as checking a wrong signature.
+  throw unknown(fault ?? 'no such key');
+}
+
+async function findSigningVersion(
+  token: ScopedToken,
+  record: KeyRecord,
+  { secrets, clock }: AuthorizePorts,
+): Promise<ValidVersion | undefined> {
+  for (const each of validVersionsOf(record, clock.nowMs())) {
+    if (isSignedWith(token, await secrets.readKey(record.id, each.version))) return each;
+  }
+  return undefined;
+}
+
+/** Reads a token whose signature holds. Nothing in it is believed before this. */
+function toIdentified(
+  token: ScopedToken,
+  { record, version }: { readonly record: KeyRecord; readonly version: ValidVersion },
+  { clock, onPassed }: AuthorizePorts,
+): Identified {
+  const { former } = version;
+  onPassed?.({ check: 'signature', isFormer: former !== undefined });
   const claims = parseScopedClaims(parsePayload(token), record);
-  ports.onPassed?.('claims', 'each is as a token may have it');
-  requireInForce(claims, record.maxTokenLifetimeSeconds, ports.clock.nowMs(), signer.ends);
-  ports.onPassed?.('times', `in force until ${endOf(claims, signer)}`);
-  const id = tokenIdOf(claims.token.jti, token.signingInput);
+  onPassed?.({ check: 'claims' });
+  requireInForce(claims, record.maxTokenLifetimeSeconds, clock.nowMs(), former);
+  const { expiresAtMs, jti } = claims.token;
+  onPassed?.({ check: 'times', untilMs: Math.min(expiresAtMs, former?.untilMs ?? expiresAtMs) });
+  const id = tokenIdOf(jti, token.signingInput);
   const grant: Grant = {
-    ...grantBase(record),
+    ...grantOf(record),
     credential: 'scoped-token',
-    former: signer.former,
+    former: former !== undefined,
     token: { ...claims.token, id, revoked: record.revoked.includes(id) },
   };
   return { record, grant, claimant: claimantOfToken(claims.user) };
 }
 
-const endOf = ({ token }: ScopedClaims, { ends }: Signer): string =>
-  new Date(Math.min(token.expiresAtMs, ends?.untilMs ?? token.expiresAtMs)).toISOString();
+type KeyUse = 'alone' | 'with-jwt' | 'signer';
 
-/** The record, or why its key may not be presented alone, or may not sign. */
-function usableOr(
-  record: KeyRecord,
-  account: string,
-  use: 'alone' | 'with-jwt' | 'signer',
-): KeyRecord | string {
+/** Returns why a key may not be used in this way; undefined: it may. */
+function findFault(record: KeyRecord, account: string, use: KeyUse): string | undefined {
   if (record.account !== account) return 'a key of another account';
   if (record.disabled) return 'a disabled key';
   if (record.kind === 'client' && use !== 'with-jwt') return 'a client key without a JWT';
-  return use === 'signer' && record.kind === 'personal' ? 'a personal key as signer' : record;
+  if (record.kind === 'personal' && use === 'signer') return 'a personal key as signer';
+  return undefined;
 }
 
-function tellIdentity(
-  { identity = {} }: KeyRecord,
-  claimant: Claimant | undefined,
-  { onPassed }: AuthorizePorts,
-): void {
-  if (identity.enforceIdentity) onPassed?.('enforced', 'there is an identity');
-  if (claimant && identity.allowedDomains) onPassed?.('domain', 'of an allowed e-mail address');
-}
-
-const tellKey = ({ name, kind }: KeyRecord, { onPassed }: AuthorizePorts): void =>
-  onPassed?.('key', `"${name}", a ${kind} key that is in force`);
-
-const tellSigner = ({ former }: Signer, check: string, { onPassed }: AuthorizePorts): void =>
-  onPassed?.(
-    check,
-    `of the key's ${former ? 'former string, which still holds' : 'string in force'}`,
-  );
-
-/** A version of a key that holds now. */
-interface Signer {
+/** A version of a key that is valid now; `former` is set if it is not the current one. */
+interface ValidVersion {
   readonly version: string;
-  readonly former: boolean;
-  /** Of a former one. */
-  readonly ends?: FormerVersion;
+  readonly former?: FormerVersion;
 }
 
-function signersOf({ version, former }: KeyRecord, nowMs: number): readonly Signer[] {
-  const current: Signer = { version, former: false };
-  if (former === undefined || nowMs >= former.untilMs) return [current];
-  return [current, { version: former.version, former: true, ends: former }];
+function validVersionsOf({ version, former }: KeyRecord, nowMs: number): readonly ValidVersion[] {
+  if (former === undefined || nowMs >= former.untilMs) return [{ version }];
+  return [{ version }, { version: former.version, former }];
 }
 
-const grantBase = (record: KeyRecord) => ({
+const grantOf = (record: KeyRecord) => ({
   account: record.account,
   keyId: record.id,
   keyName: record.name,

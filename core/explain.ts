@@ -1,9 +1,13 @@
 /**
- * Why a request with this credential would pass, or what would refuse it: the checks in their order, without a call.
- * Flow: request > authorize > policy > limits, told step by step. Invariant: it decides by the very code that decides
- * on requests, holds nothing, and tells no secret.
+ * Explain: lists the checks that a request with this credential would go through, up to the first that fails.
+ *
+ * Steps, in order: authorize > model > limits. No provider is called and nothing is held.
+ *
+ * Guarantees: it decides with the same code that decides on requests, and it shows no secret.
  */
-import type { Grant, IdentitySource } from './access/grant.ts';
+import type { AccessFact } from './access/authorization.ts';
+import type { Credential } from './access/credential.ts';
+import { type Grant, type IdentitySource, requireLiveToken } from './access/grant.ts';
 import { CONVERSATION_HEADER } from './access/identity.ts';
 import type { KeyWallets } from './account/key-info.ts';
 import { describeKey } from './account/key-info.ts';
@@ -19,12 +23,13 @@ import { EMBEDDINGS } from './dialects/embeddings.ts';
 import { GOOGLE } from './dialects/google/google.ts';
 import { MESSAGES } from './dialects/messages/messages.ts';
 import { RESPONSES } from './dialects/responses/responses.ts';
+import type { VerifierKey } from './jwt/verifier.ts';
 import { requireAllowedModel, resolveModel } from './models/policy.ts';
 import type { Price } from './models/pricing.ts';
 import { findProvider, type ModelTarget } from './providers/provider.ts';
 import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './proxy/call-plan.ts';
 
-/** One check. `code` and `status` are of the refusal, when it did not pass. */
+/** One check. `code` and `status` belong to the refusal if it failed. */
 export interface Check {
   readonly check: string;
   readonly passed: boolean;
@@ -41,30 +46,26 @@ export interface ExplainPorts {
 
 export interface ExplainRequest {
   readonly headers: Headers;
-  /** Undefined: no model is looked at. */
+  /** Undefined: no model is checked. */
   readonly model: string | undefined;
 }
 
-/**
- * Tells the checks up to the first that fails; of limits, all. An outage fails the check that it stands in the way of.
- */
+/** Lists the checks up to the first that fails, and every limit. An outage fails the check that needed what is down. */
 export async function explain(
   { headers, model }: ExplainRequest,
   ports: ExplainPorts,
 ): Promise<readonly Check[]> {
-  const checks: Check[] = [];
-  const onPassed = (check: string, found: string): void => {
-    checks.push({ check, passed: true, found });
-  };
+  const facts: AccessFact[] = [];
+  const onPassed = (fact: AccessFact): void => void facts.push(fact);
   const outcome = await authorize({ headers }, { ...ports.authorize, onPassed }).catch(toOutage);
+  const checks = facts.map((fact) => toPassed(fact.check, wordsOfFact(fact)));
   if (outcome.kind !== 'grant') {
-    return [...checks, toFailed(failedCheck(checks, outcome.error), outcome.error)];
+    return [...checks, toFailed(failedCheck(facts.at(-1), outcome.error), outcome.error)];
   }
   const { grant } = outcome;
-  onPassed('identity', identityOf(grant));
+  checks.push(toPassed('identity', identityOf(grant)));
   try {
-    const least =
-      model === undefined ? NOTHING : explainModel(model, grant, ports.settings, onPassed);
+    const least = model === undefined ? NOTHING : explainModel(model, grant, ports, checks);
     checks.push(...(await explainLimits(grant, least, ports)));
   } catch (thrown) {
     if (!(thrown instanceof GatewayError)) throw thrown;
@@ -73,24 +74,75 @@ export async function explain(
   return checks;
 }
 
+const toPassed = (check: string, found: string): Check => ({ check, passed: true, found });
+
+const CREDENTIALS: Readonly<Record<Credential['kind'], string>> = {
+  key: 'a key',
+  'scoped-token': 'a scoped token',
+  'client-access': 'a key with a JWT',
+};
+
+const VERIFIERS: Readonly<Record<VerifierKey['kind'], string>> = {
+  secret: 'a shared secret',
+  pem: 'a public key',
+  jwks: "an issuer's key set",
+};
+
+function wordsOfFact(fact: AccessFact): string {
+  switch (fact.check) {
+    case 'credential':
+      return CREDENTIALS[fact.kind];
+    case 'form':
+      return fact.names
+        ? `it names the key "${fact.names.keyName}" of the account "${fact.names.account}"`
+        : 'a key of Hallpass, with its checksum';
+    case 'key':
+      return `"${fact.name}", a ${fact.kind} key that is in force`;
+    case 'version':
+    case 'signature':
+      return `of the key's ${fact.isFormer ? 'former string, which still holds' : 'string in force'}`;
+    case 'verifier':
+      return `the key has ${VERIFIERS[fact.kind]} for JWTs of ${fact.algorithms.join(', ')}`;
+    case 'jwt form':
+      return `it names the algorithm ${fact.alg}`;
+    case 'issuer':
+    case 'audience':
+    case 'azp':
+      return fact.isRestricted ? 'one that the key names' : 'any is allowed';
+    case 'times':
+      return `in force until ${new Date(fact.untilMs).toISOString()}`;
+    default:
+      return WORDS[fact.check];
+  }
+}
+
+/** The facts that carry no value. */
+const WORDS = {
+  claims: 'each has a type and a value that a token may have',
+  'jwt signature': 'it holds',
+  'jwt times': 'in force now',
+  user: 'the JWT names one',
+  'required claims': 'each is present and allowed',
+  enforced: 'there is an identity',
+  domain: 'an allowed domain of e-mail addresses',
+  origin: 'its pages may call',
+  conversation: 'there is one',
+} as const;
+
 function toOutage(error: unknown): { readonly kind: 'outage'; readonly error: GatewayError } {
   if (!(error instanceof GatewayError)) throw error;
   return { kind: 'outage', error };
 }
 
-/**
- * What was looked at when it was refused: a denial, and an outage too, comes from the check behind the last one that was
- * passed.
- */
-function failedCheck(passed: readonly Check[], { code, status, facts }: GatewayError): string {
-  const last = passed.at(-1)?.check ?? '';
-  if (last === '' || status === 401 || status === 503) return NEXT_CHECK[last] ?? 'request';
+/** Returns the check that failed. For a denial and for an outage it is the one after the last that passed. */
+function failedCheck(last: AccessFact | undefined, { code, status, facts }: GatewayError): string {
+  if (last === undefined) return 'credential';
+  if (status === 401 || status === 503) return NEXT_CHECK[last.check] ?? 'request';
   if (facts.param === CONVERSATION_HEADER) return 'conversation';
   return facts.param === undefined ? (REFUSED_BY[code] ?? 'request') : 'user header';
 }
 
-const NEXT_CHECK: Readonly<Record<string, string>> = {
-  '': 'credential',
+const NEXT_CHECK: Readonly<Partial<Record<AccessFact['check'], AccessFact['check']>>> = {
   credential: 'form',
   form: 'key',
   key: 'signature',
@@ -145,29 +197,30 @@ function identityOf({ identity, conversation }: Grant): string {
   return conversation === undefined ? who : `${who}, conversation "${conversation}"`;
 }
 
+/** Adds what is found about a model to the checks. */
 function explainModel(
   id: string,
   grant: Grant,
-  settings: ProxySettings,
-  onPassed: (check: string, found: string) => void,
+  { settings }: ExplainPorts,
+  checks: Check[],
 ): Least {
   const target = resolveModel(id, settings.config, settings.providerUrls);
-  onPassed('model', `"${target.model}" of the provider "${target.provider}"`);
+  checks.push(toPassed('model', `"${target.model}" of the provider "${target.provider}"`));
   requireAllowedModel(grant, target.id);
-  onPassed('allowed', `"${target.id}" may be called`);
+  checks.push(toPassed('allowed', `"${target.id}" may be called`));
   const { dialect, body } = smallestFor(target, settings);
   const route = { dialect, modelId: id, isStreamRoute: false };
   const plan = planCall({ route, body, headers: new Map() }, grant, settings);
-  onPassed('price', wordsOf(plan.price));
+  checks.push(toPassed('price', wordsOfPrice(plan.price)));
   const { usd, tokens } = amountsUnder(plan, OUTPUT_CAP_MIN);
   return { usd: usdFromNano(usd), tokens: Number(tokens), requests: 1 };
 }
 
-/** What a limit must have left for the smallest request, in its unit. */
+/** The least that a limit must have left for the smallest request, by unit. */
 type Least = Readonly<Record<LimitUnit, number>>;
 const NOTHING: Least = { usd: 0, tokens: 0, requests: 0 };
 
-function wordsOf(price: Price | undefined): string {
+function wordsOfPrice(price: Price | undefined): string {
   if (price === undefined) return 'not known, and no USD limit applies';
   const { inputNanoPerMillion: input, outputNanoPerMillion: output } = price;
   return `${toUsdText(asNanoUsd(input))} USD per million tokens in, ${toUsdText(asNanoUsd(output))} out`;
@@ -186,24 +239,24 @@ const SMALLEST: readonly [SmallestRequest, ...SmallestRequest[]] = [
   { dialect: EMBEDDINGS, body: { input: 'Hello' } },
 ];
 
-/** In the first format that the model's provider speaks: by whichever a model is asked, its price is the same. */
+/** Returns the smallest request in the first dialect that the provider speaks. The price is the same in each. */
 function smallestFor({ provider }: ModelTarget, settings: ProxySettings): SmallestRequest {
   const row = findProvider(settings.config, settings.providerUrls, provider)?.row;
   const spoken = SMALLEST.find(({ dialect }) => row?.endpoints[dialect.name] !== undefined);
   return spoken ?? SMALLEST[0];
 }
 
-/** Each limit that applies, with what is left of it. */
+/** Returns each limit that applies, with what is left of it. */
 async function explainLimits(
   grant: Grant,
   least: Least,
   ports: ExplainPorts,
 ): Promise<readonly Check[]> {
-  if (grant.token?.revoked) throw new GatewayError('token_revoked');
   const { clock } = ports.authorize;
+  requireLiveToken(grant, clock.nowMs());
   const { limits } = parseInfo(await describeKey(grant, { wallets: ports.wallets, clock }));
-  const revocation = { check: 'revocation', passed: true, found: 'not revoked' };
-  return [...(grant.token ? [revocation] : []), ...limits.map((info) => toLimitCheck(info, least))];
+  const revocation = grant.token ? [toPassed('revocation', 'not revoked')] : [];
+  return [...revocation, ...limits.map((info) => toLimitCheck(info, least))];
 }
 
 interface LimitInfo {
@@ -231,7 +284,7 @@ function toLimitCheck(info: LimitInfo, least: Least): Check {
   return { ...check, passed: false, code, status };
 }
 
-/** Money that requests in flight may give back is not gone. */
+/** Money that requests in flight hold is not gone: they may give it back. */
 function refusalOf({ unit, reserved, remaining }: LimitInfo, least: Least): ErrorCode {
   if (unit !== 'usd') return 'rate_limit_exceeded';
   const fitsLater = reserved > 0 && remaining + reserved >= least.usd;

@@ -2,6 +2,7 @@
  * The authorizer: API Gateway's REQUEST authorizer event in, a policy with a grant, a refusal or a denial out.
  * An outage makes it throw, which API Gateway answers with 503 (AUTHORIZER_FAILURE).
  */
+
 import middy from '@middy/core';
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { readHeaders, toAuthorizerResult } from '../adapters/api-gateway/events.ts';
@@ -16,6 +17,7 @@ import { type AuthorizePorts, authorize } from '../core/authorize.ts';
 import { toGatewayError } from '../core/base/errors.ts';
 import type { Log } from '../core/base/ports.ts';
 import { makeKeySets } from '../core/jwt/issuer-keys.ts';
+import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
 
 /** A decision takes four calls at most, one after the other, and the function has 10 s. */
 const CALL_TIMEOUT_MS = 2_000;
@@ -44,12 +46,14 @@ export function makeAuthorizerHandler(settings: FunctionSettings, log: Log = mak
 function makePorts({ environment, config }: FunctionSettings): AuthorizePorts {
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
+  const secrets = makeSecrets(secretsManager, environment.secretPrefix, clock);
+  const fetchKeySet = makeKeySetFetch({ allowLocal: environment.allowLocalIssuers });
   return {
     account: config.account ?? environment.defaultAccount,
     allowedOrigins: config.allowedOrigins,
     keys: makeKeyRecords(dynamodb, environment.keysTable, clock),
-    secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
-    keySets: makeKeySets(makeKeySetFetch({ allowLocal: environment.allowLocalIssuers }), clock),
+    secrets,
+    jwtKeys: makeJwtKeys(secrets, makeKeySets(fetchKeySet, clock)),
     clock,
   };
 }

@@ -84,9 +84,6 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'vitest.config.ts': 'vitest node:*',
 };
 
-/** Arrows that the table or a circle forbids and that are still there. This list only gets shorter. */
-const STILL_THERE = ['adapters/api-gateway/events.ts -> core/authorize.ts'];
-
 const ROOMS = Object.keys(ALLOWED).sort((a, b) => b.length - a.length);
 const PROJECT_FILE = /\.(ts|mjs|json)$/;
 
@@ -117,28 +114,18 @@ const files = readSource();
 const arrows = arrowsOf(files);
 const inside = (folder: string): readonly SourceFile[] =>
   files.filter(({ path }) => path.startsWith(`${folder}/`));
-const arrowsBut = (exceptions: readonly string[]): readonly Arrow[] =>
-  arrows.filter((arrow) => !exceptions.includes(textOf(arrow)));
 
 describe('the arrows between rooms', () => {
   test('are all in the table', () => {
-    expect(forbiddenArrows(arrowsBut(STILL_THERE))).toEqual([]);
+    expect(forbiddenArrows(arrows)).toEqual([]);
   });
 
   test('form no circle, types included', () => {
-    expect(findCycle(arrowsBut(STILL_THERE))).toEqual([]);
-  });
-
-  test.each(STILL_THERE)('%s is still needed as an exception', (exception) => {
-    const left = arrowsBut(STILL_THERE.filter((other) => other !== exception));
-    expect([...forbiddenArrows(left), ...findCycle(left)]).not.toEqual([]);
+    expect(findCycle(arrows)).toEqual([]);
   });
 
   test('start in files that are in a room', () => {
-    const known = STILL_THERE.map((arrow) => arrow.split(' -> ')[0]);
-    const without = files
-      .map(({ path }) => path)
-      .filter((path) => roomOf(path) === undefined && !known.includes(path));
+    const without = files.map(({ path }) => path).filter((path) => roomOf(path) === undefined);
     expect(without).toEqual([]);
   });
 

@@ -8,6 +8,7 @@ import type {
   APIGatewayProxyResult,
   APIGatewayRequestAuthorizerEvent,
 } from 'aws-lambda';
+import type { Authorization } from '../../core/access/authorization.ts';
 import type { Grant } from '../../core/access/grant.ts';
 import {
   decodeGrant,
@@ -15,7 +16,6 @@ import {
   encodeGrant,
   encodeRefusal,
 } from '../../core/access/grant-codec.ts';
-import type { Authorization } from '../../core/authorize.ts';
 import { familyOfPath, toErrorBody, toErrorHeaders } from '../../core/base/error-body.ts';
 import { ERRORS, GatewayError } from '../../core/base/errors.ts';
 import type { Headers, HttpRequest } from '../../core/base/http.ts';

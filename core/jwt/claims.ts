@@ -1,44 +1,39 @@
 /**
- * What a JWT whose signature held says of its holder, and whether the key lets such a one in.
+ * The claims of a JWT whose signature holds: who its holder is, and if the key accepts them.
  * Flow: signature > **claims** > identity. Invariant: a claim is read only as the type it must have; errors name a claim
- * and never tell its value. RFC 7519, 4.1; RFC 8725, 3.8, 3.9.
+ * and never show its value. RFC 7519, 4.1; RFC 8725, 3.8, 3.9.
  */
 import { GatewayError } from '../base/errors.ts';
+import type { JsonObject } from '../base/json.ts';
 import { isName, USER_CHARS_MAX } from '../base/names.ts';
-import type { RequiredClaim, VerifiedUser, Verifier } from './verifier.ts';
-
-type Claims = Readonly<Record<string, unknown>>;
-
-interface Circumstances {
-  readonly nowMs: number;
-  readonly onPassed: ((check: string, found: string) => void) | undefined;
-}
+import type { JwtFact } from './facts.ts';
+import type { RequiredClaim, VerifiedUser, Verifier, VerifyingKey } from './verifier.ts';
 
 /**
+ * Checks issuer, audience, `azp`, times, user and required claims, in this order, and returns the user.
  * @throws token_claim_invalid, token_expired, token_not_active; claim_not_allowed for a required claim that is missing
  *   or has none of the values
  */
 export function readVerifiedUser(
-  claims: Claims,
-  key: { readonly verifier: Verifier; readonly trustEmail: boolean },
-  { nowMs, onPassed }: Circumstances,
+  claims: JsonObject,
+  key: Pick<VerifyingKey, 'verifier' | 'trustEmail'>,
+  options: { readonly nowMs: number; readonly onPassed?: ((fact: JwtFact) => void) | undefined },
 ): VerifiedUser {
+  const { nowMs, onPassed } = options;
   const { verifier } = key;
-  const issuer = readIssuer(claims, verifier.issuers);
-  onPassed?.('issuer', verifier.issuers.length > 0 ? 'one that the key names' : 'any will do');
+  const { issuers, audiences, authorizedParties, required } = verifier;
+  const issuer = readIssuer(claims, issuers);
+  onPassed?.({ check: 'issuer', isRestricted: issuers.length > 0 });
   requireAudience(claims, verifier);
-  onPassed?.('audience', verifier.audiences.length > 0 ? 'one that the key names' : 'any will do');
-  requireParty(claims, verifier.authorizedParties);
-  onPassed?.(
-    'azp',
-    verifier.authorizedParties.length > 0 ? 'one that the key names' : 'any will do',
-  );
+  onPassed?.({ check: 'audience', isRestricted: audiences.length > 0 });
+  requireParty(claims, authorizedParties);
+  onPassed?.({ check: 'azp', isRestricted: authorizedParties.length > 0 });
   requireTimes(claims, verifier, nowMs / 1000);
-  onPassed?.('jwt times', 'in force now');
+  onPassed?.({ check: 'jwt times' });
   const id = readUserId(claims);
-  onPassed?.('user', 'it names one');
-  for (const required of verifier.required) requireClaim(claims, required);
-  if (verifier.required.length > 0) onPassed?.('required claims', 'each is there and allowed');
+  onPassed?.({ check: 'user' });
+  for (const each of required) requireClaim(claims, each);
+  if (required.length > 0) onPassed?.({ check: 'required claims' });
   const email = readEmail(claims, key.trustEmail);
   return { issuer: nameOfIssuer(issuer), id, ...(email !== undefined && { email }) };
 }
@@ -51,7 +46,7 @@ const notAccepted = (claim: string): GatewayError =>
 
 const ISSUER_CHARS_MAX = 512;
 
-function readIssuer({ iss }: Claims, issuers: readonly string[]): string {
+function readIssuer({ iss }: JsonObject, issuers: readonly string[]): string {
   if (iss === undefined && issuers.length === 0) return '';
   if (iss === undefined) throw notAccepted('iss');
   if (typeof iss !== 'string' || !isName(iss, ISSUER_CHARS_MAX)) {
@@ -61,7 +56,7 @@ function readIssuer({ iss }: Claims, issuers: readonly string[]): string {
   return iss;
 }
 
-function requireAudience(claims: Claims, { audiences, audienceClaim }: Verifier): void {
+function requireAudience(claims: JsonObject, { audiences, audienceClaim }: Verifier): void {
   const { aud = audienceClaim === undefined ? undefined : claims[audienceClaim] } = claims;
   const all: readonly unknown[] = Array.isArray(aud) ? aud : aud === undefined ? [] : [aud];
   if (!all.every((each) => typeof each === 'string')) {
@@ -72,15 +67,15 @@ function requireAudience(claims: Claims, { audiences, audienceClaim }: Verifier)
   }
 }
 
-function requireParty({ azp }: Claims, parties: readonly string[]): void {
+function requireParty({ azp }: JsonObject, parties: readonly string[]): void {
   if (azp !== undefined && typeof azp !== 'string') throw invalid('azp', 'must be a text');
   if (parties.length > 0 && (azp === undefined || !parties.includes(azp))) throw notAccepted('azp');
 }
 
-/** 9999-12-31T23:59:59Z: what lies beyond is no date but a mistake, or a way to never expire. */
+/** 9999-12-31T23:59:59Z: a later time is a mistake, or a way to never expire. */
 const TIME_MAX_SECONDS = 253_402_300_799;
 
-function readTime(claims: Claims, name: 'exp' | 'nbf' | 'iat'): number | undefined {
+function readTime(claims: JsonObject, name: 'exp' | 'nbf' | 'iat'): number | undefined {
   const value = claims[name];
   if (value === undefined) return undefined;
   // NaN and infinities fail both comparisons.
@@ -88,9 +83,9 @@ function readTime(claims: Claims, name: 'exp' | 'nbf' | 'iat'): number | undefin
   throw invalid(name, 'must be seconds since 1970, up to the year 9999');
 }
 
-/** RFC 7519, 4.1.4 to 4.1.6: `exp` is the first instant at which it no longer holds. */
+/** RFC 7519, 4.1.4 to 4.1.6: `exp` is the first instant at which the token is no longer valid. */
 function requireTimes(
-  claims: Claims,
+  claims: JsonObject,
   { requireExp, clockToleranceSeconds }: Verifier,
   nowSeconds: number,
 ): void {
@@ -107,21 +102,26 @@ function requireTimes(
 
 const USER_CLAIMS = ['sub', 'user_id', 'userId'] as const;
 
-/** The first that is present decides: one that may not name a user is refused, not passed over. */
-function readUserId(claims: Claims): string {
+/** The first claim that is present decides: if it cannot name a user, the token is refused. */
+function readUserId(claims: JsonObject): string {
   const name = USER_CLAIMS.find((each) => Object.hasOwn(claims, each));
-  if (name === undefined) throw invalid('sub', 'is missing, and so are "user_id" and "userId"');
+  if (name === undefined) throw invalid('sub', 'is missing, and there is no "user_id" or "userId"');
   const id = claims[name];
   if (typeof id === 'string' && isName(id, USER_CHARS_MAX)) return id;
   throw invalid(name, 'must be a text of 1 to 256 characters without control characters');
 }
 
-function requireClaim(claims: Claims, { claim, values }: RequiredClaim): void {
+/** True if the claim is present and, where values are listed, is or contains one of them. */
+function fitsClaim(claims: JsonObject, { claim, values }: RequiredClaim): boolean {
   const found = findClaim(claims, claim);
+  if (found === undefined || found === null) return false;
   const all: readonly unknown[] = Array.isArray(found) ? found : [found];
-  const isThere = found !== undefined && found !== null;
-  if (isThere && (values.length === 0 || all.some((each) => values.some((v) => v === each))))
-    return;
+  return values.length === 0 || all.some((each) => values.some((value) => value === each));
+}
+
+function requireClaim(claims: JsonObject, required: RequiredClaim): void {
+  if (fitsClaim(claims, required)) return;
+  const { claim } = required;
   throw new GatewayError('claim_not_allowed', {
     message: `the claim "${claim}" is missing or not one that this key allows`,
   });
@@ -130,10 +130,10 @@ function requireClaim(claims: Claims, { claim, values }: RequiredClaim): void {
 const PATH_STEPS_MAX = 8;
 
 /**
- * A member by its whole name, which may be a URL with dots; else by the longest name that the path begins with, and the
- * rest within it. Only members of the token's own are seen.
+ * Finds a member by its whole name, which may be a URL with dots; otherwise by the longest name that the path begins
+ * with, and then the rest of the path inside that member. Only own members count.
  */
-function findClaim(claims: Claims, path: string): unknown {
+function findClaim(claims: JsonObject, path: string): unknown {
   let within: unknown = claims;
   let rest = path;
   for (let step = 0; step < PATH_STEPS_MAX; step += 1) {
@@ -157,11 +157,11 @@ function longestPrefix(path: string, members: ReadonlyMap<string, unknown>): str
 /** RFC 5321, 4.5.3.1: 64 for the local part, `@`, 255 for the domain. */
 const EMAIL_CHARS_MAX = 320;
 
-/** Entra's "email domain owner verified" comes in any of these spellings. */
+/** Entra writes "email domain owner verified" in any of these ways. */
 const EDOV_TRUE: readonly unknown[] = [true, 1, '1', 'true'];
 
-/** Top-level claims only: what lies in `user_metadata` and the like, users write themselves. */
-function readEmail(claims: Claims, trustEmail: boolean): string | undefined {
+/** Reads top-level claims only, because users write `user_metadata` and the like themselves. */
+function readEmail(claims: JsonObject, trustEmail: boolean): string | undefined {
   const { email, email_verified: verified, xms_edov: domainVerified } = claims;
   const isVouchedFor =
     verified === true || (verified === undefined && EDOV_TRUE.includes(domainVerified));
@@ -169,13 +169,13 @@ function readEmail(claims: Claims, trustEmail: boolean): string | undefined {
   return typeof email === 'string' && isName(email, EMAIL_CHARS_MAX) ? email : undefined;
 }
 
-/** The first is what it is called here. https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
+/** Google's two names; the first is the one used here. https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
 export const GOOGLE_ISSUERS = ['https://accounts.google.com', 'accounts.google.com'] as const;
 
-/** Of Entra's first version. https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens */
+/** Issuer of Entra's version 1 tokens. https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens */
 const ENTRA_V1 = /^https:\/\/sts\.windows\.net\/([0-9a-f-]{36})\/$/;
 
-/** @param issuer one that a key accepts */
+/** Returns the one name of an issuer that has two names. */
 export function nameOfIssuer(issuer: string): string {
   if (issuer === GOOGLE_ISSUERS[1]) return GOOGLE_ISSUERS[0];
   const [, tenant] = ENTRA_V1.exec(issuer) ?? [];

@@ -3,7 +3,7 @@
  * Flow: form > **key sets** > signature. Invariant: however many tokens come, and whatever the issuer answers, there is
  * one fetch at a time and at most one a cool-down; and a token with a known key never waits longer than a second.
  */
-import type { CryptoKey } from 'jose';
+import type { KeyObject } from 'node:crypto';
 import { makeBoundedMap } from '../base/bounded-map.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Clock } from '../base/ports.ts';
@@ -104,7 +104,7 @@ export function makeKeySets(fetchKeySet: KeySetFetch, clock: Clock): KeySets {
   }
 
   return {
-    async find(url, wanted): Promise<CryptoKey | undefined> {
+    async find(url, wanted): Promise<KeyObject | undefined> {
       const entry = entryOf(url);
       const key = pickKey(await requireSet(entry), wanted);
       if (key !== undefined) return key;

@@ -9,9 +9,9 @@ import type { JwtAlgorithm, VerifierKey } from './verifier.ts';
 
 /** HMAC with SHA-2, and how many bytes its hash has: the least a secret must have (RFC 7518, 3.2). */
 export const HMAC_HASHES = {
-  HS256: { hash: 'sha256', bytes: 32 },
-  HS384: { hash: 'sha384', bytes: 48 },
-  HS512: { hash: 'sha512', bytes: 64 },
+  HS256: { hash: 'SHA-256', bytes: 32 },
+  HS384: { hash: 'SHA-384', bytes: 48 },
+  HS512: { hash: 'SHA-512', bytes: 64 },
 } as const;
 export type HmacAlgorithm = keyof typeof HMAC_HASHES;
 
@@ -72,16 +72,18 @@ function requireStrongRsa(key: KeyObject, bits: number, exponent: bigint): void 
 const PEM_CHARS_MAX = 8192;
 const PEM_BLOCK = /^-----BEGIN ([A-Z0-9 ]+)-----\s[\sA-Za-z0-9+/=]+-----END \1-----$/;
 
+/** A public key, and the algorithms it can serve. */
+export interface PublicKey {
+  readonly publicKey: KeyObject;
+  readonly algorithms: readonly JwtAlgorithm[];
+}
+
 /**
- * Reads one public key (RFC 7468, 13) or one X.509 certificate, as Firebase publishes them. Does NOT look at the times
- * or the signer of a certificate: whoever puts it into a key's record vouches for it.
- * @returns the key as PEM in one spelling, and the algorithms it can serve
+ * Reads one public key (RFC 7468, 13) or one X.509 certificate, as Firebase publishes them. Does NOT check the dates or
+ * the signer of a certificate: the owner who puts it into a key's record vouches for it.
  * @throws invalid_request for private keys, weak keys, other types, several keys, and any other text
  */
-export function readPublicKeyPem(pem: string): {
-  readonly pem: string;
-  readonly algorithms: readonly JwtAlgorithm[];
-} {
+export function readPublicKeyPem(pem: string): PublicKey {
   if (pem.includes('PRIVATE KEY-----')) {
     throw refuse('that is a private key, which must stay with its issuer: give its public key');
   }
@@ -91,12 +93,11 @@ export function readPublicKeyPem(pem: string): {
   if (label !== 'PUBLIC KEY' && label !== 'CERTIFICATE') {
     throw refuse('the PEM text must hold one PUBLIC KEY or one CERTIFICATE, and nothing else');
   }
-  const key = parseOr(text, label);
-  const algorithms = algorithmsOfKey(key);
-  return { pem: String(key.export({ type: 'spki', format: 'pem' })), algorithms };
+  const publicKey = parseOrRefuse(text, label);
+  return { publicKey, algorithms: algorithmsOfKey(publicKey) };
 }
 
-function parseOr(text: string, label: 'PUBLIC KEY' | 'CERTIFICATE'): KeyObject {
+function parseOrRefuse(text: string, label: 'PUBLIC KEY' | 'CERTIFICATE'): KeyObject {
   try {
     return label === 'CERTIFICATE' ? new X509Certificate(text).publicKey : createPublicKey(text);
   } catch {

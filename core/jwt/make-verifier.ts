@@ -133,7 +133,9 @@ function makeKey(
       return { key: { kind: 'secret', version }, algorithms, secret };
     }
     case 'pem': {
-      const { pem, algorithms } = readPublicKeyPem(material.pem);
+      const { publicKey, algorithms } = readPublicKeyPem(material.pem);
+      // Exported again, so that a key has one spelling.
+      const pem = String(publicKey.export({ type: 'spki', format: 'pem' }));
       return { key: { kind: 'pem', pem }, algorithms: narrow(algorithms, asked) ?? algorithms };
     }
     case 'jwks': {

@@ -5,7 +5,6 @@
  */
 
 import type { KeyId } from '../base/ids.ts';
-import type { CompactJws } from './compact-jws.ts';
 
 /** RFC 7518, 3.1 and RFC 8037, 3.1; `none` is not among them. */
 export type JwtAlgorithm =
@@ -64,14 +63,6 @@ export interface VerifiedUser {
   readonly id: string;
   /** Lower-case domain rules apply to it elsewhere. Absent: there is none, or nobody vouches for it. */
   readonly email?: string;
-}
-
-/** A JWT in the strict form, not verified. */
-export interface ClientJwt extends Omit<CompactJws, 'signature'> {
-  readonly signature: Buffer;
-  readonly alg: JwtAlgorithm;
-  /** An opaque name, 256 characters at most. */
-  readonly kid: string | undefined;
 }
 
 /** What of a key's record verifies its holders' JWTs. */

@@ -3,7 +3,8 @@
  * more, in other words.
  */
 import { describe, expect, test } from 'vitest';
-import { type Authorization, authorize } from '../../core/authorize.ts';
+import type { Authorization } from '../../core/access/authorization.ts';
+import { authorize } from '../../core/authorize.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { makeAuthorizePorts } from '../support/authorize-ports.ts';
 import { mintJwt } from '../support/jwts.ts';

@@ -1,20 +1,20 @@
 /**
  * Every unknown credential costs the same work, so that the time of an answer reveals no more than the answer itself.
  */
-import { hash, timingSafeEqual, verify } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
-import { makePairs, makeVerifyingKey, mintJwt, NO_KEY_SETS, pemOf } from '../support/jwts.ts';
+import { makeAuthorizePorts } from '../support/authorize-ports.ts';
+import { makePairs, makeVerifyingKey, mintJwt, pemOf } from '../support/jwts.ts';
 import {
-  ACCOUNT,
   FORMER_KEY,
   KEY,
   makeMemoryKeys,
   SERVER_RECORD,
   UNKNOWN_KEY,
 } from '../support/memory-keys.ts';
-import { mint, NOW_MS } from '../support/tokens.ts';
+import { mint } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
 /** The sizes of the texts that HMACs were computed of. */
@@ -36,9 +36,11 @@ vi.mock('node:crypto', async (importReal) => {
     },
     hash: vi.fn(real.hash),
     timingSafeEqual: vi.fn(real.timingSafeEqual),
-    verify: vi.fn(real.verify),
   };
 });
+
+/** jose verifies with it. */
+const verify = vi.spyOn(crypto.subtle, 'verify');
 
 beforeEach(() => {
   vi.clearAllMocks();
@@ -52,8 +54,7 @@ async function workOf(credential: string, record: KeyRecord) {
   const lookups: string[] = [];
   const memory = makeMemoryKeys(record);
   const ports: AuthorizePorts = {
-    account: ACCOUNT,
-    allowedOrigins: ['*'],
+    ...makeAuthorizePorts(memory),
     keys: {
       findByName: async (account, name, ageMaxMs) => {
         // A younger record is in memory, too, save once a second.
@@ -65,9 +66,6 @@ async function workOf(credential: string, record: KeyRecord) {
         return memory.findByKeyHash(keyHash);
       },
     },
-    secrets: memory,
-    keySets: NO_KEY_SETS,
-    clock: { nowMs: () => NOW_MS, sleep: async () => {} },
   };
   const decide = () =>
     authorize({ headers: new Map([['authorization', [`Bearer ${credential}`]]]) }, ports);
@@ -82,7 +80,7 @@ async function workOf(credential: string, record: KeyRecord) {
     hashed: vi.mocked(hash).mock.calls.map(([, input]) => bytesOf(input)),
     signed: [...signedBytes],
     compared: vi.mocked(timingSafeEqual).mock.calls.map(([one]) => one.byteLength),
-    verified: vi.mocked(verify).mock.calls.length,
+    verified: verify.mock.calls.length,
   };
 }
 
@@ -151,7 +149,6 @@ describe('a JWT behind a key', () => {
     ['an embedded key', mintEs256({ jwk: {} })],
     ['"crit"', mintEs256({ crit: ['exp'] })],
     ['no signature', `${jwt.split('.').slice(0, 2).join('.')}.`],
-    ['a signature of another length', `${jwt}AAAA`],
     ['8 kB of dots', '.'.repeat(8_000)],
     ['8 kB of brackets', `${Buffer.from('['.repeat(5_000)).toString('base64url')}.e30.AA`],
     ['a header of 7 kB', unsigned({ alg: 'ES256', x: 'x'.repeat(5_000) })],
@@ -164,12 +161,14 @@ describe('a JWT behind a key', () => {
     });
   });
 
-  test('is verified once when nothing but its signature can tell, valid or not', async () => {
+  test('is verified once when only its signature can be wrong, valid or not', async () => {
     const wrong = mintJwt({ alg: 'ES256', key: makePairs().ES256.privateKey });
-    expect(await workOf(`${KEY}:${wrong}`, record)).toMatchObject({
-      code: 'invalid_api_key',
-      verified: 1,
-    });
+    for (const forged of [wrong, `${jwt}AAAA`]) {
+      expect(await workOf(`${KEY}:${forged}`, record)).toMatchObject({
+        code: 'invalid_api_key',
+        verified: 1,
+      });
+    }
     expect(await workOf(`${KEY}:${jwt}`, record)).toMatchObject({ code: 'grant', verified: 1 });
   });
 

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toAuthorizerResult } from '../../adapters/api-gateway/events.ts';
-import { type Authorization, authorize } from '../../core/authorize.ts';
+import type { Authorization } from '../../core/access/authorization.ts';
+import { authorize } from '../../core/authorize.ts';
 import { asTokenId } from '../../core/base/ids.ts';
 import { parseLimit } from '../../core/base/limit-text.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { makeAuthorizePorts } from '../support/authorize-ports.ts';
-import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
+import { mintJwt } from '../support/jwts.ts';
 import {
-  ACCOUNT,
   FORMER_KEY,
   KEY,
   makeMemoryKeys,
@@ -19,19 +19,10 @@ import {
 import { mint, NOW_MS, NOW_SECONDS } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
-const clock = { nowMs: () => NOW_MS, sleep: async () => {} };
 type Sent = Readonly<Record<string, readonly string[]>>;
 
 const decide = (sent: Sent, record: KeyRecord = SERVER_RECORD): Promise<Authorization> => {
-  const keys = makeMemoryKeys(record);
-  const ports = {
-    account: ACCOUNT,
-    allowedOrigins: ['*'],
-    keys,
-    secrets: keys,
-    keySets: NO_KEY_SETS,
-    clock,
-  };
+  const ports = makeAuthorizePorts(makeMemoryKeys(record));
   return authorize({ headers: new Map(Object.entries(sent)) }, ports);
 };
 const bearer = (credential: string): Sent => ({ authorization: [`Bearer ${credential}`] });
@@ -172,10 +163,10 @@ describe('a scoped token', () => {
         return ageMaxMs === undefined ? before : ROTATED;
       },
     };
-    const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets: keys, clock };
+    const ports = makeAuthorizePorts(keys);
     const kindOf = async (credential: string) => {
       const headers = new Map(Object.entries(bearer(credential)));
-      return (await authorize({ headers }, { ...ports, keySets: NO_KEY_SETS })).kind;
+      return (await authorize({ headers }, ports)).kind;
     };
     expect(await kindOf(mint())).toBe('grant');
     expect(ages.splice(0)).toEqual([undefined, 1_000]);
@@ -258,10 +249,9 @@ describe('client access', () => {
   });
 
   test('is an outage while the secret cannot be read', async () => {
-    const keys = makeMemoryKeys(CLIENT);
-    const ports = { account: ACCOUNT, allowedOrigins: ['*'], keys, keySets: NO_KEY_SETS, clock };
+    const ports = makeAuthorizePorts(makeMemoryKeys(CLIENT), OUTAGE);
     const headers = new Map(Object.entries(bearer(`${KEY}:${jwt}`)));
-    await expect(authorize({ headers }, { ...ports, secrets: OUTAGE })).rejects.toThrow(
+    await expect(authorize({ headers }, ports)).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),
     );
   });
@@ -416,14 +406,7 @@ test('does not say that a conversation is malformed to whom it does not know', a
 });
 
 test('reads no table for what cannot be a key or a token', async () => {
-  const ports = {
-    account: ACCOUNT,
-    allowedOrigins: ['*'],
-    keys: OUTAGE,
-    secrets: OUTAGE,
-    keySets: NO_KEY_SETS,
-    clock,
-  };
+  const ports = makeAuthorizePorts(OUTAGE);
   for (const text of ['sk-proj-abc', 'jwt:a.b.c', mint({ header: { kid: 'other:YQ' } })]) {
     const headers = new Map([['api-key', [text]]]);
     expect(await authorize({ headers }, ports)).toMatchObject({ kind: 'denied' });
@@ -436,12 +419,9 @@ test.each([
   ['secrets are down', mint(), makeMemoryKeys(), OUTAGE],
 ])('throws service_unavailable when %s', async (_, credential, keys, secrets) => {
   const headers = new Map([['api-key', [credential]]]);
-  await expect(
-    authorize(
-      { headers },
-      { account: ACCOUNT, allowedOrigins: ['*'], keys, secrets, keySets: NO_KEY_SETS, clock },
-    ),
-  ).rejects.toThrow(expect.objectContaining({ code: 'service_unavailable' }));
+  await expect(authorize({ headers }, makeAuthorizePorts(keys, secrets))).rejects.toThrow(
+    expect.objectContaining({ code: 'service_unavailable' }),
+  );
 });
 
 test('passes a mistake of ours on as it is', async () => {

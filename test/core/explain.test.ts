@@ -7,22 +7,14 @@ import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
 import { config } from '../../hallpass.config.ts';
 import { EMPTY, hold, J1 } from '../support/account.ts';
-import { mintJwt, NO_KEY_SETS } from '../support/jwts.ts';
+import { makeAuthorizePorts } from '../support/authorize-ports.ts';
+import { mintJwt } from '../support/jwts.ts';
 import { FORMER_KEY, KEY, makeMemoryKeys, OUTAGE, SERVER_RECORD } from '../support/memory-keys.ts';
 import { mint, NOW_MS } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
-const CLOCK = { nowMs: () => NOW_MS, sleep: async () => {} };
-
-const makePorts = (wallet?: Wallet, keys = makeMemoryKeys()) => ({
-  authorize: {
-    account: 'acct_test',
-    allowedOrigins: ['*'],
-    keys,
-    secrets: keys,
-    keySets: NO_KEY_SETS,
-    clock: CLOCK,
-  },
+const makePorts = (wallet?: Wallet, keys = makeMemoryKeys(), secrets = keys) => ({
+  authorize: makeAuthorizePorts(keys, secrets),
   wallets: {
     find: async () => wallet,
     findAll: async () => [],
@@ -111,8 +103,7 @@ describe('what is explained', () => {
     const down = makePorts(undefined, OUTAGE);
     expect(await lastOf(KEY, down)).toEqual({ check: 'key', ...outage });
     expect(await lastOf(mint(), down)).toEqual({ check: 'key', ...outage });
-    const noSecrets = makePorts();
-    noSecrets.authorize.secrets = OUTAGE;
+    const noSecrets = makePorts(undefined, makeMemoryKeys(), OUTAGE);
     expect(await lastOf(mint(), noSecrets)).toEqual({ check: 'signature', ...outage });
     const noWallets = makePorts();
     noWallets.wallets.find = async () => {

@@ -2,6 +2,7 @@
  * What a decision of the authorizer reads, by the adapters that are deployed, under a clock in hand: nothing once it is
  * warm, and never anything older than it promises.
  */
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
@@ -9,6 +10,7 @@ import { makeKeyRecords, makeKeyWriter } from '../../adapters/dynamodb/key-recor
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
 import type { KeyId } from '../../core/base/ids.ts';
 import { makeKeySets } from '../../core/jwt/issuer-keys.ts';
+import { makeJwtKeys } from '../../core/jwt/jwt-keys.ts';
 import type { Verifier } from '../../core/jwt/verifier.ts';
 import { hashOfKey } from '../../core/keys/api-key.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
@@ -56,12 +58,13 @@ function makeAuthorizer() {
     bench.calls.push('fetch');
     return JWKS;
   };
+  const secrets = makeSecrets(secretsManager, 'hallpass', clock);
   const ports: AuthorizePorts = {
     account: ACCOUNT,
     allowedOrigins: ['*'],
     keys: makeKeyRecords(dynamodb, TABLE, clock),
-    secrets: makeSecrets(secretsManager, 'hallpass', clock),
-    keySets: makeKeySets(fetchKeySet, clock),
+    secrets,
+    jwtKeys: makeJwtKeys(secrets, makeKeySets(fetchKeySet, clock)),
     clock,
   };
   const decide = async (credential: string): Promise<string> => {

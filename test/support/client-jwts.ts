@@ -4,6 +4,7 @@
 
 import { GatewayError } from '../../core/base/errors.ts';
 import { verifyClientJwt } from '../../core/jwt/client-jwt.ts';
+import { makeJwtKeys } from '../../core/jwt/jwt-keys.ts';
 import type { JwtAlgorithm, Verifier, VerifyingKey } from '../../core/jwt/verifier.ts';
 import {
   type MintJwt,
@@ -22,8 +23,14 @@ export const PAIRS = makePairs();
 export const OTHERS = makePairs();
 export const SECRETS = makeJwtSecrets();
 
+/** What verifies a JWT: the shared secret of all tests, and no key set, unless others are given. */
+export const makeJwtPorts = ({ secrets = SECRETS, keySets = NO_KEY_SETS } = {}) => ({
+  jwtKeys: makeJwtKeys(secrets, keySets),
+  clock,
+});
+
 export const verify = (jwt: string, key: VerifyingKey = makeVerifyingKey()) =>
-  verifyClientJwt(jwt, key, { secrets: SECRETS, keySets: NO_KEY_SETS, clock });
+  verifyClientJwt(jwt, key, makeJwtPorts());
 /** The code it is refused with, or that it is verified. */
 export const codeOf = (jwt: string, key?: VerifyingKey): Promise<string> =>
   verify(jwt, key).then(

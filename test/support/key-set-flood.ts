@@ -3,9 +3,11 @@
  * fetching key sets, under a clock in hand. It prints what it decided and by how much its memory grew over a flood.
  * Argument: a `FloodPlan` as JSON. To be run with `--expose-gc`.
  */
+
 import { makeKeySetFetch } from '../../adapters/http/key-set-fetch.ts';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
 import { makeKeySets } from '../../core/jwt/issuer-keys.ts';
+import { makeJwtKeys } from '../../core/jwt/jwt-keys.ts';
 import type { KeySetFetch } from '../../core/jwt/ports.ts';
 import { makeVerifyingKey } from './jwts.ts';
 import { ACCOUNT, KEY, makeMemoryKeys, SERVER_RECORD } from './memory-keys.ts';
@@ -67,7 +69,7 @@ function makePorts({ jwksUrl, fetchTimeoutMs }: FloodPlan['issuers'][number]): A
     allowedOrigins: ['*'],
     keys,
     secrets: keys,
-    keySets: makeKeySets(fetchKeySet, clock),
+    jwtKeys: makeJwtKeys(keys, makeKeySets(fetchKeySet, clock)),
     clock,
   };
 }

@@ -30,7 +30,7 @@ describe('the user', () => {
     expect(readBare({ userId: 'c' })).toBe('c');
     expect(() => readBare({ user_id: '', userId: 'c' })).toThrow('"user_id"');
     expect(() => readBare({ id: 'd' })).toThrow(
-      'the claim "sub" is missing, and so are "user_id" and "userId"',
+      'the claim "sub" is missing, and there is no "user_id" or "userId"',
     );
   });
 

@@ -9,18 +9,13 @@ import {
   clock,
   codeOf,
   keyOf,
+  makeJwtPorts,
   OTHERS,
   PAIRS,
   SECRETS,
   signerOf,
 } from '../../support/client-jwts.ts';
-import {
-  makeJwtSecrets,
-  makeVerifyingKey,
-  mintJwt,
-  NO_KEY_SETS,
-  pemOf,
-} from '../../support/jwts.ts';
+import { makeJwtSecrets, makeVerifyingKey, mintJwt, pemOf } from '../../support/jwts.ts';
 
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 const es256 = mintJwt({ alg: 'ES256', ...signerOf('ES256') });
@@ -47,7 +42,7 @@ describe('is not had here', () => {
   });
 
   test('CVE-2026-45363: an HMAC with an empty secret', async () => {
-    const ports = { secrets: makeJwtSecrets(''), keySets: NO_KEY_SETS, clock };
+    const ports = makeJwtPorts({ secrets: makeJwtSecrets('') });
     await expect(
       verifyClientJwt(mintJwt({ key: '' }), makeVerifyingKey(), ports),
     ).rejects.toMatchObject({ code: 'service_unavailable' });
@@ -82,11 +77,7 @@ describe('is not had here', () => {
     const key = makeVerifyingKey();
     const version = key.verifier.key.kind === 'secret' ? key.verifier.key.version : '';
     for (const kid of ['other', '__proto__', 'toString', '../../secret']) {
-      await verifyClientJwt(mintJwt({ header: { kid } }), key, {
-        secrets,
-        keySets: NO_KEY_SETS,
-        clock,
-      });
+      await verifyClientJwt(mintJwt({ header: { kid } }), key, makeJwtPorts({ secrets }));
     }
     expect(new Set(asked)).toEqual(new Set([`${key.id} ${version}`]));
   });
@@ -104,7 +95,7 @@ describe('is not had here', () => {
       verifyClientJwt(
         mintJwt({ alg: 'ES256', key: pair.privateKey, header: { kid: 'k1' } }),
         makeVerifyingKey({}, { kind: 'jwks', url }),
-        { secrets: SECRETS, keySets, clock },
+        makeJwtPorts({ keySets }),
       ).then(
         () => 'verified',
         ({ code }) => code,

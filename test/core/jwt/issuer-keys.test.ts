@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { verifyClientJwt } from '../../../core/jwt/client-jwt.ts';
 import { KEY_SETS_MAX, makeKeySets } from '../../../core/jwt/issuer-keys.ts';
+import { makeJwtKeys } from '../../../core/jwt/jwt-keys.ts';
 import type { JwtAlgorithm } from '../../../core/jwt/verifier.ts';
 import {
   makeJwtSecrets,
@@ -56,7 +57,7 @@ function makeIssuer(keys: readonly object[] = [FIRST]) {
         claims: { exp: NOW_MS / 1000 + 172_800 },
       }),
       key,
-      { secrets: makeJwtSecrets(), keySets: sets, clock },
+      { jwtKeys: makeJwtKeys(makeJwtSecrets(), sets), clock },
     );
   const codeOf = (pair: Pair, kid?: string): Promise<string> =>
     verify(pair, kid).then(

@@ -46,19 +46,22 @@ describe('readPublicKeyPem', () => {
     ['ES512', ['ES512']],
     ['EdDSA', ['EdDSA']],
   ] as const)('reads a key of %s', (family, algorithms) => {
-    const pem = pemOf(PAIRS[family]);
-    expect(readPublicKeyPem(pem)).toEqual({ pem, algorithms });
+    const { publicKey } = PAIRS[family];
+    const read = readPublicKeyPem(pemOf(PAIRS[family]));
+    expect(read.publicKey.equals(publicKey)).toBe(true);
+    expect(read.algorithms).toEqual(algorithms);
   });
 
   test('reads a certificate as the key within', () => {
-    const { pem, algorithms } = readPublicKeyPem(CERTIFICATE);
-    expect(pem).toMatch(/^-----BEGIN PUBLIC KEY-----\n/);
+    const { publicKey, algorithms } = readPublicKeyPem(CERTIFICATE);
+    expect(publicKey.type).toBe('public');
     expect(algorithms).toEqual(['ES256']);
   });
 
-  test('reads other spellings as one', () => {
-    const pem = pemOf(PAIRS.ES256);
-    expect(readPublicKeyPem(`\n  ${pem.replaceAll('\n', '\r\n')}  \n`).pem).toBe(pem);
+  test('reads other spellings of a PEM text as the same key', () => {
+    const pem = pemOf(PAIRS.ES256).replaceAll('\n', '\r\n');
+    const { publicKey } = readPublicKeyPem(`\n  ${pem}  \n`);
+    expect(publicKey.equals(PAIRS.ES256.publicKey)).toBe(true);
   });
 
   test.each([
