@@ -35,11 +35,8 @@ afterAll(async () => {
 });
 
 const clientOf = (apiKey: string) => new OpenAI({ baseURL: gateway.url, apiKey, maxRetries: 0 });
-const newToken = () => gateway.sign({ spending_limit: 1, jti: crypto.randomUUID() });
-const spentOf = async (apiKey: string): Promise<number> => {
-  const response = await fetch(`${gateway.url}/key`, { headers: { 'x-api-key': apiKey } });
-  return ((await response.json()) as { data: { usage: number } }).data.usage;
-};
+const newToken = () => gateway.newToken({ spending_limit: 1 });
+const spentOf = async (apiKey: string) => (await gateway.aboutKey(apiKey)).usage;
 const messages = [{ role: 'user' as const, content: 'Hi' }];
 
 test('bills a deployment at the price of the model that the operator says it is', async () => {

@@ -80,11 +80,8 @@ const recording: typeof fetch = async (...request) => {
   return new Response(text, { status, headers });
 };
 
-const newToken = (): string => gateway.sign({ spending_limit: 1, jti: crypto.randomUUID() });
-const spentOf = async (apiKey: string): Promise<number> => {
-  const response = await fetch(`${gateway.url}/key`, { headers: { 'x-api-key': apiKey } });
-  return ((await response.json()) as { data: { usage: number } }).data.usage;
-};
+const newToken = (): string => gateway.newToken({ spending_limit: 1 });
+const spentOf = async (apiKey: string) => (await gateway.aboutKey(apiKey)).usage;
 const openAi = (apiKey: string): OpenAI =>
   new OpenAI({ baseURL: gateway.url, apiKey, fetch: recording, maxRetries: 0 });
 const anthropic = (apiKey: string): Anthropic =>

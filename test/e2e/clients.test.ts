@@ -131,7 +131,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
   /** Each by a token of its own, which is a user of its own. */
   const question = (prompt: string, claims: object = {}, more: Partial<Question> = {}) => ({
     baseURL: gateway.url,
-    apiKey: gateway.sign({ spending_limit: 1, jti: crypto.randomUUID(), ...claims }),
+    apiKey: gateway.newToken({ spending_limit: 1, ...claims }),
     model,
     prompt,
     ...more,
@@ -308,11 +308,10 @@ describe.each(FORMATS)('a stream of %s', (format) => {
       ),
       ...(signal && { signal }),
     });
-  const tokenOf = () => gateway.sign({ spending_limit: 1, jti: crypto.randomUUID() });
+  const tokenOf = () => gateway.newToken({ spending_limit: 1 });
   const booksOf = async (apiKey: string) => {
-    const response = await fetch(`${gateway.url}/key`, { headers: { 'x-api-key': apiKey } });
-    const { data } = (await response.json()) as { data: { usage: number; reserved: number } };
-    return [data.usage, data.reserved];
+    const { usage, reserved } = await gateway.aboutKey(apiKey);
+    return [usage, reserved];
   };
   /** 10 × 1 and 20 × 10 USD a million, and nothing held. */
   const BILLED = [0.00021, 0];

@@ -67,17 +67,14 @@ afterAll(async () => {
 
 const ask = { model: MODEL, max_tokens: 200, messages: [{ role: 'user' as const, content: 'Hi' }] };
 const baseURL = () => gateway.url.replace(/\/v1$/, '');
-const spentOf = async (apiKey: string) => {
-  const response = await fetch(`${gateway.url}/key`, { headers: { 'x-api-key': apiKey } });
-  return ((await response.json()) as { data: { usage: number } }).data.usage;
-};
+const spentOf = async (apiKey: string) => (await gateway.aboutKey(apiKey)).usage;
 
 describe.each([
   ['@anthropic-ai/sdk 1', Anthropic],
   ['@anthropic-ai/sdk 0', AnthropicBefore as unknown as typeof Anthropic],
 ])('%s', (_, Sdk) => {
   const clientOf = (claims: Record<string, unknown> = {}) => {
-    const apiKey = gateway.sign({ spending_limit: 1, jti: crypto.randomUUID(), ...claims });
+    const apiKey = gateway.newToken({ spending_limit: 1, ...claims });
     return { apiKey, client: new Sdk({ baseURL: baseURL(), apiKey }) };
   };
 
@@ -178,7 +175,7 @@ test('what Anthropic’s own tools cost is billed beside the tokens, streamed an
     ),
   );
   for (const isStream of [false, true]) {
-    const apiKey = gateway.sign({ jti: crypto.randomUUID() });
+    const apiKey = gateway.newToken();
     const client = new Anthropic({ baseURL: baseURL(), apiKey });
     const tools = [{ type: 'web_search_20250305' as const, name: 'web_search' as const }];
     const asked = await client.messages.create({ ...ask, tools, stream: isStream });

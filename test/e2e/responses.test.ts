@@ -82,12 +82,9 @@ afterAll(async () => {
   await provider?.close();
 });
 
-const spentOf = async (apiKey: string) => {
-  const response = await fetch(`${gateway.url}/key`, { headers: { 'x-api-key': apiKey } });
-  return ((await response.json()) as { data: { usage: number } }).data.usage;
-};
+const spentOf = async (apiKey: string) => (await gateway.aboutKey(apiKey)).usage;
 const tokenOf = (claims: Record<string, unknown> = {}) =>
-  gateway.sign({ spending_limit: 1, jti: crypto.randomUUID(), ...claims });
+  gateway.newToken({ spending_limit: 1, ...claims });
 const ask = { model: MODEL, input: 'Hi', max_output_tokens: 100 };
 const bodySent = () => JSON.parse(provider.requests.at(-1)?.body ?? '');
 

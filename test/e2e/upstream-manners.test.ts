@@ -73,7 +73,7 @@ const EVERYTHING = {
 };
 
 function ask(path: string, body: object, headers: object = {}, claims: object = CAPPED) {
-  const apiKey = gateway.sign({ jti: crypto.randomUUID(), ...claims });
+  const apiKey = gateway.newToken({ ...claims });
   return send(`${gateway.url}${path}`, {
     method: 'POST',
     headers: { 'x-api-key': apiKey, ...JSON_TYPE, ...headers },

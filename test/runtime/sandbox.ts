@@ -3,7 +3,6 @@
  * API that it asks for work. It serves one invocation at a time, as Lambda does.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
@@ -19,6 +18,10 @@ export interface FunctionCode {
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
 }
+
+/** As Lambda's: a UUID. */
+const idOf = (count: number): string =>
+  `00000000-0000-4000-8000-${String(count).padStart(12, '0')}`;
 
 /** What is done with a function's answer; ends when the answer does. Rejects when the answer is an error. */
 export type TakeAnswer = (answer: IncomingMessage) => Promise<void>;
@@ -37,6 +40,7 @@ export class Sandbox {
   /** The runtime client's open question for work. */
   #asking: ServerResponse | undefined;
   #invocation: Invocation | undefined;
+  #invocations = 0;
   #isDead = false;
 
   constructor(code: FunctionCode) {
@@ -59,6 +63,7 @@ export class Sandbox {
   async invoke(event: object, take: TakeAnswer): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { timeoutMs } = this.#code;
+    this.#invocations += 1;
     const timer = setTimeout(() => this.kill(), timeoutMs);
     const settle = (error?: Error): void => {
       clearTimeout(timer);
@@ -66,7 +71,7 @@ export class Sandbox {
       if (error === undefined) resolve();
       else reject(error);
     };
-    this.#invocation = { id: randomUUID(), event, take, settle };
+    this.#invocation = { id: idOf(this.#invocations), event, take, settle };
     if (this.#process === undefined) await this.#start();
     this.#handOut();
     await promise;

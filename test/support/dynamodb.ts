@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
@@ -9,19 +8,19 @@ export const TABLE_NAMES = { keysTable: 'keys', walletsTable: 'wallets', usageTa
 /** Names the address of a DynamoDB that is to stand for the embedded one: `npm run test:dynamodb-local`. */
 export const DYNAMODB_LOCAL_URL = 'HALLPASS_TEST_DYNAMODB_URL';
 
-/** A table server that has just begun, on a machine with much else to do, is slow and not down. */
+/** Long: on a busy machine the table server is slow and not down. */
 const CALL_TIMEOUT_MS = 60_000;
 
 /** A call to a table server on loopback. DynamoDB Local keeps the tables of each access key apart. */
-export const makeTestCall = (url: string, accessKeyId = 'test'): AwsCall =>
-  callDynamoDb(
-    {
-      dynamodbUrl: url,
-      region: 'us-east-1',
-      credentials: { accessKeyId, secretAccessKey: 'test' },
-    },
+export function makeTestCall(url: string, accessKeyId = 'test'): AwsCall {
+  const credentials = { accessKeyId, secretAccessKey: 'test' };
+  const call = callDynamoDb(
+    { dynamodbUrl: url, region: 'us-east-1', credentials },
     CALL_TIMEOUT_MS,
   );
+  // A settle gives its writes the rest of five seconds, and a busy machine may need more.
+  return (operation, input) => call(operation, input);
+}
 
 /** Empty tables in memory and a call to them; `close` ends them. */
 export async function startTables(): Promise<{
@@ -32,7 +31,7 @@ export async function startTables(): Promise<{
   const other = process.env[DYNAMODB_LOCAL_URL];
   const { url, close } =
     other === undefined ? await startDynamoDb({}) : { url: other, close: async () => {} };
-  const call = makeTestCall(url, `test${randomBytes(8).toString('hex')}`);
+  const call = makeTestCall(url, `test${process.pid}x${process.hrtime.bigint()}`);
   await createTables(call, TABLE_NAMES);
   return { call, url, close };
 }

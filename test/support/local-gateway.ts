@@ -22,6 +22,15 @@ export interface TestGatewayOptions
   readonly providerUrls?: Readonly<Record<string, string>>;
 }
 
+interface KeyAnswer {
+  readonly usage: number;
+  readonly reserved: number;
+  readonly user?: string;
+  readonly limit?: number;
+  readonly models?: readonly string[];
+  readonly limits?: readonly object[];
+}
+
 export interface TestGateway {
   /** The base URL, which ends in `/v1`. */
   readonly url: string;
@@ -44,6 +53,10 @@ export interface TestGateway {
   };
   /** Signs a scoped token with the demo key; `sub`, `iat` and `exp` (in an hour) are there unless they are given. */
   sign(claims?: Readonly<Record<string, unknown>>): string;
+  /** Signs a token with a `jti` of its own: no other token shares its spend. */
+  newToken(claims?: Readonly<Record<string, unknown>>): string;
+  /** Returns what `/v1/key` answers to a credential. */
+  aboutKey(credential: string): Promise<KeyAnswer>;
   sweep(): Promise<void>;
   close(graceMs?: number): Promise<void>;
 }
@@ -69,6 +82,12 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const { keysTable, walletsTable, usageTable } = environment;
   const names = { keys: keysTable, wallets: walletsTable, usage: usageTable };
   const call = callDynamoDb(environment, 10_000);
+  const signer = { account, keyName: 'demo', key };
+  let tokens = 0;
+  const sign: TestGateway['sign'] = (claims = {}) => {
+    const iat = Math.floor(Date.now() / 1000);
+    return signScopedToken(signer, { sub: account, iat, exp: iat + TOKEN_SECONDS, ...claims });
+  };
   return {
     url,
     account,
@@ -87,10 +106,15 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         return Array.isArray(items) ? items : [];
       },
     },
-    sign(claims = {}) {
-      const iat = Math.floor(Date.now() / 1000);
-      const signer = { account, keyName: 'demo', key };
-      return signScopedToken(signer, { sub: account, iat, exp: iat + TOKEN_SECONDS, ...claims });
+    sign,
+    newToken(claims = {}) {
+      tokens += 1;
+      return sign({ jti: `token-${tokens}`, ...claims });
+    },
+    async aboutKey(credential) {
+      const response = await fetch(`${url}/key`, { headers: { 'x-api-key': credential } });
+      const { data } = (await response.json()) as { data: KeyAnswer };
+      return data;
     },
     sweep,
     close: (graceMs = CLOSE_GRACE_MS) => gateway.close(graceMs),

@@ -1,6 +1,6 @@
 /**
  * A few of the histories of test/core/wallet/joined-histories.test.ts, on the embedded table: by its expressions, not by the
- * rules in plain words. `SEED=… RUNS=…` plays others, or as many as asked; a history takes a third of a second.
+ * rules in plain words. `HALLPASS_TEST_SEED=…` plays others, `RUNS=…` as many; a history takes a third of a second.
  */
 import { afterAll, beforeAll, test } from 'vitest';
 import { makeWalletMarks } from '../../../adapters/dynamodb/marks.ts';
@@ -12,7 +12,7 @@ import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
 import { playHistories } from '../../support/joined-histories.ts';
 import { NOW_MS } from '../../support/wallet-fixtures.ts';
 
-const { SEED, RUNS } = process.env;
+const { RUNS } = process.env;
 const { walletsTable, usageTable } = TABLE_NAMES;
 
 let tables: Awaited<ReturnType<typeof startTables>>;
@@ -35,6 +35,5 @@ test('limits of token, user and key at once, on a table: never over, never lost,
   };
   await playHistories(startKey, {
     numRuns: Number(RUNS ?? 3),
-    ...(SEED === undefined ? {} : { seed: Number(SEED) }),
   });
 }, 3_600_000);
