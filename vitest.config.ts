@@ -18,7 +18,8 @@ const SIDE_BY_SIDE = {
 
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/synth-folder.ts'],
+    globalSetup: ['test/support/synth-folder.ts', 'test/support/chromium.ts'],
+    setupFiles: ['test/support/seed.ts'],
     silent: 'passed-only',
     coverage: { provider: 'v8', include: ['core/**'] },
     projects: [

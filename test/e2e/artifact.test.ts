@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM_ABSENT, chromiumPath, startBrowser } from '../support/browser.ts';
+import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const ARTIFACT = fileURLToPath(new URL('../../examples/artifact.html', import.meta.url));
 const BASE_URL = 'http://127.0.0.1:8787/v1';
 
-describe.skipIf(chromiumPath === undefined)('a page with a token inside, from disk', () => {
+describe.skipIf(!hasBrowser)('a page with a token inside, from disk', () => {
   let folder: string;
   let browser: Browser;
   let gateway: TestGateway;
@@ -113,8 +113,4 @@ describe.skipIf(chromiumPath === undefined)('a page with a token inside, from di
     expect(await isLive(page)).toEqual([false, true]);
     await page.close();
   });
-});
-
-test.skipIf(chromiumPath !== undefined)(`is not tested in a browser: ${CHROMIUM_ABSENT}`, () => {
-  expect(chromiumPath).toBeUndefined();
 });

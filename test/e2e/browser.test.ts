@@ -9,7 +9,7 @@ import type OpenAI from 'openai';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
-import { CHROMIUM_ABSENT, chromiumPath, type Pages, startPages } from '../support/browser.ts';
+import { hasBrowser } from '../support/browser.ts';
 import {
   DONE_EVENT,
   type FakeProvider,
@@ -21,6 +21,7 @@ import {
   usageOf,
 } from '../support/fake-provider.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { type SdkPages, startSdkPages } from '../support/sdk-pages.ts';
 
 declare global {
   /** In the page alone. */
@@ -31,16 +32,16 @@ const START_TIMEOUT_MS = 60_000;
 const config = (allowedOrigins: string[]) =>
   defineConfig({ providers: { openai: {} }, allowedOrigins });
 
-describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
+describe.skipIf(!hasBrowser)('a page in a browser', () => {
   let folder: string;
   let provider: FakeProvider;
   let gateway: TestGateway;
-  let pages: Pages;
+  let pages: SdkPages;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hallpass-page-'));
     provider = await startFakeProvider();
     gateway = await startTestGateway({ providerUrls: { openai: provider.url } });
-    pages = await startPages(folder);
+    pages = await startSdkPages(folder);
   }, START_TIMEOUT_MS);
   afterAll(async () => {
     await pages?.close();
@@ -171,10 +172,6 @@ describe.skipIf(chromiumPath === undefined)('a page in a browser', () => {
     expect(status).toBe(200);
     await page.close();
   });
-});
-
-test.skipIf(chromiumPath !== undefined)(`is not tested in a browser: ${CHROMIUM_ABSENT}`, () => {
-  expect(chromiumPath).toBeUndefined();
 });
 
 /** What the SDK in a page throws, without another try. */

@@ -1,89 +1,53 @@
 /**
- * A real browser, headless, with the official SDK as a page would bundle it.
+ * A real browser without a window, for tests of pages. Each page of `browser.newPage()` has cookies, storage and a cache
+ * of its own. Web security is on: cross-origin rules and content security policies hold.
  */
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { fileURLToPath } from 'node:url';
+import type { AxeResults, RunOptions } from 'axe-core';
+import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import { chromium } from './chromium.ts';
 
-const CHROMIUM_PATHS = [
-  process.env.CHROMIUM_PATH ?? '',
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
+/** False only where tests of pages are skipped: not on Linux x64, and HALLPASS_CHROMIUM names no browser. */
+export const hasBrowser = chromium !== undefined;
 
-/** Where a browser is; undefined: there is none on this machine. */
-export const chromiumPath = CHROMIUM_PATHS.find((path) => path !== '' && existsSync(path));
+/** The last one draws text the same on every machine. */
+const ARGS = ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'];
 
-export const CHROMIUM_ABSENT =
-  'needs Chromium: set CHROMIUM_PATH, or install it at /usr/bin/chromium';
-
-/** @throws Error when there is none */
-export const startBrowser = (): Promise<Browser> =>
-  chromium.launch({
-    ...(chromiumPath !== undefined && { executablePath: chromiumPath }),
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
-
-/** A page's script: the SDK as a global of the page, under a name of ours. */
-async function bundleSdk(): Promise<string> {
-  const source = `
-    import OpenAI from 'openai';
-    Object.assign(globalThis, { PageOpenAI: OpenAI });`;
-  const { outputFiles } = await build({
-    stdin: { contents: source, resolveDir: process.cwd() },
-    bundle: true,
-    write: false,
-    format: 'iife',
-    platform: 'browser',
-  });
-  return outputFiles[0]?.text ?? '';
+/** @throws Error if this machine has no browser; check `hasBrowser` first */
+export async function startBrowser(): Promise<Browser> {
+  if (chromium === undefined) throw new Error('this machine has no Chromium');
+  return await playwright.launch({ ...chromium, args: ARGS });
 }
 
-const pageOf = (script: string): string =>
-  `<!doctype html><meta charset="utf-8"><title>page</title><script>${script.replaceAll('</script', '<\\/script')}</script>`;
+const SCREENSHOTS = fileURLToPath(new URL('../../test-results/', import.meta.url));
 
-export interface Pages {
-  /** A page of another origin than the gateway's, its SDK loaded. */
-  openFromServer(): Promise<Page>;
-  /** The same page as a file, whose origin is `null`. */
-  openFromDisk(): Promise<Page>;
-  readonly origin: string;
-  close(): Promise<void>;
+/** Writes the whole page to `test-results/<name>.png`, and returns that path. */
+export async function takeScreenshot(page: Page, name: string): Promise<string> {
+  await mkdir(SCREENSHOTS, { recursive: true });
+  const path = join(SCREENSHOTS, `${name}.png`);
+  await page.screenshot({ path, fullPage: true, animations: 'disabled' });
+  return path;
 }
 
-/** @param folder for the page that is opened from disk */
-export async function startPages(folder: string): Promise<Pages> {
-  const html = pageOf(await bundleSdk());
-  const file = join(folder, 'page.html');
-  await writeFile(file, html);
-  const server: Server = createServer((_, response) => {
-    response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(html);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const origin = `http://localhost:${port}`;
-  const browser = await startBrowser();
-  const open = async (url: string): Promise<Page> => {
-    const page = await browser.newPage();
-    await page.goto(url);
-    return page;
-  };
-  return {
-    origin,
-    openFromServer: () => open(origin),
-    openFromDisk: () => open(pathToFileURL(file).href),
-    async close() {
-      await browser.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** Returns what hinders people with disabilities, as axe-core finds it: `color-contrast: #limits .used`. */
+export async function findAccessibilityProblems(
+  page: Page,
+  options: RunOptions = {},
+): Promise<readonly string[]> {
+  await page.evaluate(await readFile(AXE, 'utf8'));
+  const { violations } = await page.evaluate(
+    (asked) =>
+      (globalThis as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } }).axe.run(
+        asked,
+      ),
+    options,
+  );
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target }) => `${id}: ${target.join(' ')}`),
+  );
 }
