@@ -18,6 +18,7 @@ const STILL_LONG: readonly string[] = [
   'test/e2e/bedrock.test.ts',
   'test/local/api-gateway/server.test.ts',
   'test/ports/pools.contract.ts',
+  'test/ports/wallets.contract.ts',
   'test/support/joined-history.ts',
 ];
 const IMPORT_OF_VITEST = /import \{([^}]*)\} from 'vitest'/;

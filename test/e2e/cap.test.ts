@@ -13,7 +13,12 @@ import { sweep } from '../../core/sweep.ts';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import { completion, jsonReply, startFakeProvider, usageOf } from '../support/fake-provider.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { startTableProxy, type TableCall, type TableProxy } from '../support/table-proxy.ts';
+import {
+  isReserve,
+  startTableProxy,
+  type TableCall,
+  type TableProxy,
+} from '../support/table-proxy.ts';
 
 /** Input is free and 16 tokens of output cost 0.00016 USD: what a request holds is what it costs. */
 const config = defineConfig({
@@ -143,11 +148,11 @@ describe('a token that affords 50 of 150 requests at once', { timeout: 90_000 },
     const rowOf = ({ text }: TableCall): string => /([\w-]{36})"\}/.exec(text)?.[1] ?? '';
     const course = await startCourse((call) => {
       if (!isFaulty || !/^(UpdateItem|PutItem)$/.test(call.operation)) return 'pass';
-      const isReserve = call.text.includes('"attribute_not_exists(#h)');
       const request = requestOf(call) || rowOf(call);
       // A tenth of the invocations reach the table no more after their reserve, as if they had died.
-      if (!isReserve && dead.has(request)) return 'drop';
-      if (isReserve && reserves++ % 10 === 3) dead.add(request);
+      const takesHold = isReserve(call);
+      if (!takesHold && dead.has(request)) return 'drop';
+      if (takesHold && reserves++ % 10 === 3) dead.add(request);
       return answers++ % 10 === 7 ? 'lose' : 'pass';
     });
 

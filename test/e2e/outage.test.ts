@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FaultyGateway, startFaultyGateway } from '../support/faulty-gateway.ts';
 import type { Answer } from '../support/http-client.ts';
-import type { Fate, TableCall } from '../support/table-proxy.ts';
+import { type Fate, isReserve, type TableCall } from '../support/table-proxy.ts';
 
 const HELD = 160_000n;
 const COST = 40_000n;
@@ -25,7 +25,6 @@ async function start(fate?: (call: TableCall) => Fate): Promise<FaultyGateway> {
 }
 
 const always = (fate: Fate) => (): Fate => fate;
-const isReserve = ({ text }: TableCall): boolean => text.includes('"attribute_not_exists(#h)');
 const isRow = ({ operation }: TableCall): boolean => operation === 'PutItem';
 const codeOf = ({ text }: Answer): string => JSON.parse(text).error?.code ?? 'none';
 

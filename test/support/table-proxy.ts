@@ -20,6 +20,17 @@ export interface TableCall {
   readonly text: string;
 }
 
+/** True of the write that takes a hold: it says that the wallet has no hold of this request. */
+export function isReserve({ operation, text }: TableCall): boolean {
+  if (operation !== 'UpdateItem') return false;
+  const { ExpressionAttributeNames: names = {}, ConditionExpression: condition = '' } =
+    JSON.parse(text);
+  return Object.entries<string>(names).some(
+    ([placeholder, name]) =>
+      name.startsWith('h:') && condition.includes(`attribute_not_exists(${placeholder})`),
+  );
+}
+
 export interface TableProxy {
   readonly url: string;
   /** Every call since the last `clear`, in the order of arrival. */
