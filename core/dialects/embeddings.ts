@@ -4,10 +4,10 @@
 import { toErrorBody } from '../base/error-body.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
+import { utf8BytesMax } from './bound/utf8-bytes.ts';
 import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
 import { nameField, notBounded } from './fields.ts';
-import { utf8BytesMax } from './input-bound.ts';
 import { type ReportedUsage, readUsage } from './usage.ts';
 
 /** Marks that a tokenizer puts around each text. */

@@ -5,6 +5,7 @@
  * tokens a message. Some tokenizers first bring text into Unicode's form NFKC, in which a few characters grow to many
  * times their size, so the longer of the two counts. How far over: docs/limits.md.
  */
+import { utf8BytesMax } from './bound/utf8-bytes.ts';
 
 /** Default system prompts and the template's frame around a conversation. */
 const REQUEST_OVERHEAD_TOKENS = 64;
@@ -68,10 +69,4 @@ export function boundOf(
     parts.messages * MESSAGE_OVERHEAD_TOKENS +
     (parts.tools === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + parts.tools * TOOL_OVERHEAD_TOKENS)
   );
-}
-
-/** The bytes a tokenizer may see. What is all ASCII is the same in every form. */
-export function utf8BytesMax(text: string): number {
-  const bytes = Buffer.byteLength(text);
-  return bytes === text.length ? bytes : Math.max(bytes, Buffer.byteLength(text.normalize('NFKC')));
 }
