@@ -1,6 +1,15 @@
 /**
- * The proxy's flow: grant > body > policy > price > provider key > **reserve > forward > meter > settle**.
- * Invariant: the provider is called only under a hold, and every hold taken here is closed here or by its lease.
+ * Serve: answers one request by calling a provider under a hold.
+ *
+ * Steps, in order:
+ * 1. check that the token is still live;
+ * 2. read the body and plan the call: model, provider, price, bounds;
+ * 3. read the provider's key;
+ * 4. hold what the call may cost;
+ * 5. call the provider;
+ * 6. pass its answer on, metered, and close the call: usage row, settle, log line.
+ *
+ * Guarantees: the provider is called only under a hold, and every hold taken here is closed here or by its lease.
  */
 import { type Grant, requireLiveToken } from './access/grant.ts';
 import { GatewayError, toGatewayError } from './base/errors.ts';
@@ -18,31 +27,32 @@ import {
   type ProxySettings,
   planCall,
 } from './proxy/call-plan.ts';
-import { withOwnKey } from './proxy/own-key.ts';
-import { type BookPorts, closeExchange, type Exchange } from './proxy/provider-call.ts';
+import { type GuardedResponse, guardKey } from './proxy/key-leak.ts';
+import { type CallPorts, closeCall, type ProviderCall } from './proxy/provider-call.ts';
 import { parseBody } from './proxy/request-body.ts';
 import { streamAnswer } from './proxy/stream-answer.ts';
 import { type PassedAnswer, passAnswer, passRefusal } from './proxy/whole-answer.ts';
-import type { Amounts, LimitState } from './wallet/hold.ts';
+import type { Amounts } from './wallet/hold.ts';
 import { limitHeaders } from './wallet/limit-headers.ts';
 import { reserve } from './wallet/reserve.ts';
 import type { AmountsLeft } from './wallet/reserve-plan.ts';
 
+/** A request to the proxy, with the grant of its caller. */
 export interface ProxyCall {
   /** The gateway's own, new for every request. */
   readonly requestId: RequestId;
   readonly grant: Grant;
   readonly route: Route;
-  /** The client's, of which only versions and betas of the format go on. */
+  /** The client's headers. Only versions and betas of the dialect go on to the provider. */
   readonly headers: Headers;
   readonly body: string | undefined;
-  /** The exchange with the provider ends by then. */
+  /** The provider's answer ends by then. */
   readonly deadlineAtMs: number;
-  /** After this a hold that nobody settled is swept: later than the function can live. */
+  /** A hold that nobody settled is swept after this. Later than the function can live. */
   readonly leaseEndsAtMs: number;
 }
 
-export interface ProxyPorts extends BookPorts {
+export interface ProxyPorts extends CallPorts {
   readonly secrets: Secrets;
   readonly upstream: Upstream;
   /** The built-in provider. */
@@ -51,52 +61,35 @@ export interface ProxyPorts extends BookPorts {
 
 export interface ProxyAnswer {
   readonly status: number;
-  /** Beside those that every answer has. */
+  /** In addition to those that every answer has. */
   readonly headers: Readonly<Record<string, string>>;
-  /** A stream never throws, and must be read to its end: its end is what settles. */
+  /** A stream never throws, and must be read to its end: its end closes the call. */
   readonly body: Buffer | AsyncIterable<Uint8Array>;
 }
 
 /**
- * Serves one request, of whatever wire format.
+ * Serves one request of any dialect.
  * @throws token_expired, token_revoked, what `planCall` and `reserve` refuse, upstream_error and upstream_timeout,
- *   service_unavailable. Whatever is thrown after the reserve is thrown after the books are written
+ *   service_unavailable. An error after the reserve is thrown only after the call is closed
  */
 export async function serve(
   call: ProxyCall,
   settings: ProxySettings,
   ports: ProxyPorts,
 ): Promise<ProxyAnswer> {
+  const { grant, route, headers: clientHeaders, deadlineAtMs } = call;
   const startedAtMs = ports.clock.nowMs();
-  requireLiveToken(call.grant, startedAtMs);
-  const { route, headers: sentHeaders } = call;
-  const asked = { route, headers: sentHeaders, body: parseBody(call.body) };
-  const plan = planCall(asked, call.grant, settings);
+  requireLiveToken(grant, startedAtMs);
+  const body = parseBody(call.body);
+  const plan = planCall({ route, headers: clientHeaders, body }, grant, settings);
   const providerKey = await readProviderKey(plan.provider, settings, ports.secrets);
-  const { cap, limits, exchange } = await hold(call, plan, startedAtMs, ports);
-  const answered = await forward(exchange, call.deadlineAtMs, providerKey, ports);
-  const response = withOwnKey(answered, providerKey);
-  const headers = {
-    ...limitHeaders(limits, ports.clock.nowMs()),
-    ...(cap < plan.request.cap ? { 'x-hallpass-max-output-tokens': String(cap) } : {}),
-    'cache-control': 'no-store, no-transform',
-  };
-  if (response.status < 200 || response.status > 299) {
-    return toAnswer(await passRefusal(exchange, response, providerKey, ports), headers);
-  }
-  if (!plan.request.isStream) return toAnswer(await passAnswer(exchange, response, ports), headers);
-  if (!isEventStream(response)) {
-    await passAnswer(exchange, response, ports);
-    throw new GatewayError('upstream_error', { detail: 'asked for a stream, got a whole answer' });
-  }
-  return {
-    status: response.status,
-    headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8' },
-    body: streamAnswer(exchange, response, ports),
-  };
+  const providerCall = await hold({ call, plan, startedAtMs }, ports);
+  const response = await forward({ providerCall, deadlineAtMs, providerKey }, ports);
+  const headers = answerHeaders(providerCall, ports.clock.nowMs());
+  return passOn(providerCall, guardKey(response, providerKey), { headers, ports });
 }
 
-/** Read before anything is held. */
+/** The provider's key, read before anything is held. */
 async function readProviderKey(
   provider: Provider,
   { config }: ProxySettings,
@@ -108,18 +101,17 @@ async function readProviderKey(
   return key;
 }
 
-interface Held {
-  readonly exchange: Exchange;
-  readonly cap: number;
-  readonly limits: readonly LimitState[];
+interface CallToHold {
+  readonly call: ProxyCall;
+  readonly plan: CallPlan;
+  readonly startedAtMs: number;
 }
 
+/** Holds what the call may cost, with a lower output cap if the budget affords no more. */
 async function hold(
-  { grant, requestId, leaseEndsAtMs }: ProxyCall,
-  plan: CallPlan,
-  startedAtMs: number,
+  { call: { grant, requestId, leaseEndsAtMs }, plan, startedAtMs }: CallToHold,
   ports: ProxyPorts,
-): Promise<Held> {
+): Promise<ProviderCall> {
   let cap = plan.request.cap;
   const afford = (left: AmountsLeft): Amounts | undefined => {
     const lower = affordableCap(plan, left, cap);
@@ -129,26 +121,21 @@ async function hold(
   };
   const amounts = amountsUnder(plan, cap);
   const outcome = await reserve({ grant, requestId, amounts, leaseEndsAtMs, afford }, ports);
-  const exchange = {
-    grant,
-    requestId,
-    plan,
-    cap,
-    startedAtMs,
-    hold: outcome.hold,
-    writeUnits: outcome.writeUnits,
-  };
-  return { cap, limits: outcome.limits, exchange };
+  return { grant, requestId, plan, cap, startedAtMs, ...outcome };
 }
 
-/** Calls the provider. One that was never reached is not charged; one that took the request and then failed may bill. */
+interface CallToForward {
+  readonly providerCall: ProviderCall;
+  readonly deadlineAtMs: number;
+  readonly providerKey: string | undefined;
+}
+
+/** Calls the provider. One that was never reached is not charged; one that took the request and failed may bill it. */
 async function forward(
-  exchange: Exchange,
-  deadlineAtMs: number,
-  providerKey: string | undefined,
+  { providerCall, deadlineAtMs, providerKey }: CallToForward,
   ports: ProxyPorts,
 ): Promise<UpstreamResponse> {
-  const { plan, cap } = exchange;
+  const { plan, cap } = providerCall;
   try {
     const upstream = isDemo(plan.provider) ? ports.demo : ports.upstream;
     return await upstream.send({
@@ -167,12 +154,49 @@ async function forward(
   } catch (cause) {
     const error = toGatewayError(cause);
     const isCharged = !error.transient && error.code !== 'internal_error';
-    await closeExchange(exchange, { isCharged, httpStatus: error.status, error }, ports);
+    await closeCall(providerCall, { isCharged, httpStatus: error.status, error }, ports);
     throw error;
   }
 }
 
-/** A missing type is taken for a stream: some servers give none. */
+/** The headers that every answer of this call has. */
+const answerHeaders = (
+  { plan, cap, limits }: ProviderCall,
+  nowMs: number,
+): Readonly<Record<string, string>> => ({
+  ...limitHeaders(limits, nowMs),
+  ...(cap < plan.request.cap ? { 'x-hallpass-max-output-tokens': String(cap) } : {}),
+  'cache-control': 'no-store, no-transform',
+});
+
+interface AnswerParts {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly ports: ProxyPorts;
+}
+
+/** Passes the provider's answer on: a refusal, a whole answer or a stream. */
+async function passOn(
+  call: ProviderCall,
+  response: GuardedResponse,
+  { headers, ports }: AnswerParts,
+): Promise<ProxyAnswer> {
+  if (response.status < 200 || response.status > 299) {
+    return toAnswer(await passRefusal(call, response, ports), headers);
+  }
+  if (!call.plan.request.isStream)
+    return toAnswer(await passAnswer(call, response, ports), headers);
+  if (!isEventStream(response)) {
+    await passAnswer(call, response, ports);
+    throw new GatewayError('upstream_error', { detail: 'asked for a stream, got a whole answer' });
+  }
+  return {
+    status: response.status,
+    headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8' },
+    body: streamAnswer(call, response, ports),
+  };
+}
+
+/** True also without a content type: some servers send none with a stream. */
 const isEventStream = ({ headers }: UpstreamResponse): boolean =>
   /^(text\/event-stream|application\/octet-stream|$)/i.test(headers['content-type'] ?? '');
 

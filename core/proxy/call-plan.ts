@@ -1,5 +1,5 @@
 /**
- * What a request asks for, decided before anything is held: which model, where it goes, what it takes at most.
+ * The plan of a call, made before anything is held: the model, the provider, the price, the most it can cost.
  * Flow: grant > **policy > price > request** > reserve. Invariant: nothing here has an effect; a refusal costs nothing.
  */
 
@@ -29,8 +29,7 @@ import { isCapped, limitsOf } from '../wallet/payer.ts';
 import type { AmountsLeft } from '../wallet/reserve-plan.ts';
 import { readModelId } from './request-body.ts';
 
-/** What the proxy serves, and at which prices. */
-
+/** What the proxy serves: the configuration, the prices, and other base URLs for providers. */
 export interface ProxySettings {
   readonly config: Config;
   readonly prices: PriceBook;
@@ -40,10 +39,10 @@ export interface ProxySettings {
 export interface CallPlan {
   readonly target: ModelTarget;
   readonly provider: Provider;
-  /** Where this wire format is posted to. */
+  /** The URL that this dialect is posted to, and how to authenticate there. */
   readonly endpoint: Endpoint;
   readonly dialect: Dialect;
-  /** Undefined: not known, and no USD limit applies. */
+  /** Undefined: not known. Then no USD limit applies. */
   readonly price: Price | undefined;
   readonly priceVersion: string;
   readonly request: PreparedRequest;
@@ -51,8 +50,8 @@ export interface CallPlan {
   readonly isBounded: boolean;
 }
 
-/** What a client asks for. */
-export interface Asked {
+/** A client's request, parsed as JSON. */
+export interface ClientRequest {
   readonly route: Route;
   readonly body: JsonObject;
   readonly headers: Headers;
@@ -62,7 +61,7 @@ export interface Asked {
  * @throws invalid_request, model_not_found, model_not_allowed, or model_price_unknown when a USD limit applies
  */
 export function planCall(
-  { route, body, headers }: Asked,
+  { route, body, headers }: ClientRequest,
   grant: Grant,
   { config, prices, providerUrls }: ProxySettings,
 ): CallPlan {
@@ -99,7 +98,7 @@ export function planCall(
   return { target, provider, endpoint, dialect, price, priceVersion, request, isBounded };
 }
 
-/** The provider of ids that name none: the default one if it speaks the format, else whose format it is. */
+/** The provider of ids that name none: the default provider if it has this dialect, else the dialect's own provider. */
 function fallbackOf(
   { name, ownProvider }: Dialect,
   config: Config,
@@ -113,7 +112,7 @@ function fallbackOf(
   return found && found.row.endpoints[name] !== undefined ? defaultProvider : ownProvider;
 }
 
-/** What a call takes at most under an output cap, at the dearest it can meet. */
+/** The most a call can take under an output cap, at the highest price it can meet. */
 export function amountsUnder({ dialect, request, price }: CallPlan, cap: number): Amounts {
   if (!dialect.isBilled) return { usd: ZERO_USD, tokens: 0n };
   const output = request.outputTokens(cap);
@@ -123,12 +122,13 @@ export function amountsUnder({ dialect, request, price }: CallPlan, cap: number)
   };
 }
 
-/** An answer of fewer tokens is of no use to anyone: the budget counts as gone. */
+/** An answer of fewer tokens is useless, so a budget that affords less counts as gone. */
 export const OUTPUT_CAP_MIN = 16;
 
 /**
- * The largest output cap below a given one that fits into what is left; undefined: not even 16 tokens do.
- * Asked again, it is asked below its own last answer: a hold that was written late is then never too small.
+ * The largest output cap below a given one that fits into what is left; undefined: not even 16 tokens fit.
+ * A second call for the same request passes the first result as `below`, so a hold that was written late is never too
+ * small.
  */
 export function affordableCap(
   plan: CallPlan,

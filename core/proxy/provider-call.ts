@@ -1,23 +1,25 @@
 /**
- * One call of a provider under a hold, from the reserve to the books. Flow: reserve > forward > meter > **settle**.
- * Invariant: every way out closes the exchange once, before the client sees its end, and closing never throws.
+ * One call of a provider under a hold, and how it is closed: its usage row, its settle, its log line.
+ * Flow: reserve > forward > meter > **settle**.
+ * Invariant: every way out closes the call once, before the client sees its end, and closing never throws.
  */
 
 import type { Grant } from '../access/grant.ts';
 import type { GatewayError } from '../base/errors.ts';
 import type { RequestId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
-import type { Clock, Log, Random } from '../base/ports.ts';
+import type { Log, LogEntry } from '../base/ports.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import { costOf } from '../models/pricing.ts';
-import type { UsageRows, Wallets } from '../wallet/ports.ts';
-import { settle } from '../wallet/settle.ts';
+import type { LimitState } from '../wallet/hold.ts';
+import { type SettlePorts, settle } from '../wallet/settle.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 import type { OpenHold } from '../wallet/wallet.ts';
 import type { CallPlan } from './call-plan.ts';
 
-export interface Exchange {
+/** A call under its hold. */
+export interface ProviderCall {
   readonly grant: Grant;
   readonly requestId: RequestId;
   readonly plan: CallPlan;
@@ -25,32 +27,30 @@ export interface Exchange {
   /** Output cap of one choice as it is sent, in tokens. */
   readonly cap: number;
   readonly startedAtMs: number;
-  /** Of the reserve. */
+  /** The state of the payer's limits after the hold. */
+  readonly limits: readonly LimitState[];
+  /** What the reserve took. */
   readonly writeUnits: number;
 }
 
 /** How the provider's part ended. */
-
-export interface Outcome {
+export interface CallOutcome {
   /** False: the provider was not called, or refused. Nothing is charged. */
   readonly isCharged: boolean;
   /** The provider's status, or ours where it gave none. */
   readonly httpStatus: number;
   /** Undefined: the provider did not say. */
   readonly usage?: ReportedUsage | undefined;
-  /** The provider broke off before its end: its report so far may lack what it said last. */
+  /** True when the provider stopped before its end: its report may lack its last output. */
   readonly isBrokenOff?: boolean;
-  /** UTF-8 bytes of all that it said. */
+  /** UTF-8 bytes of all output. */
   readonly contentBytes?: number;
   readonly firstByteAtMs?: number | undefined;
   readonly error?: GatewayError | undefined;
 }
 
-export interface BookPorts {
-  readonly wallets: Wallets;
-  readonly usage: UsageRows;
-  readonly clock: Clock;
-  readonly random: Random;
+/** What closing a call needs. */
+export interface CallPorts extends SettlePorts {
   readonly log: Log;
 }
 
@@ -65,24 +65,24 @@ const NO_TOKENS: TokenUsage = {
   reasoning: 0,
 };
 
-/** What the provider billed: its own report, else the input bound and the bytes it sent. */
-function tokensOf({ plan }: Exchange, outcome: Outcome): TokenUsage {
+/** The tokens that the provider billed: its own report, else the input bound and the bytes it sent. */
+function tokensOf({ plan }: ProviderCall, outcome: CallOutcome): TokenUsage {
   const { isCharged, usage, isBrokenOff, contentBytes = 0 } = outcome;
   if (!isCharged) return NO_TOKENS;
-  const said = Math.ceil(contentBytes / ESTIMATE_BYTES_PER_TOKEN);
+  const sent = Math.ceil(contentBytes / ESTIMATE_BYTES_PER_TOKEN);
   if (usage !== undefined) {
     const { output } = usage.tokens;
-    return isBrokenOff ? { ...usage.tokens, output: Math.max(output, said) } : usage.tokens;
+    return isBrokenOff ? { ...usage.tokens, output: Math.max(output, sent) } : usage.tokens;
   }
   if (!plan.dialect.isBilled) return NO_TOKENS;
   return {
     ...NO_TOKENS,
     input: plan.request.inputTokens,
-    output: said,
+    output: sent,
   };
 }
 
-/** What tokens cost; a provider that says what it billed is believed if its row says so. */
+/** The cost of reported usage. A provider's own figure is used if its row says that it reports costs. */
 export function costOfUsage({ price, provider }: CallPlan, usage: ReportedUsage): NanoUsd {
   if (provider.row.reportsCost && usage.costNanoUsd !== undefined) return usage.costNanoUsd;
   const { tokens, longCacheWrite, toolsNanoUsd = ZERO_USD } = usage;
@@ -90,10 +90,10 @@ export function costOfUsage({ price, provider }: CallPlan, usage: ReportedUsage)
   return asNanoUsd(costOf(price, tokens, longCacheWrite) + toolsNanoUsd);
 }
 
-/** The usage row of an exchange. */
-export function billOf(exchange: Exchange, outcome: Outcome, nowMs: number): UsageRow {
-  const { grant, hold, plan, startedAtMs } = exchange;
-  const tokens = tokensOf(exchange, outcome);
+/** The usage row of a call. */
+export function usageRowOf(call: ProviderCall, outcome: CallOutcome, nowMs: number): UsageRow {
+  const { grant, hold, plan, startedAtMs } = call;
+  const tokens = tokensOf(call, outcome);
   const usage: ReportedUsage = { ...outcome.usage, tokens };
   const isCharged = outcome.isCharged && plan.dialect.isBilled;
   const usd = isCharged ? costOfUsage(plan, usage) : ZERO_USD;
@@ -126,50 +126,47 @@ export function billOf(exchange: Exchange, outcome: Outcome, nowMs: number): Usa
 }
 
 /**
- * Writes the books: the row, then the wallet, then one line of log. Never throws: what could not be written is
- * closed by the sweep when the lease ends.
+ * Closes a call: writes the usage row, settles the hold, writes one log line. Never throws: the sweep closes what could
+ * not be written when the lease ends.
  * @returns the row that stands
  */
-export async function closeExchange(
-  exchange: Exchange,
-  outcome: Outcome,
-  ports: BookPorts,
+export async function closeCall(
+  call: ProviderCall,
+  outcome: CallOutcome,
+  ports: CallPorts,
 ): Promise<UsageRow> {
-  const bill = billOf(exchange, outcome, ports.clock.nowMs());
-  const { row, settled, writeUnits } = await settle(exchange.hold, bill, ports);
-  logRequest(exchange, outcome, row, writeUnits, ports.log);
-  if (!settled) {
-    ports.log.write({ level: 'warn', event: 'left_to_lease', ...subjectOf(exchange) });
-  }
+  const { row, settled, writeUnits } = await settle(
+    call.hold,
+    usageRowOf(call, outcome, ports.clock.nowMs()),
+    ports,
+  );
+  ports.log.write(logEntryOf(call, outcome, { row, writeUnits: call.writeUnits + writeUnits }));
+  if (!settled) ports.log.write({ level: 'warn', event: 'left_to_lease', ...subjectOf(call) });
   return row;
 }
 
-const subjectOf = ({ requestId, hold, grant }: Exchange) => ({
+const subjectOf = ({ requestId, hold, grant }: ProviderCall) => ({
   requestId,
   keyId: grant.keyId,
   walletId: hold.walletId,
 });
 
-function logRequest(
-  exchange: Exchange,
-  { error }: Outcome,
-  row: UsageRow,
-  writeUnits: number,
-  log: Log,
-): void {
-  log.write({
-    level: error === undefined ? 'info' : 'warn',
-    event: 'request',
-    ...subjectOf(exchange),
-    provider: exchange.plan.target.provider,
-    model: exchange.plan.target.id,
-    usageStatus: row.status,
-    costNanoUsd: row.cost.usd,
-    writeUnits: exchange.writeUnits + writeUnits,
-    ...(row.httpStatus === undefined ? {} : { httpStatus: row.httpStatus }),
-    ...(row.latencyMs === undefined ? {} : { durationMs: row.latencyMs }),
-    ...(row.firstByteMs === undefined ? {} : { firstByteMs: row.firstByteMs }),
-    ...(error === undefined ? {} : { code: error.code, cause: error.cause }),
-    ...(error?.detail === undefined ? {} : { detail: error.detail }),
-  });
-}
+const logEntryOf = (
+  call: ProviderCall,
+  { error }: CallOutcome,
+  { row, writeUnits }: { readonly row: UsageRow; readonly writeUnits: number },
+): LogEntry => ({
+  level: error === undefined ? 'info' : 'warn',
+  event: 'request',
+  ...subjectOf(call),
+  provider: call.plan.target.provider,
+  model: call.plan.target.id,
+  usageStatus: row.status,
+  costNanoUsd: row.cost.usd,
+  writeUnits,
+  ...(row.httpStatus === undefined ? {} : { httpStatus: row.httpStatus }),
+  ...(row.latencyMs === undefined ? {} : { durationMs: row.latencyMs }),
+  ...(row.firstByteMs === undefined ? {} : { firstByteMs: row.firstByteMs }),
+  ...(error === undefined ? {} : { code: error.code, cause: error.cause }),
+  ...(error?.detail === undefined ? {} : { detail: error.detail }),
+});

@@ -1,7 +1,7 @@
 /**
- * A request's body as an object. Flow: grant > **body** > policy.
- * Invariant: the object that was checked is the one that is sent. The client's own bytes are never forwarded, so another
- * parser's reading of them (a member given twice) does not matter.
+ * The body of a request as a JSON object. Flow: grant > **body** > policy.
+ * Invariant: the object that was checked is the one that is sent. The client's bytes are never forwarded, so it does not
+ * matter how another parser would read them (a member given twice).
  */
 import { GatewayError } from '../base/errors.ts';
 import { isRecord, type JsonObject } from '../base/json.ts';
@@ -10,7 +10,6 @@ import { isRecord, type JsonObject } from '../base/json.ts';
  * Reads a body. Of a member given twice, the last one counts.
  * @throws request_too_large, or invalid_request for no body, no JSON, no object, or one nested more than 64 deep
  */
-
 export function parseBody(text: string | undefined): JsonObject {
   if (text === undefined || text === '')
     throw unreadable('the body is empty, a JSON object is needed');

@@ -6,7 +6,6 @@
  */
 
 /** An event that is longer is let through in pieces and not read. Above any text event; images may be longer. */
-
 export const EVENT_BYTES_MAX = 1024 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);

@@ -1,51 +1,50 @@
 /**
  * A provider's stream on its way to the client. Flow: forward > **meter > settle**.
- * Invariant: it never throws, its bytes are the provider's, and the books are written before its end is sent: a
- * client that has seen `[DONE]` finds its hold released.
+ * Invariant: it never throws, its bytes are the provider's, and the call is closed before its end is sent: a client
+ * that has seen `[DONE]` finds its hold released.
  */
 
 import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Meter } from '../dialects/meter.ts';
 import type { UpstreamResponse } from '../providers/ports.ts';
-import { findOwnKey, type KeyedResponse } from './own-key.ts';
+import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
 import {
-  type BookPorts,
-  closeExchange,
+  type CallOutcome,
+  type CallPorts,
+  closeCall,
   costOfUsage,
-  type Exchange,
-  type Outcome,
+  type ProviderCall,
 } from './provider-call.ts';
 import { makeEventSplitter } from './sse.ts';
 
 const EVENT_END: Buffer = Buffer.from('\n\n');
 
-/** Output counts as run away beyond 2 × cap + 256 tokens of 3 bytes: no tokenizer's honest text comes near. */
+/** Output is a runaway beyond 2 × cap + 256 tokens of 3 bytes: ordinary text of no tokenizer comes near. */
 const RUNAWAY_BYTES_PER_TOKEN = 3;
 const RUNAWAY_CAPS = 2;
 const RUNAWAY_TOKENS_MORE = 256;
 
-/** Where a stream stands when no more of it is read. */
+/** The end of a stream, when no more of it is read. */
 interface Ending {
-  /** What the client gets last, after the books are written. */
+  /** What the client gets last, after the call is closed. */
   readonly last: readonly Uint8Array[];
   readonly error?: GatewayError | undefined;
 }
 
-/** The answer's body. A client that leaves is not noticed here: whoever reads it reads to the end. */
-
+/** The answer's body. It must be read to its end, also when the client has left: its end closes the call. */
 export async function* streamAnswer(
-  exchange: Exchange,
-  response: KeyedResponse,
-  ports: BookPorts,
+  call: ProviderCall,
+  response: GuardedResponse,
+  ports: CallPorts,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const splitter = makeEventSplitter();
-  const { dialect, request } = exchange.plan;
+  const { dialect, request } = call.plan;
   const meter = dialect.makeMeter(request);
   let leak: GatewayError | undefined;
-  /** What the provider says, unless it says what it must not. */
-  const told = (bytes: Buffer): Buffer => {
-    leak = findOwnKey(bytes, response);
+  /** Throws instead of passing on bytes that contain the key. */
+  const checked = (bytes: Buffer): Buffer => {
+    leak = findKeyLeak(bytes, response);
     if (leak !== undefined) throw leak;
     return bytes;
   };
@@ -55,22 +54,21 @@ export async function* streamAnswer(
     for await (const read of response.body) {
       firstByteAtMs ??= ports.clock.nowMs();
       const { unread, events } = splitter.push(read);
-      if (unread.length > 0) yield told(unread);
+      if (unread.length > 0) yield checked(unread);
       const { forward, end } = meter.take(events);
-      if (forward.length > 0) yield told(forward);
-      if (end !== undefined) ending = { last: [told(end)] };
-      else if (isRunaway(exchange, meter))
-        ending = cutShort(exchange, meter, splitter.isMidEvent(), ports);
+      if (forward.length > 0) yield checked(forward);
+      if (end !== undefined) ending = { last: [checked(end)] };
+      else if (isRunaway(call, meter)) ending = cutShort(call, meter, splitter.isMidEvent(), ports);
       if (ending !== undefined) break;
     }
-    ending ??= endOf(dialect, meter, told(splitter.rest()), splitter.isMidEvent());
+    ending ??= endOf(dialect, meter, checked(splitter.rest()), splitter.isMidEvent());
   } catch (error) {
     ending =
       leak === undefined
         ? failedEnd(dialect, toGatewayError(error), meter, splitter.isMidEvent())
         : { last: [toErrorEvent(dialect, leak, splitter.isMidEvent())], error: leak };
   }
-  await closeExchange(exchange, outcomeOf(response, meter, firstByteAtMs, ending.error), ports);
+  await closeCall(call, outcomeOf(response, meter, firstByteAtMs, ending.error), ports);
   for (const bytes of ending.last) {
     if (bytes.length > 0) yield bytes;
   }
@@ -81,7 +79,7 @@ const outcomeOf = (
   meter: Meter,
   firstByteAtMs: number | undefined,
   error: GatewayError | undefined,
-): Outcome => ({
+): CallOutcome => ({
   isCharged: true,
   httpStatus: status,
   usage: meter.usage(),
@@ -91,7 +89,7 @@ const outcomeOf = (
   error,
 });
 
-/** The provider closed its stream without `[DONE]`. Some end so after the finish reason, some without a blank line. */
+/** The end of a stream without `[DONE]`. Some providers stop after the finish reason, some without a blank line. */
 function endOf(dialect: Dialect, meter: Meter, rest: Buffer, isMidEvent: boolean): Ending {
   const { forward, end } = meter.take(rest.length === 0 ? rest : Buffer.concat([rest, EVENT_END]));
   if (meter.isFinished() || meter.hasFailed())
@@ -102,7 +100,7 @@ function endOf(dialect: Dialect, meter: Meter, rest: Buffer, isMidEvent: boolean
   return { last: [toErrorEvent(dialect, error, isMidEvent)], error };
 }
 
-/** SDKs take a stream that just ends for a whole answer, so a failure is told, unless the answer is whole. */
+/** SDKs accept a truncated stream as complete, so a failure becomes an error event, unless the answer is complete. */
 function failedEnd(
   dialect: Dialect,
   error: GatewayError,
@@ -114,12 +112,12 @@ function failedEnd(
     : { last: [toErrorEvent(dialect, error, isMidEvent)], error };
 }
 
-/** `isMidEvent`: a blank line first ends the event of which a part has left. */
+/** With `isMidEvent`, a blank line first ends the event of which a part was sent. */
 const toErrorEvent = (dialect: Dialect, error: GatewayError, isMidEvent: boolean): Uint8Array =>
   Buffer.from(`${isMidEvent ? '\n\n' : ''}${dialect.toErrorEvents(error)}`);
 
-/** Whether a provider goes on past what is held, by its own report or by far more text than the cap allows. */
-function isRunaway({ plan, cap, hold }: Exchange, meter: Meter): boolean {
+/** True if a provider goes on beyond the hold, by its own report or by far more text than the cap allows. */
+function isRunaway({ plan, cap, hold }: ProviderCall, meter: Meter): boolean {
   if (!plan.isBounded || meter.isFinished()) return false;
   const tokensMax = RUNAWAY_CAPS * plan.request.outputTokens(cap) + RUNAWAY_TOKENS_MORE;
   if (meter.contentBytes() > RUNAWAY_BYTES_PER_TOKEN * tokensMax) return true;
@@ -133,10 +131,10 @@ function isRunaway({ plan, cap, hold }: Exchange, meter: Meter): boolean {
 
 /** Ends a stream as if the provider had kept its cap. */
 function cutShort(
-  { requestId, plan }: Exchange,
+  { requestId, plan }: ProviderCall,
   meter: Meter,
   isMidEvent: boolean,
-  { clock }: BookPorts,
+  { clock }: CallPorts,
 ): Ending {
   const facts = { requestId, model: plan.target.id, nowMs: clock.nowMs() };
   const error = new GatewayError('upstream_error', {

@@ -1,7 +1,7 @@
 /**
- * A provider's answer that is not a stream: read to its end, metered, settled, then passed on as it is.
- * Flow: forward > **meter > settle**. Invariant: what is read is bounded, and nothing of the gateway's own
- * credentials leaves with a provider's words.
+ * A provider's answer that is not a stream: read to its end, metered, settled, then passed on unchanged.
+ * Flow: forward > **meter > settle**.
+ * Invariant: what is read is bounded, and nothing of the gateway's own credentials leaves with a provider's answer.
  */
 
 import { GatewayError, toGatewayError } from '../base/errors.ts';
@@ -10,30 +10,30 @@ import type { ReportedUsage } from '../dialects/usage.ts';
 import type { UpstreamResponse } from '../providers/ports.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 import type { CallPlan } from './call-plan.ts';
-import { findOwnKey, type KeyedResponse } from './own-key.ts';
-import { type BookPorts, closeExchange, type Exchange, type Outcome } from './provider-call.ts';
+import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
+import { type CallOutcome, type CallPorts, closeCall, type ProviderCall } from './provider-call.ts';
 
-/** The most of an answer that is held in memory: some 2 million tokens of text. */
-
+/** Bytes of an answer held in memory: some 2 million tokens of text. */
 export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
 
-/** The most of a provider's refusal. */
+/** Bytes of a provider's refusal that are read. */
 const REFUSAL_BYTES_MAX = 256 * 1024;
 
-/** Statuses that speak of the gateway's own key or account, and would read as the caller's. */
-const OWN_STATUSES: ReadonlySet<number> = new Set([401, 402, 407]);
+/** Statuses about the gateway's own key or account. A caller would take them for its own. */
+const GATEWAY_STATUSES: ReadonlySet<number> = new Set([401, 402, 407]);
 
-/** What Google says of a wrong key, with 400: https://ai.google.dev/gemini-api/docs/troubleshooting */
-const OWN_REASON = '"API_KEY_INVALID"';
+/** Google's reason for a wrong key, with 400: https://ai.google.dev/gemini-api/docs/troubleshooting */
+const WRONG_KEY_REASON = '"API_KEY_INVALID"';
 const RETRY_AFTER_SECONDS_MAX = 60;
 
-/** AWS answers so to a signature, a role or a Bedrock key that may not. */
-const AWS_OWN_STATUS = 403;
+/** AWS's status for a signature, a role or a Bedrock key without permission. */
+const AWS_DENIED_STATUS = 403;
 
-/** AWS's words on a signature repeat the session token; those on a permission say the account and the role. */
-const AWS_OWN_WORDS = /x-amz-security-token|AWS4-HMAC-SHA256|arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}:/i;
+/** AWS's messages about signatures repeat the session token; those about permissions name the account and role. */
+const AWS_SECRET_WORDS =
+  /x-amz-security-token|AWS4-HMAC-SHA256|arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}:/i;
 
-/** An answer on its way out. */
+/** An answer to pass on, with the usage row of its call. */
 export interface PassedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -43,23 +43,23 @@ export interface PassedAnswer {
 
 /**
  * Reads, bills and passes on a completion.
- * @throws upstream_error or upstream_timeout, after the books are written: the provider took the request and may
- *   bill it, so without a readable usage it is charged as estimated
+ * @throws upstream_error or upstream_timeout, after the call is closed: the provider took the request and may bill
+ *   it, so without a readable usage it is charged as estimated
  */
 export async function passAnswer(
-  exchange: Exchange,
-  response: KeyedResponse,
-  ports: BookPorts,
+  call: ProviderCall,
+  response: GuardedResponse,
+  ports: CallPorts,
 ): Promise<PassedAnswer> {
   const firstByteAtMs = ports.clock.nowMs();
-  const answer = await readAnswer(response, exchange.plan);
-  const outcome: Outcome = {
+  const answer = await readAnswer(response, call.plan);
+  const outcome: CallOutcome = {
     isCharged: true,
     httpStatus: response.status,
     firstByteAtMs,
     ...answer,
   };
-  const row = await closeExchange(exchange, outcome, ports);
+  const row = await closeCall(call, outcome, ports);
   if (answer.error !== undefined) throw answer.error;
   return { status: response.status, headers: contentType(response), body: answer.bytes, row };
 }
@@ -72,15 +72,15 @@ interface ReadAnswer {
 }
 
 async function readAnswer(
-  response: KeyedResponse,
+  response: GuardedResponse,
   { dialect, request }: CallPlan,
 ): Promise<ReadAnswer> {
   const { bytes, error } = await readBytes(response.body, ANSWER_BYTES_MAX);
   const completion = error === undefined ? parseObject(bytes) : undefined;
   const usage = completion && dialect.readUsage(completion);
-  const leak = findOwnKey(bytes, response);
+  const leak = findKeyLeak(bytes, response);
   if (usage !== undefined) return { bytes, usage, ...(leak && { error: leak }) };
-  // An answer names its texts as the events of a stream do, whole or broken off.
+  // An answer has its texts in the same members as the events of a stream, whether it is complete or not.
   const meter = dialect.makeMeter(request);
   meter.take(bytes);
   const contentBytes = meter.contentBytes();
@@ -91,7 +91,7 @@ async function readAnswer(
 
 const NOT_JSON = 'the provider answered with something other than a JSON object';
 
-/** Never throws: what came before a failure is still to be billed. */
+/** Reads to the end, the failure or the bound. Never throws: what came before a failure is still billed. */
 async function readBytes(
   body: AsyncIterable<Uint8Array>,
   bytesMax: number,
@@ -116,39 +116,38 @@ function parseObject(bytes: Buffer): JsonObject | undefined {
     const value: unknown = JSON.parse(bytes.toString());
     return isRecord(value) ? value : undefined;
   } catch {
-    return undefined; // Its words would quote the completion.
+    return undefined; // The parser's message would quote the completion.
   }
 }
 
 /**
  * Passes on a provider's refusal (4xx) in its own words, at no charge.
- * @param providerKey the gateway's own key: an answer that repeats it goes nowhere
  * @throws upstream_error for any other status, for a refusal of the gateway itself, and for one that cannot be read
  */
 export async function passRefusal(
-  exchange: Exchange,
-  response: UpstreamResponse,
-  providerKey: string | undefined,
-  ports: BookPorts,
+  call: ProviderCall,
+  response: GuardedResponse,
+  ports: CallPorts,
 ): Promise<PassedAnswer> {
   const { status } = response;
-  const isAws = exchange.plan.provider.row.signedFor !== undefined;
-  const isOwn = OWN_STATUSES.has(status) || (isAws && status === AWS_OWN_STATUS);
-  const isCallers = status >= 400 && status < 500 && !isOwn;
+  const isAws = call.plan.provider.row.signedFor !== undefined;
+  const isGateways = GATEWAY_STATUSES.has(status) || (isAws && status === AWS_DENIED_STATUS);
+  const isCallers = status >= 400 && status < 500 && !isGateways;
   const { bytes, error } = await readBytes(response.body, isCallers ? REFUSAL_BYTES_MAX : 0);
-  const tellsOwn =
-    bytes.includes(OWN_REASON) ||
-    (providerKey !== undefined && bytes.includes(providerKey)) ||
-    (isAws && AWS_OWN_WORDS.test(bytes.toString('latin1')));
+  const revealsGateway =
+    bytes.includes(WRONG_KEY_REASON) ||
+    // In a refusal a short key counts too: there it is no word of a completion.
+    (response.sentKey !== undefined && bytes.includes(response.sentKey)) ||
+    (isAws && AWS_SECRET_WORDS.test(bytes.toString('latin1')));
   const failure =
-    isCallers && !tellsOwn
+    isCallers && !revealsGateway
       ? error
       : new GatewayError('upstream_error', {
-          message: messageOf(status, isOwn),
+          message: messageOf(status, isGateways),
           detail: `the provider answered HTTP ${status}${awsNameOf(response)}`,
         });
   const outcome = { isCharged: false, httpStatus: status, error: failure };
-  const row = await closeExchange(exchange, outcome, ports);
+  const row = await closeCall(call, outcome, ports);
   if (failure !== undefined) throw failure;
   return {
     status,
@@ -158,14 +157,14 @@ export async function passRefusal(
   };
 }
 
-/** AWS's name of what is wrong, for the log: `InvalidSignatureException:http://…` is named by what stands before the colon. */
+/** AWS's name of the error, for the log: of `InvalidSignatureException:http://…` the part before the colon. */
 function awsNameOf({ headers }: UpstreamResponse): string {
   const name = /^[A-Z][A-Za-z]{1,63}(?=:|$)/.exec(headers['x-amzn-errortype'] ?? '')?.[0];
   return name === undefined ? '' : ` ${name}`;
 }
 
-const messageOf = (status: number, isOwn: boolean): string =>
-  isOwn
+const messageOf = (status: number, isGateways: boolean): string =>
+  isGateways
     ? `The provider refused the gateway's own credentials (HTTP ${status}).`
     : `The provider failed (HTTP ${status}).`;
 
@@ -173,7 +172,7 @@ const contentType = ({ headers }: UpstreamResponse): Record<string, string> => (
   'content-type': headers['content-type'] ?? 'application/json',
 });
 
-/** SDKs sleep for as long as they are told, so a long wait becomes "do not try again". */
+/** SDKs sleep for as long as `Retry-After` says, so a long wait becomes "do not try again". */
 function retryHeaders({ status, headers }: UpstreamResponse): Record<string, string> {
   if (status !== 429) return {};
   const seconds = headers['retry-after'] ?? '';

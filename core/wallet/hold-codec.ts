@@ -25,7 +25,6 @@ const letterOf = ({ per, unit, window }: CounterKind): string =>
   );
 
 /** Kinds of counters as a text, a letter each. */
-
 export const encodeCounted = (counted: readonly CounterKind[]): string =>
   counted.map(letterOf).join('');
 

@@ -8,7 +8,6 @@ import type { CounterKind, Limit, LimitUnit } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 
 /** What one request takes at most (as a hold) or took (as a cost). */
-
 export interface Amounts {
   readonly usd: NanoUsd;
   /** Input + output tokens. */
@@ -36,12 +35,9 @@ export interface Hold {
   readonly payerId?: WalletId;
 }
 
-/** A limit that applies to a request, with the counter that it bounds. */
-export type AppliedLimit = Limit;
-
 /** A limit's state after a write: `used` includes `reserved`, what requests in flight hold of it. */
 export interface LimitState {
-  readonly limit: AppliedLimit;
+  readonly limit: Limit;
   readonly used: bigint;
   readonly reserved: bigint;
   readonly resetsAtMs: number | null;

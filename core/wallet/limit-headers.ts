@@ -8,7 +8,6 @@ import { asNanoUsd, toUsdText } from '../base/money.ts';
 import type { LimitState } from './hold.ts';
 
 /** Headers of requests and tokens in OpenAI's forms, of dollars in our own. */
-
 export function limitHeaders(
   limits: readonly LimitState[],
   nowMs: number,

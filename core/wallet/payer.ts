@@ -11,12 +11,11 @@ import {
   DAY_MS,
   isShortWindow,
   LIMIT_WINDOWS,
+  type Limit,
   type LimitPer,
 } from '../base/limits.ts';
-import type { AppliedLimit } from './hold.ts';
 
 /** The part of a grant that names the payer. */
-
 export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
 
 /** The wallet of a grant's payer. */
@@ -34,8 +33,8 @@ export const keyWalletIdOf = (keyId: KeyId): WalletId => asWalletId(`${keyId}#k`
  * The limits that must pass, in the order in which a refusal names them: token, user, key, and within each the
  * one that resets last. A plain key without identity is bound by `key:` limits only.
  */
-export function limitsOf(grant: Grant): readonly AppliedLimit[] {
-  const applied: AppliedLimit[] = [];
+export function limitsOf(grant: Grant): readonly Limit[] {
+  const applied: Limit[] = [];
   for (const { per, unit, window, amount } of grant.limits) {
     if (per === 'token' && grant.token !== undefined) applied.push({ per, unit, window, amount });
     if (per === 'user' && hasOwnWallet(grant)) applied.push({ per, unit, window, amount });
@@ -51,8 +50,8 @@ const hasOwnWallet = (grant: Grant): boolean =>
 
 const nameOf = ({ per, unit, window }: CounterKind): string => `${per}:${unit}:${window}`;
 
-function smallestOfEach(limits: readonly AppliedLimit[]): AppliedLimit[] {
-  const smallest = new Map<string, AppliedLimit>();
+function smallestOfEach(limits: readonly Limit[]): Limit[] {
+  const smallest = new Map<string, Limit>();
   for (const limit of limits) {
     const other = smallest.get(nameOf(limit));
     if (other === undefined || limit.amount < other.amount) smallest.set(nameOf(limit), limit);
@@ -62,7 +61,7 @@ function smallestOfEach(limits: readonly AppliedLimit[]): AppliedLimit[] {
 
 const PRECEDENCE: readonly LimitPer[] = ['token', 'user', 'key'];
 
-const byPrecedence = (a: AppliedLimit, b: AppliedLimit): number =>
+const byPrecedence = (a: Limit, b: Limit): number =>
   PRECEDENCE.indexOf(a.per) - PRECEDENCE.indexOf(b.per) ||
   LIMIT_WINDOWS.indexOf(b.window) - LIMIT_WINDOWS.indexOf(a.window);
 
@@ -71,10 +70,7 @@ export const isKeyRate = ({ per, window }: CounterKind): boolean =>
   per === 'key' && isShortWindow(window);
 
 /** The counters of a request in the key's wallet, when that is not the payer's own. */
-export function keyCountersOf(
-  grant: Grant,
-  limits: readonly AppliedLimit[],
-): readonly CounterKind[] {
+export function keyCountersOf(grant: Grant, limits: readonly Limit[]): readonly CounterKind[] {
   if (!hasOwnWallet(grant)) return [];
   return limits.filter(isKeyRate).map(({ per, unit, window }) => ({ per, unit, window }));
 }
@@ -83,7 +79,7 @@ export function keyCountersOf(
  * The counters of a request in the payer's wallet: one for every limit that applies there, and always the dollars of the
  * whole life of the payer and of the token, so that a limit set later and `GET /v1/key` know what was spent.
  */
-export function countersOf(grant: Grant, limits: readonly AppliedLimit[]): readonly CounterKind[] {
+export function countersOf(grant: Grant, limits: readonly Limit[]): readonly CounterKind[] {
   const kinds = new Map<string, CounterKind>();
   const always: CounterKind[] = [{ per: 'user', unit: 'usd', window: 'total' }];
   if (grant.token !== undefined) always.push({ per: 'token', unit: 'usd', window: 'total' });
@@ -95,7 +91,7 @@ export function countersOf(grant: Grant, limits: readonly AppliedLimit[]): reado
 }
 
 /** True if a USD limit applies: then the price must be known and every field of the request bounded. */
-export const isCapped = (limits: readonly AppliedLimit[]): boolean =>
+export const isCapped = (limits: readonly Limit[]): boolean =>
   limits.some((limit) => limit.unit === 'usd');
 
 /** The wallet that pays for a scoped token of a key, from the token's claims. */

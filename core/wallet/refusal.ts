@@ -36,7 +36,6 @@ const CONCURRENCY_RETRY_SECONDS = 1;
 const BUDGET_RETRY_MAX_SECONDS = 5;
 
 /** token_revoked, rate_limit_exceeded, insufficient_quota or budget_in_use, with the limit's figures. */
-
 export function toRefusalError(refusal: Refusal, context: RefusalContext): GatewayError {
   switch (refusal.cause) {
     case 'revoked':

@@ -5,9 +5,9 @@
  */
 import type { Grant } from '../access/grant.ts';
 import type { KeyId, RequestId } from '../base/ids.ts';
-import type { LimitPer } from '../base/limits.ts';
+import type { Limit, LimitPer } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
-import type { Amounts, AppliedLimit, Hold, LimitState } from './hold.ts';
+import type { Amounts, Hold, LimitState } from './hold.ts';
 import {
   countersOf,
   isKeyRate,
@@ -47,9 +47,9 @@ export interface AmountsLeft {
 /** One wallet that a request is held in, with the limits that are checked there. */
 export interface HoldTarget {
   readonly keyId: KeyId;
-  readonly limits: readonly AppliedLimit[];
+  readonly limits: readonly Limit[];
   /** Budgets of the whole key, which the payer spends by slices. */
-  readonly budgets: readonly AppliedLimit[];
+  readonly budgets: readonly Limit[];
   /** The hold to write, without its attempt and amounts. */
   readonly hold: Omit<Hold, 'attempt' | 'amounts'>;
   /** The scoped token whose revocations the wallet checks; absent: none. */
@@ -121,7 +121,7 @@ export function planReserve(request: ReserveRequest, nowMs: number): ReservePlan
 /** A plain key whose rates count everyone has the requests of everyone in its wallet. */
 function inFlightMaxOf(
   { grant, inFlightMax = IN_FLIGHT_MAX }: ReserveRequest,
-  limits: readonly AppliedLimit[],
+  limits: readonly Limit[],
 ): number {
   const holdsEveryone = walletIdOf(grant) === keyWalletIdOf(grant.keyId) && limits.some(isKeyRate);
   return holdsEveryone ? Math.max(inFlightMax, KEY_IN_FLIGHT_MAX) : inFlightMax;

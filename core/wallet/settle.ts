@@ -18,7 +18,6 @@ import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
  * How long a settle takes at most, its last call and all, before it is left to the lease: the end of the client's
  * answer waits for it, and the function ends this long after its provider's deadline.
  */
-
 export const SETTLE_RETRY_MS = 5_000;
 const SETTLE_TRIES_MAX = 12;
 const FIRST_WAIT_MS = 50;

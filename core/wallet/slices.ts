@@ -9,14 +9,14 @@ import {
   type CounterKind,
   counterName,
   isShortWindow,
+  type Limit,
   type LimitUnit,
   type LimitWindow,
 } from '../base/limits.ts';
-import { type AppliedLimit, amountOf, type Hold, type LimitState } from './hold.ts';
+import { amountOf, type Hold, type LimitState } from './hold.ts';
 import type { Slice, SliceTake, Wallet } from './ports.ts';
 
 /** True for a budget of the whole key, which is spent by slices: windows of a day and longer. */
-
 export const isKeyBudget = ({ per, window }: CounterKind): boolean =>
   per === 'key' && !isShortWindow(window);
 
@@ -38,10 +38,7 @@ export const sliceOf = (wallet: Wallet | undefined, name: string): Slice =>
   wallet?.slices.get(name) ?? NO_SLICE;
 
 /** What a reserve takes of each slice. A slice of which it takes nothing is left out: it is not checked. */
-export function slicesToReserve(
-  hold: Hold,
-  budgets: readonly AppliedLimit[],
-): readonly SliceTake[] {
+export function slicesToReserve(hold: Hold, budgets: readonly Limit[]): readonly SliceTake[] {
   return budgets
     .map((budget) => ({
       name: sliceName(budget, hold.reservedAtMs),
@@ -100,7 +97,7 @@ const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /** A slice that is too small for a request. */
 export interface Shortage {
-  readonly budget: AppliedLimit;
+  readonly budget: Limit;
   readonly name: string;
   readonly poolId: PoolId;
   readonly take: bigint;

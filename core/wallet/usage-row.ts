@@ -10,7 +10,6 @@ import type { TokenUsage } from '../base/token-usage.ts';
 import type { Amounts } from './hold.ts';
 
 /** One row a request, written before the settle and never changed: what it says is what the wallet pays. */
-
 export interface UsageRow {
   readonly keyId: KeyId;
   readonly walletId: WalletId;

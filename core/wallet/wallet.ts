@@ -12,23 +12,20 @@ import {
   HOUR_MS,
   isShortWindow,
   LIMIT_WINDOWS,
+  type Limit,
   type LimitWindow,
   MINUTE_MS,
   windowAt,
   windowEndMs,
 } from '../base/limits.ts';
 import { ZERO_USD } from '../base/money.ts';
-import { type Amounts, type AppliedLimit, amountOf, type Hold, type LimitState } from './hold.ts';
+import { type Amounts, amountOf, type Hold, type LimitState } from './hold.ts';
 import type { CounterAdd, Settlement, Wallet } from './ports.ts';
 import { isKeyBudget, sliceName } from './slices.ts';
 import type { UsageRow } from './usage-row.ts';
 
 /** What a reserve adds to each counter of the hold, and the most it may then be. */
-
-export function countersToReserve(
-  hold: Hold,
-  limits: readonly AppliedLimit[],
-): readonly CounterAdd[] {
+export function countersToReserve(hold: Hold, limits: readonly Limit[]): readonly CounterAdd[] {
   const counted = hold.counted.filter((kind) => !isKeyBudget(kind));
   return counted.map((kind) => {
     const limit = limits.find((other) => isSameKind(kind, other));
@@ -49,7 +46,7 @@ const isSameKind = (a: CounterKind, b: CounterKind): boolean =>
  */
 export function limitStatesOf(
   wallet: Wallet | undefined,
-  limits: readonly AppliedLimit[],
+  limits: readonly Limit[],
   payer: { readonly tokenId?: TokenId | undefined; readonly atMs: number },
 ): readonly LimitState[] {
   const counted = limits.filter((limit) => !isKeyBudget(limit));

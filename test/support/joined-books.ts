@@ -3,7 +3,8 @@
  */
 import { expect } from 'vitest';
 import type { Grant } from '../../core/access/grant.ts';
-import type { AppliedLimit, Hold } from '../../core/wallet/hold.ts';
+import type { Limit } from '../../core/base/limits.ts';
+import type { Hold } from '../../core/wallet/hold.ts';
 import { walletIdOf } from '../../core/wallet/payer.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
@@ -34,7 +35,7 @@ function toAccounts({ walletId, reservedAtMs, tokenId, payerId, leaseEndsAtMs }:
 }
 
 /** Where what a limit counts is booked. */
-export function accountOf({ per, window }: AppliedLimit, grant: Grant, atMs: number): string {
+export function accountOf({ per, window }: Limit, grant: Grant, atMs: number): string {
   if (per === 'key') return window === 'hour' ? hourOf(atMs) : monthOf(atMs);
   const own = per === 'token' ? `t:${grant.token?.id}:usd:total` : monthOf(atMs);
   return `${walletIdOf(grant)} ${own}`;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asRequestId, asTokenId, type TokenId } from '../../../core/base/ids.ts';
-import { LIMIT_UNITS, LIMIT_WINDOWS } from '../../../core/base/limits.ts';
+import { LIMIT_UNITS, LIMIT_WINDOWS, type Limit } from '../../../core/base/limits.ts';
 import { asNanoUsd } from '../../../core/base/money.ts';
-import type { AppliedLimit, Hold, LimitState } from '../../../core/wallet/hold.ts';
+import type { Hold, LimitState } from '../../../core/wallet/hold.ts';
 import { decodeHold, encodeHold, holdPrefix } from '../../../core/wallet/hold-codec.ts';
 import type { Wallet } from '../../../core/wallet/ports.ts';
 import {
@@ -116,7 +116,7 @@ describe('countersToReserve', () => {
         { per: 'user', unit: 'tokens', window: 'month' },
       ],
     });
-    const limits: AppliedLimit[] = [
+    const limits: Limit[] = [
       { per: 'token', unit: 'usd', window: 'total', amount: 2_000_000_000n },
       { per: 'user', unit: 'requests', window: 'minute', amount: 20n },
     ];
@@ -133,7 +133,7 @@ describe('countersToReserve', () => {
 test.each(['usd', 'tokens'] as const)(
   'countersToReserve holds each counter to the limit of its own unit and window, %s first',
   (first) => {
-    const limits: AppliedLimit[] = [
+    const limits: Limit[] = [
       { per: 'user', unit: 'usd', window: 'day', amount: 1n },
       { per: 'user', unit: 'usd', window: 'month', amount: 2n },
       { per: 'user', unit: 'tokens', window: 'day', amount: 3n },
@@ -155,8 +155,8 @@ test.each(['usd', 'tokens'] as const)(
 );
 
 describe('limitStatesOf', () => {
-  const monthly: AppliedLimit = { per: 'user', unit: 'usd', window: 'month', amount: 10n };
-  const own: AppliedLimit = { per: 'token', unit: 'tokens', window: 'total', amount: 500n };
+  const monthly: Limit = { per: 'user', unit: 'usd', window: 'month', amount: 10n };
+  const own: Limit = { per: 'token', unit: 'tokens', window: 'total', amount: 500n };
   const counted = [monthly, own];
   const payer = { tokenId: TOKEN_ID, atMs: NOW_MS };
 
