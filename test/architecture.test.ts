@@ -70,7 +70,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/usage/': FOR_A_COMMAND,
 
   'local/': `${LOCAL_ROOMS} lambdas/ ${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} hallpass.config.ts commander node:*`,
-  'local/api-gateway/': `adapters/api-gateway/ ${ROOMS_OF_CORE} aws-lambda node:*`,
+  'local/api-gateway/': `adapters/api-gateway/ ${ROOMS_OF_CORE} aws-lambda valibot node:*`,
   'local/dynamodb/':
     'local/signed-with.ts adapters/aws/ adapters/table-schema.ts dynalite core/base/ node:*',
   'local/secrets/': 'local/signed-with.ts core/base/ valibot node:*',

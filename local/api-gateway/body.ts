@@ -1,5 +1,5 @@
 /**
- * A request's body, up to what Lambda takes.
+ * Reads a request's body, up to the size that Lambda takes.
  */
 import type { IncomingMessage } from 'node:http';
 
@@ -8,19 +8,16 @@ import type { IncomingMessage } from 'node:http';
  * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
 export const EVENT_BYTES_MAX = 6 * 1024 * 1024;
-/** From here on it is worth a look at how long the body gets as JSON: at worst six times as long. */
+/** A longer body may be too long as JSON, which takes up to six times the bytes. */
 const SAFE_BODY_BYTES = 1024 * 1024;
-/** What is read of a body that is too large, so that its sender gets to read the refusal. */
+/** A body that is too large is read this far, so that its sender can read the refusal. */
 const SENT_BYTES_MAX = 64 * 1024 * 1024;
 
-/** `incomplete`: the client left before its end. */
-export type Body = Buffer | 'too large' | 'incomplete';
+/** `incomplete`: the client left before the body's end. */
+export type ReceivedBody = Buffer | 'too large' | 'incomplete';
 
-/**
- * Reads a body. One that is too large is known as soon as it is; what its client still sends is dropped, up to 64 MB.
- * Never rejects.
- */
-export function readBody(request: IncomingMessage): Promise<Body> {
+/** Reads a body. Answers `too large` at once; the rest is dropped, up to 64 MB. Never rejects. */
+export function readBody(request: IncomingMessage): Promise<ReceivedBody> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve) => {
@@ -43,7 +40,7 @@ export function readBody(request: IncomingMessage): Promise<Body> {
   });
 }
 
-/** Quotes, line ends and control characters are escaped in the event, and the limit holds for what comes out. */
+/** The limit holds for the event, in which quotes, line ends and control characters are escaped. */
 const fitsEvent = (body: Buffer): boolean =>
   body.length <= SAFE_BODY_BYTES ||
   Buffer.byteLength(JSON.stringify(body.toString('utf8'))) <= EVENT_BYTES_MAX;

@@ -1,5 +1,5 @@
 /**
- * What API Gateway REST hands to the functions: the events of a Lambda REQUEST authorizer and of a proxy integration.
+ * Makes the events that API Gateway REST hands to functions: of a Lambda REQUEST authorizer and of a proxy integration.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
  */
 import type { IncomingMessage } from 'node:http';
@@ -11,35 +11,35 @@ const ACCOUNT_ID = '000000000000';
 const API_ID = 'local';
 const STAGE = 'local';
 
-/** All of this API and stage: what a policy may name. */
+/** The ARN of this API and stage, which policies name. */
 export const API_ARN = `arn:aws:execute-api:${REGION}:${ACCOUNT_ID}:${API_ID}/${STAGE}`;
 
-/** Context values that the authorizer gave, as strings. */
+/** The authorizer's context values, which are strings. */
 export type AuthorizerContext = Readonly<Record<string, string>>;
 
 /** A request's head, read once for both events. */
 export interface RequestHead {
   readonly requestId: string;
   readonly method: string;
-  /** Without the query, as it was sent. */
+  /** As sent, without the query. */
   readonly path: string;
-  /** Of the API, as its template names it. */
+  /** The API's resource, as its template names it. */
   readonly resource: string;
-  /** It is the proxy function's. */
+  /** True if the proxy function serves it. */
   readonly isProxied: boolean;
   readonly methodArn: string;
   readonly shared: Omit<APIGatewayProxyEvent, 'body' | 'isBase64Encoded' | 'requestContext'>;
   readonly context: Omit<APIGatewayProxyEvent['requestContext'], 'authorizer'>;
 }
 
-/** Bytes of the request line and all headers, as API Gateway counts them against its 10,240. */
+/** Counts the bytes of request line and headers, as API Gateway does for its limit of 10,240. */
 export function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): number {
   let bytes = method.length + url.length;
   for (const text of rawHeaders) bytes += text.length; // Node reads header bytes as Latin-1: a character is a byte.
   return bytes;
 }
 
-/** Reads the head. Header names stay as they were sent, like API Gateway's over HTTP/1.1. */
+/** Reads the head. Header names stay as sent, like API Gateway's over HTTP/1.1. */
 export function readHead(request: IncomingMessage, requestId: string): RequestHead {
   const { method = 'GET', url = '/' } = request;
   const [path, query] = splitUrl(url);
@@ -141,7 +141,7 @@ function toRequestContext(
   };
 }
 
-/** The authorizer's event; it never holds the body. */
+/** Makes the authorizer's event, which never holds the body. */
 export const toAuthorizerEvent = (head: RequestHead): APIGatewayRequestAuthorizerEvent => ({
   type: 'REQUEST',
   methodArn: head.methodArn,
@@ -149,7 +149,7 @@ export const toAuthorizerEvent = (head: RequestHead): APIGatewayRequestAuthorize
   requestContext: { ...head.context, authorizer: undefined },
 });
 
-/** The integration's event. No media type is declared binary, so a body is always text. */
+/** Makes the integration's event. No media type is declared binary, so a body is always text. */
 export const toProxyEvent = (
   head: RequestHead,
   authorizer: AuthorizerContext,

@@ -1,9 +1,9 @@
 /**
- * Lambda functions in this process, called as AWS's runtime calls them: the `awslambda` global, the context, the
- * time limit, the prelude of a streamed answer. What is passed on is not copied: events and chunks go by reference.
+ * Runs Lambda functions in this process and calls them as AWS's runtime does: the `awslambda` global, the context, the
+ * time limit, the prelude of a streamed answer. Events and chunks are passed by reference, not copied.
  */
 import { randomUUID } from 'node:crypto';
-import { PassThrough, type Readable, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 
 /** A function that answers with one JSON value: in this process, or in a sandbox. */
 export interface BufferedFunction {
@@ -20,26 +20,19 @@ export interface StreamingFunction {
   invoke(event: object, output: Writable): Promise<void>;
 }
 
-/** What a handler is told of its invocation: the members of AWS's context that functions use. */
+/** The members of AWS's context that the functions use. */
 export interface InvocationContext {
   readonly awsRequestId: string;
-  readonly functionName: string;
-  readonly functionVersion: string;
-  readonly invokedFunctionArn: string;
-  readonly memoryLimitInMB: string;
-  readonly logGroupName: string;
-  readonly logStreamName: string;
-  readonly callbackWaitsForEmptyEventLoop: boolean;
   getRemainingTimeInMillis(): number;
 }
 
-/** Any handler: what it takes is its own matter, as in Lambda. */
+/** Any handler. As in Lambda, nothing checks the event that it expects. */
 type Handler = (...args: never[]) => unknown;
 type BufferedHandler = (event: object, context: InvocationContext) => unknown;
 type StreamingHandler = (event: object, output: Writable, context: InvocationContext) => unknown;
 
 interface InvokeOptions {
-  /** The function's timeout, in ms: from then on its answer counts for nothing. */
+  /** The function's timeout, in ms. A later answer is ignored. */
   readonly timeoutMs: number;
 }
 
@@ -53,13 +46,12 @@ const PRELUDE_END = Buffer.alloc(8);
 
 /** A response stream before its first write, as AWS's runtime hands it to the handler. */
 interface ResponseStream extends Writable {
-  setContentType?: (contentType: string) => void;
   _onBeforeFirstWrite?: (write: (chunk: Uint8Array) => void) => void;
 }
 
 /**
- * Sets the `awslambda` global, which streaming handlers are made with: call it before they are. As in AWS's runtime
- * (aws-lambda-ric 4, `http-response-stream`) the prelude leaves with the first write, not before.
+ * Sets the `awslambda` global. Call it before a streaming handler is made. As in AWS's runtime (aws-lambda-ric 4,
+ * `http-response-stream`) the prelude leaves with the first write, not before.
  */
 export function installAwsLambda(): void {
   Object.assign(globalThis, {
@@ -67,7 +59,6 @@ export function installAwsLambda(): void {
       streamifyResponse: (handler: object) => Object.assign(handler, { [STREAMING]: 'response' }),
       HttpResponseStream: {
         from(stream: ResponseStream, metadata: object): ResponseStream {
-          stream.setContentType?.('application/vnd.awslambda.http-integration-response');
           stream._onBeforeFirstWrite = (write) => {
             write(Buffer.concat([Buffer.from(JSON.stringify(metadata)), PRELUDE_END]));
           };
@@ -79,68 +70,41 @@ export function installAwsLambda(): void {
 }
 
 /** Makes a handler of this process a function that API Gateway can call. */
-export const makeBufferedFunction = (
+export function makeBufferedFunction(
   handler: Handler,
-  options: InvokeOptions,
-): BufferedFunction => ({ invoke: (event) => invokeBuffered(handler, event, options) });
-
-/** The same for a handler made by `awslambda.streamifyResponse`. */
-export const makeStreamingFunction = (
-  handler: Handler,
-  options: InvokeOptions,
-): StreamingFunction => ({
-  invoke: (event, output) => streamInto(output, handler, event, options),
-});
-
-/** Calls a buffered handler once. */
-export function invokeBuffered(
-  handler: Handler,
-  event: object,
   { timeoutMs }: InvokeOptions,
-): Promise<unknown> {
+): BufferedFunction {
   const run = handler as BufferedHandler;
-  return withinTimeout(timeoutMs, async () => run(event, makeContext(timeoutMs)));
+  return {
+    invoke: (event) => withinTimeout(timeoutMs, async () => run(event, makeContext(timeoutMs))),
+  };
 }
 
-/** Calls a streaming handler once; the stream holds the prelude too, and fails when the function does. */
-export function invokeStreaming(
+/** Does the same with a handler made by `awslambda.streamifyResponse`. */
+export function makeStreamingFunction(
   handler: Handler,
-  event: object,
-  options: InvokeOptions,
-): { readonly stream: Readable } {
-  const stream = new PassThrough();
-  streamInto(stream, handler, event, options).catch(() => {
-    // The stream was destroyed with the error: its reader is told.
-  });
-  return { stream };
-}
-
-async function streamInto(
-  output: Writable,
-  handler: Handler,
-  event: object,
   { timeoutMs }: InvokeOptions,
-): Promise<void> {
+): StreamingFunction {
   const run = handler as StreamingHandler;
-  prepare(output);
-  try {
-    await withinTimeout(timeoutMs, async () => run(event, output, makeContext(timeoutMs)));
-    if (!output.writableEnded) throw new Error('response stream is not finished');
-  } catch (error) {
-    output.destroy(error instanceof Error ? error : new Error('function failed'));
-    throw error;
-  }
+  return {
+    async invoke(event, output) {
+      sendPreludeFirst(output);
+      try {
+        await withinTimeout(timeoutMs, async () => run(event, output, makeContext(timeoutMs)));
+        if (!output.writableEnded) throw new Error('response stream is not finished');
+      } catch (error) {
+        output.destroy(error instanceof Error ? error : new Error('function failed'));
+        throw error;
+      }
+    },
+  };
 }
 
-/** Gives a stream what a response stream has, until its first write; after it, a chunk costs nothing more. */
-function prepare(output: ResponseStream): void {
+/** Sends the prelude with the first write. Later writes go straight to the stream. */
+function sendPreludeFirst(output: ResponseStream): void {
   const { write } = output;
-  output.setContentType = () => {};
   const firstWrite = (...args: Parameters<Writable['write']>): boolean => {
     output.write = write;
-    output.setContentType = () => {
-      throw new Error('Cannot set content-type, too late.');
-    };
     output._onBeforeFirstWrite?.((chunk) => output.write(chunk));
     return output.write(...args);
   };
@@ -166,13 +130,6 @@ function makeContext(timeoutMs: number): InvocationContext {
   const deadlineAtMs = Date.now() + timeoutMs;
   return {
     awsRequestId: randomUUID(),
-    functionName: 'local',
-    functionVersion: '$LATEST',
-    invokedFunctionArn: 'arn:aws:lambda:local:000000000000:function:local',
-    memoryLimitInMB: '512',
-    logGroupName: '/aws/lambda/local',
-    logStreamName: 'local',
-    callbackWaitsForEmptyEventLoop: false,
     getRemainingTimeInMillis: () => deadlineAtMs - Date.now(),
   };
 }

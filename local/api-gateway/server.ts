@@ -1,7 +1,7 @@
 /**
- * A small API Gateway REST for this machine, around the same Lambda functions as the stack's: every method but
- * OPTIONS behind the authorizer, gateway responses in place of what the functions do not answer, its limits on
- * headers and body, streamed and buffered integrations. What passes here passes there.
+ * A small API Gateway REST for this machine, around the same Lambda functions as the stack's: the authorizer before
+ * every method but OPTIONS, gateway responses where no function answers, the limits on headers and body, streamed and
+ * buffered integrations. A request that passes here passes there.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
  */
 import { randomUUID } from 'node:crypto';
@@ -32,34 +32,34 @@ const KEEP_ALIVE_MS = 65_000;
 
 export interface ApiGatewayOptions {
   readonly authorizer: BufferedFunction;
-  /** Behind the routes that call a provider. */
+  /** Serves the routes that call a provider. */
   readonly proxy: StreamingFunction;
-  /** Behind everything else. */
+  /** Serves all other routes. */
   readonly account: BufferedFunction;
-  /** `0` takes any free one. */
+  /** `0` takes any free port. */
   readonly port: number;
   readonly host: string;
-  /** Told of what went wrong between the gateway and a function. @default nothing is told */
+  /** Called with each failure between the gateway and a function. @default not called */
   readonly onFault?: (error: unknown) => void;
 }
 
 export interface ApiGateway {
   /** `http://127.0.0.1:8787`, without a path. */
   readonly url: string;
-  /** Functions that run now, also those whose client has left. */
+  /** Counts the functions that run now, also those whose client has left. */
   inFlight(): number;
-  /** Takes no more requests, waits for functions that run for at most `graceMs`, then cuts what is left. */
+  /** Accepts no more requests, waits at most `graceMs` for running functions, then cuts all connections. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Starts it. Rejects with the system's error (`EADDRINUSE`, `EACCES`, …) when it cannot listen. */
+/** Starts the server. Rejects with the system's error (`EADDRINUSE`, `EACCES`, …) when it cannot listen. */
 export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGateway> {
   const running = new Set<Promise<void>>();
   let closing = false;
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const requestId = randomUUID();
-    response.on('error', () => {}); // The client has gone; `close` follows.
+    response.on('error', () => {}); // The client has left; `close` follows.
     if (closing) response.setHeader('connection', 'close');
     if (request.method === 'OPTIONS') {
       response.writeHead(204, { ...PREFLIGHT_HEADERS, 'x-request-id': requestId }).end();
@@ -110,7 +110,7 @@ async function settledWithin(running: ReadonlySet<Promise<void>>, graceMs: numbe
   clearTimeout(timer);
 }
 
-/** One request, from its head to the function's end. Never rejects. */
+/** Serves one request, from its head to the function's end. Never rejects. */
 async function handle(
   options: ApiGatewayOptions,
   request: IncomingMessage,
@@ -125,23 +125,23 @@ async function handle(
     }
     const head = readHead(request, requestId);
     const reading = readBody(request);
-    const verdict = await authorize(options.authorizer, head);
-    if (verdict.kind === 'refused') return refuse(verdict.response, verdict.context);
+    const decision = await authorize(options.authorizer, head);
+    if (decision.kind === 'refused') return refuse(decision.response, decision.context);
     const body = await reading;
     if (body === 'too large') return refuse('REQUEST_TOO_LARGE');
     if (body === 'incomplete') return;
-    const invoke = head.isProxied ? invokeStreamed : invokeWhole;
-    await invoke(options, toProxyEvent(head, verdict.context, body), response, refuse);
+    const invoke = head.isProxied ? invokeStreamed : invokeBuffered;
+    await invoke(options, toProxyEvent(head, decision.context, body), response, refuse);
   } catch (error) {
     options.onFault?.(error);
     if (!response.headersSent) refuse(responseTo(error));
   } finally {
-    await whenTaken(response);
+    await untilReceived(response);
   }
 }
 
-/** An answer is in flight until its client has it; one that takes nothing for a while is gone. */
-function whenTaken(response: ServerResponse): Promise<void> | undefined {
+/** Waits until the client has the answer, or takes nothing for so long that it counts as gone. */
+function untilReceived(response: ServerResponse): Promise<void> | undefined {
   if (response.writableFinished || response.destroyed) return undefined;
   response.setTimeout(STALL_MS, () => response.destroy());
   return new Promise((resolve) => response.once('close', resolve));
@@ -152,7 +152,7 @@ const responseTo = (error: unknown): string =>
 
 type Refuse = (type: string) => void;
 
-/** Answers when the function does; ends with it, whether or not the client is still there. */
+/** Answers as the function writes, and ends with the function, even when the client has left. */
 async function invokeStreamed(
   { proxy }: ApiGatewayOptions,
   event: object,
@@ -162,7 +162,7 @@ async function invokeStreamed(
   await proxy.invoke(event, new IntegrationAnswer(response, (error) => refuse(responseTo(error))));
 }
 
-async function invokeWhole(
+async function invokeBuffered(
   { account }: ApiGatewayOptions,
   event: object,
   response: ServerResponse,
@@ -176,15 +176,14 @@ async function invokeWhole(
 }
 
 function readAnswerBody(answer: unknown): Buffer | undefined {
-  const { body = '', isBase64Encoded } = answer as Record<string, unknown>;
-  if (typeof body !== 'string') return undefined;
-  return Buffer.from(body, isBase64Encoded === true ? 'base64' : 'utf8');
+  const { body } = answer as Record<string, unknown>;
+  return typeof body === 'string' ? Buffer.from(body) : undefined;
 }
 
 const RESPONSES = new Map(GATEWAY_RESPONSES.map((response) => [response.type, response]));
 const FALLBACK = 'DEFAULT_5XX';
 
-/** A gateway response; the body's `$context.authorizer.…` are filled in as API Gateway does: unescaped, or empty. */
+/** Sends a gateway response. Fills in the body's `$context.authorizer.…` as API Gateway does: unescaped, or empty. */
 function respond(
   response: ServerResponse,
   type: string,
@@ -213,7 +212,7 @@ function toGatewayResponse(type: string, requestId: string, context: AuthorizerC
   return { status: row.status, headers, body };
 }
 
-/** What is not HTTP, or has a head over Node's own limit, never becomes a request. */
+/** Refuses bytes that are not HTTP, and heads over Node's own limit: they never become a request. */
 function refuseUnreadable(socket: Duplex): void {
   if (!socket.writable) {
     socket.destroy();

@@ -1,7 +1,7 @@
 /**
- * A streamed integration's answer on its way to the client, as API Gateway takes it from a function: metadata as
- * JSON, eight NULs, then bytes that pass unchanged. A client that leaves is not the function's business: what it
- * still writes is taken and dropped, so that it comes to its end and settles.
+ * Sends a streamed integration's answer to the client, as API Gateway does: metadata as JSON, eight NULs, then bytes
+ * that pass unchanged. When a client leaves, the rest of the function's bytes is accepted and dropped, so that the
+ * function reaches its end and settles.
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
@@ -9,23 +9,23 @@ import { Writable } from 'node:stream';
 /** Status and headers do not fit into more (API Gateway's limit on response headers is 10,240 bytes). */
 const PRELUDE_BYTES_MAX = 16_384;
 const PRELUDE_END = Buffer.alloc(8);
-/** What may wait for a slow client, beyond the socket's own buffers. */
+/** Bytes that may wait for a slow client, beyond the socket's own buffers. */
 const WAITING_BYTES_MAX = 65_536;
-/** A client that takes nothing for so long while bytes wait for it is gone. */
+/** A client that takes nothing for this long while bytes wait for it counts as gone. */
 export const STALL_MS = 60_000;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
- * The stream that a function writes to. `refuse` answers the client when there is no usable prelude, with the
- * function's error if it failed.
+ * The stream that a function writes to. When there is no usable prelude, it calls `refuse` to answer the client, with
+ * the function's error if there was one.
  */
 export class IntegrationAnswer extends Writable {
   readonly #client: ServerResponse;
   readonly #refuse: (error?: Error) => void;
   readonly #stallMs: number;
-  /** What came before the prelude's end; undefined once it was read. */
+  /** Bytes before the prelude's end; undefined once the prelude is read. */
   #head: Buffer | undefined = NOTHING;
-  /** Read, and not sent yet: an answer that is whole by the end of this turn leaves in one piece. */
+  /** Read, and not sent yet: an answer that is complete by the end of this turn leaves in one piece. */
   #prelude: Prelude | undefined;
   #first: Buffer = NOTHING;
   #discarding = false;
@@ -40,9 +40,9 @@ export class IntegrationAnswer extends Writable {
     if (client.destroyed) this.#discard();
     client.once('close', () => this.#discard());
     client.on('drain', () => this.#goOn());
-    // A write to a connection that has just gone; `close` follows.
+    // A write to a connection that has just closed; `close` follows.
     client.on('error', () => this.#discard());
-    // `_destroy` has told the client; whoever invoked the function sees the error.
+    // `_destroy` has answered the client; the function's caller gets the error.
     this.on('error', () => {});
   }
 
@@ -72,7 +72,7 @@ export class IntegrationAnswer extends Writable {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#prelude = undefined;
-    // A truncated answer must not look like a whole one, so its connection is cut.
+    // Cuts the connection: a truncated answer must not look like a complete one.
     if (error !== null && !this.#discarding) {
       if (this.#client.headersSent) this.#client.destroy();
       else this.#refuse(error);
@@ -81,7 +81,7 @@ export class IntegrationAnswer extends Writable {
     done(error);
   }
 
-  /** @returns the first bytes of the body, once the prelude is whole */
+  /** @returns the first bytes of the body, once the prelude is complete */
   #readPrelude(chunk: Buffer): Buffer {
     const head = this.#head?.length ? Buffer.concat([this.#head, chunk]) : chunk;
     const end = head.indexOf(PRELUDE_END);
@@ -103,20 +103,20 @@ export class IntegrationAnswer extends Writable {
   }
 
   /**
-   * Sends what waits, once. A stream's head leaves at the turn's end, silent or not.
-   * @param isWhole nothing follows: the answer has a length
+   * Sends the head and the first bytes, once. A stream's head leaves at the turn's end, even without a body.
+   * @param isComplete true when nothing follows: the answer then has a length
    * @returns whether the client can take more
    */
-  #sendHead(isWhole = false): boolean {
+  #sendHead(isComplete = false): boolean {
     const prelude = this.#prelude;
     this.#prelude = undefined;
     if (prelude !== undefined && !this.#discarding) {
-      const length = isWhole ? { 'content-length': this.#first.length } : {};
+      const length = isComplete ? { 'content-length': this.#first.length } : {};
       try {
         this.#client.writeHead(prelude.status, { ...prelude.headers, ...length });
         if (this.#first.length > 0) this.#client.write(this.#first);
       } catch {
-        // A header that HTTP does not allow; nothing has left.
+        // A header that HTTP forbids. Nothing has been sent.
         this.#refuse();
         this.#discard();
       }
@@ -143,7 +143,7 @@ interface Prelude {
   readonly headers: OutgoingHttpHeaders;
 }
 
-/** Framing is this server's own. */
+/** This server does the framing itself. */
 const DROPPED_HEADERS: ReadonlySet<string> = new Set(['connection', 'transfer-encoding']);
 
 function parsePrelude(bytes: Buffer): Prelude | undefined {
@@ -154,20 +154,15 @@ function parsePrelude(bytes: Buffer): Prelude | undefined {
   }
 }
 
-/** Status and headers of a function's answer, streamed or not; undefined when it is not of that form. */
+/** Reads status and headers of a function's answer, streamed or not; undefined when they have another form. */
 export function readAnswerHead(answer: unknown): Prelude | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined;
-  const { statusCode, headers, multiValueHeaders, cookies } = answer as Record<string, unknown>;
-  const status = Number(statusCode ?? 200);
+  const { statusCode, headers } = answer as Record<string, unknown>;
+  const status = Number(statusCode);
   if (!Number.isInteger(status) || status < 200 || status > 599) return undefined;
   const all: OutgoingHttpHeaders = {};
-  for (const group of [headers, multiValueHeaders]) {
-    for (const [name, value] of Object.entries(group ?? {})) {
-      if (value === undefined || value === null || DROPPED_HEADERS.has(name.toLowerCase()))
-        continue;
-      all[name.toLowerCase()] = Array.isArray(value) ? value.map(String) : String(value);
-    }
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (!DROPPED_HEADERS.has(name.toLowerCase())) all[name.toLowerCase()] = String(value);
   }
-  if (Array.isArray(cookies)) all['set-cookie'] = cookies.map(String);
   return { status, headers: all };
 }

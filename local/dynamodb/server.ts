@@ -1,6 +1,6 @@
 /**
- * DynamoDB on this machine: dynalite, with the things the gateway needs that it lacks:
- * `ReturnValuesOnConditionCheckFailure`, transactions of updates and the time-to-live calls.
+ * DynamoDB on this machine: dynalite, and the two things it lacks that the gateway needs:
+ * `ReturnValuesOnConditionCheckFailure` and transactions of updates. Items past their time to live stay.
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import dynalite from 'dynalite';
@@ -11,27 +11,26 @@ import updateItem from 'dynalite/validations/updateItem.js';
 import { isSignedWith } from '../signed-with.ts';
 import { conflicting, transactWrite, WriteGate } from './transactions.ts';
 
-/** A table server that runs. */
+/** A running table server. */
 export interface LocalDynamoDb {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
-  /** Ends it when what it is writing is written. */
+  /** Ends the server after its writes in progress. */
   close(): Promise<void>;
 }
 
 export interface LocalDynamoDbOptions {
-  /** The folder that keeps the tables, for one process at a time. @default in memory */
+  /** The tables' folder, which one process at a time can open. @default in memory */
   readonly path?: string;
-  /** What requests must be signed with. @default anything */
+  /** The access key id that requests must be signed with. @default any */
   readonly accessKeyId?: string;
-  /** Asked once a transaction: whether it meets another one and is cancelled. @default never */
+  /** Called once for each transaction: true cancels it with a conflict. @default never */
   readonly isConflicting?: () => boolean;
 }
 
 /**
  * Starts a table server on loopback.
- * @throws Error when the folder cannot be opened; one whose cause has the code `LEVEL_LOCKED` when another server has
- *   it open
+ * @throws Error when the folder cannot be opened; its cause has the code `LEVEL_LOCKED` when another server has it open
  */
 export async function startDynamoDb(options: LocalDynamoDbOptions): Promise<LocalDynamoDb> {
   returnItemsOfFailedConditions();
@@ -39,7 +38,7 @@ export async function startDynamoDb(options: LocalDynamoDbOptions): Promise<Loca
   const { server, store } = await openDynalite(path);
   const [listener] = server.listeners('request');
   server.removeAllListeners('request');
-  const complete = withTransactions(withTimeToLive(toListener(listener)), store, isConflicting);
+  const complete = withTransactions(toListener(listener), store, isConflicting);
   server.on('request', onlySignedWith(accessKeyId, complete));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -57,7 +56,7 @@ export async function startDynamoDb(options: LocalDynamoDbOptions): Promise<Loca
   };
 }
 
-/** dynalite opens its folder by the way and dies of it when it cannot; so it is opened here, before anything is asked. */
+/** Opens the folder before the first request. dynalite itself opens it in passing, and a failure ends the process. */
 async function openDynalite(
   path: string | undefined,
 ): Promise<{ readonly server: Server; readonly store: db.DynaliteStore }> {
@@ -80,7 +79,7 @@ async function openDynalite(
   return { server, store };
 }
 
-/** Turns away whatever else reaches the port: another user's process, or a web page. */
+/** Refuses anyone else who reaches the port: another user's process, or a web page. */
 function onlySignedWith(
   accessKeyId: string | undefined,
   listener: RequestListener,
@@ -100,8 +99,8 @@ function onlySignedWith(
 let isPatched = false;
 
 /**
- * Makes a failed condition answer with the item it failed on. It happens inside dynalite's lock on the item, so that
- * what is returned is what the condition saw, as DynamoDB promises.
+ * Makes a failed condition answer with the item it failed on. It does so inside dynalite's lock on the item: as
+ * DynamoDB promises, the answer is the item that the condition saw.
  */
 function returnItemsOfFailedConditions(): void {
   if (isPatched) return; // dynalite's modules are one per process, whatever the number of servers.
@@ -119,7 +118,7 @@ function returnItemsOfFailedConditions(): void {
   };
 }
 
-/** Answers `TransactWriteItems`, and keeps other writes out of it. */
+/** Answers `TransactWriteItems`, and holds back other writes meanwhile. */
 function withTransactions(
   listener: RequestListener,
   store: db.DynaliteStore,
@@ -141,44 +140,6 @@ function withTransactions(
         ({ status, body }) => send(response, body, status),
         () => response.destroy(), // A mistake in the call, or the server ends: the caller sees a broken connection.
       );
-  };
-}
-
-/** Settings of time to live, kept and told but not acted on: nothing is ever removed locally. */
-function withTimeToLive(listener: RequestListener): RequestListener {
-  const settings = new Map<string, TimeToLive>();
-  return (request, response) => {
-    const [, operation] = String(request.headers['x-amz-target'] ?? '').split('.');
-    if (operation !== 'UpdateTimeToLive' && operation !== 'DescribeTimeToLive') {
-      listener(request, response);
-      return;
-    }
-    void readJson(request).then((input) => {
-      const { TableName, TimeToLiveSpecification } = parseTimeToLive(input);
-      if (TimeToLiveSpecification !== undefined) settings.set(TableName, TimeToLiveSpecification);
-      send(response, toTimeToLiveAnswer(operation, settings.get(TableName)));
-    });
-  };
-}
-
-interface TimeToLive {
-  readonly Enabled: boolean;
-  readonly AttributeName: string;
-}
-
-interface TimeToLiveInput {
-  readonly TableName: string;
-  readonly TimeToLiveSpecification?: TimeToLive;
-}
-
-const parseTimeToLive = (input: unknown): TimeToLiveInput => input as TimeToLiveInput;
-
-function toTimeToLiveAnswer(operation: string, setting: TimeToLive | undefined): object {
-  if (operation === 'UpdateTimeToLive') return { TimeToLiveSpecification: setting };
-  return {
-    TimeToLiveDescription: setting?.Enabled
-      ? { TimeToLiveStatus: 'ENABLED', AttributeName: setting.AttributeName }
-      : { TimeToLiveStatus: 'DISABLED' },
   };
 }
 

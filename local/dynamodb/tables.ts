@@ -1,5 +1,5 @@
 /**
- * The tables of a local gateway, made as the stack makes them (adapters/table-schema.ts).
+ * Makes the tables of a local gateway by the schema of the stack's (adapters/table-schema.ts). Nothing expires here.
  */
 import { type AwsCall, AwsCallError } from '../../adapters/aws/aws-call.ts';
 import {
@@ -10,14 +10,14 @@ import {
   type TableSchema,
 } from '../../adapters/table-schema.ts';
 
-/** What the tables are called. */
+/** The names of the three tables. */
 export interface TableNames {
   readonly keysTable: string;
   readonly walletsTable: string;
   readonly usageTable: string;
 }
 
-/** Makes the tables that are not there yet, and waits until each can be used. */
+/** Makes the tables that do not exist yet, and waits until each is active. */
 export async function createTables(call: AwsCall, names: TableNames): Promise<void> {
   await createTable(call, names.keysTable, TABLES.keys);
   await createTable(call, names.walletsTable, TABLES.wallets);
@@ -32,17 +32,11 @@ async function createTable(call: AwsCall, name: string, schema: TableSchema): Pr
     throw error;
   }
   await waitUntilActive(call, name);
-  if (schema.ttlAttribute !== undefined) {
-    await call('UpdateTimeToLive', {
-      TableName: name,
-      TimeToLiveSpecification: { Enabled: true, AttributeName: schema.ttlAttribute },
-    });
-  }
 }
 
 const ACTIVE_ATTEMPTS_MAX = 1_000;
 
-/** A local table is active within a few turns of the event loop, so asking again is all the waiting there is. */
+/** A local table is active within a few turns of the event loop, so it asks again without waiting. */
 async function waitUntilActive(call: AwsCall, name: string): Promise<void> {
   for (let attempt = 0; attempt < ACTIVE_ATTEMPTS_MAX; attempt += 1) {
     const answer = await call('DescribeTable', { TableName: name });

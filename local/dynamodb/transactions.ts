@@ -1,7 +1,7 @@
 /**
  * `TransactWriteItems` on this machine, which dynalite lacks: updates of several items, all or none.
- * While a transaction is at work no other write is, so that what its conditions saw is what it changes. Real tables let
- * others write and cancel whichever transaction meets them; a test injects that.
+ * No other write runs beside a transaction, so it changes the items that its conditions saw. Real tables let others
+ * write and cancel a transaction that meets them; a test injects that.
  */
 import type { RequestListener } from 'node:http';
 import deleteItem from 'dynalite/actions/deleteItem.js';
@@ -15,7 +15,7 @@ import updateRules from 'dynalite/validations/updateItem.js';
 type Json = Readonly<Record<string, unknown>>;
 type Action = typeof updateItem;
 
-/** What a request of a table is answered with. */
+/** The answer to a request of a table. */
 export interface TableAnswer {
   readonly status: number;
   readonly body: object;
@@ -23,13 +23,13 @@ export interface TableAnswer {
 
 const WRITES: ReadonlySet<string> = new Set(['UpdateItem', 'PutItem', 'DeleteItem']);
 
-/** Lets writes through side by side, and transactions one at a time with no write beside them. */
+/** Lets writes run side by side, and transactions one at a time with no write beside them. */
 export class WriteGate {
   private running = 0;
   private last: Promise<void> = Promise.resolve();
   private wake: () => void = () => {};
 
-  /** Holds back a write while a transaction is at work. */
+  /** Holds back a write while a transaction runs. */
   guard(listener: RequestListener): RequestListener {
     return async (request, response) => {
       const [, operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
@@ -86,7 +86,7 @@ export async function transactWrite(store: db.DynaliteStore, input: unknown): Pr
   }
 }
 
-/** What a transaction is answered that meets another one. */
+/** Returns the answer to a transaction that meets another one. */
 export const conflicting = (): TableAnswer =>
   cancelled([{ Code: 'TransactionConflict' }, { Code: 'None' }]);
 
@@ -111,7 +111,7 @@ const toReason = (failure: db.DynaliteError | null | undefined) =>
       }
     : { Code: 'None' };
 
-/** A transaction is charged twice what its writes would be one by one. */
+/** DynamoDB charges a transaction twice the units of its single writes. */
 const CHARGE = 2;
 
 async function apply(
@@ -156,7 +156,7 @@ const act = (action: Action, store: db.DynaliteStore, data: Json): Promise<Json>
     action(store, data, (error, answer) => (error ? reject(error) : resolve(answer ?? {})));
   });
 
-/** Checked by the rules of an update, expressions and all. */
+/** Checks an update by dynalite's own rules, its expressions included. */
 function parseUpdate(store: db.DynaliteStore, update: Json): Json {
   const asked = { ...update, ReturnConsumedCapacity: 'TOTAL' };
   const data = validations.checkTypes(asked, updateRules.types);

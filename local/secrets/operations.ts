@@ -1,5 +1,5 @@
 /**
- * The operations of Secrets Manager that are answered locally, on a store.
+ * Operations of Secrets Manager on a local store: the four that the adapters call.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -10,7 +10,7 @@ import {
   type StoredVersion,
 } from './store.ts';
 
-/** An error of the service; `name` is AWS's. Its message never holds a value. */
+/** An error of the service; `name` is AWS's. Its message holds no value. */
 export class SecretsError extends Error {
   constructor(name: string, message: string) {
     super(message);
@@ -21,13 +21,13 @@ export class SecretsError extends Error {
 type Input = Readonly<Record<string, unknown>>;
 type Operation = (store: SecretStore, input: Input) => object | Promise<object>;
 
-/** Versions without a stage are let go beyond this many, oldest first; the service keeps about as many. */
+/** Beyond this many, versions without a stage are removed, oldest first; the service keeps about as many. */
 const VERSIONS_MAX = 100;
 const CURRENT = 'AWSCURRENT';
 const PREVIOUS = 'AWSPREVIOUS';
 
 /**
- * Does one operation. They must not overlap: each writes what it made of what it read.
+ * Carries out one operation. Two must not overlap: each writes what it made of what it read.
  * @throws SecretsError as the service does
  */
 export async function operate(
@@ -45,9 +45,6 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['PutSecretValue', putSecretValue],
   ['UpdateSecretVersionStage', updateSecretVersionStage],
   ['GetSecretValue', getSecretValue],
-  ['DescribeSecret', (store, input) => describe(find(store, input))],
-  ['ListSecrets', listSecrets],
-  ['DeleteSecret', deleteSecret],
 ]);
 
 async function createSecret(store: SecretStore, input: Input): Promise<object> {
@@ -67,12 +64,12 @@ async function createSecret(store: SecretStore, input: Input): Promise<object> {
 async function putSecretValue(store: SecretStore, input: Input): Promise<object> {
   const secret = addVersion(find(store, input), input);
   await store.put(secret);
-  const asked = secret.versions.find(({ id }) => id === input.ClientRequestToken);
-  const made = asked ?? secret.versions.at(-1);
+  const known = secret.versions.find(({ id }) => id === input.ClientRequestToken);
+  const made = known ?? secret.versions.at(-1);
   return { ...names(secret), ...versionId(made), VersionStages: made?.stages };
 }
 
-/** A stage moves only from where the caller knows it to be. */
+/** Moves a stage, but only from the version that the caller names as its holder. */
 async function updateSecretVersionStage(store: SecretStore, input: Input): Promise<object> {
   const secret = find(store, input);
   const stage = text(input, 'VersionStage');
@@ -90,48 +87,26 @@ async function updateSecretVersionStage(store: SecretStore, input: Input): Promi
   return names(secret);
 }
 
+/** The current version; no caller of ours reads another one. */
 function getSecretValue(store: SecretStore, input: Input): object {
   const secret = find(store, input);
-  const { VersionId: id, VersionStage: stage = id === undefined ? CURRENT : undefined } = input;
-  const version = secret.versions.find(
-    (each) =>
-      (id === undefined || each.id === id) &&
-      (stage === undefined || each.stages.some((name) => name === stage)),
-  );
+  const version = currentOf(secret);
   if (version === undefined) throw notFound();
   return {
     ...names(secret),
     ...versionId(version),
     SecretString: version.value,
     VersionStages: version.stages,
-    CreatedDate: version.createdAtMs / 1000,
   };
 }
 
-function listSecrets({ secrets }: SecretStore): object {
-  const listed = [...secrets.values()].filter(({ deletedAtMs }) => deletedAtMs === undefined);
-  return { SecretList: listed.map(describe) };
-}
-
-async function deleteSecret(store: SecretStore, input: Input): Promise<object> {
-  const secret = find(store, input);
-  const deletedAtMs = Date.now();
-  if (input.ForceDeleteWithoutRecovery === true) await store.remove(secret.name);
-  else await store.put({ ...secret, deletedAtMs });
-  return { ...names(secret), DeletionDate: deletedAtMs / 1000 };
-}
-
 function find({ secrets }: SecretStore, input: Input): StoredSecret {
-  const id = text(input, 'SecretId');
-  const secret = secrets.get(id) ?? [...secrets.values()].find(({ arn }) => arn === id);
+  const secret = secrets.get(text(input, 'SecretId'));
   if (secret === undefined) throw notFound();
-  if (secret.deletedAtMs !== undefined) {
-    throw new SecretsError('InvalidRequestException', 'the secret is marked for deletion');
-  }
   return secret;
 }
 
-/** The same request token with the same value is the same version; with another value it is an error. */
+/** Adds a version. The same request token with the same value is the same version; with another value, an error. */
 function addVersion(secret: StoredSecret, input: Input): StoredSecret {
   const value = text(input, 'SecretString');
   const id =
@@ -150,7 +125,7 @@ function addVersion(secret: StoredSecret, input: Input): StoredSecret {
   return { ...secret, versions: withinLimit([...others, added]) };
 }
 
-/** The stages of a version once `moved` ones went to it, or away from it: `AWSPREVIOUS` follows `AWSCURRENT`. */
+/** Returns a version's stages after `moved` ones went to it, or away from it. `AWSPREVIOUS` follows `AWSCURRENT`. */
 function stagesAfter(
   { stages }: StoredVersion,
   moved: readonly string[],
@@ -174,12 +149,6 @@ const versionId = (version: StoredVersion | undefined): object =>
 
 const currentOf = ({ versions }: StoredSecret): StoredVersion | undefined =>
   versions.find(({ stages }) => stages.includes(CURRENT));
-
-const describe = (secret: StoredSecret): object => ({
-  ...names(secret),
-  CreatedDate: secret.createdAtMs / 1000,
-  VersionIdsToStages: Object.fromEntries(secret.versions.map(({ id, stages }) => [id, stages])),
-});
 
 const notFound = (): SecretsError =>
   new SecretsError('ResourceNotFoundException', 'there is no such secret or version');

@@ -1,7 +1,7 @@
 /**
  * Secrets Manager on this machine: the operations and errors that Hallpass uses, over loopback, kept in a folder or
- * in memory. Callers sign with this run's own access key id, a random one, which stands for the right to read:
- * whatever else reaches the port, another user's process or a web page, is turned away.
+ * in memory. Callers sign with this run's random access key id. Anyone else who reaches the port is refused: another
+ * user's process, or a web page.
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -10,11 +10,11 @@ import { operate, SecretsError } from './operations.ts';
 import { openSecretStore } from './store.ts';
 
 export interface LocalSecretsOptions {
-  /** The folder that keeps them: a file each, mode 0600. @default in memory */
+  /** The folder of the secrets, a file each with mode 0600. @default in memory */
   readonly folder?: string;
-  /** Values by name that are there before all others and are never written: keys of the process's environment. */
+  /** Values by name that hide stored ones and are never written: provider keys of the process's environment. */
   readonly overlay: ReadonlyMap<string, string>;
-  /** What a request must be signed with. */
+  /** The access key id that a request must be signed with. */
   readonly accessKeyId: string;
 }
 
@@ -32,10 +32,10 @@ export async function startSecrets(options: LocalSecretsOptions): Promise<LocalS
   const store = await openSecretStore(options.folder, options.overlay);
   let last: Promise<unknown> = Promise.resolve();
 
-  /** Operations are done one after the other. */
+  /** Carries out operations one after the other. */
   function inTurn(operation: string, input: Record<string, unknown>): Promise<object> {
     const turn = last.then(() => operate(store, operation, input));
-    last = turn.catch(() => {}); // Whoever asked for that one is told; the next one goes on.
+    last = turn.catch(() => {}); // Its caller gets the error; the next operation goes on.
     return turn;
   }
 
@@ -83,7 +83,7 @@ async function readInput(request: IncomingMessage): Promise<Record<string, unkno
     const input: unknown = JSON.parse(Buffer.concat(chunks).toString() || '{}');
     if (typeof input === 'object' && input !== null) return { ...input };
   } catch {
-    // Told below, without the words of the parser, which quote what was sent.
+    // Reported below, without the parser's words, which quote the request.
   }
   throw new SecretsError('SerializationException', 'the body is not a JSON object');
 }

@@ -1,8 +1,8 @@
 /**
- * Where local secrets are kept: a file each, which only its owner may read, replaced as a whole.
+ * Keeps local secrets: a file each, which only its owner may read and which is replaced as a whole.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 
@@ -10,8 +10,6 @@ const secretSchema = v.strictObject({
   name: v.string(),
   arn: v.string(),
   createdAtMs: v.number(),
-  /** Set when it is marked for deletion. */
-  deletedAtMs: v.optional(v.number()),
   versions: v.array(
     v.strictObject({
       id: v.string(),
@@ -30,7 +28,6 @@ export interface SecretStore {
   readonly secrets: ReadonlyMap<string, StoredSecret>;
   /** Written when the promise resolves. */
   put(secret: StoredSecret): Promise<void>;
-  remove(name: string): Promise<void>;
 }
 
 const OWNER_ONLY_FOLDER = 0o700;
@@ -39,15 +36,16 @@ const SUFFIX = '.json';
 /** File systems allow 255 bytes; names are longer once they are escaped. */
 const FILE_NAME_CHARS_MAX = 240;
 
-/** Whether a secret of this name can be kept. */
+/** True if a secret of this name can be kept. */
 export const isStorableName = (name: string): boolean =>
   name !== '' && fileName(name).length <= FILE_NAME_CHARS_MAX;
 
 const fileName = (name: string): string => `${encodeURIComponent(name)}${SUFFIX}`;
 
 /**
- * Opens the folder, or keeps all in memory without one. Values of `overlay` hide stored ones and are never written.
- * @throws Error naming the file that cannot be read; never what is in it
+ * Opens the folder, or keeps everything in memory without one. Values of `overlay` hide stored ones and are never
+ * written.
+ * @throws Error that names the file that cannot be read, without its contents
  */
 export async function openSecretStore(
   folder: string | undefined,
@@ -58,20 +56,13 @@ export async function openSecretStore(
     for (const secret of await readFolder(folder)) secrets.set(secret.name, secret);
   }
   for (const [name, value] of overlay) secrets.set(name, toOverlaid(name, value));
-  const isKept = (name: string): boolean => !overlay.has(name);
   return {
     secrets,
     async put(secret) {
-      if (folder !== undefined && isKept(secret.name)) {
+      if (folder !== undefined && !overlay.has(secret.name)) {
         await writeOwnerOnly(folder, fileName(secret.name), JSON.stringify(secret));
       }
       secrets.set(secret.name, secret);
-    },
-    async remove(name) {
-      if (folder !== undefined && isKept(name)) {
-        await rm(join(folder, fileName(name)), { force: true });
-      }
-      secrets.delete(name);
     },
   };
 }
@@ -83,7 +74,7 @@ const toOverlaid = (name: string, value: string): StoredSecret => ({
   versions: [{ id: 'environment', value, createdAtMs: 0, stages: ['AWSCURRENT'] }],
 });
 
-/** As AWS's, which end in six random characters; here there is one secret a name. */
+/** Makes an ARN like AWS's, which ends in six random characters; here a name has one secret. */
 export const arnOf = (name: string): string =>
   `arn:aws:secretsmanager:local:000000000000:secret:${name}-local0`;
 
@@ -103,7 +94,7 @@ async function readSecret(path: string): Promise<StoredSecret> {
   }
 }
 
-/** Writes a file that only its owner may read, as a whole or not at all, and for good. */
+/** Writes a file that only its owner may read. After a crash it is there completely or not at all. */
 export async function writeOwnerOnly(folder: string, name: string, text: string): Promise<void> {
   const path = join(folder, name);
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;

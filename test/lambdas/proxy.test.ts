@@ -8,7 +8,7 @@ import { asTokenId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
 import { walletIdOf } from '../../core/wallet/payer.ts';
 import { makeProxyHandler } from '../../lambdas/proxy.ts';
-import { installAwsLambda, invokeStreaming } from '../../local/api-gateway/lambda.ts';
+import { installAwsLambda } from '../../local/api-gateway/lambda.ts';
 import { makeTestCall, TABLE_NAMES } from '../support/dynamodb.ts';
 import {
   completion,
@@ -27,6 +27,7 @@ import {
   type TestFunctions,
   unreachable,
 } from '../support/function-settings.ts';
+import { streamOf } from '../support/stub-functions.ts';
 import { makeGrant } from '../support/wallet-fixtures.ts';
 
 const PROMPT = 'prompt-canary';
@@ -119,7 +120,7 @@ function call({
     makeLog((line) => logged.push(line)),
   );
   const context = authorizer ?? { grant: encodeGrant(grant) };
-  return invokeStreaming(handler, eventOf(body, context, event), { timeoutMs }).stream;
+  return streamOf(handler, eventOf(body, context, event), timeoutMs);
 }
 
 const PRELUDE_END = Buffer.alloc(8);

@@ -1,6 +1,7 @@
-/** Lambda functions for tests of what stands in front of them. */
-import type { Writable } from 'node:stream';
+/** Lambda functions for tests of the gateway in front of them. */
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import type { APIGatewayAuthorizerResult } from 'aws-lambda';
+import { expect } from 'vitest';
 import {
   type BufferedFunction,
   installAwsLambda,
@@ -10,10 +11,19 @@ import {
 } from '../../local/api-gateway/lambda.ts';
 import { type ApiGateway, startApiGateway } from '../../local/api-gateway/server.ts';
 
+export const CHAT = '/v1/chat/completions';
+
+/** The body of an error that API Gateway itself answers. */
+export const gatewayErrorBody = (type: string, code: string, message: string): object => ({
+  type: 'error',
+  error: { type, code, message, param: null },
+  request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+});
+
 /** An authorizer's result for everything in this API and stage. */
 export const policy = (
   effect: 'Allow' | 'Deny',
-  context: Record<string, string | number | boolean> = {},
+  context: Record<string, string> = {},
 ): APIGatewayAuthorizerResult => ({
   principalId: 'tester',
   policyDocument: {
@@ -43,6 +53,20 @@ export function streaming(
     await handler(awslambda.HttpResponseStream.from(output, { ...prelude }), event as never);
   });
   return makeStreamingFunction(wrapped, { timeoutMs });
+}
+
+/** Calls a streaming handler once. The stream holds the prelude too, and fails when the function does. */
+export function streamOf(
+  handler: Parameters<typeof makeStreamingFunction>[0],
+  event: object,
+  timeoutMs = 5_000,
+): Readable {
+  const stream = new PassThrough();
+  // The stream is destroyed with the function's error, so its reader gets it.
+  makeStreamingFunction(handler, { timeoutMs })
+    .invoke(event, stream)
+    .catch(() => {});
+  return stream;
 }
 
 export interface StubbedFunctions {

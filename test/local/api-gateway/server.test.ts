@@ -1,10 +1,12 @@
 import { connect } from 'node:net';
-import type { APIGatewayProxyEvent, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ApiGateway } from '../../../local/api-gateway/server.ts';
 import { open, send } from '../../support/http-client.ts';
 import {
   buffered,
+  CHAT,
+  gatewayErrorBody,
   policy,
   type StubbedFunctions,
   startStubbedGateway,
@@ -19,167 +21,6 @@ async function start(functions: StubbedFunctions = {}): Promise<string> {
 }
 
 afterEach(() => gateway.close(100));
-
-const CHAT = '/v1/chat/completions';
-
-const errorBody = (type: string, code: string, message: string) => ({
-  type: 'error',
-  error: { type, code, message, param: null },
-  request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
-});
-
-describe('authorizer', () => {
-  test('sees the request line, every header as it was sent, and never the body', async () => {
-    const seen: APIGatewayRequestAuthorizerEvent[] = [];
-    const url = await start({
-      authorizer: buffered((event: APIGatewayRequestAuthorizerEvent) => {
-        seen.push(event);
-        return policy('Allow');
-      }),
-    });
-    await send(`${url}${CHAT}?a=1&a=2&b=%20`, {
-      method: 'POST',
-      headers: ['x-api-key', 'one', 'x-api-key', 'two', 'Api-Key', 'three'],
-      body: 'secret',
-    });
-    expect(seen).toHaveLength(1);
-    expect(seen[0]).toMatchObject({
-      type: 'REQUEST',
-      methodArn: 'arn:aws:execute-api:local:000000000000:local/local/POST/v1/chat/completions',
-      path: CHAT,
-      httpMethod: 'POST',
-      multiValueHeaders: { 'x-api-key': ['one', 'two'], 'Api-Key': ['three'] },
-      queryStringParameters: { a: '2', b: ' ' },
-      multiValueQueryStringParameters: { a: ['1', '2'], b: [' '] },
-      requestContext: { stage: 'local', identity: { sourceIp: '127.0.0.1' } },
-    });
-    expect(JSON.stringify(seen[0])).not.toContain('secret');
-  });
-
-  test('is asked for every request again', async () => {
-    let asked = 0;
-    const url = await start({
-      authorizer: buffered(() => {
-        asked += 1;
-        return policy('Allow');
-      }),
-    });
-    await send(`${url}/v1/models`, { headers: { authorization: 'Bearer a' } });
-    await send(`${url}/v1/models`, { headers: { authorization: 'Bearer a' } });
-    expect(asked).toBe(2);
-  });
-
-  test('is asked even for a request without any credential', async () => {
-    const url = await start({
-      authorizer: buffered(() =>
-        policy('Deny', { type: 'authentication_error', code: 'c', message: 'm' }),
-      ),
-    });
-    expect((await send(`${url}/`)).status).toBe(401);
-  });
-
-  test('denies with its code, type and message in one body for all SDKs', async () => {
-    const url = await start({
-      authorizer: buffered(() =>
-        policy('Deny', { type: 'authentication_error', code: 'token_expired', message: 'Late.' }),
-      ),
-    });
-    const answer = await send(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    expect(answer.status).toBe(401);
-    expect(JSON.parse(answer.text)).toEqual(
-      errorBody('authentication_error', 'token_expired', 'Late.'),
-    );
-    expect(answer.headers).toMatchObject({
-      'www-authenticate': 'Bearer',
-      'access-control-allow-origin': '*',
-      'x-request-id': JSON.parse(answer.text).request_id,
-      'content-type': 'application/json',
-    });
-  });
-
-  test.each([
-    ['throws', () => Promise.reject(new Error('table is down'))],
-    ['does not answer in time', () => new Promise(() => {})],
-    ['answers nothing', () => undefined],
-    ['answers no policy', () => ({ principalId: 'p' })],
-    ['gives a context with an object in it', () => ({ ...policy('Allow'), context: { a: {} } })],
-  ])('is an outage when it %s', async (_, handler) => {
-    const url = await start({ authorizer: buffered(handler, 50) });
-    const answer = await send(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    expect(answer.status).toBe(503);
-    expect(JSON.parse(answer.text)).toEqual(
-      errorBody(
-        'api_error',
-        'service_unavailable',
-        'The gateway cannot decide now; nothing was spent.',
-      ),
-    );
-    expect(answer.headers['access-control-allow-origin']).toBe('*');
-  });
-
-  test('that throws "Unauthorized" is a plain 401', async () => {
-    const url = await start({
-      authorizer: buffered(() => Promise.reject(new Error('Unauthorized'))),
-    });
-    const answer = await send(`${url}/v1/models`);
-    expect(answer.status).toBe(401);
-    expect(JSON.parse(answer.text).error.code).toBe('invalid_api_key');
-  });
-
-  const allowing = (...resources: string[]) => ({
-    principalId: 'p',
-    policyDocument: {
-      Version: '2012-10-17',
-      Statement: [{ Action: 'execute-api:Invoke', Effect: 'Allow', Resource: resources }],
-    },
-  });
-  const api = 'arn:aws:execute-api:local:000000000000:local/local';
-
-  test.each([
-    ['all of the API', [`${api}/*`], 200],
-    ['this method and path', [`${api}/GET/v1/models`], 200],
-    ['any method of this path', [`${api}/*/v1/models`], 200],
-    ['another path', [`${api}/GET/v1/key`], 401],
-    ['another API', ['arn:aws:execute-api:local:000000000000:other/local/*'], 401],
-    ['another method', [`${api}/POST/*`], 401],
-    ['a longer path', [`${api}/GET/v1/models/*`], 401],
-    ['a start that overlaps the end', [`${api}/GET/v1/models*models`], 401],
-    ['two, one of which covers', [`${api}/POST/*`, `${api}/GET/*`], 200],
-  ])('lets a method through only by a policy that covers it: %s', async (_, resources, status) => {
-    const url = await start({ authorizer: buffered(() => allowing(...resources)) });
-    expect((await send(`${url}/v1/models`)).status).toBe(status);
-  });
-
-  test('has its Deny win over its Allow', async () => {
-    const both = allowing(`${api}/*`);
-    both.policyDocument.Statement.push({
-      Action: 'execute-api:Invoke',
-      Effect: 'Deny',
-      Resource: [`${api}/GET/v1/models`],
-    });
-    const url = await start({ authorizer: buffered(() => both) });
-    expect((await send(`${url}/v1/models`)).status).toBe(401);
-    expect((await send(`${url}/v1/key`)).status).toBe(200);
-  });
-
-  test('hands its context on as strings, with the principal', async () => {
-    const seen: APIGatewayProxyEvent[] = [];
-    const url = await start({
-      authorizer: buffered(() => policy('Allow', { grant: '{"a":1}', count: 3, yes: true })),
-      account: buffered((event: APIGatewayProxyEvent) => {
-        seen.push(event);
-        return { statusCode: 200, body: '' };
-      }),
-    });
-    await send(`${url}/v1/models`);
-    expect(seen[0]?.requestContext.authorizer).toEqual({
-      grant: '{"a":1}',
-      count: '3',
-      yes: 'true',
-      principalId: 'tester',
-    });
-  });
-});
 
 describe('routes', () => {
   test.each([
@@ -246,7 +87,7 @@ describe('routes', () => {
 });
 
 describe('limits', () => {
-  const unreadable = errorBody(
+  const unreadable = gatewayErrorBody(
     'invalid_request_error',
     'invalid_request',
     'The request cannot be read.',
@@ -292,155 +133,9 @@ describe('limits', () => {
     expect(answer.status).toBe(status);
     if (status === 413) {
       expect(JSON.parse(answer.text)).toEqual(
-        errorBody('invalid_request_error', 'request_too_large', 'The request is too large.'),
+        gatewayErrorBody('invalid_request_error', 'request_too_large', 'The request is too large.'),
       );
     }
-  });
-});
-
-describe('streams', () => {
-  test('lets each chunk leave when the function writes it', async () => {
-    const next: (() => void)[] = [];
-    const url = await start({
-      proxy: streaming(
-        async (body) => {
-          for (const text of ['one', 'two']) {
-            body.write(text);
-            await new Promise<void>((resolve) => next.push(resolve));
-          }
-          body.end();
-        },
-        { prelude: { statusCode: 201, headers: { 'X-Thing': 'a', connection: 'upgrade' } } },
-      ),
-    });
-    const { response } = await open(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    expect(response.statusCode).toBe(201);
-    expect(response.headers).toMatchObject({ 'x-thing': 'a' });
-    expect(response.headers.connection).not.toBe('upgrade');
-    const chunks: string[] = [];
-    for await (const chunk of response) {
-      chunks.push(String(chunk));
-      next.shift()?.();
-    }
-    expect(chunks).toEqual(['one', 'two']);
-  });
-
-  test('sends the head of a stream that is silent at first', async () => {
-    let end = () => {};
-    const url = await start({
-      proxy: streaming(async (body) => {
-        body.write('');
-        await new Promise<void>((resolve) => {
-          end = resolve;
-        });
-        body.end();
-      }),
-    });
-    const { response } = await open(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    expect(response.statusCode).toBe(200);
-    end();
-    response.resume();
-  });
-
-  test.each([
-    ['ends without a prelude', async () => {}],
-    [
-      'fails before it',
-      async () => {
-        throw new Error('secret reason');
-      },
-    ],
-  ])('answers 500 when the function %s', async (_, handler) => {
-    const url = await start({ proxy: streaming(handler) });
-    const answer = await send(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    expect(answer.status).toBe(500);
-    expect(JSON.parse(answer.text)).toEqual(
-      errorBody('api_error', 'internal_error', 'The gateway failed.'),
-    );
-  });
-
-  test.each([
-    ['is no JSON', 'nonsense\0\0\0\0\0\0\0\0body'],
-    ['does not end', 'a'.repeat(20_000)],
-    ['has a status of its own making', '{"statusCode":999}\0\0\0\0\0\0\0\0body'],
-    ['has a header that HTTP forbids', '{"headers":{"a":"x\\ny"}}\0\0\0\0\0\0\0\0body'],
-  ])('answers 500 when the prelude %s, and the function comes to its end', async (_, bytes) => {
-    let ended = false;
-    const url = await start({
-      proxy: {
-        async invoke(_event, output) {
-          output.write(bytes);
-          await new Promise<void>((resolve) => {
-            output.end(resolve);
-          });
-          ended = true;
-        },
-      },
-    });
-    expect((await send(`${url}${CHAT}`, { method: 'POST', body: '{}' })).status).toBe(500);
-    expect(ended).toBe(true);
-  });
-
-  test('answers 504 when the function says nothing within its time', async () => {
-    const url = await start({
-      proxy: streaming(() => new Promise(() => {}), { timeoutMs: 50 }),
-    });
-    const answer = await send(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    expect(answer.status).toBe(504);
-    expect(JSON.parse(answer.text).error.code).toBe('upstream_timeout');
-  });
-
-  test('cuts the connection when the function dies after the first chunk', async () => {
-    const url = await start({
-      proxy: streaming(async (body) => {
-        body.write('half');
-        await new Promise((resolve) => setImmediate(resolve));
-        throw new Error('died');
-      }),
-    });
-    await expect(send(`${url}${CHAT}`, { method: 'POST', body: '{}' })).rejects.toThrow('aborted');
-  });
-
-  test('lets the function come to its end when the client leaves', async () => {
-    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
-    const { promise: done, resolve: finish } = Promise.withResolvers<number>();
-    const url = await start({
-      proxy: streaming(async (body) => {
-        body.write('first');
-        await left;
-        let written = 0;
-        for (; written < 200; written += 1) {
-          const isFree = body.write(Buffer.alloc(65_536));
-          if (!isFree) await new Promise((resolve) => body.once('drain', resolve));
-        }
-        body.end();
-        finish(written);
-      }),
-    });
-    const { response } = await open(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    response.once('data', () => response.destroy());
-    await new Promise((resolve) => response.once('close', resolve));
-    leave();
-    expect(await done).toBe(200);
-  });
-
-  test('holds the function back while the client does not read', async () => {
-    let written = 0;
-    const url = await start({
-      proxy: streaming(async (body) => {
-        for (; written < 1_000; written += 1) {
-          const isFree = body.write(Buffer.alloc(65_536));
-          if (!isFree) await new Promise((resolve) => body.once('drain', resolve));
-        }
-        body.end();
-      }),
-    });
-    const { response } = await open(`${url}${CHAT}`, { method: 'POST', body: '{}' });
-    for (let turn = 0; turn < 5_000; turn += 1) await new Promise(setImmediate);
-    expect(written).toBeLessThan(500);
-    let bytes = 0;
-    for await (const chunk of response) bytes += chunk.length;
-    expect(bytes).toBe(65_536_000);
   });
 });
 
@@ -450,7 +145,6 @@ describe('whole answers', () => {
       account: buffered(() => ({
         statusCode: 404,
         headers: { 'x-request-id': 'mine', 'content-type': 'application/json' },
-        multiValueHeaders: { 'x-two': ['a', 'b'] },
         body: '{"é":1}',
       })),
     });
@@ -458,13 +152,14 @@ describe('whole answers', () => {
     expect(answer).toMatchObject({
       status: 404,
       text: '{"é":1}',
-      headers: { 'x-request-id': 'mine', 'x-two': 'a, b', 'content-length': '8' },
+      headers: { 'x-request-id': 'mine', 'content-length': '8' },
     });
   });
 
   test.each([
     ['fails', () => Promise.reject(new Error('no')), 500],
     ['answers nothing', () => undefined, 500],
+    ['answers no status', () => ({ body: '' }), 500],
     ['answers a body that is no text', () => ({ statusCode: 200, body: {} }), 500],
     ['does not answer in time', () => new Promise(() => {}), 504],
   ])('are refused when the function %s', async (_, handler, status) => {

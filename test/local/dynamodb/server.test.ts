@@ -58,7 +58,7 @@ test('answers a failed condition without the item when it is not asked for', asy
   expect(Object.keys(error.body as object)).not.toContain('Item');
 });
 
-test('makes the tables once, with the indexes of wallets and the time to live of usage', async () => {
+test('makes the tables once, with the indexes of wallets', async () => {
   const call = await start();
   await createTables(call, TABLE_NAMES);
 
@@ -84,12 +84,6 @@ test('makes the tables once, with the indexes of wallets and the time to live of
         ],
       },
     ],
-  });
-  expect(await call('DescribeTimeToLive', { TableName: 'usage' })).toEqual({
-    TimeToLiveDescription: { TimeToLiveStatus: 'ENABLED', AttributeName: 'expiresAtSeconds' },
-  });
-  expect(await call('DescribeTimeToLive', { TableName: 'keys' })).toEqual({
-    TimeToLiveDescription: { TimeToLiveStatus: 'DISABLED' },
   });
 });
 

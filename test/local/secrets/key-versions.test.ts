@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { AwsCall } from '../../../adapters/aws/aws-call.ts';
+import { callSecretsManager } from '../../../adapters/aws/https-call.ts';
+import { makeSecrets, makeSecretWriter } from '../../../adapters/aws/secrets-manager.ts';
+import { asKeyId } from '../../../core/base/ids.ts';
+import { type LocalSecrets, startSecrets } from '../../../local/secrets/server.ts';
+
+let secrets: LocalSecrets;
+let call: AwsCall;
+
+beforeEach(async () => {
+  secrets = await startSecrets({ overlay: new Map(), accessKeyId: 'this-run' });
+  const credentials = { accessKeyId: 'this-run', secretAccessKey: 'x' };
+  const endpoint = { secretsManagerUrl: secrets.url, region: 'local', credentials };
+  call = callSecretsManager(endpoint, 5_000);
+});
+
+afterEach(() => secrets.close());
+
+describe('versions of a key', () => {
+  test('are all there, however many are added at once', async () => {
+    const id = asKeyId('A'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, '1', 'sk-one');
+    const versions = ['two', 'three', 'four', 'five'];
+    await Promise.all(
+      versions.map((version) => writer.addKeyVersion(id, version, `sk-${version}`)),
+    );
+    const clock = { nowMs: () => 0, sleep: async () => {} };
+    const reader = makeSecrets(call, 'hallpass/local', clock);
+    expect(await reader.readKey(id, '1')).toBe('sk-one');
+    for (const version of versions) {
+      expect(await reader.readKey(id, version)).toBe(`sk-${version}`);
+    }
+  });
+
+  test('are all there when one is added between the reading and the writing of another', async () => {
+    const id = asKeyId('C'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, '1', 'sk-one');
+    let isFirst = true;
+    const slow: AwsCall = async (operation, input) => {
+      if (operation === 'PutSecretValue' && isFirst) {
+        isFirst = false;
+        await writer.addKeyVersion(id, 'fast', 'sk-fast');
+      }
+      return call(operation, input);
+    };
+    await makeSecretWriter(slow, 'hallpass/local').addKeyVersion(id, 'slow', 'sk-slow');
+    const { SecretString: text } = await call('GetSecretValue', {
+      SecretId: `hallpass/local/key/${id}`,
+    });
+    expect(JSON.parse(String(text))).toEqual({
+      versions: { 1: 'sk-one', fast: 'sk-fast', slow: 'sk-slow' },
+    });
+  });
+
+  test('are the newest 32', async () => {
+    const id = asKeyId('B'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, 'v0', 'sk-0');
+    for (let count = 1; count <= 32; count += 1) {
+      await writer.addKeyVersion(id, `v${count}`, `sk-${count}`);
+    }
+    const { SecretString: text } = await call('GetSecretValue', {
+      SecretId: `hallpass/local/key/${id}`,
+    });
+    const kept = Object.keys(JSON.parse(String(text)).versions);
+    expect([kept.length, kept[0], kept.at(-1)]).toEqual([32, 'v1', 'v32']);
+  });
+
+  test("of a JWT's secret are all there, however many are put at once, apart from the key's", async () => {
+    const id = asKeyId('D'.repeat(22));
+    const writer = makeSecretWriter(call, 'hallpass/local');
+    await writer.createKeySecret(id, '1', 'sk-one');
+    const versions = ['one', 'two', 'three', 'four'];
+    await Promise.all(
+      versions.map((version) => writer.putJwtSecret(id, version, `secret ${version}`)),
+    );
+    await writer.putJwtSecret(id, 'one', 'secret one');
+    const clock = { nowMs: () => 0, sleep: async () => {} };
+    const reader = makeSecrets(call, 'hallpass/local', clock);
+    for (const version of versions) {
+      const secret = await reader.readJwtSecret(id, version);
+      expect(Buffer.from(secret).toString()).toBe(`secret ${version}`);
+    }
+    expect(await reader.readKey(id, '1')).toBe('sk-one');
+  });
+});
