@@ -16,7 +16,6 @@ const STILL_LONG: readonly string[] = [
   'test/core/wallet/reserve.test.ts',
   'test/core/wallet/wallet.test.ts',
   'test/e2e/bedrock.test.ts',
-  'test/local/api-gateway/server.test.ts',
   'test/ports/pools.contract.ts',
   'test/ports/wallets.contract.ts',
   'test/support/joined-history.ts',

@@ -9,10 +9,14 @@ const hmac = (key: string | Buffer, text: string): Buffer =>
   createHmac('sha256', key).update(text).digest();
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The `authorization` that a request without a query must carry, for the scope and headers that it names itself. */
+/**
+ * The `authorization` that a request must carry, for the scope and headers that it names itself.
+ * @param query its canonical query. @default none
+ */
 export function expectedAuthorization(
   { method, path, headers, body }: RecordedRequest,
   { accessKeyId, secretAccessKey }: { accessKeyId: string; secretAccessKey: string },
+  query = '',
 ): string {
   const authorization = String(headers.authorization);
   const names = /SignedHeaders=([^,]+)/.exec(authorization)?.[1] ?? '';
@@ -20,7 +24,7 @@ export function expectedAuthorization(
   const canonicalHeaders = names
     .split(';')
     .map((name) => `${name}:${String(headers[name]).trim()}\n`);
-  const canonical = [method, path, '', canonicalHeaders.join(''), names, hash(body)].join('\n');
+  const canonical = [method, path, query, canonicalHeaders.join(''), names, hash(body)].join('\n');
   const toSign = ['AWS4-HMAC-SHA256', headers['x-amz-date'], scope, hash(canonical)].join('\n');
   const key = scope.split('/').reduce<string | Buffer>(hmac, `AWS4${secretAccessKey}`);
   const signature = hmac(key, toSign).toString('hex');
