@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   type Arrow,
@@ -127,6 +128,20 @@ describe('the arrows between rooms', () => {
   test('start in files that are in a room', () => {
     const without = files.map(({ path }) => path).filter((path) => roomOf(path) === undefined);
     expect(without).toEqual([]);
+  });
+
+  test('are the ones that ARCHITECTURE.md shows for core', () => {
+    const page = readFileSync(new URL('../ARCHITECTURE.md', import.meta.url), 'utf8');
+    const rows = [...page.matchAll(/^\| `(core\/[\w.]+\/?)` \| .* \| (.*) \|$/gm)];
+    const shown = rows.map(([, room = '', cell = '']) => [
+      room,
+      [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort(),
+    ]);
+    const allowed = ROOMS_OF_CORE.split(' ').map((room) => [
+      room,
+      [...(ALLOWED[room] ?? '').matchAll(/core\/(\w+)(?=\/|\.ts)/g)].map(([, name]) => name).sort(),
+    ]);
+    expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(allowed));
   });
 
   test('name rooms that exist', () => {
