@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { hallpass, runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
@@ -46,17 +45,11 @@ const stream = (credential: string, body: object = {}) =>
     }),
   });
 
-/** A key record may be ten seconds old. */
-const SEEN_WITHIN_MS = 10_500;
-
-async function msUntil(isTrue: () => Promise<boolean>): Promise<number> {
-  const startedAtMs = performance.now();
-  while (!(await isTrue())) {
-    if (performance.now() - startedAtMs > SEEN_WITHIN_MS) return Number.POSITIVE_INFINITY;
-    await wait(250);
-  }
-  return performance.now() - startedAtMs;
-}
+/** The gateway uses a key record for ten seconds. */
+const RECORD_AGE_MS = 10_000;
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('beside a gateway that runs', () => {
   test('a key works as soon as it is made, and a token of it streams', async () => {
@@ -85,7 +78,7 @@ describe('beside a gateway that runs', () => {
     expect(JSON.parse(text).data.user).toBe('ada@example.edu');
   });
 
-  test('what was rotated, and what was disabled, is seen within ten seconds', async () => {
+  test('keys that were rotated or disabled are seen within ten seconds', async () => {
     const kept = await json('keys', 'create', 'kept');
     const killed = await json('keys', 'create', 'killed');
     const ended = await json('keys', 'create', 'ended');
@@ -94,13 +87,11 @@ describe('beside a gateway that runs', () => {
     const after = await json('keys', 'rotate', 'kept', '--overlap', '1h');
     const only = await json('keys', 'rotate', 'killed', '--now');
     await json('keys', 'disable', 'ended');
-    const waits = await Promise.all([
-      msUntil(async () => (await statusOf(after.key)) === 200),
-      msUntil(async () => (await statusOf(only.key)) === 200),
-      msUntil(async () => (await statusOf(killed.key)) === 401),
-      msUntil(async () => (await statusOf(ended.key)) === 401),
-    ]);
-    expect(Math.max(...waits)).toBeLessThan(SEEN_WITHIN_MS);
+    vi.setSystemTime(Date.now() + RECORD_AGE_MS);
+    expect(await statusOf(after.key)).toBe(200);
+    expect(await statusOf(only.key)).toBe(200);
+    expect(await statusOf(killed.key)).toBe(401);
+    expect(await statusOf(ended.key)).toBe(401);
     expect(await statusOf(kept.key)).toBe(200);
     // A name rotated by the gateway's own words: the former string signs no more.
     const { status } = await send(`${gateway.url}/scoped-jwt`, {

@@ -299,11 +299,11 @@ describe('who is not known', () => {
 });
 
 // guarantee: no-crossed-users
-test('of two users on one key, a thousand requests at once, each row has its own', async () => {
+test('200 requests of two users on one key, 16 at once, leave rows that each name their own user', async () => {
   const { key } = await make('shared', '--client-access', '--jwt-secret', '-');
   const users = ['ada', 'grace'] as const;
   const jwts = { ada: jwtOf('ada'), grace: jwtOf('grace') };
-  const waiting = Array.from({ length: 1_000 }, (_, index) => index);
+  const waiting = Array.from({ length: 200 }, (_, index) => index);
   const work = async (): Promise<void> => {
     for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
       const user = users[index % 2] ?? 'ada';
@@ -328,7 +328,7 @@ test('of two users on one key, a thousand requests at once, each row has its own
     }
     from = page.LastEvaluatedKey;
   } while (from !== undefined);
-  expect(rows.filter((row) => row === 'ada jwt ada')).toHaveLength(500);
-  expect(rows.filter((row) => row === 'grace jwt grace')).toHaveLength(500);
-  expect(rows).toHaveLength(1_000);
+  expect(rows.filter((row) => row === 'ada jwt ada')).toHaveLength(100);
+  expect(rows.filter((row) => row === 'grace jwt grace')).toHaveLength(100);
+  expect(rows).toHaveLength(200);
 }, 60_000);

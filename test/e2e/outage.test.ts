@@ -2,7 +2,7 @@
  * Tables and secrets that fail under a running gateway. Before the provider is called: closed, with 503 and nothing
  * sent. After it: the client has its answer, and the books are right in the end.
  */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type FaultyGateway, startFaultyGateway } from '../support/faulty-gateway.ts';
 import type { Answer } from '../support/http-client.ts';
 import { type Fate, isReserve, type TableCall } from '../support/table-proxy.ts';
@@ -12,9 +12,10 @@ const COST = 40_000n;
 /** Longer than a call of the proxy waits. */
 const TOO_LATE_MS = 3_300;
 
+/** Each test has gateways of its own, and spends most of its time in their time-outs: the tests run side by side. */
 const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
+afterAll(async () => {
+  await Promise.all(closers.map((close) => close()));
 });
 
 async function start(fate?: (call: TableCall) => Fate): Promise<FaultyGateway> {
@@ -45,7 +46,7 @@ async function sideBySide<Row>(rows: readonly Row[], run: (row: Row) => Promise<
   }
 }
 
-describe('DynamoDB throttles, or its outcome is unknown, before the provider is called:', {
+describe.concurrent('before the provider is called,', {
   timeout: 60_000,
 }, () => {
   // guarantee: table-fails-before
@@ -53,9 +54,9 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
     ['is throttled', always('throttle')],
     ['is unreachable', always('drop')],
     ['loses every answer', always('lose')],
-    ['loses the answers of the wallets alone', (call) => (isRow(call) ? 'pass' : 'lose')],
-    ['is lost for the wallets alone', (call) => (isRow(call) ? 'pass' : 'drop')],
-  ])('the table %s: 503, nothing is sent, nothing is spent', async (_, fate) => {
+    ['loses the answers of the wallets only', (call) => (isRow(call) ? 'pass' : 'lose')],
+    ['is unreachable for the wallets only', (call) => (isRow(call) ? 'pass' : 'drop')],
+  ])('a table that %s ends the request with 503: nothing is sent or spent', async (_, fate) => {
     const faulty = await start(fate);
 
     const answer = await faulty.ask();
@@ -67,22 +68,21 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
   });
 
   // guarantee: table-silent-before
-  test('the table does not answer in time, or at all: 503 within thirteen seconds, nothing is sent', async () => {
+  test('a table that answers late or never ends the request with 503 after three tries: nothing is sent', async () => {
     await sideBySide<Fate>(['hang', { afterMs: TOO_LATE_MS }], async (fate) => {
       const faulty = await start(always(fate));
-      const startedAtMs = performance.now();
 
       const answer = await faulty.ask();
 
       expect([answer.status, codeOf(answer)]).toEqual([503, 'service_unavailable']);
-      expect(performance.now() - startedAtMs).toBeLessThan(15_000);
+      expect(faulty.calls.filter(isReserve)).toHaveLength(3);
       expect(faulty.provider.requests).toHaveLength(0);
       await expectClosed(faulty, 0n);
     });
   });
 
   // guarantee: table-slow
-  test('the table fails but for a moment, or is slow: served and billed once', async () => {
+  test('a table that fails twice, or is slow, lets the request be served and billed once', async () => {
     let calls = 0;
     const fates: ((call: TableCall) => Fate)[] = [
       () => (calls++ < 2 ? 'throttle' : 'pass'),
@@ -100,7 +100,7 @@ describe('DynamoDB throttles, or its outcome is unknown, before the provider is 
   });
 });
 
-describe('DynamoDB throttles, or its outcome is unknown, after the provider was called:', {
+describe.concurrent('after the provider was called,', {
   timeout: 60_000,
 }, () => {
   // guarantee: table-fails-after
@@ -108,7 +108,7 @@ describe('DynamoDB throttles, or its outcome is unknown, after the provider was 
     ['is throttled', 'throttle'],
     ['loses its answers', 'lose'],
     ['is unreachable', 'drop'],
-  ])('the table %s for a second: settled once all the same', async (_, fate) => {
+  ])('a table that %s for a second sees one settle', async (_, fate) => {
     let failsUntilMs: number | undefined;
     const faulty = await start((call) => {
       if (isReserve(call)) return 'pass';
@@ -124,7 +124,7 @@ describe('DynamoDB throttles, or its outcome is unknown, after the provider was 
   });
 
   // guarantee: table-fails-long
-  test('the table fails for good: the client has its answer within five seconds, and the lease closes the hold', async () => {
+  test('a table that fails for good keeps the client waiting five seconds at most, and the sweep closes the hold', async () => {
     const rows: [(call: TableCall) => Fate, bigint, string][] = [
       // No row: whether the provider was called cannot be known, and the cap must hold.
       [(call) => (isReserve(call) ? 'pass' : 'throttle'), HELD, 'swept'],
@@ -147,7 +147,7 @@ describe('DynamoDB throttles, or its outcome is unknown, after the provider was 
     });
   });
 
-  test('the table fails under a stream: its end is written all the same', async () => {
+  test('a table that fails during a stream does not keep its end back', async () => {
     const faulty = await start((call) => (isReserve(call) ? 'pass' : 'throttle'));
     const event = 'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n';
     faulty.provider.reply({ steps: [{ write: `${event}data: [DONE]\n\n` }] });
@@ -159,7 +159,7 @@ describe('DynamoDB throttles, or its outcome is unknown, after the provider was 
   });
 });
 
-describe('killed between reserve and settle, or anywhere else: a function', {
+describe.concurrent('a function that dies', {
   timeout: 60_000,
 }, () => {
   /** A request makes three calls. From one of them on it reaches nothing; that one may still have arrived. */
@@ -168,7 +168,7 @@ describe('killed between reserve and settle, or anywhere else: a function', {
   );
 
   // guarantee: never-lost, killed-anywhere
-  test('at any of its calls has its hold closed on time; a late settle after the sweep changes nothing', async () => {
+  test('at any of its calls has its hold closed by the sweep, and its late settle changes nothing', async () => {
     await sideBySide(deaths, async ([at, fate]) => {
       let seen = 0;
       const unsent: TableCall[] = [];
@@ -203,7 +203,7 @@ describe('killed between reserve and settle, or anywhere else: a function', {
   });
 
   // guarantee: late-reserve
-  test('whose reserve arrives late takes one hold at most, within the limit', async () => {
+  test('takes one hold at most when its reserves arrive late', async () => {
     const faulty = await start(always('drop'));
     await faulty.ask();
     faulty.decide(undefined);

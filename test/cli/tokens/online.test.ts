@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runHere } from '../../support/hallpass-command.ts';
 import { send } from '../../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../../support/local-gateway.ts';
@@ -19,6 +18,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.close();
   await rm(folder, { recursive: true, force: true });
+});
+
+/** The gateway uses a key record for ten seconds. */
+const RECORD_AGE_MS = 10_000;
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 const offline = (args: readonly string[], input = '', variables = {}) =>
@@ -138,12 +143,8 @@ describe('tokens revoke', () => {
   test('ends all tokens of a jti within ten seconds', async () => {
     const tokens = ['kim', 'lee'].map((user) => gateway.sign({ user, jti: 'week 12' }));
     expect((await online(['revoke', '--jti', 'week 12', '--key', 'demo'])).status).toBe(0);
-    const startedAtMs = performance.now();
-    while ((await codeOf(tokens[0] ?? '')) === 'none') {
-      expect(performance.now() - startedAtMs).toBeLessThan(10_500);
-      await wait(250);
-    }
-    expect(await codeOf(tokens[1] ?? '')).toBe('token_revoked');
+    vi.setSystemTime(Date.now() + RECORD_AGE_MS);
+    for (const token of tokens) expect(await codeOf(token)).toBe('token_revoked');
     expect(JSON.parse((await online(['inspect', tokens[0] ?? '', '--json'])).stdout).revoked).toBe(
       true,
     );
