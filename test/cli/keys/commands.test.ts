@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type CommandResult, hallpass, runHere } from '../../support/hallpass-command.ts';
 
 let folder: string;
@@ -126,13 +126,13 @@ describe('the life of a key', () => {
   });
 
   test('goes on with another string, and the former one holds for the overlap', async () => {
-    const before = Date.now();
+    const nowMs = Date.now();
+    vi.setSystemTime(nowMs);
     const rotated = await json('keys', 'rotate', 'course', '--overlap', '2h');
+    vi.useRealTimers();
     expect(rotated.key).toMatch(KEY);
     expect(rotated.key).not.toBe(key);
-    const overlapMs = Date.parse(rotated.former.until) - before;
-    expect(overlapMs).toBeGreaterThan(7_198_000);
-    expect(overlapMs).toBeLessThan(7_230_000);
+    expect(Date.parse(rotated.former.until)).toBe(nowMs + 7_200_000);
 
     const again = await here('keys', 'rotate', 'course');
     expect(again).toMatchObject({ status: 1, stdout: '' });
@@ -375,9 +375,9 @@ test('a file that a gateway left behind when it was killed does not stand in the
 
 describe('two commands at once on one folder', () => {
   test('wait for each other, and lose nothing', async () => {
-    const names = ['one', 'two', 'three'];
+    const names = ['one', 'two'];
     const made = await Promise.all(names.map((name) => run('keys', 'create', name)));
-    expect(made.map(({ status }) => status)).toEqual([0, 0, 0]);
+    expect(made.map(({ status }) => status)).toEqual([0, 0]);
     const listed = await json('keys', 'list');
     expect(listed.map(({ name }: { name: string }) => name)).toEqual(expect.arrayContaining(names));
     const rotations = await Promise.all([
