@@ -126,7 +126,7 @@ describe('the life of a key', () => {
   });
 
   test('goes on with another string, and the former one holds for the overlap', async () => {
-    const nowMs = Date.now();
+    const nowMs = Math.ceil(Date.now() / 1000) * 1000; // What is printed has whole seconds.
     vi.setSystemTime(nowMs);
     const rotated = await json('keys', 'rotate', 'course', '--overlap', '2h');
     vi.useRealTimers();
