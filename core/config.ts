@@ -63,6 +63,8 @@ const priceSchema = v.strictObject({
   cacheWriteUsdPerMillion: v.optional(usdPerMillion),
   /** In tokens; bounds input that is given by reference. */
   contextWindow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  /** The most output tokens of one answer: no larger cap is sent under a limit. @default not known */
+  maxOutputTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 
 /** A model of the price table, `provider/model`, that has the same price. */

@@ -22,12 +22,13 @@ import type { Dialect } from './dialects/dialect.ts';
 import { EMBEDDINGS } from './dialects/embeddings.ts';
 import { GOOGLE } from './dialects/google/google.ts';
 import { MESSAGES } from './dialects/messages/messages.ts';
+import { OUTPUT_CAP_MIN } from './dialects/request-output.ts';
 import { RESPONSES } from './dialects/responses/responses.ts';
 import type { VerifierKey } from './jwt/verifier.ts';
 import { requireAllowedModel, resolveModel } from './models/policy.ts';
 import type { Price } from './models/pricing.ts';
 import { findProvider, type ModelTarget } from './providers/provider.ts';
-import { amountsUnder, OUTPUT_CAP_MIN, type ProxySettings, planCall } from './proxy/call-plan.ts';
+import { amountsUnder, type ProxySettings, planCall } from './proxy/call-plan.ts';
 
 /** One check. `code` and `status` belong to the refusal if it failed. */
 export interface Check {

@@ -112,7 +112,7 @@ async function hold(
   { call: { grant, requestId, leaseEndsAtMs }, plan, startedAtMs }: CallToHold,
   ports: ProxyPorts,
 ): Promise<ProviderCall> {
-  let cap = plan.request.cap;
+  let cap = plan.request.output.cap;
   const afford = (left: AmountsLeft): Amounts | undefined => {
     const lower = affordableCap(plan, left, cap);
     if (lower === undefined) return undefined;
@@ -147,7 +147,7 @@ async function forward(
         ...plan.request.headers,
         ...(providerKey === undefined ? {} : plan.endpoint.toAuthHeaders(providerKey)),
       },
-      body: plan.request.toBody(cap),
+      body: plan.request.write(cap),
       deadlineAtMs,
       ...(plan.provider.signing && { sign: plan.provider.signing }),
     });
@@ -165,7 +165,10 @@ const answerHeaders = (
   nowMs: number,
 ): Readonly<Record<string, string>> => ({
   ...limitHeaders(limits, nowMs),
-  ...(cap < plan.request.cap ? { 'x-hallpass-max-output-tokens': String(cap) } : {}),
+  ...(cap < plan.request.output.cap ? { 'x-hallpass-max-output-tokens': String(cap) } : {}),
+  ...(plan.request.dropped.length > 0 && {
+    'x-hallpass-dropped': plan.request.dropped.join(', '),
+  }),
   'cache-control': 'no-store, no-transform',
 });
 

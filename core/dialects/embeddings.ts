@@ -5,9 +5,11 @@ import { toErrorBody } from '../base/error-body.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
 import { utf8BytesMax } from './bound/utf8-bytes.ts';
-import type { Dialect, PreparedRequest, RequestRules } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { makeEventMeter } from './event-meter.ts';
 import { nameField, notBounded } from './fields.ts';
+import { fromPrepared, type PreparedRequest } from './legacy.ts';
+import type { RequestRules } from './request-rules.ts';
 import { type ReportedUsage, readUsage } from './usage.ts';
 
 /** Marks that a tokenizer puts around each text. */
@@ -19,7 +21,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   ...['model', 'input', 'encoding_format', 'dimensions', 'user', 'truncate', 'task', 'normalized'],
 ]);
 
-function prepareEmbeddings(body: JsonObject, rules: RequestRules): PreparedRequest {
+export function prepareEmbeddings(body: JsonObject, rules: RequestRules): PreparedRequest {
   if (rules.isCapped) requireKnownFields(body);
   const inputTokens = boundInput(body.input);
   const serialised = JSON.stringify({ ...withoutDropped(body, rules), model: rules.model });
@@ -72,9 +74,9 @@ function readEmbeddingUsage({ usage }: JsonObject): ReportedUsage | undefined {
 
 export const EMBEDDINGS: Dialect = {
   name: 'embeddings',
-  errors: 'openai',
+  family: 'openai',
   isBilled: true,
-  prepare: prepareEmbeddings,
+  parse: fromPrepared(prepareEmbeddings),
   // An answer is never a stream; nothing of it is output.
   makeMeter: () => makeEventMeter({ said: /(?!)/g, telling: /(?!)/, read: (_, state) => state }),
   readUsage: readEmbeddingUsage,

@@ -6,6 +6,7 @@
  * times their size, so the longer of the two counts. How far over: docs/limits.md.
  */
 import { utf8BytesMax } from './bound/utf8-bytes.ts';
+import type { CountedMessage, RequestInput } from './request-input.ts';
 
 /** Default system prompts and the template's frame around a conversation. */
 const REQUEST_OVERHEAD_TOKENS = 64;
@@ -18,6 +19,50 @@ const TOOLS_OVERHEAD_TOKENS = 640;
 
 /** What a rendered function schema has beyond its JSON. */
 const TOOL_OVERHEAD_TOKENS = 16;
+
+/** The system prompt of a tool of the provider's own making: up to 735 with Anthropic's. */
+const TYPED_TOOL_OVERHEAD_TOKENS = 1_024;
+
+export interface BoundRules {
+  /** The provider's most tokens for one image sent in the request itself. */
+  readonly imageTokensMax: number;
+  /** In tokens: bounds input that is given by reference. Undefined: not known. */
+  readonly contextWindow: number | undefined;
+}
+
+/**
+ * The most input tokens of a request.
+ * @returns undefined when there is input by reference, and nothing bounds it
+ */
+export function inputTokensMax(input: RequestInput, rules: BoundRules): number | undefined {
+  if (input.preparedTokens !== undefined) return input.preparedTokens;
+  // The provider refuses what the model cannot take, so the window bounds the whole input.
+  if (input.reference !== undefined) return rules.contextWindow;
+  const { head, headImages, messages, tools, repeats } = input;
+  const toolTokens =
+    tools.count === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + tools.count * TOOL_OVERHEAD_TOKENS;
+  return (
+    REQUEST_OVERHEAD_TOKENS +
+    textTokensMax(head) +
+    headImages * rules.imageTokensMax +
+    toolTokens +
+    tools.typed * TYPED_TOOL_OVERHEAD_TOKENS +
+    sumOf(messages, (message) => messageTokensMax(message, rules)) +
+    sumOf(repeats, ({ text, times }) => times * (textTokensMax(text) + TOOL_OVERHEAD_TOKENS))
+  );
+}
+
+/** The most input tokens of one message. */
+export const messageTokensMax = (
+  { text, images }: CountedMessage,
+  { imageTokensMax }: BoundRules,
+): number => MESSAGE_OVERHEAD_TOKENS + textTokensMax(text) + images * imageTokensMax;
+
+const sumOf = <T>(items: readonly T[], tokensOf: (item: T) => number): number =>
+  items.reduce((sum, item) => sum + tokensOf(item), 0);
+
+/** The most tokens of a text. */
+export const textTokensMax = (text: string): number => utf8BytesMax(text);
 
 /** What of a body is not text: found by whoever knows the wire format. */
 

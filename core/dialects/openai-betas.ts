@@ -2,7 +2,7 @@
  * OpenAI's betas, which a client asks for by a header: they go on with its request. Flow: **request** > reserve >
  * forward. Invariant: under a spending limit only betas that change no price.
  */
-import type { RequestRules } from './dialect.ts';
+import type { RequestRules } from './request-rules.ts';
 
 const HEADER = 'openai-beta';
 

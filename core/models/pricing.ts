@@ -26,6 +26,8 @@ export interface Price extends PriceRates {
   readonly tiers?: readonly PriceTier[];
   /** In tokens; absent if unknown. */
   readonly contextWindow?: number;
+  /** The most output of one answer, in tokens; absent: not known. */
+  readonly maxOutputTokens?: number;
 }
 
 /** Input, output, cached input, cache write, in nano-dollars per million tokens. */
@@ -140,13 +142,14 @@ const toRates = ([input, output, cached, write]: PriceLevel): PriceRates => ({
 
 function fromOverride(override: PriceOverride): Price {
   const input = override.inputUsdPerMillion;
-  const { contextWindow } = override;
+  const { contextWindow, maxOutputTokens } = override;
   return {
     inputNanoPerMillion: toNano(input),
     outputNanoPerMillion: toNano(override.outputUsdPerMillion),
     cachedInputNanoPerMillion: toNano(override.cachedInputUsdPerMillion ?? input),
     cacheWriteNanoPerMillion: toNano(override.cacheWriteUsdPerMillion ?? input),
     ...(contextWindow === undefined ? {} : { contextWindow }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
   };
 }
 
@@ -176,27 +179,40 @@ export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): Nan
   return asNanoUsd(ceilDivide(total, PER_MILLION));
 }
 
+/** The dearest cache that a request writes its input to: `5m` costs the row's price of a write. */
+export type CacheWrite = 'none' | '5m' | '1h';
+
+/** The most tokens that a request can be billed for. */
+export interface TokensMax {
+  /** Never less than the provider will count. */
+  readonly input: number;
+  /** Of the cap that is sent upstream. */
+  readonly output: number;
+  /** @default 5m */
+  readonly cacheWrite?: CacheWrite;
+}
+
 /**
  * Returns the most that a request can cost: all input at the highest input rate, in the most expensive tier that its
  * input can reach.
- * @param inputTokensMax never less than the provider will count
- * @param outputTokensMax the cap that is sent upstream
  */
-export function holdCostOf(price: Price, inputTokensMax: number, outputTokensMax: number): NanoUsd {
-  const reachable = price.tiers?.filter((tier) => inputTokensMax > tier.aboveInputTokens) ?? [];
+export function holdCostOf(price: Price, tokensMax: TokensMax): NanoUsd {
+  const { input, output, cacheWrite = '5m' } = tokensMax;
+  const reachable = price.tiers?.filter((tier) => input > tier.aboveInputTokens) ?? [];
   const costs = [price, ...reachable].map(
     (rates) =>
-      BigInt(inputTokensMax) * highestInputRate(rates) +
-      BigInt(outputTokensMax) * rates.outputNanoPerMillion,
+      BigInt(input) * highestInputRate(rates, cacheWrite) +
+      BigInt(output) * rates.outputNanoPerMillion,
   );
   return asNanoUsd(ceilDivide(largest(costs), PER_MILLION));
 }
 
-const highestInputRate = (rates: PriceRates): bigint =>
+const highestInputRate = (rates: PriceRates, cacheWrite: CacheWrite): bigint =>
   largest([
     rates.inputNanoPerMillion,
     rates.cachedInputNanoPerMillion,
-    rates.cacheWriteNanoPerMillion,
+    ...(cacheWrite === 'none' ? [] : [rates.cacheWriteNanoPerMillion]),
+    ...(cacheWrite === '1h' ? [LONG_CACHE_INPUTS * rates.inputNanoPerMillion] : []),
   ]);
 
 const largest = (amounts: readonly bigint[]): bigint =>

@@ -25,6 +25,8 @@ export interface EndpointRow {
   /** Ends of the base URL to remove before the path is added; the first that fits is removed. */
   readonly leavesOut?: string | readonly string[];
   readonly auth: EndpointAuth;
+  /** The `service_tier` that is sent under a limit. Without one, the project's setting changes the price. */
+  readonly serviceTier?: 'default' | 'standard_only';
   /** Models with another path. */
   readonly apart?: { readonly models: RegExp; readonly path: string };
 }

@@ -129,6 +129,7 @@ export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
       endpoints: {
         ...CHAT_ONLY,
         ...ANTHROPIC_ENDPOINTS,
+        messages: { ...ANTHROPIC_ENDPOINTS.messages, serviceTier: 'standard_only' },
       },
       keyVariable: 'ANTHROPIC_API_KEY',
       imageTokensMax: 8_192,

@@ -9,7 +9,10 @@ import type { Headers } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Config } from '../config.ts';
-import type { Dialect, PreparedRequest } from '../dialects/dialect.ts';
+import type { Dialect, ParsedRequest } from '../dialects/dialect.ts';
+import { inputTokensMax } from '../dialects/input-bound.ts';
+import { notBounded } from '../dialects/refusals.ts';
+import { OUTPUT_CAP_MIN, outputTokensMax } from '../dialects/request-output.ts';
 import type { Route } from '../dialects/routes.ts';
 import { modelNotFound, requireAllowedModel, resolveModel } from '../models/policy.ts';
 import { holdCostOf, type Price, type PriceBook } from '../models/pricing.ts';
@@ -45,7 +48,9 @@ export interface CallPlan {
   /** Undefined: not known. Then no USD limit applies. */
   readonly price: Price | undefined;
   readonly priceVersion: string;
-  readonly request: PreparedRequest;
+  readonly request: ParsedRequest;
+  /** The most input tokens that the provider can count. */
+  readonly inputTokensMax: number;
   /** A USD or token limit applies: the output cap is enforced. */
   readonly isBounded: boolean;
 }
@@ -83,7 +88,7 @@ export function planCall(
     });
   }
   const isBounded = limits.some(({ unit }) => unit !== 'requests');
-  const request = dialect.prepare(body, {
+  const request = dialect.parse(body, {
     row: provider.row,
     model: target.model,
     isCapped: isCapped(limits),
@@ -91,14 +96,34 @@ export function planCall(
     isServerKey: isBareServerKey(grant),
     defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
     contextWindow: price?.contextWindow,
+    maxOutputTokens: price?.maxOutputTokens,
     isStreamRoute,
     headers,
   });
-  const priceVersion = prices.version;
-  return { target, provider, endpoint, dialect, price, priceVersion, request, isBounded };
+  return {
+    ...{ target, provider, endpoint, dialect, price, request, isBounded },
+    inputTokensMax: boundInput(request, provider, price, isBounded),
+    priceVersion: prices.version,
+  };
 }
 
-/** The provider of ids that name none: the default provider if it has this dialect, else the dialect's own provider. */
+/** @throws invalid_request when a limit applies and nothing bounds the input */
+function boundInput(
+  { input }: ParsedRequest,
+  { row }: Provider,
+  price: Price | undefined,
+  isBounded: boolean,
+): number {
+  const { imageTokensMax } = row;
+  const rules = { imageTokensMax, contextWindow: price?.contextWindow };
+  const tokens = inputTokensMax(input, rules);
+  if (tokens !== undefined) return tokens;
+  if (isBounded) throw notBounded(input.reference ?? 'input', 'input in the request itself');
+  // Nothing is held by it; an answer without usage is booked with what the request itself holds.
+  return inputTokensMax({ ...input, reference: undefined }, rules) ?? 0;
+}
+
+/** The provider of ids that name none: the default one if it speaks the dialect, else the one whose dialect it is. */
 function fallbackOf(
   { name, ownProvider }: Dialect,
   config: Config,
@@ -113,17 +138,18 @@ function fallbackOf(
 }
 
 /** The most a call can take under an output cap, at the highest price it can meet. */
-export function amountsUnder({ dialect, request, price }: CallPlan, cap: number): Amounts {
+export function amountsUnder(plan: CallPlan, cap: number): Amounts {
+  const { dialect, request, price, inputTokensMax: input } = plan;
   if (!dialect.isBilled) return { usd: ZERO_USD, tokens: 0n };
-  const output = request.outputTokens(cap);
+  const output = outputTokensMax(request.output, cap);
   return {
-    usd: price === undefined ? ZERO_USD : holdCostOf(price, request.inputTokens, output),
-    tokens: BigInt(request.inputTokens) + BigInt(output),
+    usd:
+      price === undefined
+        ? ZERO_USD
+        : holdCostOf(price, { input, output, cacheWrite: request.input.cacheMark }),
+    tokens: BigInt(input) + BigInt(output),
   };
 }
-
-/** An answer of fewer tokens is useless, so a budget that affords less counts as gone. */
-export const OUTPUT_CAP_MIN = 16;
 
 /**
  * The largest output cap below a given one that fits into what is left; undefined: not even 16 tokens fit.

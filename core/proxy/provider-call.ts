@@ -77,7 +77,7 @@ function tokensOf({ plan }: ProviderCall, outcome: CallOutcome): TokenUsage {
   if (!plan.dialect.isBilled) return NO_TOKENS;
   return {
     ...NO_TOKENS,
-    input: plan.request.inputTokens,
+    input: plan.inputTokensMax,
     output: sent,
   };
 }

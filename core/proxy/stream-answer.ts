@@ -7,6 +7,7 @@
 import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Meter } from '../dialects/meter.ts';
+import { outputTokensMax } from '../dialects/request-output.ts';
 import type { UpstreamResponse } from '../providers/ports.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
 import {
@@ -119,7 +120,7 @@ const toErrorEvent = (dialect: Dialect, error: GatewayError, isMidEvent: boolean
 /** True if a provider goes on beyond the hold, by its own report or by far more text than the cap allows. */
 function isRunaway({ plan, cap, hold }: ProviderCall, meter: Meter): boolean {
   if (!plan.isBounded || meter.isFinished()) return false;
-  const tokensMax = RUNAWAY_CAPS * plan.request.outputTokens(cap) + RUNAWAY_TOKENS_MORE;
+  const tokensMax = RUNAWAY_CAPS * outputTokensMax(plan.request.output, cap) + RUNAWAY_TOKENS_MORE;
   if (meter.contentBytes() > RUNAWAY_BYTES_PER_TOKEN * tokensMax) return true;
   const usage = meter.usage();
   if (usage === undefined) return false;

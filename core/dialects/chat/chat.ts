@@ -4,6 +4,7 @@
 
 import { toErrorBody } from '../../base/error-body.ts';
 import type { Dialect } from '../dialect.ts';
+import { fromPrepared } from '../legacy.ts';
 import { makeMeter } from '../meter.ts';
 import { readUsage } from '../usage.ts';
 import { prepareChat } from './request.ts';
@@ -12,9 +13,9 @@ const DONE = 'data: [DONE]\n\n';
 
 export const CHAT: Dialect = {
   name: 'chat',
-  errors: 'openai',
+  family: 'openai',
   isBilled: true,
-  prepare: prepareChat,
+  parse: fromPrepared(prepareChat),
   makeMeter: ({ isUsageAsked }) => makeMeter({ dropsUsageEvent: !isUsageAsked }),
   readUsage: ({ usage, x_groq: groq }) => readUsage(usage ?? Object(groq).usage),
   toErrorEvents: (error) => `data: ${JSON.stringify(toErrorBody('openai', error))}\n\n`,

@@ -5,9 +5,10 @@
  */
 
 import type { JsonObject } from '../../base/json.ts';
-import type { PreparedRequest, RequestRules } from '../dialect.ts';
 import { notBounded, notOwned, readFlag, readWhole, unreadable } from '../fields.ts';
+import type { PreparedRequest } from '../legacy.ts';
 import { readOpenAiBetas } from '../openai-betas.ts';
+import type { RequestRules } from '../request-rules.ts';
 import { findStoredReference, findUnboundedField } from './fields.ts';
 import { boundChatInput } from './input.ts';
 

@@ -4,16 +4,18 @@
  */
 import { toErrorBody } from '../../base/error-body.ts';
 import { isRecord, type JsonObject } from '../../base/json.ts';
-import type { Dialect, PreparedRequest, RequestRules } from '../dialect.ts';
+import type { Dialect, ParsedRequest } from '../dialect.ts';
 import { type EventRules, type MeterState, makeEventMeter } from '../event-meter.ts';
 import { isGiven, notBounded, notOwned, readWhole, unreadable } from '../fields.ts';
+import { fromPrepared, type PreparedRequest } from '../legacy.ts';
+import type { RequestRules } from '../request-rules.ts';
 import { findUnboundedField, normaliseBody } from './fields.ts';
 import { boundGoogleInput } from './input.ts';
 import { readGoogleUsage } from './usage.ts';
 
 const CANDIDATES_MAX = 8;
 
-function prepareGoogle(given: JsonObject, rules: RequestRules): PreparedRequest {
+export function prepareGoogle(given: JsonObject, rules: RequestRules): PreparedRequest {
   const body = normaliseBody(given);
   const { contents, generationConfig: config } = body;
   if (!Array.isArray(contents)) throw unreadable('contents', 'a list of contents', contents);
@@ -56,8 +58,8 @@ function requireInputBound(body: JsonObject, serialised: string, rules: RequestR
 }
 
 /** One meter's rules: each candidate says for itself that it is finished. */
-function makeRules(request: PreparedRequest): EventRules {
-  const candidates = request.outputTokens(1);
+function makeRules(request: ParsedRequest): EventRules {
+  const candidates = request.output.choices;
   const finished = new Set<unknown>();
   const read = (event: JsonObject, state: MeterState): MeterState => {
     let valueBytes = state.valueBytes ?? 0;
@@ -91,10 +93,10 @@ const bytesOfCalls = (parts: unknown): number =>
 
 export const GOOGLE: Dialect = {
   name: 'google',
-  errors: 'google',
+  family: 'google',
   isBilled: true,
   ownProvider: 'google',
-  prepare: prepareGoogle,
+  parse: fromPrepared(prepareGoogle),
   makeMeter: (request) => makeEventMeter(makeRules(request)),
   readUsage: ({ usageMetadata }) => readGoogleUsage(usageMetadata),
   /**

@@ -1,75 +1,77 @@
 /**
- * The most input tokens that an Anthropic message request can be counted as, and what of it is not in it.
- * Flow: policy > price > **bound** > reserve. Invariant: never under; see `input-bound.ts`, whose reasons hold here.
+ * What an Anthropic message request is counted by. Flow: policy > parse > **bound** > reserve.
  */
+import { isRecord } from '../../base/json.ts';
+import { countJson } from '../leaves.ts';
+import {
+  countInput,
+  headOf,
+  type MessageParts,
+  type Repeat,
+  type RequestInput,
+} from '../request-input.ts';
+import { isHostedTool, type MessagesRequest } from './shape.ts';
 
-import { isRecord, type JsonObject } from '../../base/json.ts';
-import { isGiven } from '../fields.ts';
-import { boundOf, type FoundInput, type InputRules, nothingFound } from '../input-bound.ts';
+/** Members that never become input. */
+const UNCOUNTED: ReadonlySet<string> = new Set([
+  ...['model', 'messages', 'max_tokens', 'stream', 'temperature', 'top_p', 'top_k'],
+  ...['stop_sequences', 'metadata', 'service_tier', 'speed', 'inference_geo'],
+]);
 
-/** The system prompt of a tool of Anthropic's making: up to 735. */
-const TYPED_TOOL_OVERHEAD_TOKENS = 1_024;
+type Message = MessagesRequest['messages'][number];
+type Part = Exclude<Message['content'], string>[number];
+type Tool = NonNullable<MessagesRequest['tools']>[number];
 
-export interface MessagesInput {
-  /** Undefined: nothing bounds it. */
-  readonly tokens: number | undefined;
-  readonly reference: string | undefined;
-  readonly stored: string | undefined;
+/**
+ * Counts the input of a request.
+ * @param betas that go on: some change how a prompt is rendered
+ */
+export function countMessages(request: MessagesRequest, betas: string | undefined): RequestInput {
+  const { messages } = request;
+  const tools = Array.isArray(request.tools) ? request.tools : [];
+  const types = tools.map((tool) => Object(tool).type ?? 'custom');
+  // The provider explains a schema of the answer to the model as it explains tools.
+  const formats = request.output_config?.format ?? request.output_format;
+  return countInput({
+    head: { ...headOf(request, UNCOUNTED), ...(betas !== undefined && { betas }) },
+    messages: messages.map(toParts),
+    listName: 'messages',
+    tools: {
+      count: tools.length + (formats ? 1 : 0),
+      typed: types.filter((type) => type !== 'custom').length,
+    },
+    repeats: repeatsOf(tools, messages),
+    hasHostedTools: types.some((type) => isHostedTool(String(type))),
+    hasDeferredTools: tools.some((tool) => Object(tool).defer_loading === true),
+  });
 }
 
-export function boundMessagesInput(
-  body: JsonObject,
-  serialised: string,
-  rules: InputRules,
-): MessagesInput {
-  const found = nothingFound();
-  look(body.system, 'system', found);
-  const messages = Array.isArray(body.messages) ? body.messages : [];
-  for (const [index, message] of messages.entries()) {
-    look(Object(message).content, `messages[${index}].content`, found);
-  }
-  if (isGiven(body.container)) found.stored ??= 'container';
-  const tools = Array.isArray(body.tools) ? body.tools : [];
-  const typed = tools.filter((tool) => isGiven(Object(tool).type)).length;
-  const parts = { messages: messages.length, tools: tools.length };
-  const tokens = boundOf(serialised, found, parts, rules);
+/** Of an open request, a message may be anything. */
+const partsOf = (message: Message): readonly Part[] =>
+  Array.isArray(message?.content) ? (message.content.filter(isRecord) as readonly Part[]) : [];
+
+function toParts(message: Message): MessageParts {
+  const parts = partsOf(message);
   return {
-    tokens:
-      tokens === undefined || found.reference !== undefined
-        ? tokens
-        : tokens + typed * TYPED_TOOL_OVERHEAD_TOKENS,
-    reference: found.reference,
-    stored: found.stored,
+    message,
+    role: message?.role,
+    endsInToolResult: parts.at(-1)?.type === 'tool_result',
+    hasHiddenReasoning: parts.some(({ type }) => /^(?:redacted_)?thinking$/.test(type)),
   };
 }
 
-const BASE64 = /^[A-Za-z0-9+/_=-]*$/;
-
-function look(content: unknown, path: string, found: FoundInput): void {
-  if (!Array.isArray(content)) return;
-  for (const [index, part] of content.entries()) {
-    if (!isRecord(part)) continue;
-    const here = `${path}[${index}]`;
-    look(part.content, `${here}.content`, found);
-    if (isGiven(part.file_id)) found.stored ??= `${here}.file_id`;
-    if (part.type === 'image' || part.type === 'document') lookAtSource(part, here, found);
-  }
-}
-
-function lookAtSource({ type, source }: JsonObject, path: string, found: FoundInput): void {
-  if (!isRecord(source)) return;
-  if (isGiven(source.file_id) || source.type === 'file') found.stored ??= `${path}.source`;
-  if (type === 'image' && source.type === 'base64' && typeof source.data === 'string') {
-    if (BASE64.test(source.data)) {
-      found.images += 1;
-      found.imageChars += source.data.length;
-      return;
+/** A reference to a tool brings in its schema. The first one to a deferred tool is the schema that the head counts. */
+function repeatsOf(tools: readonly Tool[], messages: readonly Message[]): readonly Repeat[] {
+  const times = new Map<unknown, number>();
+  for (const part of messages.flatMap(partsOf)) {
+    if (part.type !== 'tool_result' || !Array.isArray(part.content)) continue;
+    for (const inner of part.content) {
+      if (inner?.type !== 'tool_reference') continue;
+      times.set(inner.tool_name, (times.get(inner.tool_name) ?? 0) + 1);
     }
   }
-  if (type === 'document' && source.type === 'text') return;
-  if (type === 'document' && source.type === 'content') {
-    look(source.content, `${path}.source.content`, found);
-    return;
-  }
-  found.reference ??= `${path}.source`;
+  return tools.flatMap((tool) => {
+    const more = (times.get(Object(tool).name) ?? 0) - (Object(tool).defer_loading ? 1 : 0);
+    return more > 0 ? [{ text: countJson(tool).text, times: more }] : [];
+  });
 }

@@ -3,15 +3,17 @@
  */
 import { ERRORS, GatewayError } from '../../base/errors.ts';
 import { isRecord, type JsonObject } from '../../base/json.ts';
-import type { Dialect, PreparedRequest, RequestRules } from '../dialect.ts';
+import type { Dialect } from '../dialect.ts';
 import { makeEventMeter } from '../event-meter.ts';
 import { isGiven, notBounded, notOwned, readFlag, readWhole, unreadable } from '../fields.ts';
 import { boundOf, type FoundInput, INLINE_IMAGE, nothingFound } from '../input-bound.ts';
+import { fromPrepared, type PreparedRequest } from '../legacy.ts';
 import { readOpenAiBetas } from '../openai-betas.ts';
+import type { RequestRules } from '../request-rules.ts';
 import { type ReportedUsage, readUsage } from '../usage.ts';
 import { findStoredReference, findUnboundedField } from './fields.ts';
 
-function prepareResponses(body: JsonObject, rules: RequestRules): PreparedRequest {
+export function prepareResponses(body: JsonObject, rules: RequestRules): PreparedRequest {
   const { input } = body;
   const isPrompted = isGiven(body.prompt) || isGiven(body.conversation);
   if (typeof input !== 'string' && !Array.isArray(input) && !isPrompted) {
@@ -107,9 +109,9 @@ const LAST_EVENTS: ReadonlySet<unknown> = new Set([
 
 export const RESPONSES: Dialect = {
   name: 'responses',
-  errors: 'openai',
+  family: 'openai',
   isBilled: true,
-  prepare: prepareResponses,
+  parse: fromPrepared(prepareResponses),
   makeMeter: () =>
     makeEventMeter({
       // Texts come as deltas; what follows them repeats them whole.

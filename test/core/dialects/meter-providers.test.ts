@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../core/base/json.ts';
 import { CHAT } from '../../../core/dialects/chat/chat.ts';
-import type { Dialect, RequestRules } from '../../../core/dialects/dialect.ts';
+import type { Dialect } from '../../../core/dialects/dialect.ts';
 import { GOOGLE } from '../../../core/dialects/google/google.ts';
 import { MESSAGES } from '../../../core/dialects/messages/messages.ts';
+import type { RequestRules } from '../../../core/dialects/request-rules.ts';
 import { RESPONSES } from '../../../core/dialects/responses/responses.ts';
 import { KNOWN_PROVIDERS } from '../../../core/providers/known.ts';
 import { makeEventSplitter } from '../../../core/proxy/sse.ts';
@@ -32,7 +33,7 @@ const NAMES: readonly StreamFormat[] = ['chat', 'responses', 'messages', 'google
 function readAlong(format: StreamFormat, reads: readonly Uint8Array[]) {
   const { dialect, body } = FORMATS[format];
   const splitter = makeEventSplitter();
-  const meter = dialect.makeMeter(dialect.prepare(body, RULES));
+  const meter = dialect.makeMeter(dialect.parse(body, RULES));
   const passed: Buffer[] = [];
   for (const read of reads) {
     const { forward, end } = meter.take(splitter.push(read).events);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { RequestRules } from '../../../core/dialects/dialect.ts';
 import { readOpenAiBetas } from '../../../core/dialects/openai-betas.ts';
+import type { RequestRules } from '../../../core/dialects/request-rules.ts';
 import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const betasOf = (values: readonly string[] | undefined, isCapped: boolean) => {

@@ -341,7 +341,7 @@ describe('holdCostOf', () => {
     ['in the upper tier when it can', 'tiered', 200_001, 10, 1_500_232_500n],
     ['rounded up', 'cheap', 1, 0, 1n],
   ])('holds %s', (_how, model, input, output, costNanoUsd) => {
-    expect(holdCostOf(priceOf(model), input, output)).toBe(costNanoUsd);
+    expect(holdCostOf(priceOf(model), { input, output })).toBe(costNanoUsd);
   });
 
   test.each([
@@ -360,12 +360,26 @@ describe('holdCostOf', () => {
   ])('holds at the price of %s where that is the dearest', (_which, rates) => {
     const prices = makePriceBook(TABLE, { 'lab/own': { ...rates, outputUsdPerMillion: 0 } });
     const price = prices.find('lab', 'own');
-    expect(price && holdCostOf(price, 1_000, 0)).toBe(5_000_000n);
+    expect(price && holdCostOf(price, { input: 1_000, output: 0 })).toBe(5_000_000n);
+  });
+
+  test.each([
+    ['none', 1_000_000n],
+    ['5m', 1_250_000n],
+    ['1h', 2_000_000n],
+  ] as const)('holds for the cache that the request writes to: %s', (cacheWrite, costNanoUsd) => {
+    const rates = { inputUsdPerMillion: 1, cachedInputUsdPerMillion: 0.1, outputUsdPerMillion: 0 };
+    const prices = makePriceBook(TABLE, { 'lab/own': { ...rates, cacheWriteUsdPerMillion: 1.25 } });
+    const price = prices.find('lab', 'own');
+    const cost = price && holdCostOf(price, { input: 1_000, output: 0, cacheWrite });
+    expect(cost).toBe(costNanoUsd);
   });
 
   test('holds at the lower tier where that is the dearer', () => {
     const tier = { ...priceOf('cheap'), aboveInputTokens: 10 };
-    expect(holdCostOf({ ...priceOf('plain'), tiers: [tier] }, 1_000, 0)).toBe(2_500_000n);
+    expect(holdCostOf({ ...priceOf('plain'), tiers: [tier] }, { input: 1_000, output: 0 })).toBe(
+      2_500_000n,
+    );
   });
 
   test('is never under the cost of what it bounds', () => {
@@ -378,7 +392,9 @@ describe('holdCostOf', () => {
           const cachedInput = Math.floor(input * share);
           const usage = used(input, output, { cachedInput, cacheWrite: input - cachedInput });
           const price = priceOf(model);
-          expect(holdCostOf(price, input + more, output) >= costOf(price, usage)).toBe(true);
+          expect(holdCostOf(price, { input: input + more, output }) >= costOf(price, usage)).toBe(
+            true,
+          );
         },
       ),
     );

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
 import { prepareChat } from '../../../core/dialects/chat/request.ts';
-import type { RequestRules } from '../../../core/dialects/dialect.ts';
+import type { RequestRules } from '../../../core/dialects/request-rules.ts';
 import type { DialectName } from '../../../core/providers/endpoints.ts';
 import { KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
 import { findProvider, requireEndpoint } from '../../../core/providers/provider.ts';

@@ -63,9 +63,9 @@ describe('planCall', () => {
       );
       expect(outcomeOf(contentOf({ type: 'video_url', video_url: {} }))).toBe(reference);
       const { request } = plan({}, makeGrant(limits));
-      expect(JSON.parse(request.toBody(100)).max_completion_tokens).toBe(cap);
+      expect(JSON.parse(request.write(100)).max_completion_tokens).toBe(cap);
       expect(outcomeOf({ background: true })).toBe('no');
-      expect(JSON.parse(request.toBody(100))).not.toHaveProperty('store');
+      expect(JSON.parse(request.write(100))).not.toHaveProperty('store');
     });
   });
 
@@ -110,7 +110,7 @@ describe('planCall', () => {
 describe('what a call takes', () => {
   test('is the dearest input and all output of all choices', () => {
     const call = plan({ model: 'openai/both', max_tokens: 100, n: 2 });
-    const { inputTokens } = call.request;
+    const inputTokens = call.inputTokensMax;
     expect(amountsUnder(call, 100)).toEqual({
       usd: BigInt(inputTokens + 200) * 1_000n,
       tokens: BigInt(inputTokens + 200),
@@ -128,7 +128,7 @@ describe('affordableCap', () => {
     ['not 16 tokens', usd(15_999n), undefined],
     ['nothing', usd(0n), undefined],
     ['more than was asked for', usd(1_000_000n), 99],
-    ['less of tokens', { ...usd(99_999n), tokens: BigInt(call.request.inputTokens + 40) }, 40],
+    ['less of tokens', { ...usd(99_999n), tokens: BigInt(call.inputTokensMax + 40) }, 40],
     ['fewer tokens than the input', { tokens: 5n }, undefined],
   ])('finds what is affordable with %s left', (_, left, cap) => {
     expect(affordableCap(call, left, 100)).toBe(cap);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../../core/base/json.ts';
 import { prepareChat } from '../../../../core/dialects/chat/request.ts';
-import type { RequestRules } from '../../../../core/dialects/dialect.ts';
+import type { RequestRules } from '../../../../core/dialects/request-rules.ts';
 import {
   GENERIC_ROW,
   KNOWN_PROVIDERS,

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../../core/base/errors.ts';
 import { asRequestId } from '../../../../core/base/ids.ts';
 import type { JsonObject } from '../../../../core/base/json.ts';
-import type { RequestRules } from '../../../../core/dialects/dialect.ts';
-import { GOOGLE } from '../../../../core/dialects/google/google.ts';
+import { GOOGLE, prepareGoogle } from '../../../../core/dialects/google/google.ts';
+import type { RequestRules } from '../../../../core/dialects/request-rules.ts';
 import { findRoute } from '../../../../core/dialects/routes.ts';
 import { GENERIC_ROW } from '../../../../core/providers/known.ts';
 import { makeEventSplitter } from '../../../../core/proxy/sse.ts';
@@ -19,7 +19,9 @@ const RULES: RequestRules = {
 const UNCAPPED = { isCapped: false, isBounded: false };
 const HELLO = [{ role: 'user', parts: [{ text: 'Hello' }] }];
 const prepare = (more: object, rules: Partial<RequestRules> = {}) =>
-  GOOGLE.prepare({ contents: HELLO, ...more } as JsonObject, { ...RULES, ...rules });
+  prepareGoogle({ contents: HELLO, ...more } as JsonObject, { ...RULES, ...rules });
+const parse = (more: object, rules: Partial<RequestRules> = {}) =>
+  GOOGLE.parse({ contents: HELLO, ...more }, { ...RULES, ...rules });
 const raisedBy = (act: () => unknown): string => {
   try {
     act();
@@ -335,7 +337,7 @@ const LAST = event({
   usageMetadata: USAGE,
 });
 const meterOf = (text: string, more: object = {}) => {
-  const meter = GOOGLE.makeMeter(prepare(more, { isStreamRoute: true }));
+  const meter = GOOGLE.makeMeter(parse(more, { isStreamRoute: true }));
   meter.take(Buffer.from(text));
   return meter;
 };
@@ -345,7 +347,7 @@ describe('the meter', () => {
     const bytes = Buffer.from(FIRST + LAST);
     for (let cut = 0; cut <= bytes.length; cut += 1) {
       const splitter = makeEventSplitter();
-      const meter = GOOGLE.makeMeter(prepare({}));
+      const meter = GOOGLE.makeMeter(parse({}));
       for (const read of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
         meter.take(splitter.push(read).events);
       }

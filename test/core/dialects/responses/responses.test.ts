@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../../core/base/errors.ts';
 import { asRequestId } from '../../../../core/base/ids.ts';
 import type { JsonObject } from '../../../../core/base/json.ts';
-import type { RequestRules } from '../../../../core/dialects/dialect.ts';
-import { EMBEDDINGS } from '../../../../core/dialects/embeddings.ts';
-import { RESPONSES } from '../../../../core/dialects/responses/responses.ts';
+import { EMBEDDINGS, prepareEmbeddings } from '../../../../core/dialects/embeddings.ts';
+import type { RequestRules } from '../../../../core/dialects/request-rules.ts';
+import { prepareResponses, RESPONSES } from '../../../../core/dialects/responses/responses.ts';
 import { GENERIC_ROW } from '../../../../core/providers/known.ts';
 import { makeEventSplitter } from '../../../../core/proxy/sse.ts';
 import { REQUEST_RULES } from '../../../support/request-rules.ts';
@@ -16,7 +16,7 @@ const RULES: RequestRules = {
 };
 const UNCAPPED = { isCapped: false, isBounded: false };
 const prepare = (more: object, rules: Partial<RequestRules> = {}) =>
-  RESPONSES.prepare({ model: 'x', input: 'Hi', ...more } as JsonObject, { ...RULES, ...rules });
+  prepareResponses({ model: 'x', input: 'Hi', ...more } as JsonObject, { ...RULES, ...rules });
 const refusalOf = (prepared: () => unknown): string => {
   try {
     prepared();
@@ -132,7 +132,7 @@ describe('the meter', () => {
   ])('reads %s the same however the stream was cut, and holds it back', (type, hasFailed) => {
     const text = Buffer.from(TEXT + DONE + lastOf(type));
     for (let cut = 0; cut <= text.length; cut += 1) {
-      const meter = RESPONSES.makeMeter(prepare({ stream: true }));
+      const meter = RESPONSES.makeMeter(RESPONSES.parse({ input: 'Hi', stream: true }, RULES));
       const splitter = makeEventSplitter();
       const reads = [text.subarray(0, cut), text.subarray(cut)].map((read) =>
         meter.take(splitter.push(read).events),
@@ -152,14 +152,14 @@ describe('the meter', () => {
   });
 
   test('sees an error of the provider’s', () => {
-    const meter = RESPONSES.makeMeter(prepare({ stream: true }));
+    const meter = RESPONSES.makeMeter(RESPONSES.parse({ input: 'Hi', stream: true }, RULES));
     meter.take(Buffer.from(event({ type: 'error', message: 'no' })));
     expect([meter.isFinished(), meter.hasFailed()]).toEqual([false, true]);
   });
 });
 
 test('a cut stream ends as incomplete', () => {
-  const meter = RESPONSES.makeMeter(prepare({ stream: true }));
+  const meter = RESPONSES.makeMeter(RESPONSES.parse({ input: 'Hi', stream: true }, RULES));
   const facts = { requestId: asRequestId('r1'), model: 'openai/m', nowMs: 5_000 };
   const cut = RESPONSES.toCutEvents(facts, meter);
   expect(cut.startsWith('event: response.incomplete\ndata: ')).toBe(true);
@@ -170,7 +170,7 @@ test('a cut stream ends as incomplete', () => {
 
 describe('an embedding', () => {
   const embed = (more: object, rules: Partial<RequestRules> = {}) =>
-    EMBEDDINGS.prepare({ model: 'x', input: 'Hi', ...more } as JsonObject, { ...RULES, ...rules });
+    prepareEmbeddings({ model: 'x', input: 'Hi', ...more } as JsonObject, { ...RULES, ...rules });
 
   test.each([
     ['a text', 'Grüße', 7 + 8],

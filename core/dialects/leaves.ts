@@ -1,0 +1,99 @@
+/**
+ * The values of a parsed request that its bytes do not bound, or that are not counted by their bytes.
+ * Flow: policy > **parse** > bound > write. Invariant: whatever is not one of these leaves counts by its bytes, so a
+ * field that nobody thought of is counted.
+ */
+import type { JsonObject } from '../base/json.ts';
+
+/** A value with a meaning of its own for the bound. It is sent exactly as the client wrote it. */
+export abstract class Leaf {
+  abstract toJSON(): unknown;
+}
+
+/** How long a prefix is kept in the provider's cache. */
+export type CacheLife = '5m' | '1h';
+
+/** Asks the provider to keep the prompt up to here in its cache. It costs no tokens, but changes their price. */
+export class CacheMark extends Leaf {
+  readonly life: CacheLife;
+  readonly #sent: JsonObject;
+
+  constructor(sent: JsonObject, life: CacheLife) {
+    super();
+    this.#sent = sent;
+    this.life = life;
+  }
+
+  toJSON(): JsonObject {
+    return this.#sent;
+  }
+}
+
+/** An image in base64, as it is sent: the provider counts its pixels, and not its bytes. */
+export class ImageData extends Leaf {
+  readonly #sent: string;
+
+  constructor(sent: string) {
+    super();
+    this.#sent = sent;
+  }
+
+  toJSON(): string {
+    return this.#sent;
+  }
+}
+
+/**
+ * Input that its bytes do not bound.
+ * `data`: in the request itself, such as a PDF. `url`: public, and may grow. `stored`: at the provider.
+ */
+export type ReferenceKind = 'data' | 'url' | 'stored';
+
+export class Reference extends Leaf {
+  readonly kind: ReferenceKind;
+  readonly #sent: unknown;
+
+  constructor(sent: unknown, kind: ReferenceKind) {
+    super();
+    this.#sent = sent;
+    this.kind = kind;
+  }
+
+  toJSON(): unknown {
+    return this.#sent;
+  }
+}
+
+/** A value as its provider counts it. */
+export interface Counted {
+  /** The JSON that is sent, without cache marks and image data. */
+  readonly text: string;
+  /** All leaves in it, in order. */
+  readonly leaves: readonly Leaf[];
+}
+
+/** Writes a parsed value as its provider counts it. */
+export function countJson(value: object): Counted {
+  const leaves: Leaf[] = [];
+  // The replacer sees what `toJSON` made of a leaf; the leaf itself is still a member of `this`.
+  const text = JSON.stringify(value, function replace(this: JsonObject, name, sent: unknown) {
+    const leaf = this[name];
+    if (!(leaf instanceof Leaf)) return sent;
+    leaves.push(leaf);
+    return leaf instanceof Reference ? sent : undefined;
+  });
+  return { text, leaves };
+}
+
+/** The path of a leaf below a value: `content[1].source.url`. */
+export function pathOf(value: unknown, leaf: Leaf, path = ''): string | undefined {
+  if (value === leaf) return path;
+  if (typeof value !== 'object' || value === null || value instanceof Leaf) return undefined;
+  const isList = Array.isArray(value);
+  for (const [name, member] of Object.entries(value)) {
+    const below = isList ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`;
+    const found = pathOf(member, leaf, below);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,151 @@
+/**
+ * The input of a parsed request, as its provider counts it. Flow: policy > parse > **bound** > reserve.
+ *
+ * 1. a dialect parses the body, and says what stands before the messages and what each message is;
+ * 2. `countInput` writes both as JSON, without cache marks and image data;
+ * 3. `inputTokensMax` (input-bound.ts) bounds them.
+ *
+ * Guarantees: what is sent lies in `head` or in a message, except fields that are listed as free and image data.
+ */
+import type { JsonObject } from '../base/json.ts';
+import {
+  type CacheLife,
+  CacheMark,
+  type Counted,
+  countJson,
+  ImageData,
+  type Leaf,
+  pathOf,
+  Reference,
+} from './leaves.ts';
+import { notOwned } from './refusals.ts';
+import type { RequestRules } from './request-rules.ts';
+
+export type MessageRole = 'user' | 'assistant' | 'tool' | 'system';
+
+/** One message, item or content of a conversation. */
+export interface CountedMessage {
+  /** Its JSON as it is sent, without cache marks and image data. */
+  readonly text: string;
+  /** Images in the request itself. */
+  readonly images: number;
+  readonly role: MessageRole;
+  readonly endsInToolResult: boolean;
+  /** Holds thinking, reasoning or a signature of it, which a provider may drop and bring back. */
+  readonly hasHiddenReasoning: boolean;
+}
+
+export interface RequestInput {
+  /** The JSON of all that is counted before the messages: system prompt, tools, settings of thinking, betas. */
+  readonly head: string;
+  /** Images of the head. */
+  readonly headImages: number;
+  readonly messages: readonly CountedMessage[];
+  readonly tools: ToolCounts;
+  /** Schemas that the messages bring in again, and how many times beyond the one in `head`. */
+  readonly repeats: readonly Repeat[];
+  /** The first place of input that its bytes do not bound: a URL, a file, a PDF, a stored item. */
+  readonly reference: string | undefined;
+  /** The first place that names data stored at the provider. */
+  readonly stored: string | undefined;
+  /** All input is in the request itself, so the provider's count route takes it. */
+  readonly isInline: boolean;
+  /** The provider runs tools of its own, and reads the prompt again after each. */
+  readonly hasHostedTools: boolean;
+  /** A message can bring in a tool's schema by its name. */
+  readonly hasDeferredTools: boolean;
+  /** The dearest cache that the input is written to; `5m`: at the price row's price of a write. */
+  readonly cacheMark: 'none' | CacheLife;
+  /** Of dialects that are not parsed yet. */
+  readonly preparedTokens?: number;
+}
+
+export interface ToolCounts {
+  readonly count: number;
+  /** Of these, tools with a system prompt of the provider's making. */
+  readonly typed: number;
+}
+
+export interface Repeat {
+  readonly text: string;
+  readonly times: number;
+}
+
+export interface MessageParts extends Omit<CountedMessage, 'text' | 'images'> {
+  readonly message: object;
+}
+
+/** What a dialect says of its input. */
+export interface InputParts {
+  readonly head: JsonObject;
+  readonly messages: readonly MessageParts[];
+  /** The name of the list of messages in the body. */
+  readonly listName: string;
+  readonly tools: ToolCounts;
+  readonly repeats?: readonly Repeat[];
+  readonly hasHostedTools?: boolean;
+  readonly hasDeferredTools?: boolean;
+  /** The cache that is written to without a mark. @default none */
+  readonly unmarkedCache?: 'none' | '5m';
+}
+
+/** The members of a request that are counted before its messages: all that are not listed. */
+export const headOf = (request: object, uncounted: ReadonlySet<string>): JsonObject =>
+  Object.fromEntries(Object.entries(request).filter(([name]) => !uncounted.has(name)));
+
+/** Counts the input of a request. */
+export function countInput(parts: InputParts): RequestInput {
+  const { listName, tools, repeats = [], unmarkedCache = 'none' } = parts;
+  const { hasHostedTools = false, hasDeferredTools = false } = parts;
+  const head = countJson(parts.head);
+  const counted = parts.messages.map((each) => ({ ...each, ...countJson(each.message) }));
+  const places: readonly Place[] = [
+    { ...head, path: '', value: parts.head },
+    ...counted.map(({ text, leaves, message }, index) => ({
+      ...{ text, leaves, path: `${listName}[${index}]`, value: message },
+    })),
+  ];
+  const references = places.flatMap(({ leaves }) =>
+    leaves.filter((leaf) => leaf instanceof Reference),
+  );
+  const stored = references.find(({ kind }) => kind === 'stored');
+  return {
+    head: head.text,
+    headImages: imagesIn(head),
+    messages: counted.map(({ text, leaves, role, endsInToolResult, hasHiddenReasoning }) => ({
+      ...{ text, images: imagesIn({ leaves }), role, endsInToolResult, hasHiddenReasoning },
+    })),
+    ...{ tools, repeats, hasHostedTools, hasDeferredTools },
+    reference: references[0] && placeOf(references[0], places),
+    stored: stored && placeOf(stored, places),
+    isInline: references.every(({ kind }) => kind === 'data'),
+    cacheMark: dearestMark(places, unmarkedCache),
+  };
+}
+
+/** @throws invalid_request when a credential that is no bare server key names data stored at the provider */
+export function requireOwnData(
+  { stored }: RequestInput,
+  { isServerKey }: Pick<RequestRules, 'isServerKey'>,
+): void {
+  if (stored !== undefined && !isServerKey) throw notOwned(stored);
+}
+
+interface Place extends Counted {
+  readonly path: string;
+  readonly value: object;
+}
+
+const imagesIn = ({ leaves }: Pick<Counted, 'leaves'>): number =>
+  leaves.filter((leaf) => leaf instanceof ImageData).length;
+
+function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
+  const place = places.find(({ leaves }) => leaves.includes(leaf));
+  return place && pathOf(place.value, leaf, place.path);
+}
+
+function dearestMark(places: readonly Place[], unmarked: 'none' | '5m'): 'none' | CacheLife {
+  const marks = places.flatMap(({ leaves }) => leaves.filter((leaf) => leaf instanceof CacheMark));
+  if (marks.length === 0) return unmarked;
+  return marks.some(({ life }) => life === '1h') ? '1h' : '5m';
+}

@@ -1,0 +1,26 @@
+/**
+ * What a request is read by: its provider, its model, and what its credential may do. Flow: policy > **parse** > bound.
+ */
+import type { Headers } from '../base/http.ts';
+import type { ProviderRow } from '../providers/known.ts';
+
+export interface RequestRules {
+  readonly row: ProviderRow;
+  /** The provider's own id of the model. */
+  readonly model: string;
+  /** A USD limit applies: every field must be bounded in money. */
+  readonly isCapped: boolean;
+  /** A USD or token limit applies: every field must be bounded, and an output cap is always sent. */
+  readonly isBounded: boolean;
+  /** The credential is a server key that speaks for itself: it may name data stored at the provider. */
+  readonly isServerKey: boolean;
+  readonly defaultMaxOutputTokens: number;
+  /** Of the model, in tokens; undefined: not known. */
+  readonly contextWindow: number | undefined;
+  /** The most output that the model gives, in tokens; undefined: not known. */
+  readonly maxOutputTokens: number | undefined;
+  /** The path asks for a stream, as Google's does. */
+  readonly isStreamRoute: boolean;
+  /** The request's own. */
+  readonly headers: Headers;
+}
