@@ -1,4 +1,4 @@
-/** What the local gateway uses of dynalite, which has no types of its own. */
+/** Types for the parts of dynalite that the local gateway uses. It has none of its own. */
 
 declare module 'dynalite' {
   import type { Server } from 'node:http';
@@ -16,7 +16,7 @@ declare module 'dynalite' {
 
 declare module 'dynalite/db/index.js' {
   namespace db {
-    /** A refusal, as it is answered. */
+    /** A refusal with its answer. */
     interface DynaliteError {
       readonly statusCode: number;
       body: Record<string, unknown>;
@@ -57,10 +57,10 @@ declare module 'dynalite/validations/index.js' {
 }
 
 declare module 'dynalite/validations/*' {
-  /** The fields an operation may have; any other is dropped before the operation sees it. */
+  /** The fields that an operation may have. Others are dropped before it runs. */
   const validation: {
     readonly types: Record<string, { readonly type: string; readonly enum: readonly string[] }>;
-    /** What cannot be said by types, such as whether an expression can be read. */
+    /** Checks beyond types, such as the syntax of expressions. */
     readonly custom: unknown;
   };
   export = validation;

@@ -16,21 +16,21 @@ export interface Flags {
   readonly json: boolean;
 }
 
-/** Reads them. @throws CommanderError when they are wrong or `--help` was asked for; it has been said to the user */
+/** Reads the flags. @throws CommanderError for a wrong flag and for `--help`, after its message was printed */
 export function readFlags(args: readonly string[], config: Config): Flags {
   const program = new Command('npm start --')
     .description('Starts the gateway on this machine.')
-    .option('--port <number>', 'where it listens; 0 takes any free port', parsePort, 8787)
-    .option('--host <address>', 'which address it listens on', '127.0.0.1')
-    .option('--data <folder>', 'keeps keys and spend across restarts', '.hallpass')
-    .option('--ephemeral', 'keeps all in memory and leaves nothing behind', false)
+    .option('--port <number>', 'port to listen on; 0 for any free port', parsePort, 8787)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--data <folder>', 'folder that keeps keys and spend across restarts', '.hallpass')
+    .option('--ephemeral', 'keep everything in memory and leave nothing behind', false)
     .option(
       '--provider <name=url>',
-      "sends a provider's traffic to another base URL; repeatable",
+      "send a provider's traffic to another base URL; repeatable",
       (text: string, others: ProviderUrls) => addProvider(text, others, config),
       {},
     )
-    .option('--json', 'prints one JSON object when it is ready', false)
+    .option('--json', 'print one JSON object when the gateway is ready', false)
     .allowExcessArguments(false)
     .exitOverride();
   return program.parse(args, { from: 'user' }).opts<Flags>();
@@ -49,7 +49,7 @@ function addProvider(text: string, others: ProviderUrls, config: Config): Provid
   const allowed = [...new Set([...Object.keys(config.providers), ...KNOWN_PROVIDERS.keys()])];
   if (!allowed.includes(name)) {
     throw new InvalidArgumentError(
-      `"--provider" must be NAME=URL with a name of ${allowed.join(', ')}, got "${name}".`,
+      `"--provider" must be NAME=URL, NAME one of ${allowed.join(', ')}, got "${name}".`,
     );
   }
   if (!/^https?:\/\/[^?#]+$/.test(url) || !URL.canParse(url)) {

@@ -22,16 +22,17 @@ const ACCOUNT_TIMEOUT_MS = 30_000;
 const PROXY_TIMEOUT_MS = 900_000;
 const SWEEP_TIMEOUT_MS = 300_000;
 
-export interface Functions {
+/** The functions behind the local API Gateway. */
+export interface LocalFunctions {
   readonly authorizer: BufferedFunction;
   readonly proxy: StreamingFunction;
   readonly account: BufferedFunction;
   sweep(): Promise<void>;
 }
 
-/** Makes them, each as its Lambda entry does. */
-export function makeFunctions(settings: FunctionSettings, log: Log = makeLog()): Functions {
-  installAwsLambda(); // Before the proxy's handler is made, which asks for it.
+/** Makes the functions as their Lambda entries do. */
+export function makeFunctions(settings: FunctionSettings, log: Log = makeLog()): LocalFunctions {
+  installAwsLambda(); // The proxy's handler needs it when it is made.
   const sweep = makeBufferedFunction(makeSweepHandler(settings, callDynamoDb, log), {
     timeoutMs: SWEEP_TIMEOUT_MS,
   });

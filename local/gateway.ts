@@ -1,6 +1,7 @@
 /**
- * The whole gateway on this machine: tables, secrets, the Lambda handlers, and API Gateway in front of them.
+ * The whole gateway on this machine: tables, secrets, the Lambda functions, and an API Gateway in front of them.
  */
+import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -12,15 +13,16 @@ import {
 } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets, makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
-import { makeKeyRecords, makeKeyWriter } from '../adapters/dynamodb/key-records.ts';
-import { systemClock } from '../adapters/system.ts';
+import { makeKeyWriter } from '../adapters/dynamodb/key-records.ts';
+import { makeKeyStore } from '../adapters/dynamodb/key-store.ts';
+import { systemClock, systemRandom } from '../adapters/system.ts';
 import { ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
 import type { Config } from '../core/config.ts';
 import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
 import { startApiGateway } from './api-gateway/server.ts';
 import { createTables } from './dynamodb/tables.ts';
-import { type Functions, makeFunctions } from './functions.ts';
+import { type LocalFunctions, makeFunctions } from './functions.ts';
 import {
   makeDeployment,
   openDataFolder,
@@ -37,22 +39,22 @@ const SWEEP_INTERVAL_MS = 300_000;
 
 export interface LocalGatewayOptions {
   readonly config: Config;
-  /** The folder that survives a restart. @default in memory */
+  /** The folder that keeps the data. @default in memory */
   readonly data?: string;
-  /** `0` takes any free one. */
+  /** `0` for any free port. */
   readonly port: number;
   readonly host: string;
   /** Provider name to a base URL that replaces its own. */
   readonly providerUrls: Readonly<Record<string, string>>;
   /**
-   * Provider keys and AWS credentials, as the process has them. `AWS_ENDPOINT_URL_DYNAMODB` names a table server to use in place of the
-   * embedded one.
+   * The process's environment, with provider keys and AWS credentials. `AWS_ENDPOINT_URL_DYNAMODB` names a table server
+   * to use in place of the embedded one.
    */
   readonly variables: Variables;
-  /** Told of what went wrong outside any answer. @default nothing is told */
+  /** Called with errors outside any answer. @default they are ignored */
   readonly onFault?: (error: unknown) => void;
-  /** Makes the functions, which run with these variables. @default handlers in this process */
-  readonly makeFunctions?: (settings: FunctionSettings, variables: Variables) => Functions;
+  /** Makes the functions. @default handlers in this process */
+  readonly makeFunctions?: (settings: FunctionSettings, variables: Variables) => LocalFunctions;
 }
 
 export interface LocalGateway {
@@ -63,24 +65,24 @@ export interface LocalGateway {
   readonly key: string;
   readonly kid: string;
   readonly token: string;
-  /** The demo client key, and the secret of the JWTs behind it; null when it has another verifier now. */
+  /** The demo client key, and the secret of its JWTs; null if the key has another verifier by now. */
   readonly clientKey: string;
   readonly clientJwtSecret: string | null;
-  /** Names of the providers that have an API key, or AWS credentials in the place of one. */
+  /** Names of the providers that have an API key or AWS credentials. */
   readonly providersWithKeys: readonly string[];
-  /** What the functions run with: the way to its tables and secrets. */
+  /** The functions' environment variables, with the URLs of its tables and secrets. */
   readonly variables: Variables;
-  /** Requests whose function runs. */
+  /** The number of requests whose function runs. */
   inFlight(): number;
-  /** Closes what died requests hold; happens by itself every five minutes. */
+  /** Runs the sweep, which also runs every five minutes. */
   sweep(): Promise<void>;
-  /** Takes no more requests, lets those in flight finish and settle for at most `graceMs`, then ends all. */
+  /** Refuses new requests, waits at most `graceMs` for requests in flight to settle, then stops everything. */
   close(graceMs: number): Promise<void>;
 }
 
 /**
- * Starts it. What was started before a failure is ended again.
- * @throws Error with the system's `code` when it cannot listen; any other when the folder cannot be used
+ * Starts the gateway. If one part fails, the parts before it are stopped.
+ * @throws Error with the system's `code` if it cannot listen, or another one if the folder cannot be used
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const closers: (() => Promise<void>)[] = [];
@@ -92,7 +94,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   }
 }
 
-/** In the reverse order of their start. */
+/** Closes the parts in the reverse order of their start. */
 async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
   for (const close of closers.toReversed()) await close();
 }
@@ -121,7 +123,7 @@ async function startParts(
   const environment = readEnvironment(variables);
   const { demo, client } = await provision(environment, config);
   const make = options.makeFunctions ?? ((settings) => makeFunctions(settings));
-  // Not among the variables, which are kept in a file.
+  // Credentials are not in `variables`, because those are written to a file.
   const findProviderCredentials = () => findAwsCredentials(options.variables);
   const functions = make({ environment, config, findProviderCredentials }, variables);
   const gateway = await startApiGateway({
@@ -158,7 +160,7 @@ async function startParts(
   };
 }
 
-/** A folder's tables belong to one process: whoever comes second is turned away here. */
+/** Starts the tables. Only one process can open a folder's tables; this throws in a second one. */
 async function startTables(
   { data, variables }: LocalGatewayOptions,
   accessKeyId: string,
@@ -166,7 +168,7 @@ async function startTables(
 ): Promise<string> {
   const external = variables.AWS_ENDPOINT_URL_DYNAMODB;
   if (external !== undefined && external !== '') return external;
-  // Loaded only where it is used: it is a third of the gateway's memory.
+  // Loaded only if used: it takes a third of the gateway's memory.
   const { startDynamoDb } = await import('./dynamodb/server.ts');
   const folder = data === undefined ? {} : { path: join(data, 'tables') };
   const tables = await startDynamoDb({ ...folder, accessKeyId });
@@ -174,7 +176,7 @@ async function startTables(
   return tables.url;
 }
 
-/** API keys of providers that are set in the process's environment, by the name of the secret they stand for. */
+/** Returns the provider keys in the process's environment, by the name of the secret that each replaces. */
 function providerKeys({ config, variables }: LocalGatewayOptions): Map<string, string> {
   const keys = new Map<string, string>();
   for (const name of Object.keys(config.providers)) {
@@ -200,18 +202,21 @@ async function provision(environment: Environment, config: Config) {
   const dynamodb = callDynamoDb(environment, SETUP_CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, SETUP_CALL_TIMEOUT_MS);
   await createTables(dynamodb, environment);
-  const account = config.account ?? environment.defaultAccount;
   const ports = {
-    records: makeKeyRecords(dynamodb, keysTable, systemClock),
-    writer: makeKeyWriter(dynamodb, keysTable),
+    account: config.account ?? environment.defaultAccount,
+    by: 'npm start',
+    store: { ...makeKeyStore(dynamodb, keysTable), ...makeKeyWriter(dynamodb, keysTable) },
     secrets: makeSecrets(secretsManager, secretPrefix, systemClock),
-    secretWriter: makeSecretWriter(secretsManager, secretPrefix),
+    vault: makeSecretWriter(secretsManager, secretPrefix),
+    clock: systemClock,
+    random: { uuid: systemRandom.uuid, bytes: randomBytes },
+    allowLoopback: true,
   };
-  const demo = await provisionDemoKey(account, config, ports);
-  return { demo, client: await provisionDemoClientKey(account, config, ports) };
+  const demo = await provisionDemoKey(config, ports);
+  return { demo, client: await provisionDemoClientKey(config, ports) };
 }
 
-/** One sweep at a time, every five minutes. */
+/** Runs the sweep every five minutes, one at a time. */
 function sweepRegularly(sweep: () => Promise<void>, onFault?: (error: unknown) => void) {
   let running: Promise<void> = Promise.resolve();
   const now = (): Promise<void> => {

@@ -1,41 +1,34 @@
 /**
- * What a gateway on this machine starts with: a deployment of its own, its tables, a demo key and a demo token.
- * The first start makes them; later ones find them as they were left.
+ * The data of a gateway on this machine: its deployment id, its demo keys and its demo token.
+ * The first start makes them; later starts find them.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SecretWriter } from '../adapters/aws/secrets-manager.ts';
-import type { KeyWriter } from '../adapters/dynamodb/key-records.ts';
-import { asKeyId } from '../core/base/ids.ts';
 import { isoDay } from '../core/base/limits.ts';
 import type { Secrets } from '../core/base/ports.ts';
 import type { Config } from '../core/config.ts';
-import { type MadeVerifier, makeVerifier } from '../core/jwt/make-verifier.ts';
-import { hashOfKey, makeApiKey } from '../core/keys/api-key.ts';
-import type { KeyRecord } from '../core/keys/key-record.ts';
-import type { KeyRecords } from '../core/keys/ports.ts';
+import { createKey, type KeyAdminPorts } from '../core/keys/key-admin.ts';
+import type { KeySettings } from '../core/keys/key-settings.ts';
 import { signScopedToken } from '../core/tokens/scoped-token.ts';
 import { writeOwnerOnly } from './secrets/store.ts';
 
 const DEPLOYMENT_FILE = 'deployment.json';
 const DEPLOYMENT_BYTES = 16;
-const KEY_ID_BYTES = 16;
-const KEY_BYTES = 32;
 const JWT_SECRET_BYTES = 32;
-const FIRST_VERSION = '1';
 const DEMO_KEY_NAME = 'demo';
 const DEMO_CLIENT_KEY_NAME = 'demo-client';
 
-/** Dollars a day: enough to play with, and small beside a real bill. */
+/** Dollars per day. Enough to try things, and small compared to a real bill. */
 const DEMO_SPENDING_LIMIT_USD = 2;
 const DEMO_LIFETIME_SECONDS = 86_400;
 
 export const makeDeployment = (): string => randomBytes(DEPLOYMENT_BYTES).toString('hex');
 
 /**
- * Opens the data folder, which only its owner may look into, and tells the deployment it belongs to.
- * @throws Error when the folder's own file is not as it was written
+ * Opens the data folder, which only its owner may read.
+ * @returns the id of its deployment
+ * @throws Error if the folder's deployment file is damaged
  */
 export async function openDataFolder(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -51,11 +44,11 @@ export async function openDataFolder(folder: string): Promise<string> {
   return deployment;
 }
 
-/** Whether a folder is a gateway's. */
+/** Returns true if a folder belongs to a gateway. */
 export const hasDeployment = async (folder: string): Promise<boolean> =>
   (await readIfThere(join(folder, DEPLOYMENT_FILE))) !== undefined;
 
-/** A file's text; undefined when there is none. */
+/** Reads a file; undefined if it does not exist. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -65,13 +58,6 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-export interface DemoKeyPorts {
-  readonly records: KeyRecords;
-  readonly writer: KeyWriter;
-  readonly secrets: Secrets;
-  readonly secretWriter: SecretWriter;
-}
-
 export interface DemoKey {
   readonly account: string;
   readonly keyName: string;
@@ -79,34 +65,35 @@ export interface DemoKey {
   readonly key: string;
 }
 
-/** The demo key of an account, made when there is none. */
-export async function provisionDemoKey(
-  account: string,
-  config: Config,
-  ports: DemoKeyPorts,
-): Promise<DemoKey> {
-  const known = await ports.records.findByName(account, DEMO_KEY_NAME);
-  const key = known
-    ? await ports.secrets.readKey(known.id, known.version)
-    : await makeKey({ name: DEMO_KEY_NAME, kind: 'server' }, { account, config, ports });
-  return { account, keyName: DEMO_KEY_NAME, key };
-}
-
-/** A key that is of use only with a JWT behind it, and what such JWTs are signed with. */
+/** The demo client key, and the secret that signs its JWTs. */
 export interface DemoClientKey {
   readonly key: string;
-  /** Text whose UTF-8 bytes are the secret; null: the key was given another verifier. */
+  /** The secret as text; null if the key has another verifier by now. */
   readonly jwtSecret: string | null;
 }
 
-/** The demo client key of an account, made when there is none. */
+type DemoKeyPorts = KeyAdminPorts & { readonly secrets: Secrets };
+
+/** Returns the demo key of an account. Makes it if there is none. */
+export async function provisionDemoKey(
+  { defaults }: Config,
+  ports: DemoKeyPorts,
+): Promise<DemoKey> {
+  const { account, store, secrets } = ports;
+  const known = await store.find(account, DEMO_KEY_NAME);
+  const key = known
+    ? await secrets.readKey(known.id, known.version)
+    : (await createKey({ name: DEMO_KEY_NAME, settings: settingsOf(defaults) }, ports)).key;
+  return { account, keyName: DEMO_KEY_NAME, key };
+}
+
+/** Returns the demo client key of an account. Makes it if there is none. */
 export async function provisionDemoClientKey(
-  account: string,
-  config: Config,
+  { defaults }: Config,
   ports: DemoKeyPorts,
 ): Promise<DemoClientKey> {
-  const { records, secrets } = ports;
-  const known = await records.findByName(account, DEMO_CLIENT_KEY_NAME);
+  const { account, store, secrets } = ports;
+  const known = await store.find(account, DEMO_CLIENT_KEY_NAME);
   if (known !== undefined) {
     const key = await secrets.readKey(known.id, known.version);
     const verifies = known.verifier?.key;
@@ -115,51 +102,20 @@ export async function provisionDemoClientKey(
     return { key, jwtSecret: Buffer.from(secret).toString() };
   }
   const jwtSecret = randomBytes(JWT_SECRET_BYTES).toString('base64url');
-  const made = makeVerifier(
-    { material: { kind: 'secret', secret: jwtSecret } },
-    { seen: undefined, allowLoopback: true, version: FIRST_VERSION },
-  );
-  const what = { name: DEMO_CLIENT_KEY_NAME, kind: 'client', made } as const;
-  return { key: await makeKey(what, { account, config, ports }), jwtSecret };
+  const verifier = { material: { kind: 'secret', secret: jwtSecret } } as const;
+  const settings = { ...settingsOf(defaults), verifier };
+  const made = await createKey({ name: DEMO_CLIENT_KEY_NAME, clientAccess: true, settings }, ports);
+  return { key: made.key, jwtSecret };
 }
 
-interface NewDemoKey {
-  readonly name: string;
-  readonly kind: 'server' | 'client';
-  readonly made?: MadeVerifier;
-}
-
-/** Makes a key. Secrets come first: a record without them is of no use. */
-async function makeKey(
-  { name, kind, made }: NewDemoKey,
-  { account, config, ports }: { account: string; config: Config; ports: DemoKeyPorts },
-): Promise<string> {
-  const { writer, secretWriter } = ports;
-  const { limits, maxTokenLifetimeSeconds } = config.defaults;
-  const key = makeApiKey(randomBytes(KEY_BYTES));
-  const record: KeyRecord = {
-    id: asKeyId(randomBytes(KEY_ID_BYTES).toString('base64url')),
-    account,
-    name,
-    kind,
-    version: FIRST_VERSION,
-    keyHash: hashOfKey(key),
-    disabled: false,
-    limits,
-    maxTokenLifetimeSeconds,
-    ...(made && { verifier: made.verifier }),
-    revoked: [],
-    createdAtMs: Date.now(),
-  };
-  await secretWriter.createKeySecret(record.id, record.version, key);
-  if (made?.secret) await secretWriter.putJwtSecret(record.id, FIRST_VERSION, made.secret);
-  await writer.create(record);
-  return key;
-}
+const settingsOf = ({ limits, maxTokenLifetimeSeconds }: Config['defaults']): KeySettings => ({
+  models: undefined,
+  limits,
+  maxTokenLifetimeSeconds,
+});
 
 /**
- * A demo token for a day. Its `jti` is the day's: whoever starts again has the same allowance, with what was spent
- * of it, and a new one tomorrow.
+ * Signs a demo token for a day. Its `jti` names the day, so that all starts of a day share one allowance.
  */
 export function signDemoToken(demo: DemoKey, { defaults }: Config, nowMs: number): string {
   const issuedAtSeconds = Math.floor(nowMs / 1000);

@@ -1,5 +1,5 @@
 /**
- * `npm start`: the gateway on this machine, until it is told to end.
+ * `npm start`: runs the gateway on this machine until a signal ends it.
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -9,17 +9,18 @@ import { keyVariableOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
 import { type Flags, readFlags } from './flags.ts';
 import { type LocalGateway, startLocalGateway } from './gateway.ts';
+import { ENDPOINT_FILE } from './variables.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USE = 2;
 
-/** What is written here, the tables' files too, is its owner's alone. */
+/** The umask: only the owner can read files written here, including those of the tables. */
 const OWNER_ONLY = 0o077;
 
-/** How long streams in flight may take once it is told to end; a second signal ends it at once. */
+/** How long streams in flight may take after a signal. A second signal ends the process at once. */
 const GRACE_MS = 60_000;
 
-/** A Ctrl-C comes twice: from the terminal, and from npm, which passes on what it got. */
+/** One Ctrl-C arrives twice: from the terminal and from npm. Signals within this time count as one. */
 const ONE_SIGNAL_MS = 500;
 
 async function main(): Promise<void> {
@@ -39,26 +40,28 @@ async function main(): Promise<void> {
     return process.exit(EXIT_FAILED);
   });
   endBySignal(gateway);
-  // Whoever read the first line may be gone; that is no reason to cut what is in flight.
+  // The reader of standard output may be gone. Requests in flight go on.
   process.stdout.on('error', () => {});
   console.log(flags.json ? toJsonLine(gateway, data) : toText(gateway, data));
   await gateway.sweep();
 }
 
-/** An error by its name: its message may hold what a client sent. */
+/** Returns an error's name. Its message may contain text of a client. */
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : 'fault');
 
 function endBySignal(gateway: LocalGateway): void {
-  let toldAtMs: number | undefined;
+  let firstAtMs: number | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (toldAtMs !== undefined) {
-        if (performance.now() - toldAtMs > ONE_SIGNAL_MS) process.exit(EXIT_FAILED);
+      if (firstAtMs !== undefined) {
+        if (performance.now() - firstAtMs > ONE_SIGNAL_MS) process.exit(EXIT_FAILED);
         return;
       }
-      toldAtMs = performance.now();
+      firstAtMs = performance.now();
       const waiting = gateway.inFlight();
-      if (waiting > 0) console.error(`hallpass: finishing ${waiting}; once more ends at once`);
+      if (waiting > 0) {
+        console.error(`hallpass: finishing ${waiting} requests; a second signal ends at once`);
+      }
       gateway.close(GRACE_MS).then(
         () => process.exit(0),
         () => process.exit(EXIT_FAILED),
@@ -92,39 +95,39 @@ Hallpass is running at ${gateway.url}
   demo key    ${gateway.key}
   its kid     ${gateway.kid}
   demo token  ${gateway.token}
-              (spends 2 USD a day at most, expires in 24 hours)
+              (spends at most 2 USD a day, expires in 24 hours)
   client key  ${gateway.clientKey}
-              (of use as <client key>:<JWT>, signed with HS256 and ${gateway.clientJwtSecret ?? 'what its verifier asks for'})
+              (use it as <client key>:<JWT>, signed ${gateway.clientJwtSecret === null ? 'as its verifier requires' : `with HS256 and ${gateway.clientJwtSecret}`})
 
   curl -N ${gateway.url}/chat/completions -H 'Authorization: Bearer ${gateway.token}' -H 'Content-Type: application/json' -d '${DEMO_REQUEST}'
 
   providers   ${toProviderLine(config, gateway)}
-  data        ${data ?? 'in memory, gone at the end'}
+  data        ${data ?? 'in memory, lost when it ends'}
 `;
 
 function toProviderLine(settings: Config, { providersWithKeys }: LocalGateway): string {
   if (providersWithKeys.length > 0) return `${providersWithKeys.join(', ')} (and demo/echo)`;
   const names = Object.keys(settings.providers);
   const variables = new Set(names.map((name) => keyVariableOf(settings, name)));
-  return `no API key is set, demo/echo answers; others by ${[...variables].join(', ')}`;
+  return `no API key is set, only demo/echo answers; set ${[...variables].join(', ')}`;
 }
 
 async function explain(error: unknown, flags: Flags, data: string | undefined): Promise<string> {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') {
-    return `port ${flags.port} of ${flags.host} is in use; take another with --port`;
+    return `port ${flags.port} of ${flags.host} is in use; choose another with --port`;
   }
-  if (code === 'EACCES') return `port ${flags.port} may not be used; take another with --port`;
+  if (code === 'EACCES') return `port ${flags.port} is not permitted; choose another with --port`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     return `"${flags.host}" is not an address of this machine`;
   }
   if (data !== undefined && isLocked(error)) {
-    return `a gateway is running on ${data}${await runningAt(data)}; use it, end it, or take another folder with --data`;
+    return `a gateway is running on ${data}${await runningAt(data)}; use it, stop it, or choose another folder with --data`;
   }
   return error instanceof Error ? error.message : 'cannot start';
 }
 
-/** LevelDB's lock on the tables' folder, which lives as long as its process. */
+/** Returns true if another process holds LevelDB's lock on the tables' folder. */
 function isLocked(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && cause.code === 'LEVEL_LOCKED') return true;
@@ -132,17 +135,17 @@ function isLocked(error: unknown): boolean {
   return false;
 }
 
-/** Where the other one is; nothing when it does not say. */
+/** Returns the URL of the running gateway, in brackets; empty if it is not known. */
 async function runningAt(data: string): Promise<string> {
   try {
-    const { url } = JSON.parse(await readFile(join(data, 'endpoint.json'), 'utf8'));
+    const { url } = JSON.parse(await readFile(join(data, ENDPOINT_FILE), 'utf8'));
     return typeof url === 'string' ? ` (${url})` : '';
   } catch {
-    return ''; // It is only starting, or ending.
+    return ''; // The other gateway is starting or ending.
   }
 }
 
 main().catch((error: unknown) => {
-  // Commander has said what is wrong; help is no error.
+  // Commander has printed its message. Help is a success.
   process.exit(error instanceof CommanderError && error.exitCode === 0 ? 0 : EXIT_WRONG_USE);
 });

@@ -1,5 +1,5 @@
 /**
- * What reaches the tables and secrets of a gateway on this machine: variables as a function's process has them.
+ * Environment variables of the functions of a gateway on this machine, with the URLs of its tables and secrets.
  */
 import { randomBytes } from 'node:crypto';
 import type { Variables } from '../adapters/aws/environment.ts';
@@ -7,11 +7,11 @@ import { ENVIRONMENT } from '../adapters/table-schema.ts';
 
 export const SECRET_PREFIX = 'hallpass/local';
 
-/** In the data folder while a gateway runs on it: its URL, its process, and the variables that reach it. */
+/** A file in the data folder while a gateway runs: its URL, its process id, and these variables. */
 export const ENDPOINT_FILE = 'endpoint.json';
 const RANDOM_ID_BYTES = 20;
 
-/** An access key id of one run: the right to call what it started. */
+/** Makes the access key id of one run. Callers of its tables and secrets need it. */
 export const makeAccessKeyId = (): string => randomBytes(RANDOM_ID_BYTES).toString('hex');
 
 export interface LocalParts {

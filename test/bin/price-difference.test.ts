@@ -3,7 +3,7 @@ import { differenceOf } from '../../bin/price-difference.ts';
 
 const about = { version: 'v', asOf: '2026-11-20' };
 
-test('says which models came, went and have another price, and nothing of those that only moved', () => {
+test('names models that are new, gone or have another price, and none that only moved', () => {
   const before = {
     ...about,
     models: { lab: { same: 0, dearer: 1, gone: 1 } },

@@ -21,7 +21,7 @@ const rowOf = (models: Provider['models'], id: string) => {
 };
 
 describe('makePriceTable', () => {
-  test('takes ids the library names in full, and no prefix, suffix, part or pattern of one', () => {
+  test('includes ids that the library names in full, and no prefix, suffix, part or pattern', () => {
     const match = {
       or: [
         { equals: 'a-2026' },
@@ -41,7 +41,7 @@ describe('makePriceTable', () => {
     expect(table.models).toEqual({ lab: { a: 0, 'a-2026': 0 } });
   });
 
-  test('takes no other ids than those that a source says, where it says them', () => {
+  test('includes only the ids that a source lists, if it lists any', () => {
     const models = [
       { id: 'regional.x-v1', match: { contains: 'x-1' }, prices },
       { id: 'y', match: { equals: 'y' }, prices },
@@ -51,7 +51,7 @@ describe('makePriceTable', () => {
     expect(make(source).models).toEqual({ lab: { 'eu.x-1': 0, 'us.x-1': 0 } });
   });
 
-  test('prices an id that two models match by the first, as the library does', () => {
+  test('prices an id that two models match by the first one, as the library does', () => {
     const models = [
       { id: 'first', match: { starts_with: 'x' }, prices: { input_mtok: 5, output_mtok: 5 } },
       { id: 'x-2', match: { equals: 'x-2' }, prices },
@@ -89,7 +89,7 @@ describe('makePriceTable', () => {
     expect(rowOf([model], 'a')).toEqual([290_000_000, 3e9, 300_000_000, 1, 1_000]);
   });
 
-  test('puts tiers behind the input they begin above, each with all of its prices', () => {
+  test('writes each tier after the input where it begins, with all its prices', () => {
     const model = {
       id: 'a',
       match: { equals: 'a' },
@@ -118,7 +118,7 @@ describe('makePriceTable', () => {
     ]);
   });
 
-  test('takes the newest prices that have begun, and none that change with the hour', () => {
+  test('uses the newest prices in force, and none that change with the hour', () => {
     const dated = (start_date: string, input_mtok: number) => ({
       constraint: { type: 'start_date' as const, start_date },
       prices: { input_mtok, output_mtok: 1 },
@@ -161,14 +161,14 @@ describe('makePriceTable', () => {
 });
 
 describe('findPriceSource', () => {
-  test('finds a provider by its name, and not by one that resembles it', () => {
+  test('finds a provider by its exact name only', () => {
     expect(findPriceSource('openai')).toMatchObject({ id: 'openai' });
     expect(findPriceSource('amazon')).toBeUndefined();
     expect(findPriceSource('nobody')).toBeUndefined();
   });
 
   test.each(['bedrock', 'bedrock@us', 'bedrock-mantle', 'bedrock-mantle@us'])(
-    'finds %s, with the ids it serves',
+    'finds %s with its ids',
     (part) => {
       const source = findPriceSource(part);
       expect(source).toMatchObject({ id: part, onlyIds: BEDROCK_IDS.get(part) });
@@ -178,14 +178,14 @@ describe('findPriceSource', () => {
   );
 });
 
-test('of the ids that Bedrock serves, these have no price in the library', () => {
+test("the library prices all of Bedrock's ids but these", () => {
   const unpriced = [...BEDROCK_IDS].flatMap(([part, ids]) =>
     ids.filter((id) => PRICE_TABLE.models[part]?.[id] === undefined),
   );
   expect(unpriced).toEqual(['amazon.nova-2-lite-v1:0']);
 });
 
-test('the committed table is what the installed library gives', () => {
+test('the committed table equals that of the installed library', () => {
   const providers = Object.keys(PRICE_TABLE.models).flatMap((part) => findPriceSource(part) ?? []);
   const table = makePriceTable(providers, { libraryVersion: '0.1.8', asOf: PRICE_TABLE.asOf });
 

@@ -51,8 +51,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('beside a gateway that runs', () => {
-  test('a key works as soon as it is made, and a token of it streams', async () => {
+describe('with a running gateway', () => {
+  test('a new key works at once, and its token streams', async () => {
     const made = await hallpass(['keys', 'create', 'course', '--json'], { cwd: folder });
     expect(made).toMatchObject({ status: 0, stderr: expect.not.stringContaining('sk-hp-') });
     const { key, kid } = JSON.parse(made.stdout);
@@ -70,7 +70,7 @@ describe('beside a gateway that runs', () => {
     expect(other.status).toBe(403);
   });
 
-  test('a personal key speaks for its user', async () => {
+  test('a personal key acts for its user', async () => {
     const { key } = await json('keys', 'create', 'mine', '--user', 'ada@example.edu');
     const { text } = await send(`${gateway.url}/key`, {
       headers: { authorization: `Bearer ${key}` },
@@ -78,7 +78,7 @@ describe('beside a gateway that runs', () => {
     expect(JSON.parse(text).data.user).toBe('ada@example.edu');
   });
 
-  test('keys that were rotated or disabled are seen within ten seconds', async () => {
+  test('a rotation and a disabled key take effect within ten seconds', async () => {
     const kept = await json('keys', 'create', 'kept');
     const killed = await json('keys', 'create', 'killed');
     const ended = await json('keys', 'create', 'ended');
@@ -110,7 +110,7 @@ describe('explain', () => {
       .split('\n')
       .map((line) => line.split(/ {2}|: /).slice(0, 2));
 
-  test('tells each check that a token passes, and what is left of its limits', async () => {
+  test('shows each check that a token passes, and the rest of its limits', async () => {
     const token = gateway.sign({ spending_limit: 1, user: 'ada', jti: 'explained' });
     const { status, stdout, stderr } = await here(
       ['explain', '-', '--model', 'demo/echo', '--header', 'X-Conversation-Id: c1'],
@@ -138,7 +138,7 @@ describe('explain', () => {
     expect(stdout).toContain('limit token:usd:total: 0 of 1 used, 1 left');
   });
 
-  test('tells each check of a key with a JWT, and whose it is', async () => {
+  test('shows each check of a key with a JWT, and its user', async () => {
     const exp = Math.floor(Date.now() / 1000) + 600;
     const jwt = mintWith({ sub: 'ada', exp }, gateway.clientJwtSecret);
     const { passed, checks } = await json('explain', `${gateway.clientKey}:${jwt}`);
@@ -219,7 +219,7 @@ describe('explain', () => {
     expect((await here(['explain', '-', '--json'], { input: token })).status).toBe(0);
   });
 
-  test('tells nothing that is secret', async () => {
+  test('shows no secret', async () => {
     for (const secret of [gateway.key, gateway.sign(), `${gateway.key}:ey.ey.ey`]) {
       const { stdout, stderr } = await here(['explain', '-'], { input: secret });
       expect(stdout + stderr).not.toContain(secret.slice(0, 20));
@@ -227,7 +227,7 @@ describe('explain', () => {
     }
   });
 
-  test('without a credential on standard input is wrong use', async () => {
+  test('refuses an empty standard input as wrong use', async () => {
     expect(await here(['explain', '-'])).toMatchObject({ status: 2, stdout: '' });
   });
 });

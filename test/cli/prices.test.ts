@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runHere } from '../support/hallpass-command.ts';
 
-test('tells what a model costs per million tokens, and who says so', async () => {
+test('shows the price of a model per million tokens, and its source', async () => {
   const { status, stdout } = await runHere(['prices', 'demo/echo', '--json']);
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toEqual({
@@ -17,7 +17,7 @@ test('tells what a model costs per million tokens, and who says so', async () =>
   expect(text).toMatch(/^source {8}table genai-prices /m);
 });
 
-test('takes no near miss for a price', async () => {
+test('finds no price for a similar id', async () => {
   const { status, stdout, stderr } = await runHere(['prices', 'openai/gpt-4o-mi']);
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(
@@ -26,7 +26,7 @@ test('takes no near miss for a price', async () => {
 });
 
 test.each(['nobody/model', 'deepseek/deepseek-chat'])(
-  'says of %s, which nothing here serves, whose models are',
+  'names the configured providers for %s, which none of them serves',
   async (model) => {
     const { status, stderr } = await runHere(['prices', model]);
     expect({ status, stderr }).toEqual({

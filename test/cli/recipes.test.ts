@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('there is a recipe for each preset, and for keys and secrets of one’s own', () => {
+test('each preset has a recipe, and so have own keys and secrets', () => {
   expect(recipes.length).toBeGreaterThanOrEqual(13);
 });
 

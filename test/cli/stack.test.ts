@@ -72,7 +72,7 @@ afterAll(async () => {
 const run = (...args: string[]) => hallpass(args, { cwd: tmpdir(), variables });
 
 describe('--stack', () => {
-  test('works in the tables and secrets that the stack names, in the name of who AWS says', async () => {
+  test('uses the tables and secrets of the stack, and records the AWS identity', async () => {
     const made = await run('keys', 'create', 'course', '--stack', 'Hallpass', '--json');
     expect(made.status).toBe(0);
     const { key, account } = JSON.parse(made.stdout);
@@ -92,7 +92,7 @@ describe('--stack', () => {
     ]);
   });
 
-  test('lists, changes, rotates, explains and disables there, each change written down', async () => {
+  test('lists, changes, rotates, explains and disables keys, and records each change', async () => {
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     const there = async (...args: string[]) => {
       const all = [...args, '--stack', 'Hallpass', '--json'];
@@ -122,7 +122,7 @@ describe('--stack', () => {
     vi.unstubAllEnvs();
   });
 
-  test('holds JWTs against no key set of this machine there', async () => {
+  test('refuses a key set on this machine', async () => {
     const verifier = ['--jwks-url', 'http://127.0.0.1:9/jwks', '--any-audience'];
     const args = ['keys', 'create', 'own', '--client-access', ...verifier, '--stack', 'Hallpass'];
     expect(await run(...args)).toMatchObject({
@@ -132,7 +132,7 @@ describe('--stack', () => {
     });
   });
 
-  test('says what AWS says of a stack that is not there, and of one that is not a gateway', async () => {
+  test('passes on the words of AWS for a missing stack, and refuses a stack that is no gateway', async () => {
     expect(await run('keys', 'list', '--stack', 'Gone')).toEqual({
       status: 1,
       stdout: '',

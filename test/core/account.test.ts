@@ -3,7 +3,7 @@ import type { Grant } from '../../core/access/grant.ts';
 import { bodyOf, errorOf, SERVER, TOKEN } from '../support/account.ts';
 import { NOW_MS } from '../support/tokens.ts';
 
-describe('any other route', () => {
+describe('an unknown route', () => {
   test.each([
     ['GET /'],
     ['POST /v1/models'],
@@ -21,14 +21,14 @@ describe('any other route', () => {
 });
 
 describe('a token', () => {
-  test('that has expired meanwhile is refused on every route', async () => {
+  test('is refused on every route after it has expired', async () => {
     const token = { ...TOKEN.token, expiresAtMs: NOW_MS } as Grant['token'] & object;
     expect((await errorOf('GET /v1/models', { grant: { ...TOKEN, token } })).code).toBe(
       'token_expired',
     );
   });
 
-  test('that its key lists as revoked is refused on every route', async () => {
+  test('is refused on every route if its key lists it as revoked', async () => {
     const token = { ...TOKEN.token, revoked: true } as Grant['token'] & object;
     expect((await errorOf('GET /v1/models', { grant: { ...TOKEN, token } })).code).toBe(
       'token_revoked',
@@ -40,7 +40,7 @@ describe('GET /v1/models', () => {
   const idsOf = async (grant: Grant) =>
     (await bodyOf('GET /v1/models', { grant })).data as { id: string }[];
 
-  test('lists what has a price, with the price of a token as a decimal', async () => {
+  test('lists models with a price, per token as a decimal', async () => {
     const body = await bodyOf('GET /v1/models');
     expect(body.object).toBe('list');
     expect((body.data as unknown[])[0]).toEqual({
@@ -78,7 +78,7 @@ describe('GET /v1/models', () => {
     ]);
   });
 
-  test('shows one model, its slash as it is or escaped', async () => {
+  test('shows one model, with its slash escaped or not', async () => {
     expect(await bodyOf('GET /v1/models/openai/gpt-5')).toMatchObject({ id: 'openai/gpt-5' });
     expect(await bodyOf('GET /v1/models/openai%2Fgpt-5')).toMatchObject({ id: 'openai/gpt-5' });
     expect(await bodyOf('GET /v1/models/openrouter/meta-llama/llama-3')).toMatchObject({
@@ -87,7 +87,7 @@ describe('GET /v1/models', () => {
     expect(await bodyOf('GET /v1/models/fast')).toMatchObject({ id: 'fast', owned_by: 'google' });
   });
 
-  test('does not know a model that is not there, or that may not be called', async () => {
+  test('answers 404 for a model that does not exist or is not allowed', async () => {
     expect(await errorOf('GET /v1/models/openai/gpt-1')).toEqual({
       code: 'model_not_found',
       message: 'the model "openai/gpt-1" does not exist',
@@ -108,7 +108,7 @@ describe('GET /v1/models', () => {
   );
 });
 
-describe('GET /v1/models, asked by an Anthropic client', () => {
+describe('GET /v1/models from an Anthropic client', () => {
   const headers = [['anthropic-version', ['2023-06-01']]] as const;
   const ECHO = {
     type: 'model',
@@ -126,7 +126,7 @@ describe('GET /v1/models, asked by an Anthropic client', () => {
     },
   };
 
-  test('is Anthropic’s list, of what speaks its format', async () => {
+  test('returns Anthropic’s list of the models with its dialect', async () => {
     expect(await bodyOf('GET /v1/models', { headers })).toEqual({
       data: [ECHO],
       has_more: false,
@@ -136,7 +136,7 @@ describe('GET /v1/models, asked by an Anthropic client', () => {
     expect(await bodyOf('GET /v1/models/demo%2Fecho', { headers })).toEqual(ECHO);
   });
 
-  test('is empty for who may call nothing of it', async () => {
+  test('is empty if none of its models is allowed', async () => {
     const grant = { ...SERVER, models: ['google/*'] };
     expect(await bodyOf('GET /v1/models', { headers, grant })).toEqual({
       data: [],
@@ -146,7 +146,7 @@ describe('GET /v1/models, asked by an Anthropic client', () => {
     });
   });
 
-  test('does not know a model of another format', async () => {
+  test('answers 404 for a model of another dialect', async () => {
     expect((await errorOf('GET /v1/models/openai/gpt-5', { headers })).code).toBe(
       'model_not_found',
     );

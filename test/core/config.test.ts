@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type ConfigInput, defineConfig } from '../../core/config.ts';
 
 describe('defineConfig', () => {
-  test('fills in what is not said', () => {
+  test('fills in defaults', () => {
     expect(defineConfig({ providers: { openai: {} } })).toEqual({
       providers: { openai: {} },
       aliases: {},
@@ -72,7 +72,7 @@ describe('defineConfig', () => {
       { providers: {}, defaults: { limits: ['course:usd:month=5'] } },
       'must be a limit such as "user:requests:minute=20"',
     ],
-  ])('refuses %s by its path', (_name, input, words) => {
+  ])('refuses %s with its path', (_name, input, words) => {
     expect(() => defineConfig(input as ConfigInput)).toThrow(words);
   });
 });

@@ -27,7 +27,7 @@ test('have these defaults', () => {
   });
 });
 
-test('take a provider as often as it is given, the last of a name', () => {
+test('accept --provider several times, the last one per name', () => {
   const { provider } = readFlags(
     [
       ['--provider', 'openai=http://127.0.0.1:1/v1'],
@@ -46,7 +46,7 @@ test.each([
   [
     'a provider that is not known',
     ['--provider', 'nobody=http://127.0.0.1:1'],
-    /"--provider" must be NAME=URL with a name of openai, anthropic, .*, got "nobody"/,
+    /"--provider" must be NAME=URL, NAME one of openai, anthropic, .*, got "nobody"/,
   ],
   ['a provider without a URL', ['--provider', 'openai'], /must be NAME=URL/],
   [
@@ -66,7 +66,7 @@ test.each([
   expect(said.join('')).toMatch(message);
 });
 
-test('are all explained by --help, which is no mistake', () => {
+test('are all explained by --help, with status 0', () => {
   expect(() => readFlags(['--help'], config)).toThrow(
     expect.objectContaining({ exitCode: 0 }) as Error,
   );

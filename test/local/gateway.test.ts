@@ -51,7 +51,7 @@ async function allText(): Promise<string> {
 const statusOf = async ({ url }: LocalGateway, credential: string): Promise<number> =>
   (await send(`${url}/models`, { headers: { authorization: `Bearer ${credential}` } })).status;
 
-test('takes the account of the configuration, else one of the folder', async () => {
+test('uses the configured account, else one of the folder', async () => {
   const first = await start();
   expect(first.account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
   expect((await restart()).account).toBe(first.account);
@@ -63,7 +63,7 @@ test('takes the account of the configuration, else one of the folder', async () 
   expect(await statusOf(named, first.key)).toBe(401);
 });
 
-test('gives every folder a deployment and a key of its own', async () => {
+test('gives every folder its own deployment and key', async () => {
   const first = await start();
   const second = await start({ data: join(folder, 'other') });
   expect(second.account).not.toBe(first.account);
@@ -71,7 +71,7 @@ test('gives every folder a deployment and a key of its own', async () => {
   expect(await statusOf(second, first.key)).toBe(401);
 });
 
-test('knows which providers have a key, and writes none of these keys', async () => {
+test('lists the providers with a key, and writes none of these keys', async () => {
   const gateway = await start({
     variables: { OPENAI_API_KEY: 'provider-secret-1', GEMINI_API_KEY: 'provider-secret-2', X: 'y' },
   });
@@ -80,7 +80,7 @@ test('knows which providers have a key, and writes none of these keys', async ()
   expect(JSON.stringify(gateway.variables)).not.toContain('provider-secret');
 });
 
-test('knows which providers it can sign for, and writes none of what it signs with', async () => {
+test('lists the providers that it can sign for, and writes no credentials', async () => {
   const byRole = {
     config: defineConfig({
       providers: { openai: {}, bedrock: { region: 'us-east-1', auth: 'aws-role' } },
@@ -100,14 +100,14 @@ test('knows which providers it can sign for, and writes none of what it signs wi
   expect((await restart({ ...byRole, variables: half })).providersWithKeys).toEqual([]);
 });
 
-test('turns a second one on the same folder away, and the first goes on', async () => {
+test('refuses a second gateway on the same folder, and the first one continues', async () => {
   const first = await start();
   const failure = await start().catch((error: unknown) => error);
   expect(failure).toMatchObject({ cause: { code: 'LEVEL_LOCKED' } });
   expect(await statusOf(first, first.key)).toBe(200);
 });
 
-test('ends what it has started when it cannot listen', async () => {
+test('stops its other parts if it cannot listen', async () => {
   const first = await start({ data: join(folder, 'other') });
   const port = Number(new URL(first.url).port);
   await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
@@ -115,14 +115,14 @@ test('ends what it has started when it cannot listen', async () => {
   expect(await statusOf(await start(), first.key)).toBe(401);
 });
 
-test('refuses a folder whose deployment is damaged, rather than making a new one', async () => {
+test('refuses a folder with a damaged deployment file, and makes no new one', async () => {
   await start();
   await running.pop()?.close(1_000);
   await writeFile(join(data, 'deployment.json'), '{"deployment":"');
   await expect(start()).rejects.toThrow(/deployment\.json is damaged$/);
 });
 
-test('keeps its tables and secrets from whoever does not know its access key id', async () => {
+test('refuses calls to its tables and secrets without its access key id', async () => {
   const { variables } = await start();
   for (const [name, target] of [
     ['AWS_ENDPOINT_URL_DYNAMODB', 'DynamoDB_20120810.ListTables'],

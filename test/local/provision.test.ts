@@ -28,6 +28,6 @@ test('the demo token has one allowance a day, however often the gateway is start
   expect(claimsAt(NOW_MS + 43_200_000).jti).toBe('demo-2026-11-21');
 });
 
-test('the demo token lives no longer than its key allows', () => {
+test("the demo token expires within the key's longest lifetime", () => {
   expect(claimsAt(NOW_MS, 3_600).exp).toBe(1795179600);
 });

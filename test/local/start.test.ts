@@ -46,7 +46,7 @@ async function about({ url, token }: Ready): Promise<{ usage: number; reserved: 
   return JSON.parse(text).data;
 }
 
-test('says in one JSON line what a script needs, within five seconds', async () => {
+test('prints in one JSON line what a script needs, within five seconds', async () => {
   const { ready, readyMs } = await launch('--data', 'kept');
   expect(Object.keys(ready)).toEqual([
     'url',
@@ -92,7 +92,7 @@ test('keeps keys and spend across a restart', async () => {
   expect((await chat({ ...second.ready, token })).status).toBe(200);
 });
 
-test('keeps what it writes from all but its owner', async () => {
+test('writes files that only their owner can read', async () => {
   const { ready } = await launch();
   await chat(ready);
   const data = join(folder, '.hallpass');
@@ -105,7 +105,7 @@ test('keeps what it writes from all but its owner', async () => {
   expect((await stat(data)).mode & 0o777).toBe(0o700);
 });
 
-test('tells other commands where it is, until it ends', async () => {
+test('publishes its URL to other commands until it ends', async () => {
   const started = await launch();
   const path = join(folder, '.hallpass/endpoint.json');
   const { url, pid, variables } = JSON.parse(await readFile(path, 'utf8'));
@@ -115,7 +115,7 @@ test('tells other commands where it is, until it ends', async () => {
   await expect(readFile(path)).rejects.toThrow('ENOENT');
 });
 
-test('leaves nothing behind when it is ephemeral', async () => {
+test('leaves nothing behind with --ephemeral', async () => {
   const started = await launch('--ephemeral');
   expect(started.ready.data).toBeNull();
   expect((await chat(started.ready)).status).toBe(200);
@@ -123,12 +123,12 @@ test('leaves nothing behind when it is ephemeral', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('starts again after it was killed, and no one else may start beside it', async () => {
+test('starts again after a kill, and refuses a second gateway', async () => {
   const first = await launch();
   const second = await run(['--port', '0'], folder);
   expect(second.status).toBe(1);
   expect(second.stderr).toBe(
-    `hallpass: a gateway is running on ${join(folder, '.hallpass')} (${first.ready.url}); use it, end it, or take another folder with --data\n`,
+    `hallpass: a gateway is running on ${join(folder, '.hallpass')} (${first.ready.url}); use it, stop it, or choose another folder with --data\n`,
   );
   await first.end('SIGKILL');
   const third = await launch();
@@ -154,7 +154,7 @@ describe('a signal to end', () => {
 
   const event = (data: object): string => `data: ${JSON.stringify({ id: 'c', ...data })}\n\n`;
 
-  test('lets a stream in flight come to its end and settles it', async () => {
+  test('lets a stream in flight finish and settles it', async () => {
     const provider = await startProvider();
     const started = await launch('--provider', `openai=${provider.url}`);
     const { url, token } = started.ready;
@@ -186,7 +186,7 @@ describe('a signal to end', () => {
     expect(await about({ ...again.ready, token })).toMatchObject({ usage: 0.0000021, reserved: 0 });
   });
 
-  test('is one signal when it comes twice at the same time, and ends it at once when repeated', async () => {
+  test('counts once if it arrives twice at a time, and ends the process at once when repeated', async () => {
     const provider = await startProvider();
     const started = await launch('--provider', `openai=${provider.url}`);
     const answer = chat(started.ready, 'openai/gpt-4o-mini').catch(() => 'cut');
@@ -215,11 +215,11 @@ describe('the flags', () => {
     const { status, stderr } = await run(['--ephemeral', '--port', port], folder);
     expect(status).toBe(1);
     expect(stderr).toBe(
-      `hallpass: port ${port} of 127.0.0.1 is in use; take another with --port\n`,
+      `hallpass: port ${port} of 127.0.0.1 is in use; choose another with --port\n`,
     );
   });
 
-  test('are refused as wrong use with status 2, before anything is written', async () => {
+  test('end with status 2 if wrong, before anything is written', async () => {
     const { status, stderr } = await run(['--provider', 'nobody=http://127.0.0.1:1'], folder);
     expect(status).toBe(2);
     expect(stderr).toContain('got "nobody"');
@@ -250,7 +250,7 @@ test.skipIf(!hasCurl)('prints a line of curl that streams (needs curl)', async (
   }
   expect(text).toMatch(/^ {2}demo key {4}sk-hp-/m);
   expect(text).toMatch(/^ {2}demo token {2}jwt:/m);
-  expect(text).toContain('no API key is set, demo/echo answers; others by OPENAI_API_KEY,');
+  expect(text).toContain('no API key is set, only demo/echo answers; set OPENAI_API_KEY,');
   const [line = ''] = /^ {2}curl -N .*$/m.exec(text) ?? [];
   const { stdout } = await promisify(execFile)('sh', ['-c', line]);
   expect(stdout).toMatch(/^data: \{.*\n\ndata: \{/);

@@ -31,7 +31,7 @@ async function json(...args: string[]) {
 }
 
 describe('a folder without a gateway', () => {
-  test('is told, not made, by a command that only looks', async () => {
+  test('is reported, not made, by a command that only reads', async () => {
     const { status, stdout, stderr } = await run('keys', 'list', '--data', 'nothing');
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^hallpass: there is no gateway's data in .*\/nothing; "npm start"/);
@@ -42,7 +42,7 @@ describe('a folder without a gateway', () => {
 describe('the life of a key', () => {
   let key: string;
 
-  test('begins with its string and kid on standard output, and nothing secret beside', async () => {
+  test('starts with its string and kid on standard output, and no other secret', async () => {
     const { status, stdout, stderr } = await run(
       ...['keys', 'create', 'course', '--models', 'demo/*,openai/gpt-4o-mini'],
       ...['--limit', 'user:usd:week=5', '--limit', 'user:requests:minute=20'],
@@ -95,7 +95,7 @@ describe('the life of a key', () => {
     });
   });
 
-  test('goes on with other settings; what is not named stays', async () => {
+  test('continues with new settings; the others stay', async () => {
     const changed = await json('keys', 'set', 'course', '--limit', 'none', '--as', 'Grace Hopper');
     expect(changed).toMatchObject({ limits: [], models: ['demo/*', 'openai/gpt-4o-mini'] });
     const again = await json(
@@ -125,7 +125,7 @@ describe('the life of a key', () => {
     ]);
   });
 
-  test('goes on with another string, and the former one holds for the overlap', async () => {
+  test('continues with a new string, and the former one is valid for the overlap', async () => {
     const nowMs = Math.ceil(Date.now() / 1000) * 1000; // What is printed has whole seconds.
     vi.setSystemTime(nowMs);
     const rotated = await json('keys', 'rotate', 'course', '--overlap', '2h');
@@ -140,7 +140,7 @@ describe('the life of a key', () => {
     expect((await json('keys', 'rotate', 'course', '--now')).former).toBeNull();
   });
 
-  test('ends for good, and nobody has its name again', async () => {
+  test('ends for ever, and its name is not used again', async () => {
     expect(await json('keys', 'disable', 'course')).toEqual({
       name: 'course',
       disabled: true,
@@ -159,7 +159,7 @@ describe('the life of a key', () => {
     });
   });
 
-  test('is told in one table with the others', async () => {
+  test('is listed in one table with the others', async () => {
     await json('keys', 'create', 'mine', '--user', 'ada@example.edu');
     const { stdout } = await here('keys', 'list');
     expect(stdout.split('\n').map((line) => line.split(/ {2,}/).slice(0, 5))).toEqual([
@@ -174,7 +174,7 @@ describe('the life of a key', () => {
     ]);
   });
 
-  test('leaves its string in the secrets alone, which only their owner reads', async () => {
+  test('keeps its string only in the secrets, which only their owner can read', async () => {
     const entries = await readdir(join(folder, '.hallpass'), {
       recursive: true,
       withFileTypes: true,
@@ -189,11 +189,11 @@ describe('the life of a key', () => {
   });
 });
 
-describe('a key that knows its users', () => {
+describe('a key with a verifier', () => {
   const withSecret = (...args: string[]): Promise<CommandResult> =>
     runHere([...args, '--json', '--data', join(folder, '.hallpass')], { input: `${SECRET}\n` });
 
-  test('is made with a shared secret, which is shown nowhere', async () => {
+  test('is made with a shared secret, which is never shown', async () => {
     const { status, stdout, stderr } = await withSecret(
       ...['keys', 'create', 'page', '--client-access', '--jwt-secret', '-', '--issuer', 'me'],
       ...['--require', 'tier=pro|team', '--require', 'level=3', '--clock-tolerance', '10s'],
@@ -228,7 +228,7 @@ describe('a key that knows its users', () => {
     for (const told of [stdout, JSON.stringify(shown), text]) expect(told).not.toContain(SECRET);
   });
 
-  test('has each control set and cleared, and the changes are written down', async () => {
+  test('sets and clears each control, and records the changes', async () => {
     const before = await json('keys', 'show', 'page');
     const changed = await json(
       ...['keys', 'set', 'page', '--allow-domain', 'any', '--no-trust-email', '--origin', 'any'],
@@ -253,7 +253,7 @@ describe('a key that knows its users', () => {
     });
   });
 
-  test('gets a new secret beside a rotation, and neither disturbs the other', async () => {
+  test('gets a new secret during a rotation, and both take effect', async () => {
     const before = await json('keys', 'rotate', 'page', '--overlap', '1h');
     const { status } = await withSecret('keys', 'set', 'page', '--jwt-secret', '-');
     expect(status).toBe(0);
@@ -263,7 +263,7 @@ describe('a key that knows its users', () => {
     expect(after.verifier).toMatchObject({ issuers: ['me'], require_exp: true });
   });
 
-  test('never becomes another kind of key', async () => {
+  test('never changes its kind', async () => {
     const header = await here('keys', 'set', 'page', '--identity-header');
     expect(header).toMatchObject({
       status: 1,
@@ -274,7 +274,7 @@ describe('a key that knows its users', () => {
     expect(verifier.stderr).toMatch(/a personal key has none/);
   });
 
-  test('reads the header that it was told to', async () => {
+  test('reads the configured user header', async () => {
     const made = await json('keys', 'create', 'chat', '--user-header', 'X-OpenWebUI-User-Email');
     expect(made.identity).toMatchObject({
       identity_header: true,
@@ -343,13 +343,13 @@ describe('wrong use', () => {
     [['keys', 'set', 'a', '--max-token-lifetime', '366d'], /must be from 60s to 365d/],
     [['keys', 'rotate', 'a', '--now', '--overlap', '1d'], /cannot be used together/],
     [['keys', 'list', '--data', 'a', '--stack', 'b'], /cannot be used with option '--data/],
-  ])('%j is told, with exit status 2', async (args, words) => {
+  ])('refuses %j with exit status 2', async (args, words) => {
     const { status, stdout, stderr } = await runHere(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(words);
   });
 
-  test('is not a question for help', async () => {
+  test('does not include a request for help', async () => {
     for (const args of [['--help'], ['keys', '--help'], ['keys', 'set', '--help']]) {
       const { status, stdout, stderr } = await runHere(args);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -358,7 +358,7 @@ describe('wrong use', () => {
   });
 });
 
-test('a file that a gateway left behind when it was killed does not stand in the way', async () => {
+test('works with the file that a killed gateway left behind', async () => {
   const endpoint = join(folder, '.hallpass/endpoint.json');
   const variables = {
     ...{ AWS_REGION: 'local', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
@@ -374,7 +374,7 @@ test('a file that a gateway left behind when it was killed does not stand in the
 });
 
 describe('two commands at once on one folder', () => {
-  test('wait for each other, and lose nothing', async () => {
+  test('wait for each other and lose no change', async () => {
     const names = ['one', 'two'];
     const made = await Promise.all(names.map((name) => run('keys', 'create', name)));
     expect(made.map(({ status }) => status)).toEqual([0, 0]);

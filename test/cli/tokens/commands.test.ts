@@ -12,7 +12,7 @@ const claimsOf = (token: string) =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 
 describe('tokens issue', () => {
-  test('prints the token alone to standard output, and what it is to standard error', async () => {
+  test('prints only the token to standard output, and its description to standard error', async () => {
     const { status, stdout, stderr } = await hallpass(
       ['tokens', 'issue', '--models', 'demo/*', '--limit-usd', '2', '--expires', '24h'],
       { cwd: tmpdir(), variables: SIGNER },
@@ -25,7 +25,7 @@ describe('tokens issue', () => {
     expect(stderr).not.toContain(KEY);
   });
 
-  test('signs the claims it was told, and a random jti', async () => {
+  test('signs the claims of the flags, and a random jti', async () => {
     vi.setSystemTime(1_800_000_000_000);
     const { stdout } = await issue(
       ...['--models', 'demo/echo,openai/*', '--limit-usd', '0.29', '--expires', '7d'],
@@ -54,18 +54,18 @@ describe('tokens issue', () => {
     });
   });
 
-  test('leaves out what it was not told, but for the jti', async () => {
+  test('leaves out claims without a flag, except the jti', async () => {
     const { stdout } = await issue('--expires', '1h', '--jti', 'week 12');
     expect(Object.keys(claimsOf(stdout))).toEqual(['sub', 'iat', 'exp', 'jti']);
     expect(claimsOf(stdout).jti).toBe('week 12');
   });
 
-  test('lets a token live longer where the key does', async () => {
+  test('signs a longer lifetime if the key allows it', async () => {
     const { status } = await issue('--expires', '30d', '--max-token-lifetime', '30d');
     expect(status).toBe(0);
   });
 
-  test('refuses what the gateway would', async () => {
+  test('refuses claims that the gateway would refuse', async () => {
     const longer = 'hallpass: the token would expire later than in 7 days, the most its key allows';
     expect(await issue('--expires', '8d')).toMatchObject({ status: 1, stderr: `${longer}\n` });
     expect(await issue('--expires', '2020-01-01T00:00Z')).toMatchObject({
@@ -93,7 +93,7 @@ describe('tokens issue', () => {
     expect(stderr).not.toContain('sk-hp-');
   });
 
-  test('says which variable is missing or is not what it should be', async () => {
+  test('names the variable that is missing or wrong', async () => {
     const run = (variables: Record<string, string>) =>
       runHere(['tokens', 'issue', '--expires', '1h'], { variables });
     expect(await run({ HALLPASS_KEY_ID: KID })).toMatchObject({

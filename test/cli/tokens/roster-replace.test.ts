@@ -48,7 +48,7 @@ async function chat(token: string): Promise<number | string> {
   return cost === undefined ? JSON.parse(text).error.code : Math.round(Number(cost) * 1e9);
 }
 
-test('a student whose token leaked gets one over what was left, as often as that happens', async () => {
+test('replaces a leaked token by one with the rest of the allowance, several times', async () => {
   await issue('--limit-usd', '2');
   const leaked = await tokenOf('ada@example.edu');
   const bob = await tokenOf('bob@example.edu');
@@ -89,7 +89,7 @@ test('a student whose token leaked gets one over what was left, as often as that
   expect(await chat(await tokenOf('ada@example.edu'))).toBeGreaterThan(0);
 });
 
-test('a file that cannot be written leaves the leaked token revoked, says so, and may be tried again', async () => {
+test('keeps the leaked token revoked if the file cannot be written, says so, and can be repeated', async () => {
   const period = ['--period', 'w3', '--limit-usd', '2'];
   await issue(...period);
   const leaked = await tokenOf('ada@example.edu');
@@ -108,7 +108,7 @@ test('a file that cannot be written leaves the leaked token revoked, says so, an
   expect(await chat(fresh)).toBeGreaterThan(0);
 });
 
-test('whom the roster does not have is not replaced, and nothing is revoked', async () => {
+test('revokes nothing if the roster lacks the student', async () => {
   await issue('--limit-usd', '2');
   const bob = await tokenOf('bob@example.edu');
   const { status, stderr } = await issue(
@@ -121,7 +121,7 @@ test('whom the roster does not have is not replaced, and nothing is revoked', as
   expect(await chat(bob)).toBeGreaterThan(0);
 });
 
-test('a token of which nothing is left has none in its place, and is revoked all the same', async () => {
+test('revokes a spent token without a replacement', async () => {
   const limit = ['--limit-usd', '0.000000001', '--period', 'w2'];
   await issue('--limit-usd', '2', '--period', 'w2');
   const spent = await tokenOf('bob@example.edu');
@@ -134,7 +134,7 @@ test('a token of which nothing is left has none in its place, and is revoked all
   expect(await chat(spent)).toBe('token_revoked');
 });
 
-test('the budgets of the key itself are known with its gateway', async () => {
+test("warns about the key's own budgets if the gateway is given", async () => {
   const set = ['keys', 'set', 'demo', '--limit', 'key:usd:month=3', '--data', folder];
   expect((await runHere(set)).status).toBe(0);
   const { stderr } = await issue('--limit-usd', '2', '--data', folder);
@@ -143,7 +143,7 @@ test('the budgets of the key itself are known with its gateway', async () => {
   );
 });
 
-test('a key of another gateway is refused', async () => {
+test('refuses a key of another gateway', async () => {
   const result = await runHere(
     [
       ...['tokens', 'issue', '--roster', join(folder, 'students.csv')],

@@ -51,7 +51,7 @@ const claimsOf = (line = '') =>
 describe('a roster', () => {
   const ROSTER = 'email,name,section\nada@example.edu,Ada Lovelace,A\nbob@example.edu,Bob,B\n';
 
-  test('becomes a file of tokens that its owner alone may read', async () => {
+  test('becomes a file of tokens that only its owner can read', async () => {
     const { status, stdout, stderr } = await issue(ROSTER, [
       ...['--models', 'demo/*', '--limit-usd', '2', '--period', 'week-12'],
       ...['--base-url', 'https://llm.example.edu/prod/v1/'],
@@ -84,7 +84,7 @@ describe('a roster', () => {
     expect((await readdir(folder)).sort()).toEqual(['students.csv', 'tokens.csv']);
   });
 
-  test('is read in any order of columns, with a mark of its bytes, quotes, empty rows and CRLF', async () => {
+  test('is read with columns in any order, a byte order mark, quotes, empty rows and CRLF', async () => {
     await issue(
       '\ufeffsection,NAME,"email",id\r\n"A, late","Ada ""the"" Lovelace",Ada@Example.edu,7\r\n\r\n,,,\r\n',
     );
@@ -93,13 +93,13 @@ describe('a roster', () => {
     expect(claimsOf(line).user).toBe('ada@example.edu');
   });
 
-  test('comes from standard input, too', async () => {
+  test('can come from standard input', async () => {
     const args = ['tokens', 'issue', '--roster', '-', '--out', at('tokens.csv'), '--expires', '1h'];
     const { status } = await runHere(args, { variables: SIGNER, input: ROSTER });
     expect([status, (await written()).length]).toEqual([0, 3]);
   });
 
-  test('issued again for the same period names the same allowances, for another one others', async () => {
+  test('gives the same allowances for the same period, and new ones for another', async () => {
     const jtis = async (...args: string[]) => {
       await issue(ROSTER, args);
       return (await written()).slice(1).map((line) => claimsOf(line).jti);
@@ -111,7 +111,7 @@ describe('a roster', () => {
     expect(byDay).toEqual(['2026-11-30:ada@example.edu', '2026-11-30:bob@example.edu']);
   });
 
-  test('leaves no formula in what a spreadsheet opens', async () => {
+  test('writes no cell that a spreadsheet runs as a formula', async () => {
     await issue(
       'email,name,section\na@b.c,=HYPERLINK("x"),@B\n"+d@e.f",-1,"+2,3"\n'.replace(
         '=HYPERLINK("x")',
@@ -124,14 +124,14 @@ describe('a roster', () => {
     expect(claimsOf(lines[2]).user).toBe('+d@e.f');
   });
 
-  test('takes the place of an older file, through a link to it, too', async () => {
+  test('replaces an older file, also through a link', async () => {
     await writeFile(at('real.csv'), 'old');
     await symlink('real.csv', at('tokens.csv'));
     expect((await issue(ROSTER)).status).toBe(0);
     expect((await readFile(at('real.csv'), 'utf8')).split('\n')).toHaveLength(4);
   });
 
-  test('is told as JSON', async () => {
+  test('prints its summary as JSON', async () => {
     const { stdout } = await issue(ROSTER, ['--json', '--period', 'p', '--limit-usd', '0.5']);
     expect(JSON.parse(stdout)).toEqual({
       issued: 2,
@@ -145,7 +145,7 @@ describe('a roster', () => {
     });
   });
 
-  test('warns when its limits pass the budget together, and only then', async () => {
+  test('warns only if its limits together exceed the budget', async () => {
     const { stderr, status } = await issue(ROSTER, ['--limit-usd', '2', '--budget-usd', '3.99']);
     expect(status).toBe(0);
     expect(stderr).toMatch(
@@ -155,7 +155,7 @@ describe('a roster', () => {
     expect(enough.stderr).not.toContain('warning');
   });
 
-  test('has a bar on a terminal, which is cleared at the end, and none in a pipe', async () => {
+  test('shows a bar on a terminal, clears it at the end, and shows none in a pipe', async () => {
     const drawn: string[] = [];
     const rows = Array.from({ length: 450 }, (_, row) => `s${row}@x.org,,\n`).join('');
     const { stderr } = await issue(`email,name,section\n${rows}`, [], {
@@ -172,7 +172,7 @@ describe('a roster', () => {
   });
 });
 
-describe('a bad roster', () => {
+describe('an invalid roster', () => {
   const failed = async (roster: string | Uint8Array) => {
     await writeFile(at('tokens.csv'), 'old');
     const { status, stdout, stderr } = await issue(roster);
@@ -182,7 +182,7 @@ describe('a bad roster', () => {
     return stderr;
   };
 
-  test('has each bad row told by its line, and leaves the older file as it was', async () => {
+  test('reports each invalid row by its line, and leaves the older file unchanged', async () => {
     const stderr = await failed(
       [
         'email,name,section',
@@ -214,11 +214,11 @@ describe('a bad roster', () => {
     ['no heading', 'ada@example.edu,Ada,A\n', /line 1: the heading must name the column email/],
     ['nothing', '', /the roster has no rows/],
     ['a heading alone', 'email,name,section\n', /the roster has no rows/],
-  ])('with %s is refused', async (_, roster, words) => {
+  ])('is refused for %s', async (_, roster, words) => {
     expect(await failed(roster)).toMatch(words);
   });
 
-  test('of many bad rows has twenty of them told', async () => {
+  test('reports the first twenty of many invalid rows', async () => {
     const stderr = await failed(`email\n${'nobody\n'.repeat(30)}`);
     expect(stderr.match(/^ {2}line/gm)).toHaveLength(20);
     expect(stderr).toMatch(
@@ -226,7 +226,7 @@ describe('a bad roster', () => {
     );
   });
 
-  test('of more than 20,000 rows is refused, of 20,000 it is not', async () => {
+  test('is refused with more than 20,000 rows, and accepted with 20,000', async () => {
     const rows = Array.from({ length: 20_001 }, (_, row) => `s${row}@x.org\n`);
     expect(await failed(`email\n${rows.join('')}`)).toMatch(
       /line 20002: a roster has at most 20000 rows/,
@@ -257,7 +257,7 @@ describe('wrong use', () => {
     expect(result.stderr).toMatch(words);
   });
 
-  test('a place that is no file, or is not there, is told', async () => {
+  test('reports a path that is not a file or does not exist', async () => {
     await writeFile(at('s.csv'), 'email\na@b.c\n');
     const out = (path: string) => run('--roster', at('s.csv'), '--out', path);
     expect(await out(folder)).toMatchObject({
@@ -274,13 +274,13 @@ describe('wrong use', () => {
     });
   });
 
-  test('what is wrong with every token is told before the roster is opened', async () => {
+  test('reports a fault of every token before the roster is opened', async () => {
     const result = await run('--roster', '/nowhere', '--out', at('t'), '--expires', '8d');
     expect(result.stderr).toMatch(/expire later than in 7 days/);
   });
 });
 
-describe('half of a file', () => {
+describe('an incomplete file', () => {
   const COMMAND = [...HALLPASS_COMMAND, 'tokens', 'issue', '--expires', '1h'];
   const env = { PATH: process.env.PATH, ...SIGNER };
   const BIG = `email\n${Array.from({ length: 5_000 }, (_, row) => `s${row}@x.org\n`).join('')}`;
@@ -306,7 +306,7 @@ describe('half of a file', () => {
     },
   );
 
-  test('is not left where files may not be so large', async () => {
+  test('is not left behind if the file would be too large', async () => {
     await writeFile(at('students.csv'), BIG);
     const shell = ['-c', 'mkdir disk; ulimit -f 200; "$@"; s=$?; ls -A disk; exit $s', 'sh'];
     const args = ['--roster', 'students.csv', '--out', 'disk/tokens.csv'];
@@ -317,7 +317,7 @@ describe('half of a file', () => {
     );
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('is not left by %s', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('is not left behind by %s', async (signal) => {
     const [program = '', ...args] = [...COMMAND, '--roster', '-', '--out', 'tokens.csv'];
     const child = spawn(program, args, { cwd: folder, env });
     const stderr = text(child.stderr);

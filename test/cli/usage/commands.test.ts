@@ -8,7 +8,7 @@ import { startTestGateway, type TestGateway } from '../../support/local-gateway.
 
 let folder: string;
 let gateway: TestGateway;
-/** What each caller was told that their calls cost. */
+/** The cost of each caller's requests, as they saw it. */
 const told = new Map<string, number>();
 
 const usage = (...args: string[]) => runHere(['usage', ...args, '--data', folder]);
@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 
 describe('usage', () => {
-  test('adds up by user to what each was told, as JSON', async () => {
+  test('sums per user the costs that each caller saw, as JSON', async () => {
     const report = await json('--by', 'user,model', '--key', 'demo');
     expect(report).toMatchObject({ group_by: ['user', 'model'], truncated: false });
     expect(report.data).toEqual([
@@ -58,7 +58,7 @@ describe('usage', () => {
     expect(report.total.requests).toBe(3);
   });
 
-  test('is a table by day, and CSV that no spreadsheet takes for a formula', async () => {
+  test('prints a table by day, and CSV without formulas', async () => {
     const { stdout: table } = await usage();
     expect(table).toMatch(/^DAY {9}REQUESTS {2}INPUT {2}CACHED {2}OUTPUT {2}USD$/m);
     expect(table).toMatch(/^\d{4}-\d\d-\d\d {2}3 /m);
@@ -71,7 +71,7 @@ describe('usage', () => {
     expect(end).toBe('');
   });
 
-  test('tells users of several keys apart, and sums models over all keys', async () => {
+  test('keeps users of several keys apart, and sums models over all keys', async () => {
     const made = await runHere([
       'keys',
       'create',
@@ -101,7 +101,7 @@ describe('usage', () => {
     ]);
   });
 
-  test('of another time is nothing', async () => {
+  test('is empty for another time', async () => {
     const report = await json('--from', '2020-01-01', '--to', '2020-01-31');
     expect(report).toMatchObject({ from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00Z' });
     expect(report.data).toEqual([]);
@@ -125,7 +125,7 @@ describe('usage', () => {
 });
 
 describe('usage audit', () => {
-  test('finds counters as the rows say', async () => {
+  test('finds no difference between counters and rows', async () => {
     const { status, stdout, stderr } = await usage('audit', '--key', 'demo', '--json');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const [audit, ...more] = JSON.parse(stdout);
@@ -145,7 +145,7 @@ describe('usage audit', () => {
       ExpressionAttributeValues: { ':amount': { N: String(amount) } },
     });
 
-  test('ends with 1 and names the counter that is not', async () => {
+  test('ends with 1 and names the counter that differs', async () => {
     const [wallet] = (await gateway.tables.scan('wallets')).filter((item) => 'usd:total' in item);
     const { pk, 'usd:total': total } = Object(wallet);
     await tamper(pk, 'usd:total');
@@ -160,7 +160,7 @@ describe('usage audit', () => {
     );
   });
 
-  test('finds the budget of a key as its rows say, and names a pool or a slice that is not', async () => {
+  test('compares a key budget with its rows, and names a pool or slice that differs', async () => {
     const before = await usage('audit', '--key', 'other', '--json');
     expect(JSON.parse(before.stdout)).toMatchObject([{ rows: 1, pools: 1, differences: [] }]);
     const items = await gateway.tables.scan('wallets');

@@ -7,7 +7,7 @@ import { bodyOf, EMPTY, errorOf, hold, J1, TOKEN } from '../../support/account.t
 import { NOW_MS } from '../../support/tokens.ts';
 
 describe('GET /v1/key', () => {
-  test('tells a server key about itself', async () => {
+  test('describes a server key', async () => {
     const counters = new Map([['usd:total', 1_500_000_000n]]);
     const wallets = { 'K1#k': { ...EMPTY, counters } };
     expect(await bodyOf('GET /v1/key', { wallets })).toEqual({
@@ -26,7 +26,7 @@ describe('GET /v1/key', () => {
     });
   });
 
-  test('tells a token what it has spent, what is held, and what is left', async () => {
+  test('describes what a token has spent, what is held and what is left', async () => {
     const held = hold(250_000_000n);
     const wallet: Wallet = {
       ...EMPTY,
@@ -61,7 +61,7 @@ describe('GET /v1/key', () => {
     });
   });
 
-  test('names the limit in dollars that stops first, and all of them', async () => {
+  test('names the USD limit with the least left, and lists all', async () => {
     const limits = ['user:usd:week=5', 'user:requests:minute=20'].map(parseLimit);
     const identity = { source: 'token', issuer: '', id: 'ada' } as const;
     const wallet: Wallet = {
@@ -97,7 +97,7 @@ describe('GET /v1/key', () => {
     });
   });
 
-  test('leaves nothing of a limit that was lowered below what is spent', async () => {
+  test('shows nothing left of a limit that was lowered below the spend', async () => {
     const wallet = { ...EMPTY, counters: new Map([[`t:${J1}:usd:total`, 3_000_000_000n]]) };
     const { data } = await bodyOf('GET /v1/key', {
       grant: TOKEN,
@@ -106,7 +106,7 @@ describe('GET /v1/key', () => {
     expect(data).toMatchObject({ limit: 2, limit_remaining: 0, usage: 3 });
   });
 
-  test('names the one of the token when the others leave more', async () => {
+  test("names the token's limit if the others leave more", async () => {
     const limits = [parseLimit('user:usd:day=5')];
     expect((await bodyOf('GET /v1/key', { grant: { ...TOKEN, limits } })).data).toMatchObject({
       limit: 2,
@@ -114,7 +114,7 @@ describe('GET /v1/key', () => {
     });
   });
 
-  test('shows the models that both lists leave', async () => {
+  test('shows the models that both lists allow', async () => {
     const token = { ...TOKEN.token, models: ['openai/*', 'google/x'] } as Grant['token'] & object;
     const grant = { ...TOKEN, token, models: ['openai/gpt-5', 'demo/*'] };
     expect((await bodyOf('GET /v1/key', { grant })).data).toMatchObject({

@@ -45,8 +45,8 @@ const dataOf = async (grant: Grant) => {
   return data as { limits: object[]; limit: number | null; limit_remaining: number | null };
 };
 
-describe('what a bare server key is told of its own limits', () => {
-  test('is what was spent and what is reserved, drawn and idle or in flight', async () => {
+describe('the limits that a bare server key sees', () => {
+  test('show what was spent and what is reserved: unused slices and requests in flight', async () => {
     await spend('ada', 4 * TENTH, TENTH);
     await spend('bob', 2 * TENTH);
 
@@ -87,7 +87,7 @@ describe('what a bare server key is told of its own limits', () => {
     expect([limit, limit_remaining]).toEqual([1, 0.4]);
   });
 
-  test('is nothing used before anyone came', async () => {
+  test('show zero before the first request', async () => {
     expect((await dataOf(bareKey())).limits).toMatchObject([
       { used: 0, reserved: 0, remaining: 1_000 },
       { used: 0, reserved: 0, remaining: 1 },
@@ -95,7 +95,7 @@ describe('what a bare server key is told of its own limits', () => {
     ]);
   });
 
-  test('is read of more wallets than one page', async () => {
+  test('include more wallets than one page', async () => {
     const limits = ['key:requests:day=200'];
     for (let index = 0; index < 150; index += 1) {
       const grant = { ...user(`u${index}`), limits: bareKey(limits).limits };
@@ -116,7 +116,7 @@ describe('what a bare server key is told of its own limits', () => {
       'client access',
       { ...bareKey(), keyKind: 'client' as const, credential: 'client-access' as const },
     ],
-  ])('is not told to %s', async (_who, grant) => {
+  ])('are hidden from %s', async (_who, grant) => {
     await spend('ada', TENTH);
 
     expect(await dataOf(grant)).toMatchObject({ limits: [], limit: null });

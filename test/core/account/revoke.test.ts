@@ -15,7 +15,7 @@ async function revoke(query: Ask['query'] = {}, options: Ask = {}) {
 }
 
 describe('one token', () => {
-  test('is marked on the wallet that pays for it, by its jti', async () => {
+  test('is marked by its jti on the wallet that pays for it', async () => {
     const { body, marked } = await revoke({ jwtoken: mint({ claims: { jti: 'j1' } }) });
     expect(marked).toEqual([['token', `K1#t${J1}`, J1, KEPT_UNTIL_MS]]);
     expect(body).toEqual({ revoked: true, jti: 'j1', effective_within_seconds: 0 });
@@ -41,7 +41,7 @@ describe('one token', () => {
     ['signed with another key', { key: FORMER_KEY }],
     ['of another key by its kid', { header: { kid: 'acct_test:b3RoZXI=' } }],
     ['of another account', { claims: { sub: 'acct_other' } }],
-  ])('is not one %s', async (_, options) => {
+  ])('is not revoked %s', async (_, options) => {
     const marked: unknown[] = [];
     const query = { jwtoken: mint(options) };
     expect(await errorOf(ROUTE, { query, marked })).toEqual({
@@ -54,7 +54,7 @@ describe('one token', () => {
 });
 
 describe('a jti', () => {
-  test("goes on the key's list, for twice a lifetime", async () => {
+  test("is added to the key's list for twice a token lifetime", async () => {
     const { body, marked } = await revoke({ jti: 'j1' });
     const key = { account: 'acct_test', keyId: 'K1', keyName: 'course' };
     const entry = { tokenId: J1, keepUntilMs: KEPT_UNTIL_MS, nowMs: NOW_MS };
@@ -64,7 +64,7 @@ describe('a jti', () => {
 });
 
 describe("a user's tokens", () => {
-  test('are those issued until now, by a mark on the wallet of that user by token', async () => {
+  test("are revoked up to now by a mark on the user's wallet", async () => {
     const { body, marked } = await revoke({ user: 'ada' });
     expect(marked).toEqual([['notBefore', 'K1#ug1CRPRPoT7skVK4PBEcM9L', NOW_MS]]);
     expect(body).toEqual({
@@ -123,8 +123,8 @@ describe('the question', () => {
   });
 });
 
-describe('what is revoked is told', () => {
-  test("by GET /v1/scoped-jwt, also from the key's list", async () => {
+describe('a revoked token', () => {
+  test("is shown as revoked by GET /v1/scoped-jwt, also from the key's list", async () => {
     const query = { jwtoken: mint({ claims: { jti: 'j1' } }) };
     expect(await bodyOf('GET /v1/scoped-jwt', { query, listed: [J1] })).toMatchObject({
       revoked: true,

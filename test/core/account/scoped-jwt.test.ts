@@ -21,7 +21,7 @@ describe('POST /v1/scoped-jwt', () => {
   const issue = (body: unknown, options: Ask = {}) =>
     bodyOf('POST /v1/scoped-jwt', { ...options, body });
 
-  test('signs with the key presented, to the byte as a foreign library would', async () => {
+  test('signs with the key of the request, with the same bytes as another library', async () => {
     const body = {
       models: ['openai/gpt-5'],
       spending_limit: 2,
@@ -42,7 +42,7 @@ describe('POST /v1/scoped-jwt', () => {
     expect(await issue(body)).toEqual({ token: mint({ payloadText }), expires_at: exp });
   });
 
-  test('gives a day and a name of its own to a token that asks for nothing', async () => {
+  test('defaults to a day and a random name', async () => {
     const { token, expires_at } = await issue({});
     expect(expires_at).toBe(NOW_SECONDS + 86_400);
     expect(claimsOf(token)).toEqual({
@@ -53,12 +53,12 @@ describe('POST /v1/scoped-jwt', () => {
     });
   });
 
-  test('gives no longer than the key allows, when it is asked for nothing', async () => {
+  test("defaults to the key's longest lifetime if that is less than a day", async () => {
     const grant = { ...SERVER, maxTokenLifetimeSeconds: 600 };
     expect((await issue({}, { grant })).expires_at).toBe(NOW_SECONDS + 600);
   });
 
-  test('takes a field of null as absent', async () => {
+  test('treats a field of null as absent', async () => {
     const body = {
       models: null,
       spending_limit: null,
@@ -77,11 +77,11 @@ describe('POST /v1/scoped-jwt', () => {
     [{ expires_delta: 604_800 }, NOW_SECONDS + 604_800],
     [{ expires_at: NOW_SECONDS + 1 }, NOW_SECONDS + 1],
     [{ expires_at: NOW_SECONDS + 604_800 }, NOW_SECONDS + 604_800],
-  ])('ends as asked: %j', async (body, expected) => {
+  ])('ends as requested: %j', async (body, expected) => {
     expect((await issue(body)).expires_at).toBe(expected);
   });
 
-  test('takes the name of the key, if it is this one', async () => {
+  test('accepts the name of this key', async () => {
     expect((await issue({ api_key_name: 'course' })).token).toMatch(/^jwt:/);
   });
 
@@ -164,7 +164,7 @@ describe('POST /v1/scoped-jwt', () => {
     ['a personal key', { ...SERVER, keyKind: 'personal' }],
     ['a client', { ...SERVER, keyKind: 'client', credential: 'client-access' }],
     ['a client key', { ...SERVER, keyKind: 'client' }],
-  ])('is for server keys alone, not for %s', async (_, grant) => {
+  ])('refuses %s: only server keys are allowed', async (_, grant) => {
     for (const route of ['POST /v1/scoped-jwt', 'GET /v1/scoped-jwt']) {
       expect(await errorOf(route, { grant, body: {} })).toMatchObject({
         code: 'route_not_allowed',
@@ -173,13 +173,13 @@ describe('POST /v1/scoped-jwt', () => {
     }
   });
 
-  test('throws what no field can mend', async () => {
+  test('throws an error that no field explains', async () => {
     const grant = { ...SERVER, maxTokenLifetimeSeconds: 0 };
     expect((await errorOf('POST /v1/scoped-jwt', { grant, body: {} })).code).toBe('token_expired');
   });
 
   // guarantee: tokens-sign-nothing
-  test('is not for a key that was replaced', async () => {
+  test('refuses a replaced key', async () => {
     const former = { grant: { ...SERVER, former: true }, key: FORMER_KEY, body: {} };
     expect(await errorOf('POST /v1/scoped-jwt', former)).toMatchObject({
       code: 'route_not_allowed',
@@ -198,7 +198,7 @@ describe('GET /v1/scoped-jwt', () => {
     holds: new Map([[held.requestId, held]]),
   };
 
-  test('tells what a token allows and what it has spent', async () => {
+  test('shows what a token allows and has spent', async () => {
     const token = mint({ claims: { jti: 'j1', models: ['openai/gpt-5'], spending_limit: 2 } });
     const expected = {
       expires_at: NOW_SECONDS + 3600,
@@ -215,7 +215,7 @@ describe('GET /v1/scoped-jwt', () => {
     expect(await describeIt(token.slice('jwt:'.length), { wallets })).toEqual(expected);
   });
 
-  test('looks in the wallet of the user that the token was given to', async () => {
+  test("reads the wallet of the token's user", async () => {
     const token = mint({ claims: { jti: 'j1', user: 'ada' } });
     const wallets = { 'K1#ug1CRPRPoT7skVK4PBEcM9L': { ...spent, revokedTokens: new Set([J1]) } };
     expect(await describeIt(token, { wallets })).toEqual({
@@ -230,7 +230,7 @@ describe('GET /v1/scoped-jwt', () => {
     });
   });
 
-  test('tells of a token that has expired, and of one never used', async () => {
+  test('describes an expired token, and an unused one', async () => {
     const token = mint({ claims: { exp: NOW_SECONDS - 1, spending_limit: 2 } });
     expect(await describeIt(token)).toMatchObject({
       expires_at: NOW_SECONDS - 1,
@@ -240,7 +240,7 @@ describe('GET /v1/scoped-jwt', () => {
     });
   });
 
-  test('leaves nothing of a limit that a token of the same name went past', async () => {
+  test('shows nothing left of a limit that another token of the same name exceeded', async () => {
     const token = mint({ claims: { jti: 'j1', spending_limit: 0.5 } });
     const wallets = { [`K1#t${J1}`]: spent };
     expect(await describeIt(token, { wallets })).toMatchObject({
@@ -249,7 +249,7 @@ describe('GET /v1/scoped-jwt', () => {
     });
   });
 
-  test('refuses a question about no token', async () => {
+  test('refuses a request without a token', async () => {
     expect((await errorOf('GET /v1/scoped-jwt')).code).toBe('invalid_request');
   });
 

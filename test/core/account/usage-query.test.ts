@@ -90,10 +90,10 @@ describe('the span of a report', () => {
   });
 });
 
-describe('what a report is grouped by', () => {
-  test('is the day unless it is said', () => expect(readGroupBy(undefined)).toEqual(['day']));
+describe('the groups of a report', () => {
+  test('are by day by default', () => expect(readGroupBy(undefined)).toEqual(['day']));
 
-  test('keeps the order asked for', () => {
+  test('keep the requested order', () => {
     expect(readGroupBy('model,user,day')).toEqual(['model', 'user', 'day']);
   });
 

@@ -49,7 +49,7 @@ const linesOf = async (query: Ask['query'], options?: Ask, ...names: string[]) =
 };
 
 describe('usage', () => {
-  test('is that of this month by day, unless it is said', async () => {
+  test('defaults to this month by day', async () => {
     expect(await ask()).toEqual({
       object: 'list',
       from: '2026-11-01T00:00:00.000Z',
@@ -130,30 +130,30 @@ describe('usage', () => {
     expect(await linesOf({ group_by: groupBy }, {}, ...names)).toEqual(lines);
   });
 
-  test('is that of the days asked for', async () => {
+  test('covers the requested days', async () => {
     expect(await linesOf({ from: '2026-10-01', to: '2026-11-19' }, {}, 'day')).toEqual([
       ['2026-10-21'],
       ['2026-11-19'],
     ]);
   });
 
-  test('ends before the instant asked for', async () => {
+  test('ends before the requested instant', async () => {
     const until = { from: '2026-11-20T12:00:00Z', to: '2026-11-20T12:00:00.001Z' };
     expect(await linesOf(until, {}, 'requests')).toEqual([[3]]);
     expect(await linesOf({ from: '2026-11-20', to: '2026-11-20T12:00:00Z' })).toEqual([]);
   });
 });
 
-describe('who sees what', () => {
+describe('the rows that a credential sees', () => {
   const lineOf = async (grant: Ask['grant']) =>
     linesOf({ group_by: 'user,token' }, grant && { grant }, 'wallet', 'token');
 
   // guarantee: own-usage-only
-  test('a scoped token sees its own', async () => {
+  test('a scoped token sees its own usage', async () => {
     expect(await lineOf(TOKEN)).toEqual([[`t${J1}`, J1]]);
   });
 
-  test('a token of a user sees its own, not those of other tokens of the user', async () => {
+  test("a token with a user sees its own usage, not that of the user's other tokens", async () => {
     const identity = { source: 'token', issuer: '', id: 'ada' } as const;
     expect(await lineOf({ ...TOKEN, identity })).toEqual([['ug1CRPRPoT7skVK4PBEcM9L', J1]]);
   });
@@ -169,7 +169,7 @@ describe('who sees what', () => {
     ]);
   });
 
-  test('a server key sees all of its key, whoever it speaks for', async () => {
+  test('a server key sees all usage of its key, with any user header', async () => {
     const identity = { source: 'header', issuer: '', id: 'bob' } as const;
     expect(await lineOf({ ...SERVER, identity })).toHaveLength(4);
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { makeBoundedMap, makeSingleFlight } from '../../../core/base/bounded-map.ts';
 
 describe('makeBoundedMap', () => {
-  test('lets the oldest entry go for a new one', () => {
+  test('removes the oldest entry when a new one is added to a full map', () => {
     const map = makeBoundedMap<string, number>(2);
     map.set('a', 1);
     map.set('b', 2);
@@ -11,7 +11,7 @@ describe('makeBoundedMap', () => {
     expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([3, undefined, 4]);
   });
 
-  test('forgets what is deleted', () => {
+  test('removes a deleted entry', () => {
     const map = makeBoundedMap<string, number>(2);
     map.set('a', 1);
     map.delete('a');
@@ -20,7 +20,7 @@ describe('makeBoundedMap', () => {
 });
 
 describe('makeSingleFlight', () => {
-  test('reads once for all who ask meanwhile, and again afterwards', async () => {
+  test('reads once for all calls meanwhile, and again afterwards', async () => {
     const once = makeSingleFlight<number>();
     let reads = 0;
     const read = async () => ++reads;
@@ -30,7 +30,7 @@ describe('makeSingleFlight', () => {
     expect(await once('a', read)).toBe(3);
   });
 
-  test('tells a failure to all who asked, and does not keep it', async () => {
+  test('passes a failure to all callers, and does not keep it', async () => {
     const once = makeSingleFlight<string>();
     const down = async (): Promise<string> => {
       throw new Error('down');

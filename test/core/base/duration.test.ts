@@ -29,7 +29,7 @@ describe('a duration', () => {
     [86_400, '24 hours'],
     [172_800, '2 days'],
     [604_800, '7 days'],
-  ])('%i seconds are told as %s', (seconds, words) => {
+  ])('formats %i seconds as %s', (seconds, words) => {
     expect(toWords(seconds)).toBe(words);
   });
 });

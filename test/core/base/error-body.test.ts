@@ -15,7 +15,7 @@ const spent = new GatewayError('insufficient_quota', {
 });
 
 describe('toErrorBody', () => {
-  test('speaks OpenAI', () => {
+  test('formats an error as OpenAI does', () => {
     expect(toErrorBody('openai', spent)).toEqual({
       error: {
         message: 'The spending limit has been reached.',
@@ -31,14 +31,14 @@ describe('toErrorBody', () => {
     });
   });
 
-  test('speaks Anthropic', () => {
+  test('formats an error as Anthropic does', () => {
     expect(toErrorBody('anthropic', new GatewayError('not_found'))).toEqual({
       type: 'error',
       error: { type: 'not_found_error', message: 'There is no such route.', code: 'not_found' },
     });
   });
 
-  test('speaks Google', () => {
+  test('formats an error as Google does', () => {
     expect(toErrorBody('google', new GatewayError('model_not_allowed'))).toEqual({
       error: {
         code: 403,
@@ -64,7 +64,7 @@ describe('toErrorHeaders', () => {
       { 'x-should-retry': 'false' },
     ],
     ['money gone, which no SDK retries', spent, {}],
-  ])('tells an SDK what to do about %s', (_name, error, headers) => {
+  ])('sets the headers for %s', (_name, error, headers) => {
     expect(toErrorHeaders(error)).toEqual(headers);
   });
 });
@@ -83,7 +83,7 @@ describe('familyOfPath', () => {
     ['/v1/models/ollama/llama3:8b', 'openai'],
     ['/v1/models/openrouter/x:thinking', 'openai'],
     ['/nowhere', 'openai'],
-  ])('of %s is %s', (path, dialect) => {
+  ])('returns for %s the family %s', (path, dialect) => {
     expect(familyOfPath(path)).toBe(dialect);
   });
 });
@@ -93,7 +93,7 @@ describe('ERRORS', () => {
     expect(Object.values(ERRORS).map((row) => row.status)).not.toContain(409);
   });
 
-  test('tells the caller nothing of an error that is not ours', () => {
+  test('hides the message of an unknown error', () => {
     const error = toGatewayError(new Error('sk-hp-secret'));
     const code: ErrorCode = 'internal_error';
     expect(error).toMatchObject({ code, status: 500, message: 'The gateway failed.' });

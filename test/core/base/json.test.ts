@@ -4,7 +4,7 @@ import { parseBody, readModelId } from '../../../core/proxy/request-body.ts';
 const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
 describe('parseBody', () => {
-  test('takes the last of two members of one name', () => {
+  test('uses the last of two members with one name', () => {
     expect(parseBody('{"model":"a","model":"b"}')).toEqual({ model: 'b' });
   });
 
@@ -38,7 +38,7 @@ describe('parseBody', () => {
 });
 
 describe('readModelId', () => {
-  test('reads it', () => {
+  test('returns the model', () => {
     expect(readModelId({ model: 'demo/echo' })).toBe('demo/echo');
   });
 

@@ -41,12 +41,12 @@ describe('parseLimit', () => {
     ['user:requests:minute=9007199254740992', 'got "9007199254740992"'],
     ['user:requests:minute:x=1', 'its value must be'],
     ['user:requests:minute=1=2', 'its value must be'],
-  ])('refuses %s by saying what is allowed', (text, words) => {
+  ])('refuses %s and names what is allowed', (text, words) => {
     expect(() => parseLimit(text)).toThrow(words);
     expect(() => parseLimit(text)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
   });
 
-  test('reads back every limit it writes', () => {
+  test('parses every limit that it formats', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('user' as const, 'token' as const),
@@ -92,7 +92,7 @@ describe('windowAt', () => {
     });
   });
 
-  test('holds every instant in a window that ends after it, and agrees on the end by name', () => {
+  test('returns a window that ends after the instant, with the same end by its name', () => {
     const instants = fc.integer({ min: 0, max: 4_102_444_800_000 });
     fc.assert(
       fc.property(fc.constantFrom(...LIMIT_WINDOWS), instants, (window, atMs) => {

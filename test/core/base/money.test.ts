@@ -25,7 +25,7 @@ describe('nanoUsdFromUsd', () => {
     expect(nanoUsdFromUsd(usd)).toBeUndefined();
   });
 
-  test('never gives more than was written, and reads back what it wrote', () => {
+  test('never returns more than the written amount, and parses what it formats', () => {
     fc.assert(
       fc.property(fc.bigInt(1n, 10n ** 15n), (amount) => {
         const nano = asNanoUsd(amount);

@@ -33,7 +33,7 @@ describe('parseStrictObject', () => {
     expect(parseStrictObject(text)).toBeUndefined();
   });
 
-  test('reads whatever JSON.stringify writes of an object that is not too deep', () => {
+  test('reads any output of JSON.stringify that is not too deep', () => {
     const objects = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }));
     fc.assert(
       fc.property(objects, (object) => {
@@ -43,7 +43,7 @@ describe('parseStrictObject', () => {
     );
   });
 
-  test('refuses any object with one of its members written twice', () => {
+  test('refuses any object with a repeated member', () => {
     const objects = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { minKeys: 1 });
     fc.assert(
       fc.property(objects, (object) => {

@@ -24,12 +24,12 @@ function idsOf(input: Partial<ConfigInput>, providerUrls: Record<string, string>
   return catalogue.map(({ id, target }) => (id === target ? id : `${id} -> ${target}`));
 }
 
-test('holds the priced models of configured providers, and the built-in one', () => {
+test('lists the priced models of configured providers, and the built-in one', () => {
   expect(idsOf({})).toEqual(['demo/echo', 'openai/gpt-5', 'openai/gpt-5-mini']);
   expect(idsOf({ demo: false })).toEqual(['openai/gpt-5', 'openai/gpt-5-mini']);
 });
 
-test('holds models that only the configuration prices', () => {
+test('lists models that only the configuration prices', () => {
   const prices = {
     'ollama/llama': { inputUsdPerMillion: 0, outputUsdPerMillion: 0 },
     'vllm/none': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
@@ -42,7 +42,7 @@ test('holds models that only the configuration prices', () => {
   ]);
 });
 
-test('holds aliases of priced models, and no other', () => {
+test('lists aliases of priced models only', () => {
   const aliases = {
     fast: 'openai/gpt-5-mini',
     'openai/gpt-5': 'openai/gpt-5-mini',
@@ -60,14 +60,14 @@ test('holds aliases of priced models, and no other', () => {
   );
 });
 
-test('does not hold a model of a provider that is not there, whatever the default provider', () => {
+test('lists no model of an unknown provider, with any default provider', () => {
   expect(idsOf({ demo: false, defaultProvider: 'openai' })).toEqual([
     'openai/gpt-5',
     'openai/gpt-5-mini',
   ]);
 });
 
-test('knows which of them speak Anthropic’s format', () => {
+test('marks the models with Anthropic’s dialect', () => {
   const config = defineConfig({
     providers: { openai: {}, anthropic: {}, mine: { baseUrl: 'http://m/v1', like: 'anthropic' } },
     aliases: { quick: 'anthropic/claude-sonnet-4' },
@@ -83,7 +83,7 @@ test('knows which of them speak Anthropic’s format', () => {
   ]);
 });
 
-test('holds models of Bedrock under the names that the configuration gives it, by their regions', () => {
+test('lists models of Bedrock under their configured names, by region', () => {
   const bedrockTable: PriceTable = {
     ...TABLE,
     models: { bedrock: { everywhere: 0 }, 'bedrock@us': { here: 1 }, openai: { 'gpt-5': 0 } },

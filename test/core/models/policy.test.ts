@@ -48,7 +48,7 @@ describe('resolveModel', () => {
     expect(resolveModel(asked, withDefault)).toEqual({ provider: 'openai', model, id });
   });
 
-  test('knows a provider that only a URL names', () => {
+  test('finds a provider that only a URL adds', () => {
     expect(resolveModel('mine/m', config, { mine: 'http://127.0.0.1:1/v1' })).toEqual({
       provider: 'mine',
       model: 'm',
@@ -116,7 +116,7 @@ describe('requireAllowedModel', () => {
     );
   });
 
-  test('says when the two lists leave nothing', () => {
+  test('says so if the two lists allow nothing together', () => {
     expect(() => requireAllowedModel(grantOf(['a/b'], ['c/d']), 'a/b')).toThrowError(
       /allowed are none$/,
     );

@@ -46,7 +46,7 @@ function priceOf(model: string) {
   return price;
 }
 
-test('each kind of token has its own rate; a write to a cache of an hour costs twice the input', () => {
+test('each kind of token has its own rate, and a write to a one-hour cache costs twice the input', () => {
   const usage = used(1_000, 50, { cachedInput: 100, cacheWrite: 400 });
   // 500 plain, 100 read, 400 written; then 300 of these for an hour. At 2, 0.2, 2.5 and 10 USD a million.
   expect(costOf(priceOf('plain'), usage)).toBe(1_000_000n + 20_000n + 1_000_000n + 500_000n);
@@ -77,7 +77,7 @@ describe('the generated table', () => {
     ['mistral', 'mistral-large-latest', 2_000_000_000n, 6_000_000_000n],
     ['together', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', 880_000_000n, 880_000_000n],
     ['demo', 'echo', 1_000_000_000n, 4_000_000_000n],
-  ])('knows %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
+  ])('has a price for %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
     expect(book.find(provider, model)).toMatchObject({ inputNanoPerMillion, outputNanoPerMillion });
   });
 
@@ -102,12 +102,12 @@ describe('the generated table', () => {
     ['xai', 'grok-4.30'],
     ['openrouter', 'deepseek/deepseek-chat:free'],
     ['demo', 'echo2'],
-  ])('does not know %s/%s', (provider, model) => {
+  ])('has no price for %s/%s', (provider, model) => {
     expect(book.find(provider, model)).toBeUndefined();
   });
 
   // guarantee: no-price-no-request
-  test('has no price that is zero, but for the output of embeddings', () => {
+  test('has no price of zero except for the output of embeddings', () => {
     for (const [provider, models] of Object.entries(PRICE_TABLE.models)) {
       for (const model of Object.keys(models)) {
         const price = book.find(provider, model);
@@ -120,7 +120,7 @@ describe('the generated table', () => {
     }
   });
 
-  test('names the library and its content, and keeps windows and tiers', () => {
+  test('names the library and its content, and has windows and tiers', () => {
     expect(book.version).toMatch(/^genai-prices 0\.1\.8 [0-9a-f]{8}$/);
     expect(book.find('anthropic', 'claude-sonnet-4-5')).toEqual({
       inputNanoPerMillion: 3_000_000_000n,
@@ -142,7 +142,7 @@ describe('the generated table', () => {
   });
 });
 
-test('the built-in model costs a dollar a million of input, however it is cached, and four of output', () => {
+test('the built-in model costs 1 USD per million input tokens, cached or not, and 4 USD per million output tokens', () => {
   const echo = book.find('demo', 'echo');
   const million = 1_000_000;
   expect(echo && costOf(echo, used(million, million))).toBe(5_000_000_000n);
@@ -195,14 +195,14 @@ describe('prices of Bedrock', () => {
     ['bedrock-mantle', 'anthropic.claude-opus-4-8', 5_500_000_000n, 27_500_000_000n],
     ['bedrock-mantle', 'openai.gpt-5.5', 5_500_000_000n, 33_000_000_000n],
     ['bedrock-mantle', 'qwen.qwen3-32b', 150_000_000n, 600_000_000n],
-  ])('knows %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
+  ])('has a price for %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
     expect(bedrock.find(provider, model)).toMatchObject({
       inputNanoPerMillion,
       outputNanoPerMillion,
     });
   });
 
-  test('has its cache prices, windows and tiers', () => {
+  test('include cache prices, windows and tiers', () => {
     expect(bedrock.find('bedrock', 'global.anthropic.claude-opus-5-5')).toEqual({
       inputNanoPerMillion: 4_000_000_000n,
       outputNanoPerMillion: 20_000_000_000n,
@@ -238,7 +238,7 @@ describe('prices of Bedrock', () => {
     ['a version on mantle', 'bedrock-mantle', 'openai.gpt-oss-120b-1:0'],
     ['what the library lacks', 'bedrock-mantle', 'openai.gpt-oss-120b'],
     ["Bedrock's id elsewhere", 'openai', 'openai.gpt-5.5'],
-  ])('does not know %s', (_what, provider, model) => {
+  ])('include no price for %s', (_what, provider, model) => {
     expect(bedrock.find(provider, model)).toBeUndefined();
   });
 });
@@ -251,7 +251,7 @@ test.each(['gpt-4o', 'gpt-5', 'o3', 'text-embedding-3-small'])(
 );
 
 describe('overrides', () => {
-  test('give a model the price of another one of the table, and of nothing else', () => {
+  test('give a model the price of another model of the table only', () => {
     const own = makePriceBook(TABLE, {
       'azure/chat': 'lab/tiered',
       'azure/none': 'lab/unheard-of',
@@ -265,7 +265,7 @@ describe('overrides', () => {
     expect(own.find('lab', 'plain')).toBeUndefined();
   });
 
-  test('replace a whole price, add models, and may be free', () => {
+  test('replace a whole price, add models, and can be zero', () => {
     const own = makePriceBook(TABLE, {
       'lab/plain': { inputUsdPerMillion: 0.29, outputUsdPerMillion: 1 },
       'ollama/llama3.2': { inputUsdPerMillion: 0, outputUsdPerMillion: 0, contextWindow: 8_192 },
@@ -357,7 +357,7 @@ describe('holdCostOf', () => {
       'a cache write',
       { inputUsdPerMillion: 1, cachedInputUsdPerMillion: 2, cacheWriteUsdPerMillion: 5 },
     ],
-  ])('holds at the price of %s where that is the dearest', (_which, rates) => {
+  ])('holds at the price of %s if that is the highest', (_which, rates) => {
     const prices = makePriceBook(TABLE, { 'lab/own': { ...rates, outputUsdPerMillion: 0 } });
     const price = prices.find('lab', 'own');
     expect(price && holdCostOf(price, { input: 1_000, output: 0 })).toBe(5_000_000n);
@@ -375,14 +375,14 @@ describe('holdCostOf', () => {
     expect(cost).toBe(costNanoUsd);
   });
 
-  test('holds at the lower tier where that is the dearer', () => {
+  test('holds at the lower tier if that costs more', () => {
     const tier = { ...priceOf('cheap'), aboveInputTokens: 10 };
     expect(holdCostOf({ ...priceOf('plain'), tiers: [tier] }, { input: 1_000, output: 0 })).toBe(
       2_500_000n,
     );
   });
 
-  test('is never under the cost of what it bounds', () => {
+  test('is never less than the cost of a request within its bounds', () => {
     const tokens = fc.nat(400_000);
     fc.assert(
       fc.property(

@@ -169,7 +169,7 @@ const messages = [{ role: 'user', content: 'hi' }];
 const rulesOf = (row: ProviderRow): RequestRules => ({ ...REQUEST_RULES, row });
 
 describe.each(Object.entries(LINES))('%s', (name, line) => {
-  test('is posted to by format, with its key where it looks for it', () => {
+  test('gets each dialect at its path, with the key in its own header', () => {
     const provider = providerOf(name, line);
     expect(provider.baseUrl).toBe(line.baseUrl);
     const offered = FORMATS.filter((format) => provider.row.endpoints[format] !== undefined);
@@ -181,7 +181,7 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
     expect(Object.fromEntries(found)).toEqual(line.endpoints);
   });
 
-  test('refuses the formats that it does not speak, by naming the others', () => {
+  test('refuses dialects that it does not speak, and names the others', () => {
     const provider = providerOf(name, line);
     for (const format of FORMATS.filter((each) => line.endpoints[each] === undefined)) {
       expect(() => requireEndpoint(provider, format, TARGET)).toThrowError(
@@ -193,7 +193,7 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
     }
   });
 
-  test('is sent a chat request in its own fields', () => {
+  test('gets a chat request with its own fields', () => {
     const { row } = providerOf(name, line);
     const asked = { messages, stream: true, seed: 7, user: 'ada', max_completion_tokens: 50 };
     const chat = prepareChat({ model: `${name}/m`, ...asked }, rulesOf(row));
@@ -205,24 +205,24 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
     });
   });
 
-  test('is given its key on a developer’s machine by a variable, and may lack it only there', () => {
+  test('gets its key from a variable on a developer’s machine, and may lack it only there', () => {
     expect(rowOf(name)?.keyVariable).toBe(line.keyVariable);
     expect(rowOf(name)?.keyless).toBe(line.baseUrl.startsWith('http://127.0.0.1'));
   });
 });
 
-test('has a line here for every row', () => {
+test('this file tests every row', () => {
   expect([...KNOWN_PROVIDERS.keys()]).toEqual(Object.keys(LINES));
 });
 
-describe('OpenRouter alone', () => {
-  test('is believed about what it bills', () => {
+describe('only OpenRouter', () => {
+  test('sets the cost by its own report', () => {
     const believed = [...KNOWN_PROVIDERS].filter(([, row]) => row.reportsCost);
     expect(believed.map(([name]) => name)).toEqual(['openrouter']);
   });
 });
 
-describe('a provider that only the configuration knows', () => {
+describe('a provider that only the configuration names', () => {
   const config = defineConfig({
     providers: {
       lab: { baseUrl: 'https://llm.example.edu/v1' },
@@ -237,7 +237,7 @@ describe('a provider that only the configuration knows', () => {
     return { url, ...JSON.parse(chat.toBody(9)) };
   };
 
-  test('is served by what OpenAI’s format says, without a line of code', () => {
+  test('works as an OpenAI-compatible server without code', () => {
     expect(sentTo('lab')).toEqual({
       url: 'https://llm.example.edu/v1/chat/completions',
       model: 'm',
@@ -249,7 +249,7 @@ describe('a provider that only the configuration knows', () => {
     });
   });
 
-  test('is served by the rules of the one it is like', () => {
+  test('follows the rules of the provider that it is like', () => {
     expect(sentTo('strict')).toEqual({
       url: 'https://strict.example.edu/v1/chat/completions',
       model: 'm',

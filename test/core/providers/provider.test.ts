@@ -43,7 +43,7 @@ describe('findProvider', () => {
     expect(chatUrlOf(findProvider(config, {}, name))).toBe(url);
   });
 
-  test('sends its traffic to another URL, and then needs no key', () => {
+  test('uses another URL on request, and then needs no key', () => {
     const urls = { openai: 'http://127.0.0.1:9/v1/', mine: 'http://127.0.0.1:9' };
     expect(chatUrlOf(findProvider(config, urls, 'openai'))).toBe(
       'http://127.0.0.1:9/v1/chat/completions',
@@ -59,7 +59,7 @@ describe('findProvider', () => {
     });
   });
 
-  test('follows the rules of the provider it is like', () => {
+  test('follows the rules of the provider that it is like', () => {
     expect(findProvider(config, {}, 'work')?.row.renameFields).toEqual({ seed: 'random_seed' });
   });
 
@@ -67,7 +67,7 @@ describe('findProvider', () => {
     expect(findProvider(config, {}, name)).toBeUndefined();
   });
 
-  test('has the built-in one unless the configuration says no or takes its name', () => {
+  test('finds the built-in provider unless the configuration turns it off or uses its name', () => {
     const own = { baseUrl: 'https://demo.example/v1' };
     const demoOf = (more: object) =>
       findProvider(defineConfig({ providers: {}, ...more }), {}, 'demo');
@@ -78,14 +78,14 @@ describe('findProvider', () => {
     );
   });
 
-  test('says which setting is missing when there is no URL', () => {
+  test('names the missing setting if there is no URL', () => {
     expect(() => findProvider(config, {}, 'plain')).toThrowError(
       'hallpass.config.ts: "providers.plain.baseUrl" must be set, got nothing',
     );
   });
 });
 
-describe('a wire format that the configuration says', () => {
+describe('a configured API family', () => {
   const providerOf = (settings: object) =>
     findProvider(defineConfig({ providers: { lab: settings } }), {}, 'lab');
   const formatsOf = (settings: object) => Object.keys(providerOf(settings)?.row.endpoints ?? {});
@@ -96,7 +96,7 @@ describe('a wire format that the configuration says', () => {
     return { url: endpoint?.url, headers: endpoint?.toAuthHeaders('k') };
   };
 
-  test('is what a server speaks of which no more is known', () => {
+  test('is used for an unknown server', () => {
     expect(formatsOf({ baseUrl })).toEqual(['chat', 'embeddings']);
     expect(formatsOf({ baseUrl, wire: 'openai' })).toEqual(['chat', 'embeddings']);
     expect(formatsOf({ baseUrl, wire: 'anthropic' })).toEqual(['messages', 'count_tokens']);
@@ -110,7 +110,7 @@ describe('a wire format that the configuration says', () => {
     });
   });
 
-  test('leaves of a known provider what is of that format', () => {
+  test('limits a known provider to its endpoints', () => {
     expect(formatsOf({ like: 'anthropic', wire: 'anthropic' })).toEqual([
       'messages',
       'count_tokens',
@@ -127,7 +127,7 @@ describe('a wire format that the configuration says', () => {
       '"providers.lab.wire" must be a format that "groq" speaks, got "anthropic"',
     ],
     [{ baseUrl, like: 'mistrl' }, '"providers.lab.like" must be one of openai, azure, '],
-  ])('%j is an error, and not passed over', (settings, message) => {
+  ])('refuses %j', (settings, message) => {
     expect(() => providerOf(settings)).toThrowError(message);
   });
 });
@@ -138,11 +138,11 @@ describe('provider keys', () => {
     ['google', 'GEMINI_API_KEY'],
     ['work', 'MISTRAL_API_KEY'],
     ['my-own', 'MY_OWN_API_KEY'],
-  ])('come for %s from %s', (name, variable) => {
+  ])('for %s are in %s', (name, variable) => {
     expect(keyVariableOf(config, name)).toBe(variable);
   });
 
-  test('say how to set the one that is missing', () => {
+  test('have a refusal that says how to set a missing one', () => {
     const provider = findProvider(config, {}, 'openai');
     expect(provider && providerKeyMissing(config, provider)).toMatchObject({
       code: 'model_not_found',
@@ -168,7 +168,7 @@ describe('known providers', () => {
     ['azure', 'baseUrl'],
     ['bedrock', 'region'],
     ['bedrock-mantle', 'region'],
-  ])('cannot tell where %s is until the configuration says its %s', (name, field) => {
+  ])('refuse %s without its %s in the configuration', (name, field) => {
     const bare = defineConfig({ providers: { [name]: {} } });
     expect(() => findProvider(bare, {}, name)).toThrowError(
       `hallpass.config.ts: "providers.${name}.${field}" must be set, got nothing`,
@@ -187,7 +187,7 @@ describe('known providers', () => {
       'https://bedrock-mantle.eu-west-1.api.aws/v1',
       { authorization: 'Bearer k' },
     ],
-  ])('posts to %s where the configuration says, with its key', (name, baseUrl, headers) => {
+  ])('posts to %s at the configured URL, with its key', (name, baseUrl, headers) => {
     const provider = findProvider(defineConfig({ providers: { [name]: { baseUrl } } }), {}, name);
     const endpoint = provider && requireEndpoint(provider, 'chat', TARGET);
     expect(endpoint?.url).toBe(`${baseUrl}/chat/completions`);
@@ -215,7 +215,7 @@ describe('known providers', () => {
     },
   );
 
-  test('reads the region to sign for in the URL, where the configuration says no other', () => {
+  test('reads the signing region from the URL by default', () => {
     const baseUrl = 'https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/openai/v1';
     const settings = { like: 'bedrock', baseUrl, auth: 'aws-role' } as const;
     const at = (region?: string) =>
@@ -239,7 +239,7 @@ describe('known providers', () => {
       { baseUrl: 'https://vpce-1.example/openai/v1' },
       'hallpass.config.ts: "providers.bedrock.region" must be set, got nothing',
     ],
-  ])('refuses a role for %s where it cannot sign', (name, settings, message) => {
+  ])('refuses a role for %s', (name, settings, message) => {
     const wrong = defineConfig({ providers: { [name]: { ...settings, auth: 'aws-role' } } });
     expect(() => findProvider(wrong, {}, name)).toThrowError(new TypeError(message));
   });
@@ -263,7 +263,7 @@ describe('known providers', () => {
     }
   });
 
-  test('posts Claude on the runtime to its own format, beside the OpenAI ones', () => {
+  test("posts Claude on the runtime in Anthropic's dialect, beside OpenAI's", () => {
     const runtime = defineConfig({ providers: { bedrock: { region: 'us-east-1' } } });
     const provider = findProvider(runtime, {}, 'bedrock');
     const urls = (['messages', 'chat', 'responses'] as const).map(
@@ -281,7 +281,7 @@ describe('known providers', () => {
 });
 
 describe('an endpoint', () => {
-  test('is refused for a format that the provider does not speak, and the route to use is named', () => {
+  test('is refused for a dialect that the provider does not speak, with the route to use', () => {
     const openai = findProvider(config, {}, 'openai');
     expect(() => openai && requireEndpoint(openai, 'messages', TARGET)).toThrowError(
       expect.objectContaining({
@@ -291,7 +291,7 @@ describe('an endpoint', () => {
     );
   });
 
-  test('is given the provider’s key in its own header', () => {
+  test('sends the provider’s key in its own header', () => {
     const openai = findProvider(config, {}, 'openai');
     expect(openai && requireEndpoint(openai, 'chat', TARGET).toAuthHeaders('k')).toEqual({
       authorization: 'Bearer k',

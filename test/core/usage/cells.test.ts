@@ -23,7 +23,7 @@ describe('a segment', () => {
   });
 });
 
-test('counts a request that was given back as none', () => {
+test('does not count a released request', () => {
   expect(sumsOfRow(usageRow(0n, { status: 'released' })).requests).toBe(0);
   expect(sumsOfRow(usageRow(0n, { status: 'swept' })).requests).toBe(1);
   expect(sumsOfRow(usageRow(0n)).costNanoUsd).toBe(0n);

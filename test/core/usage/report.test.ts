@@ -76,7 +76,7 @@ describe('a report', () => {
     expect((await wallets.find(served.walletId))?.counters.get('usd:total')).toBe(12_445_678_901n);
   });
 
-  test('of one payer, or one token, takes no other from rollups', async () => {
+  test('excludes other payers and tokens from rollups', async () => {
     await at.putYesterday(
       usageRow(1n),
       usageRow(2n, { tokenId: asTokenId('T2') }),
@@ -94,7 +94,7 @@ describe('a report', () => {
     expect(await sumOf({ walletId: asWalletId('k#uada'), tokenId: asTokenId('T2') })).toBe(2n);
   });
 
-  test('of conversations reads the rows, of days that are rolled up too', async () => {
+  test('reads the rows for conversations, also on days with a rollup', async () => {
     await at.putYesterday(usageRow(1n, { conversation: 'c1' }), usageRow(2n));
     await at.run();
     const { rows } = await at.report(['conversation']);
@@ -104,7 +104,7 @@ describe('a report', () => {
     ]);
   });
 
-  test('of part of a day reads its rows', async () => {
+  test('reads the rows for part of a day', async () => {
     await at.putYesterday(usageRow(1n), usageRow(2n, { reservedAtMs: YESTERDAY_MS + 1 }));
     await at.run();
     const usage = {
@@ -118,7 +118,7 @@ describe('a report', () => {
     expect(await sumOf(NOW_MS - 3 * DAY_MS, YESTERDAY_MS + 1)).toBe(1n);
   });
 
-  test('says so when there is more than it reads, or more lines than it may have', async () => {
+  test('is marked as truncated if there are more rows or lines than it allows', async () => {
     await at.putYesterday(usageRow(1n));
     const usage = {
       readRows: at.ports.usage.readRows,

@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => at.close());
 
 describe('a rollup', () => {
-  test('says of a day what its rows say, to the nano-dollar, and is read in their place', async () => {
+  test('equals the rows of its day to the nano-dollar, and replaces them in a report', async () => {
     await at.putYesterday(
       usageRow(9_007_199_254_740_993n),
       usageRow(1n, { tokenId: asTokenId('T2') }),
@@ -45,7 +45,7 @@ describe('a rollup', () => {
     expect(await at.marksLeft()).toBe(0);
   });
 
-  test('is made of a day that ended an hour ago, and not sooner', async () => {
+  test('is made an hour after the day ended, not earlier', async () => {
     await at.putYesterday(usageRow(1n));
     const clock = makeManualClock(NOW_MS - 11 * HOUR_MS - 1);
     expect(await at.run({ clock })).toMatchObject({ days: 0, finished: true });
@@ -54,7 +54,7 @@ describe('a rollup', () => {
     expect(await at.run({ clock })).toMatchObject({ days: 1, finished: true });
   });
 
-  test('is made anew when a row comes late, and the row counts once', async () => {
+  test('is made again for a late row, which counts once', async () => {
     await at.putYesterday(usageRow(1n));
     await at.run();
     await at.ports.usage.put(usageRow(2n));
@@ -68,7 +68,7 @@ describe('a rollup', () => {
     expect(await at.run()).toMatchObject({ days: 0, rows: 0 });
   });
 
-  test('misses no row that comes between its sums and its seal', async () => {
+  test('misses no row written between its sums and its seal', async () => {
     await at.putYesterday(usageRow(1n));
     const late = usageRow(2n, { reservedAtMs: YESTERDAY_MS - 1 });
     const seal: typeof at.ports.rollups.seal = async (...args) => {
@@ -83,7 +83,7 @@ describe('a rollup', () => {
     expect((await at.report()).total.costNanoUsd).toBe(3n);
   });
 
-  test('goes on behind what a run wrote that was stopped, and counts nothing twice', async () => {
+  test('continues after a stopped run and counts nothing twice', async () => {
     await at.putYesterday(...Array.from({ length: 60 }, () => usageRow(1n)));
     const all = (await at.ports.usage.readRows({ keyId: KEY_ID, day: '2026-11-19' })).rows;
     let reads = 0;
@@ -105,7 +105,7 @@ describe('a rollup', () => {
     expect(await at.marksLeft()).toBe(0);
   });
 
-  test('of a day of many segments adds up, whichever run wrote which of them', async () => {
+  test('adds up the segments of several runs', async () => {
     await at.putYesterday(
       ...Array.from({ length: 5 }, (_, index) => usageRow(10n ** BigInt(index))),
     );
@@ -121,7 +121,7 @@ describe('a rollup', () => {
   });
 
   // guarantee: first-rollup-part-stands
-  test('lets the first of two runs stand that sum from one place, and goes on behind it', async () => {
+  test('keeps the first of two segments from one place, and continues after it', async () => {
     await at.putYesterday(usageRow(1n), usageRow(2n));
     const { rows } = await at.ports.usage.readRows({ keyId: KEY_ID, day: '2026-11-19' });
     const first = startSegment({ day: '2026-11-19', generation: 1, after: '' });
@@ -138,7 +138,7 @@ describe('a rollup', () => {
     expect(await at.report()).toMatchObject({ total: { costNanoUsd: 3n }, rowReads: 3 });
   });
 
-  test('leaves the mark of a row that came into a stretch which an earlier run had summed', async () => {
+  test('keeps the mark of a row that came into a segment of an earlier run', async () => {
     await at.putYesterday(usageRow(1n));
     const seal = async () => false;
     await at.run({ rollups: { ...at.ports.rollups, seal } });
@@ -164,7 +164,7 @@ describe('a rollup', () => {
   });
 
   // guarantee: rollup-only-forward
-  test('does not come back in an earlier form when a run was held up before its seal', async () => {
+  test('is not replaced by an older one whose run was delayed before its seal', async () => {
     await at.putYesterday(usageRow(1n));
     await at.run();
     await at.ports.usage.put(usageRow(2n));
@@ -179,7 +179,7 @@ describe('a rollup', () => {
     expect((await at.report()).total.costNanoUsd).toBe(3n);
   });
 
-  test('that was replaced goes an hour later, and the one that holds stays for years', async () => {
+  test('expires an hour after it was replaced, and stays for years otherwise', async () => {
     await at.putYesterday(usageRow(1n));
     await at.run();
     await at.ports.usage.put(usageRow(2n));
@@ -193,7 +193,7 @@ describe('a rollup', () => {
     ]);
   });
 
-  test('is left to the next run at the deadline, and days of other keys are made though one fails', async () => {
+  test('stops at the deadline, and makes other days though one fails', async () => {
     await at.putYesterday(usageRow(1n), usageRow(1n, { keyId: asKeyId('j') }));
     expect(await at.run({}, at.clock.nowMs())).toEqual({
       days: 0,
@@ -210,7 +210,7 @@ describe('a rollup', () => {
     expect(outcome).toEqual({ days: 1, rows: 1, failed: 1, finished: true });
   });
 
-  test('of a day whose marks fill more than a page is tried once in a run', async () => {
+  test('is tried once per run if the marks of its day fill more than a page', async () => {
     let tries = 0;
     const findDay = async () => {
       tries += 1;
@@ -225,14 +225,14 @@ describe('a rollup', () => {
     expect([tries, outcome.failed, outcome.finished]).toEqual([1, 1, true]);
   });
 
-  test('that is not whole is not believed: the rows are read', async () => {
+  test('is not used if it is incomplete: the rows are read', async () => {
     await at.putYesterday(usageRow(1n), usageRow(2n));
     await at.ports.rollups.seal(KEY_ID, { day: '2026-11-19', generation: 1, segments: 2 });
     expect((await at.report()).total.costNanoUsd).toBe(3n);
   });
 
   // guarantee: expired-stays-gone
-  test('brings back no row and no part that time has removed since it was seen', async () => {
+  test('restores no row or segment that has expired meanwhile', async () => {
     await at.ports.rollups.unmark(KEY_ID, '2026-11-19', placeOf(usageRow(1n)));
     const segment = startSegment({ day: '2026-11-19', generation: 1, after: '' }).build(true);
     await at.ports.rollups.expireSegment(KEY_ID, segment);
@@ -240,7 +240,7 @@ describe('a rollup', () => {
     expect(await at.scan()).toEqual([]);
   });
 
-  test('has only its marks taken from rows that a sealed rollup counts', async () => {
+  test('removes only the marks of rows that a sealed rollup counts', async () => {
     await at.putYesterday(usageRow(1n));
     const seal = async () => false;
     expect(await at.run({ rollups: { ...at.ports.rollups, seal } })).toMatchObject({

@@ -23,7 +23,7 @@ async function post(url: string, body: object, clock = makeManualClock()): Promi
 const say = (content: unknown) => ({ messages: [{ role: 'user', content }] });
 
 describe('the demo provider', () => {
-  test('says the last message back, one word a token', async () => {
+  test('repeats the last message, one word per token', async () => {
     const messages = [
       { role: 'system', content: 'be brief' },
       { role: 'user', content: 'good  morning' },
@@ -44,7 +44,7 @@ describe('the demo provider', () => {
     });
   });
 
-  test('streams a word every 20 ms, then a finish reason, usage when asked, and [DONE]', async () => {
+  test('streams a word every 20 ms, then a finish reason, usage on request, and [DONE]', async () => {
     const clock = makeManualClock();
     const stream = { stream: true, stream_options: { include_usage: true } };
     const events = (await ask({ ...say('a b'), ...stream }, clock)).split('\n\n').slice(0, -1);
@@ -62,11 +62,11 @@ describe('the demo provider', () => {
     expect(events.at(-1)).toBe('data: [DONE]');
   });
 
-  test('sends no usage event when it was not asked to', async () => {
+  test('sends no usage event without a request for it', async () => {
     expect(await ask({ ...say('a'), stream: true })).not.toContain('usage');
   });
 
-  test('keeps the cap and says so', async () => {
+  test('stops at the cap and reports it', async () => {
     const answer = JSON.parse(await ask({ ...say('one two three'), max_tokens: 2 }));
     expect(answer.choices[0]).toMatchObject({
       message: { content: 'echo: one' },
@@ -75,7 +75,7 @@ describe('the demo provider', () => {
     expect(answer.usage.completion_tokens).toBe(2);
   });
 
-  test('says at most 128 words', async () => {
+  test('answers at most 128 words', async () => {
     const answer = JSON.parse(await ask(say('w '.repeat(500))));
     expect(answer.usage.completion_tokens).toBe(128);
     expect(answer.choices[0].finish_reason).toBe('length');
@@ -98,15 +98,15 @@ const eventsOf = (stream: string): unknown[] =>
 const member = (values: unknown[], name: string): unknown[] =>
   values.map((value) => Object(value)[name]);
 
-test('says nothing back to nothing', async () => {
+test('answers an empty message with the prefix alone', async () => {
   expect(JSON.parse(await ask({})).choices[0].message.content).toBe('echo:');
   expect(await post('/models/echo:generateContent', {})).toContain('"text":"echo:"');
 });
 
-describe('the demo provider in Anthropic’s format', () => {
+describe('the demo provider in Anthropic’s dialect', () => {
   const asked = { system: 'be brief', ...say([{ type: 'text', text: 'one two' }]), max_tokens: 2 };
 
-  test('says the last message back', async () => {
+  test('repeats the last message', async () => {
     expect(JSON.parse(await post('/messages', asked))).toEqual({
       id: 'msg_u1',
       type: 'message',
@@ -139,7 +139,7 @@ describe('the demo provider in Anthropic’s format', () => {
     expect(clock.sleptMs).toEqual([20]);
   });
 
-  test('stops where it has said all', async () => {
+  test('stops at the end of the text', async () => {
     expect(JSON.parse(await post('/messages', say('a'))).stop_reason).toBe('end_turn');
   });
 
@@ -160,7 +160,7 @@ describe('the demo provider in OpenAI’s responses', () => {
   test.each([
     ['a text', 'hello'],
     ['items', [{ role: 'user', content: [{ type: 'input_text', text: 'hello' }] }]],
-  ])('says the last message back, of %s', async (_, input) => {
+  ])('repeats the last message of %s', async (_, input) => {
     const answer = JSON.parse(await post('/responses', { instructions: 'be brief', input }));
     expect(answer).toMatchObject({
       id: 'resp_u1',
@@ -172,7 +172,7 @@ describe('the demo provider in OpenAI’s responses', () => {
     });
   });
 
-  test('streams it word by word, numbered through', async () => {
+  test('streams it word by word, with sequence numbers', async () => {
     const body = { input: 'one two', max_output_tokens: 2, stream: true };
     const events = eventsOf(await post('/responses', body));
     expect(member(events, 'type')).toEqual([
@@ -197,7 +197,7 @@ describe('the demo provider in OpenAI’s responses', () => {
     });
   });
 
-  test('ends as completed where it has said all', async () => {
+  test('ends as completed at the end of the text', async () => {
     expect(await post('/responses', { input: 'a', stream: true })).toContain(
       '"type":"response.completed"',
     );
@@ -208,7 +208,7 @@ describe('the demo provider’s embeddings', () => {
   const near = (values: readonly number[]) => values.map((value) => expect.closeTo(value));
   const embed = async (body: object) => JSON.parse(await post('/embeddings', body));
 
-  test('are of length one, and near where texts are alike', async () => {
+  test('have length one, and are close for similar texts', async () => {
     const { data, usage } = await embed({ input: ['ab', 'ab AB', 'xyz', ''] });
     const vectors: number[][] = data.map(({ embedding }: { embedding: number[] }) => embedding);
     const [first, like, unlike, empty] = vectors;
@@ -219,14 +219,14 @@ describe('the demo provider’s embeddings', () => {
     expect(usage).toEqual({ prompt_tokens: 4, total_tokens: 4 });
   });
 
-  test('come as base64 where they are asked for so', async () => {
+  test('are base64 on request', async () => {
     const { data } = await embed({ input: 'a', encoding_format: 'base64' });
     const bytes = Buffer.from(data[0].embedding, 'base64');
     expect([bytes.length, bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([104, 1, 0]);
   });
 });
 
-describe('the demo provider in Google’s format', () => {
+describe('the demo provider in Google’s dialect', () => {
   const part = (text: string) => ({ role: 'user', parts: [{ text }] });
   const asked = {
     systemInstruction: { parts: [{ text: 'be brief' }] },
@@ -235,7 +235,7 @@ describe('the demo provider in Google’s format', () => {
   };
   const usageMetadata = { promptTokenCount: 5, candidatesTokenCount: 2, totalTokenCount: 7 };
 
-  test('says the last content back', async () => {
+  test('repeats the last content', async () => {
     expect(JSON.parse(await post('/models/echo:generateContent', asked))).toEqual({
       candidates: [
         {
@@ -262,7 +262,7 @@ describe('the demo provider in Google’s format', () => {
     expect(member(events, 'usageMetadata')).toEqual([undefined, undefined, usageMetadata]);
   });
 
-  test('stops where it has said all, with nothing but a content to go by', async () => {
+  test('stops at the end of the text, with only a content in the request', async () => {
     const answer = JSON.parse(
       await post('/models/echo:generateContent', { contents: [part('a'), 7, { parts: [8] }] }),
     );

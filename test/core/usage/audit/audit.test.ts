@@ -122,7 +122,7 @@ describe('the audit', () => {
     expect(busy).toEqual([]);
   });
 
-  test('finds a counter that is gone, and one that no row knows of', async () => {
+  test('finds a missing counter, and one without rows', async () => {
     await serve('r1', 5n);
     const planted = changed((counters) => {
       counters.delete('usd:month:2026-11');
@@ -134,7 +134,7 @@ describe('the audit', () => {
     ]);
   });
 
-  test('takes no offence at rates, windows that ended, and tokens that are gone', async () => {
+  test('skips rates, ended windows and removed tokens', async () => {
     await serve('r1', 5n);
     const { find } = changed((counters) => {
       counters.set('requests:minute:29919600', 99n);
@@ -149,14 +149,14 @@ describe('the audit', () => {
     expect((await audit({ wallets: { ...wallets, find: gone } })).differences).toEqual([]);
   });
 
-  test('counts a limit that is new from its first request', async () => {
+  test('counts a new limit from its first request', async () => {
     const hold = await reserve('before', { counted: COUNTED.slice(0, 2) });
     await settle(hold, rowOf(hold, 5n), flow());
     await serve('after', 7n);
     expect((await audit()).differences).toEqual([]);
   });
 
-  test('says nothing of a wallet that is written to meanwhile, and looks again', async () => {
+  test('reads a wallet again that changes meanwhile, and reports it as busy', async () => {
     await serve('r1', 5n);
     let looks = 0;
     const racing = (until: number) => ({
@@ -179,7 +179,7 @@ describe('the audit', () => {
     expect(await audit({ usage: racing(9) })).toMatchObject({ differences: [], busy: [ADA] });
   });
 
-  test('leaves totals out when the first rows are gone', async () => {
+  test('skips total counters if the first rows are gone', async () => {
     await serve('r1', 5n);
     const planted = changed((counters) => counters.set('usd:total', 6n));
     const old = NOW_MS - 400 * DAY_MS;
@@ -189,7 +189,7 @@ describe('the audit', () => {
     });
   });
 
-  test('leaves windows alone that are long past, of which nothing reads the counters', async () => {
+  test('skips windows long past, whose counters are not used', async () => {
     await serve('r1', 5n);
     const planted = changed((counters) => {
       counters.set('usd:day:2026-11-19', 9n);
@@ -201,7 +201,7 @@ describe('the audit', () => {
     ]);
   });
 
-  test('compares nothing when there are more rows than it reads', async () => {
+  test('compares nothing if there are more rows than it reads', async () => {
     await serve('r1', 5n);
     const readRows = async () => ({ rows: [], next: 'more' });
     expect(await audit({ usage: { readRows } })).toMatchObject({ wallets: 0, truncated: true });

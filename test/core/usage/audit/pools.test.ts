@@ -94,7 +94,7 @@ const changed = (name: string, change: Partial<Record<keyof Slice, bigint>>) => 
 const audit = (use: object = {}, createdAtMs = NOW_MS - 3 * DAY_MS) =>
   auditUsage({ keyId: KEY_ID, createdAtMs }, { ...ports, ...use });
 
-describe('the audit of budgets of the whole key', () => {
+describe('the audit of key-wide budgets', () => {
   // guarantee: exact-key-budget
   test('finds no difference after a mixed load with requests in flight', async () => {
     await makeLoad();
@@ -110,7 +110,7 @@ describe('the audit of budgets of the whole key', () => {
     });
   });
 
-  test.each(SLICES)('finds what is left of %s one too small', async (name) => {
+  test.each(SLICES)('finds a slice of %s that is one too small', async (name) => {
     await makeLoad();
     const { differences, busy } = await audit({ wallets: changed(name, { left: -1n }) });
     const [difference, ...more] = differences;
@@ -122,7 +122,7 @@ describe('the audit of budgets of the whole key', () => {
   test.each<[string, Partial<Record<keyof Slice, bigint>>, bigint]>([
     ['drawn into a slice', { drawnIn: 1n, left: 1n }, 1n],
     ['recalled from it', { recalledOut: 1n, left: -1n }, -1n],
-  ])('finds one more %s than its pool knows of', async (_what, change, by) => {
+  ])('finds one more %s than its pool has recorded', async (_what, change, by) => {
     await makeLoad();
     const drawn = await wallets.findDrawn(MONTH_POOL);
     const planted = changed('usd:month:2026-11', change);
@@ -141,7 +141,7 @@ describe('the audit of budgets of the whole key', () => {
     ]);
   });
 
-  test('finds a slice that is gone, by its rows and by its pool', async () => {
+  test('finds a missing slice by its rows and by its pool', async () => {
     await serve(user('ada'), 900, 400);
     const find = async (id: WalletId): Promise<Wallet | undefined> => {
       const wallet = await wallets.find(id);
@@ -154,12 +154,12 @@ describe('the audit of budgets of the whole key', () => {
     ]);
   });
 
-  test('knows a wallet that has drawn and has no row yet', async () => {
+  test('includes a wallet that has drawn and has no row yet', async () => {
     await hold(user('new'), 50);
     expect(await audit()).toMatchObject({ rows: 0, wallets: 1, pools: 3, differences: [] });
   });
 
-  test('says nothing of a pool that is drawn of meanwhile, and looks again', async () => {
+  test('reads a pool again that changes meanwhile, and reports it as busy', async () => {
     const [month] = LIMITS;
     await serve(user('ada', [month ?? '']), 900, 400);
     let looks = 0;
@@ -180,7 +180,7 @@ describe('the audit of budgets of the whole key', () => {
     expect(crowded).toMatchObject({ differences: [], busy: [MONTH_POOL] });
   });
 
-  test('compares no pool whose window is long past, since its slices go one by one', async () => {
+  test('skips pools of windows long past, whose slices are removed one by one', async () => {
     await serve(user('ada'), 900, 400);
     await serve(user('bob'), 900, 400);
     clock.advance(Date.parse('2026-12-01T01:00:00Z') - clock.nowMs());
@@ -189,7 +189,7 @@ describe('the audit of budgets of the whole key', () => {
     expect(await audit()).toMatchObject({ pools: 3, differences: [] });
   });
 
-  test('compares no pool without end when the first rows are gone', async () => {
+  test('skips total pools if the first rows are gone', async () => {
     await serve(user('ada'), 900, 400);
     const findDrawn = async () => 0n;
     const found = await audit({ wallets: { ...wallets, findDrawn } }, NOW_MS - 400 * DAY_MS);
@@ -197,7 +197,7 @@ describe('the audit of budgets of the whole key', () => {
     expect(found.differences.map(({ itemId }) => itemId)).not.toContain('pool#k#tokens:total');
   });
 
-  test('compares nothing when more wallets draw than it reads', async () => {
+  test('compares nothing if more wallets draw than it reads', async () => {
     const findHolders = async () => Array.from({ length: 100 }, (_, at) => `k#u${at}`);
     expect(await audit({ wallets: { ...wallets, findHolders } })).toMatchObject({
       wallets: 0,
@@ -205,7 +205,7 @@ describe('the audit of budgets of the whole key', () => {
     });
   });
 
-  test('takes no offence at rates of the key, which no row names', async () => {
+  test('skips rates of the key, which no row names', async () => {
     await serve(user('ada', [...LIMITS, 'key:requests:minute=5']), 900, 400);
     expect(await audit()).toMatchObject({ wallets: 1, differences: [] });
   });
