@@ -1,10 +1,10 @@
 /**
- * The log: one JSON object a line on standard output, which Lambda hands to CloudWatch.
- * Only the fields named here are ever written; of a cause only its name and code, never its words.
+ * Writes the log: one JSON object a line on standard output, which Lambda hands to CloudWatch.
+ * Only the fields named here are written; of a cause only its name and code, never its message.
  */
 import type { Log, LogEntry } from '../core/base/ports.ts';
 
-/** Every field of an entry but its cause, which is not written as it is. */
+/** All fields of an entry but its cause, of which only a part is written. */
 const FIELDS: readonly Exclude<keyof LogEntry, 'cause'>[] = [
   'level',
   'event',
@@ -29,7 +29,7 @@ const toStandardOutput = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-/** @param write takes one line without its end. @default standard output */
+/** @param write receives one line without its end. @default standard output */
 export function makeLog(write: (line: string) => void = toStandardOutput): Log {
   return {
     write(entry) {
@@ -54,7 +54,7 @@ function toLine(entry: LogEntry): string {
 
 const IDENTIFIER = /^[\w.]{1,64}$/;
 
-/** `TypeError`, `Error ECONNRESET`: what kind of failure it was. */
+/** Names the kind of a failure: `TypeError`, `Error ECONNRESET`. */
 function nameCause(cause: unknown): string {
   if (!(cause instanceof Error)) return typeof cause;
   const { name, code } = cause as NodeJS.ErrnoException;

@@ -1,17 +1,17 @@
 /**
- * Names that the stack, the adapters and the local gateway must agree on: tables, keys, index, environment.
- * Names only, so that `lib/` may import it.
+ * Names on which the stack, the adapters and the local gateway must agree: tables, keys, indexes, environment.
+ * It holds names only, so `lib/` may import it.
  */
 
 /** The sparse index over wallets with holds; a wallet without `due` is not in it. */
 export const DUE_INDEX = 'due';
-/** Wallets are spread over this many values of `due`, so that no index partition is hot. */
+/** The number of values of `due`. Wallets are spread over them, so no index partition is hot. */
 export const DUE_SHARDS = 4;
 /** The sparse index over usage rows that lead the sweep to days to roll up; all other rows are not in it. */
 export const OPEN_INDEX = 'open';
-/** All marks stand under one value of it: there are a few thousand a day at most. */
+/** The one value of `open`, which is enough for a few thousand marks a day. */
 export const OPEN_MARK = '1';
-/** The sparse index over wallets that may have something left of a key-wide budget, by key; the others are not in it. */
+/** The sparse index, by key, over wallets that may have a part of a key-wide budget left; the others are not in it. */
 export const SLICES_INDEX = 'slices';
 
 export interface TableSchema {
@@ -28,7 +28,7 @@ export interface IndexSchema {
   readonly sortKey: string;
 }
 
-/** All indexes of a table. */
+/** Returns all indexes of a table. */
 export const indexesOf = ({ index, slicesIndex }: TableSchema): readonly IndexSchema[] =>
   [index, slicesIndex].filter((each) => each !== undefined);
 
@@ -64,7 +64,7 @@ export const ENVIRONMENT = {
   usageTable: 'HALLPASS_USAGE_TABLE',
   /** Secrets are `<prefix>/key/<key id>`, `<prefix>/key/<key id>/jwt` and `<prefix>/provider/<name>`. */
   secretPrefix: 'HALLPASS_SECRET_PREFIX',
-  /** `allow` lets key sets of issuers come from this machine. Set on this machine only, never by the stack. */
+  /** `allow` lets key sets of issuers come from this machine. The local gateway sets it, the stack never does. */
   localIssuers: 'HALLPASS_LOCAL_ISSUERS',
   /** Names the deployment; the default account is a hash of it. */
   deployment: 'HALLPASS_DEPLOYMENT',
@@ -72,21 +72,21 @@ export const ENVIRONMENT = {
   providerUrls: 'HALLPASS_PROVIDER_URLS',
 } as const;
 
-/** Where the record of a key is, by the digest of its name. */
+/** Makes the `pk` of a key's record from the digest of its name. */
 export const recordPk = (account: string, nameDigest: string): string =>
   `name#${account}#${nameDigest}`;
 
-/** What of a record the account function may read and write (dynamodb-revoked.ts). */
+/** The attributes of a record that the account function may read and write (adapters/dynamodb/revoked-list.ts). */
 export const REVOKED_LIST_ATTRIBUTES = ['pk', 'id', 'revoked'] as const;
 
-/** A key's secret: JSON `{"versions":{"<version>":"sk-…"}}`. */
+/** Names a key's secret, which is JSON `{"versions":{"<version>":"sk-…"}}`. */
 export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;
 /**
- * What a key's holders sign their JWTs with, under its own name so that neither disturbs the other: JSON
- * `{"versions":{"<version>":"<the secret's text>"}}`. Below the keys' names, so that who reads those may read it.
+ * Names the secret that signs the JWTs of a key's holders, JSON `{"versions":{"<version>":"<the secret's text>"}}`.
+ * It is apart from the key's own secret but below its name, so the permission to read keys covers it.
  */
 export const jwtSecretName = (prefix: string, keyId: string): string =>
   `${prefix}/key/${keyId}/jwt`;
-/** A provider's secret: the bare API key. */
+/** Names a provider's secret, which is the bare API key. */
 export const providerSecretName = (prefix: string, provider: string): string =>
   `${prefix}/provider/${provider}`;

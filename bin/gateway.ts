@@ -1,5 +1,5 @@
 /**
- * The CDK app: one stack, made of `hallpass.config.ts`. Account and region are those it is deployed with.
+ * The CDK app: one stack from `hallpass.config.ts`. The deploying credentials decide account and region.
  */
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';

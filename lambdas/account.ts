@@ -1,5 +1,5 @@
 /**
- * The account function: what a credential may call, what it has spent, tokens of its own, and 404 for all else.
+ * The account function: answers what a credential may call and has spent, issues tokens, and answers 404 elsewhere.
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';

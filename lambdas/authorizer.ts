@@ -1,6 +1,6 @@
 /**
- * The authorizer: API Gateway's REQUEST authorizer event in, a policy with a grant, a refusal or a denial out.
- * An outage makes it throw, which API Gateway answers with 503 (AUTHORIZER_FAILURE).
+ * The authorizer: takes API Gateway's REQUEST authorizer event and answers a policy with a grant, a refusal or a denial.
+ * In an outage it throws, which API Gateway answers with 503 (AUTHORIZER_FAILURE).
  */
 
 import middy from '@middy/core';
@@ -38,7 +38,7 @@ export function makeAuthorizerHandler(settings: FunctionSettings, log: Log = mak
       const { code, detail, cause } = toGatewayError(request.error);
       const more = detail === undefined ? {} : { detail };
       log.write({ level: 'error', event: 'authorizer failed', code, ...more, cause });
-      // The runtime logs what is thrown, so it says no more than the code.
+      // The runtime logs a thrown error, so this one holds the code only.
       request.error = new Error(code);
     });
 }

@@ -1,5 +1,5 @@
 /**
- * The proxy: API Gateway's event in, a provider's answer out, streamed as it comes. Middy runs it in Lambda's
+ * The proxy: takes API Gateway's event and streams the provider's answer as it comes. Middy runs it in Lambda's
  * streaming mode; all rules are in core/serve.ts.
  */
 import { isUtf8 } from 'node:buffer';
@@ -34,11 +34,11 @@ import { pricePartsOf } from '../core/providers/provider.ts';
 import type { ProxySettings } from '../core/proxy/call-plan.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
 
-/** One call of the table or of the secrets. */
+/** Time of one call of the table or the secrets. */
 const CALL_TIMEOUT_MS = 3_000;
-/** Left to the settle, from the provider's deadline to the function's own. */
+/** Time for the settle, between the provider's deadline and the function's own. */
 const SETTLE_RESERVE_MS = 5_000;
-/** From the function's end to the lease's: more than clocks differ. */
+/** Time between the function's end and the lease's, longer than clocks differ. */
 const LEASE_GRACE_MS = 60_000;
 
 interface StreamedResult extends AnswerHead {
@@ -84,7 +84,7 @@ function toStreamedResult(
   };
 }
 
-/** Text is written at once, which spares a pipeline; bytes that are no UTF-8 would not survive it. */
+/** A text is written at once, without a pipeline. Bytes that are not UTF-8 need a stream. */
 const toWholeBody = (body: Buffer): Readable | string =>
   isUtf8(body) ? body.toString() : Readable.from([body]);
 

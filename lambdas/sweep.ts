@@ -1,6 +1,6 @@
 /**
- * The sweep: runs every five minutes, closes what requests left open, sums the rows of past days, and logs
- * what it did.
+ * The sweep: runs every five minutes, closes the holds that requests left open, sums the rows of past days, and logs
+ * the numbers.
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
@@ -16,9 +16,9 @@ import type { Log } from '../core/base/ports.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
 import { type RollupPorts, rollUp } from '../core/usage/rollup.ts';
 
-/** Nobody waits for a sweep, so a call may take its time. */
+/** Nobody waits for a sweep, so a call may take long. */
 const CALL_TIMEOUT_MS = 5_000;
-/** Left for the wallet that is being swept when the time is up: it makes a few calls, not all of them slow. */
+/** Time for the last wallet, which may need a few more calls after the deadline. */
 const END_RESERVE_MS = 20_000;
 
 /** Makes the call to the tables: by the SDK when deployed. The local gateway spares itself its memory. */
@@ -40,7 +40,7 @@ export function makeSweepHandler(
       count: swept + settled,
       detail: `wallets ${wallets}, holds swept ${swept}, holds settled ${settled}, failed ${failed}`,
     });
-    // After the holds: these keep money from people, rollups only save reads.
+    // Holds come first: they keep money from people. Rollups only save reads.
     const made = await rollUp(ports, { deadlineAtMs });
     log.write({
       level: made.failed > 0 ? 'warn' : 'info',

@@ -1,5 +1,5 @@
 /**
- * What somebody should look at: three alarms, told to a topic if there is one.
+ * Makes three alarms and sends them to a topic if there is one.
  */
 import { Duration } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
@@ -18,12 +18,12 @@ import type { Functions } from './functions.ts';
 export interface AlarmsProps {
   readonly restApi: RestApi;
   readonly functions: Functions;
-  /** Told when an alarm is raised and when it is over. @default none: alarms are only shown */
+  /** The topic to which an alarm's start and end are sent. @default none: alarms are only shown */
   readonly topic?: ITopic | undefined;
 }
 
 const PERIOD = Duration.minutes(5);
-/** Share of answers that may be 5xx, providers' failures among them. */
+/** The share of answers that may be 5xx. Providers' failures count too. */
 const SERVER_ERRORS_SHARE_MAX = 0.05;
 
 export class Alarms extends Construct {

@@ -1,5 +1,5 @@
 /**
- * The HTTP side: routes, authorizer, preflight, gateway responses, access log.
+ * Makes the HTTP API: routes, authorizer, preflight, gateway responses, access log.
  * Invariant: every method but OPTIONS is behind the authorizer, on every path.
  */
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
@@ -34,15 +34,15 @@ import { type Functions, STREAM_TIMEOUT } from './functions.ts';
 const STAGE = 'prod';
 export interface ApiProps {
   readonly functions: Functions;
-  /** Requests per second that are let in, before any function runs. */
+  /** Requests per second that are accepted, before any function runs. */
   readonly requestsPerSecond: number;
-  /** Requests at once that are let in. */
+  /** Requests at one instant that are accepted. */
   readonly burst: number;
-  /** Whether to set the role by which API Gateway writes logs, one for the account and region. */
+  /** True sets the role by which API Gateway writes logs, one for each account and region. */
   readonly setLogRole: boolean;
 }
 
-/** Values that API Gateway fills in, one constant or number each: no path, query, header or message of an error. */
+/** API Gateway fills these in. Each is a constant or a number: no path, query, header or error message. */
 const ACCESS_LOG = {
   requestId: '$context.requestId',
   time: '$context.requestTimeEpoch',
@@ -69,7 +69,7 @@ export class Api extends Construct {
     this.addRoutes(props.functions);
   }
 
-  /** What clients are given: ends in `/v1`. */
+  /** The URL for clients, which ends in `/v1`. */
   get baseUrl(): string {
     return this.restApi.urlForPath('/v1');
   }
@@ -97,7 +97,7 @@ export class Api extends Construct {
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
       },
     });
-    restApi.node.tryRemoveChild('Endpoint'); // An output without /v1; the stack has the one that clients need.
+    restApi.node.tryRemoveChild('Endpoint'); // Its output lacks /v1. The stack has the output that clients need.
     this.acknowledgeFindings(restApi);
     return restApi;
   }
@@ -112,7 +112,7 @@ export class Api extends Construct {
       },
       {
         id: 'AwsSolutions-APIG3',
-        reason: 'A web ACL costs money while idle; throttling and the authorizer stand in front.',
+        reason: 'A web ACL costs money while idle; throttling and the authorizer come first.',
       },
       {
         id: 'AwsSolutions-APIG6',
@@ -147,7 +147,7 @@ export class Api extends Construct {
     });
   }
 
-  /** Asked for every request: it looks at headers any of which may be absent, so none can be the name of a cached result. */
+  /** Runs for every request. Each header that it reads may be absent, so none can identify a cached result. */
   private makeAuthorizer(handler: IFunction): RequestAuthorizer {
     const authorizer = new RequestAuthorizer(this, 'Authorizer', {
       handler,
@@ -155,7 +155,7 @@ export class Api extends Construct {
       resultsCacheTtl: Duration.seconds(0),
     });
     const resource = authorizer.node.defaultChild;
-    // CDK writes an empty text; none is what is meant.
+    // CDK writes an empty text, but there must be none.
     if (resource instanceof CfnAuthorizer) resource.addPropertyDeletionOverride('IdentitySource');
     return authorizer;
   }
@@ -175,7 +175,7 @@ export class Api extends Construct {
     const toResource = (path: string): IResource => root.resourceForPath(path);
     const proxied = new Set<IResource>(PROXIED_RESOURCES.map(toResource));
     const parents = new Set<IResource>(PROXIED_PARENTS.map(toResource));
-    // A resource without a method would answer for itself, without the authorizer; so none is.
+    // A resource without a method would answer by itself, without the authorizer. So each gets methods.
     for (const resource of withAncestors([...proxied, ...parents])) {
       addMethods(resource, proxied.has(resource) ? streamed : buffered, guarded);
       const below = resource.addResource('{proxy+}');
@@ -185,7 +185,7 @@ export class Api extends Construct {
   }
 }
 
-/** The resources, all that lie above them, each once. */
+/** Returns the resources and all their ancestors, each once. */
 function withAncestors(resources: Iterable<IResource>): Set<IResource> {
   const all = new Set<IResource>();
   for (let resource of resources) {
@@ -198,7 +198,7 @@ function withAncestors(resources: Iterable<IResource>): Set<IResource> {
   return all;
 }
 
-/** `ANY` behind the authorizer and the one open method, `OPTIONS`, which API Gateway answers by itself. */
+/** Adds `ANY` behind the authorizer and the one open method, `OPTIONS`, which API Gateway answers by itself. */
 function addMethods(resource: IResource, to: LambdaIntegration, guarded: MethodOptions): void {
   resource.addMethod('ANY', to, guarded);
   const inMethod = (name: string) => `method.response.header.${name}`;
@@ -226,11 +226,11 @@ function addMethods(resource: IResource, to: LambdaIntegration, guarded: MethodO
   });
   Validations.of(options).acknowledge({
     id: 'AwsSolutions-APIG4',
-    reason: 'A browser sends no credential with a preflight; the answer is made of constants.',
+    reason: 'A browser sends no credential with a preflight; the answer holds constants only.',
   });
 }
 
-/** A constant, as API Gateway's mappings spell it. */
+/** Spells a constant for API Gateway's mappings. */
 const quote = (value: string): string => `'${value}'`;
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, to: (value: A) => B) =>

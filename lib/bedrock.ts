@@ -1,6 +1,6 @@
 /**
- * What the proxy may do at Bedrock where the configuration has it called with the function's role: ask models, in the
- * regions that are configured, and nothing else. Which model a caller may ask is the policy of their key, not of the role.
+ * The proxy's permissions at Bedrock, where the configuration calls it with the function's role: to call models in the
+ * configured regions, and nothing else. A caller's key, not the role, decides which model the caller may use.
  * https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
  */
 import { Aws } from 'aws-cdk-lib';
@@ -8,7 +8,7 @@ import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Config } from '../core/config.ts';
 import { findProvider, type RequestSigning } from '../core/providers/provider.ts';
 
-/** The services and regions that the configured providers are signed for, each once. */
+/** Returns the services and regions for which requests of the configured providers are signed, each once. */
 export function signingsOf(config: Config): readonly RequestSigning[] {
   const signings = Object.keys(config.providers).flatMap(
     (name) => findProvider(config, {}, name)?.signing ?? [],
@@ -16,7 +16,7 @@ export function signingsOf(config: Config): readonly RequestSigning[] {
   return [...new Map(signings.map((each) => [`${each.service} ${each.region}`, each])).values()];
 }
 
-/** What stands in an ARN for the deployment's own. */
+/** The parts of an ARN that name the deployment. */
 interface Deployment {
   readonly partition: string;
   readonly account: string;
@@ -27,14 +27,14 @@ const profilesOf = ({ region }: RequestSigning, { partition, account }: Deployme
   `arn:${partition}:bedrock:${region}:${account}:inference-profile/*`;
 const modelsOf = (region: string, { partition }: Deployment): string =>
   `arn:${partition}:bedrock:${region}::foundation-model/*`;
-/** Mantle counts a request that names no project, as ours, to this one. */
+/** Mantle uses this project for requests that name none, as ours do. */
 const projectOf = ({ region }: RequestSigning): string =>
   `arn:${Aws.PARTITION}:bedrock-mantle:${region}:${Aws.ACCOUNT_ID}:project/default`;
 
 const ANY_REGION = '*';
 const INVOKE = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'];
 
-/** The statements for these services and regions. */
+/** Returns the statements for these services and regions. */
 export function bedrockStatements(signings: readonly RequestSigning[]): readonly PolicyStatement[] {
   const runtimes = signings.filter(({ service }) => service === 'bedrock');
   const mantles = signings.filter(({ service }) => service === 'bedrock-mantle');
@@ -46,7 +46,7 @@ export function bedrockStatements(signings: readonly RequestSigning[]): readonly
   const models = runtimes.map(({ region }) => modelsOf(region, OWN));
   return [
     ...allow('AskModels', INVOKE, [...models, ...profiles]),
-    // A profile spreads requests over regions that its name does not say: there, through it alone.
+    // A profile spreads requests over regions that its name does not show. There, only calls through it are allowed.
     ...allow(
       'AskModelsThroughProfiles',
       INVOKE,
@@ -57,7 +57,7 @@ export function bedrockStatements(signings: readonly RequestSigning[]): readonly
   ];
 }
 
-/** The findings of cdk-nag on these statements, in its spelling, each with the reason why it stands. */
+/** Returns cdk-nag's findings on these statements, in its spelling, each with the reason to accept it. */
 export function bedrockFindings(
   signings: readonly RequestSigning[],
 ): readonly { readonly id: string; readonly reason: string }[] {
@@ -71,6 +71,6 @@ export function bedrockFindings(
     ]);
   return [...new Set(arns)].map((arn) => ({
     id: `AwsSolutions-IAM5[Resource::${arn}]`,
-    reason: 'Keys say which models may be asked, and change without a deployment.',
+    reason: 'Keys decide which models may be called, and change without a deployment.',
   }));
 }

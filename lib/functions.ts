@@ -1,5 +1,5 @@
 /**
- * The four functions: bundle, size, role and log of each.
+ * Makes the four functions: bundle, size, role and log of each.
  */
 import { fileURLToPath } from 'node:url';
 import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
@@ -18,12 +18,12 @@ import { ENVIRONMENT } from '../adapters/table-schema.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockFindings } from './bedrock.ts';
 import { FUNCTION_NAMES, type FunctionName, permissionsOf } from './permissions.ts';
-import type { Secrets } from './secrets.ts';
+import type { SecretsOfGateway } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
-/** The longest a request may take: what API Gateway and Lambda allow for a streamed answer. */
+/** The longest time of a streamed answer, which API Gateway and Lambda allow. */
 export const STREAM_TIMEOUT = Duration.minutes(15);
 /** Each run of the sweep ends before the next one starts. */
 export const SWEEP_INTERVAL = Duration.minutes(5);
@@ -36,18 +36,18 @@ const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
 };
 
 /**
- * Nine tenths of the bill are the time a stream takes, so memory is small. 128 MB has CPU enough to stream, but there
- * the slowest twentieth of requests take 34 ms instead of 8 and the first one twice as long; and a body of 6 MB,
- * parsed and serialised, takes 48 MB beside the 43 of Node, which leaves little of 128 for the code.
+ * Memory is small, because nine tenths of the bill are the time of streams. 128 MB would have enough CPU to stream, but
+ * the slowest twentieth of requests would take 34 ms instead of 8, and the first one twice as long. A body of 6 MB,
+ * parsed and serialised, takes 48 MB beside the 43 of Node, which leaves little of 128 MB for the code.
  */
 const MEMORY_MIB = 256;
 
 export interface FunctionsProps {
   readonly tables: Tables;
-  readonly secrets: Secrets;
-  /** What the proxy calls with its own role. */
+  readonly secrets: SecretsOfGateway;
+  /** The services that the proxy calls with its own role. */
   readonly signings: readonly RequestSigning[];
-  /** Streams at once, 1 to 10,000; taken from the account's concurrency. @default what the account has left */
+  /** Streams at once, 1 to 10,000, reserved from the account's concurrency. @default the account's unreserved rest */
   readonly streamsMax?: number | undefined;
 }
 
@@ -71,7 +71,7 @@ export class Functions extends Construct {
     this.proxy = this.make('proxy', environment, streamsMax);
     this.account = this.make('account', environment);
     this.sweep = this.make('sweep', environment);
-    // The next run is minutes away.
+    // The next run comes five minutes later.
     this.sweep.configureAsyncInvoke({ retryAttempts: 0 });
 
     const permissions = permissionsOf(tables, secrets, signings);
@@ -82,16 +82,15 @@ export class Functions extends Construct {
       ...bedrockFindings(signings),
       {
         id: `AwsSolutions-IAM5[Resource::${secrets.keyArnsFinding}]`,
-        reason: 'Secrets of keys are made at run time; below this prefix there is nothing else.',
+        reason: 'Secrets of keys are made at run time; nothing else is below this prefix.',
       },
       {
         id: 'Serverless-LambdaDLQ',
-        reason:
-          'Three are called by API Gateway, which waits; what a sweep leaves the next one finds.',
+        reason: 'API Gateway waits for three of them; the next sweep finds what one leaves.',
       },
       {
         id: 'Serverless-LambdaAsyncFailureDestination',
-        reason: 'The event of the sweep says nothing; an alarm counts its failures.',
+        reason: 'The event of the sweep holds no data; an alarm counts its failures.',
       },
       {
         id: 'Serverless-LambdaTracing',
@@ -137,9 +136,9 @@ export class Functions extends Construct {
         target: 'node24',
         mainFields: ['module', 'main'],
         minify: true,
-        // Without a source map: a log line holds no stack that one could read.
+        // A source map is of no use: no log line holds a stack.
         sourceMap: false,
-        // All of it is in the bundle, nothing is taken from the runtime.
+        // Nothing is taken from the runtime: its SDK has another version.
         externalModules: [],
         logLevel: LogLevel.ERROR,
       },

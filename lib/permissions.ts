@@ -1,11 +1,11 @@
 /**
- * What each function may do, and nothing else: one list a function, read next to `core/base/ports.ts`.
+ * The permissions of each function, one list a function. It may do nothing else.
  */
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { REVOKED_LIST_ATTRIBUTES, TABLES } from '../adapters/table-schema.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockStatements } from './bedrock.ts';
-import type { Secrets } from './secrets.ts';
+import type { SecretsOfGateway } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
 export const FUNCTION_NAMES = ['authorizer', 'proxy', 'account', 'sweep'] as const;
@@ -15,8 +15,8 @@ const allow = (sid: string, actions: string[], resources: string[]): PolicyState
   new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources });
 
 /**
- * The list of revoked tokens in records, and no other attribute of a record, nor any pointer from a hash: whoever takes
- * the account function over can refuse tokens, not make or widen a key.
+ * Allows the list of revoked tokens in records, but no other attribute of a record and no pointer from a hash. Someone
+ * who takes over the account function can refuse tokens, but cannot make or widen a key.
  */
 const revokeInRecords = (keysTableArn: string): PolicyStatement =>
   new PolicyStatement({
@@ -34,10 +34,10 @@ const revokeInRecords = (keysTableArn: string): PolicyStatement =>
     },
   });
 
-/** Statements by function. A list without resources would mean all of them, so it is left out. */
+/** Returns the statements of each function. A statement without resources is left out: it would mean all. */
 export function permissionsOf(
   tables: Tables,
-  secrets: Secrets,
+  secrets: SecretsOfGateway,
   signings: readonly RequestSigning[],
 ): Readonly<Record<FunctionName, readonly PolicyStatement[]>> {
   const keys = [tables.keys.tableArn];
@@ -48,7 +48,7 @@ export function permissionsOf(
   const slicesIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.slicesIndex.name}`];
   const providerSecrets = secrets.providers.map((secret) => secret.secretArn);
 
-  // A transaction needs what its parts need: draws and recalls are updates.
+  // A transaction needs the permissions of its parts: draws and recalls are updates.
   const holdAndSettle = [
     allow('HoldAndSettle', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
     allow('WriteUsage', ['dynamodb:PutItem'], usage),
@@ -71,7 +71,7 @@ export function permissionsOf(
       ...bedrockStatements(signings),
     ],
     account: [
-      // Of wallets it writes marks of revocation only; that they are attributes beside the counters, no policy can say.
+      // It writes only revocation marks into wallets. No policy can limit it to them, because counters are beside them.
       allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
       revokeInRecords(tables.keys.tableArn),
       allow('ReadUsage', ['dynamodb:Query'], usage),

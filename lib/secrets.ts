@@ -1,13 +1,13 @@
 /**
- * Where secrets are kept: one per provider that needs a key, made here with a placeholder that stands for "not set";
- * the secrets of keys are made below `<prefix>/key/` by the command line, when a key is made.
+ * Makes one secret for each provider that needs an API key, with a placeholder that means "not set". The command line
+ * makes the secrets of keys, below `<prefix>/key/`, together with each key.
  */
 import { Aws, Fn, RemovalPolicy, SecretValue, Stack, Validations } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { keySecretName, providerSecretName } from '../adapters/table-schema.ts';
 
-/** The value of a provider's secret until its API key is put there; read as "not set". */
+/** The value of a provider's secret until an operator puts the API key there. It means "not set". */
 const PLACEHOLDER = '{"placeholder":true}';
 
 export interface SecretsProps {
@@ -15,10 +15,10 @@ export interface SecretsProps {
   readonly providers: readonly string[];
 }
 
-export class Secrets extends Construct {
+export class SecretsOfGateway extends Construct {
   /**
-   * `hallpass/<stack name>/<8 letters of the stack's id>`: a name of its own for every deployment, because the
-   * secrets of a deleted stack stay, as its tables do, and would stand in the way of the next one of that name.
+   * `hallpass/<stack name>/<8 letters of the stack's id>`. Each deployment has a prefix of its own, because the secrets
+   * of a deleted stack stay, as its tables do, and would clash with those of the next stack of that name.
    */
   readonly prefix: string;
   readonly providers: readonly Secret[];
@@ -33,13 +33,13 @@ export class Secrets extends Construct {
     this.providers = providers.map((provider) => this.makeProviderSecret(provider));
   }
 
-  /** The ARNs of the secrets of keys and of their JWTs: the star is a key's id, `/jwt`, and the six letters Secrets Manager adds. */
+  /** Matches the ARNs of the secrets of keys and of their JWTs: a key's id, `/jwt`, and six letters of Secrets Manager's. */
   get keyArns(): string {
     const name = keySecretName(this.prefix, '*');
     return Stack.of(this).formatArn({ service: 'secretsmanager', resource: `secret:${name}` });
   }
 
-  /** `keyArns` in the spelling of cdk-nag, which names a finding by it. */
+  /** Spells `keyArns` as cdk-nag does in the name of a finding. */
   get keyArnsFinding(): string {
     const { stackName } = Stack.of(this);
     const deployment = JSON.stringify(Stack.of(this).resolve(this.deployment));
@@ -51,7 +51,7 @@ export class Secrets extends Construct {
     const secret = new Secret(this, provider, {
       secretName: providerSecretName(this.prefix, provider),
       description: `API key of the provider "${provider}", as plain text`,
-      // Not a secret. CloudFormation writes it once; it never changes here, so no update overwrites the key put in its place.
+      // CloudFormation writes this placeholder once. It never changes, so no update overwrites the API key.
       secretStringValue: SecretValue.unsafePlainText(PLACEHOLDER),
       removalPolicy: RemovalPolicy.RETAIN,
     });

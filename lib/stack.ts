@@ -1,5 +1,5 @@
 /**
- * The deployment: tables, secrets, functions, API, sweep schedule, alarms.
+ * Deploys a gateway: tables, secrets, functions, API, sweep schedule, alarms.
  */
 import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
@@ -12,28 +12,28 @@ import { Alarms } from './alarms.ts';
 import { Api } from './api.ts';
 import { signingsOf } from './bedrock.ts';
 import { Functions, SWEEP_INTERVAL } from './functions.ts';
-import { Secrets } from './secrets.ts';
+import { SecretsOfGateway } from './secrets.ts';
 import { Tables } from './tables.ts';
 
 export interface HallpassProps extends StackProps {
-  /** What `hallpass.config.ts` says; it is bundled into the functions too. */
+  /** The configuration of `hallpass.config.ts`, which is bundled into the functions too. */
   readonly config: Config;
-  /** Requests per second that API Gateway lets in, known callers or not, 1 to 10,000. @default 200 */
+  /** Requests per second that API Gateway accepts, from known callers or not, 1 to 10,000. @default 200 */
   readonly requestsPerSecondMax?: number;
-  /** Requests that API Gateway lets in at one instant, 1 to 5,000. @default 400 */
+  /** Requests that API Gateway accepts at one instant, 1 to 5,000. @default 400 */
   readonly burstMax?: number;
-  /** Streams open at once, 1 to 10,000: concurrency reserved for the proxy. @default what the account has left */
+  /** Streams open at once, 1 to 10,000: concurrency reserved for the proxy. @default the account's unreserved rest */
   readonly streamsMax?: number;
   /**
-   * Whether to set the role by which API Gateway writes logs. There is one for the account and region; false where
-   * another stack has set it. @default true
+   * True sets the role by which API Gateway writes logs. An account has one in each region; use false where another
+   * stack has set it. @default true
    */
   readonly setLogRole?: boolean;
-  /** Told of alarms. @default none: alarms are only shown */
+  /** The topic that alarms are sent to. @default none: alarms are only shown */
   readonly alarmTopic?: ITopic;
 }
 
-/** A gateway of one's own. */
+/** The stack of one gateway. */
 export class HallpassStack extends Stack {
   constructor(scope: Construct, id: string, props: HallpassProps) {
     const { config, alarmTopic, setLogRole = true, streamsMax, ...rest } = props;
@@ -47,7 +47,7 @@ export class HallpassStack extends Stack {
     });
 
     const tables = new Tables(this, 'Tables');
-    const secrets = new Secrets(this, 'Secrets', { providers: providerSecretsOf(config) });
+    const secrets = new SecretsOfGateway(this, 'Secrets', { providers: providerSecretsOf(config) });
     const signings = signingsOf(config);
     const functions = new Functions(this, 'Functions', { tables, secrets, signings, streamsMax });
     const api = new Api(this, 'Api', {
@@ -78,7 +78,7 @@ export class HallpassStack extends Stack {
     });
     Validations.of(rule).acknowledge({
       id: 'Serverless-EventBusDLQ',
-      reason: 'The event says nothing, and the next one comes five minutes later.',
+      reason: 'The event holds no data, and the next one comes five minutes later.',
     });
   }
 
@@ -87,7 +87,7 @@ export class HallpassStack extends Stack {
   }
 }
 
-/** Names of the secrets that the configured providers take their API keys from, each once. */
+/** Returns the names of the secrets that hold the configured providers' API keys, each once. */
 function providerSecretsOf(config: Config): readonly string[] {
   const secrets = Object.keys(config.providers).map(
     (name) => findProvider(config, {}, name)?.secret,
@@ -95,7 +95,7 @@ function providerSecretsOf(config: Config): readonly string[] {
   return [...new Set(secrets.filter((secret) => secret !== undefined))];
 }
 
-/** @throws RangeError that says the name, the range and what was got */
+/** @throws RangeError with the name, the range and the value */
 function requireWhole(name: string, value: number, max: number): void {
   if (!Number.isInteger(value) || value < 1 || value > max)
     throw new RangeError(`"${name}" must be a whole number from 1 to ${max}, got ${value}`);

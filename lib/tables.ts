@@ -1,5 +1,5 @@
 /**
- * The three tables, by the schema that the adapters and the local gateway read too.
+ * Makes the three tables, by the schema that the adapters and the local gateway use too.
  */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import {
@@ -17,7 +17,7 @@ const attribute = (name: string) => ({
   type: NUMERIC_KEYS.includes(name) ? AttributeType.NUMBER : AttributeType.STRING,
 });
 
-/** Keys, Wallets and Usage: on demand, restorable to any second of 35 days, kept when the stack is deleted. */
+/** Keys, Wallets and Usage: billed on demand, restorable to any second of 35 days, kept when the stack is deleted. */
 export class Tables extends Construct {
   readonly keys = this.make('Keys', TABLES.keys);
   readonly wallets = this.make('Wallets', TABLES.wallets);
@@ -40,7 +40,7 @@ export class Tables extends Construct {
         indexName: index.name,
         partitionKey: attribute(index.partitionKey),
         sortKey: attribute(index.sortKey),
-        // What is found is read again, strongly, from the table itself.
+        // Items found here are read again, consistently, from the table itself.
         projectionType: ProjectionType.KEYS_ONLY,
       });
     }

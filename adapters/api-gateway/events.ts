@@ -1,5 +1,5 @@
 /**
- * API Gateway's events as our requests, and our answers as its results (REST API, Lambda proxy format 1.0).
+ * Turns API Gateway's events into our requests, and our answers into its results (REST API, Lambda proxy format 1.0).
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
  */
 import type {
@@ -25,8 +25,8 @@ import { CORS_HEADERS } from './responses.ts';
 type SentHeaders = APIGatewayRequestAuthorizerEvent['multiValueHeaders'];
 
 /**
- * Headers of an event, by lower-case name. Read from `multiValueHeaders` alone: `headers` keeps only the last of a
- * header sent twice, and two spellings of one name are one header here.
+ * Reads the headers of an event, by lower-case name. Reads `multiValueHeaders` only, because `headers` keeps just the
+ * last of a header that was sent twice. Two spellings of one name are one header.
  */
 export function readHeaders(sent: SentHeaders): Headers {
   const headers = new Map<string, string[]>();
@@ -38,7 +38,7 @@ export function readHeaders(sent: SentHeaders): Headers {
 }
 
 /**
- * The request of a function's event.
+ * Reads the request of a function's event.
  * @throws invalid_request for a body that is not UTF-8
  */
 export function readHttpRequest(event: APIGatewayProxyEvent): HttpRequest {
@@ -68,8 +68,8 @@ function readBody({ body, isBase64Encoded }: APIGatewayProxyEvent): string | und
 }
 
 /**
- * What the authorizer passed on.
- * @throws the refusal it passed on, or service_unavailable unless there is exactly one of grant and refusal
+ * Reads the grant that the authorizer passed on.
+ * @throws the refusal that it passed on; service_unavailable unless there is exactly one of grant and refusal
  */
 export function readGrant(event: APIGatewayProxyEvent): Grant {
   const { grant, refusal } = event.requestContext.authorizer ?? {};
@@ -81,8 +81,8 @@ export function readGrant(event: APIGatewayProxyEvent): Grant {
 }
 
 /**
- * The authorizer's result. Context values are strings. A grant and a refusal both let the request through to the
- * function, which answers in the route's dialect; a denial is answered by API Gateway itself (ACCESS_DENIED, 401),
+ * Makes the authorizer's result. Context values are strings. A grant and a refusal both let the request through to the
+ * function, which answers in the route's dialect. A denial is answered by API Gateway itself (ACCESS_DENIED, 401),
  * whose template does not escape: only constants of the table of errors go there.
  * @param methodArn `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`
  */
@@ -107,7 +107,7 @@ export function toAuthorizerResult(
   }
 }
 
-/** For this API and stage only. */
+/** Makes a policy about this API and stage only. */
 const toPolicy = (
   effect: 'Allow' | 'Deny',
   methodArn: string,
@@ -128,13 +128,13 @@ const toPolicy = (
   context,
 });
 
-/** Status and headers of an answer, common to buffered and streamed ones. */
+/** Status and headers of an answer, buffered or streamed. */
 export interface AnswerHead {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
 }
 
-/** Headers that every answer of a function has. */
+/** Returns the headers that every answer of a function has. */
 export const answerHeaders = (requestId: RequestId): Record<string, string> => ({
   ...CORS_HEADERS,
   'content-type': 'application/json',
@@ -142,7 +142,7 @@ export const answerHeaders = (requestId: RequestId): Record<string, string> => (
   'x-request-id': requestId,
 });
 
-/** A whole JSON answer. */
+/** Makes a buffered JSON answer. */
 export const toJsonResult = (
   statusCode: number,
   body: Readonly<Record<string, unknown>>,
@@ -153,7 +153,7 @@ export const toJsonResult = (
   body: JSON.stringify(body),
 });
 
-/** An error as an answer, in the dialect of the path. */
+/** Makes an error's answer, in the dialect of the path. */
 export function toErrorResult(
   error: GatewayError,
   path: string,

@@ -1,6 +1,6 @@
 /**
- * An answer's bytes as a stream for the Lambda runtime, with a sign of life in long silences.
- * A destroyed stream is still read to its end at its source: the end is what settles.
+ * Turns an answer's bytes into a stream for the Lambda runtime, with keep-alive comments in long silences.
+ * Reads the source to its end even after the stream is destroyed, because the end settles the request.
  */
 import { Readable } from 'node:stream';
 
@@ -11,15 +11,15 @@ const KEEP_ALIVE: Buffer = Buffer.from(': keepalive\n\n');
 const HELD_BYTES_MAX = 65_536;
 
 export interface ResponseStreamOptions {
-  /** Milliseconds from now after which a reader that takes nothing is not waited for any more. */
+  /** After this many ms from now it no longer waits for a reader that takes nothing. */
   readonly patienceMs: number;
   /** @default 15000 */
   readonly keepAliveMs?: number;
 }
 
 /**
- * A stream of server-sent events.
- * @param source never throws, and lets whole events through, or pieces of one event in a row
+ * Makes a stream of server-sent events.
+ * @param source never throws; yields whole events, or the pieces of one event in a row
  */
 export function toEventStream(
   source: AsyncIterable<Uint8Array>,
@@ -61,7 +61,7 @@ export function toEventStream(
     }
   };
   pump()
-    // The source's promise is broken: the client must not take what it got for a whole answer.
+    // The source must never throw. If it does, the client must not take its part for a complete answer.
     .catch((error: unknown) => stream.destroy(error as Error))
     .finally(() => {
       clearTimeout(patience);
@@ -74,7 +74,7 @@ export function toEventStream(
 const LF = 10;
 const CR = 13;
 
-/** Whether bytes end with a blank line: only there may a comment stand. */
+/** True if bytes end with a blank line, after which a comment is allowed. */
 function endsEvent(bytes: Uint8Array): boolean {
   const last = bytes.at(-1);
   const before = bytes.at(-2);

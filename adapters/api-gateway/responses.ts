@@ -1,23 +1,23 @@
 /**
- * What API Gateway itself answers before or instead of our code: one table for the stack and for the local gateway.
- * One body that the OpenAI and the Anthropic SDK both read. Constants only, so that `lib/` may import it.
- * Never `$context.error.message*`: API Gateway can echo the credential there.
+ * The answers that API Gateway itself gives in place of our code: one table for the stack and the local gateway.
+ * The SDKs of OpenAI and Anthropic can both read the body. It holds constants only, so `lib/` may import it.
+ * Never uses `$context.error.message*`: API Gateway can echo the credential there.
  */
 
-/** Every header an SDK of a browser asks for in a preflight (union of Chromium and Firefox with all official SDKs). */
+/** All headers that SDKs in browsers name in a preflight (Chromium and Firefox, with all official SDKs). */
 export const CORS_ALLOW_HEADERS =
   'authorization,content-type,x-api-key,x-goog-api-key,x-goog-api-client,api-key,user-agent,anthropic-version,anthropic-beta,anthropic-dangerous-direct-browser-access,openai-organization,openai-project,openai-beta,idempotency-key,x-stainless-lang,x-stainless-package-version,x-stainless-os,x-stainless-arch,x-stainless-runtime,x-stainless-runtime-version,x-stainless-retry-count,x-stainless-timeout,x-stainless-read-timeout,x-stainless-async,x-stainless-helper-method,x-stainless-helper,x-user-email,x-conversation-id,x-request-id';
 
 export const CORS_EXPOSE_HEADERS =
   'retry-after,x-should-retry,x-request-id,x-ratelimit-limit-requests,x-ratelimit-remaining-requests,x-ratelimit-reset-requests,x-ratelimit-limit-tokens,x-ratelimit-remaining-tokens,x-ratelimit-reset-tokens,x-hallpass-budget-limit-usd,x-hallpass-budget-remaining-usd,x-hallpass-budget-resets-at,x-hallpass-max-output-tokens,x-hallpass-dropped,x-hallpass-cost-usd';
 
-/** On every answer, ours or API Gateway's. No cookies are used, so any origin is safe. */
+/** Headers of every answer, ours or API Gateway's. Without cookies any origin is safe. */
 export const CORS_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': CORS_EXPOSE_HEADERS,
 };
 
-/** On the answer to OPTIONS. Two hours is the most Chromium keeps. */
+/** Headers of the answer to OPTIONS. Chromium keeps it for two hours at most. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET,POST,DELETE,OPTIONS',
@@ -31,8 +31,8 @@ export interface GatewayResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * The body's `error` members. A value that starts with `$context.` is a variable of API Gateway's mapping template;
-   * only the authorizer's `code`, `message` and `type`, which come out of a closed table of constants, are used.
+   * The members of the body's `error`. A value that starts with `$context.` is a variable of API Gateway's template.
+   * Only the authorizer's `code`, `message` and `type` are used, which come from a closed table of constants.
    */
   readonly error: { readonly type: string; readonly code: string; readonly message: string };
 }
@@ -116,6 +116,6 @@ export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
   },
 ];
 
-/** The body of a gateway response; API Gateway's template language and JSON agree on it. */
+/** Makes the body of a gateway response, as JSON or as API Gateway's template: the two have the same form. */
 export const toGatewayBody = (error: GatewayResponse['error'], requestId: string): string =>
   `{"type":"error","error":{"type":"${error.type}","code":"${error.code}","message":"${error.message}","param":null},"request_id":"${requestId}"}`;

@@ -1,6 +1,6 @@
 /**
- * Which requests go to the proxy function, streamed: one table for the stack and for the local gateway. All others
- * are the account function's. Constants only, so that `lib/` may import it.
+ * The requests that go to the proxy function, streamed: one table for the stack and the local gateway. All others go to
+ * the account function. It holds constants only, so `lib/` may import it.
  */
 
 /** Resources of which the proxy function has every method. */
@@ -12,10 +12,10 @@ export const PROXIED_RESOURCES = [
   '/v1/messages/count_tokens',
 ] as const;
 
-/** Google's: `<model>:generateContent` stands below these. What is posted there is the proxy function's. */
+/** Google's parents of `<model>:generateContent`. A POST below them goes to the proxy function. */
 export const PROXIED_PARENTS = ['/v1/models', '/v1beta/models'] as const;
 
-/** The resource that a path lies in, as API Gateway finds it, and whether a method of it is the proxy function's. */
+/** Finds the resource of a path as API Gateway does; `isProxied` is true if the method goes to the proxy function. */
 export function findResource(
   method: string,
   path: string,

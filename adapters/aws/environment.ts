@@ -1,7 +1,6 @@
 /**
- * The settings of a running function, read once from its environment variables.
+ * Reads the settings of a running function, once, from its environment variables.
  */
-
 import { sha256 } from '../../core/base/ids.ts';
 import type { Config } from '../../core/config.ts';
 import { ENVIRONMENT } from '../table-schema.ts';
@@ -20,28 +19,28 @@ export interface Environment {
   /** The default account id: `acct_` and a hash of the deployment's id. */
   readonly defaultAccount: string;
   readonly region: string;
-  /** Live as long as the execution environment does. */
+  /** Valid for as long as the execution environment lives. */
   readonly credentials: AwsCredentials;
   readonly dynamodbUrl: string;
   readonly secretsManagerUrl: string;
-  /** Provider name to a base URL that replaces its own. */
+  /** Base URLs that replace a provider's own, by provider name. */
   readonly providerUrls: Readonly<Record<string, string>>;
-  /** Whether issuers' key sets may come from this machine. */
+  /** True lets issuers' key sets come from this machine. */
   readonly allowLocalIssuers: boolean;
 }
 
-/** What a function is composed of: the settings of its process and the deployment's configuration. */
+/** The settings of a function's process and the deployment's configuration. */
 export interface FunctionSettings {
   readonly environment: Environment;
   readonly config: Config;
-  /** What requests to providers are signed with where that is asked; undefined: there is nothing. @default the role's */
+  /** Returns the credentials that sign requests to providers such as Bedrock, if there are any. @default the role's */
   readonly findProviderCredentials?: () => AwsCredentials | undefined;
 }
 
-/** Variables as a process has them. */
+/** Environment variables of a process. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The ordinary variables of AWS credentials; undefined when they are not both set. */
+/** Reads AWS credentials from their usual variables; undefined unless key id and secret are both set. */
 export function findAwsCredentials({
   AWS_ACCESS_KEY_ID: accessKeyId,
   AWS_SECRET_ACCESS_KEY: secretAccessKey,
@@ -53,11 +52,11 @@ export function findAwsCredentials({
 
 const ACCOUNT_HASH_CHARS = 16;
 
-/** `acct_` and 16 letters of a hash: says nothing of the AWS account behind it. */
+/** Makes `acct_` and 16 letters of a hash, which do not reveal the AWS account. */
 export const accountOfDeployment = (deployment: string): string =>
   `acct_${sha256(`account ${deployment}`).replaceAll(/[-_]/g, '').slice(0, ACCOUNT_HASH_CHARS)}`;
 
-/** @throws TypeError naming the variable that is missing */
+/** @throws TypeError that names the missing variable */
 export function readEnvironment(variables: Variables): Environment {
   const need = (name: string): string => {
     const value = variables[name];

@@ -1,6 +1,6 @@
 /**
- * Secrets in AWS Secrets Manager. What a version of a key is never changes, so it is read once and kept for the life
- * of the process; a provider's key is looked at anew every few minutes.
+ * Reads and writes secrets in AWS Secrets Manager. A version of a key never changes, so it is read once and kept for
+ * the life of the process. A provider's key is read again every few minutes.
  * Fails closed: `service_unavailable`. No secret is in any error, detail or cause.
  */
 import { makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
@@ -10,11 +10,11 @@ import type { Clock, Secrets } from '../../core/base/ports.ts';
 import { jwtSecretName, keySecretName, providerSecretName } from '../table-schema.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 
-/** A provider's key that was replaced is used no longer than that. */
+/** A provider's key that was replaced is used for this long at most. */
 const PROVIDER_KEY_AGE_MAX_MS = 300_000;
-/** A provider without a key costs a read no more often than that, and a key that was just set is used as soon. */
+/** While a provider has no key, the secret is read this often, so a key that was just set is soon in use. */
 const PROVIDER_KEY_MISS_AGE_MAX_MS = 10_000;
-/** A key's secret that lacks the version asked for is not read again sooner: tokens cannot drive reads. */
+/** A secret without the wanted version is not read again sooner, so tokens cannot cause reads at will. */
 const MISSING_COOL_DOWN_MS = 10_000;
 const ENTRIES_MAX = 1_000;
 
@@ -47,7 +47,7 @@ export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secret
 
 type Read = (name: string) => Promise<string | undefined>;
 
-/** Reads one version out of a secret that has several, and keeps it. */
+/** Makes a reader of one version out of a secret with several. It keeps what it has read. */
 function makeVersionReader(read: Read, clock: Clock) {
   const texts = makeBoundedMap<string, string>(ENTRIES_MAX);
   const missedAtMs = makeBoundedMap<string, number>(ENTRIES_MAX);
@@ -69,7 +69,7 @@ function makeVersionReader(read: Read, clock: Clock) {
 }
 
 interface ProviderKey {
-  /** Undefined: there was none. */
+  /** Undefined when there was none. */
   readonly key: string | undefined;
   readonly readAtMs: number;
 }
@@ -88,7 +88,7 @@ const missing = (): GatewayError =>
 const isNamed = (error: unknown, name: string): boolean =>
   error instanceof AwsCallError && error.name === name;
 
-/** Reads a secret's text; undefined: there is no such secret. */
+/** Makes a reader of a secret's text; undefined when there is no such secret. */
 function makeReader(call: AwsCall): Read {
   const once = makeSingleFlight<string | undefined>();
   return (name) =>
@@ -110,15 +110,15 @@ function parseVersions(text: string): Readonly<Record<string, unknown>> {
     const { versions } = Object(JSON.parse(text));
     return typeof versions === 'object' ? { ...versions } : {};
   } catch {
-    return {}; // The parser's words quote the secret; a version is missing from it in any case.
+    return {}; // The parser's words quote the secret. The version is missing in any case.
   }
 }
 
-/** A bare key, with the line feed that pasting leaves. JSON is the placeholder that a deployment makes: not set. */
+/** Reads a bare key and drops the line feed that pasting leaves. JSON is a deployment's placeholder: not set. */
 const parseProviderKey = (text = ''): string | undefined =>
   /^(?!\{)[!-~]+$/.test(text.trim()) ? text.trim() : undefined;
 
-/** The write side, for commands. */
+/** Writes secrets of keys, for commands. */
 export interface SecretWriter {
   /**
    * Makes the secret of a new key. May be repeated with the same arguments.
@@ -126,13 +126,13 @@ export interface SecretWriter {
    */
   createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
   /**
-   * Adds a version to the secret of a key. Of two who do so at once, neither loses what it added.
+   * Adds a version to the secret of a key. When two do so at once, both versions are kept.
    * @throws service_unavailable
    */
   addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
   /**
-   * Adds a version to what verifies a key's JWTs, and makes that secret when there is none. May be repeated; of two who
-   * do so at once, neither loses what it added.
+   * Adds a version to the secret that verifies a key's JWTs, and makes the secret when there is none. May be repeated.
+   * When two do so at once, both versions are kept.
    * @param secret its text as the issuer configured it
    * @throws service_unavailable
    */
@@ -145,7 +145,7 @@ export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter =>
       await call('CreateSecret', {
         Name: keySecretName(prefix, keyId),
         SecretString: JSON.stringify({ versions: { [version]: key } }),
-        // The service takes a second call with the same token and text as the first one's repetition.
+        // The service treats a second call with the same token and text as a repetition of the first.
         ClientRequestToken: sha256(`${keyId} ${version}`),
       });
     } catch (cause) {
@@ -184,19 +184,21 @@ async function addVersion(
   } catch (cause) {
     throw new GatewayError('service_unavailable', { detail: 'a secret cannot be changed', cause });
   }
-  throw new GatewayError('service_unavailable', { detail: 'a secret is changed all the time' });
+  throw new GatewayError('service_unavailable', {
+    detail: 'a secret is changed by others all the time',
+  });
 }
 
 const ADD_ATTEMPTS_MAX = 8;
-/** The newest versions are kept; of these a record names two at most, and a command at work one more. */
+/** The newest versions are kept. A record names two at most, and a running command one more. */
 const VERSIONS_KEPT_MAX = 32;
 const CURRENT = 'AWSCURRENT';
-/** Where a text waits until it takes the place of the one it was made of. */
+/** The stage of a new text until it becomes the current one. */
 const ADDING = 'HALLPASSADDING';
 
 /**
- * Makes the text with one more version, then moves `AWSCURRENT` to it from the very text it was made of: where another
- * command was faster the service refuses, and the version it added is not lost.
+ * Writes a text with one more version, then moves `AWSCURRENT` to it from the text that was read. If another command
+ * was faster, the service refuses, so the version that the other added is kept.
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
  */
 async function tryToAdd(

@@ -1,6 +1,6 @@
 /**
- * Issuers' key sets, over HTTPS. The URL is an administrator's, the network is ours: so an address inside it is refused,
- * also when a name leads there, and the connection goes to the very address that was looked at.
+ * Fetches issuers' key sets over HTTPS. An administrator chose the URL, but the network is ours: an address inside it
+ * is refused, also when a name leads there, and the connection goes to the address that was checked.
  * Fails closed: `service_unavailable`. One try; 5 s and 256 kB at most for everything; no redirect is followed.
  */
 import type { LookupAddress } from 'node:dns';
@@ -13,13 +13,13 @@ import type { KeySetFetch } from '../../core/jwt/ports.ts';
 import { isLoopbackAddress, isPublicAddress } from './public-address.ts';
 
 export interface KeySetFetchOptions {
-  /** Lets loopback addresses through, by plain HTTP too: for an issuer on this machine. Never when deployed. */
+  /** Allows loopback addresses, by plain HTTP too, for an issuer on this machine. Never when deployed. */
   readonly allowLocal: boolean;
   /** @default 5,000 */
   readonly timeoutMs?: number;
-  /** Certificates to trust, as PEM. @default those that Node trusts */
+  /** Certificates to trust, as PEM. @default Node's own list */
   readonly ca?: string;
-  /** All addresses of a host. @default the system's resolver */
+  /** Finds all addresses of a host. @default the system's resolver */
   readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
 }
 
@@ -35,10 +35,9 @@ export function makeKeySetFetch(options: KeySetFetchOptions): KeySetFetch {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const address = await within(signal, findAddress(url, options));
-      return await exchange(url, { address, signal, ca: options.ca });
+      return await fetchText(url, { address, signal, ca: options.ca });
     } catch (error) {
       if (error instanceof GatewayError) throw error;
-      // Causes name hosts and addresses, which the log's reader may need.
       throw outage(signal.aborted ? 'it did not answer in time' : failureOf(error), error);
     }
   };
@@ -50,23 +49,23 @@ const outage = (reason: string, cause?: unknown): GatewayError =>
     cause,
   });
 
-/** With Node's own word for it, such as ENOTFOUND or CERT_HAS_EXPIRED, which names nobody. */
+/** Words a failure with Node's own code, such as ENOTFOUND or CERT_HAS_EXPIRED, which names no host. */
 function failureOf(error: unknown): string {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   const isWord = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code);
-  return isWord ? `the exchange failed: ${code}` : 'the exchange failed';
+  return isWord ? `the request failed: ${code}` : 'the request failed';
 }
 
 function requireUrl(text: string, allowLocal: boolean): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isProtocol = url?.protocol === 'https:' || (allowLocal && url?.protocol === 'http:');
   if (!url || !isProtocol || url.username !== '' || url.password !== '') {
-    throw outage('its URL is not one of https without a user');
+    throw outage('its URL must begin with "https:" and name no user');
   }
   return url;
 }
 
-/** The system's resolver cannot be called off, so whoever waits for it is. */
+/** Ends the wait when the signal aborts: the system's resolver cannot be aborted. */
 function within<Value>(signal: AbortSignal, value: Promise<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -74,7 +73,7 @@ function within<Value>(signal: AbortSignal, value: Promise<Value>): Promise<Valu
   });
 }
 
-/** One address that may be connected to. All that the name has must be such: one that is not tells of a trap. */
+/** Finds an address to connect to. All addresses of the name must be allowed: one that is not shows a trap. */
 async function findAddress(url: URL, options: KeySetFetchOptions): Promise<LookupAddress> {
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   const family = isIP(hostname);
@@ -83,7 +82,7 @@ async function findAddress(url: URL, options: KeySetFetchOptions): Promise<Looku
   const [first] = all;
   if (first === undefined) throw outage('its host has no address');
   const isLocal = options.allowLocal && all.every(({ address }) => isLoopbackAddress(address));
-  // Plain HTTP is for this machine alone.
+  // Plain HTTP is allowed to this machine only.
   const isAllowed = isLocal || (url.protocol === 'https:' && all.every(isPublic));
   if (!isAllowed) throw outage('its host has an address that is not public');
   return first;
@@ -91,13 +90,13 @@ async function findAddress(url: URL, options: KeySetFetchOptions): Promise<Looku
 
 const isPublic = ({ address }: LookupAddress): boolean => isPublicAddress(address);
 
-interface Exchange {
+interface FetchTarget {
   readonly address: LookupAddress;
   readonly signal: AbortSignal;
   readonly ca: string | undefined;
 }
 
-/** Gives the address that was looked at, whatever the name leads to by now. */
+/** Answers with the address that was checked, wherever the name leads by now. */
 const lookupOf =
   ({ address, family }: LookupAddress): LookupFunction =>
   (_, { all }, callback) => {
@@ -105,9 +104,9 @@ const lookupOf =
     else callback(null, address, family);
   };
 
-function exchange(url: URL, { address, signal, ca }: Exchange): Promise<string> {
+function fetchText(url: URL, { address, signal, ca }: FetchTarget): Promise<string> {
   const options: RequestOptions = {
-    agent: false, // A connection of its own, so that none is left to another address.
+    agent: false, // A kept connection could lead to an address that nobody checked.
     headers: { accept: 'application/json', 'accept-encoding': 'identity' },
     lookup: lookupOf(address),
     signal,

@@ -1,5 +1,5 @@
 /**
- * Which IP addresses are of the public Internet, by IANA's registries of special-purpose addresses.
+ * Tells public IP addresses from private ones, by IANA's registries of special-purpose addresses.
  * https://www.iana.org/assignments/iana-ipv4-special-registry https://www.iana.org/assignments/iana-ipv6-special-registry
  */
 import { BlockList, isIP } from 'node:net';
@@ -31,7 +31,7 @@ const SPECIAL_V4 = makeList([
   '240.0.0.0/4',
 ]);
 
-/** What is given out so far. IPv4-mapped, NAT64, private, link-local and multicast addresses are all outside of it. */
+/** The block that IANA assigns from. IPv4-mapped, NAT64, private, link-local and multicast addresses are outside it. */
 const GLOBAL_V6 = makeList(['2000::/3']);
 const SPECIAL_V6 = makeList([
   '2001::/23', // Teredo and others that lead elsewhere.
@@ -43,7 +43,7 @@ const SPECIAL_V6 = makeList([
 const LOOPBACK_V4 = makeList(['127.0.0.0/8']);
 const LOOPBACK_V6 = makeList(['::1/128']);
 
-/** Whether an address may be reached from anywhere; false for what is no address. */
+/** True if an address is reachable from anywhere; false for a text that is no address. */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:
@@ -55,7 +55,7 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
-/** Whether an address leads to this machine. */
+/** True if an address leads to this machine. */
 export function isLoopbackAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:

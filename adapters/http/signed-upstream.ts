@@ -1,6 +1,6 @@
 /**
- * Providers behind a signature: requests that ask for one are signed with the AWS credentials of the process, all others
- * go on as they are. Fails closed: without credentials nothing is sent. No credential is in any error.
+ * Signs requests to providers that want an AWS signature, such as Bedrock, and passes all others on unchanged.
+ * Fails closed: without credentials nothing is sent. No credential is in any error.
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import type { Clock } from '../../core/base/ports.ts';
@@ -8,7 +8,7 @@ import type { Upstream, UpstreamRequest } from '../../core/providers/ports.ts';
 import type { AwsCredentials } from '../aws/environment.ts';
 import { makeRequestSigner, type RequestSigner } from '../aws/signature.ts';
 
-/** Looked up for each request: what signs may be replaced while the process lives. Undefined: there is nothing. */
+/** Called for each request, because credentials may be replaced while the process lives. */
 type FindCredentials = () => AwsCredentials | undefined;
 
 interface KnownSigner {
@@ -17,15 +17,15 @@ interface KnownSigner {
 }
 
 /**
- * The providers, with signatures. Beside what `upstream` throws: service_unavailable when there are no credentials;
- * nothing was sent then, nothing is charged.
+ * Wraps the providers. Beside the errors of `upstream` it throws service_unavailable when there are no credentials; then
+ * nothing was sent and nothing is charged.
  */
 export function makeSignedUpstream(
   upstream: Upstream,
   clock: Clock,
   findCredentials: FindCredentials,
 ): Upstream {
-  // By service and region: as many as the configuration has providers.
+  // By service and region: at most one for each configured provider.
   const signers = new Map<string, KnownSigner>();
 
   function signerOf(service: string, region: string): RequestSigner {
@@ -55,7 +55,7 @@ const isSame = (a: AwsCredentials, b: AwsCredentials): boolean =>
   a.secretAccessKey === b.secretAccessKey &&
   a.sessionToken === b.sessionToken;
 
-/** Transient: the provider has seen nothing of the request. */
+/** Transient, because the provider has not seen the request. */
 const credentialsMissing = (service: string): GatewayError =>
   new GatewayError('service_unavailable', {
     message: `The gateway has no AWS credentials to call "${service}" with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,

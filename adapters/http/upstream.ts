@@ -1,7 +1,7 @@
 /**
- * Providers over HTTP, by `node:http` and `node:https` with keep-alive: global `fetch` costs a quarter of a
- * millisecond more CPU a request, and 300 ms more on its first use at a small Lambda's share.
- * A failure before the provider can have taken the request is `transient`; any other may have been billed.
+ * Calls providers by `node:http` and `node:https` with keep-alive. Global `fetch` costs a quarter of a millisecond more
+ * CPU a request, and 300 ms more on its first use at a small Lambda's share.
+ * A failure before the provider can have accepted the request is `transient`; after any other it may have billed.
  */
 import {
   type ClientRequest,
@@ -23,10 +23,10 @@ export interface UpstreamOptions {
   /** Between two reads of the answer, in ms. @default 300000 */
   readonly idleTimeoutMs?: number;
   /**
-   * How long a connection is kept without a request, in ms. Its other end may be gone by then, and what is written to
-   * it is lost without it being known whether the provider has it.
-   * @default 50000 with TLS: providers and the balancers before them keep theirs for a minute or more; 4000 without:
-   *   that is a server of one's own, and Node's and Python's keep theirs for five seconds
+   * How long an idle connection is kept, in ms. A request on a connection whose other end has closed is lost, and
+   * nobody knows whether the provider got it.
+   * @default 50000 with TLS: providers and their balancers keep theirs for a minute or more. 4000 without TLS, which
+   *   means a server of one's own: Node's and Python's keep theirs for five seconds
    */
   readonly freeMs?: number;
 }
@@ -35,7 +35,7 @@ const SOCKETS_MAX = 256;
 const FREE_SOCKETS_MAX = 32;
 const TLS_FREE_MS = 50_000;
 const PLAIN_FREE_MS = 4_000;
-/** An answer that was read to its last event may still miss its last bytes; with them the connection can be kept. */
+/** After the last event, the final bytes may still be under way. With them the connection can be kept. */
 const END_GRACE_MS = 250;
 const TRIES_MAX = 2;
 
@@ -45,7 +45,7 @@ interface Agents {
   readonly https: HttpsAgent;
 }
 
-/** The providers. Connections are kept between requests; each exchange ends by its own deadline. */
+/** Makes the way to all providers. Connections are kept between requests; each request ends by its own deadline. */
 export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptions = {}): Upstream {
   const timeouts: Timeouts = {
     connectTimeoutMs: 10_000,
@@ -62,33 +62,33 @@ export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptio
   return {
     async send(request) {
       for (let attempt = 1; ; attempt++) {
-        const exchange = startExchange(request, agents, timeouts, clock);
+        const started = startRequest(request, agents, timeouts, clock);
         try {
-          return toResponse(await exchange.response, exchange, timeouts);
+          return toResponse(await started.response, started, timeouts);
         } catch (error) {
-          if (attempt === TRIES_MAX || !exchange.wasNotSent()) throw error;
+          if (attempt === TRIES_MAX || !started.wasNotSent()) throw error;
         }
       }
     },
   };
 }
 
-interface StartedExchange {
+interface StartedRequest {
   readonly response: Promise<IncomingMessage>;
-  /** A kept connection was found closed before the request was written: it may be sent again. */
+  /** True if a kept connection turned out closed before the request was written: it may be sent again. */
   wasNotSent(): boolean;
-  /** Why it was ended from here; undefined: it was not. */
+  /** The reason for which we ended it, if we did. */
   endedBy(): GatewayError | undefined;
   stop(): void;
   end(reason: GatewayError): void;
 }
 
-function startExchange(
+function startRequest(
   { url, method, headers, body, deadlineAtMs }: UpstreamRequest,
   agents: Agents,
   { connectTimeoutMs, headersTimeoutMs }: Timeouts,
   clock: Clock,
-): StartedExchange {
+): StartedRequest {
   const isTls = url.startsWith('https:');
   const options: RequestOptions = {
     method,
@@ -115,7 +115,7 @@ function startExchange(
     request.once('response', resolve);
     request.on('error', (error: NodeJS.ErrnoException) => {
       failure ??= error;
-      // A reset that is read says nothing of what the provider did with the request; a failed write says it lacks it.
+      // After a reset while reading, the provider may have the request. After a failed write it does not.
       const isUntaken = !connection.isMade() || error.syscall === 'write';
       reject(reason ?? toUpstreamError(error, isUntaken));
     });
@@ -134,18 +134,18 @@ function startExchange(
   };
 }
 
-interface Connection {
-  /** TCP, and TLS where it is used. */
+interface ConnectionWatch {
+  /** True once TCP, and TLS where it is used, are established. */
   isMade(): boolean;
   stopWaiting(): void;
 }
 
-/** A connection that is not made in time is given up: the provider has seen nothing. */
+/** Gives up a connection that is not made in time. The provider has then seen nothing. */
 function watchConnection(
   request: ClientRequest,
   connectTimeoutMs: number,
   end: (error: GatewayError) => void,
-): Connection {
+): ConnectionWatch {
   let isMade = false;
   const giveUp = (): void =>
     end(new GatewayError('upstream_timeout', { detail: 'no connection', transient: true }));
@@ -169,17 +169,17 @@ const toUpstreamError = (cause: Error, transient: boolean): GatewayError =>
 
 function toResponse(
   response: IncomingMessage,
-  exchange: StartedExchange,
+  started: StartedRequest,
   timeouts: Timeouts,
 ): UpstreamResponse {
   return {
     status: response.statusCode ?? 0,
     headers: readHeaders(response),
-    body: readBody(response, exchange, timeouts),
+    body: readBody(response, started, timeouts),
   };
 }
 
-/** Only these are of use; no other header of a provider's reaches anything of ours. */
+/** Only these are used; no other header of a provider goes on. */
 const READ_HEADERS = ['content-type', 'retry-after', 'x-amzn-errortype'] as const;
 
 function readHeaders({ headers }: IncomingMessage): Record<string, string> {
@@ -191,15 +191,13 @@ function readHeaders({ headers }: IncomingMessage): Record<string, string> {
   return read;
 }
 
-/**
- * Reads as they come. Whoever leaves early leaves the connection to be kept if the answer's end is near, else ended.
- */
+/** Yields the bytes as they come. If the reader leaves early, the connection is kept if the end is near, else ended. */
 async function* readBody(
   response: IncomingMessage,
-  exchange: StartedExchange,
+  started: StartedRequest,
   { idleTimeoutMs }: Timeouts,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const idle = setTimeout(() => exchange.end(timedOut('silence')), idleTimeoutMs);
+  const idle = setTimeout(() => started.end(timedOut('silence')), idleTimeoutMs);
   try {
     for await (const read of response.iterator({ destroyOnReturn: false })) {
       idle.refresh();
@@ -207,18 +205,18 @@ async function* readBody(
     }
     if (!response.complete) throw new Error('the connection was closed early');
   } catch (error) {
-    throw exchange.endedBy() ?? toUpstreamError(error as Error, false);
+    throw started.endedBy() ?? toUpstreamError(error as Error, false);
   } finally {
     clearTimeout(idle);
-    leave(response, exchange);
+    leave(response, started);
   }
 }
 
-function leave(response: IncomingMessage, exchange: StartedExchange): void {
-  // What fails from here on is no longer of interest to anyone.
+function leave(response: IncomingMessage, started: StartedRequest): void {
+  // Nobody reads this answer any more, so its errors no longer matter.
   response.on('error', () => {});
   if (response.readableEnded || response.destroyed) {
-    exchange.stop();
+    started.stop();
     return;
   }
   const grace = setTimeout(() => response.destroy(), END_GRACE_MS);

@@ -6,7 +6,12 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readEnvironment, type Variables } from '../../adapters/aws/environment.ts';
 import { callDynamoDb } from '../../adapters/aws/https-call.ts';
-import { hasDeployment, openDataFolder, readIfThere } from '../../local/provision.ts';
+import {
+  hasDeployment,
+  isFolderLocked,
+  openDataFolder,
+  readIfThere,
+} from '../../local/provision.ts';
 import { ENDPOINT_FILE, makeAccessKeyId, makeVariables } from '../../local/variables.ts';
 import { CommandError } from '../failure.ts';
 
@@ -71,7 +76,7 @@ async function open(data: string): Promise<FolderConnection | undefined> {
   // Loaded only where no gateway runs.
   const { startDynamoDb } = await import('../../local/dynamodb/server.ts');
   const tables = await startDynamoDb({ path: join(data, 'tables'), accessKeyId }).catch((error) => {
-    if (isLocked(error)) return undefined;
+    if (isFolderLocked(error)) return undefined;
     throw error;
   });
   if (tables === undefined) return undefined;
@@ -103,12 +108,4 @@ async function createMissingTables(variables: Variables): Promise<void> {
   const { createTables } = await import('../../local/dynamodb/tables.ts');
   const environment = readEnvironment(variables);
   await createTables(callDynamoDb(environment, CALL_TIMEOUT_MS), environment);
-}
-
-/** True if another process holds LevelDB's lock on the tables' folder. The lock ends with its process. */
-function isLocked(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && cause.code === 'LEVEL_LOCKED') return true;
-  }
-  return false;
 }

@@ -39,7 +39,7 @@ const outage = (detail: string) =>
     detail: `an issuer's key set cannot be fetched: ${detail}`,
   });
 const NOT_PUBLIC = outage('its host has an address that is not public');
-const failed = (code: string) => outage(`the exchange failed: ${code}`);
+const failed = (code: string) => outage(`the request failed: ${code}`);
 
 describe('a key set', () => {
   test('is fetched over https', async () => {
@@ -243,7 +243,7 @@ test('tells no word of an error that is not a name of Node’s', async () => {
     const resolve = () => Promise.reject(Object.assign(new Error('CANARY'), { code }));
     await expect(
       makeKeySetFetch({ allowLocal: false, resolve })('https://a.example/'),
-    ).rejects.toThrow(outage('the exchange failed'));
+    ).rejects.toThrow(outage('the request failed'));
   }
 });
 
@@ -258,7 +258,7 @@ test.each([
   [''],
 ])('refuses the URL %j', async (url) => {
   await expect(makeKeySetFetch({ allowLocal: false })(url)).rejects.toThrow(
-    outage('its URL is not one of https without a user'),
+    outage('its URL must begin with "https:" and name no user'),
   );
 });
 
