@@ -44,6 +44,14 @@ export async function openDataFolder(folder: string): Promise<string> {
   return deployment;
 }
 
+/** Returns true if another process has the tables' folder open. LevelDB's lock ends with its process. */
+export function isFolderLocked(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && cause.code === 'LEVEL_LOCKED') return true;
+  }
+  return false;
+}
+
 /** Returns true if a folder belongs to a gateway. */
 export const hasDeployment = async (folder: string): Promise<boolean> =>
   (await readIfThere(join(folder, DEPLOYMENT_FILE))) !== undefined;

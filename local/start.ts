@@ -9,6 +9,7 @@ import { keyVariableOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
 import { type Flags, readFlags } from './flags.ts';
 import { type LocalGateway, startLocalGateway } from './gateway.ts';
+import { isFolderLocked } from './provision.ts';
 import { ENDPOINT_FILE } from './variables.ts';
 
 const EXIT_FAILED = 1;
@@ -121,18 +122,10 @@ async function explain(error: unknown, flags: Flags, data: string | undefined): 
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     return `"${flags.host}" is not an address of this machine`;
   }
-  if (data !== undefined && isLocked(error)) {
+  if (data !== undefined && isFolderLocked(error)) {
     return `a gateway is running on ${data}${await runningAt(data)}; use it, stop it, or choose another folder with --data`;
   }
   return error instanceof Error ? error.message : 'cannot start';
-}
-
-/** Returns true if another process holds LevelDB's lock on the tables' folder. */
-function isLocked(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && cause.code === 'LEVEL_LOCKED') return true;
-  }
-  return false;
 }
 
 /** Returns the URL of the running gateway, in brackets; empty if it is not known. */
