@@ -1,7 +1,7 @@
 /**
- * Issuers' public keys: one JSON Web Key Set (RFC 7517) a URL, fetched when it must be and kept in memory.
- * Flow: form > **key sets** > signature. Invariant: however many tokens come, and whatever the issuer answers, there is
- * one fetch at a time and at most one a cool-down; and a token with a known key never waits longer than a second.
+ * Issuers' public keys: one JSON Web Key Set (RFC 7517) for each URL, fetched when needed and kept in memory.
+ * Flow: form > **key sets** > signature. Invariant: however many tokens come, and whatever the issuer answers, one fetch
+ * runs at a time and at most one starts in a cool-down; a token with a known key never waits longer than a second.
  */
 import type { KeyObject } from 'node:crypto';
 import { makeBoundedMap } from '../base/bounded-map.ts';
@@ -10,36 +10,36 @@ import type { Clock } from '../base/ports.ts';
 import { type PublicKeySet, parseKeySet, pickKey } from './key-set.ts';
 import type { KeySetFetch, KeySets } from './ports.ts';
 
-/** Sets in memory; the one that was asked for the longest ago gives way. */
+/** Sets in memory. A new one replaces the set that was used the longest ago. */
 export const KEY_SETS_MAX = 16;
 
-/** A key that the issuer withdrew is refused after that at the latest, while the issuer answers. */
+/** A key that the issuer withdrew is refused after this time at the latest, while the issuer answers. */
 const FRESH_MS = 600_000;
 
-/** While the issuer is down, its last keys serve so long. */
+/** While the issuer is down, its last keys stay valid for this long. */
 const STALE_MAX_MS = 86_400_000;
 
-/** After a fetch, however it ended, an unknown `kid` or a set that is no longer fresh makes no other so soon. */
+/** After a fetch, successful or not, an unknown `kid` or an old set starts no new fetch for this long. */
 const COOL_DOWN_MS = 30_000;
 
-/** The same with no key in memory, when nobody can be let in: shorter, so that an issuer's hiccup is soon over. */
+/** The cool-down while no key is in memory and every token gets 503: shorter, to recover soon. */
 const OUTAGE_COOL_DOWN_MS = 10_000;
 
-/** A token whose key is known waits no longer for a fetch. */
+/** The longest time that a token with a known key waits for a fetch. */
 const WAIT_MAX_MS = 1_000;
 
 /** A set, and the last fetch of it. */
 interface Entry {
   readonly url: string;
   set?: { readonly keys: PublicKeySet; readonly fetchedAtMs: number };
-  /** There is one under way; it never fails. */
+  /** The fetch that is running; its promise never rejects. */
   fetching?: { readonly done: Promise<void>; readonly startedAtMs: number };
   fetchEndedAtMs?: number;
-  /** Why the last fetch gave no set; undefined: it gave one. */
+  /** The error of the last fetch; undefined: it gave a set. */
   failure?: unknown;
 }
 
-/** With the reason of the last fetch, which is one of a few sentences, and the cause behind it. */
+/** Makes the error of an outage, with the reason and the cause of the last fetch. */
 function outageOf({ failure }: Entry): GatewayError {
   const none = 'no keys of an issuer are in memory';
   const reason = failure instanceof GatewayError ? failure.detail : undefined;
@@ -49,6 +49,7 @@ function outageOf({ failure }: Entry): GatewayError {
   });
 }
 
+/** Makes the port from a fetch. It keeps the sets in memory. */
 export function makeKeySets(fetchKeySet: KeySetFetch, clock: Clock): KeySets {
   const entries = makeBoundedMap<string, Entry>(KEY_SETS_MAX);
 
@@ -64,14 +65,14 @@ export function makeKeySets(fetchKeySet: KeySetFetch, clock: Clock): KeySets {
       entry.set = { keys, fetchedAtMs: clock.nowMs() };
       delete entry.failure;
     } catch (error) {
-      entry.failure = error; // For whoever finds no key in memory; the others go on with what there is.
+      entry.failure = error; // Thrown only where no key is in memory; otherwise the old keys are used.
     } finally {
       entry.fetchEndedAtMs = clock.nowMs();
       delete entry.fetching;
     }
   }
 
-  /** The fetch under way, or a new one unless there was one a moment ago. */
+  /** Returns the running fetch, or starts one unless the cool-down has not passed. */
   function fetchUnlessCooling(entry: Entry, coolDownMs: number): Entry['fetching'] {
     const nowMs = clock.nowMs();
     const sinceMs = nowMs - (entry.fetchEndedAtMs ?? Number.NEGATIVE_INFINITY);
@@ -108,7 +109,7 @@ export function makeKeySets(fetchKeySet: KeySetFetch, clock: Clock): KeySets {
       const entry = entryOf(url);
       const key = pickKey(await requireSet(entry), wanted);
       if (key !== undefined) return key;
-      // Perhaps the issuer has new keys.
+      // The issuer may have published new keys.
       await fetchUnlessCooling(entry, COOL_DOWN_MS)?.done;
       return pickKey(await requireSet(entry), wanted);
     },

@@ -1,13 +1,13 @@
 /**
- * What may verify JWTs: public keys and shared secrets, and which algorithms each allows.
- * Flow: **key material** > key record > verify. Invariant: the algorithms follow from the material alone, and what is
- * weak or meant to be kept secret elsewhere is refused when a key is made and again when it is used.
+ * Key material that verifies JWTs: public keys and shared secrets, and the algorithms that each allows.
+ * Flow: **key material** > key record > verify. Invariant: the algorithms follow from the material alone. Weak keys and
+ * private keys are refused when a key is made and again when it is used.
  */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { GatewayError } from '../base/errors.ts';
 import type { JwtAlgorithm, VerifierKey } from './verifier.ts';
 
-/** HMAC with SHA-2, and how many bytes its hash has: the least a secret must have (RFC 7518, 3.2). */
+/** HMAC with SHA-2, and the size of its hash, which is the least size of a secret (RFC 7518, 3.2). */
 export const HMAC_HASHES = {
   HS256: { hash: 'SHA-256', bytes: 32 },
   HS384: { hash: 'SHA-384', bytes: 48 },
@@ -24,15 +24,15 @@ const CURVES: Readonly<Record<string, JwtAlgorithm>> = {
 };
 const PUBLIC: readonly JwtAlgorithm[] = [...RSA, ...Object.values(CURVES), 'EdDSA'];
 
-/** Whether an algorithm works with a shared secret. */
+/** True for an algorithm that uses a shared secret. */
 export const isHmac = (algorithm: JwtAlgorithm): algorithm is HmacAlgorithm =>
   HMAC.some((each) => each === algorithm);
 
-/** All algorithms that a kind of key material can serve; those of a secret and of public keys never meet. */
+/** Returns the algorithms that a kind of key material can serve. A secret and a public key have none in common. */
 export const algorithmsOfKind = (kind: VerifierKey['kind']): readonly JwtAlgorithm[] =>
   kind === 'secret' ? HMAC : PUBLIC;
 
-/** RFC 7518, 3.3; larger ones than the maximum only cost time. */
+/** RFC 7518, 3.3. Keys larger than the maximum only cost time. */
 const RSA_BITS_MIN = 2048;
 const RSA_BITS_MAX = 8192;
 const RSA_EXPONENT_MAX = 0xffff_ffffn;
@@ -40,7 +40,7 @@ const RSA_EXPONENT_MAX = 0xffff_ffffn;
 const refuse = (message: string): GatewayError => new GatewayError('invalid_request', { message });
 
 /**
- * The algorithms a public key can serve: of one family, on its own curve.
+ * Returns the algorithms that a public key can serve: those of its family or of its curve.
  * @throws invalid_request for a weak key, and for one of another type
  */
 export function algorithmsOfKey(key: KeyObject): readonly JwtAlgorithm[] {
@@ -68,7 +68,7 @@ function requireStrongRsa(key: KeyObject, bits: number, exponent: bigint): void 
   }
 }
 
-/** A chain of certificates is longer, and not what is asked for. */
+/** One key or one certificate; a chain of certificates would be longer. */
 const PEM_CHARS_MAX = 8192;
 const PEM_BLOCK = /^-----BEGIN ([A-Z0-9 ]+)-----\s[\sA-Za-z0-9+/=]+-----END \1-----$/;
 
@@ -101,12 +101,12 @@ function parseOrRefuse(text: string, label: 'PUBLIC KEY' | 'CERTIFICATE'): KeyOb
   try {
     return label === 'CERTIFICATE' ? new X509Certificate(text).publicKey : createPublicKey(text);
   } catch {
-    // OpenSSL's words name its own source lines, which help nobody.
+    // OpenSSL's message names its own source lines, which help nobody.
     throw refuse(`the ${label} in the PEM text cannot be read`);
   }
 }
 
-/** The beginnings of what people put in the place of a shared secret by mistake. */
+/** Texts that people give as a shared secret by mistake, by how they begin. */
 const NO_SECRETS: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN /, 'a PEM text, which is no shared secret'],
   [/^\s*\{[\s\S]*"kty"/, 'a JWK, which is no shared secret'],
@@ -114,9 +114,9 @@ const NO_SECRETS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Whether a shared secret may serve these algorithms: a secret shorter than the hash is guessed sooner than the hash is.
+ * Refuses a shared secret that may not serve these algorithms. One shorter than the hash is easier to guess than the hash.
  * @param secret the UTF-8 bytes of its text
- * @throws invalid_request, which tells its length, not its content
+ * @throws invalid_request, which shows the secret's length and nothing of its content
  */
 export function requireSecretFor(secret: Uint8Array, algorithms: readonly JwtAlgorithm[]): void {
   const text = Buffer.from(secret).toString();
@@ -134,20 +134,20 @@ export function requireSecretFor(secret: Uint8Array, algorithms: readonly JwtAlg
   }
 }
 
-/** The first odd primes. A modulus of another generator passes as one of those about once in 2^27. */
+/** The first odd primes. About one in 2^27 moduli of other generators is refused by mistake. */
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
   103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 const GENERATOR = 65_537;
 
-/** Of each prime, the remainders that powers of 65537 leave. */
+/** For each prime, the remainders of the powers of 65537. */
 const POWERS: readonly (readonly [bigint, ReadonlySet<number>])[] = PRIMES.map((prime) => {
   const powers = new Set<number>();
   for (let power = 1; !powers.has(power); power = (power * GENERATOR) % prime) powers.add(power);
   return [BigInt(prime), powers];
 });
 
-/** Whether a modulus is, by every one of these primes, a power of 65537. */
+/** True if the modulus is a power of 65537 modulo each of these primes, as ROCA keys are (CVE-2017-15361). */
 export const hasRocaFingerprint = (modulus: bigint): boolean =>
   POWERS.every(([prime, powers]) => powers.has(Number(modulus % prime)));

@@ -1,6 +1,6 @@
 /**
- * How a key's verifier comes to be, and to be another one. Flow: command > **verifier** > record.
- * Invariant: none is made that takes the tokens of a provider's other customers, unless that was said; none with a
+ * Makes and changes the verifier of a key. Flow: command > **verifier** > record.
+ * Invariant: no verifier accepts the tokens of a provider's other customers unless the owner says so, and none has a
  * secret or a key that can be guessed.
  */
 import { GatewayError } from '../base/errors.ts';
@@ -8,11 +8,11 @@ import { algorithmsOfKind, readPublicKeyPem, requireSecretFor } from './key-mate
 import { parsePreset } from './presets.ts';
 import type { JwtAlgorithm, RequiredClaim, Verifier } from './verifier.ts';
 
-/** What of a verifier is asked for. What is absent stays, or is as the preset has it. */
+/** The wanted parts of a verifier. An absent part keeps its value, or gets the preset's. */
 export interface VerifierRequest {
   /** `provider:what` (presets.ts). */
   readonly preset?: string;
-  /** What signatures are held against; a secret is text, used as its UTF-8 bytes. One at most. */
+  /** What verifies signatures; the UTF-8 bytes of a secret's text are used. */
   readonly material?:
     | { readonly kind: 'secret'; readonly secret: string }
     | { readonly kind: 'pem'; readonly pem: string }
@@ -21,9 +21,9 @@ export interface VerifierRequest {
   readonly issuers?: readonly string[];
   readonly audiences?: readonly string[];
   readonly authorizedParties?: readonly string[];
-  /** Says that the tokens of any audience are meant. */
+  /** Accepts tokens for any audience. */
   readonly anyAudience?: boolean;
-  /** Beside the others of the preset, or those there were; an empty list clears them. */
+  /** Added to those of the preset or of the old verifier; an empty list clears them. */
   readonly required?: readonly RequiredClaim[];
   readonly requireExp?: boolean;
   /** 0 to 60. */
@@ -31,15 +31,15 @@ export interface VerifierRequest {
 }
 
 export interface MakeOptions {
-  /** The verifier there was. */
+  /** The old verifier. */
   readonly seen: Verifier | undefined;
-  /** Whether key sets of this machine may be used: for data of this machine. */
+  /** Allows key sets on this machine, for a gateway on this machine. */
   readonly allowLoopback: boolean;
-  /** The name of the secret's version, should it be a new one. */
+  /** The name of the secret's version, if the secret is new. */
   readonly version: string;
 }
 
-/** A verifier, and its secret if it is new. */
+/** A verifier, with its secret if the secret is new. */
 export interface MadeVerifier {
   readonly verifier: Verifier;
   readonly secret?: string;
@@ -49,7 +49,10 @@ const CLOCK_TOLERANCE_DEFAULT_SECONDS = 5;
 
 const refused = (message: string): GatewayError => new GatewayError('invalid_request', { message });
 
-/** @throws invalid_request for what may not be a verifier, telling what is missing or too weak */
+/**
+ * Makes a verifier from a request and the old verifier.
+ * @throws invalid_request that names what is missing or too weak
+ */
 export function makeVerifier(request: VerifierRequest, options: MakeOptions): MadeVerifier {
   const { seen } = options;
   const base = request.preset === undefined ? seen : { ...EMPTY, ...parsePreset(request.preset) };
@@ -75,7 +78,7 @@ export function makeVerifier(request: VerifierRequest, options: MakeOptions): Ma
   const wasOpen = seen !== undefined && isOpen(seen);
   if (isOpen(verifier) && !request.anyAudience && !wasOpen) {
     throw refused(
-      'a provider signs the tokens of all its customers with the same keys: give --issuer, and --audience, --azp or --require; or say --any-audience',
+      'a provider signs the tokens of all its customers with the same keys: give --issuer, and --audience, --azp or --require; or give --any-audience',
     );
   }
   return { verifier, ...(secret && { secret }) };
@@ -90,20 +93,20 @@ const EMPTY = {
   clockToleranceSeconds: CLOCK_TOLERANCE_DEFAULT_SECONDS,
 } satisfies Partial<Verifier>;
 
-/** A claim that is named again is asked for as it was named last. */
+/** Merges by name; the newer rule for a claim replaces the older one. */
 function mergeRequired(
   seen: readonly RequiredClaim[],
-  asked: readonly RequiredClaim[] | undefined,
+  wanted: readonly RequiredClaim[] | undefined,
 ): readonly RequiredClaim[] {
-  if (asked === undefined || asked.length === 0) return asked ?? seen;
-  const names = asked.map(({ claim }) => claim);
-  return [...seen.filter(({ claim }) => !names.includes(claim)), ...asked];
+  if (wanted === undefined || wanted.length === 0) return wanted ?? seen;
+  const names = wanted.map(({ claim }) => claim);
+  return [...seen.filter(({ claim }) => !names.includes(claim)), ...wanted];
 }
 
 const withoutUndefined = (request: VerifierRequest): Partial<VerifierRequest> =>
   Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
 
-/** Whether tokens would do that were issued for somebody else. */
+/** True if the verifier would accept tokens that were issued for somebody else. */
 const isOpen = ({ key, issuers, audiences, authorizedParties, required }: Verifier): boolean =>
   key.kind !== 'secret' &&
   (issuers.length === 0 || audiences.length + authorizedParties.length + required.length === 0);
@@ -111,7 +114,7 @@ const isOpen = ({ key, issuers, audiences, authorizedParties, required }: Verifi
 type Key = Pick<Verifier, 'key' | 'algorithms'> & Pick<MadeVerifier, 'secret'>;
 
 function makeKey(
-  { material, algorithms: asked }: VerifierRequest,
+  { material, algorithms: wanted }: VerifierRequest,
   base: Pick<Verifier, 'key' | 'algorithms'> | undefined,
   { allowLoopback, version }: MakeOptions,
 ): Key {
@@ -124,31 +127,31 @@ function makeKey(
       }
       return {
         key: base.key,
-        algorithms: narrow(algorithmsThatMayBe(base), asked) ?? base.algorithms,
+        algorithms: narrow(possibleAlgorithms(base), wanted) ?? base.algorithms,
       };
     }
     case 'secret': {
       const { secret } = material;
-      const algorithms = algorithmsOf(Buffer.from(secret), asked);
+      const algorithms = algorithmsOf(Buffer.from(secret), wanted);
       return { key: { kind: 'secret', version }, algorithms, secret };
     }
     case 'pem': {
       const { publicKey, algorithms } = readPublicKeyPem(material.pem);
       // Exported again, so that a key has one spelling.
       const pem = String(publicKey.export({ type: 'spki', format: 'pem' }));
-      return { key: { kind: 'pem', pem }, algorithms: narrow(algorithms, asked) ?? algorithms };
+      return { key: { kind: 'pem', pem }, algorithms: narrow(algorithms, wanted) ?? algorithms };
     }
     case 'jwks': {
       requireKeySetUrl(material.url, allowLoopback);
-      const algorithms = narrow(algorithmsOfKind('jwks'), asked);
+      const algorithms = narrow(algorithmsOfKind('jwks'), wanted);
       const before = base?.key.kind === 'jwks' ? base.algorithms : algorithmsOfKind('jwks');
       return { key: { kind: 'jwks', url: material.url }, algorithms: algorithms ?? before };
     }
   }
 }
 
-/** A secret's length is only known while it is new: what it was not made for it does not verify later. */
-function algorithmsThatMayBe({ key, algorithms }: Pick<Verifier, 'key' | 'algorithms'>) {
+/** Returns the algorithms that may be chosen now. The length of a stored secret is not known, so its list only shrinks. */
+function possibleAlgorithms({ key, algorithms }: Pick<Verifier, 'key' | 'algorithms'>) {
   switch (key.kind) {
     case 'secret':
       return algorithms;
@@ -159,22 +162,22 @@ function algorithmsThatMayBe({ key, algorithms }: Pick<Verifier, 'key' | 'algori
   }
 }
 
-/** Those asked for, which must be among those there are; undefined: none are. */
+/** Checks that the wanted algorithms are allowed; undefined: none were named. */
 function narrow(
   allowed: readonly JwtAlgorithm[],
-  asked: readonly JwtAlgorithm[] | undefined,
+  wanted: readonly JwtAlgorithm[] | undefined,
 ): readonly JwtAlgorithm[] | undefined {
-  const wrong = asked?.find((algorithm) => !allowed.includes(algorithm));
-  if (wrong === undefined) return asked;
+  const wrong = wanted?.find((algorithm) => !allowed.includes(algorithm));
+  if (wrong === undefined) return wanted;
   throw refused(`with this key --algorithms must be of ${allowed.join(', ')}, got ${wrong}`);
 }
 
-/** All that a secret is long enough for, unless some are asked for. */
+/** Returns the wanted algorithms, or all that the secret is long enough for. */
 function algorithmsOf(
   secret: Uint8Array,
-  asked: readonly JwtAlgorithm[] | undefined,
+  wanted: readonly JwtAlgorithm[] | undefined,
 ): readonly JwtAlgorithm[] {
-  const chosen = narrow(algorithmsOfKind('secret'), asked);
+  const chosen = narrow(algorithmsOfKind('secret'), wanted);
   if (chosen !== undefined) {
     requireSecretFor(secret, chosen);
     return chosen;
@@ -188,17 +191,17 @@ function isLongEnough(secret: Uint8Array, algorithm: JwtAlgorithm): boolean {
     requireSecretFor(secret, [algorithm]);
     return true;
   } catch {
-    return false; // It says that the secret is too short, which is the answer.
+    return false; // The error says that the secret is too short.
   }
 }
 
-/** The parser writes an IPv4 address in this one spelling, whatever it was given (WHATWG URL, 3.5). */
+/** The URL parser writes any spelling of an IPv4 address like this (WHATWG URL, 3.5). */
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[.*\])$/;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Does NOT know where a name leads; whoever fetches does.
- * @throws invalid_request for anything but https by a host's name, and, where allowed, http on this machine
+ * Accepts https with a host's name and, where allowed, http on this machine. Does NOT resolve the name; the fetch does.
+ * @throws invalid_request for any other URL
  */
 function requireKeySetUrl(text: string, allowLoopback: boolean): void {
   const url = URL.parse(text);

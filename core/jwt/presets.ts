@@ -1,17 +1,17 @@
 /**
- * What identity providers issue, and what of it may be believed. Flow: command > **preset** > verifier.
- * Invariant: a provider signs the tokens of all its customers with the same keys, so that each preset names whose token
- * it must be. None trusts an e-mail address that its provider does not call verified.
+ * Presets: the verifiers for well-known identity providers. Flow: command > **preset** > verifier.
+ * Invariant: a provider signs the tokens of all its customers with the same keys, so each preset names one customer.
+ * No preset trusts an e-mail address that its provider does not call verified.
  */
 import { GatewayError } from '../base/errors.ts';
 import { isDomain, isOrigin } from '../base/names.ts';
 import { GOOGLE_ISSUERS } from './claims.ts';
 import type { RequiredClaim, Verifier } from './verifier.ts';
 
-/** What a preset fills in of a verifier. */
+/** The parts of a verifier that a preset sets. */
 export type Preset = Omit<Verifier, 'clockToleranceSeconds'>;
 
-interface Parts {
+interface PresetParts {
   readonly url: string;
   readonly algorithms?: Verifier['algorithms'];
   readonly issuers: readonly string[];
@@ -21,7 +21,7 @@ interface Parts {
   readonly required?: readonly RequiredClaim[];
 }
 
-const make = ({ url, ...parts }: Parts): Preset => ({
+const make = ({ url, ...parts }: PresetParts): Preset => ({
   key: { kind: 'jwks', url },
   algorithms: ['RS256'],
   audiences: [],
@@ -31,10 +31,10 @@ const make = ({ url, ...parts }: Parts): Preset => ({
   ...parts,
 });
 
-interface Provider {
-  /** As it is written behind the colon. */
+interface PresetForm {
+  /** The text after the colon, as help shows it. */
   readonly form: string;
-  /** Undefined: it is not so written. */
+  /** Undefined: the text has another form. */
   readonly read: (text: string) => Preset | undefined;
 }
 
@@ -42,7 +42,8 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const APP_NAME = /^[\w.:~-]{1,128}$/;
 
 /**
- * Anonymous visitors hold a token too, the public `anon` key, whose audience may be `authenticated`: the role decides.
+ * Requires the role `authenticated`: anonymous visitors hold a token too (the public `anon` key), and its audience may
+ * be `authenticated`.
  * https://supabase.com/docs/guides/auth/jwt-fields
  */
 function readSupabase(ref: string): Preset | undefined {
@@ -68,7 +69,7 @@ const readFirebase = (project: string): Preset | undefined =>
     : undefined;
 
 /**
- * An id token names its client in `aud`, an access token in `client_id`; other kinds of token are refused.
+ * Accepts id tokens, which name the client in `aud`, and access tokens, which name it in `client_id`.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
  */
 function readCognito(text: string): Preset | undefined {
@@ -85,7 +86,7 @@ function readCognito(text: string): Preset | undefined {
   });
 }
 
-/** The issuer ends in a slash. https://auth0.com/docs/secure/tokens/access-tokens/validate-access-tokens */
+/** Auth0's issuer ends in a slash. https://auth0.com/docs/secure/tokens/access-tokens/validate-access-tokens */
 function readAuth0(text: string): Preset | undefined {
   const [domain, audience] = splitAtSlash(text);
   if (!isDomain(domain) || audience === undefined) return undefined;
@@ -99,7 +100,7 @@ function readAuth0(text: string): Preset | undefined {
 }
 
 /**
- * Of the authorization server `default`: what the organization's own server issues is not for others to verify.
+ * Accepts tokens of the authorization server `default`. Those of the organization's own server are for Okta alone.
  * https://developer.okta.com/docs/concepts/auth-servers/
  */
 function readOkta(text: string): Preset | undefined {
@@ -110,7 +111,7 @@ function readOkta(text: string): Preset | undefined {
   return make({ url: `${issuer}/v1/keys`, issuers: [issuer], audiences: [audience] });
 }
 
-/** It issues under two names. https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
+/** Google uses two issuer names. https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
 const readGoogle = (client: string): Preset | undefined =>
   APP_NAME.test(client)
     ? make({
@@ -121,7 +122,8 @@ const readGoogle = (client: string): Preset | undefined =>
     : undefined;
 
 /**
- * Of one tenant, by its id: `common` and `organizations` stand for everyone's. An address counts only with `xms_edov`.
+ * Accepts tokens of one tenant, by its id, because `common` and `organizations` accept every tenant. An e-mail address
+ * counts only with `xms_edov`.
  * https://learn.microsoft.com/en-us/entra/identity-platform/claims-validation
  */
 function readEntra(text: string): Preset | undefined {
@@ -138,7 +140,7 @@ function readEntra(text: string): Preset | undefined {
   });
 }
 
-/** Its tokens have no audience; `azp` is the page's origin. https://clerk.com/docs/backend-requests/manual-jwt */
+/** Clerk's tokens have no audience; `azp` is the page's origin. https://clerk.com/docs/backend-requests/manual-jwt */
 function readClerk(text: string): Preset | undefined {
   const [host, origin] = splitAtSlash(text);
   if (!isDomain(host) || origin === undefined || !isOrigin(origin) || origin === 'null') {
@@ -152,7 +154,7 @@ function readClerk(text: string): Preset | undefined {
   });
 }
 
-/** What stands before the first slash, and behind it: an audience may be a URL. */
+/** Splits at the first slash: the rest may be an audience that is a URL. */
 function splitAtSlash(text: string): readonly [string, string?] {
   const at = text.indexOf('/');
   if (at === -1) return [text];
@@ -160,7 +162,7 @@ function splitAtSlash(text: string): readonly [string, string?] {
   return /^[!-~]{1,512}$/.test(rest) ? [text.slice(0, at), rest] : [''];
 }
 
-const PROVIDERS: Readonly<Record<string, Provider>> = {
+const PROVIDERS: Readonly<Record<string, PresetForm>> = {
   supabase: { form: '<ref>', read: readSupabase },
   firebase: { form: '<project>', read: readFirebase },
   cognito: { form: '<region>/<pool>/<client>', read: readCognito },
@@ -173,7 +175,7 @@ const PROVIDERS: Readonly<Record<string, Provider>> = {
 
 /**
  * Reads `provider:what`, such as `supabase:abcdefgh` or `auth0:example.eu.auth0.com/https://api.example.com`.
- * @throws invalid_request that tells the forms there are
+ * @throws invalid_request that lists the forms
  */
 export function parsePreset(text: string): Preset {
   const [, name = '', rest = ''] = /^([a-z0-9]+):(.*)$/.exec(text) ?? [];

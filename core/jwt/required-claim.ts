@@ -1,15 +1,15 @@
 /**
- * A required claim as it is written: `claim`, `claim=value`, `claim=a|b`. Flow: command > **claim** > verifier.
- * Invariant: parse(format(claim)) is the claim, the type of each value too.
+ * The text form of a required claim: `claim`, `claim=value`, `claim=a|b`. Flow: command > **claim** > verifier.
+ * Invariant: parse(format(claim)) is the claim, with the type of each value.
  */
 import type { RequiredClaim } from './verifier.ts';
 import { isVerifierText, VERIFIER_ENTRIES_MAX } from './verifier-record.ts';
 
-type Value = RequiredClaim['values'][number];
+type ClaimValue = RequiredClaim['values'][number];
 
 /**
- * Reads it; undefined for anything else. `true`, `false` and numbers are JSON's, a text that looks like one stands in
- * quotes: `level="3"`.
+ * Reads a required claim; undefined for any other text. `true`, `false` and numbers are read as in JSON; quotes make a
+ * text of them: `level="3"`.
  */
 export function parseRequired(text: string): RequiredClaim | undefined {
   const at = text.indexOf('=');
@@ -26,20 +26,20 @@ export function parseRequired(text: string): RequiredClaim | undefined {
 
 const JSON_LITERAL = /^(true|false|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|".*")$/;
 
-function parseValue(text: string): Value | undefined {
+function parseValue(text: string): ClaimValue | undefined {
   if (!isVerifierText(text)) return undefined;
   if (!JSON_LITERAL.test(text)) return text;
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'number' && !Number.isFinite(value) ? undefined : (value as Value);
+    return typeof value === 'number' && !Number.isFinite(value) ? undefined : (value as ClaimValue);
   } catch {
-    return undefined; // Quotes that are no JSON.
+    return undefined; // The quoted text is not JSON.
   }
 }
 
-/** The inverse of `parseRequired`. */
+/** Writes a required claim; the inverse of `parseRequired`. */
 export const formatRequired = ({ claim, values }: RequiredClaim): string =>
   values.length === 0 ? claim : `${claim}=${values.map(formatValue).join('|')}`;
 
-const formatValue = (value: Value): string =>
+const formatValue = (value: ClaimValue): string =>
   typeof value === 'string' && !JSON_LITERAL.test(value) ? value : JSON.stringify(value);

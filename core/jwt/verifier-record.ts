@@ -1,22 +1,21 @@
 /**
- * A verifier as plain JSON within a key's record. Flow: table > **record** > verify.
- * Invariant: what cannot be read, or says more than this version knows, is no verifier.
+ * A verifier as plain JSON in a key's record. Flow: table > **record** > verify.
+ * Invariant: a verifier that cannot be read, or has a field that this version does not know, is refused.
  */
 import * as v from 'valibot';
 import { algorithmsOfKind } from './key-material.ts';
-import type { Verifier } from './verifier.ts';
 
-/** Issuers, audiences, authorized parties, required claims and the values of one, each. */
+/** The most issuers, audiences, authorized parties, required claims, and values of one claim. */
 export const VERIFIER_ENTRIES_MAX = 32;
 
-/** Of one issuer, audience, claim's name or value, and of a key set's address. */
+/** The longest issuer, audience, name or value of a claim, and URL of a key set. */
 export const VERIFIER_CHARS_MAX = 512;
 export const CLOCK_TOLERANCE_MAX_SECONDS = 60;
 
-/** A certificate of an RSA key of 4096 bits has some 2,000. */
+/** A certificate with an RSA key of 4096 bits has about 2,000 characters. */
 const PEM_CHARS_MAX = 16_384;
 
-/** Whether a text may be an issuer, an audience, an authorized party or the name of a claim. */
+/** True for a text that may be an issuer, an audience, an authorized party or the name of a claim. */
 export const isVerifierText = (text: string): boolean =>
   text.length >= 1 &&
   text.length <= VERIFIER_CHARS_MAX &&
@@ -38,7 +37,7 @@ const keySchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('jwks'), url: text }),
 ]);
 
-/** The schema of a verifier. An unknown field is an error, and so is an algorithm that its key is not of. */
+/** The schema of a verifier. Unknown fields are errors, as are algorithms that the kind of key cannot serve. */
 export const verifierSchema = v.pipe(
   v.strictObject({
     key: keySchema,
@@ -81,13 +80,3 @@ export const verifierSchema = v.pipe(
     return algorithms.every((algorithm) => allowed.includes(algorithm));
   }),
 );
-
-/** A verifier as its plain JSON. */
-export const formatVerifier = (verifier: Verifier): v.InferInput<typeof verifierSchema> => ({
-  ...verifier,
-  algorithms: [...verifier.algorithms],
-  issuers: [...verifier.issuers],
-  audiences: [...verifier.audiences],
-  authorizedParties: [...verifier.authorizedParties],
-  required: verifier.required.map(({ claim, values }) => ({ claim, values: [...values] })),
-});

@@ -1,12 +1,12 @@
 /**
- * How a key's holders prove who they are: the JWT of their own that comes behind the key (contract.md, section 1).
- * Flow: key record > **verify** > identity. Invariant: which algorithms may be used follows from the kind of the key
- * material, never from a token.
+ * The verifier of a key: the rules for the JWT that its users send behind the key (contract.md, section 1).
+ * Flow: key record > **verify** > identity. Invariant: the kind of the key material decides which algorithms may be used,
+ * never a token.
  */
 
 import type { KeyId } from '../base/ids.ts';
 
-/** RFC 7518, 3.1 and RFC 8037, 3.1; `none` is not among them. */
+/** Algorithms of RFC 7518, 3.1 and RFC 8037, 3.1, without `none`. */
 export type JwtAlgorithm =
   | 'HS256'
   | 'HS384'
@@ -22,53 +22,53 @@ export type JwtAlgorithm =
   | 'ES512'
   | 'EdDSA';
 
-/** What verifies a signature. A shared secret stands in Secrets Manager under this version; the others are public. */
+/** The key material that verifies signatures. A shared secret is in Secrets Manager under this version. */
 export type VerifierKey =
   | { readonly kind: 'secret'; readonly version: string }
   | { readonly kind: 'pem'; readonly pem: string }
   | { readonly kind: 'jwks'; readonly url: string };
 
-/** A claim that must be there, and the values of which it must be or hold one; none: any. */
+/** A claim that must be present. With values, it must be or contain one of them. */
 export interface RequiredClaim {
   /** A member's name, namespaced URLs too, or a dot path into nested objects. */
   readonly claim: string;
-  /** As JSON compares them. */
+  /** Compared with their JSON type. Empty: any value. */
   readonly values: readonly (string | number | boolean)[];
 }
 
-/** The verifier of a key, and what it asks of a JWT beyond the signature. */
+/** The verifier of a key: its key material, and its rules for claims. */
 export interface Verifier {
   readonly key: VerifierKey;
-  /** Never empty, and all of the kind of `key`. */
+  /** Never empty, and only those that the kind of `key` can serve. */
   readonly algorithms: readonly JwtAlgorithm[];
-  /** `iss` must be one of these; empty: any. */
+  /** `iss` must be one of these. Empty: any. */
   readonly issuers: readonly string[];
-  /** `aud` must be or hold one of these; empty: any. */
+  /** `aud` must be or contain one of these. Empty: any. */
   readonly audiences: readonly string[];
-  /** The claim that names the audience of a token without `aud`. @default none: such a token is refused */
+  /** The claim that names the audience of a token without `aud`. @default a token without `aud` is refused */
   readonly audienceClaim?: string;
-  /** `azp` must be one of these; empty: any. */
+  /** `azp` must be one of these. Empty: any. */
   readonly authorizedParties: readonly string[];
   readonly required: readonly RequiredClaim[];
   readonly requireExp: boolean;
-  /** How far clocks may differ: 0 to 60. */
+  /** The accepted difference between clocks: 0 to 60. */
   readonly clockToleranceSeconds: number;
 }
 
-/** What a verified JWT says of its holder. */
+/** The user that a verified JWT names. */
 export interface VerifiedUser {
-  /** `iss`, one name of an issuer that has two; empty when the key asks for none and the token has none. */
+  /** `iss`; always the same name for an issuer that has two. Empty if the key requires none and the token has none. */
   readonly issuer: string;
-  /** First of `sub`, `user_id`, `userId` that is present: 1 to 256 characters, no control characters. */
+  /** The first of `sub`, `user_id`, `userId` that is present: 1 to 256 characters, no control characters. */
   readonly id: string;
-  /** Lower-case domain rules apply to it elsewhere. Absent: there is none, or nobody vouches for it. */
+  /** Absent: there is none, or it is not verified. Domain rules apply to it in `access/identity.ts`. */
   readonly email?: string;
 }
 
-/** What of a key's record verifies its holders' JWTs. */
+/** The part of a key's record that verifies its users' JWTs. */
 export interface VerifyingKey {
   readonly id: KeyId;
   readonly verifier: Verifier;
-  /** The issuer's e-mail addresses are believed even where it does not vouch for them. */
+  /** Accepts the issuer's e-mail addresses even if they are not verified. */
   readonly trustEmail: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * What a key allows, as text a field: what changes are written down in. Flow: command > **fields** > change.
- * Invariant: no secret is in them; a shared secret is told by its version.
+ * The settings of a key, one text for each field, as the list of changes keeps them. Flow: command > **fields** > change.
+ * Invariant: no text holds a secret; a shared secret is named by its version.
  */
 import { shortDigest } from '../base/ids.ts';
 import { formatLimit } from '../base/limit-text.ts';
@@ -8,12 +8,12 @@ import { formatRequired } from '../jwt/required-claim.ts';
 import type { Verifier, VerifierKey } from '../jwt/verifier.ts';
 import type { KeyRecord } from './key-record.ts';
 
-/** Fields that are never left out. */
-type Told = Pick<KeyRecord, 'limits' | 'maxTokenLifetimeSeconds'> &
+/** The settings of a key that commands change. */
+type SettableFields = Pick<KeyRecord, 'limits' | 'maxTokenLifetimeSeconds'> &
   Partial<Pick<KeyRecord, 'models' | 'verifier' | 'identity' | 'allowedOrigins'>>;
 
-/** The fields of a key that commands set. What a key does not have is not among them, but for models and limits. */
-export function toFields(record: Told): Readonly<Record<string, string>> {
+/** Returns the settings of a key as texts. Settings that a key lacks are left out, except models and limits. */
+export function toFields(record: SettableFields): Readonly<Record<string, string>> {
   const { models, limits, maxTokenLifetimeSeconds, verifier, identity, allowedOrigins } = record;
   return {
     models: models?.join(',') ?? 'any',
@@ -27,8 +27,11 @@ export function toFields(record: Told): Readonly<Record<string, string>> {
   };
 }
 
-/** What became of each field, between two states of a key: only what is not as it was. */
-export function changesBetween(before: Told, after: Told): Readonly<Record<string, string>> {
+/** Returns the fields that differ between two states of a key, as `old -> new`. */
+export function changesBetween(
+  before: SettableFields,
+  after: SettableFields,
+): Readonly<Record<string, string>> {
   const was = toFields(before);
   const is = toFields(after);
   const names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
@@ -39,7 +42,7 @@ export function changesBetween(before: Told, after: Told): Readonly<Record<strin
   );
 }
 
-/** A verifier, each part by its name; without what it does not ask for. */
+/** Returns the parts of a verifier by name, without those that are off. */
 export function verifierFields(verifier: Verifier): Readonly<Record<string, string>> {
   const { key, algorithms, requireExp, clockToleranceSeconds, audienceClaim, required } = verifier;
   return {

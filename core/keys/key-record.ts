@@ -1,6 +1,7 @@
 /**
- * The record of a key: all that is known of it but its secret.
- * Invariant: `id` is random and never changes, and names nothing else ever again.
+ * The record of a key: everything about it except its secret. Flow: table > **record** > every use of the key.
+ * Invariant: `id` is random, never changes and is never used again. A record with a field that this version does not
+ * know is refused. A new field is added to `KeyRecord`, to `recordSchema` and, if commands set it, to `key-settings.ts`.
  */
 import * as v from 'valibot';
 import { GatewayError } from '../base/errors.ts';
@@ -23,35 +24,36 @@ import {
   USER_CHARS_MAX,
 } from '../base/names.ts';
 import type { Verifier } from '../jwt/verifier.ts';
-import { formatVerifier, verifierSchema } from '../jwt/verifier-record.ts';
+import { verifierSchema } from '../jwt/verifier-record.ts';
 
 /**
- * `server`: for back ends, may sign scoped tokens. `personal`: a server key that always speaks for one user
- * and signs nothing. `client`: public by nature, refused without a JWT.
+ * `server`: for backends; may sign scoped tokens. `personal`: for one user, in whose name it always speaks; signs
+ * nothing. `client`: public by nature, refused without a JWT.
  */
 export type KeyKind = 'server' | 'personal' | 'client';
 
+/** The version of a key that a rotation replaced. */
 export interface FormerVersion {
   readonly version: string;
-  /** The former key and what it signed hold until then (exclusive). */
+  /** The former key string, and the tokens it signed, are valid until then (exclusive). */
   readonly untilMs: number;
-  /** When another one took its place; absent: long ago. What it signs from then on may not outlive it. */
+  /** When it was replaced; absent: long ago. A token that it signed after that may not outlive it. */
   readonly rotatedAtMs?: number;
 }
 
-/** Who a key's requests must be for, and how they say so. What is absent is off. They compose. */
+/** Rules for the identity in a key's requests. An absent rule is off; rules are independent of each other. */
 export interface IdentityControls {
-  /** Whether a bare server key may name its user in a header. */
+  /** A bare server key may name its user in a header. */
   readonly identityHeader?: boolean;
-  /** That header's name, lower-case. @default x-user-email */
+  /** The name of that header, lower-case. @default x-user-email */
   readonly userHeader?: string;
-  /** Whether a request for nobody is refused. */
+  /** A request without an identity is refused. */
   readonly enforceIdentity?: boolean;
-  /** Whether a request without `X-Conversation-Id` is refused. */
+  /** A request without `X-Conversation-Id` is refused. */
   readonly enforceConversation?: boolean;
-  /** Domains of e-mail addresses, lower-case; never empty. @default any */
+  /** Allowed domains of e-mail addresses, lower-case; never empty. @default any */
   readonly allowedDomains?: readonly string[];
-  /** Whether the e-mail address of a JWT counts though its issuer does not say that it is verified. */
+  /** The e-mail address of a JWT counts even if its issuer does not say that it is verified. */
   readonly trustEmail?: boolean;
 }
 
@@ -60,47 +62,50 @@ export interface KeyRecord {
   readonly account: string;
   readonly name: string;
   readonly kind: KeyKind;
-  /** The version of the key's secret in force; names a member of the secret's `versions`. */
+  /** The current version: a member of `versions` in the key's secret. */
   readonly version: string;
   readonly keyHash: KeyHash;
   readonly former?: FormerVersion;
   readonly disabled: boolean;
-  /** Whom a personal key speaks for. */
+  /** The user of a personal key. */
   readonly user?: string;
   /** Allowed model ids or `provider/*`; absent: all. Never empty. */
   readonly models?: readonly string[];
   readonly limits: readonly Limit[];
   readonly maxTokenLifetimeSeconds: number;
-  /** Against what the JWT behind the key is held; a client key always has one, a personal key never. */
+  /** The rules for the JWT behind the key. A client key always has them, a personal key never. */
   readonly verifier?: Verifier;
   readonly identity?: IdentityControls;
-  /** Origins whose pages may call with this key, as browsers send them, or `null`; never empty. @default any */
+  /** Origins whose pages may use this key, as browsers send them, or `null`; never empty. @default any */
   readonly allowedOrigins?: readonly string[];
   /** Tokens revoked by `jti` (contract.md, DELETE /v1/scoped-jwt). */
   readonly revoked: readonly TokenId[];
   readonly createdAtMs: number;
-  /** The change that made the record what it is, save for what is revoked (key-admin.ts); absent: no command made one. */
+  /** The id of the last change (`key-admin.ts`), not counting revocations; absent: no command changed the record. */
   readonly revision?: string;
 }
 
+/** The most limits of a key. */
 export const LIMITS_MAX = 16;
 
-/** Domains and origins, each. */
+export const DEFAULT_USER_HEADER = 'x-user-email';
+
+/** The most domains and the most origins of a key. */
 export const DOMAINS_MAX = 64;
 export const ORIGINS_MAX = 64;
 
-/** How long a key may let its tokens live: a minute to a year. */
+/** The range of `maxTokenLifetimeSeconds`: a minute to a year. */
 export const TOKEN_LIFETIME_MIN_SECONDS = 60;
 export const TOKEN_LIFETIME_MAX_SECONDS = 31_536_000;
 
-/** What a DynamoDB item of 400 kB and a record read every ten seconds bear with ease. */
+/** Well within an item of 400 kB that is read every ten seconds. */
 export const REVOKED_MAX = 2000;
 
-/** Headers that carry something else, or that a browser or a proxy on the way writes. */
+/** Headers with another meaning, and those that browsers and proxies write. */
 const TAKEN_HEADERS =
   /^(authorization|(x-goog-)?api-key|x-api-key|cookie|host|origin|referer|user-agent|content-.*|accept.*|x-conversation-id|x-request-id|x-amzn?-.*|x-forwarded-.*|via|forwarded)$/;
 
-/** Whether a text may name the header that names a user: lower-case, and free. */
+/** True for a text that may name the user header: lower-case, and without another meaning. */
 export const isUserHeader = (text: string): boolean =>
   /^[a-z][a-z0-9-]{0,63}$/.test(text) && !TAKEN_HEADERS.test(text);
 
@@ -171,12 +176,14 @@ const recordSchema = v.strictObject({
   revision: v.exactOptional(version),
 });
 
-/** A record as plain JSON: limits as text, all else as in `KeyRecord`. */
-export type PlainKeyRecord = v.InferInput<typeof recordSchema>;
+/** The fields that a record may lack. */
+export const OPTIONAL_FIELDS: readonly string[] = Object.entries(recordSchema.entries)
+  .filter(([, { type }]) => type === 'exact_optional')
+  .map(([name]) => name);
 
 /**
- * Reads a record. An unknown field is an error: a rule that this version does not know must not be passed over.
- * @throws service_unavailable whose detail names the fields at fault, never their values
+ * Reads a record. An unknown field is an error, because a rule that this version does not know must not be ignored.
+ * @throws service_unavailable whose detail names the wrong fields, never their values
  */
 export function parseKeyRecord(value: unknown): KeyRecord {
   const result = v.safeParse(recordSchema, value);
@@ -191,7 +198,7 @@ export function parseKeyRecord(value: unknown): KeyRecord {
 }
 
 /**
- * The field that does not go with the kind of a key: a client key has a verifier, a personal key has a user and no
+ * Returns the field that contradicts the kind of a key: a client key has a verifier, a personal key has a user and no
  * verifier, and only a server key names users in a header.
  */
 export function contradictionIn({
@@ -214,22 +221,10 @@ export function contradictionIn({
 const unreadable = (fields: string): GatewayError =>
   new GatewayError('service_unavailable', { detail: `key record: cannot be read at "${fields}"` });
 
-/** The inverse of `parseKeyRecord`. */
-export function formatKeyRecord(record: KeyRecord): PlainKeyRecord {
-  const { models, limits, revoked, verifier, identity, allowedOrigins, ...rest } = record;
-  return {
-    ...rest,
-    ...(models && { models: [...models] }),
-    ...(verifier && { verifier: formatVerifier(verifier) }),
-    ...(identity && { identity: formatIdentity(identity) }),
-    ...(allowedOrigins && { allowedOrigins: [...allowedOrigins] }),
-    limits: limits.map(formatLimit),
-    revoked: [...revoked],
-  };
-}
+type PlainKeyRecord = Omit<KeyRecord, 'limits'> & { readonly limits: readonly string[] };
 
-const formatIdentity = ({ allowedDomains, ...rest }: IdentityControls) => ({
-  ...rest,
-  ...(allowedDomains && { allowedDomains: [...allowedDomains] }),
+/** Writes a record as plain JSON: limits as text, everything else as in `KeyRecord`. The inverse of `parseKeyRecord`. */
+export const formatKeyRecord = (record: KeyRecord): PlainKeyRecord => ({
+  ...record,
+  limits: record.limits.map(formatLimit),
 });
-export const DEFAULT_USER_HEADER = 'x-user-email';
