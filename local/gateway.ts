@@ -13,7 +13,6 @@ import {
 } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets, makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
-import { makeKeyWriter } from '../adapters/dynamodb/key-records.ts';
 import { makeKeyStore } from '../adapters/dynamodb/key-store.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
 import { ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
@@ -205,7 +204,7 @@ async function provision(environment: Environment, config: Config) {
   const ports = {
     account: config.account ?? environment.defaultAccount,
     by: 'npm start',
-    store: { ...makeKeyStore(dynamodb, keysTable), ...makeKeyWriter(dynamodb, keysTable) },
+    store: makeKeyStore(dynamodb, keysTable),
     secrets: makeSecrets(secretsManager, secretPrefix, systemClock),
     vault: makeSecretWriter(secretsManager, secretPrefix),
     clock: systemClock,

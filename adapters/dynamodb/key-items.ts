@@ -1,22 +1,27 @@
 /**
- * Items of the keys table as plain JSON, and their names: a record is what `recordPk` says (table-schema.ts), the pointer
- * from a key's hash to it `hash#<key hash>`, a change of it `audit#<key id>#<change id>`.
+ * Items of the keys table as plain JSON, and their names: a record has `recordPk` (table-schema.ts), the pointer from a
+ * key's hash to it has `hash#<key hash>`, a change of it has `audit#<key id>#<change id>`.
  */
 import type { KeyHash, KeyId } from '../../core/base/ids.ts';
+import { attribute, type Condition, condition } from './update.ts';
+import { type AttributeValue, toText } from './values.ts';
 
 /** An item as plain JSON. */
 export type PlainItem = Readonly<Record<string, unknown>>;
 
-/** What the names of an account's records begin with; those of another account whose name goes on may, too. */
+/** The beginning of the names of an account's records. Records of an account with a longer name may share it. */
 export const recordsOf = (account: string): string => `name#${account}#`;
 export const hashPk = (hash: KeyHash): string => `hash#${hash}`;
 export const changePk = (keyId: KeyId, id: string): string => `audit#${keyId}#${id}`;
 
-/** The string sets: what is added to them without a read. */
+/** The name still belongs to the key whose record was read. */
+export const recordIsOf = (id: KeyId): Condition => condition`${attribute('id')} = ${toText(id)}`;
+
+/** The fields that are string sets, so that a write can add to them without a read. */
 const SETS = ['revoked'] as const;
 const isSet = (name: string): boolean => SETS.some((set) => set === name);
 
-/** A plain record as an item. A set cannot be empty, so an empty one is left out. */
+/** Makes an item of a plain record. A set cannot be empty, so an empty one is left out. */
 export function toItem(pk: string, plain: PlainItem): Record<string, unknown> {
   const item: Record<string, unknown> = { pk: { S: pk } };
   for (const [name, value] of Object.entries(plain)) {
@@ -26,7 +31,8 @@ export function toItem(pk: string, plain: PlainItem): Record<string, unknown> {
   return item;
 }
 
-export function toAttribute(value: unknown): object {
+/** Makes an attribute value of a JSON value. */
+export function toAttribute(value: unknown): AttributeValue {
   if (typeof value === 'string') return { S: value };
   if (typeof value === 'number') return { N: String(value) };
   if (typeof value === 'boolean') return { BOOL: value };
@@ -38,14 +44,14 @@ export function toAttribute(value: unknown): object {
   return { M: Object.fromEntries(members) };
 }
 
-/** The inverse of `toItem`, without the key. What has another type stays undefined, for the parser to refuse. */
+/** The inverse of `toItem`, without the key. A value of another type becomes undefined, which the parser refuses. */
 export function fromItem(item: unknown): PlainItem {
   const { pk: _, ...attributes } = Object(item) as Record<string, unknown>;
   const members = fromMembers(attributes);
   return Object.hasOwn(members, 'keyHash') ? { ...members, revoked: revokedIn(members) } : members;
 }
 
-/** The tokens of the list, without the days they may go (dynamodb-revoked.ts). */
+/** Returns the tokens of the list without the days on which they may be removed (revoked-list.ts). */
 function revokedIn({ revoked = [] }: PlainItem): unknown {
   return Array.isArray(revoked)
     ? [...new Set(revoked.map((element) => String(element).split(':')[0]))]

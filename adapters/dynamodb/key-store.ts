@@ -1,10 +1,15 @@
 /**
- * Key records in DynamoDB for the commands: read as they stand, and changed only if they are as they were read.
+ * Key records in DynamoDB for commands: read without a cache, and changed only if nobody changed them since.
  * Fails closed: `service_unavailable`.
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyId, shortDigest } from '../../core/base/ids.ts';
-import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
+import {
+  formatKeyRecord,
+  type KeyRecord,
+  OPTIONAL_FIELDS,
+  parseKeyRecord,
+} from '../../core/keys/key-record.ts';
 import type { KeyChange, KeyStore } from '../../core/keys/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
@@ -13,27 +18,47 @@ import {
   fromItem,
   hashPk,
   type PlainItem,
+  recordIsOf,
   recordsOf,
   toAttribute,
   toItem,
 } from './key-items.ts';
-import { isConditionFailed } from './update.ts';
-import { toUnavailable } from './values.ts';
+import {
+  assignment,
+  attribute,
+  type Condition,
+  condition,
+  isConditionFailed,
+  isWritten,
+  rethrow,
+  toExpressions,
+} from './update.ts';
+import { toText, toUnavailable } from './values.ts';
 
 /** A page is 1 MB of items: some thousand keys with their pointers and changes. */
 const LIST_PAGES_MAX = 1_000;
 
-/** All but `create`, which `makeKeyWriter` does. */
-export function makeKeyStore(call: AwsCall, table: string): Omit<KeyStore, 'create'> {
-  const run = (operation: string, input: object): Promise<Record<string, unknown>> =>
-    call(operation, { TableName: table, ...input }).catch((error) => {
-      throw toUnavailable(error);
-    });
+export function makeKeyStore(call: AwsCall, table: string): KeyStore {
+  const send = (operation: string, input: object): Promise<Record<string, unknown>> =>
+    call(operation, { TableName: table, ...input });
 
   async function read(pk: string): Promise<PlainItem | undefined> {
-    const { Item: item } = await run('GetItem', { Key: { pk: { S: pk } }, ConsistentRead: true });
+    const input = { Key: { pk: toText(pk) }, ConsistentRead: true };
+    const { Item: item } = await send('GetItem', input).catch(rethrow);
     return item === undefined ? undefined : fromItem(item);
   }
+
+  const putRecord = (record: KeyRecord): Promise<unknown> =>
+    send('PutItem', {
+      Item: toItem(recordPk(record.account, shortDigest(record.name)), formatKeyRecord(record)),
+      ...toExpressions({ conditions: [nameIsFreeOrOf(record.id)] }),
+    });
+
+  const putPointer = ({ account, name, version, keyHash }: KeyRecord): Promise<unknown> =>
+    send('PutItem', {
+      Item: toItem(hashPk(keyHash), { account, name, version }),
+      ...toExpressions({ conditions: [hashIsFreeOrOf(name, version)] }),
+    });
 
   return {
     async find(account, name) {
@@ -45,12 +70,12 @@ export function makeKeyStore(call: AwsCall, table: string): Omit<KeyStore, 'crea
       const records: KeyRecord[] = [];
       let from: unknown;
       for (let page = 0; page < LIST_PAGES_MAX; page += 1) {
-        const answer = await run('Scan', {
+        const answer = await send('Scan', {
           FilterExpression: 'begins_with(pk, :records)',
-          ExpressionAttributeValues: { ':records': { S: recordsOf(account) } },
+          ExpressionAttributeValues: { ':records': toText(recordsOf(account)) },
           ConsistentRead: true,
           ...(from !== undefined && { ExclusiveStartKey: from }),
-        });
+        }).catch(rethrow);
         const items = Array.isArray(answer.Items) ? answer.Items : [];
         records.push(...items.map((item) => parseKeyRecord(fromItem(item))));
         from = answer.LastEvaluatedKey;
@@ -59,28 +84,26 @@ export function makeKeyStore(call: AwsCall, table: string): Omit<KeyStore, 'crea
       return records.filter((record) => record.account === account).sort(byName);
     },
 
-    async point({ account, name, version, keyHash }) {
-      await run('PutItem', {
-        Item: toItem(hashPk(keyHash), { account, name, version }),
-        // A hash stands for one version of one key, for ever.
-        ConditionExpression: 'attribute_not_exists(pk) OR (#name = :name AND version = :version)',
-        ExpressionAttributeNames: { '#name': 'name' },
-        ExpressionAttributeValues: { ':name': { S: name }, ':version': { S: version } },
-      });
-    },
-
-    async replace(seen, next) {
+    // The record takes the name, for ever, so it comes first. A crash in between leaves a name without a key, never a
+    // key string that points to another's record.
+    async create(record) {
       try {
-        await call('UpdateItem', { TableName: table, ...toReplacement(seen, next) });
-        return true;
+        await putRecord(record);
+        await putPointer(record);
       } catch (error) {
-        if (isConditionFailed(error)) return false;
-        throw toUnavailable(error);
+        throw isConditionFailed(error) ? nameTaken() : toUnavailable(error);
       }
     },
 
+    async point(record) {
+      await putPointer(record).catch(rethrow);
+    },
+
+    replace: (seen, next) => isWritten(send('UpdateItem', toReplacement(seen, next))),
+
     async putChange(change) {
-      await run('PutItem', { Item: toItem(changePk(change.keyId, change.id), { ...change }) });
+      const item = toItem(changePk(change.keyId, change.id), { ...change });
+      await send('PutItem', { Item: item }).catch(rethrow);
     },
 
     async findChange(keyId, id) {
@@ -92,34 +115,43 @@ export function makeKeyStore(call: AwsCall, table: string): Omit<KeyStore, 'crea
 
 const byName = (a: KeyRecord, b: KeyRecord): number => (a.name < b.name ? -1 : 1);
 
-/** Fields that a command never changes; tokens are revoked one by one, beside all this. */
-const UNTOUCHED: ReadonlySet<string> = new Set(['id', 'account', 'name', 'kind', 'revoked']);
-/** Fields that a record may lack. */
-const OPTIONAL = ['former', 'models', 'user', 'verifier', 'identity', 'allowedOrigins'] as const;
+/** One id for each name: of two commands that create one name at once, the second finds the id of the first. */
+const nameIsFreeOrOf = (id: KeyId): Condition =>
+  condition`(attribute_not_exists(${attribute('pk')}) OR ${attribute('id')} = ${toText(id)})`;
 
-/**
- * Field by field, so that a token revoked in between stays revoked. Of two commands that read one revision, the second
- * finds another one and changes nothing.
- */
+/** A hash always means one version of one key, so a repeated write changes nothing and another key's fails. */
+const hashIsFreeOrOf = (name: string, version: string): Condition =>
+  condition`(attribute_not_exists(${attribute('pk')}) OR (${attribute('name')} = ${toText(name)} AND ${attribute('version')} = ${toText(version)}))`;
+
+const nameTaken = (): GatewayError =>
+  new GatewayError('invalid_request', {
+    message: 'a key of this name exists or has existed, and names are not used again',
+    param: 'name',
+  });
+
+/** Fields that no command changes. Revocations are added one by one, beside a replacement. */
+const UNTOUCHED: readonly string[] = ['id', 'account', 'name', 'kind', 'revoked'];
+
+/** Writes field by field, so that a token revoked in between stays revoked. */
 function toReplacement(seen: KeyRecord, next: KeyRecord): object {
-  const fields = Object.entries(formatKeyRecord(next)).filter(([name]) => !UNTOUCHED.has(name));
-  const removed = OPTIONAL.filter((name) => next[name] === undefined);
-  const names = [...fields.map(([name]) => name), ...removed, 'id', 'revision'];
-  const assignments = fields.map(([name]) => `#${name} = :${name}`).join(', ');
-  const removals = removed.map((name) => `#${name}`).join(', ');
-  const { revision } = seen;
+  const fields = Object.entries(formatKeyRecord(next)).filter(
+    ([name]) => !UNTOUCHED.includes(name),
+  );
   return {
-    Key: { pk: { S: recordPk(seen.account, shortDigest(seen.name)) } },
-    UpdateExpression: `SET ${assignments}${removals === '' ? '' : ` REMOVE ${removals}`}`,
-    ConditionExpression: `#id = :id AND ${revision === undefined ? 'attribute_not_exists(#revision)' : '#revision = :seen'}`,
-    ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
-    ExpressionAttributeValues: {
-      ...Object.fromEntries(fields.map(([name, value]) => [`:${name}`, toAttribute(value)])),
-      ':id': { S: seen.id },
-      ...(revision !== undefined && { ':seen': { S: revision } }),
-    },
+    Key: { pk: toText(recordPk(seen.account, shortDigest(seen.name))) },
+    ...toExpressions({
+      set: fields.map(([name, value]) => assignment`${attribute(name)} = ${toAttribute(value)}`),
+      remove: OPTIONAL_FIELDS.filter((name) => !Object.hasOwn(next, name)),
+      conditions: [recordIsOf(seen.id), revisionIs(seen.revision)],
+    }),
   };
 }
+
+/** Of two commands that read one revision, the second finds another revision and changes nothing. */
+const revisionIs = (seen: string | undefined): Condition =>
+  seen === undefined
+    ? condition`attribute_not_exists(${attribute('revision')})`
+    : condition`${attribute('revision')} = ${toText(seen)}`;
 
 const ACTIONS: readonly KeyChange['action'][] = ['create', 'set', 'rotate', 'disable', 'revoke'];
 

@@ -1,10 +1,10 @@
 /**
- * The list of a record's revoked tokens in DynamoDB, for the account function and commands.
+ * The list of a key's revoked tokens in DynamoDB, for the account function and commands.
  *
- * An element is `<token id>:<the day it may go, in days since 1970>`, so that adding and letting go are single writes on
- * the set, which undo no other's. It holds 2,000; what may go makes room first. The account function writes it because
- * a `jti` does not say whose wallet pays: only the record is seen with every token. It reads and writes `id` and
- * `revoked`, and may do no more with a record.
+ * An element is `<token id>:<the day it may be removed, in days since 1970>`. Adding and removing are single writes on a
+ * string set, so none undoes another. The set holds 2,000; elements that may be removed make room first. The list is in
+ * the key's record, because a `jti` does not say whose wallet pays and only the record is read for every token. The
+ * account function reads and writes `id` and `revoked`, and may do nothing else with a record.
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import { shortDigest } from '../../core/base/ids.ts';
@@ -13,36 +13,38 @@ import { REVOKED_MAX } from '../../core/keys/key-record.ts';
 import type { KeyName, RevokedList } from '../../core/keys/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
-import { isConditionFailed } from './update.ts';
-import { toUnavailable } from './values.ts';
+import { recordIsOf } from './key-items.ts';
+import {
+  attribute,
+  type Condition,
+  condition,
+  isConditionFailed,
+  rethrow,
+  toExpressions,
+  type Update,
+} from './update.ts';
+import { toNumber, toText, toUnavailable } from './values.ts';
 
 export function makeRevokedList(call: AwsCall, table: string): RevokedList {
   const send = (operation: string, { account, keyName }: KeyName, input: object) =>
     call(operation, {
       TableName: table,
-      Key: { pk: { S: recordPk(account, shortDigest(keyName)) } },
+      Key: { pk: toText(recordPk(account, shortDigest(keyName))) },
       ...input,
     });
+  const update = (key: KeyName, { conditions = [], ...rest }: Update): Promise<unknown> =>
+    send(
+      'UpdateItem',
+      key,
+      toExpressions({ ...rest, conditions: [recordIsOf(key.keyId), ...conditions] }),
+    );
 
   async function read(key: KeyName): Promise<readonly string[]> {
-    const answer = await send('GetItem', key, {
-      ConsistentRead: true,
-      ProjectionExpression: 'id, revoked',
-    }).catch((error) => {
-      throw toUnavailable(error);
-    });
+    const input = { ConsistentRead: true, ProjectionExpression: 'id, revoked' };
+    const answer = await send('GetItem', key, input).catch(rethrow);
     const { id, revoked = { SS: [] } } = Object(answer.Item);
     if (id?.S !== key.keyId || !Array.isArray(revoked.SS)) throw unreadable();
     return revoked.SS;
-  }
-
-  async function letGo(key: KeyName, elements: readonly string[]): Promise<void> {
-    if (elements.length === 0) return;
-    await send('UpdateItem', key, {
-      UpdateExpression: 'DELETE revoked :gone',
-      ConditionExpression: 'id = :id',
-      ExpressionAttributeValues: { ':gone': { SS: elements }, ':id': { S: key.keyId } },
-    });
   }
 
   return {
@@ -52,28 +54,22 @@ export function makeRevokedList(call: AwsCall, table: string): RevokedList {
       const listed = await read(key);
       const element = `${tokenId}:${Math.ceil(keepUntilMs / DAY_MS)}`;
       if (listed.includes(element)) return;
+      const outdated = listed.filter((other) => dayOf(other) * DAY_MS <= nowMs);
       try {
-        await letGo(
-          key,
-          listed.filter((other) => dayOf(other) * DAY_MS <= nowMs),
-        );
-        await send('UpdateItem', key, {
-          UpdateExpression: 'ADD revoked :one',
-          ConditionExpression: 'id = :id AND NOT size(revoked) >= :max',
-          ExpressionAttributeValues: {
-            ':one': { SS: [element] },
-            ':id': { S: key.keyId },
-            ':max': { N: String(REVOKED_MAX) },
-          },
-        });
+        if (outdated.length > 0) await update(key, { delete: { revoked: { SS: outdated } } });
+        await update(key, { add: { revoked: { SS: [element] } }, conditions: [listHasRoom()] });
       } catch (error) {
         if (!isConditionFailed(error)) throw toUnavailable(error);
-        await read(key); // It fails for a record that is another key's by now.
+        await read(key); // Throws if the record belongs to another key by now.
         throw listFull();
       }
     },
   };
 }
+
+/** Of several commands that add at once, none exceeds the maximum. A set that is absent has room. */
+const listHasRoom = (): Condition =>
+  condition`NOT size(${attribute('revoked')}) >= ${toNumber(REVOKED_MAX)}`;
 
 const tokenOf = (element: string): string => element.split(':')[0] ?? '';
 const dayOf = (element: string): number => Number(element.split(':')[1]);

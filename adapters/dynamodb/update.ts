@@ -55,6 +55,10 @@ export interface Update {
   readonly set?: readonly (Assignment | undefined)[];
   /** Names of attributes. */
   readonly remove?: readonly string[];
+  /** Members to add to string sets, by the set's name. */
+  readonly add?: Readonly<Record<string, AttributeValue>>;
+  /** Members to delete from string sets, by the set's name. */
+  readonly delete?: Readonly<Record<string, AttributeValue>>;
   readonly conditions?: readonly (Condition | undefined)[];
 }
 
@@ -71,14 +75,21 @@ export const toInput = (table: string, id: WalletId | PoolId, update: Update): o
 });
 
 /** The update's expressions, with their names and values. */
-export function toExpressions({ set = [], remove = [], conditions = [] }: Update): object {
+export function toExpressions(update: Update): object {
+  const { set = [], remove = [], conditions = [] } = update;
   const placeholders = makePlaceholders();
+  const writeMembers = (sets: Update['add'] = {}): readonly string[] =>
+    Object.entries(sets).map(([name, members]) =>
+      placeholders.write(expression`${attribute(name)} ${members}`),
+    );
   const sets = set.filter((each) => each !== undefined).map(placeholders.write);
   const removes = remove.map((name) => placeholders.write(expression`${attribute(name)}`));
   const clauses = conditions.filter((each) => each !== undefined).map(placeholders.write);
   const sections = [
-    ...(sets.length > 0 ? [`SET ${sets.join(', ')}`] : []),
-    ...(removes.length > 0 ? [`REMOVE ${removes.join(', ')}`] : []),
+    ...toSection('SET', sets),
+    ...toSection('REMOVE', removes),
+    ...toSection('ADD', writeMembers(update.add)),
+    ...toSection('DELETE', writeMembers(update.delete)),
   ];
   return {
     ...(sections.length > 0 && { UpdateExpression: sections.join(' ') }),
@@ -86,6 +97,9 @@ export function toExpressions({ set = [], remove = [], conditions = [] }: Update
     ...placeholders.toMembers(),
   };
 }
+
+const toSection = (keyword: string, parts: readonly string[]): readonly string[] =>
+  parts.length > 0 ? [`${keyword} ${parts.join(', ')}`] : [];
 
 /** Placeholders of one write: one for each attribute, and one for each value object. */
 function makePlaceholders() {

@@ -11,7 +11,14 @@ export interface TextValue {
 export interface NumberValue {
   readonly N: string;
 }
-export type AttributeValue = TextValue | NumberValue;
+/** Text and numbers are read here; items of the keys table hold the others, too. */
+export type AttributeValue =
+  | TextValue
+  | NumberValue
+  | { readonly BOOL: boolean }
+  | { readonly SS: readonly string[] }
+  | { readonly L: readonly AttributeValue[] }
+  | { readonly M: Readonly<Record<string, AttributeValue>> };
 export type Item = Readonly<Record<string, AttributeValue>>;
 
 export const toText = (text: string): TextValue => ({ S: text });

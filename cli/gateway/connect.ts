@@ -12,7 +12,6 @@ import {
 } from '../../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
-import { makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
 import { systemClock as clock, systemRandom } from '../../adapters/system.ts';
 import type { KeyAdminPorts } from '../../core/keys/key-admin.ts';
@@ -86,8 +85,7 @@ function toGateway(
   calls: Pick<Gateway, 'dynamodb' | 'secretsManager'>,
 ): Gateway {
   const { defaultAccount, keysTable } = environment;
-  const store = makeKeyStore(calls.dynamodb, keysTable);
-  const keys = { ...store, ...makeKeyWriter(calls.dynamodb, keysTable) };
+  const keys = makeKeyStore(calls.dynamodb, keysTable);
   return { account: account ?? defaultAccount, environment, ...calls, keys };
 }
 

@@ -6,7 +6,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
-import { makeKeyRecords, makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
+import { makeKeyRecords } from '../../adapters/dynamodb/key-records.ts';
+import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
 import type { KeyId } from '../../core/base/ids.ts';
 import { makeKeySets } from '../../core/jwt/issuer-keys.ts';
@@ -79,7 +80,7 @@ function makeAuthorizer() {
 
 const ID: KeyId = SERVER_RECORD.id;
 const write = (record: Partial<KeyRecord>): Promise<void> =>
-  makeKeyWriter(tables.call, TABLE).create({ ...SERVER_RECORD, id: ID, ...record });
+  makeKeyStore(tables.call, TABLE).create({ ...SERVER_RECORD, id: ID, ...record });
 
 /** The record as it is again, with its second version in force; the pointers of both versions stay. */
 beforeEach(async () => {

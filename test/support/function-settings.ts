@@ -5,7 +5,7 @@ import type { APIGatewayRequestAuthorizerEvent, Context } from 'aws-lambda';
 import type { FunctionSettings } from '../../adapters/aws/environment.ts';
 import { callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
-import { makeKeyWriter } from '../../adapters/dynamodb/key-records.ts';
+import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
 import { defineConfig } from '../../core/config.ts';
 import { startSecrets } from '../../local/secrets/server.ts';
 import { startTables, TABLE_NAMES } from './dynamodb.ts';
@@ -28,7 +28,7 @@ export async function startFunctionSettings(): Promise<TestFunctions> {
   };
   const secretsCall = callSecretsManager(endpoint, 10_000);
   await makeSecretWriter(secretsCall, 'hallpass').createKeySecret(SERVER_RECORD.id, '2', KEY);
-  await makeKeyWriter(tables.call, TABLE_NAMES.keysTable).create(SERVER_RECORD);
+  await makeKeyStore(tables.call, TABLE_NAMES.keysTable).create(SERVER_RECORD);
   const environment = {
     ...TABLE_NAMES,
     secretPrefix: 'hallpass',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AwsCall, AwsCallError } from '../../../adapters/aws/aws-call.ts';
-import { makeKeyRecords, makeKeyWriter } from '../../../adapters/dynamodb/key-records.ts';
+import { makeKeyRecords } from '../../../adapters/dynamodb/key-records.ts';
+import { makeKeyStore } from '../../../adapters/dynamodb/key-store.ts';
 import { asKeyHash, asKeyId, asTokenId } from '../../../core/base/ids.ts';
 import { parseLimit } from '../../../core/base/limit-text.ts';
 import type { KeyRecord } from '../../../core/keys/key-record.ts';
@@ -27,7 +28,7 @@ let tables: Awaited<ReturnType<typeof startTables>>;
 let write: (record: KeyRecord) => Promise<void>;
 beforeAll(async () => {
   tables = await startTables();
-  write = (record) => makeKeyWriter(tables.call, TABLE).create(record);
+  write = (record) => makeKeyStore(tables.call, TABLE).create(record);
 });
 afterAll(() => tables.close());
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AwsCall } from '../../../adapters/aws/aws-call.ts';
 import { toItem } from '../../../adapters/dynamodb/key-items.ts';
-import { makeKeyRecords, makeKeyWriter } from '../../../adapters/dynamodb/key-records.ts';
+import { makeKeyRecords } from '../../../adapters/dynamodb/key-records.ts';
 import { makeKeyStore } from '../../../adapters/dynamodb/key-store.ts';
 import { makeRevokedList } from '../../../adapters/dynamodb/revoked-list.ts';
 import { asKeyHash, asKeyId, asTokenId } from '../../../core/base/ids.ts';
@@ -31,7 +31,7 @@ async function write(letter: string, more: Partial<KeyRecord> = {}): Promise<Key
     keyHash: asKeyHash(letter.repeat(43)),
     ...more,
   };
-  await makeKeyWriter(tables.call, TABLE).create(record);
+  await makeKeyStore(tables.call, TABLE).create(record);
   return record;
 }
 
