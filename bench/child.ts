@@ -1,29 +1,29 @@
 /**
- * A measured process: started on one core, asked over IPC for its own processor time and memory.
+ * A measured process: started on one core, it reports its own processor time and memory over IPC.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Processor time used so far, and memory. */
+/** Processor time so far, and memory. */
 export interface ProcessUsage {
   readonly cpuMicros: number;
-  /** The most that was ever resident. */
+  /** The largest resident memory so far. */
   readonly peakRssBytes: number;
-  /** Resident now. */
+  /** Resident memory now. */
   readonly rssBytes: number;
-  /** Of the heap, what is still in use after a collection. */
+  /** The heap in use after a garbage collection. */
   readonly liveHeapBytes: number;
 }
 
 type Reply = { readonly id: number; readonly result: unknown };
 type Command = { readonly id: number; readonly command: string; readonly argument: unknown };
 
-/** What a child can be asked; `usage` is always there. */
+/** The commands that a child answers, in addition to `usage`. */
 export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
 
-/** The flags of `npm start`, for every process alike, and one that lets it be told to collect. */
+/** The flags of `npm start`, the same for every process, and one for garbage collection on demand. */
 const NODE_FLAGS = [
   '--max-semi-space-size=4',
   '--expose-gc',
@@ -33,18 +33,16 @@ const NODE_FLAGS = [
 
 const STOP_GRACE_MS = 3_000;
 
-const canPin = spawnSync('taskset', ['--version']).status === 0;
+/** True if processes can be pinned to a core here (Linux with util-linux). */
+export const pinned = spawnSync('taskset', ['--version']).status === 0;
 
-/** Whether processes can be given a core of their own here (Linux with util-linux). */
-export const pinned = canPin;
-
-/** Puts this process on one core, so that a measured one has the other to itself. */
+/** Pins this process to one core, so that a measured process has the other one to itself. */
 export function pinSelf(core: number): void {
-  if (canPin) spawnSync('taskset', ['-cp', String(core), String(process.pid)]);
+  if (pinned) spawnSync('taskset', ['-cp', String(core), String(process.pid)]);
 }
 
 export interface Child {
-  /** The value the child reported when it was ready. */
+  /** The value that the child sent when it was ready. */
   readonly ready: unknown;
   readonly startMs: number;
   ask(command: string, argument?: unknown): Promise<unknown>;
@@ -52,7 +50,7 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** Starts `bench/<file>` on a core and waits until it says that it is ready. */
+/** Starts `bench/<file>` on a core and waits until it is ready. */
 export async function startChild(
   file: string,
   core: number,
@@ -60,8 +58,8 @@ export async function startChild(
 ): Promise<Child> {
   const startedMs = performance.now();
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const command = canPin ? 'taskset' : process.execPath;
-  const pinning = canPin ? ['-c', String(core), process.execPath] : [];
+  const command = pinned ? 'taskset' : process.execPath;
+  const pinning = pinned ? ['-c', String(core), process.execPath] : [];
   const child = spawn(command, [...pinning, ...NODE_FLAGS, path], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -90,7 +88,7 @@ export async function startChild(
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
-      // It ends by itself, so that what Node compiled is kept for the next run.
+      // The child ends by itself, so that Node keeps its compile cache for the next run.
       child.disconnect();
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
       await exited;
@@ -107,7 +105,7 @@ async function firstMessage(child: ChildProcess, file: string): Promise<unknown>
   return message;
 }
 
-/** Of this program alone: what `getrusage` tells includes the memory of the process that started it. */
+/** Reads the peak memory of this program only; `getrusage` includes that of the process that started it. */
 function readPeakRssBytes(): number {
   try {
     const [, kilobytes] =
@@ -118,7 +116,7 @@ function readPeakRssBytes(): number {
   }
 }
 
-/** The child's side: says what is ready and answers commands. */
+/** Runs in the child: reports that it is ready and answers commands. */
 export function serveCommands(ready: unknown, commands: Commands = {}): void {
   const all: Commands = {
     usage: () => {

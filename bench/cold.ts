@@ -1,5 +1,5 @@
 /**
- * Size and start of the bundles that `cdk synth` makes, beside an empty bundle and the SDK clients' own.
+ * Size and start time of the bundles that `cdk synth` makes, compared with an empty bundle and one of two SDK clients.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { median } from './load.ts';
 export interface ColdStart {
   readonly name: string;
   readonly bytes: number;
-  /** Import of the bundle in a new process, less that of an empty one. */
+  /** Time to import the bundle in a new process, less that of an empty bundle. */
   readonly initMs: number;
 }
 
@@ -38,7 +38,7 @@ interface SynthesizedResource {
   readonly Metadata?: Readonly<Record<string, string>>;
 }
 
-/** The functions' bundles out of a real synth, by name. */
+/** Synthesizes the stack and returns the paths of the bundles, by function name. */
 function synthesize(folder: string): Map<string, string> {
   execFileSync('npx', ['cdk', 'synth', '--quiet', '--output', folder], {
     cwd: ROOT,
@@ -89,7 +89,7 @@ function importMs(bundle: string): number {
   return Number(stdout);
 }
 
-/** Measures every bundle, interleaved with the empty one; medians of 15. */
+/** Measures every bundle in turns with the empty one, and returns medians of 15. */
 export async function measureColdStarts(): Promise<readonly ColdStart[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'hallpass-bench-'));
   try {

@@ -1,16 +1,17 @@
 /**
- * The client of the bench: raw node:http with a keep-alive agent, so that little of what is measured is its own.
+ * The client of the bench: plain node:http with a keep-alive agent, so that its own cost is small.
  */
 import http, { type IncomingMessage } from 'node:http';
 
 export const PACED_CHUNKS = 40;
 
-/** Fifty chunks a second: a fast model. */
+/** Fifty chunks a second, as a fast model sends. */
 export const PACE_MS = 20;
 export const BURST_CHUNKS = 3000;
 
-/** Some 50 MB. */
+/** About 50 MB. */
 export const HUGE_CHUNKS = 270_000;
+
 const AGENT = new http.Agent({ keepAlive: true, maxSockets: 256 });
 
 export interface Target {
@@ -19,13 +20,15 @@ export interface Target {
   readonly credential: string;
 }
 
-export interface Exchange {
+/** The times of one request. */
+export interface RequestTimes {
   readonly firstByteNs: number;
   readonly totalNs: number;
-  /** From the provider's write to the client's read, for chunks that carry their instant. */
+  /** Times from the provider's write to the client's read, for chunks that contain their instant. */
   readonly transitsNs: readonly number[];
 }
 
+/** The kind of answer that the provider gives. */
 export type Shape = 'plain' | 'paced' | 'burst' | 'huge';
 
 const bodyOf = (shape: Shape): string =>
@@ -36,8 +39,8 @@ const bodyOf = (shape: Shape): string =>
     ...(shape === 'plain' ? {} : { stream: true, stream_options: { include_usage: true } }),
   });
 
-/** One request, read to its end. Throws unless it is answered 200. */
-export function exchange({ url, credential }: Target, shape: Shape): Promise<Exchange> {
+/** Sends one request and reads its answer to the end. Throws unless the status is 200. */
+function sendRequest({ url, credential }: Target, shape: Shape): Promise<RequestTimes> {
   const body = bodyOf(shape);
   const startedNs = process.hrtime.bigint();
   return new Promise((resolve, reject) => {
@@ -58,7 +61,11 @@ export function exchange({ url, credential }: Target, shape: Shape): Promise<Exc
   });
 }
 
-async function read(response: IncomingMessage, shape: Shape, startedNs: bigint): Promise<Exchange> {
+async function read(
+  response: IncomingMessage,
+  shape: Shape,
+  startedNs: bigint,
+): Promise<RequestTimes> {
   let firstByteNs = 0;
   const transitsNs: number[] = [];
   let text = '';
@@ -72,28 +79,28 @@ async function read(response: IncomingMessage, shape: Shape, startedNs: bigint):
     }
   }
   if (response.statusCode !== 200)
-    throw new Error(`answered ${response.statusCode}: ${text.slice(0, 300)}`);
+    throw new Error(`the target answered ${response.statusCode}: ${text.slice(0, 300)}`);
   return { firstByteNs, totalNs: Number(process.hrtime.bigint() - startedNs), transitsNs };
 }
 
-/** `count` exchanges, `parallel` at a time. */
+/** Sends `count` requests, `parallel` at a time. */
 export async function load(
   target: Target,
   shape: Shape,
   count: number,
   parallel: number,
-): Promise<{ readonly exchanges: readonly Exchange[]; readonly elapsedMs: number }> {
-  const exchanges: Exchange[] = [];
+): Promise<{ readonly requests: readonly RequestTimes[]; readonly elapsedMs: number }> {
+  const requests: RequestTimes[] = [];
   let started = 0;
   const startedMs = performance.now();
   const worker = async (): Promise<void> => {
-    while (started++ < count) exchanges.push(await exchange(target, shape));
+    while (started++ < count) requests.push(await sendRequest(target, shape));
   };
   await Promise.all(Array.from({ length: parallel }, worker));
-  return { exchanges, elapsedMs: performance.now() - startedMs };
+  return { requests, elapsedMs: performance.now() - startedMs };
 }
 
-/** The value below which a share of the samples lies; 0 when there are none. */
+/** Returns the value below which a share of the samples lies; 0 if there are none. */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

@@ -1,19 +1,17 @@
 /**
- * `npm run bench:memory`: what long and many streams do to the memory of a bare pipe and of Hallpass, in one run.
- * Flat means that a second 50 MB stream, and a second round of 200 streams at once, find the memory where the first
- * left it.
+ * `npm run bench:memory`: the memory of a bare pipe and of Hallpass under long and many streams, in one run.
+ * Memory is flat if a second 50 MB stream, and a second round of 200 streams at once, do not raise it.
  */
 import { Command } from 'commander';
-import { type Child, pinned, pinSelf, startChild } from './child.ts';
-import { load, type Target } from './load.ts';
+import { pinned } from './child.ts';
+import { load } from './load.ts';
+import { type MeasuredTarget, type MeasuredTargets, withTargets } from './targets.ts';
 
-const MEASURED_CORE = 0;
-const OTHER_CORE = 1;
 const STREAMS_A_USER = 100;
 const HUGE_STREAMS = 2;
 const ROUNDS = 4;
 
-/** At one moment, in MB: resident, and of the heap what is in use after a collection. */
+/** Memory in MB: resident, and the heap in use after a garbage collection. */
 interface Memory {
   readonly resident: number;
   readonly liveHeap: number;
@@ -27,8 +25,8 @@ const { json } = new Command('npm run bench:memory --')
   .parse()
   .opts<{ json?: boolean }>();
 
-/** @param another a second user's credential: one user has at most 128 requests in flight */
-async function measure(child: Child, target: Target, another = 'none'): Promise<Memories> {
+/** @param another a second user's credential, because one user has at most 128 requests in flight */
+async function measure({ child, target }: MeasuredTarget, another = 'none'): Promise<Memories> {
   const manyStreams = async (): Promise<void> => {
     const users = [target, { ...target, credential: another }];
     await Promise.all(users.map((user) => load(user, 'paced', STREAMS_A_USER, STREAMS_A_USER)));
@@ -53,32 +51,15 @@ async function measure(child: Child, target: Target, another = 'none'): Promise<
 
 const toMb = (bytes: number): number => Math.round(bytes / 1024 / 102.4) / 10;
 
-async function run(): Promise<Readonly<Record<'bare' | 'hallpass', Memories>>> {
-  pinSelf(OTHER_CORE);
-  const children: Child[] = [];
-  const start = async (file: string, core: number, environment = {}): Promise<Child> => {
-    const child = await startChild(file, core, environment);
-    children.push(child);
-    return child;
-  };
-  try {
-    const provider = await start('./provider.ts', OTHER_CORE);
-    const table = await start('./table.ts', OTHER_CORE);
-    const addresses = { BENCH_PROVIDER: String(provider.ready), BENCH_TABLE: String(table.ready) };
-    const bare = await start('./bare.ts', MEASURED_CORE, addresses);
-    const hallpass = await start('./gateway.ts', MEASURED_CORE, addresses);
-    const target = hallpass.ready as Target;
-    const another = String(await hallpass.ask('another-token'));
-    return {
-      bare: await measure(bare, { url: String(bare.ready), credential: 'none' }),
-      hallpass: await measure(hallpass, target, another),
-    };
-  } finally {
-    await Promise.all(children.map((child) => child.stop()));
-  }
+async function run({
+  bare,
+  hallpass,
+}: MeasuredTargets): Promise<Readonly<Record<'bare' | 'hallpass', Memories>>> {
+  const another = String(await hallpass.child.ask('another-token'));
+  return { bare: await measure(bare), hallpass: await measure(hallpass, another) };
 }
 
-const memory = await run();
+const memory = await withTargets(run);
 if (json) console.log(JSON.stringify({ node: process.versions.node, pinned, ...memory }));
 else {
   const line = (name: string, ...cells: readonly (string | number)[]): string =>

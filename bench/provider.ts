@@ -1,6 +1,6 @@
 /**
- * The provider of the bench: answers at once, streams at a pace, or streams as fast as the socket takes it.
- * The prompt says which; each paced chunk carries the instant it was written (CLOCK_MONOTONIC, nanoseconds).
+ * The provider of the bench: answers at once, streams at a pace, or streams as fast as the socket allows, by the prompt.
+ * Each paced chunk contains the instant of its write (CLOCK_MONOTONIC, nanoseconds).
  */
 import { once } from 'node:events';
 import http, { type ServerResponse } from 'node:http';

@@ -1,9 +1,21 @@
 /**
- * The figures as text: a table of the three targets, then each bar that Hallpass sets itself, as a ratio.
+ * The report of the bench as text: a table of the three targets, then each bar (a limit that Hallpass sets itself).
  */
 import type { ColdStart } from './cold.ts';
 import type { Figures } from './series.ts';
 import type { TableCalls } from './table-calls.ts';
+
+/** The figures of one run. */
+export interface BenchReport {
+  readonly node: string;
+  readonly pinned: boolean;
+  readonly rounds: number;
+  readonly targets: Readonly<Record<'direct' | 'bare' | 'hallpass', Figures>>;
+  readonly startMs: { readonly bare: number; readonly hallpass: number };
+  readonly tableCalls: { readonly https: TableCalls; readonly sdk: TableCalls };
+  readonly writeUnitsPerRequest: number;
+  readonly coldStarts: readonly ColdStart[];
+}
 
 const ROWS: readonly (readonly [string, keyof Figures])[] = [
   ['one at a time, p50 µs', 'p50'],
@@ -31,8 +43,8 @@ interface Bar {
   readonly atMost: number;
 }
 
-/** Each bar beside what it is measured against in this run. */
-export function barsOf(report: Report): readonly Bar[] {
+/** Returns each bar with its value in this run. Most are ratios to the bare pipe. */
+function barsOf(report: BenchReport): readonly Bar[] {
   const { direct, bare, hallpass } = report.targets;
   const addedByBare = bare.p50 - direct.p50;
   const added = hallpass.p50 - direct.p50;
@@ -72,7 +84,7 @@ export function barsOf(report: Report): readonly Bar[] {
 }
 
 /** Prints the report. */
-export function printReport(report: Report): void {
+export function printReport(report: BenchReport): void {
   const { direct, bare, hallpass } = report.targets;
   const lines = [
     `Node ${report.node}, median of ${report.rounds} round(s), ${report.pinned ? 'the measured process alone on one core' : 'processes not pinned to cores here'}`,
@@ -109,15 +121,4 @@ export function printReport(report: Report): void {
     ),
   ];
   console.log(lines.join('\n'));
-}
-
-export interface Report {
-  readonly node: string;
-  readonly pinned: boolean;
-  readonly rounds: number;
-  readonly targets: Readonly<Record<'direct' | 'bare' | 'hallpass', Figures>>;
-  readonly startMs: { readonly bare: number; readonly hallpass: number };
-  readonly tableCalls: { readonly https: TableCalls; readonly sdk: TableCalls };
-  readonly writeUnitsPerRequest: number;
-  readonly coldStarts: readonly ColdStart[];
 }

@@ -1,10 +1,10 @@
 /**
- * One round of measurements of one target: the same requests for the provider, the bare pipe and the gateway.
+ * One round of measurements of one target, the same for the provider, the bare pipe and the gateway.
  */
 import type { Child } from './child.ts';
-import { BURST_CHUNKS, type Exchange, load, percentile, type Target } from './load.ts';
+import { BURST_CHUNKS, load, percentile, type RequestTimes, type Target } from './load.ts';
 
-/** Figures of one target; microseconds unless the name says otherwise. */
+/** Figures of one target, in microseconds unless named otherwise. */
 export interface Figures {
   readonly p50: number;
   readonly p99: number;
@@ -30,13 +30,14 @@ export interface Effort {
 }
 
 const micros = (ns: number): number => ns / 1000;
-const totals = (exchanges: readonly Exchange[]): number[] => exchanges.map((each) => each.totalNs);
-const firsts = (exchanges: readonly Exchange[]): number[] =>
-  exchanges.map((each) => each.firstByteNs);
-const transits = (exchanges: readonly Exchange[]): number[] =>
-  exchanges.flatMap((each) => each.transitsNs);
+const totals = (requests: readonly RequestTimes[]): number[] =>
+  requests.map((each) => each.totalNs);
+const firsts = (requests: readonly RequestTimes[]): number[] =>
+  requests.map((each) => each.firstByteNs);
+const transits = (requests: readonly RequestTimes[]): number[] =>
+  requests.flatMap((each) => each.transitsNs);
 
-/** Processor time a child spends while something runs, in microseconds. */
+/** Measures the processor time of a child while something runs, in microseconds. */
 async function cpuOf<T>(child: Child, run: () => Promise<T>): Promise<[T, number]> {
   const before = await child.usage();
   const result = await run();
@@ -44,7 +45,7 @@ async function cpuOf<T>(child: Child, run: () => Promise<T>): Promise<[T, number
   return [result, after.cpuMicros - before.cpuMicros];
 }
 
-/** Measures a target served by `child` (for the provider itself: the provider). */
+/** Measures a target that `child` serves. */
 export async function measure(child: Child, target: Target, effort: Effort): Promise<Figures> {
   await load(target, 'plain', effort.warmUp, 1);
   await load(target, 'plain', effort.warmUp, 32);
@@ -58,17 +59,17 @@ export async function measure(child: Child, target: Target, effort: Effort): Pro
   const [, burstCpu] = await cpuOf(child, () => load(target, 'burst', effort.bursts, 1));
   const { peakRssBytes } = await child.usage();
   return {
-    p50: micros(percentile(totals(single.exchanges), 0.5)),
-    p99: micros(percentile(totals(single.exchanges), 0.99)),
+    p50: micros(percentile(totals(single.requests), 0.5)),
+    p99: micros(percentile(totals(single.requests), 0.99)),
     cpuPerRequest: singleCpu / effort.single,
     requestsPerSecond32: (effort.parallel / parallel.elapsedMs) * 1000,
     cpuPerRequest32: parallelCpu / effort.parallel,
-    firstByte: micros(percentile(firsts(paced.exchanges), 0.5)),
-    transitP50: micros(percentile(transits(paced.exchanges), 0.5)),
-    transitP99: micros(percentile(transits(paced.exchanges), 0.99)),
-    firstByte40: micros(percentile(firsts(forty.exchanges), 0.5)),
-    transitP50With40: micros(percentile(transits(forty.exchanges), 0.5)),
-    transitP99With40: micros(percentile(transits(forty.exchanges), 0.99)),
+    firstByte: micros(percentile(firsts(paced.requests), 0.5)),
+    transitP50: micros(percentile(transits(paced.requests), 0.5)),
+    transitP99: micros(percentile(transits(paced.requests), 0.99)),
+    firstByte40: micros(percentile(firsts(forty.requests), 0.5)),
+    transitP50With40: micros(percentile(transits(forty.requests), 0.5)),
+    transitP99With40: micros(percentile(transits(forty.requests), 0.99)),
     cpuPerChunk: burstCpu / (effort.bursts * BURST_CHUNKS),
     peakRssMb: peakRssBytes / 1024 / 1024,
   };

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:wallet`: what a wallet costs on the embedded table, in time and in write units, one flow against another
- * in one run: one wallet, a thousand wallets, 4 and 64 requests of one payer in flight, a budget of the whole key.
+ * `npm run bench:wallet`: time and write units of a wallet on the embedded table, in one run: one wallet, a thousand
+ * wallets, 4 and 64 requests of one payer in flight, a key-wide budget.
  */
 import { Command } from 'commander';
 import { type Environment, readEnvironment } from '../adapters/aws/environment.ts';
@@ -18,16 +18,17 @@ import { config } from '../hallpass.config.ts';
 import { startLocalGateway } from '../local/gateway.ts';
 import { type Child, startChild } from './child.ts';
 import { percentile } from './load.ts';
+import { showProgress } from './targets.ts';
 
 interface Load {
   readonly name: string;
   readonly limits: readonly string[];
   readonly wallets: number;
-  /** Of each wallet. */
+  /** Requests in flight per wallet. */
   readonly inFlight: number;
-  /** Wallets that are busy at once. */
+  /** Wallets in use at once. */
   readonly busy: number;
-  /** Of each wallet, in all. */
+  /** Requests per wallet in all. */
   readonly requests: number;
 }
 
@@ -66,13 +67,13 @@ const COST = { usd: asNanoUsd(320_000n), tokens: 500n };
 const CALL_TIMEOUT_MS = 10_000;
 const LEASE_MS = 900_000;
 
-interface Figures {
+interface WalletFigures {
   readonly reserveP50Ms: number;
   readonly reserveP99Ms: number;
   readonly settleP50Ms: number;
   readonly settleP99Ms: number;
   readonly requestsPerSecond: number;
-  /** Of the wallet, its pool, and the usage row, a request. */
+  /** Write units per request, of wallet, pool and usage row. */
   readonly writeUnits: number;
 }
 
@@ -111,7 +112,7 @@ function makePorts(environment: Environment) {
   };
 }
 
-async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise<Figures> {
+async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise<WalletFigures> {
   const reservesMs: number[] = [];
   const settlesMs: number[] = [];
   let units = 0;
@@ -173,7 +174,7 @@ async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise
   };
 }
 
-async function run(table: Child): Promise<Readonly<Record<string, Figures>>> {
+async function run(table: Child): Promise<Readonly<Record<string, WalletFigures>>> {
   const gateway = await startLocalGateway({
     config,
     port: 0,
@@ -183,12 +184,12 @@ async function run(table: Child): Promise<Readonly<Record<string, Figures>>> {
   });
   const ports = makePorts(readEnvironment(gateway.variables));
   await measure({ ...LOADS[0], name: 'warm up' } as Load, ports);
-  const all: Record<string, Figures> = {};
+  const all: Record<string, WalletFigures> = {};
   for (const load of LOADS) {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${load.name}`);
+    showProgress(load.name);
     all[load.name] = await measure(load, ports);
   }
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  showProgress('');
   await gateway.close(0);
   return all;
 }
