@@ -1,14 +1,14 @@
 /**
- * The ids under which Bedrock serves its models, by the part of the price table that they stand in. The library knows
- * most of them by a prefix only, and a prefix is never taken. A part `…@us` holds for a provider in a region of the
- * United States alone: AWS asks other prices elsewhere, and the library has these only.
+ * The ids of Bedrock's models, by part of the price table. The library has most of them only as prefixes, which we do
+ * not use. A part `…@us` applies only in regions of the United States: AWS has other prices elsewhere, and the library
+ * does not have them.
  * https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html, inference-profiles-support.html
  */
 
-/** A model, and the inference profiles that it has beside its own id: `us.<model>`, `global.<model>`. */
+/** A model, and the prefixes of its inference profiles: `us.<model>`, `global.<model>`. */
 type Served = readonly [model: string, profiles?: string];
 
-/** In a region and in a geography they cost the same, wherever it is; where `global.` is cheaper, the library says so. */
+/** They cost the same in every region and geography. The library has the lower prices of `global.` profiles. */
 const CLAUDE: readonly Served[] = [
   ['anthropic.claude-3-haiku-20240307-v1:0', 'us eu apac'],
   ['anthropic.claude-3-sonnet-20240229-v1:0', 'us eu apac'],
@@ -81,7 +81,7 @@ const IN_US: readonly Served[] = [
   ['writer.palmyra-x5-v1:0', 'us'],
 ];
 
-/** Mantle has no profiles, and most of its ids no version. */
+/** Models on mantle. It has no profiles, and most of its ids have no version. */
 const MANTLE_IN_US: readonly Served[] = [
   ['google.gemma-3-4b-it'],
   ['google.gemma-3-12b-it'],
@@ -107,10 +107,10 @@ const idsOf = (served: readonly Served[]): readonly string[] =>
 const withoutProfiles = (served: readonly Served[]): readonly Served[] =>
   served.map(([model]) => [model]);
 
-/** From here on ids have no version, and so mantle's are the runtime's. */
+/** Newer ids have no version and are the same on mantle. */
 const isOnMantle = ([model]: Served): boolean => !/-v\d/.test(model);
 
-/** By the part of the price table. */
+/** The ids by part of the price table. */
 export const BEDROCK_IDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['bedrock', idsOf([...CLAUDE, ...GPT, ...NOVA_2])],
   ['bedrock@us', idsOf(IN_US)],

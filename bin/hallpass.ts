@@ -1,9 +1,9 @@
 /**
- * The command line, as a process.
+ * The `hallpass` command as a process.
  */
 import { runHallpass } from '../cli/program.ts';
 
-/** More than any credential has; the rest is not read. */
+/** Longer than any credential. The rest of the input is not read. */
 const INPUT_CHARS_MAX = 65_536;
 
 async function readInput(): Promise<string> {
@@ -15,7 +15,7 @@ async function readInput(): Promise<string> {
   return text;
 }
 
-// Whoever read the result may be gone, as `head` is.
+// The reader of the output may be gone, as with `head`.
 process.stdout.on('error', () => {});
 process.exitCode = await runHallpass(process.argv.slice(2), {
   print: (line) => process.stdout.write(`${line}\n`),

@@ -1,10 +1,10 @@
 /**
- * What changes between two price tables, a line a model: `+` it is new, `-` it is gone, `~` its price is another.
- * Prices are nano-dollars a million tokens, as the table has them.
+ * The difference of two price tables, a line per model: `+` new, `-` gone, `~` changed. Prices are in nano-dollars per
+ * million tokens.
  */
 import type { PriceTable } from '../core/models/pricing.ts';
 
-/** The lines in the order of their ids; none when only the version or the order of rows differs. */
+/** Returns the lines, sorted by id; none if only the version or the order of rows differs. */
 export function differenceOf(before: PriceTable, after: PriceTable): readonly string[] {
   const old = pricesOf(before);
   const now = pricesOf(after);
@@ -16,7 +16,7 @@ export function differenceOf(before: PriceTable, after: PriceTable): readonly st
   });
 }
 
-/** `provider/model` to its price as text. */
+/** Returns the prices as text, by `provider/model`. */
 function pricesOf({ models, rows }: PriceTable): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(models).flatMap(([provider, rowOf]) =>

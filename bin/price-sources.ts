@@ -1,22 +1,22 @@
 /**
- * What the price library knows of a part of the price table: a provider of its own by that name, or Bedrock.
+ * The price library's data for a part of the price table: one of its providers, or Bedrock.
  */
 import { findProvider, type Provider } from '@pydantic/genai-prices';
 import { BEDROCK_IDS } from './bedrock-ids.ts';
 
 /** A provider's models and prices. */
 export interface PriceSource extends Provider {
-  /** The only ids that are taken; absent: those that the library names in full. */
+  /** The only ids to include. @default those that the library names in full */
   readonly onlyIds?: readonly string[];
 }
 
-/** What the library calls a provider by another name. */
+/** The library's names of providers that we name differently. */
 const LIBRARY_NAMES: Readonly<Record<string, string>> = { xai: 'x-ai' };
 
 /** The library's name of Bedrock. */
 const AWS = 'aws';
 
-/** The source of a part; undefined: the library has none. Its search also finds what only resembles a name. */
+/** Finds the source of a part by its exact id; undefined if there is none. The library's search also finds similar names. */
 export function findPriceSource(part: string): PriceSource | undefined {
   const onlyIds = BEDROCK_IDS.get(part);
   const id = onlyIds === undefined ? (LIBRARY_NAMES[part] ?? part) : AWS;

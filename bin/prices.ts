@@ -1,5 +1,6 @@
 /**
- * Writes core/price-table.json from the price library and shows what changed (npm run prices:update). The file is committed: nothing is built at start.
+ * `npm run prices:update`: writes core/price-table.json from the price library and prints the changes. The file is
+ * committed, so that nothing is built at start.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PRICE_TABLE } from '../core/models/pricing.ts';
@@ -15,10 +16,10 @@ const { devDependencies } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { devDependencies: Record<string, string> };
 
-// A deployment's name at Azure says nothing of its price.
-const NAMED_AT_WILL = 'azure';
+// Azure's ids are names of deployments, which tell nothing about prices.
+const WITHOUT_MODEL_IDS = 'azure';
 const names = [...new Set([...KNOWN_PROVIDERS.keys(), ...BEDROCK_IDS.keys()])].filter(
-  (name) => name !== NAMED_AT_WILL,
+  (name) => name !== WITHOUT_MODEL_IDS,
 );
 const providers = names.flatMap((name) => findPriceSource(name) ?? []);
 const table = makePriceTable(providers, {
@@ -39,4 +40,4 @@ if (unknown.length > 0) console.log(`without prices: ${unknown.join(', ')}`);
 const unpriced = [...BEDROCK_IDS].flatMap(([part, ids]) =>
   ids.filter((id) => table.models[part]?.[id] === undefined).map((id) => `${part}/${id}`),
 );
-if (unpriced.length > 0) console.log(`served, but without a price: ${unpriced.join(', ')}`);
+if (unpriced.length > 0) console.log(`ids of Bedrock without a price: ${unpriced.join(', ')}`);

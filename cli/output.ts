@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { styleText } from 'node:util';
 import { wrongUse } from './failure.ts';
 
-/** Where a command reads and writes. */
+/** The input and output of a command. */
 export interface Terminal {
   /** Writes the result to standard output. */
   print(text: string): void;

@@ -26,7 +26,7 @@ export interface RevokeFlags extends PlaceFlags {
   readonly key?: string;
 }
 
-/** What was revoked, and when requests are refused. */
+/** A revocation, and when it takes effect. */
 interface Revocation {
   readonly keyName: string;
   /** The revoked names, as in the key's list of changes. */

@@ -20,7 +20,7 @@ export function isOrigin(text: string): boolean {
   return origin === 'null' ? host !== '' && `${protocol}//${host}` === text : origin === text;
 }
 
-/** Whether a text is an entry of an allowlist: `provider/model`, an id without a provider, or `provider/*`. */
+/** Returns true for an entry of a list of allowed models: `provider/model`, an id without a provider, or `provider/*`. */
 export const isModelPattern = (text: string): boolean =>
   /^[\w.:@/-]{1,200}$/.test(text) || /^[a-z][a-z0-9-]{0,31}\/\*$/.test(text);
 

@@ -179,14 +179,14 @@ export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): Nan
   return asNanoUsd(ceilDivide(total, PER_MILLION));
 }
 
-/** The dearest cache that a request writes its input to: `5m` costs the row's price of a write. */
+/** The most expensive cache that a request writes its input to: `5m` costs the row's price of a write. */
 export type CacheWrite = 'none' | '5m' | '1h';
 
 /** The most tokens that a request can be billed for. */
 export interface TokensMax {
   /** Never less than the provider will count. */
   readonly input: number;
-  /** Of the cap that is sent upstream. */
+  /** The cap that is sent upstream. */
   readonly output: number;
   /** @default 5m */
   readonly cacheWrite?: CacheWrite;

@@ -1,4 +1,4 @@
-/** A token from a key and its kid. Web Crypto alone: Node, an edge worker, a browser (whose pages must hold no key). */
+/** Makes a token from a key and its kid, with Web Crypto only: Node, an edge worker, a browser (never put a key in a web page). */
 export async function issueToken(key: string, kid: string, claims: object): Promise<string> {
   const utf8 = new TextEncoder();
   const base64Url = (bytes: Uint8Array): string =>
