@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { toWords } from '../../core/base/duration.ts';
-import { type IssueAsk, issueOffline } from '../../core/tokens/issue.ts';
+import { type IssueRequest, issueOffline } from '../../core/tokens/issue.ts';
 import { config } from '../../hallpass.config.ts';
 import { wrongUse } from '../failure.ts';
 import { printResult, type Terminal, toInstant } from '../output.ts';
@@ -21,7 +21,7 @@ export interface IssueFlags {
 }
 
 /** The part of a token that the flags give, the same for every row of a roster. */
-export type CommonAsk = Omit<IssueAsk, 'user' | 'jti'>;
+export type CommonAsk = Omit<IssueRequest, 'user' | 'jti'>;
 
 export function readCommonAsk(flags: IssueFlags, terminal: Terminal): CommonAsk {
   const { models, limitUsd, expires, maxTokenLifetime } = flags;
@@ -62,7 +62,7 @@ export function issue(flags: IssueFlags, nowMs: number, terminal: Terminal): voi
 }
 
 /** Reads the key that signs, and its kid. */
-export const readSigner = (terminal: Terminal): Pick<IssueAsk, 'key' | 'kid'> => ({
+export const readSigner = (terminal: Terminal): Pick<IssueRequest, 'key' | 'kid'> => ({
   key: needVariable('HALLPASS_KEY', 'the key', terminal),
   kid: needVariable('HALLPASS_KEY_ID', 'its kid', terminal),
 });

@@ -1,24 +1,24 @@
 /**
  * The one credential a request carries (contract.md, section 1). Flow: request > **credential** > key record.
- * Invariant: a request with two different credentials has none; what this file throws quotes nothing it has read.
+ * Invariant: a request with two different credentials is refused; errors quote nothing of what was read.
  */
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import { CREDENTIAL_CHARS_MAX } from '../jwt/compact-jws.ts';
 
-/** A key, a key with its holder's own JWT, or a scoped token; each as text, nothing of it verified. */
+/** A key, a key with its user's own JWT, or a scoped token; as text, not verified. */
 export type Credential =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'client-access'; readonly key: string; readonly jwt: string }
   | { readonly kind: 'scoped-token'; readonly jws: string };
 
-/** The headers the official SDKs send a key in: OpenAI, Anthropic, Google, Azure. */
+/** The headers in which official SDKs send a key: OpenAI, Anthropic, Google, Azure. */
 const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'x-goog-api-key', 'api-key'] as const;
 
 /**
- * Reads the credential. The same one in two headers is one credential: some clients send a helper's key both ways.
- * @throws invalid_request for two different credentials or one of the headers twice, invalid_api_key for none and
- *   for any other form
+ * Reads the credential. The same text in two headers is one credential, because some clients send a key both ways.
+ * @throws invalid_request for two different credentials or one of the headers twice; invalid_api_key for no credential
+ *   and for any other form
  */
 export function readCredential(headers: Headers): Credential {
   let text: string | undefined;
@@ -44,16 +44,16 @@ export function readCredential(headers: Headers): Credential {
 
 type CredentialHeader = (typeof CREDENTIAL_HEADERS)[number];
 
-/** RFC 6750, 2.1; the scheme's name in any case (RFC 9110, 11.1). Another scheme is no form of ours, yet counts. */
+/** RFC 6750, 2.1. The scheme is read in any case (RFC 9110, 11.1). Another scheme stays in the text and is refused later. */
 const credentialIn = (name: CredentialHeader, value = ''): string =>
   (name === 'authorization' ? value.trim().replace(/^bearer(?: +|$)/i, '') : value).trim();
 
 /**
- * Tells the three forms apart. `sk-…:<jwt>` is split at the first colon: a key has none.
+ * Recognises the three forms. `sk-…:<jwt>` is split at the first colon, because a key has none.
  * @throws invalid_api_key for any other text, and for one over 8,192 characters
  */
 export function parseCredential(text: string): Credential {
-  // Printable ASCII only: then characters are bytes, and nothing is trimmed or folded further down.
+  // Printable ASCII only: characters are then bytes, and no later step trims or folds them.
   if (text.length > CREDENTIAL_CHARS_MAX || !/^[!-~]+$/.test(text)) throw noForm();
   if (text.startsWith('jwt:')) return { kind: 'scoped-token', jws: text.slice('jwt:'.length) };
   if (!text.startsWith('sk-')) throw noForm();

@@ -1,6 +1,7 @@
 /**
- * The Grant, or the refusal, as the one string in which it crosses API Gateway from authorizer to function.
- * Invariant: decode(encode(grant)) is the grant; a text of any other form is an outage, never a grant.
+ * The text form of a grant, and of a refusal, in which API Gateway passes it from the authorizer to the function.
+ * Flow: authorize > **grant** > function. Invariant: decode(encode(grant)) is the grant; any other text is an outage,
+ * never a grant.
  */
 import * as v from 'valibot';
 import { ERRORS, type ErrorCode, GatewayError } from '../base/errors.ts';
@@ -9,7 +10,7 @@ import { formatLimit, parseLimit } from '../base/limit-text.ts';
 import { asNanoUsd } from '../base/money.ts';
 import type { Grant } from './grant.ts';
 
-/** A grant as its string. Amounts are decimal text, limits as on the command line. */
+/** Writes a grant as text. Amounts are decimal text, limits as on the command line. */
 export const encodeGrant = (grant: Grant): string =>
   JSON.stringify({
     ...grant,
@@ -61,19 +62,24 @@ const grantSchema = v.strictObject({
   conversation: v.exactOptional(v.string()),
 });
 
-/** @throws service_unavailable for any text that `encodeGrant` does not make */
+/**
+ * Reads a grant.
+ * @throws service_unavailable for any text that `encodeGrant` does not make
+ */
 export function decodeGrant(text: string): Grant {
   try {
     return v.parse(grantSchema, JSON.parse(text));
   } catch {
-    throw unreadable('grant'); // The cause would quote what was read.
+    throw unreadable('grant'); // Without the cause, which would quote the text.
   }
 }
 
 const unreadable = (what: string): GatewayError =>
-  new GatewayError('service_unavailable', { detail: `the ${what} passed on cannot be read` });
+  new GatewayError('service_unavailable', {
+    detail: `the ${what} that was passed on cannot be read`,
+  });
 
-/** A 400 or 403 as its string: only what its caller may read. */
+/** Writes a 400 or 403 as text, with only what its caller may read. */
 export const encodeRefusal = ({ code, facts: { message, param } }: GatewayError): string =>
   JSON.stringify({ code, message, param });
 
@@ -83,7 +89,7 @@ const refusalSchema = v.strictObject({
   param: v.exactOptional(v.string()),
 });
 
-/** @returns the refusal as it was, or service_unavailable for any other text: it is thrown either way */
+/** Returns the refusal, or `service_unavailable` for any other text. The caller throws either. */
 export function decodeRefusal(text: string): GatewayError {
   try {
     const { code, ...facts } = v.parse(refusalSchema, JSON.parse(text));

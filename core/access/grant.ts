@@ -1,7 +1,7 @@
 /**
- * The Grant: what the authorizer found out, and all the functions know of a caller.
- * It crosses API Gateway as one JSON string; the function never reads the key again.
- * Invariant: it holds no key, token, signature or header value.
+ * The grant: what the authorizer found out about a caller, and all that the functions know.
+ * It crosses API Gateway as one JSON text; the functions never read the key again.
+ * Invariant: a grant holds no key, token, signature or header value.
  */
 
 import { GatewayError } from '../base/errors.ts';
@@ -10,39 +10,42 @@ import type { Limit } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 import type { KeyKind } from '../keys/key-record.ts';
 
-/** Where an identity came from. Users of different sources are different users, whatever their names. */
+/** The source of an identity. Users of different sources are different users, even with one name. */
 export type IdentitySource = 'header' | 'token' | 'jwt' | 'personal';
 
+/** The user a request is for. */
 export interface Identity {
   readonly source: IdentitySource;
   /** The issuer of a JWT; empty for the other sources. */
   readonly issuer: string;
-  /** 1 to 256 characters, none of them a control character. */
+  /** 1 to 256 characters without control characters. */
   readonly id: string;
 }
 
+/** The part of a grant that a scoped token states. */
 export interface TokenGrant {
   readonly id: TokenId;
   readonly jti?: string;
   /** `spending_limit`, for the whole life of the token. */
   readonly spendingLimitNanoUsd?: NanoUsd;
-  /** Models of the token's own; absent: what the key allows. */
+  /** The token's own allowlist; absent: the key's. */
   readonly models?: readonly string[];
-  /** `iat`, else `exp − maxTokenLifetime`: what a revocation "before now" compares. */
+  /** `iat`, else `exp − maxTokenLifetime`. A revocation of all tokens "until now" compares it. */
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
-  /** On the key record's list of revoked tokens: the function refuses it with `token_revoked`. */
+  /** It is in the key's list of revoked tokens, and the function refuses it with `token_revoked`. */
   readonly revoked: boolean;
 }
 
+/** The rights of a verified caller. */
 export interface Grant {
   readonly account: string;
   readonly keyId: KeyId;
   readonly keyName: string;
   readonly keyKind: KeyKind;
-  /** Which of the three forms the request carried. */
+  /** The form of credential in the request. */
   readonly credential: 'key' | 'client-access' | 'scoped-token';
-  /** Presented with, or signed by, the key's former version: it may not sign or revoke. */
+  /** It was sent with, or signed by, the key's former string, which may not sign or revoke. */
   readonly former: boolean;
   readonly identity?: Identity;
   readonly token?: TokenGrant;

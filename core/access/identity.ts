@@ -1,7 +1,7 @@
 /**
- * For whom a request is made, and in which conversation. Flow: verify > **identity** > Grant.
- * Invariant: an identity comes from what was verified; a header names a user only beside a bare server key whose record
- * says so, for a token or a JWT beside such a header would let anyone name anyone.
+ * The user and the conversation of a request. Flow: verify > **identity** > grant.
+ * Invariant: an identity comes from a verified credential. A header names a user only beside a bare server key whose
+ * record allows it; beside a token or a JWT it would let anyone name anyone.
  */
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
@@ -12,10 +12,10 @@ import type { Grant, Identity } from './grant.ts';
 
 export const CONVERSATION_HEADER = 'x-conversation-id';
 
-/** Whom a request is for. */
+/** The user of a request, before the key's rules are checked. */
 export interface Claimant {
   readonly identity: Identity;
-  /** What domain rules look at; undefined: there is no address, or nobody vouches for it. */
+  /** The e-mail address for domain rules; undefined: there is none, or it is not verified. */
   readonly email: string | undefined;
 }
 
@@ -25,9 +25,9 @@ const claimantOf = (source: Identity['source'], id: string): Claimant => ({
 });
 
 /**
- * Whom a bare key speaks for: a personal key for its user, whatever a header says; a server key for the user its header
- * names, if its record lets it.
- * @throws invalid_request for the header twice, and for one that names nobody
+ * Returns the user of a bare key: the user of a personal key, whatever a header says; for a server key the user in the
+ * header, if its record allows the header.
+ * @throws invalid_request if the header is sent twice or names nobody
  */
 export function claimantOfKey(
   { kind, user, identity }: Pick<KeyRecord, 'kind' | 'user' | 'identity'>,
@@ -41,26 +41,26 @@ export function claimantOfKey(
   const id = sent.trim();
   if (others.length > 0 || !isName(id, USER_CHARS_MAX)) {
     throw new GatewayError('invalid_request', {
-      message: `the header "${name}" must be sent once, as 1 to ${USER_CHARS_MAX} characters, none a control character`,
+      message: `the header "${name}" must be sent once, as 1 to ${USER_CHARS_MAX} characters without control characters`,
       param: name,
     });
   }
   return claimantOf('header', id);
 }
 
-/** The user a scoped token was given to, if it names one. */
+/** Returns the user of a scoped token, if the token names one. */
 export const claimantOfToken = (user: string | undefined): Claimant | undefined =>
   user === undefined ? undefined : claimantOf('token', user);
 
-/** The holder of a JWT: the same subject of another issuer is another user. */
+/** Returns the user of a JWT. The same subject of another issuer is another user. */
 export const claimantOfJwt = ({ issuer, id, email }: VerifiedUser): Claimant => ({
   identity: { source: 'jwt', issuer, id },
   email,
 });
 
 /**
- * The domain of an address as domain rules compare it: after the last `@`, lower-case. Undefined where there is none.
- * ASCII only, since letters of other scripts fall together with these when they are made lower-case.
+ * Returns the domain of an address for domain rules: the part after the last `@`, in lower case; undefined if there is
+ * none. ASCII only, because lower-casing turns some letters of other scripts into ASCII letters.
  */
 export function domainOf(email: string): string | undefined {
   const [, domain] = /^[^\s\p{Cc}]+@([!-?A-~]+)$/u.exec(email) ?? [];
@@ -68,7 +68,7 @@ export function domainOf(email: string): string | undefined {
 }
 
 /**
- * Holds a claimant against a key's controls. Nobody passes domain rules, unless somebody is asked for.
+ * Checks the user against a key's rules. A request without an identity passes domain rules, unless an identity is enforced.
  * @throws identity_required, domain_not_allowed
  */
 export function requireAllowedIdentity(
@@ -88,7 +88,7 @@ export function requireAllowedIdentity(
 }
 
 /**
- * `X-Conversation-Id`: kept with usage, never sent upstream.
+ * Reads `X-Conversation-Id`, which is kept with usage and never sent upstream.
  * @throws invalid_request when it is sent twice, is not 1 to 128 of A-Za-z0-9._-, or is missing where it is enforced
  */
 export function readConversation(

@@ -1,14 +1,15 @@
 /**
- * Which pages may call (contract.md, section 2). Flow: identity > **origin**.
- * Invariant: only a browser sends an origin, so a request without one is nobody's page and passes.
+ * The origins of pages that may call (contract.md, section 2). Flow: identity > **origin** > conversation.
+ * Invariant: only browsers send an origin, so a request without one does not come from a page and passes.
  */
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 
-/** Any origin, that of a page opened from disk (`null`) included. */
+/** Stands for any origin, including `null` of a page that was opened from disk. */
 export const ANY_ORIGIN = '*';
 
 /**
+ * Refuses a page of an origin that is not allowed.
  * @param allowed origins as browsers send them (RFC 6454, 6.2), `null`, or `*` for any
  * @throws invalid_request for the header twice, origin_not_allowed
  */

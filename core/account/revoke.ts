@@ -138,7 +138,7 @@ function readParameter(query: HttpRequest['query']): { name: Parameter; value: s
 function requireName(name: Parameter, value: string, charsMax: number): string {
   if (isName(value, charsMax)) return value;
   throw new GatewayError('invalid_request', {
-    message: `"${name}" must be 1 to ${charsMax} characters, none a control character`,
+    message: `"${name}" must be 1 to ${charsMax} characters without control characters`,
     param: name,
   });
 }

@@ -1,8 +1,8 @@
 /**
- * How keys come to be and change, for whoever runs the gateway. Flow: command > **key** > table and secret.
- * Invariant: a record names only versions that its secret has, and of two changes at once one is refused.
- * Each change is written down before it is made: the record names the last one, which names the one before it, so
- * that what was written down and then not made is no part of the chain.
+ * Makes and changes keys, for the operator's commands. Flow: command > **key** > table and secret.
+ * Invariant: a record names only versions that its secret has. Of two changes at the same time, one is refused.
+ * Each change is listed before it is made. The record names the last change, and each change names the one before it, so
+ * a change that was listed and then not made is not part of the chain.
  */
 
 import { GatewayError } from '../base/errors.ts';
@@ -18,20 +18,21 @@ import type { KeyChange, KeyStore, KeyVault } from './ports.ts';
 const KEY_ID_BYTES = 16;
 const KEY_BYTES = 32;
 
+/** What changes of keys need from outside. */
 export interface KeyAdminPorts {
   readonly account: string;
-  /** Who makes the change. */
+  /** The name of the person or system that makes the change. */
   readonly by: string;
   readonly store: KeyStore;
   readonly vault: KeyVault;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** From a cryptographic source. */
   readonly random: { uuid(): string; bytes(count: number): Uint8Array };
-  /** Whether JWTs may be held against key sets of this machine: for data of this machine. @default false */
+  /** Allows key sets on this machine, for a gateway on this machine. @default false */
   readonly allowLoopback?: boolean;
 }
 
-/** What a key is when it is made, and never ceases to be. */
+/** The parts of a new key. Name, user and kind never change. */
 export interface NewKey {
   readonly name: string;
   /** Makes a personal key, which speaks for this user. */
@@ -41,7 +42,7 @@ export interface NewKey {
   readonly settings: KeySettings;
 }
 
-/** A key that was just made; the one time its string is seen. */
+/** A key that was just made. Its string is shown only now. */
 export interface MadeKey {
   readonly record: KeyRecord;
   readonly key: string;
@@ -50,7 +51,10 @@ export interface MadeKey {
 const refused = (message: string, param = 'name'): GatewayError =>
   new GatewayError('invalid_request', { message, param });
 
-/** @throws invalid_request when there is no key of this name */
+/**
+ * Finds a key by its name.
+ * @throws invalid_request when there is no key of this name
+ */
 export async function requireKey(
   name: string,
   { account, store }: Pick<KeyAdminPorts, 'account' | 'store'>,
@@ -61,8 +65,8 @@ export async function requireKey(
 }
 
 /**
- * Makes a key: of a server, of one user for whom it always speaks, or a client key for JWTs of its holders.
- * @throws invalid_request when the name is, or was, another key's, and for settings that do not go together
+ * Makes a server key, a personal key of one user, or a client key.
+ * @throws invalid_request when another key has or had the name, and for settings that contradict each other
  */
 export async function createKey(
   { name, user, clientAccess = false, settings }: NewKey,
@@ -70,9 +74,9 @@ export async function createKey(
 ): Promise<MadeKey> {
   const { account, store, vault, clock, random } = ports;
   if (clientAccess && user !== undefined) {
-    throw refused('a client key speaks for whom its JWTs are, not for one user', 'user');
+    throw refused('a client key speaks for the users of its JWTs, not for one user', 'user');
   }
-  // Spares the secret that would be left over; two who make one name at once are told apart by the table.
+  // Checked first, so that no secret is left over. The table decides between two commands at the same time.
   if ((await store.find(account, name)) !== undefined) {
     throw refused('a key of this name exists or has existed, and names are not used again');
   }
@@ -105,9 +109,9 @@ export async function createKey(
 }
 
 /**
- * Gives a key other settings. A field that is absent stays. The secret of a new verifier comes before the record that
- * names it; a rotation is not disturbed by it.
- * @throws invalid_request when there is no such key, the settings do not go together, or another change came in between
+ * Changes a key's settings. An absent setting keeps its value. The secret of a new verifier is written before the record
+ * that names it. A running rotation goes on.
+ * @throws invalid_request when there is no such key, the settings contradict each other, or another change came between
  */
 export async function setKey(
   name: string,
@@ -138,11 +142,11 @@ async function putSecret(
 }
 
 /**
- * Puts a new key string in the place of a key's; the former one, and what it signed, hold for the overlap.
- * The record comes last: until then the new string opens nothing, and from then on its secret is there.
- * @param overlapMs 0: the former one ends now
- * @throws invalid_request when there is no such key, it is disabled, a former string still holds (unless all end now),
- *   or another change came in between
+ * Gives a key a new string. The former string, and the tokens it signed, stay valid for the overlap. The record is
+ * written last: before that the new string opens nothing, and after it the secret is there.
+ * @param overlapMs 0: the former string ends now. @default the key's `maxTokenLifetime`
+ * @throws invalid_request when there is no such key, it is disabled, a former string is still valid (unless all end now),
+ *   or another change came between
  */
 export async function rotateKey(
   name: string,
@@ -174,8 +178,8 @@ export async function rotateKey(
 }
 
 /**
- * Disables a key, for good. Its usage stays, and its name stays taken.
- * @returns whether it was in force until now
+ * Disables a key for ever. Its usage stays, and its name is not free again.
+ * @returns false if it was disabled before
  */
 export async function disableKey(name: string, ports: KeyAdminPorts): Promise<boolean> {
   const seen = await requireKey(name, ports);
@@ -184,10 +188,10 @@ export async function disableKey(name: string, ports: KeyAdminPorts): Promise<bo
   return true;
 }
 
-/** How far back a key's changes are told. */
+/** The most changes of a key that are listed. */
 export const CHANGES_MAX = 200;
 
-/** What was changed of a key, the last change first. */
+/** Lists the changes of a key, the last change first. */
 export async function listChanges(
   { id, revision }: KeyRecord,
   store: Pick<KeyStore, 'findChange'>,
@@ -203,7 +207,7 @@ export async function listChanges(
   return changes;
 }
 
-/** Writes a change of a key's own fields down, then makes it, unless another one was made since `seen` was read. */
+/** Lists a change of a key's fields, then makes it, unless another change was made since `seen` was read. */
 async function change(
   seen: KeyRecord,
   next: KeyRecord,
@@ -223,9 +227,8 @@ async function change(
 const NOTE_ATTEMPTS_MAX = 3;
 
 /**
- * Writes down what was revoked of a key's tokens, afterwards: a revocation waits for nothing. Does NOT revoke;
- * `revoke.ts` does.
- * @throws invalid_request when other changes keep coming in between
+ * Lists a revocation of a key's tokens, after it was made. Does NOT revoke; `account/revoke.ts` does.
+ * @throws invalid_request when other changes keep coming between
  */
 export async function noteRevocation(
   name: string,
@@ -238,7 +241,9 @@ export async function noteRevocation(
     await ports.store.putChange(made);
     if (await ports.store.replace(seen, { ...seen, revision: made.id })) return;
   }
-  throw refused(`the tokens of "${name}" are revoked, but that could not be written down`);
+  throw refused(
+    `the tokens of "${name}" are revoked, but the list of changes could not be written`,
+  );
 }
 
 const makeChange = (

@@ -1,6 +1,6 @@
 /**
- * What a key may be given, and be given anew. Flow: command > **settings** > record.
- * Invariant: a record's settings go together with its kind, which they never change.
+ * The settings of a key, which commands set and change. Flow: command > **settings** > record.
+ * Invariant: a record's settings never contradict its kind, and never change it.
  */
 
 import { GatewayError } from '../base/errors.ts';
@@ -18,23 +18,23 @@ import {
   type KeyRecord,
 } from './key-record.ts';
 
-/** What a key may be given, and be given anew. */
+/** The settings that a command may give a key. */
 export interface KeySettings {
   /** Undefined: any model. */
   readonly models: readonly string[] | undefined;
   readonly limits: readonly Limit[];
   readonly maxTokenLifetimeSeconds: number;
-  /** What is asked of JWTs behind the key; absent: it has no verifier, or the one it had. */
+  /** The rules for JWTs behind the key; absent: no change. */
   readonly verifier?: VerifierRequest;
-  /** The controls named stay as they are given; an empty list and what is off clear one. */
+  /** The rules to change. An empty list, and false, remove a rule. */
   readonly identity?: IdentityControls;
   /** Undefined: any. */
   readonly allowedOrigins?: readonly string[] | undefined;
 }
 
 /**
- * A record with other settings, and the verifier if it is another one. A field that is absent stays.
- * @throws invalid_request for settings that do not go together, or do not go with the kind of the key
+ * Returns a record with other settings, and the verifier if it is new. An absent setting keeps its value.
+ * @throws invalid_request for settings that contradict each other or the kind of the key
  */
 export function applySettings(
   seen: KeyRecord,
@@ -69,13 +69,13 @@ export function applySettings(
 }
 
 const CONTRADICTIONS = {
-  user: 'a personal key has one user, and no other key has',
+  user: 'a personal key has one user, and no other kind of key has one',
   verifier:
     'a client key needs a verifier (--jwt-secret, --jwt-public-key, --jwks-url or --preset), and a personal key has none',
   identity: 'only a server key may name its users in a header',
 } as const;
 
-/** The controls there were with those that are named; undefined: none is on. */
+/** Merges the named identity rules into the old ones; undefined: none is on. */
 export function mergeControls(
   seen: IdentityControls | undefined,
   named: IdentityControls | undefined,

@@ -1,22 +1,24 @@
 /**
- * What key records need from outside: where they are found, changed, and where secrets are kept. Each port fails closed.
+ * What keys need from outside: their records, their secrets and their changes. Each port fails closed.
  */
 import type { KeyHash, KeyId, TokenId } from '../base/ids.ts';
 import type { KeyRecord } from './key-record.ts';
 
-/** Records of keys, as they stand now. Fails closed: `service_unavailable`. */
+/** Key records for commands, never from a cache. Fails closed: `service_unavailable`. */
 export interface KeyStore {
-  /** Read from the table each time. */
   find(account: string, name: string): Promise<KeyRecord | undefined>;
-  /** All of an account, by name. */
+  /** All records of an account, sorted by name. */
   list(account: string): Promise<readonly KeyRecord[]>;
-  /** A new record and the pointer to it. @throws invalid_request when the name is, or was, another key's */
+  /**
+   * Writes a new record and the pointer from its key hash. May be repeated.
+   * @throws invalid_request when another key has or had the name
+   */
   create(record: KeyRecord): Promise<void>;
-  /** Lets the hash of a record's key find the record. May be repeated. */
+  /** Writes the pointer from a record's key hash to the record. May be repeated. */
   point(record: KeyRecord): Promise<void>;
-  /** Puts `next` in the place of `seen`, all but what is revoked. False: another change was made since. */
+  /** Replaces `seen` by `next`, except its revoked tokens. False: another change was made since. */
   replace(seen: KeyRecord, next: KeyRecord): Promise<boolean>;
-  /** Writes a change down. */
+  /** Adds a change to the list of changes. */
   putChange(change: KeyChange): Promise<void>;
   findChange(keyId: KeyId, id: string): Promise<KeyChange | undefined>;
 }
@@ -24,9 +26,9 @@ export interface KeyStore {
 /** The secrets of keys. Fails closed: `service_unavailable`. */
 export interface KeyVault {
   createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
-  /** Adds a version beside those there are, whoever else adds one at the same time. */
+  /** Adds a version. Of two that are added at the same time, both stay. */
   addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
-  /** Adds a version of the secret, as text, that a key's JWTs are signed with. */
+  /** Adds a version of the shared secret, as text, that verifies a key's JWTs. */
   putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
 }
 
@@ -37,25 +39,25 @@ export interface KeyChange {
   /** The change before it; absent on the first one. */
   readonly after?: string;
   readonly atMs: number;
-  /** Whoever ran the command: the system's user, or an AWS identity. */
+  /** The user who ran the command: of the system, or an AWS identity. */
   readonly by: string;
   readonly action: 'create' | 'set' | 'rotate' | 'disable' | 'revoke';
-  /** What became of each field, as text without any secret. */
+  /** The changed fields, as text without any secret. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** Key records. Fails closed. Cached for 10 s at most and never stale. */
+/** Key records for the authorizer. Fails closed. A record from a cache is at most 10 s old. */
 export interface KeyRecords {
-  /** @param ageMaxMs how old what is found may be, where 10 s are too long */
+  /** @param ageMaxMs the greatest age of the record, where 10 s is too long */
   findByName(account: string, name: string, ageMaxMs?: number): Promise<KeyRecord | undefined>;
   /**
-   * The record whose key, current or former, has this hash, and which version that hash is of. A record that does not
-   * name this version yet is a second old at most.
+   * Finds the record whose key string, current or former, has this hash, and the version of that string. A record that
+   * does not name this version yet is at most a second old.
    */
   findByKeyHash(hash: KeyHash): Promise<{ record: KeyRecord; version: string } | undefined>;
 }
 
-/** The list of tokens, by `jti`, that a key's record says are revoked. Fails closed. */
+/** The list of revoked tokens, by `jti`, in a key's record. Fails closed. */
 export interface RevokedList {
   has(key: KeyName, tokenId: TokenId): Promise<boolean>;
   /** @throws invalid_request when the list is full; service_unavailable */
@@ -65,7 +67,7 @@ export interface RevokedList {
   ): Promise<void>;
 }
 
-/** A key, as its record is found. */
+/** The names by which a key's record is found, and its id. */
 export interface KeyName {
   readonly account: string;
   readonly keyId: KeyId;

@@ -1,6 +1,6 @@
 /**
- * Issuing a token with nothing but a key: no table, no gateway. Flow: command > **claims** > signature.
- * Invariant: what is signed is what the gateway takes, as far as can be known without the key's record.
+ * Issues a token with a key alone, without a table or a gateway. Flow: command > **claims** > signature.
+ * Invariant: the gateway accepts what is signed here, as far as that can be known without the key's record.
  */
 
 import { toWords } from '../base/duration.ts';
@@ -10,7 +10,8 @@ import { isWellFormed } from '../keys/api-key.ts';
 import { CLAIM_RULES, parseScopedClaims, requireInForce } from './scoped-claims.ts';
 import { signScopedToken } from './scoped-token.ts';
 
-export interface IssueAsk {
+/** A token to issue. */
+export interface IssueRequest {
   /** The whole key string, and the `kid` it was printed with. */
   readonly key: string;
   readonly kid: string;
@@ -20,11 +21,11 @@ export interface IssueAsk {
   readonly user?: string;
   readonly jti: string;
   readonly expiresAtMs: number;
-  /** As the key's record has it. */
+  /** From the key's record, or the default. */
   readonly maxTokenLifetimeSeconds: number;
 }
 
-/** A token with its claims, as they are signed. */
+/** A token that was issued. */
 export interface IssuedToken {
   /** With its leading `jwt:`. */
   readonly token: string;
@@ -33,14 +34,17 @@ export interface IssuedToken {
   readonly expiresAtMs: number;
 }
 
-/** @throws invalid_request saying what the gateway would refuse */
-export function issueOffline(ask: IssueAsk, nowMs: number): IssuedToken {
-  if (!isWellFormed(ask.key)) {
+/**
+ * Signs a token.
+ * @throws invalid_request that names what the gateway would refuse
+ */
+export function issueOffline(request: IssueRequest, nowMs: number): IssuedToken {
+  if (!isWellFormed(request.key)) {
     throw refused('the key is not one of Hallpass, "sk-hp-" and 49 characters');
   }
-  const { account, keyName } = requireKid(ask.kid);
-  const { models, spendingLimit, user, jti, maxTokenLifetimeSeconds } = ask;
-  const exp = Math.floor(ask.expiresAtMs / 1000);
+  const { account, keyName } = requireKid(request.kid);
+  const { models, spendingLimit, user, jti, maxTokenLifetimeSeconds } = request;
+  const exp = Math.floor(request.expiresAtMs / 1000);
   const claims = {
     sub: account,
     iat: Math.floor(nowMs / 1000),
@@ -54,9 +58,9 @@ export function issueOffline(ask: IssueAsk, nowMs: number): IssuedToken {
     const read = parseScopedClaims(claims, { account, maxTokenLifetimeSeconds });
     requireInForce(read, maxTokenLifetimeSeconds, nowMs);
   } catch (error) {
-    throw refused(toReason(error, ask));
+    throw refused(toReason(error, request));
   }
-  const token = signScopedToken({ account, keyName, key: ask.key }, claims);
+  const token = signScopedToken({ account, keyName, key: request.key }, claims);
   return { token, account, keyName, expiresAtMs: exp * 1000 };
 }
 
@@ -72,7 +76,7 @@ export function requireKid(kid: string): NamedKey {
   throw refused("the kid must be the account, a colon and the base64 of the key's name");
 }
 
-function toReason(error: unknown, { maxTokenLifetimeSeconds }: IssueAsk): string {
+function toReason(error: unknown, { maxTokenLifetimeSeconds }: IssueRequest): string {
   const { code, facts, message } = toGatewayError(error);
   const longest = toWords(maxTokenLifetimeSeconds);
   if (code === 'token_expired') return 'the token would expire in the past';

@@ -1,13 +1,12 @@
 /**
- * A class roster: which columns it has, what a row must be, and what the token of a row is called.
- * Flow: command > **row** > claims > signature.
- * Invariant: one student and one period give one name of a token, and so one allowance, however often it is issued.
+ * A class roster: its columns, its rows, and the name of each row's token. Flow: command > **row** > claims > signature.
+ * Invariant: one student and one period give one token name, and so one allowance, however often the token is issued.
  */
 import { isName } from '../base/names.ts';
 
-/** A student, as a roster has them. */
+/** A student in a roster. */
 export interface RosterRow {
-  /** Where the row ends in the file, from 1. */
+  /** The line of the file where the row ends, from 1. */
   readonly line: number;
   /** Lower-cased: it is the token's `user`. */
   readonly email: string;
@@ -15,10 +14,10 @@ export interface RosterRow {
   readonly section: string;
 }
 
-/** A class of all first-year students of a large university, and a bound for what is kept of a file. */
+/** As many as the first-year students of a large university; the bound for rows in memory. */
 export const ROSTER_ROWS_MAX = 20_000;
 
-/** With a period and a number of three digits, a `jti` of at most 256 characters is made of it. */
+/** Short enough for a `jti` of 256 characters with a period and a number of three digits. */
 const EMAIL_CHARS_MAX = 180;
 const TEXT_CHARS_MAX = 256;
 export const PERIOD_CHARS_MAX = 64;
@@ -26,12 +25,12 @@ export const PERIOD_CHARS_MAX = 64;
 const COLUMNS = ['email', 'name', 'section'] as const;
 type Column = (typeof COLUMNS)[number];
 
-/** Where each column stands; -1: the file has none. */
+/** The index of each column; -1: the file has none. */
 export type RosterColumns = Readonly<Record<Column, number>>;
 
 /**
- * Reads the heading: any order, any case. Without names or sections they are empty; other columns are passed over.
- * @returns what is wrong with it, as words, if something is
+ * Reads the heading, in any order and any case. Missing names and sections are empty; other columns are ignored.
+ * @returns a sentence if the heading is wrong
  */
 export function parseHeading(cells: readonly string[]): RosterColumns | string {
   const names = cells.map((cell) => cell.trim().toLowerCase());
@@ -44,16 +43,16 @@ export function parseHeading(cells: readonly string[]): RosterColumns | string {
   return { email, name, section };
 }
 
-/** Of what an address is made, as mail systems of schools hand them out; none of it parts cells, names or headers. */
+/** An e-mail address as schools use them, without characters that separate cells, names or headers. */
 const EMAIL =
   /^[^\s\p{Cc}@:;,"<>()[\]\\]+@[^\s\p{Cc}@:;,"<>()[\]\\.]+(\.[^\s\p{Cc}@:;,"<>()[\]\\.]+)+$/u;
 
-/** What a lenient decoder leaves where a file is not UTF-8. */
+/** The mark that a lenient decoder leaves where a file is not UTF-8. */
 const NOT_UTF8 = '\ufffd';
 
 /**
  * Reads a row.
- * @returns what is wrong with it, as words and never its text, if something is
+ * @returns a sentence if the row is wrong, without the row's text
  */
 export function parseRow(
   cells: readonly string[],
@@ -69,23 +68,23 @@ export function parseRow(
   const row = { line, email, name: cellOf('name'), section: cellOf('section') };
   for (const column of ['name', 'section'] as const) {
     if (row[column] !== '' && !isName(row[column], TEXT_CHARS_MAX)) {
-      return `the ${column} must be at most ${TEXT_CHARS_MAX} characters, none a control character`;
+      return `the ${column} must be at most ${TEXT_CHARS_MAX} characters without control characters`;
     }
   }
   return row;
 }
 
-/** Whether a text may name a period: it holds no colon, which parts it from the address. */
+/** True for a text that may name a period. It has no colon, because a colon separates it from the address. */
 export const isPeriod = (text: string): boolean =>
   text.length <= PERIOD_CHARS_MAX && /^[\w.-]+$/.test(text);
 
-/** A period without a name is called by the day, UTC, on which its tokens end. */
+/** Returns the name of a period that was given none: the day, in UTC, on which its tokens end. */
 export const periodOf = (expiresAtMs: number): string =>
   new Date(expiresAtMs).toISOString().slice(0, 10);
 
 /**
- * The `jti` of a student's token in a period.
- * @param generation 1 for the first token, one more for each that took the place of a leaked one
+ * Returns the `jti` of a student's token in a period.
+ * @param generation 1 for the first token, one more for each replacement of a leaked one
  */
 export const jtiOfRow = (period: string, email: string, generation = 1): string =>
   generation === 1 ? `${period}:${email}` : `${period}:${email}:${generation}`;

@@ -1,25 +1,24 @@
 /**
- * What a scoped token says, judged once its signature held. Flow: key record > **verify** > identity.
- * Invariant: whatever is said twice, or in a form that could be read in two ways, is refused.
+ * The claims of a scoped token, read after its signature holds. Flow: signature > **claims** > identity.
+ * Invariant: a claim that is given twice, or that could be read in two ways, is refused.
  */
 
 import { isExpired, type TokenGrant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import { asTokenId, shortDigest, type TokenId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
 import { type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
 import { isName, MODELS_MAX, parseModelPatterns, USER_CHARS_MAX } from '../base/names.ts';
 import type { FormerVersion } from '../keys/key-record.ts';
 
-/** How far an issuer's clock may be ahead of ours, for `nbf` and `iat` (RFC 7519, 4.1.5). */
+/** The accepted lead of an issuer's clock, for `nbf` and `iat` (RFC 7519, 4.1.5). */
 const CLOCK_SKEW_MS = 5_000;
 export const JTI_CHARS_MAX = 256;
 
-/** The last instant of a `Date` (ECMA-262, 21.4.1.1): beyond it, arithmetic on instants means nothing. */
+/** The last instant of a `Date` (ECMA-262, 21.4.1.1). Later instants cannot be computed with. */
 const INSTANT_MS_MAX = 8.64e15;
 
-type Claims = Readonly<Record<string, unknown>>;
-
-/** What a token says of itself, whether or not it is in force. */
+/** The claims of a token. They say nothing about its validity now. */
 export interface ScopedClaims {
   readonly token: Omit<TokenGrant, 'id' | 'revoked'>;
   readonly user?: string;
@@ -28,12 +27,12 @@ export interface ScopedClaims {
 }
 
 /**
- * Reads claims that stand on their own: presence, type and range. Claims that are not ours are passed over, since
- * the libraries that make tokens add some. Does NOT compare with the clock; `requireInForce` does.
+ * Reads each claim by itself: presence, type and range. Unknown claims are ignored, because libraries that make tokens
+ * add some. Does NOT compare with the clock; `requireInForce` does.
  * @throws token_claim_invalid whose detail names the claim
  */
 export function parseScopedClaims(
-  claims: Claims,
+  claims: JsonObject,
   key: { readonly account: string; readonly maxTokenLifetimeSeconds: number },
 ): ScopedClaims {
   if (claims.sub !== key.account) throw invalid('sub');
@@ -58,7 +57,7 @@ export function parseScopedClaims(
   };
 }
 
-/** What each claim must be. */
+/** The form that each claim must have, for error messages. */
 export const CLAIM_RULES = {
   sub: 'the account that is named in "kid"',
   exp: 'a number of unix seconds',
@@ -67,9 +66,9 @@ export const CLAIM_RULES = {
   model: 'a model id or "provider/*", without "models" beside it',
   models: `a list of 1 to ${MODELS_MAX} model ids or "provider/*"`,
   spending_limit: 'a number of dollars from 0.000000001 to 1000000000',
-  user: `1 to ${USER_CHARS_MAX} characters, none a control character`,
-  user_id: `1 to ${USER_CHARS_MAX} characters, none a control character, and no other than "user"`,
-  jti: `1 to ${JTI_CHARS_MAX} characters, none a control character`,
+  user: `1 to ${USER_CHARS_MAX} characters without control characters`,
+  user_id: `1 to ${USER_CHARS_MAX} characters without control characters, and no other than "user"`,
+  jti: `1 to ${JTI_CHARS_MAX} characters without control characters`,
 } as const;
 
 type ClaimName = keyof typeof CLAIM_RULES;
@@ -81,7 +80,7 @@ const invalid = (claim: ClaimName): GatewayError =>
   });
 
 /** A NumericDate (RFC 7519, 2): seconds since 1970, fractions allowed, as whole milliseconds. */
-function instantOf(claims: Claims, name: 'exp' | 'iat' | 'nbf'): number | undefined {
+function instantOf(claims: JsonObject, name: 'exp' | 'iat' | 'nbf'): number | undefined {
   const seconds = claims[name];
   if (seconds === undefined) return undefined;
   // JSON has no NaN, yet 1e999 reads as Infinity.
@@ -89,7 +88,7 @@ function instantOf(claims: Claims, name: 'exp' | 'iat' | 'nbf'): number | undefi
   return Math.floor(Math.min(Math.max(seconds * 1000, 0), INSTANT_MS_MAX));
 }
 
-function modelsOf(claims: Claims): readonly string[] | undefined {
+function modelsOf(claims: JsonObject): readonly string[] | undefined {
   const { models: list, model: one } = claims;
   if (one !== undefined && list !== undefined) throw invalid('model');
   if ((list ?? one ?? null) === null) return undefined;
@@ -98,23 +97,23 @@ function modelsOf(claims: Claims): readonly string[] | undefined {
   return models;
 }
 
-function spendingLimitOf({ spending_limit: usd }: Claims): NanoUsd | undefined {
+function spendingLimitOf({ spending_limit: usd }: JsonObject): NanoUsd | undefined {
   if (usd === undefined || usd === null) return undefined;
   const amount = typeof usd === 'number' ? nanoUsdFromUsd(usd) : undefined;
   if (amount === undefined) throw invalid('spending_limit');
   return amount;
 }
 
-function userOf(claims: Claims): string | undefined {
+function userOf(claims: JsonObject): string | undefined {
   const user = nameOf(claims, 'user', USER_CHARS_MAX);
   const userId = nameOf(claims, 'user_id', USER_CHARS_MAX);
   if (user !== undefined && userId !== undefined && user !== userId) throw invalid('user_id');
   return user ?? userId;
 }
 
-/** An empty or non-string name is refused, not passed over: it would be a token without its owner's limits. */
+/** Refuses an empty or non-string name. Ignoring it would make a token without its owner's limits. */
 function nameOf(
-  claims: Claims,
+  claims: JsonObject,
   name: 'user' | 'user_id' | 'jti',
   charsMax: number,
 ): string | undefined {
@@ -125,18 +124,17 @@ function nameOf(
 }
 
 /**
- * What a token is called in counters, holds and marks: by its `jti`, else by what was signed. Never by the token
- * string, of whose signature base64url has several spellings.
+ * Returns a token's identity in counters, holds and marks: from its `jti`, else from the text that was signed. Never from
+ * the token string, because base64url has several spellings of one signature.
  */
 export const tokenIdOf = (jti: string | undefined, signingInput: string): TokenId =>
   asTokenId(jti === undefined ? shortDigest('jws', signingInput) : shortDigest('jti', jti));
 
 /**
- * Judges a token's times. `exp` has no tolerance: it is the promise the token was handed out under, and a cap on a
- * leaked one; `nbf` and `iat` allow the issuer's clock 5 s.
- * A key that was rotated may have handed out tokens for longer than it now holds itself: those end with it. It may not go
- * on to hand out such ones.
- * @param former the version of the key that signed it, if it is a former one
+ * Checks a token's times. `exp` has no tolerance, because it is a promise and a bound for a leaked token. `nbf` and `iat`
+ * tolerate an issuer's clock that is 5 s ahead.
+ * A token of a rotated key ends with that key. One that the former key string signed after the rotation may not outlive it.
+ * @param former the version of the key that signed it, if it is a former version
  * @throws token_expired, token_not_active, token_lifetime_too_long
  */
 export function requireInForce(

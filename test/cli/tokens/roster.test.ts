@@ -201,7 +201,7 @@ describe('an invalid roster', () => {
   line 4: the e-mail address is missing
   line 5: the heading has 3 cells, the row 2
   line 7: the same e-mail address as line 2
-  line 9: the name must be at most 256 characters, none a control character
+  line 9: the name must be at most 256 characters without control characters
   line 10: a quote is opened in the middle of a cell
 `);
   });

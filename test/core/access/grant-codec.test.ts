@@ -131,7 +131,7 @@ describe('a grant', () => {
     expect(() => decodeGrant(text)).toThrow(
       expect.objectContaining({
         code: 'service_unavailable',
-        detail: 'the grant passed on cannot be read',
+        detail: 'the grant that was passed on cannot be read',
         message: 'The gateway cannot decide now; nothing was spent.',
       }),
     );

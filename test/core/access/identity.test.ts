@@ -73,7 +73,7 @@ describe('a header that names a user', () => {
       expect.objectContaining({
         code: 'invalid_request',
         message:
-          'the header "x-user-email" must be sent once, as 1 to 256 characters, none a control character',
+          'the header "x-user-email" must be sent once, as 1 to 256 characters without control characters',
       }),
     );
   });

@@ -107,11 +107,11 @@ describe('the question', () => {
     ['two', { jti: 'j1', user: 'ada' }, one],
     ['one unknown', { token: 'x' }, one],
     ['one unknown beside', { jti: 'j1', all: 'true' }, one],
-    ['an empty jti', { jti: '' }, '"jti" must be 1 to 256 characters, none a control character'],
+    ['an empty jti', { jti: '' }, '"jti" must be 1 to 256 characters without control characters'],
     [
       'a control character',
       { user: 'a\nb' },
-      '"user" must be 1 to 256 characters, none a control character',
+      '"user" must be 1 to 256 characters without control characters',
     ],
   ] as const)('is refused with %s', async (_, query, message) => {
     const marked: unknown[] = [];

@@ -108,8 +108,8 @@ describe('POST /v1/scoped-jwt', () => {
       '"spending_limit" must be a number of dollars from 0.000000001 to 1000000000',
       'spending_limit',
     ],
-    [{ user: '' }, '"user" must be 1 to 256 characters, none a control character', 'user'],
-    [{ jti: 5 }, '"jti" must be 1 to 256 characters, none a control character', 'jti'],
+    [{ user: '' }, '"user" must be 1 to 256 characters without control characters', 'user'],
+    [{ jti: 5 }, '"jti" must be 1 to 256 characters without control characters', 'jti'],
     [
       { api_key_name: 'other' },
       '"api_key_name" must be the name of the key in the request',

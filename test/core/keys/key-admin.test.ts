@@ -353,7 +353,7 @@ describe('noting a revocation', () => {
     expect((await actions())[0]).toBe('revoke');
     rivals = 3;
     await expect(noteRevocation('course', { jti: 'b' }, admin)).rejects.toThrow(
-      refusal('are revoked, but that could not be written down'),
+      refusal('are revoked, but the list of changes could not be written'),
     );
   });
 });

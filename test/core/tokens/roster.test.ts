@@ -56,7 +56,7 @@ describe('a row of a roster', () => {
     [['a@b.c', 'A', '1', ''], 'the heading has 3 cells, the row 4'],
     [['', 'A', '1'], 'the e-mail address is missing'],
     [['a@b.c', 'Jos\ufffd', '1'], 'not UTF-8: save the file as CSV UTF-8'],
-    [['a@b.c', 'A\nB', '1'], 'the name must be at most 256 characters, none a control character'],
+    [['a@b.c', 'A\nB', '1'], 'the name must be at most 256 characters without control characters'],
     [['a@b.c', 'A', 'x'.repeat(257)], /^the section must be at most 256 characters/],
     [[`${'a'.repeat(176)}@b.cd`, 'A', '1'], 'not an e-mail address'],
   ])('%j is refused', (cells, words) => {
