@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-test('says in one line what is absent, and runs nothing, where there is no Java', () => {
+test('prints one line and runs nothing on a machine without Java', () => {
   const script = fileURLToPath(new URL('run.ts', import.meta.url));
 
   const { status, stdout } = spawnSync(process.execPath, [script], {

@@ -21,7 +21,7 @@ const JAVA_MIN = 17;
 const START_TRIES_MAX = 300;
 const START_WAIT_MS = 100;
 
-/** What is absent; undefined: nothing. */
+/** Returns the name of what is missing; undefined if nothing is. */
 function findAbsent(): string | undefined {
   const java = spawnSync('java', ['-version'], { encoding: 'utf8' });
   const version = Number(/version "(\d+)/.exec(java.stderr ?? '')?.[1] ?? 0);

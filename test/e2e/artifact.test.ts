@@ -1,6 +1,6 @@
 /**
- * The generated page of examples/artifact.html, opened from disk: it answers while its token is good, and then it
- * shows what stands in it.
+ * The page examples/artifact.html opened from disk: it answers while its token is valid, and then shows its static
+ * content.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -85,7 +85,7 @@ describe.skipIf(!hasBrowser)('a page with a token inside, from disk', () => {
         return sign(0.000_000_001);
       },
     ],
-  ])('shows its static content where its token %s', async (_, makeToken) => {
+  ])('shows its static content if its token %s', async (_, makeToken) => {
     const page = await openWith(await makeToken());
     await page.waitForSelector('body.static');
     expect(await isLive(page)).toEqual([false, true]);
@@ -93,7 +93,7 @@ describe.skipIf(!hasBrowser)('a page with a token inside, from disk', () => {
     await page.close();
   });
 
-  test('shows its static content where the gateway is not there', async () => {
+  test('shows its static content if the gateway cannot be reached', async () => {
     const page = await openWith(gateway.sign(), 'http://127.0.0.1:9/v1');
     await page.waitForSelector('body.static');
     expect(await isLive(page)).toEqual([false, true]);
@@ -103,14 +103,17 @@ describe.skipIf(!hasBrowser)('a page with a token inside, from disk', () => {
   test.each([
     ['is revoked', { jti: 'open' }, revoke],
     ['does not afford an answer', { spending_limit: 0.000_000_001 }, async () => {}],
-  ])('goes over to it when its token %s while the page is open', async (_, claims, end) => {
-    const token = gateway.sign(claims);
-    const page = await openWith(token);
-    await page.waitForSelector('body.live');
-    await end(token);
-    await ask(page);
-    await page.waitForSelector('body.static');
-    expect(await isLive(page)).toEqual([false, true]);
-    await page.close();
-  });
+  ])(
+    'changes to its static content when its token %s while the page is open',
+    async (_, claims, end) => {
+      const token = gateway.sign(claims);
+      const page = await openWith(token);
+      await page.waitForSelector('body.live');
+      await end(token);
+      await ask(page);
+      await page.waitForSelector('body.static');
+      expect(await isLive(page)).toEqual([false, true]);
+      await page.close();
+    },
+  );
 });

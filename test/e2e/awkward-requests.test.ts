@@ -1,6 +1,6 @@
 /**
- * What clients send by mistake or on purpose, through the whole gateway: each gets a clear refusal in the shape its
- * SDK reads, nothing is charged, and nothing secret is written anywhere.
+ * Malformed and hostile requests through the whole gateway: each gets a clear refusal in the shape its SDK reads,
+ * nothing is charged, and no secret is logged.
  */
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -110,7 +110,7 @@ describe('a body', () => {
   });
 
   // guarantee: checked-body-only
-  test('with members twice goes upstream as it was checked: once', async () => {
+  test('with doubled members is sent on as it was checked, each member once', async () => {
     provider.reply({ status: 500, steps: [] });
     const twice = `{"model":"openai/gpt-4o","model":"openai/gpt-4o-mini","max_tokens":9000,"max_tokens":16,"messages":[]}`;
 
@@ -125,7 +125,7 @@ describe('a body', () => {
 });
 
 describe('a credential', () => {
-  test('is needed, and nothing is said about what is behind it', async () => {
+  test('is required, and a refusal without one says nothing about the routes', async () => {
     const none = await refusalOf(CHAT, {}, chat());
     const route = await refusalOf('/nowhere', {});
 
@@ -134,7 +134,7 @@ describe('a credential', () => {
   });
 
   // guarantee: one-credential
-  test('must be one: two different ones, or one header twice, are refused', async () => {
+  test('is refused when two differ or one header comes twice', async () => {
     const other = gateway.sign({ jti: 'other' });
     const two = { ...bearer(gateway.token), 'x-api-key': other };
     const doubled = [
@@ -155,7 +155,7 @@ describe('a credential', () => {
     });
   });
 
-  test('is refused in one and the same words, whatever is wrong with it', async () => {
+  test('is refused with one text, whatever is wrong with it', async () => {
     const now = Math.floor(Date.now() / 1000);
     const claims = { sub: gateway.account, exp: now + 600 };
     const forge = (header: object, key: string): string => {
@@ -210,7 +210,7 @@ describe('a credential', () => {
 });
 
 describe('a route', () => {
-  test('that does not exist is a 404, in the dialect of the caller', async () => {
+  test('that does not exist answers 404 in the caller’s dialect', async () => {
     const openai = await refusalOf('/nowhere', bearer(gateway.token));
     const anthropic = await refusalOf('/messages/nowhere', bearer(gateway.token), '{}');
 
@@ -221,7 +221,7 @@ describe('a route', () => {
     });
   });
 
-  test('never gives a malformed credential back', async () => {
+  test('never repeats a malformed credential', async () => {
     const odd = { authorization: `${CANARY}, Credential=${CANARY}/20261120` };
 
     expect(await refusalOf('/nowhere', odd)).toMatchObject({ status: 401 });
@@ -241,7 +241,7 @@ describe('headers of 11 kB', () => {
 
 describe('all of that', () => {
   // guarantee: no-secret-in-output
-  test('costs nothing, and leaves no secret, prompt or token in what was written', async () => {
+  test('costs nothing and leaves no secret, prompt or token in the logs', async () => {
     const rows = await gateway.tables.scan('usage');
     const charged = rows.filter((row) => JSON.stringify(row.costNanoUsd) !== '{"N":"0"}');
 

@@ -39,7 +39,7 @@ const newToken = () => gateway.newToken({ spending_limit: 1 });
 const spentOf = async (apiKey: string) => (await gateway.aboutKey(apiKey)).usage;
 const messages = [{ role: 'user' as const, content: 'Hi' }];
 
-test('bills a deployment at the price of the model that the operator says it is', async () => {
+test('bills a deployment at the price of the model that the configuration names for it', async () => {
   const usage = {
     prompt_tokens: 30,
     prompt_tokens_details: { cached_tokens: 20 },
@@ -69,7 +69,7 @@ test('bills a deployment at the price of the model that the operator says it is'
   expect(await spentOf(token)).toBe(0.00105);
 });
 
-test('takes embeddings and responses to their paths', async () => {
+test('sends embeddings and responses to their paths', async () => {
   const token = newToken();
   provider.reply(
     jsonReply(
@@ -100,7 +100,7 @@ test('takes embeddings and responses to their paths', async () => {
   });
 });
 
-test('refuses a deployment without a price under a spending limit, whatever it is called', async () => {
+test('refuses a deployment without a price under a spending limit, whatever its name', async () => {
   const before = provider.requests.length;
   await expect(
     clientOf(newToken()).chat.completions.create({ model: 'azure/gpt-4o', messages }),

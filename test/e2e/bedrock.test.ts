@@ -38,7 +38,7 @@ const config = defineConfig({
   aliases: { 'claude-opus-4-8': 'bedrock/us.anthropic.claude-opus-4-8' },
 });
 
-/** As the process has them; changed by tests in passing. */
+/** The credentials of the process; some tests change them for a while. */
 const variables: Record<string, string> = {};
 const logged: string[] = [];
 const answered: string[] = [];
@@ -183,7 +183,7 @@ describe('chat completions on Bedrock with the role', () => {
     expect(await spentOf(token)).toBe(0.0005632);
   });
 
-  test('refuses a model whose price is that of another region, before anything is sent', async () => {
+  test('refuse a model that is priced for another region before anything is sent', async () => {
     const before = bedrock.requests.length;
     const model = 'europe/openai.gpt-oss-120b-1:0';
     const raised = await raisedBy(openAi(newToken()).chat.completions.create(chat(model)));
@@ -191,7 +191,7 @@ describe('chat completions on Bedrock with the role', () => {
     expect(bedrock.requests.length).toBe(before);
   });
 
-  test('reach the other prefix of mantle, signed for mantle', async () => {
+  test('reach mantle’s other prefix with a signature for mantle', async () => {
     bedrock.reply(jsonReply(completion('Hello', USAGE)));
     const token = newToken();
     await openAi(token).chat.completions.create(chat('bedrock-mantle/openai.gpt-5.6-luna'));
@@ -253,7 +253,7 @@ describe('Claude on Bedrock in its own format', () => {
     expect(await spentOf(streamed)).toBe(0.003091);
   });
 
-  test('is found and asked by Anthropic’s own id where an alias says so, as Claude Code does', async () => {
+  test('answers to Anthropic’s own model id where an alias maps it, as Claude Code sends it', async () => {
     bedrock.reply(CLAUDE_STREAM);
     const ask = { model: 'claude-opus-4-8', messages, max_tokens: 200 };
     const apiKey = newToken();
@@ -266,7 +266,7 @@ describe('Claude on Bedrock in its own format', () => {
     expect(data.map(({ id }) => id)).toContain('claude-opus-4-8');
   });
 
-  test('has no route that counts tokens, and says which it has', async () => {
+  test('has no route that counts tokens: the refusal names the routes it has', async () => {
     const model = 'bedrock/us.anthropic.claude-opus-4-8';
     const raised = await raisedBy(anthropic(newToken()).messages.countTokens({ model, messages }));
     expect(raised.status).toBe(400);
@@ -274,8 +274,8 @@ describe('Claude on Bedrock in its own format', () => {
   });
 });
 
-describe('with a Bedrock API key', () => {
-  test('is sent the key and no signature, in either format', async () => {
+describe('a provider with a Bedrock API key', () => {
+  test('sends the key and no signature, in either format', async () => {
     bedrock.reply(jsonReply(completion('Hello', USAGE)));
     const token = newToken();
     await openAi(token).chat.completions.create(chat('by-key/openai.gpt-oss-20b-1:0'));
@@ -323,7 +323,7 @@ describe('what goes wrong', () => {
     },
   );
 
-  test('works again with the next request once the credentials are right', async () => {
+  test('is over with the next request once the credentials are right', async () => {
     variables.AWS_SECRET_ACCESS_KEY = 'canary/wrong';
     expect((await tryIt()).raised.status).toBe(502);
     variables.AWS_SECRET_ACCESS_KEY = CREDENTIALS.secretAccessKey;
@@ -371,7 +371,7 @@ describe('what goes wrong', () => {
     expect(spent).toBe(0);
   });
 
-  test('a stream that breaks off is an error in its format, billed for what it said', async () => {
+  test('a stream that breaks off ends with an error in its format and is billed for what was streamed', async () => {
     let breakOff = (): void => {};
     const until = new Promise<void>((resolve) => {
       breakOff = resolve;
@@ -389,7 +389,7 @@ describe('what goes wrong', () => {
   });
 });
 
-test('no credential is in any answer or log line', () => {
+test('no answer or log line holds a credential', () => {
   expect(answered.length).toBeGreaterThan(20);
   expect(logged.length).toBeGreaterThan(5);
   for (const text of [...answered, ...logged]) {

@@ -24,7 +24,7 @@ import { startTestGateway, type TestGateway } from '../support/local-gateway.ts'
 import { type SdkPages, startSdkPages } from '../support/sdk-pages.ts';
 
 declare global {
-  /** In the page alone. */
+  /** Only in the page. */
   var PageOpenAI: typeof OpenAI;
 }
 
@@ -125,12 +125,12 @@ describe.skipIf(!hasBrowser)('a page in a browser', () => {
       [403, 'model_not_allowed', { models: ['openai/other'] }],
       [401, 'token_expired', { exp: 1_000_000_000, iat: 999_999_000 }],
       [402, 'insufficient_quota', { spending_limit: 0.000_000_001 }],
-    ])('is told %i %s in the SDK’s own error', async (status, code, claims) => {
+    ])('gets %i %s as the SDK’s own error', async (status, code, claims) => {
       expect(await askIn(page, gateway.url, gateway.sign(claims))).toEqual({ status, code });
     });
   });
 
-  test('may be kept out by the configuration, and is told why', async () => {
+  test('of an origin that the configuration does not allow is refused with origin_not_allowed', async () => {
     const strict = await startTestGateway({
       config: config([pages.origin]),
       providerUrls: { openai: provider.url },
@@ -174,7 +174,7 @@ describe.skipIf(!hasBrowser)('a page in a browser', () => {
   });
 });
 
-/** What the SDK in a page throws, without another try. */
+/** Calls a model once with the SDK in a page, and returns 'answered' or the status and code of what it throws. */
 const askIn = (page: Page, baseURL: string, apiKey: string, model = 'openai/gpt-4o-mini') =>
   page.evaluate(
     async ({ asked, ...options }) => {

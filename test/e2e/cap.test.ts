@@ -1,5 +1,5 @@
 /**
- * The cap that holds: many requests at once on a token that affords some of them, with everything failing that can.
+ * A token's cap: many requests at once on a token that affords some of them, also while parts fail.
  */
 import http from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ import {
   type TableProxy,
 } from '../support/table-proxy.ts';
 
-/** Input is free and 16 tokens of output cost 0.00016 USD: what a request holds is what it costs. */
+/** Input is free and 16 tokens of output cost 0.00016 USD: a request costs exactly its hold. */
 const config = defineConfig({
   providers: { openai: {} },
   prices: { 'openai/sixteen': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
@@ -71,7 +71,7 @@ const body = JSON.stringify({
   max_tokens: 16,
 });
 
-/** One request; a client that leaves is gone as soon as it has sent it. */
+/** Sends one request; a client that leaves closes its connection right after sending. */
 function call({ gateway, credential }: Course, isLeaving: boolean): Promise<Reply | 'left'> {
   return new Promise((resolve, reject) => {
     const request = http.request(`${gateway.url}/chat/completions`, {
@@ -97,7 +97,7 @@ const inParallel = (course: Course, leavers = 0): Promise<(Reply | 'left')[]> =>
     Array.from({ length: REQUESTS }, (_, at) => call(course, at % 10 === 0 && at / 10 < leavers)),
   );
 
-/** The token's wallet and the rows of its requests, straight from the tables. */
+/** Reads the token's wallet and the rows of its requests from the tables. */
 async function booksOf({ gateway, proxy }: Course) {
   const direct = callDynamoDb({ ...gateway.environment, dynamodbUrl: proxy.url }, 10_000);
   const ports = {
@@ -139,7 +139,7 @@ describe('a token that affords 50 of 150 requests at once', { timeout: 90_000 },
     expect(wallet?.inFlight).toBe(0);
   });
 
-  test('keeps the cap and the books exact while invocations die, clients leave and answers are lost', async () => {
+  test('keeps the cap and exact books while invocations die, clients leave and answers are lost', async () => {
     const dead = new Set<string>();
     let reserves = 0;
     let answers = 0;

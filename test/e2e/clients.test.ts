@@ -1,6 +1,6 @@
 /**
- * The clients people have, through the whole gateway: each works unchanged and raises what it raises for its own
- * provider. Upstream stands an independent fake of the providers, and where it is too well behaved a hand-made one.
+ * The clients that people use, through the whole gateway: each works unchanged and raises the same errors as with its
+ * own provider. Upstream is an independent fake of the providers, and a hand-made one for failures it does not make.
  */
 import { LLMock } from '@copilotkit/aimock';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -24,7 +24,7 @@ const MODELS = {
   messages: ['anthropic/claude-sonnet-4-5', 'rough-anthropic/m'],
   google: ['google/gemini-2.5-flash', 'rough-google/m'],
 } as const;
-/** Two thirds of a minute before the next one. */
+/** Forty seconds before the next minute. */
 const NOW = new Date('2026-11-21T12:00:20Z');
 const MINUTE_MS = 60_000;
 
@@ -103,7 +103,7 @@ const classOf = (name: string, status: number): string => {
     ? 'PaymentRequiredError'
     : (CLASSES[status] ?? '');
 };
-/** What is raised for a failure in mid-stream. Google's clients keep the status of it, and before 2 not even that. */
+/** The error for a failure in mid-stream. Google's clients keep only its status, and before version 2 not even that. */
 const inMidStream = (name: string): Partial<Raised> => {
   const code = 'upstream_error';
   switch (name) {
@@ -119,7 +119,7 @@ const inMidStream = (name: string): Partial<Raised> => {
 };
 /** These give what the provider itself says in mid-stream to their reader, whosever server it is. */
 const DEAF: ReadonlySet<string> = new Set(['openai 6, responses', '@google/genai 1']);
-/** What the client has of the answer's headers: Google's has none. */
+/** The part of the answer's headers that the client shows: Google's shows none. */
 const headerOf = (name: string, value: string | null): string | null | undefined =>
   name.startsWith('@google') ? undefined : value;
 /** LangChain and the AI SDK do not read `x-should-retry`. */
@@ -128,7 +128,7 @@ const readsShouldRetry = (name: string): boolean => /^(openai|@anthropic)/.test(
 describe.each([...CLIENTS])('%s', (name, client) => {
   const [model, roughModel] = MODELS[client.format];
   const wording = WORDINGS[client.format];
-  /** Each by a token of its own, which is a user of its own. */
+  /** Each question has a token of its own, and so a user of its own. */
   const question = (prompt: string, claims: object = {}, more: Partial<Question> = {}) => ({
     baseURL: gateway.url,
     apiKey: gateway.newToken({ spending_limit: 1, ...claims }),
@@ -137,7 +137,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     ...more,
   });
   const once = { maxRetries: 0 };
-  /** What was said until the client raised something, and what that was. */
+  /** Returns the text that came before the client raised an error, and the error. */
   const readUntilRaised = async (
     of: Partial<Question> & { readonly prompt: string },
     onText = (): void => {},
@@ -155,11 +155,11 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     expect(await client.ask(question('Say hello'))).toBe(ANSWER);
   });
 
-  test('streams one', async () => {
+  test('streams an answer', async () => {
     expect(await client.stream(question('Say hello'))).toBe(ANSWER);
   });
 
-  test('streams one that comes in pieces, with comments and CRLF', async () => {
+  test('streams an answer that comes in pieces, with comments and CRLF', async () => {
     const { start, text, end } = wording;
     rough.reply(inPieces(start + text('Grüße, ') + text('Welt 👋') + end));
     expect(await client.stream(question('Hi', {}, { model: roughModel }))).toBe('Grüße, Welt 👋');
@@ -171,7 +171,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     expect(await client.stream(question('Hello you', {}, demo))).toBe('echo: Hello you');
   });
 
-  test('has a tool called', async () => {
+  test('calls a tool', async () => {
     const call = await client.callTool(question('Call the tool'));
     expect(call).toEqual({ name: 'add', input: { a: 1 } });
   });
@@ -193,7 +193,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     }
   });
 
-  test('is told of a rate, and for how long to wait', async () => {
+  test('raises a rate limit with the time to wait', async () => {
     const asked = question('Say hello', {}, once);
     await client.ask(asked);
     expect(await raisedBy(client.ask(asked))).toMatchObject({
@@ -204,7 +204,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     });
   });
 
-  test('is not made to wait for tomorrow', async () => {
+  test('does not wait for a daily limit: it raises it after one try', async () => {
     const asked = question('Say hello', {}, readsShouldRetry(name) ? {} : once);
     for (let minute = 0; minute < 2; minute++) {
       await client.ask(asked);
@@ -232,7 +232,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     },
   );
 
-  test('is told of the provider’s own rate in its words, with its wait', async () => {
+  test('raises the provider’s own rate limit in its words, with its wait', async () => {
     expect(await raisedBy(client.ask(question('Overload', {}, once)))).toMatchObject({
       kind: classOf(name, 429),
       status: 429,
@@ -241,7 +241,7 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     });
   });
 
-  test('is told in its words what the provider refuses', async () => {
+  test('raises the provider’s refusal in its words', async () => {
     expect(await raisedBy(client.ask(question('Refuse')))).toMatchObject({
       kind: classOf(name, 400),
       status: 400,
@@ -249,20 +249,20 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     });
   });
 
-  test('raises it when an independent provider breaks off', async () => {
+  test('raises an error when an independent provider breaks off', async () => {
     const { raised, text } = await readUntilRaised({ prompt: 'Break off' });
     expect(raised).toMatchObject(inMidStream(name));
     expect(text).toMatch(/^Hello/);
   });
 
-  test('raises it when the provider ends before its answer does', async () => {
+  test('raises an error when the provider’s stream ends before the answer is complete', async () => {
     rough.reply(inPieces(wording.start + wording.text('Half an ')));
     const { raised, text } = await readUntilRaised(roughly);
     expect(raised).toMatchObject(inMidStream(name));
     expect(text).toBe('Half an ');
   });
 
-  test('raises it when the provider dies', async () => {
+  test('raises an error when the provider’s connection dies', async () => {
     const { promise: until, resolve: dieNow } = Promise.withResolvers<void>();
     const half = `${wording.start}${wording.text('Half an ')}data: {"cut`;
     rough.reply({ steps: [{ write: half }, { until }, 'die'] });
@@ -271,14 +271,17 @@ describe.each([...CLIENTS])('%s', (name, client) => {
     expect(text).toBe('Half an ');
   });
 
-  test.skipIf(DEAF.has(name))('raises what the provider itself says in mid-stream', async () => {
-    rough.reply(inPieces(wording.start + wording.text('Half an ') + wording.error));
-    const { raised, text } = await readUntilRaised(roughly);
-    expect(raised).toMatchObject({ kind: inMidStream(name).kind, ...wording.raised });
-    expect(text).toBe('Half an ');
-  });
+  test.skipIf(DEAF.has(name))(
+    'raises the provider’s error in mid-stream, in its words',
+    async () => {
+      rough.reply(inPieces(wording.start + wording.text('Half an ') + wording.error));
+      const { raised, text } = await readUntilRaised(roughly);
+      expect(raised).toMatchObject({ kind: inMidStream(name).kind, ...wording.raised });
+      expect(text).toBe('Half an ');
+    },
+  );
 
-  test('takes the end for one when the gateway cuts what passes the cap', async () => {
+  test('raises an error when the gateway cuts a stream that passes the cap', async () => {
     const long = 'x'.repeat(2_000);
     rough.reply({ steps: [{ write: wording.start + wording.text(long) }, 'hang'] });
     expect(await client.stream(question('Hi', {}, { model: roughModel }))).toBe(long);
@@ -316,7 +319,7 @@ describe.each(FORMATS)('a stream of %s', (format) => {
   /** 10 × 1 and 20 × 10 USD a million, and nothing held. */
   const BILLED = [0.00021, 0];
 
-  test('comes to its own end for a client that stays', async () => {
+  test('reaches its own end for a client that stays', async () => {
     rough.reply({ steps: [{ write: start + text('Hi') + end }] });
     const apiKey = tokenOf();
     const answer = await (await open(apiKey)).text();
@@ -325,7 +328,7 @@ describe.each(FORMATS)('a stream of %s', (format) => {
     expect(await booksOf(apiKey)).toEqual(BILLED);
   });
 
-  test('is read to its end and billed to its last token for a client that leaves', async () => {
+  test('is read to its end and billed in full when the client leaves', async () => {
     const { promise: until, resolve: goOn } = Promise.withResolvers<void>();
     rough.reply({ steps: [{ write: start + text('Hi') }, { until }, { write: end }] });
     const leaving = new AbortController();

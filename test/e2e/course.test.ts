@@ -13,10 +13,10 @@ import { start } from '../support/start-process.ts';
 
 const STUDENTS = 200;
 const AT_ONCE = 10;
-/** What openai/gpt-4o-mini costs a token, in nano-dollars. */
+/** Prices of openai/gpt-4o-mini in nano-dollars a token. */
 const INPUT_NANO_USD = 150n;
 const OUTPUT_NANO_USD = 600n;
-/** No student has a thousandth of a dollar longer than that. */
+/** Every student spends a thousandth of a dollar within this many requests. */
 const CALLS_MAX = 40;
 const LIMIT_USD = '0.001';
 const TEST_MS = 120_000;
@@ -31,11 +31,11 @@ const emailOf = (student: number): string => `s${student}@example.edu`;
 const usageAt = (request: number) => ({ input: 10 + (request % 7), output: 20 + (request % 201) });
 
 interface Course {
-  /** What the provider says it has been asked by a student, in nano-dollars. */
+  /** Each student's bill by the provider's own count, in nano-dollars. */
   books(): ReadonlyMap<string, bigint>;
   /** Runs a command with the key of the course, and answers what it printed. */
   run(args: readonly string[], input?: string): Promise<string>;
-  /** In the order of the roster. */
+  /** Same order as the roster. */
   readTokens(): Promise<readonly string[]>;
   /** 200, or the status and the words of the refusal. */
   chat(token: string, email: string, model?: string): Promise<string>;

@@ -70,7 +70,7 @@ const raisedBy = async (call: Promise<unknown>) => {
   );
   return error as { name: string; status?: number; message: string };
 };
-/** A reply that says a part and breaks off when told to. */
+/** A reply that can break off after its first part. */
 const broken = (): { reply: Reply; breakOff: () => void } => {
   let breakOff = (): void => {};
   const until = new Promise<void>((resolve) => {
@@ -98,7 +98,7 @@ describe.each([
     return text;
   };
 
-  test('gets an answer, billed to the nano-dollar, and the provider sees what was checked', async () => {
+  test('gets an answer, is billed to the nano-dollar, and the provider gets the checked request', async () => {
     provider.reply(whole([{ text: 'Hello' }]));
     const { models, apiKey } = clientOf();
     const before = provider.requests.length;
@@ -115,7 +115,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(COST_USD);
   });
 
-  test('streams, and the books are written before its end', async () => {
+  test('streams, and is billed before the stream ends', async () => {
     provider.reply(stream(FIRST, LAST));
     const { models, apiKey } = clientOf();
     expect(await textOf(await models.generateContentStream(ask))).toBe('Hello');
@@ -131,7 +131,7 @@ describe.each([
     expect((await models.generateContent({ ...ask, model: `google/${MODEL}` })).text).toBe('Hello');
   });
 
-  test('calls a tool of the client’s', async () => {
+  test('calls a tool of the client', async () => {
     provider.reply(whole([{ functionCall: { name: 'add', args: { a: 1 } } }]));
     const config = { tools: [{ functionDeclarations: [{ name: 'add' }] }] };
     const { functionCalls } = await clientOf().models.generateContent({ ...ask, config });
@@ -186,7 +186,7 @@ describe.each([
     },
   );
 
-  test('is told of an expired token by status, with the code of the one answer of all formats', async () => {
+  test('raises token_expired with status 401 for an expired token', async () => {
     const expired = clientOf({ exp: 1_000_000_000, iat: 999_999_000 });
     const raised = await raisedBy(expired.models.generateContent(ask));
     expect(raised).toMatchObject({ name: 'ApiError', status: 401 });
@@ -218,21 +218,21 @@ describe.each([
     expect(raised.message).toContain('INVALID_ARGUMENT');
   });
 
-  test('is not told that the gateway’s own key is wrong as if it were its own', async () => {
+  test('gets 502, not 401, when the provider refuses the gateway’s own key', async () => {
     const details = [{ reason: 'API_KEY_INVALID' }];
     const words = JSON.stringify({ error: { code: 400, status: 'INVALID_ARGUMENT', details } });
     provider.reply({ status: 400, headers: JSON_TYPE, steps: [{ write: words }] });
     expect(await raisedBy(clientOf().models.generateContent(ask))).toMatchObject({ status: 502 });
   });
 
-  test('raises a failure before the stream, and is not charged', async () => {
+  test('raises a failure before the stream and is not charged', async () => {
     provider.reply({ status: 503, headers: JSON_TYPE, steps: [{ write: '{}' }] });
     const { models, apiKey } = clientOf();
     expect(await raisedBy(models.generateContentStream(ask))).toMatchObject({ status: 502 });
     expect(await spentOf(apiKey)).toBe(0);
   });
 
-  test('raises an error in mid-stream, and what was said is billed', async () => {
+  test('raises an error in mid-stream and is billed for what was streamed', async () => {
     const { reply, breakOff } = broken();
     provider.reply(reply);
     const { models, apiKey } = clientOf();
@@ -247,7 +247,7 @@ describe.each([
   });
 });
 
-test('the two variables of the README are all that Google’s SDK needs', async () => {
+test('Google’s SDK needs only two environment variables', async () => {
   vi.stubEnv('GOOGLE_GEMINI_BASE_URL', baseUrl());
   vi.stubEnv('GEMINI_API_KEY', gateway.sign({ spending_limit: 1 }));
   try {
@@ -280,7 +280,7 @@ describe('@ai-sdk/google', () => {
     expect(raised).toMatchObject({ name: 'AI_APICallError', statusCode: 402 });
   });
 
-  test('hears of an error in mid-stream', async () => {
+  test('raises an error in mid-stream', async () => {
     const { reply, breakOff } = broken();
     provider.reply(reply);
     const errors: unknown[] = [];
@@ -295,7 +295,7 @@ describe('@ai-sdk/google', () => {
   });
 });
 
-test('an independent fake of Google is served through, whole and streamed', async () => {
+test('answers of an independent fake of Google pass through, whole and streamed', async () => {
   const mock = new LLMock({ port: 0 });
   await mock.start();
   mock.onMessage('Hi', {

@@ -1,6 +1,6 @@
 /**
- * Who is calling, through the whole gateway: nobody is somebody else, nobody is told apart who is not known, and what
- * each used is their own.
+ * Identity through the whole gateway: no caller is taken for another, all unknown callers get one answer, and each user
+ * sees only their own usage.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -93,7 +93,7 @@ describe('an identity', () => {
     made = await make('all', '--identity-header', '--jwt-secret', '-', '--issuer', ISSUER);
   });
 
-  test('of one name by header, by token and by JWT is three users with a wallet each', async () => {
+  test('with one name by header, token and JWT is three users with a wallet each', async () => {
     const header = { 'x-user-email': 'ada' };
     expect(codeOf(await chat(made.key, header))).toBe('served');
     expect(codeOf(await chat(tokenOf(made, { user: 'ada' })))).toBe('served');
@@ -137,7 +137,7 @@ describe('an identity', () => {
     expect(codeOf(answer)).toBe('400 invalid_request');
   });
 
-  test('that is enforced is asked for in the words of the contract', async () => {
+  test('that is enforced but missing is refused with the documented message', async () => {
     const { key } = await make('enforced', '--enforce-identity', '--jwt-secret', '-');
     const answer = await chat(key);
     expect(answer.status).toBe(403);
@@ -164,7 +164,7 @@ describe('a user of client access', () => {
     );
   });
 
-  test('is bound by the limits of a user, each alone', async () => {
+  test('has the limits of a user to themselves', async () => {
     const found = [];
     for (const user of ['ada', 'ada', 'ada', 'grace', 'grace', 'grace']) {
       found.push(`${user} ${codeOf(await chat(as(user)))}`);
@@ -185,7 +185,7 @@ describe('a user of client access', () => {
   });
 
   // guarantee: own-usage-only
-  test('sees what they used themselves, and nothing of the key', async () => {
+  test('sees their own usage and nothing of the key', async () => {
     const usage = JSON.parse((await get('/usage?group_by=user', as('ada'))).text);
     expect(usage.data).toMatchObject([{ user: 'ada', user_source: 'jwt', requests: 2 }]);
     expect(usage.total.requests).toBe(2);
@@ -194,7 +194,7 @@ describe('a user of client access', () => {
   });
 
   // guarantee: client-key-needs-jwt
-  test('issues, asks about and revokes no tokens', async () => {
+  test('may not issue, inspect or revoke tokens', async () => {
     const url = `${gateway.url}/scoped-jwt`;
     const headers = { authorization: `Bearer ${as('ada')}` };
     for (const [method, query] of [
@@ -208,7 +208,7 @@ describe('a user of client access', () => {
   });
 });
 
-test('a user of a header is bound by the limits of a user, each alone', async () => {
+test('a user named by a header has the limits of a user to themselves', async () => {
   const { key } = await make('lab', '--identity-header', '--limit', 'user:requests:day=1');
   const found = [];
   for (const user of ['ada', 'ada', 'grace']) {
@@ -226,7 +226,7 @@ test('a user of a header is bound by the limits of a user, each alone', async ()
 });
 
 // guarantee: issuer-down-is-503
-test('an issuer that is down is an outage: nobody is refused for it, and nobody let in', async () => {
+test('an issuer that is down answers 503: users are neither refused nor admitted', async () => {
   const { jwksUrl } = issuer;
   const source = ['--client-access', '--jwks-url', `${jwksUrl}/not-there`, '--any-audience'];
   const { key } = await make('down', ...source);
@@ -238,7 +238,7 @@ test('an issuer that is down is an outage: nobody is refused for it, and nobody 
   );
 });
 
-test('a key’s pages are those of its origins', async () => {
+test('a key may be used only by pages of its origins', async () => {
   const { key } = await make('origins', '--origin', 'https://app.example.edu', '--origin', 'null');
   const from = async (origin: string) => codeOf(await get('/key', key, { origin }));
   expect(await from('https://app.example.edu')).toBe('served');
@@ -246,7 +246,7 @@ test('a key’s pages are those of its origins', async () => {
   expect(await from('https://evil.example')).toBe('403 origin_not_allowed');
 });
 
-describe('who is not known', () => {
+describe('an unknown caller', () => {
   /** All of an answer but its request id and its date. */
   function bytesOf({ status, headers, text }: Answer): string {
     const { date: _, 'x-request-id': id = '', ...rest } = headers;
@@ -254,7 +254,7 @@ describe('who is not known', () => {
   }
 
   // guarantee: unknown-key-equal-bodies
-  test('gets one and the same answer, byte for byte', async () => {
+  test('gets the same answer byte for byte, whatever is wrong with the credential', async () => {
     const server = await make('server', '--jwt-secret', '-');
     const client = await make('client', '--client-access', '--jwt-secret', '-');
     const jwks = await make(

@@ -1,5 +1,5 @@
 /**
- * The examples in examples/issue/, run as they stand: the gateway takes their tokens, and none that was changed.
+ * The examples in examples/issue/, run unchanged: the gateway accepts their tokens, and refuses changed ones.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -23,12 +23,12 @@ const pathOf = (name: string): string =>
   fileURLToPath(new URL(`../../examples/issue/${name}`, import.meta.url));
 
 const USER = 'ada@example.edu';
-/** A compiler that has not run for long, on a machine that is busy. */
+/** A compiler with an empty cache on a busy machine needs half a minute. */
 const RUN_MS = 60_000;
 
 interface Example {
   readonly name: string;
-  /** What shows that its runtime is here, and what runs it. */
+  /** `probe` succeeds if the runtime is installed; `command` runs the example. */
   readonly probe: readonly [string, ...string[]];
   readonly command: readonly [string, ...string[]];
 }
@@ -100,7 +100,7 @@ async function expectGood(token: string): Promise<void> {
   for (const each of changed(token)) expect(await chat(each)).toBe('invalid_api_key');
 }
 
-describe('a token is good, and with one bit, claim or header changed it is not', () => {
+describe('a token is accepted, and refused with one bit, claim or header changed:', () => {
   for (const { name, probe, command } of EXAMPLES) {
     const [program, ...args] = probe;
     const isHere = spawnSync(program, args).status === 0;
@@ -112,7 +112,7 @@ describe('a token is good, and with one bit, claim or header changed it is not',
     await expectGood(await issueToken(gateway.key, gateway.kid, claims()));
   });
 
-  test('made with TypeScript where there is nothing but the web platform', async () => {
+  test('made with TypeScript and only the web platform', async () => {
     const source = stripTypeScriptTypes(readFileSync(pathOf('issue.ts'), 'utf8'));
     const bare = createContext({ crypto, TextEncoder, btoa });
     runInContext(`${source.replace('export ', '')}; globalThis.issueToken = issueToken;`, bare);

@@ -1,5 +1,5 @@
 /**
- * A budget of the whole key that holds: many users at once on a key that affords part of what they ask.
+ * A key's budget: many users at once on a key that affords part of their requests.
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
@@ -102,7 +102,7 @@ async function everyone(
   return replies;
 }
 
-/** Two hours later, so that whatever was left to a lease is closed. */
+/** Sweeps as if two hours had passed: closes every hold whose lease has ended. */
 async function sweepLater({ gateway }: Course): Promise<void> {
   const clock = { nowMs: () => Date.now() + 7_200_000, sleep: async () => {} };
   const { wallets, usage } = gateway.tables;
@@ -115,7 +115,7 @@ const tokensOf = ({ gateway }: Course, users: number): string[] =>
 
 const month = (): string => `usd:month:${windowAt('month', Date.now()).name}`;
 
-/** The pool, the slices and the rows, straight from the tables, with nothing in flight. */
+/** Reads pool, slices and rows from the tables when nothing is in flight. */
 async function booksOf(course: Course, name = month()) {
   await sweepLater(course);
   const { gateway } = course;

@@ -1,6 +1,6 @@
 /**
- * An issuer's outage under a flood of tokens whose keys nobody has: in a process of its own, so that its memory tells.
- * As many at once stand in test/adapters/http/key-set-fetch.test.ts, and over time in test/core/jwt/issuer-keys.test.ts.
+ * An issuer's outage under a flood of tokens with unknown keys, in a process of its own whose memory is measured.
+ * See also test/adapters/http/key-set-fetch.test.ts (many at once) and test/core/jwt/issuer-keys.test.ts (over time).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,10 +16,10 @@ import { NOW_SECONDS } from '../support/tokens.ts';
 const COOL_DOWNS = 8;
 const KIDS_EACH = 1_250;
 const BODY = Buffer.alloc(40_000_000, 'x');
-/** Of half of 10,000 kids of 240 characters, or of half of 8 bodies of 256 kB, none may be left: that were 1.2 MB more, or 1. */
+/** Less than half of the kids (10,000 of 240 characters: 1.2 MB) or half of the bodies (8 of 256 kB: 1 MB) would take. */
 const GROWTH_BYTES_MAX = 500_000;
 const PATIENCE_MS = 5_000;
-/** For the issuer that hangs: the only one that is waited for so long. */
+/** Only the issuer that hangs takes this long. */
 const SHORT_PATIENCE_MS = 100;
 
 const { publicKey, privateKey } = makePairs().ES256;
@@ -33,7 +33,7 @@ const KNOWN = mintJwt({
   claims: { exp: NOW_SECONDS + 172_800 },
 });
 
-/** What an issuer does after its first answer. */
+/** How an issuer behaves after its first answer. */
 const ISSUERS: readonly (readonly [string, RequestListener])[] = [
   ['answers', (_, response) => response.end(KEY_SET)],
   ['fails', (_, response) => response.writeHead(500).end(KEY_SET)],

@@ -78,7 +78,7 @@ describe.each([
     return { apiKey, client: new Sdk({ baseURL: baseURL(), apiKey }) };
   };
 
-  test('gets an answer, billed to the nano-dollar, and the provider sees what was checked', async () => {
+  test('gets an answer, is billed to the nano-dollar, and the provider gets the checked request', async () => {
     provider.reply(whole([{ type: 'text', text: 'Hello' }]));
     const { client, apiKey } = clientOf();
     const before = provider.requests.length;
@@ -97,7 +97,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0.001536);
   });
 
-  test('streams, and the books are written before its last event', async () => {
+  test('streams, and is billed before the last event', async () => {
     provider.reply(stream(START, textOf('Hel'), event({ type: 'ping' }), textOf('lo'), END));
     const { client, apiKey } = clientOf();
     const final = await client.messages.stream(ask).finalMessage();
@@ -107,7 +107,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0.001536);
   });
 
-  test('finds the models that it may call in its own format', async () => {
+  test('lists the models it may call, in its own format', async () => {
     const { client } = clientOf({ models: ['anthropic/claude-sonnet-4-5', 'openai/*'] });
     const models = [];
     for await (const model of client.models.list()) models.push(model);
@@ -122,7 +122,7 @@ describe.each([
     });
   });
 
-  test('counts tokens, which costs nothing', async () => {
+  test('counts tokens at no cost', async () => {
     provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"input_tokens":9}' }] });
     const { client, apiKey } = clientOf();
     const { max_tokens: _, ...counted } = ask;
@@ -131,7 +131,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0);
   });
 
-  test('is told of a model of another format, and which route to use', async () => {
+  test('gets a refusal that names the route for a model of another format', async () => {
     const before = provider.requests.length;
     const asked = clientOf().client.messages.create({ ...ask, model: 'openai/gpt-4o' });
     expect(await raisedBy(asked)).toMatchObject({
@@ -143,7 +143,7 @@ describe.each([
     expect(provider.requests.length).toBe(before);
   });
 
-  test('raises an error in mid-stream, and what was said is billed', async () => {
+  test('raises an error in mid-stream and is billed for what was streamed', async () => {
     let breakOff = (): void => {};
     const until = new Promise<void>((resolve) => {
       breakOff = resolve;
@@ -163,7 +163,7 @@ describe.each([
   });
 });
 
-test('what Anthropic’s own tools cost is billed beside the tokens, streamed and not', async () => {
+test('the price of Anthropic’s own tools is billed beside the tokens, streamed and not', async () => {
   const searched = { output_tokens: 100, server_tool_use: { web_search_requests: 2 } };
   const answer = { ...message, usage: { ...message.usage, ...searched } };
   provider.reply(
@@ -185,7 +185,7 @@ test('what Anthropic’s own tools cost is billed beside the tokens, streamed an
   }
 });
 
-test('the AI SDK streams a bare model id, which is Anthropic’s here', async () => {
+test('the AI SDK streams from a model id without a provider, which is Anthropic’s here', async () => {
   provider.reply(stream(START, textOf('Hello'), END));
   const anthropic = createAnthropic({ baseURL: gateway.url, apiKey: gateway.sign() });
   const result = streamText({
@@ -234,7 +234,7 @@ describe('Claude Code', () => {
       body: JSON.stringify(body),
     });
 
-  test('sends what passes under a budget', async () => {
+  test('sends requests that a capped token may send', async () => {
     provider.reply(stream(START, textOf('Hello'), END));
     const response = await post('/messages', gateway.sign({ spending_limit: 5 }), BODY);
     expect(response.status).toBe(200);
@@ -244,7 +244,7 @@ describe('Claude Code', () => {
     );
   });
 
-  test('counts the tokens of it', async () => {
+  test('counts the tokens of its request', async () => {
     provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"input_tokens":9}' }] });
     const { max_tokens: _, stream: __, metadata: ___, ...counted } = BODY;
     const response = await post(
@@ -255,7 +255,7 @@ describe('Claude Code', () => {
     expect([response.status, await response.json()]).toEqual([200, { input_tokens: 9 }]);
   });
 
-  test('is told by a 401 that its key helper must be asked again', async () => {
+  test('runs its key helper again after a 401', async () => {
     const expired = gateway.sign({ exp: 1_000_000_000, iat: 999_999_000 });
     const response = await post('/messages', expired, BODY);
     expect(response.status).toBe(401);
@@ -265,7 +265,7 @@ describe('Claude Code', () => {
     });
   });
 
-  test('discovers models whose ids it takes: they begin with "anthropic"', async () => {
+  test('discovers models with ids it accepts: they begin with "anthropic"', async () => {
     const token = gateway.sign({ models: ['anthropic/*', 'openai/*'] });
     const response = await fetch(`${gateway.url}/models?limit=1000`, { headers: headersOf(token) });
     const { data, has_more } = (await response.json()) as {

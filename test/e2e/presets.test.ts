@@ -52,7 +52,7 @@ interface Case {
   readonly provider: string;
   readonly preset: string;
   readonly alg: 'RS256' | 'ES256';
-  /** As the provider issues it. */
+  /** Claims as the provider issues them. */
   readonly claims: Claims;
   readonly user: string;
   /** Others that are taken. */
@@ -280,13 +280,13 @@ describe.each(CASES)('the preset of $provider', (each) => {
       expect([name, await ask(key, sign(other))]).toEqual([name, user]);
   });
 
-  test('refuses what was issued for others, or for something else', async () => {
+  test('refuses tokens issued for another application or purpose', async () => {
     const found = [];
     for (const [name, other] of refused) found.push([name, await ask(key, sign(other))]);
     expect(found).toEqual(refused.map(([name, , code]) => [name, code]));
   });
 
-  test('refuses what another one signed', async () => {
+  test('refuses a token signed by another issuer', async () => {
     const secret = mintWith({ ...inTime(), ...claims }, 'x'.repeat(40));
     expect(await ask(key, secret)).toBe('invalid_api_key');
   });
@@ -303,13 +303,13 @@ describe('an e-mail address', () => {
     return issuers.RS256.sign({ ...inTime(), ...claims, ...other });
   };
 
-  test('of Firebase counts when it is verified', async () => {
+  test('of Firebase counts only when it is verified', async () => {
     const key = await withDomain('firebase-mail', 'firebase:course-tutor');
     expect(await ask(key, sign('firebase', {}))).toBe('domain_not_allowed');
     expect(await ask(key, sign('firebase', { email_verified: true }))).toBe('Xy12AbCdEfGh');
   });
 
-  test('of Supabase counts when the key says so, for its users write their own metadata', async () => {
+  test('of Supabase counts only when the key trusts it, because users write their own metadata', async () => {
     const key = await withDomain('supabase-mail', 'supabase:abcdefghijklmnopqrst');
     expect(await ask(key, sign('supabase', {}))).toBe('domain_not_allowed');
     const trusting = await withDomain(
@@ -335,13 +335,13 @@ describe('an e-mail address', () => {
   });
 });
 
-describe('what docs/identity.md says to add to a preset', () => {
+describe('the options that docs/identity.md adds to a preset', () => {
   const claimsOf = (provider: string): Claims => ({
     ...inTime(),
     ...CASES.find((each) => each.provider === provider)?.claims,
   });
 
-  test('keeps the anonymous visitors of Supabase out, who have the role of users', async () => {
+  test('keep out anonymous visitors of Supabase, who have the role of users', async () => {
     const preset = ['--preset', 'supabase:abcdefghijklmnopqrst'];
     const source = ['--jwks-url', issuers.ES256.jwksUrl];
     const plain = await makeKey('anonymous', ...preset, ...source);
@@ -353,7 +353,7 @@ describe('what docs/identity.md says to add to a preset', () => {
     expect(await ask(strict, user)).toBe('0b7d4f3e-1111-4222-8333-444455556666');
   });
 
-  test('keeps the anonymous visitors of Firebase out, who are users to it', async () => {
+  test('keep out anonymous visitors of Firebase, who count as users there', async () => {
     const key = await makeKey(
       ...(['providers', '--preset', 'firebase:course-tutor'] as const),
       ...['--jwks-url', issuers.RS256.jwksUrl],
@@ -369,7 +369,7 @@ describe('what docs/identity.md says to add to a preset', () => {
     expect(await ask(key, by('custom'))).toBe(NOT_ALLOWED);
   });
 
-  test('takes addresses of Google for those of a Workspace alone', async () => {
+  test('accept Google accounts of one Workspace only', async () => {
     const key = await makeKey(
       ...(['workspace', '--preset', 'google:123-abc.apps.googleusercontent.com'] as const),
       ...['--jwks-url', issuers.RS256.jwksUrl, '--require', 'hd=example.edu'],

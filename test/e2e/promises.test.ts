@@ -1,6 +1,6 @@
 /**
- * Failures that gateways of this kind are known for, each by its name, through the whole gateway. Those that are
- * tested elsewhere are listed in docs/limits.md.
+ * Failures that gateways of this kind are known for, each under its usual name, through the whole gateway.
+ * docs/limits.md lists those that other tests cover.
  */
 import OpenAI from 'openai';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ import {
 } from '../support/faulty-gateway.ts';
 import { type Answer, open, send } from '../support/http-client.ts';
 
-/** Of one request, in nano-dollars. */
+/** One request in nano-dollars. */
 const HELD = 160_000n;
 const COST = 40_000n;
 
@@ -68,7 +68,7 @@ const idle = ({ books }: FaultyGateway) =>
 
 describe('client aborts mid-stream; leak on cancel; nothing paid on disconnect', () => {
   // guarantee: client-leaves
-  test('bills each of 20 that leave at the first byte for all that was streamed for it', async () => {
+  test('bills each of 20 clients that leave at the first byte for all that was streamed', async () => {
     const faulty = await start({ spendingLimit: 0.01 });
     const { gateway, provider, credential, books } = faulty;
     const end = FINISH_EVENT + usageEvent(usageOf(1, 4)) + DONE_EVENT;
@@ -96,7 +96,7 @@ describe('client aborts mid-stream; leak on cancel; nothing paid on disconnect',
 
 describe('N × budget over N workers; a sync window of 60 s', () => {
   // guarantee: never-over
-  test('serves what one budget affords, whichever of four workers is asked, and from the first request on', async () => {
+  test('serves exactly one budget across four workers, from the first request on', async () => {
     let next = 0;
     const faulty = await start({
       makeFunctions: (settings) => {
@@ -123,7 +123,7 @@ describe('N × budget over N workers; a sync window of 60 s', () => {
 
 describe('counters twice', () => {
   // guarantee: counted-once
-  test('counts a request once in every counter, and once in the rows', async () => {
+  test('counts a request once in every counter and once in the rows', async () => {
     const { ask, books } = await start({ limits: ['user:usd:day=1', 'user:requests:day=9'] });
 
     await ask();
@@ -146,7 +146,7 @@ describe('counters twice', () => {
 
 describe('false refusal below the cap', () => {
   // guarantee: whole-budget
-  test('lets a budget be spent as far as the next request fits, one after the other', async () => {
+  test('lets requests one after another spend a budget until the next does not fit', async () => {
     const { ask, books } = await start();
     const answers: Answer[] = [];
     for (let at = 0; at < 24; at += 1) answers.push(await ask());
@@ -157,7 +157,7 @@ describe('false refusal below the cap', () => {
   });
 
   // guarantee: gone-or-in-use
-  test('says that money is held, not gone, while requests are in flight; and it comes back', async () => {
+  test('answers budget_in_use while requests in flight hold the money, and the money comes back', async () => {
     const faulty = await start();
     const release = holdBack(faulty);
     const asked = atOnce(6, () => faulty.ask());
@@ -176,7 +176,7 @@ describe('false refusal below the cap', () => {
 
 describe('concurrent requests past a tokens-per-window cap', () => {
   // guarantee: never-over-tokens
-  test('admits as many of 30 at once as their tokens fit, and no more', async () => {
+  test('admits as many of 30 requests at once as their tokens fit, and no more', async () => {
     // A request of 16 tokens of output: 89 bytes, 64 a request and 8 a message are its input.
     const faulty = await start({ limits: ['user:tokens:day=900'], spendingLimit: 1 });
     const release = holdBack(faulty);
@@ -198,7 +198,7 @@ describe('concurrent requests past a tokens-per-window cap', () => {
 
 describe('provider ignores max_tokens', () => {
   // guarantee: overrun-seen
-  test('has its overrun recorded, and the next request sees it', async () => {
+  test('records the overrun, and the next request counts it', async () => {
     const { ask, books, provider, gateway } = await start();
     provider.reply(jsonReply(completion('x', usageOf(1, 100))));
 
@@ -247,7 +247,7 @@ describe('client SDK retries', () => {
 
 describe('duplicate request id', () => {
   // guarantee: own-request-id
-  test('is two requests, with a hold and a row each: the name a client gives counts for nothing', async () => {
+  test('makes two requests with a hold and a row each: the client’s id is not used', async () => {
     const { ask, books } = await start();
     const named = { 'x-request-id': 'mine', 'idempotency-key': 'mine' };
 
@@ -260,7 +260,7 @@ describe('duplicate request id', () => {
   });
 
   // guarantee: own-request-id
-  test('is never answered 409, which SDKs try again', () => {
+  test('is never answered 409, which SDKs retry', () => {
     expect(Object.values(ERRORS).map(({ status }) => status)).not.toContain(409);
   });
 });

@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const README = readFileSync(`${ROOT}README.md`, 'utf8');
 const FORMATS = 5;
 
-test('the SDKs of the README ask the built-in model in every format', async () => {
+test('the README’s SDK examples call the built-in model in every format', async () => {
   const [, snippet = ''] = /^```ts\n(import .*?)^```$/ms.exec(README) ?? [];
   const gateway = await startTestGateway({});
   try {
@@ -37,7 +37,7 @@ test('the SDKs of the README ask the built-in model in every format', async () =
   }
 });
 
-test('the curl line of the README streams an answer', async () => {
+test('the README’s curl line streams an answer', async () => {
   const [line = ''] = /^curl -N .*$/m.exec(README) ?? [];
   const gateway = await startTestGateway({});
   try {

@@ -54,17 +54,17 @@ function readSteps(page: string): readonly Step[] {
   }));
 }
 
-/** `…` stands for what differs from run to run. */
+/** `…` matches text that differs from run to run. */
 const toPattern = (line: string): RegExp => {
   const parts = line.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`);
 };
 
 const MARK = '--- step ---';
-/** On a line of its own, whatever stands before it. */
+/** Starts a new line even if the output before it does not end one. */
 const ECHO_MARK = `printf '\\n%s\\n' '${MARK}'`;
 
-/** What each step printed; standard error among it. A command that fails ends the page. */
+/** Returns the output of each step, standard error included. A failing command ends the page. */
 async function play(page: string, steps: readonly Step[]): Promise<readonly string[]> {
   const folder = await mkdtemp(join(home, 'page-'));
   const port = await freePort();
@@ -84,7 +84,7 @@ async function play(page: string, steps: readonly Step[]): Promise<readonly stri
   return printed.slice(0, -1);
 }
 
-/** `npx hallpass` and `node` as in the repository's own folder, its gateway's data, and what the pages name of it. */
+/** Puts `npx hallpass`, `node`, the gateway's data and the examples into the folder, and returns its PATH. */
 async function makeTools(page: string, folder: string): Promise<string> {
   const npx = join(folder, 'bin/npx');
   if (page === AS_PROCESSES) {

@@ -104,7 +104,7 @@ describe.each([
     return types;
   };
 
-  test('gets an answer, billed with what was cached; nothing is stored at the provider', async () => {
+  test('gets an answer billed with its cached tokens, and the provider stores nothing', async () => {
     provider.reply(whole([messageOf('Hello')]));
     const { client, apiKey } = clientOf();
     const answer = await client.responses.create({ ...ask, store: true });
@@ -115,7 +115,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(COST_USD);
   });
 
-  test('streams, and the books are written before its last event', async () => {
+  test('streams, and is billed before the last event', async () => {
     provider.reply({
       steps: [CREATED, ITEM, deltaOf('Hello'), COMPLETED].map((write) => ({ write })),
     });
@@ -144,7 +144,7 @@ describe.each([
     expect(provider.requests.length).toBe(before);
   });
 
-  test('passes on that the provider itself failed', async () => {
+  test('gets the provider’s own failure', async () => {
     const response = responseOf([], {
       status: 'failed',
       error: { code: 'server_error', message: 'no' },
@@ -157,7 +157,7 @@ describe.each([
     expect(await readAll(clientOf().client)).toEqual(['response.created', 'response.failed']);
   });
 
-  test('embeds, and pays for the input alone', async () => {
+  test('embeds, and pays only for the input', async () => {
     const vector = Buffer.from(new Float32Array([0.5, 0.25]).buffer).toString('base64');
     const data = [{ object: 'embedding', index: 0, embedding: vector }];
     const usage = { prompt_tokens: 50, total_tokens: 50 };

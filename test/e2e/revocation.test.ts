@@ -1,5 +1,5 @@
 /**
- * What a server key revokes is refused, through the whole gateway; and what was used is told to whom it belongs.
+ * Revocation and usage through the whole gateway: revoked tokens are refused, and each user sees their own usage.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
-/** What of the answers is looked at. */
+/** The parts of answers that these tests read. */
 interface Body {
   readonly error?: { readonly code: string };
   readonly revoked?: boolean;
@@ -73,7 +73,7 @@ describe('a token that is revoked', () => {
     expect([await statusOf(token), await statusOf(other)]).toEqual([true, false]);
   });
 
-  test('that was never used is refused at its first request', async () => {
+  test('is refused at its first request, even if it was never used', async () => {
     const token = gateway.sign({ jti: 'unused' });
     await revoke({ jwtoken: token });
     expect(await chat(token)).toBe('token_revoked');
@@ -81,7 +81,7 @@ describe('a token that is revoked', () => {
 });
 
 describe("a user's tokens", () => {
-  test('issued until then are refused, and one issued after works', async () => {
+  test('issued before the revocation are refused, and one issued after it works', async () => {
     const user = 'ada@example.edu';
     const before = gateway.sign({ jti: 'a', user, iat: nowSeconds() - 60 });
     const bare = gateway.sign({ jti: 'b', user, iat: undefined });
@@ -101,7 +101,7 @@ describe("a user's tokens", () => {
 });
 
 describe('a jti', () => {
-  test('is refused for every user once records are read anew, on routes that reserve nothing too', async () => {
+  test('is refused for every user when key records are read again, also on routes that reserve nothing', async () => {
     const data = await mkdtemp(join(tmpdir(), 'hallpass-'));
     closers.unshift(() => rm(data, { recursive: true, force: true }));
     await gateway.close();
@@ -129,7 +129,7 @@ describe('a jti', () => {
 
 describe('who may revoke', () => {
   // guarantee: tokens-revoke-nothing
-  test('is no token, not even of itself', async () => {
+  test('excludes tokens: none may revoke, not even itself', async () => {
     const token = gateway.sign({ jti: 'self', user: 'ada' });
     for (const query of [{ jwtoken: token }, { jti: 'self' }, { user: 'ada' }]) {
       const answer = await revoke(query as unknown as Record<string, string>, token);
@@ -140,7 +140,7 @@ describe('who may revoke', () => {
 });
 
 describe('usage', () => {
-  test('is told to the nano-dollar, to each their own, and the audit is clean', async () => {
+  test('shows each user their own spend to the nano-dollar, and the audit is clean', async () => {
     const ada = gateway.sign({ jti: 'a', user: 'ada' });
     const bob = gateway.sign({ jti: 'b', user: 'bob' });
     const codes = await Promise.all([

@@ -40,7 +40,7 @@ const mint = (claims: Record<string, unknown>): string =>
   });
 
 describe.skipIf(!hasPyJwt)('a token minted by PyJWT', () => {
-  test('streams chunk by chunk: the first chunk is here before the provider writes the second', async () => {
+  test('streams chunk by chunk: the first chunk arrives before the provider writes the second', async () => {
     let release = (): void => {};
     const received = new Promise<void>((resolve) => {
       release = resolve;
@@ -68,7 +68,7 @@ describe.skipIf(!hasPyJwt)('a token minted by PyJWT', () => {
     expect(text).toBe('Good day');
   });
 
-  test('is held to its models', async () => {
+  test('may call only its models', async () => {
     const token = mint({ models: ['openai/gpt-4o-mini'] });
 
     const call = clientOf(token).chat.completions.create({ model: 'openai/gpt-4o', messages });
@@ -77,7 +77,7 @@ describe.skipIf(!hasPyJwt)('a token minted by PyJWT', () => {
     await expect(call).rejects.toThrow(/openai\/gpt-4o.*openai\/gpt-4o-mini/);
   });
 
-  test('is held to its spending limit, and the SDK does not try again', async () => {
+  test('may spend only its limit, and the SDK does not retry the refusal', async () => {
     const token = mint({ spending_limit: 0.000001 });
     const before = provider.requests.length;
 
@@ -93,7 +93,7 @@ test.runIf(!hasPyJwt)(PYJWT_ABSENT, () => {
 });
 
 describe('the SDK', () => {
-  test('gets no usage chunk that it did not ask for, while the bill is exact', async () => {
+  test('gets no usage chunk it did not ask for, and is billed exactly', async () => {
     const events = [
       textEvent('Hi'),
       FINISH_EVENT,

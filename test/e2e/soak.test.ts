@@ -1,8 +1,7 @@
 /**
- * A term's worth of traffic at once: many users, limits of token, user and key together, clients that leave, a provider
- * that fails. What the gateway counted is held against its rows, and these against what the provider says; and the
- * audit, which does the same in its own way, finds nothing.
- * A fifth of it is played with all other tests; `SOAK=full` plays the 2,000 requests of 50 users, 100 at once.
+ * A term's traffic at once: many users; limits of token, user and key together; clients that leave; a provider that
+ * fails. The counters equal the rows, the rows equal the provider's own count, and the audit finds no difference.
+ * The test command plays a fifth of it; `SOAK=full` plays the 2,000 requests of 50 users, 100 at once.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
@@ -32,14 +31,14 @@ const TOKENS_PER_USER = 2;
 const LEAVING = 0.1;
 const FAILING = 0.05;
 const CAP = 16;
-/** Of output; input is free. A request holds 16 tokens and spends 1 to 16. */
+/** The price of output; input is free. A request holds 16 tokens and spends 1 to 16. */
 const NANO_USD_PER_TOKEN = 10_000n;
 const HELD = BigInt(CAP) * NANO_USD_PER_TOKEN;
 /** A user sends 40 requests of about 85,000 nano-dollars, half of them by each token; the key affords less than all. */
 const TOKEN_LIMIT = 1_400_000n;
 const USER_LIMIT = 2_500_000n;
 const KEY_LIMIT = (BigInt(USERS) * USER_LIMIT * KEY_PERCENT) / 100n;
-/** Requests that spend what is left of the key's budget when all others have ended, at most. */
+/** The most requests that spend the rest of the key's budget when all others have ended. */
 const LATE_MAX = REQUESTS / 2;
 
 const config = defineConfig({
@@ -65,7 +64,7 @@ let gateway: TestGateway;
 
 interface Drawn {
   readonly reply: Reply;
-  /** What the provider counts; undefined: it fails. */
+  /** The tokens that the provider counts; undefined if it fails. */
   readonly tokens?: number;
   /** It fails after its first word. */
   readonly isCut?: true;
@@ -193,7 +192,7 @@ async function spendTheRest(): Promise<number> {
 }
 
 describe(`${REQUESTS} requests of ${USERS} users, ${AT_ONCE} at once`, () => {
-  test('leave every limit kept and every counter exact, to the nano-dollar', {
+  test('keep every limit, and leave every counter exact to the nano-dollar', {
     timeout: 180_000,
   }, async () => {
     const credentials = Array.from({ length: USERS * TOKENS_PER_USER }, (_, at) =>

@@ -1,6 +1,6 @@
 /**
- * What a provider sees of a client, and a client of a provider: what is asked for goes on, who asks stays here, and
- * the provider's key is in no answer.
+ * Headers and refusals between client and provider: the request goes on, the client's identity does not, and no answer
+ * holds the provider's key.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -21,7 +21,7 @@ import { startTestGateway, type TestGateway } from '../support/local-gateway.ts'
 
 const KEY = 'sk-provider-0123456789abcdef';
 const JSON_TYPE = { 'content-type': 'application/json' };
-/** Of a server that says it failed. */
+/** A reply of a server that reports its own failure. */
 const failing = (status: number, write: string, headers: object = {}): Reply => ({
   status,
   headers: { ...JSON_TYPE, ...headers },
@@ -92,7 +92,7 @@ const ALWAYS = {
   connection: 'keep-alive',
 };
 
-describe('of a client’s headers', () => {
+describe('of the client’s headers,', () => {
   const openai = { authorization: `Bearer ${KEY}` };
   const beta = { 'openai-beta': 'responses=experimental' };
   const anthropic = {
@@ -128,7 +128,7 @@ describe('of a client’s headers', () => {
     },
   );
 
-  test('a beta goes on whose price is known, or for whom no price matters; no other text does', async () => {
+  test('a capped token’s beta headers are sent on only if their price is known', async () => {
     const asked = 'assistants=v2, responses=experimental,Bearer sk-1, a b';
     const betaOf = async (claims: object) => {
       provider.reply(jsonReply(ANSWER));
@@ -216,7 +216,7 @@ describe('connections to a provider', () => {
     for (const each of fresh.splice(0)) await each.close();
   });
 
-  test('are kept: ten requests, streamed and not, come by one', async () => {
+  test('are reused: ten requests, streamed and not, use one', async () => {
     const own = await startFakeProvider();
     fresh.push(own);
     const ownGateway = await startTestGateway({ providerUrls: { openai: own.url } });

@@ -1,6 +1,6 @@
 /**
- * What a decision of the authorizer reads, by the adapters that are deployed, under a clock in hand: nothing once it is
- * warm, and never anything older than it promises.
+ * The reads of an authorizer's decision, with the deployed adapters and a clock of the test: none while it is warm, and
+ * nothing older than promised is used.
  */
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables.close());
 
-/** One authorizer: all it reads is counted, by what it is. */
+/** One authorizer that counts its reads by kind. */
 function makeAuthorizer() {
   const bench = { nowMs: NOW_MS, calls: [] as string[] };
   const clock = { nowMs: () => bench.nowMs, sleep: async () => {} };
@@ -73,7 +73,7 @@ function makeAuthorizer() {
     const decision = await authorize({ headers }, ports);
     return decision.kind === 'grant' ? 'grant' : decision.error.code;
   };
-  /** The reads since the last time it was asked. */
+  /** Returns the reads since the last call. */
   const read = (): string[] => bench.calls.splice(0);
   return Object.assign(bench, { decide, read });
 }
@@ -100,7 +100,7 @@ interface Kind {
   readonly record: Partial<KeyRecord>;
   /** With a string of the key. */
   readonly credential: (key: string) => string;
-  /** What the first decision reads. */
+  /** The reads of the first decision. */
   readonly first: readonly string[];
 }
 
@@ -149,7 +149,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
   const now = credential(KEY);
   const former = credential(FORMER_KEY);
 
-  test('is decided without the network once it is warm, and then costs one read in ten seconds', async () => {
+  test('is decided without the network while its record is cached, and costs one read in ten seconds', async () => {
     await write(record);
     const gateway = makeAuthorizer();
     expect(await gateway.decide(now)).toBe('grant');
@@ -165,7 +165,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
   });
 
   // guarantee: disabled-within-ten-seconds
-  test('is refused ten seconds after its key was disabled, at the latest', async () => {
+  test('is refused at most ten seconds after its key was disabled', async () => {
     await write(record);
     const gateway = makeAuthorizer();
     expect(await gateway.decide(now)).toBe('grant');
@@ -174,7 +174,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(await gateway.decide(now)).toBe('invalid_api_key');
   });
 
-  test('holds at once by the string that a rotation gave', async () => {
+  test('is accepted at once with the string that a rotation made', async () => {
     await write({ ...record, version: '1', keyHash: hashOfKey(FORMER_KEY) });
     const gateway = makeAuthorizer();
     expect(await gateway.decide(former)).toBe('grant');
@@ -184,7 +184,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(await gateway.decide(former)).toBe('grant');
   });
 
-  test('holds by the former string until the overlap ends, and not a millisecond longer', async () => {
+  test('is accepted with the former string until the overlap ends, and not a millisecond longer', async () => {
     await write({ ...record, former: { version: '1', untilMs: NOW_MS + HOUR_MS } });
     const gateway = makeAuthorizer();
     gateway.nowMs = NOW_MS + HOUR_MS - 1;
@@ -193,7 +193,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
     expect(await gateway.decide(former)).toBe('invalid_api_key');
   });
 
-  test('is refused by the former string ten seconds after a rotation without overlap, at the latest', async () => {
+  test('is refused with the former string at most ten seconds after a rotation without overlap', async () => {
     await write({ ...record, version: '1', keyHash: hashOfKey(FORMER_KEY) });
     const gateway = makeAuthorizer();
     expect(await gateway.decide(former)).toBe('grant');
@@ -204,7 +204,7 @@ describe.each(KINDS)('$name', ({ record, credential, first }) => {
   });
 });
 
-describe('who is not known', () => {
+describe('an unknown caller', () => {
   test.each<[string, string, Partial<KeyRecord>, readonly string[]]>([
     ['an unknown key', UNKNOWN_KEY, {}, ['GetItem hash']],
     ['a key of no form of ours', 'sk-proj-abc', {}, []],

@@ -1,5 +1,5 @@
 /**
- * What a request costs the tables once the function is warm.
+ * The calls that a request makes to the tables while the function is warm.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
@@ -40,7 +40,7 @@ afterAll(async () => {
 const calls = (): string[] => proxy.journal.map(({ operation, table }) => `${operation} ${table}`);
 
 // guarantee: three-writes
-test('writes once before the first byte upstream, the row and the wallet after the last, and reads nothing', async () => {
+test('writes once before the first byte upstream, row and wallet after the last, and reads nothing', async () => {
   let before: string[] = [];
   const chat = (): Promise<unknown> =>
     send(`${gateway.url}/chat/completions`, {
@@ -77,7 +77,7 @@ test('writes once before the first byte upstream, the row and the wallet after t
   ]);
 });
 
-test('has written the books when the client reads the end', async () => {
+test('is billed before the client reads the end', async () => {
   provider.reply({ steps: [{ write: FINISH_EVENT + usageEvent(usageOf(1000, 0)) + DONE_EVENT }] });
   const headers = { authorization: `Bearer ${gateway.sign({ jti: 'end', spending_limit: 1 })}` };
 

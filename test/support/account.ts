@@ -1,5 +1,5 @@
 /**
- * The account function's routes, asked with a grant and with wallets in hand.
+ * Calls the routes of the account function with a grant and wallets of the test.
  */
 
 import type { Grant } from '../../core/access/grant.ts';

@@ -28,7 +28,7 @@ const UNPACK = `
 
 export interface Chromium {
   readonly executablePath: string;
-  /** For the browser's process alone; @default the environment of this process */
+  /** Only for the browser's process. @default the environment of this process */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -87,7 +87,7 @@ const FONT_CONFIGURATION = `<?xml version="1.0"?>
 </fontconfig>
 `;
 
-/** The package has Open Sans alone, and a configuration that looks for it in /tmp: adds a monospaced font. */
+/** Adds a monospaced font, and a configuration: the package has Open Sans only, and its own looks for it in /tmp. */
 async function addFonts(folder: string): Promise<void> {
   for (const name of (await readdir(FONT_FILES)).filter((name) => IS_FONT_FILE.test(name))) {
     const font = toTrueType(await readFile(join(FONT_FILES, name)));

@@ -23,7 +23,7 @@ export const PAIRS = makePairs();
 export const OTHERS = makePairs();
 export const SECRETS = makeJwtSecrets();
 
-/** What verifies a JWT: the shared secret of all tests, and no key set, unless others are given. */
+/** The default means to verify a JWT: the shared secret of all tests, and no key set. */
 export const makeJwtPorts = ({ secrets = SECRETS, keySets = NO_KEY_SETS } = {}) => ({
   jwtKeys: makeJwtKeys(secrets, keySets),
   clock,

@@ -1,5 +1,5 @@
 /**
- * The official clients as people set them up, each in the wire format it speaks: one way to ask all of them.
+ * The official clients as people set them up, each in its own format, behind one interface.
  */
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogle } from '@ai-sdk/google';
@@ -23,15 +23,15 @@ export interface Question {
   readonly apiKey: string;
   readonly model: string;
   readonly prompt: string;
-  /** @default what the client does by itself */
+  /** @default the client's own */
   readonly maxRetries?: number;
 }
 
-/** What the client makes of it: the text, or the call of the tool `add`. Rejects with what the client raises. */
+/** Calls a client and returns the text, or the call of the tool `add`. Rejects with the client's error. */
 export interface Client {
   readonly format: Format;
   ask(question: Question): Promise<string>;
-  /** @param onText is told of each piece as it comes */
+  /** @param onText is called with each piece as it comes */
   stream(question: Question, onText?: (text: string) => void): Promise<string>;
   callTool(question: Question): Promise<{ readonly name: string; readonly input: unknown }>;
 }
@@ -247,7 +247,7 @@ async function join<Part>(
   return text;
 }
 
-/** By the names under which the README speaks of them. The lines before differ from the newest in their types alone. */
+/** Clients by name. Older major versions differ from the newest only in their types. */
 export const CLIENTS: ReadonlyMap<string, Client> = new Map([
   ['openai 7', chatOf(OpenAI)],
   ['openai 6', chatOf(OpenAIBefore as unknown as typeof OpenAI)],

@@ -5,7 +5,7 @@ import { createTables } from '../../local/dynamodb/tables.ts';
 
 export const TABLE_NAMES = { keysTable: 'keys', walletsTable: 'wallets', usageTable: 'usage' };
 
-/** Names the address of a DynamoDB that is to stand for the embedded one: `npm run test:dynamodb-local`. */
+/** The variable with the address of a DynamoDB to use in place of the embedded one: `npm run test:dynamodb-local`. */
 export const DYNAMODB_LOCAL_URL = 'HALLPASS_TEST_DYNAMODB_URL';
 
 /** Long: on a busy machine the table server is slow and not down. */

@@ -1,6 +1,6 @@
 /**
- * Bedrock on loopback: works out the signature of each request by itself, from AWS's page alone, and refuses a wrong one in
- * AWS's words. What it answers to a right one is told to it.
+ * Bedrock on loopback: computes the signature of each request by AWS's page, refuses a wrong one in AWS's words, and
+ * answers a right one with the reply that a test gives it.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 import { createHash, createHmac } from 'node:crypto';
@@ -21,9 +21,9 @@ export interface FakeBedrock {
   readonly url: string;
   /** Those whose signature or key held. */
   readonly requests: readonly BedrockRequest[];
-  /** How many it refused. */
+  /** The number of refused requests. */
   refusedCount(): number;
-  /** What it says to whom it refused last. */
+  /** The text of the last refusal. */
   lastRefusal(): string;
   reply(reply: Reply): void;
   close(): Promise<void>;

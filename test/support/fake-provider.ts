@@ -1,9 +1,9 @@
-/** A provider on loopback that answers as it is told, well or badly, and remembers what it was asked. */
+/** A provider on loopback that sends the replies a test gives it, good or bad, and records the requests. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** What it does next: write bytes, wait, drop the connection, or never do anything again. */
+/** The next step of a reply: write bytes, wait, drop the connection, or hang for ever. */
 export type Step =
   | { readonly write: string | Uint8Array }
   | { readonly waitMs: number }
@@ -31,12 +31,12 @@ export interface FakeProvider {
   /** Base URL, up to and with `/v1`. */
   readonly url: string;
   readonly requests: readonly RecordedRequest[];
-  /** How many answers the gateway left before their end. */
+  /** The number of answers that the gateway left before their end. */
   abortedCount(): number;
   connectionCount(): number;
   /** Resets all connections, at once. */
   resetConnections(): void;
-  /** From the next request on. A list is used up one a request, its last reply again and again. */
+  /** Sets the reply to the next requests. Each request takes one of a list; the last one is repeated. */
   reply(...replies: readonly Reply[]): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A gateway between a provider that answers and tables that fail as a test decides, and a look into its books. */
+/** A gateway whose tables fail as a test decides, with a provider that answers and access to the books. */
 import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
@@ -16,7 +16,7 @@ import { type Answer, send } from './http-client.ts';
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from './local-gateway.ts';
 import { type Fate, startTableProxy, type TableCall } from './table-proxy.ts';
 
-/** Input is free; 16 tokens of output are held and cost 160,000 nano-dollars, a request that said 4 costs 40,000. */
+/** Input is free; a request holds 160,000 nano-dollars for 16 tokens of output, and costs 40,000 for 4. */
 const CONFIG = {
   providers: { openai: {} },
   prices: { 'openai/m': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
@@ -36,7 +36,7 @@ export interface Books {
 export interface FaultyGatewayOptions extends Pick<TestGatewayOptions, 'makeFunctions'> {
   /** Limits of the key. @default none */
   readonly limits?: readonly string[];
-  /** Of the one token that asks, in USD. @default 0.001 */
+  /** Limit of the one token, in USD. @default 0.001 */
   readonly spendingLimit?: number;
 }
 
@@ -45,13 +45,13 @@ export interface FaultyGateway {
   readonly provider: FakeProvider;
   /** Calls of the wallets and of the rows, in the order of arrival, since the start. */
   readonly calls: readonly TableCall[];
-  /** From now on; `undefined`: all is well. The tables of keys never fail. */
+  /** Sets how calls fail from now on; `undefined`: not at all. The table of keys never fails. */
   decide(fate: ((call: TableCall) => Fate) | undefined): void;
   readonly credential: string;
-  /** One completion of 16 tokens at most. */
+  /** Asks for one completion of at most 16 tokens. */
   ask(more?: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   books(): Promise<Books>;
-  /** The sweep as it runs when all leases have ended. */
+  /** Runs the sweep as if all leases had ended. */
   sweepLater(): Promise<SweepOutcome>;
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 import { type AwsCall, AwsCallError } from '../../adapters/aws/aws-call.ts';
 
-/** What becomes of a call: done, never arrived, done with its answer lost, lost now and done later, or done twice. */
+/** The fate of a call: done, never arrived, done with its answer lost, lost now and done later, or done twice. */
 export type Fault = 'none' | 'dropped' | 'answer-lost' | 'late' | 'doubled';
 
-/** Draws like a die that is cast the same in every run (mulberry32). */
+/** Returns a source of fractions from 0 to 1 that are the same in every run (mulberry32). */
 export function makeSeededFraction(seed: number): () => number {
   let state = seed;
   return () => {
@@ -16,10 +16,10 @@ export function makeSeededFraction(seed: number): () => number {
 
 const lost = (): AwsCallError => new AwsCallError('TimeoutError', 'UpdateItem', 0);
 
-/** Lets calls fail as a network does; `deliver` brings what is late, as many times as it is asked to. */
+/** Lets calls fail like a network; `deliver` carries out the late ones. */
 export interface FaultyLine {
   through<T>(fault: Fault, write: () => Promise<T>): Promise<T>;
-  /** Delivers what was late until now; its answers reach nobody. */
+  /** Carries out the calls that are late; nobody gets their answers. */
   deliver(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export function makeFaultyLine(toError: () => Error = lost): FaultyLine {
   };
 }
 
-/** A call whose writes meet the faults that `drawFault` draws. Reads pass. */
+/** A call whose writes have the faults that `drawFault` returns. Reads have none. */
 export function makeFaultyCall(
   call: AwsCall,
   drawFault: () => Fault,

@@ -1,5 +1,5 @@
 /**
- * What the functions run on in tests: tables and secrets on loopback, with the server key `course` made in them.
+ * Tables and secrets on loopback for the functions under test, with a server key `course` in them.
  */
 import type { APIGatewayRequestAuthorizerEvent, Context } from 'aws-lambda';
 import type { FunctionSettings } from '../../adapters/aws/environment.ts';

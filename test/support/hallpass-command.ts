@@ -1,4 +1,4 @@
-/** `hallpass`, as a process of its own or, for what needs none, in this one. */
+/** Runs `hallpass` in a process of its own, or faster in this one. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
@@ -12,7 +12,7 @@ const NODE_ARGS = ['--import', `${ROOT}bin/node-24.mjs`, `${ROOT}bin/hallpass.ts
 export const HALLPASS_COMMAND: readonly string[] = [process.execPath, ...NODE_ARGS];
 
 export interface CommandOptions {
-  /** Where it is run; its `.hallpass` is the default folder. */
+  /** The working directory; its `.hallpass` is the default data folder. */
   readonly cwd: string;
   readonly input?: string;
   readonly variables?: Readonly<Record<string, string>>;
@@ -44,7 +44,7 @@ export async function hallpass(
 }
 
 interface HereOptions extends Omit<CommandOptions, 'cwd'> {
-  /** As on a terminal; without it, as in a pipe. */
+  /** Present: as on a terminal. Absent: as in a pipe. */
   readonly redraw?: (line: string) => void;
 }
 

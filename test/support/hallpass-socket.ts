@@ -1,5 +1,5 @@
 /**
- * `npx hallpass` for a shell without a process each time: the command's own `runHallpass`, asked by curl over a socket.
+ * `npx hallpass` for a shell without a process each time: curl calls the command's own `runHallpass` over a socket.
  * Invariant: arguments, folder, `HALLPASS_*` variables and what `-` reads go in; the lines of both outputs come out in
  * their order, and the exit status.
  */
@@ -11,7 +11,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { runHallpass } from '../../cli/program.ts';
 
-/** In the place of `npx`: asks, and does what the answer, a script, says. */
+/** Replaces `npx`: sends the arguments and runs the script in the answer. */
 const scriptOf = (socketPath: string): string => `#!/usr/bin/env bash
 shift
 form=(--form-string "folder=$PWD")

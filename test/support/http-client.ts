@@ -1,4 +1,4 @@
-/** Plain HTTP for tests: what is sent is what was asked, doubled headers and all. */
+/** Plain HTTP for tests: sends requests unchanged, with doubled headers too. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 
 export interface SendOptions {
@@ -14,7 +14,7 @@ export interface Answer {
   readonly text: string;
 }
 
-/** Sends a request and answers when the answer's head is here. */
+/** Sends a request and returns when the answer's head has arrived. */
 export function open(
   url: string,
   options: SendOptions = {},

@@ -1,5 +1,5 @@
 /**
- * Identity providers' JWTs minted with node:crypto alone, part by part: nothing of core/ or jose is in them.
+ * Identity providers' JWTs, made part by part with node:crypto only: without core/ and without jose.
  */
 import {
   constants,
@@ -121,7 +121,7 @@ export function makeVerifyingKey(
   };
 }
 
-/** Where a test asks for no key set. */
+/** Key sets for tests that need none. */
 export const NO_KEY_SETS: KeySets = {
   find: async () => {
     throw new TypeError('no key set is asked for here');

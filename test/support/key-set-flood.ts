@@ -1,7 +1,7 @@
 /**
- * A process of its own that is flooded with JWTs whose `kid` nobody has, by the authorizer's own flow and its own way of
- * fetching key sets, under a clock in hand. It prints what it decided and by how much its memory grew over a flood.
- * Argument: a `FloodPlan` as JSON. To be run with `--expose-gc`.
+ * A process of its own that decides a flood of JWTs with unknown `kid`s, with the authorizer's own flow and fetching of
+ * key sets and a clock of the test. It prints its decisions and by how much its memory grew during a flood.
+ * Argument: a `FloodPlan` as JSON. Run it with `--expose-gc`.
  */
 
 import { makeKeySetFetch } from '../../adapters/http/key-set-fetch.ts';
@@ -18,7 +18,7 @@ export interface FloodPlan {
   readonly known: string;
   readonly issuers: readonly {
     readonly jwksUrl: string;
-    /** Of every fetch but the first. */
+    /** For every fetch but the first. */
     readonly fetchTimeoutMs: number;
   }[];
   /** Cool-downs in all, after one to warm up, and unknown kids within each: both even numbers. */
@@ -26,9 +26,9 @@ export interface FloodPlan {
   readonly kidsEach: number;
 }
 
-/** Of one issuer. */
+/** Counts of one issuer. */
 export interface FloodReport {
-  /** What was decided on the known one, and on all others. */
+  /** The decisions on the known one, and on all others. */
   readonly known: readonly string[];
   readonly unknown: readonly string[];
   /** Over the half of the flood that left less. */
@@ -36,7 +36,7 @@ export interface FloodReport {
 }
 
 const COOL_DOWN_MS = 30_000;
-/** What is left of a flood is left of each; what a process learns, it learns once. */
+/** Memory that a flood leaves is left by each of them; what a process allocates once, it allocates in the first. */
 const ROUNDS = 2;
 const KID_CHARS = 240;
 
@@ -106,7 +106,7 @@ async function flood(
   }
 }
 
-/** In use after what can be collected was; also what sockets hold outside the heap. */
+/** Bytes in use after garbage collection, with those that sockets hold outside the heap. */
 async function bytesInUse(): Promise<number> {
   for (let turn = 0; turn < 3; turn += 1) {
     await new Promise((resolve) => setImmediate(resolve));

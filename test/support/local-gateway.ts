@@ -18,7 +18,7 @@ export interface TestGatewayOptions
   extends Partial<Pick<LocalGatewayOptions, 'data' | 'makeFunctions' | 'variables'>> {
   /** @default the one of this repository */
   readonly config?: Config;
-  /** Provider name to the base URL of a server that stands for it. */
+  /** Provider name to the base URL of a server that takes its place. */
   readonly providerUrls?: Readonly<Record<string, string>>;
 }
 
@@ -43,7 +43,7 @@ export interface TestGateway {
   readonly clientKey: string;
   readonly clientJwtSecret: string;
   readonly environment: Environment;
-  /** The tables the functions use, to look into. */
+  /** The functions' tables. */
   readonly tables: {
     readonly call: AwsCall;
     readonly wallets: Wallets;
@@ -51,7 +51,7 @@ export interface TestGateway {
     /** All items of a table, in DynamoDB's notation; up to 1 MB. */
     scan(table: 'keys' | 'wallets' | 'usage'): Promise<readonly Record<string, unknown>[]>;
   };
-  /** Signs a scoped token with the demo key; `sub`, `iat` and `exp` (in an hour) are there unless they are given. */
+  /** Signs a scoped token with the demo key. @default `sub`, `iat` and `exp` (in an hour) as the gateway sets them */
   sign(claims?: Readonly<Record<string, unknown>>): string;
   /** Signs a token with a `jti` of its own: no other token shares its spend. */
   newToken(claims?: Readonly<Record<string, unknown>>): string;
@@ -61,7 +61,7 @@ export interface TestGateway {
   close(graceMs?: number): Promise<void>;
 }
 
-/** What the functions would log fills the report of the tests. */
+/** The functions' log would fill the report of the tests. */
 const SILENT: Log = { write: () => {} };
 const CLOSE_GRACE_MS = 2_000;
 const TOKEN_SECONDS = 3_600;

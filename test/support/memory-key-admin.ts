@@ -16,7 +16,7 @@ export interface MemoryKeyAdmin extends KeyAdminPorts {
   readonly secrets: Map<string, string>;
   /** Names by the hashes that lead to them. */
   readonly pointers: Map<string, string>;
-  /** What was asked, in its order. */
+  /** The calls, in order. */
   readonly calls: string[];
   /** Done before a record is replaced: another command, or a crash. */
   beforeReplace: () => void;

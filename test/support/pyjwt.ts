@@ -3,7 +3,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 
-/** Whether this machine has Python with PyJWT. */
+/** True if this machine has Python with PyJWT. */
 export const hasPyJwt: boolean = spawnSync('python3', ['-c', 'import jwt']).status === 0;
 
 export const PYJWT_ABSENT = 'python3 with PyJWT is absent here (pip install pyjwt): skipped';

@@ -1,14 +1,14 @@
-/** What a client raised, in one form for all of them. */
+/** Errors that clients raise, in one form for all clients. */
 import { APICallError, RetryError } from 'ai';
 
-/** What a client raised, wherever it keeps it. */
+/** The facts of an error, wherever the client keeps them. */
 export interface Raised {
   /** The class as its users catch it. */
   readonly kind: string;
   readonly status?: unknown;
   /** Google's name for it is `reason`. */
   readonly code?: unknown;
-  /** What Anthropic and Google (`status`) say instead of a code. */
+  /** Anthropic's `type` or Google's `status`, which they have instead of a code. */
   readonly type?: unknown;
   /** The answer's headers, null where they are absent; undefined where the client keeps none. */
   readonly retryAfter?: unknown;
@@ -32,7 +32,7 @@ export async function raisedBy(call: Promise<unknown>): Promise<Raised> {
   const { headers, status, code, type, error: body } = Object(error);
   const kind = Object(error).constructor.name;
   if (kind === 'ApiError' || kind === 'Error') {
-    // Google's: the answer's body, or the event, stands in the message.
+    // Google's message holds the answer's body or the event.
     const text: string = Object(error).message;
     const found = /\{.*\}/s.exec(text)?.[0] ?? '{}';
     return { kind, status, ...factsOf(JSON.parse(found)), ...waitsOf(undefined) };

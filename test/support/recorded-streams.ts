@@ -8,14 +8,14 @@ export interface Recorded {
   readonly events: readonly string[];
   /** Input, of it read from a cache, of it written to one, output, of it reasoning. */
   readonly tokens: readonly [number, number, number, number, number];
-  /** What is reported beside tokens. */
+  /** Reported figures other than tokens. */
   readonly more?: {
     readonly costNanoUsd?: bigint;
     readonly longCacheWrite?: number;
     readonly toolsNanoUsd?: bigint;
   };
 }
-/** What sets it apart, then the stream. */
+/** Its special trait, then the stream. */
 type Recordings = Readonly<Record<string, Recorded>>;
 
 const said = textEvent('Grüße, "usage":{ 👋');
@@ -147,7 +147,7 @@ const responseUsageOf = ({ prompt_tokens, completion_tokens, ...usage }: typeof 
   output_tokens_details: usage.completion_tokens_details,
   total_tokens: usage.total_tokens,
 });
-/** Ends by this event; a response is told three times, and only the last has usage. */
+/** The last event; a response is sent three times, and only the last one has usage. */
 const responsesOf = (type: string, usage: object): readonly string[] => [
   typed({ type: 'response.created', response: { id: 'resp_1', usage: null } }),
   typed({ type: 'response.in_progress', response: { id: 'resp_1', usage: null } }),
@@ -281,7 +281,7 @@ const GOOGLE: Recordings = {
   },
 };
 
-/** By format; the name of each begins with its provider's. */
+/** Streams by format; each name begins with the provider's. */
 export const RECORDED_STREAMS = {
   chat: CHAT,
   responses: RESPONSES,

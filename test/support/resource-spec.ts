@@ -113,7 +113,7 @@ function checkValue(
   }
 }
 
-/** One of the types must fit; if none does, the problems of the first are told. */
+/** One of the types must fit; if none does, returns the problems of the first. */
 function checkUnion(
   spec: SpecDatabase,
   types: readonly SpecType[],
@@ -152,7 +152,7 @@ const mismatch = (path: string, wanted: string, value: unknown): string =>
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What CloudFormation works out when it deploys. */
+/** A value that CloudFormation fills in when it deploys. */
 const isIntrinsic = (value: unknown): boolean => {
   if (!isRecord(value)) return false;
   const [name, ...others] = Object.keys(value);

@@ -22,11 +22,11 @@ interface Wording {
   /** All of a stream before its texts. */
   readonly start: string;
   text(text: string): string;
-  /** From the last text to the end, usage included. */
+  /** The events from the last text to the end, with usage. */
   readonly end: string;
   /** The provider's own error event. */
   readonly error: string;
-  /** By what clients know it. */
+  /** The name that clients have for it. */
   readonly raised: { readonly code: string } | { readonly type: string };
 }
 
@@ -153,7 +153,7 @@ export const WORDINGS: Readonly<Record<Format, Wording>> = {
 
 const PIECE_BYTES = 11;
 
-/** In pieces that end anywhere, with the line ends that the standard allows beside LF. */
+/** Returns a reply in pieces that end anywhere, with CRLF as line ends, which the standard allows. */
 export function inPieces(text: string): Reply {
   const bytes = Buffer.from(text.replaceAll('\n', '\r\n'));
   const pieces = Array.from({ length: Math.ceil(bytes.length / PIECE_BYTES) }, (_, index) =>

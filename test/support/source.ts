@@ -72,7 +72,7 @@ const STRING_OR_COMMENT =
 export const withoutComments = (text: string): string =>
   text.replace(STRING_OR_COMMENT, (all, string) => (string === undefined ? '' : all));
 
-/** Returns the code alone: texts are emptied, except for the expressions inside a template. */
+/** Returns the code with empty texts; expressions inside a template stay. */
 export const withoutTexts = (text: string): string =>
   text.replace(STRING_OR_COMMENT, (all, string) => {
     if (string === undefined) return '';

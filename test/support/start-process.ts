@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NODE_ARGS = ['--import', `${ROOT}bin/node-24.mjs`, `${ROOT}local/start.ts`];
 
-/** What `--json` prints. */
+/** The line that `--json` prints. */
 export interface Ready {
   readonly url: string;
   readonly account: string;
@@ -22,7 +22,7 @@ export interface Ready {
 export interface Started {
   readonly process: ChildProcess;
   readonly ready: Ready;
-  /** From spawn to the first line. */
+  /** The time from spawn to the first line. */
   readonly readyMs: number;
   /** Signals it and answers how it ended. */
   end(signal?: NodeJS.Signals): Promise<number | null>;

@@ -12,9 +12,9 @@ import './synth-folder.ts';
 
 export interface SynthResult {
   readonly template: Template;
-  /** What `cdk synth` wrote to its two outputs. */
+  /** Both outputs of `cdk synth`. */
   readonly output: string;
-  /** How long `cdk synth` took. */
+  /** The time `cdk synth` took. */
   readonly durationMs: number;
   /** The folder that is deployed as a function's code; its handler is `index.handler`. */
   functionFolder(name: 'authorizer' | 'proxy' | 'account' | 'sweep'): string;

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * `drop`: the call never arrives. `lose`: it is carried out, and the answer is lost. `throttle`: refused as one too
- * many. `hang`: it never arrives, and nobody says so. `afterMs`: it is carried out, and answered that much later.
+ * `drop`: the call never arrives. `lose`: it is carried out, and the answer is lost. `throttle`: it is refused as one
+ * too many. `hang`: it never arrives and gets no answer. `afterMs`: it is carried out, and answered that much later.
  */
 export type Fate = 'pass' | 'drop' | 'lose' | 'throttle' | 'hang' | { readonly afterMs: number };
 
@@ -49,7 +49,7 @@ async function read(message: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Starts the proxy on loopback. `decide` is asked once a call. */
+/** Starts the proxy on loopback. `decide` is called once for each call. */
 export async function startTableProxy(
   tableUrl: string,
   decide: (call: TableCall) => Fate = () => 'pass',

@@ -31,7 +31,7 @@ export function usageRow(nanoUsd: bigint, overrides: Partial<UsageRow> = {}): Us
 export async function startUsage() {
   const { call, close } = await startTables();
   const clock = makeManualClock();
-  /** As another process has them. */
+  /** The tables as another process sees them. */
   const makePorts = () => ({
     usage: makeUsageRows(call, TABLE_NAMES.usageTable, clock.nowMs),
     rollups: makeRollups(call, TABLE_NAMES.usageTable, clock.nowMs),
@@ -50,7 +50,7 @@ export async function startUsage() {
     makePorts,
     ports,
     scan,
-    /** How many rows still lead the sweep to a day. */
+    /** The number of rows that still lead the sweep to a day. */
     marksLeft: async () => (await scan()).filter((item) => item.open !== undefined).length,
 
     /** Writes rows while their day lasts. */
@@ -63,7 +63,7 @@ export async function startUsage() {
     run: (use: Partial<RollupPorts> = {}, deadlineAtMs = clock.nowMs() + HOUR_MS) =>
       rollUp({ ...ports, ...use }, { deadlineAtMs }),
 
-    /** What a report of four days says, or of what else is asked, and how many reads of rows it took. */
+    /** Returns a report, of four days by default, and the number of reads of rows it took. */
     async report(groupBy: readonly GroupBy[] = ['day'], ask: Partial<UsageAsk> = {}) {
       let rowReads = 0;
       const usage = {

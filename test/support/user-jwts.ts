@@ -8,7 +8,7 @@ import { makePairs, makeVerifyingKey, mintJwt } from './jwts.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** What a key is made with whose users' JWTs are signed with `JWT_SECRET`. */
+/** Options of a key whose users' JWTs are signed with `JWT_SECRET`. */
 export const SECRET_VERIFIER: Verifier = makeVerifyingKey().verifier;
 
 /** All claims are given; without `iss` and `aud` unless they are among them. */

@@ -17,10 +17,10 @@ afterAll(async () => {
 
 const run = (...args: string[]): Promise<CommandResult> => hallpass(args, { cwd: folder });
 
-/** What is sent to standard input, where a secret is asked for. */
+/** Standard input of commands that read a secret. */
 const SECRET = 'a-secret-of-the-issuer-that-is-long-enough.';
 
-/** In this process, which takes a tenth of the time. */
+/** Runs a command in this process, in a tenth of the time. */
 const here = (...args: string[]): Promise<CommandResult> =>
   runHere([...args, '--data', join(folder, '.hallpass')]);
 

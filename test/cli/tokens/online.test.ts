@@ -90,7 +90,7 @@ describe('tokens inspect', () => {
     });
   });
 
-  test('refuses a text that is no token, and a token that the gateway did not sign', async () => {
+  test('refuses a text that is no token and a token of another gateway', async () => {
     const { status, stdout, stderr } = await offline(['inspect', 'hello']);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/scoped token: it is not three parts/);

@@ -37,7 +37,7 @@ async function tokenOf(email: string): Promise<string> {
 const claimsOf = (token: string) =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 
-/** What a request cost in nano-dollars, or the code of its refusal. */
+/** Returns the cost of a request in nano-dollars, or the code of its refusal. */
 async function chat(token: string): Promise<number | string> {
   const { headers, text } = await send(`${gateway.url}/chat/completions`, {
     method: 'POST',

@@ -1,5 +1,5 @@
 /**
- * A token for each row of a roster: what is read, what is written, and that nothing is half-written.
+ * A token for each row of a roster: how it is read and written, and that no half of a file is left.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -285,7 +285,7 @@ describe('an incomplete file', () => {
   const env = { PATH: process.env.PATH, ...SIGNER };
   const BIG = `email\n${Array.from({ length: 5_000 }, (_, row) => `s${row}@x.org\n`).join('')}`;
 
-  /** A file system of 256 kB of one's own, in a name space of one's own. */
+  /** A file system of 256 kB in a name space of its own. */
   const TINY_DISK = 'mkdir disk && mount -t tmpfs -o size=256k tmpfs disk && ';
   const hasTinyDisk =
     spawnSync('unshare', ['-rm', 'sh', '-c', `cd "$(mktemp -d)" && ${TINY_DISK} true`]).status ===
