@@ -18,14 +18,14 @@ export type AwsCall = (
   timeoutMs?: number,
 ) => Promise<Record<string, unknown>>;
 
-/** Where and as whom the tables are called. */
+/** The address of the tables, and the credentials to call them with. */
 export interface TablesEndpoint {
   readonly dynamodbUrl: string;
   readonly region: string;
   readonly credentials: AwsCredentials;
 }
 
-/** Where and as whom the secrets are called. */
+/** The address of the secrets, and the credentials to call them with. */
 export interface SecretsEndpoint {
   readonly secretsManagerUrl: string;
   readonly region: string;
@@ -36,7 +36,7 @@ export interface SecretsEndpoint {
 export class AwsCallError extends Error {
   /** HTTP status; 0 when there was no whole answer. */
   readonly status: number;
-  /** What the service adds to the name: `Item`, `CancellationReasons` and the like; empty without a JSON answer. */
+  /** The fields of the service's answer, such as `Item` or `CancellationReasons`; empty when it is not readable. */
   readonly body: Readonly<Record<string, unknown>>;
 
   /** @param name AWS's error name, or a `CallFault` */

@@ -20,6 +20,7 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { untilAborted } from '../system.ts';
 import {
   AnswerTooLarge,
   type AwsCall,
@@ -78,7 +79,7 @@ const SECRET_COMMANDS: CommandTable = {
 
 type CommandTable = Readonly<Record<string, new (input: never) => object>>;
 
-/** What is used of a client. The SDK types each operation's input and output; the seam hands both on as JSON. */
+/** The used part of a client. The SDK types each operation's input and output; the seam passes both on as JSON. */
 interface Client {
   send(command: object, options: { readonly abortSignal: AbortSignal }): Promise<object>;
   readonly middlewareStack: {
@@ -104,7 +105,8 @@ function makeSdkCall(client: Client, commands: CommandTable, timeoutMsMax: numbe
     const abortSignal = AbortSignal.timeout(timeoutMs);
     try {
       const sent = client.send(new Command(input as never), { abortSignal });
-      return dataOf(await untilAborted(sent, abortSignal));
+      // The SDK does not pass the signal on to what fetches credentials.
+      return dataOf(await untilAborted(abortSignal, sent));
     } catch (error) {
       throw toCallError(error, operation, abortSignal.aborted);
     }
@@ -132,14 +134,6 @@ class Unreadable extends Error {
     super('the answer is not a JSON object');
     this.status = status;
   }
-}
-
-/** Fetching credentials does not heed the signal, so the wait for it ends here. */
-function untilAborted<Value>(sent: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    sent.then(resolve, reject);
-  });
 }
 
 /** Nothing of an error of the SDK is kept but its name and, if the service answered, the fields of that answer. */

@@ -10,6 +10,7 @@ import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { KeySetFetch } from '../../core/jwt/ports.ts';
+import { untilAborted } from '../system.ts';
 import { isLoopbackAddress, isPublicAddress } from './public-address.ts';
 
 export interface KeySetFetchOptions {
@@ -34,7 +35,8 @@ export function makeKeySetFetch(options: KeySetFetchOptions): KeySetFetch {
     const url = requireUrl(text, options.allowLocal);
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const address = await within(signal, findAddress(url, options));
+      // The system's resolver cannot be aborted.
+      const address = await untilAborted(signal, findAddress(url, options));
       return await fetchText(url, { address, signal, ca: options.ca });
     } catch (error) {
       if (error instanceof GatewayError) throw error;
@@ -63,14 +65,6 @@ function requireUrl(text: string, allowLocal: boolean): URL {
     throw outage('its URL must begin with "https:" and name no user');
   }
   return url;
-}
-
-/** Ends the wait when the signal aborts: the system's resolver cannot be aborted. */
-function within<Value>(signal: AbortSignal, value: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    value.then(resolve, reject);
-  });
 }
 
 /** Finds an address to connect to. All addresses of the name must be allowed: one that is not shows a trap. */

@@ -158,8 +158,8 @@ const act = (action: Action, store: db.DynaliteStore, data: Json): Promise<Json>
 
 /** Checks an update by dynalite's own rules, its expressions included. */
 function parseUpdate(store: db.DynaliteStore, update: Json): Json {
-  const asked = { ...update, ReturnConsumedCapacity: 'TOTAL' };
-  const data = validations.checkTypes(asked, updateRules.types);
+  const counted = { ...update, ReturnConsumedCapacity: 'TOTAL' };
+  const data = validations.checkTypes(counted, updateRules.types);
   validations.checkValidations(data, updateRules.types, updateRules.custom, store);
   return data;
 }

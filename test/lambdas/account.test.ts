@@ -63,14 +63,14 @@ describe('the account function', () => {
     expect(headers?.['x-request-id']).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
   });
 
-  test('tells a token about itself', async () => {
+  test('describes the calling token', async () => {
     const credential = token({ spending_limit: 2, jti: 'j1' });
     const { statusCode, body } = await send('GET /v1/key', { credential });
     expect(statusCode).toBe(200);
     expect(body.data).toMatchObject({ label: 'j1', limit: 2, limit_remaining: 2, usage: 0 });
   });
 
-  test('issues a token that the authorizer takes, and describes it', async () => {
+  test('issues a token that the authorizer accepts, and describes it', async () => {
     const issued = await send('POST /v1/scoped-jwt', {
       body: '{"spending_limit":0.5,"models":["demo/*"],"user":"ada","jti":"j2"}',
     });
@@ -106,7 +106,7 @@ describe('the account function', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('tells the refusals that the authorizer passed on', async () => {
+  test('answers the refusals that the authorizer passed on', async () => {
     const authorize = makeAuthorizerHandler(
       functions.settings,
       makeLog(() => {}),
@@ -145,7 +145,7 @@ describe('the account function', () => {
     for (const part of credential.split('.')) expect(lines.join()).not.toContain(part);
   });
 
-  test('answers 503 without an authorizer’s word', async () => {
+  test('answers 503 without a grant or refusal of the authorizer', async () => {
     const answer = makeAccountHandler(
       functions.settings,
       makeLog(() => {}),

@@ -63,7 +63,7 @@ describe('the authorizer', () => {
     },
   );
 
-  test('denies what it does not know, and logs why without the credential', async () => {
+  test('denies unknown credentials, and logs the reason without the credential', async () => {
     const { decide, lines } = makeHandler();
     const forged = mint({ key: UNKNOWN_KEY, claims: { exp: inAnHour() } });
     for (const credential of [UNKNOWN_KEY, forged, 'sk-other']) {
@@ -91,7 +91,7 @@ describe('the authorizer', () => {
     ]);
   });
 
-  test('fails when the table is down, so that API Gateway answers 503, and says no more than that', async () => {
+  test('throws only a code when the table is down, so API Gateway answers 503', async () => {
     const { decide, lines } = makeHandler(unreachable(functions.settings));
     const error = await decide(KEY).catch((thrown: unknown) => thrown);
     expect(error).toEqual(new Error('service_unavailable'));
@@ -108,7 +108,7 @@ describe('the authorizer', () => {
     ]);
   });
 
-  test('fails for an event that is not one', async () => {
+  test('throws for a malformed event', async () => {
     const handler = makeAuthorizerHandler(
       functions.settings,
       makeLog(() => {}),

@@ -138,14 +138,14 @@ const walletOf = (grant: Grant) =>
     walletIdOf(grant),
   );
 
-/** What the wallet shows once nothing is in flight: nano-dollars spent, requests held. */
+/** The wallet's nano-dollars spent and requests held, once nothing is in flight. */
 async function booksOf(grant: Grant) {
   const wallet = await walletOf(grant);
   return [wallet?.counters.get('usd:total'), wallet?.holds.size, wallet?.inFlight];
 }
 
 describe('the proxy function', () => {
-  test('passes a completion on, and writes the books', async () => {
+  test('passes a completion on and records its usage', async () => {
     const answer = completion(SAID, usageOf(9, 4));
     provider.reply(jsonReply(answer));
     const grant = grantOf();
@@ -162,7 +162,7 @@ describe('the proxy function', () => {
     expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 
-  test('lets each event go as it comes: the provider says the next when the last was read', async () => {
+  test('sends each event on before the provider sends the next', async () => {
     const first = Promise.withResolvers<void>();
     const second = Promise.withResolvers<void>();
     provider.reply({
@@ -185,7 +185,7 @@ describe('the proxy function', () => {
     expect(await booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 
-  test('holds the whole cost while the provider works', async () => {
+  test('holds the whole possible cost while the provider works', async () => {
     provider.reply({
       steps: [
         { write: textEvent('x') },
@@ -267,19 +267,22 @@ describe('an awkward provider', () => {
       hello + FINISH_EVENT + DONE_EVENT,
       4_000n,
     ],
-  ] as const)('that %s gets a right end and a right bill', async (_, reply, text, spent) => {
-    provider.reply(reply as never);
-    const grant = grantOf();
-    const answer = await answerTo({ body: ask({ stream: true }), grant });
-    expect([answer.status, answer.text]).toEqual([200, text]);
-    const [usd, ...rest] = await booksOf(grant);
-    expect(rest).toEqual([0, 0]);
-    if (spent === undefined) expect(usd).toBeGreaterThan(100_000n);
-    else expect(usd).toBe(spent);
-  });
+  ] as const)(
+    'that %s still gives a correct end and a correct bill',
+    async (_, reply, text, spent) => {
+      provider.reply(reply as never);
+      const grant = grantOf();
+      const answer = await answerTo({ body: ask({ stream: true }), grant });
+      expect([answer.status, answer.text]).toEqual([200, text]);
+      const [usd, ...rest] = await booksOf(grant);
+      expect(rest).toEqual([0, 0]);
+      if (spent === undefined) expect(usd).toBeGreaterThan(100_000n);
+      else expect(usd).toBe(spent);
+    },
+  );
 
   // guarantee: provider-hangs
-  test('hangs and never answers: it is given up before the function’s own end', async () => {
+  test('that never answers is given up before the function’s own timeout', async () => {
     provider.reply({ steps: ['hang'] });
     const grant = grantOf();
     const { status, text } = await answerTo({ grant, timeoutMs: 5_200 });
@@ -288,7 +291,7 @@ describe('an awkward provider', () => {
   });
 
   // guarantee: provider-hangs
-  test('stops within its stream: the client is told before the Lambda timeout', async () => {
+  test('that stops in mid-stream gives the client an error before the function’s own timeout', async () => {
     provider.reply({ steps: [{ write: hello }, 'hang'] });
     const grant = grantOf();
     const { text } = await answerTo({ body: ask({ stream: true }), grant, timeoutMs: 5_200 });
@@ -327,7 +330,7 @@ describe('a refusal', () => {
     expect(await errorOf(asked)).toEqual(expected);
   });
 
-  test('of a limit comes with its facts', async () => {
+  test('of a limit names the limit and its figures', async () => {
     const { status, text } = await answerTo({ grant: grantOf(['token:usd:total=0.000001']) });
     expect(status).toBe(402);
     expect(JSON.parse(text).error).toMatchObject({

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables.close());
 
-/** As much of a Lambda's context as the sweep asks for. */
+/** The part of a Lambda's context that the sweep reads. */
 const contextWith = (remainingMs: number): Context => ({
   callbackWaitsForEmptyEventLoop: false,
   functionName: 'sweep',
@@ -55,7 +55,7 @@ async function runSweep(url: string, remainingMs: number): Promise<LogEntry[]> {
   return entries;
 }
 
-test('closes holds whose lease has ended, rolls up past days, and logs what it did', async () => {
+test('closes holds whose lease has ended, rolls up past days, and logs the numbers', async () => {
   const wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
   // The function reads the machine's clock, so the lease ends long before any.
   const hold = makeHold({ reservedAtMs: 1_000, leaseEndsAtMs: 2_000 });
@@ -76,7 +76,7 @@ test('closes holds whose lease has ended, rolls up past days, and logs what it d
   expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);
 });
 
-test('closes many holds, stops when its time is up, and goes on from there', async () => {
+test('stops when its time is up, and the next run continues', async () => {
   const wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
   const ids = Array.from({ length: 30 }, (_, at) => asWalletId(`k#many${at}`));
   for (const walletId of ids) {

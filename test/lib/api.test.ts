@@ -46,7 +46,7 @@ const BUFFERED = [
   ...['/v1beta/models', '/v1beta/models/{proxy+}'],
   ...STREAMED.map((path) => `${path}/{proxy+}`),
 ];
-/** Where what is posted is Google's `<model>:generateContent`. */
+/** Resources below which a POST is Google's `<model>:generateContent`. */
 const POSTED = ['/v1/models/{proxy+}', '/v1beta/models/{proxy+}'];
 const PATHS = [...BUFFERED, ...STREAMED];
 
@@ -57,7 +57,7 @@ const methodAt = (name: string): Method => {
 };
 
 describe('routes', () => {
-  test('every path has ANY and OPTIONS, Google’s POST too, and nothing else', () => {
+  test('every path has ANY and OPTIONS, Google’s paths also POST, and no other method', () => {
     const expected = PATHS.flatMap((path) => [`ANY ${path}`, `OPTIONS ${path}`]);
     expected.push(...POSTED.map((path) => `POST ${path}`));
     expect([...methods.keys()].sort()).toEqual(expected.sort());
@@ -132,7 +132,7 @@ describe('routes', () => {
 });
 
 describe('the authorizer', () => {
-  test('is asked for every request, whatever headers it has', () => {
+  test('runs for every request, whatever headers it has', () => {
     const authorizers = propertiesOf<Record<string, unknown>>('AWS::ApiGateway::Authorizer');
     expect(authorizers).toHaveLength(1);
     expect(authorizers[0]).toMatchObject({ Type: 'REQUEST', AuthorizerResultTtlInSeconds: 0 });
@@ -167,7 +167,7 @@ describe('gateway responses', () => {
     });
   });
 
-  test('carry CORS headers, a content type and the request id, all of them', () => {
+  test('all carry CORS headers, a content type and the request id', () => {
     for (const { ResponseParameters } of responses()) {
       expect(ResponseParameters).toMatchObject({
         'gatewayresponse.header.access-control-allow-origin': "'*'",
@@ -180,7 +180,7 @@ describe('gateway responses', () => {
     }
   });
 
-  test('ask for a credential with a 401 and for patience with a 429', () => {
+  test('say how to authenticate with a 401, and when to retry with a 429', () => {
     const headerOf = (type: string, name: string) =>
       responses().find(({ ResponseType }) => ResponseType === type)?.ResponseParameters[
         `gatewayresponse.header.${name}`
@@ -190,7 +190,7 @@ describe('gateway responses', () => {
     expect(headerOf('THROTTLED', 'retry-after')).toBe("'1'");
   });
 
-  test('are JSON once their variables are filled in', () => {
+  test('are JSON after their variables are filled in', () => {
     for (const { ResponseTemplates } of responses()) {
       expect(Object.keys(ResponseTemplates)).toEqual(['application/json']);
       const body = JSON.parse(ResponseTemplates['application/json'] ?? '');
@@ -255,7 +255,7 @@ describe('the stage', () => {
     });
   });
 
-  test('throttles as it is told', () => {
+  test('throttles at the configured rate and burst', () => {
     makeTemplate({ requestsPerSecondMax: 20, burstMax: 40 }).hasResourceProperties(
       'AWS::ApiGateway::Stage',
       { MethodSettings: [{ ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 }] },
@@ -263,7 +263,7 @@ describe('the stage', () => {
   });
 
   // guarantee: no-credential-in-access-log
-  test('logs no path as it was typed, no query, no header, no authorizer context, no message', () => {
+  test('logs no requested path, query, header, authorizer context or message', () => {
     const { Format } = stage().AccessLogSetting;
     expect(Object.values(JSON.parse(Format)).sort()).toEqual([
       '$context.authorizer.latency',
@@ -282,7 +282,7 @@ describe('the stage', () => {
     ]);
   });
 
-  test('sets the log role of the account, unless another stack has', () => {
+  test('sets the account’s log role, unless another stack has set it', () => {
     template.resourceCountIs('AWS::ApiGateway::Account', 1);
     makeTemplate({ setLogRole: false }).resourceCountIs('AWS::ApiGateway::Account', 0);
   });

@@ -17,18 +17,18 @@ const bundleOf = (name: 'authorizer' | 'proxy' | 'account' | 'sweep'): string =>
   join(synth.functionFolder(name), 'index.mjs');
 
 describe('cdk synth', () => {
-  test('makes what AWS specifies, of the configuration as it is', () => {
+  test('makes a template that matches AWS’s specification, from the configuration as it is', () => {
     expect(findProblems(synth.template)).toEqual([]);
   });
 
-  test('has nothing to say but what it bundles and which of its options are not set', () => {
+  test('prints only the bundled files and a note about unset options', () => {
     const lines = synth.output.split('\n').filter((line) => line.trim() !== '');
     const expected = /^Bundling asset Hallpass\/|feature flags are not configured/;
     expect(lines.filter((line) => !expected.test(line))).toEqual([]);
   });
 });
 
-describe('what cdk synth makes of the functions', () => {
+describe('the bundles', () => {
   test.each([
     ['authorizer', 120 * KB],
     ['proxy', 260 * KB],

@@ -30,7 +30,7 @@ describe('functions', () => {
     });
   });
 
-  test('are told their tables, where secrets are, and which deployment this is', () => {
+  test('know their tables, the prefix of secrets, and their deployment', () => {
     for (const name of ['authorizer', 'proxy', 'account', 'sweep']) {
       expect(functionOf(name)?.Environment.Variables).toEqual({
         HALLPASS_KEYS_TABLE: { Ref: expect.stringMatching(/^TablesKeys/) },
@@ -42,7 +42,7 @@ describe('functions', () => {
     }
   });
 
-  test('log JSON, each to a group of its own that forgets after a month', () => {
+  test('log JSON, each to a group of its own that keeps a month', () => {
     const groups = new Set<string>();
     for (const name of ['authorizer', 'proxy', 'account', 'sweep']) {
       const { LogFormat, LogGroup } = functionOf(name)?.LoggingConfig ?? {};
@@ -55,7 +55,7 @@ describe('functions', () => {
     for (const { Properties } of Object.values(all)) expect(Properties.RetentionInDays).toBe(30);
   });
 
-  test('take what concurrency the account has, unless streams are given their own', () => {
+  test('use the account’s concurrency, unless streams have a reserved part', () => {
     const key = 'ReservedConcurrentExecutions';
     expect(functionOf('proxy')).not.toHaveProperty(key);
     const reserved = makeTemplate({ streamsMax: 50 });
@@ -65,7 +65,7 @@ describe('functions', () => {
 });
 
 describe('the sweep', () => {
-  test('runs every five minutes, and is not tried again in between', () => {
+  test('runs every five minutes, and is not retried in between', () => {
     template.hasResourceProperties('AWS::Events::Rule', {
       ScheduleExpression: 'rate(5 minutes)',
       State: 'ENABLED',

@@ -82,7 +82,7 @@ describe('what each function may do, and nothing else', () => {
   });
 
   // guarantee: least-privilege
-  test('the account function reads wallets and usage, and writes marks of revocation', () => {
+  test('the account function reads wallets and usage, and writes revocation marks', () => {
     expect(permissionsOf('Account')).toEqual([
       ...logs('Account'),
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
@@ -95,7 +95,7 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
-  test('of the keys table the account function reaches the list of revoked tokens in records only', () => {
+  test('the account function can read and write only the revoked list in the keys table', () => {
     const statements = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
       ({ Properties }) => Properties.PolicyDocument.Statement,
     );
@@ -128,7 +128,7 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
-  test('the proxy asks models of Bedrock with its role, in the regions that are configured', () => {
+  test('the proxy calls models of Bedrock with its role, in the configured regions', () => {
     const config = defineConfig({
       providers: {
         bedrock: { region: 'us-east-1', auth: 'aws-role' },
@@ -187,7 +187,7 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
-  test('no function may call Bedrock where it is called by a key, or not at all', () => {
+  test('no function may call Bedrock unless the configuration calls it with the role', () => {
     const config = defineConfig({ providers: { bedrock: { region: 'us-east-1' } } });
     for (const stack of [makeStack({ config }).stack, makeStack().stack]) {
       expect(

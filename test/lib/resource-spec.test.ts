@@ -9,7 +9,7 @@ describe('the template against the resource specification of AWS', () => {
     template = makeTemplate().toJSON() as CheckedTemplate;
   });
 
-  test('has no property that does not exist, none missing, none of another type', () => {
+  test('has no unknown property, no missing one, and none of a wrong type', () => {
     expect(findProblems(template)).toEqual([]);
   });
 });
@@ -23,7 +23,7 @@ describe('the checker', () => {
     Resources: { Wallets: { ...table, Properties: { ...table.Properties, ...changes } } },
   });
 
-  test('finds nothing in a table that is right', () => {
+  test('finds no problem in a correct table', () => {
     expect(findProblems({ Resources: { Wallets: table } })).toEqual([]);
   });
 

@@ -43,7 +43,7 @@ describe('settings', () => {
 });
 
 describe('secrets', () => {
-  test('there is one for each provider that needs a key, kept when the stack goes', () => {
+  test('there is one for each provider that needs a key, and it outlives the stack', () => {
     const secrets = Object.values(makeTemplate().findResources('AWS::SecretsManager::Secret'));
     const names = secrets.map(({ Properties }) => Properties.Name['Fn::Join'][1].at(-1));
     expect(names).toEqual(['/provider/openai', '/provider/groq-team']);
@@ -57,13 +57,13 @@ describe('secrets', () => {
     makeTemplate({ config }).resourceCountIs('AWS::SecretsManager::Secret', 0);
   });
 
-  test('hold a placeholder that no one can take for a key', () => {
+  test('hold a placeholder that cannot be mistaken for a key', () => {
     makeTemplate().allResourcesProperties('AWS::SecretsManager::Secret', {
       SecretString: '{"placeholder":true}',
     });
   });
 
-  test('shared by two providers, there is one', () => {
+  test('two providers can share one', () => {
     const config = defineConfig({
       providers: { groq: { auth: { secret: 'team' } }, mistral: { auth: { secret: 'team' } } },
     });
@@ -72,7 +72,7 @@ describe('secrets', () => {
 });
 
 describe('outputs', () => {
-  test('name the base URL, the tables, where secrets are, and the deployment', () => {
+  test('name the base URL, the tables, the prefix of secrets, and the deployment', () => {
     const { Outputs } = makeTemplate().toJSON();
     expect(Object.keys(Outputs).sort()).toEqual([
       'BaseUrl',
@@ -86,7 +86,7 @@ describe('outputs', () => {
     expect(JSON.stringify(Outputs.SecretPrefix)).toContain('hallpass/Hallpass/');
   });
 
-  test('name the account where the configuration does', () => {
+  test('name the account if the configuration does', () => {
     const config = defineConfig({ account: 'acct:school', providers: {} });
     makeTemplate({ config }).hasOutput('Account', { Value: 'acct:school' });
   });
@@ -108,7 +108,7 @@ describe('alarms', () => {
     for (const { Properties } of alarms) expect(Properties).not.toHaveProperty('AlarmActions');
   });
 
-  test('are told to a topic, when they are raised and when they are over', () => {
+  test('are sent to a topic when they start and when they end', () => {
     const { app, stack: other } = makeStack();
     const alarmTopic = new Topic(other, 'Topic');
     const config = defineConfig({ providers: {} });
@@ -126,7 +126,7 @@ describe('cdk-nag', () => {
   test.each([
     ['AwsSolutionsChecks', AwsSolutionsChecks],
     ['ServerlessChecks', ServerlessChecks],
-  ])('%s finds nothing that is not acknowledged with a reason', (_, Checks) => {
+  ])('%s finds only what is acknowledged with a reason', (_, Checks) => {
     const { app } = makeStack();
     const { violations } = new Checks(app).validateScope(app);
     const findings = violations.flatMap(({ ruleName, violatingResources }) =>
@@ -135,7 +135,7 @@ describe('cdk-nag', () => {
     expect(findings).toEqual([]);
   });
 
-  test('finds nothing more where Bedrock is called with the role', () => {
+  test('finds nothing more when Bedrock is called with the role', () => {
     const config = defineConfig({
       providers: {
         bedrock: { region: 'us-east-1', auth: 'aws-role' },
@@ -147,7 +147,7 @@ describe('cdk-nag', () => {
     expect(violations).toEqual([]);
   });
 
-  test('finds what is not acknowledged', () => {
+  test('finds a fault that is not acknowledged', () => {
     const { app, stack } = makeStack();
     new Topic(stack, 'Topic');
     const { violations } = new AwsSolutionsChecks(app).validateScope(app);
@@ -156,7 +156,7 @@ describe('cdk-nag', () => {
     );
   });
 
-  test('what is acknowledged is this and nothing else', () => {
+  test('the list of acknowledged findings is exactly this', () => {
     const { stack } = makeStack();
     const acknowledged = stack.node
       .findAll()

@@ -33,19 +33,19 @@ describe('tables', () => {
     },
   );
 
-  test('there are three of one region each', () => {
+  test('are three, each in one region', () => {
     template.resourceCountIs('AWS::DynamoDB::Table', 3);
     template.resourceCountIs('AWS::DynamoDB::GlobalTable', 0);
   });
 
-  test('Keys are found by one text', () => {
+  test('of keys have one text as their key', () => {
     expect(tableOf('Keys')?.Properties).toMatchObject({
       KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
     });
   });
 
-  test('Wallets have two indexes, of keys only: what is in flight, and what may be left of a key-wide budget', () => {
+  test('of wallets have two indexes of keys only: by holds in flight, and by slices of a key-wide budget', () => {
     expect(tableOf('Wallets')?.Properties).toMatchObject({
       KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       AttributeDefinitions: [
@@ -75,7 +75,7 @@ describe('tables', () => {
     });
   });
 
-  test('Usage rows are sorted within a day and go when their time has come; those that lead to a day are indexed', () => {
+  test('of usage sort rows within a day, expire them, and index those that mark an open day', () => {
     expect(tableOf('Usage')?.Properties).toMatchObject({
       GlobalSecondaryIndexes: [
         {
@@ -95,7 +95,7 @@ describe('tables', () => {
     });
   });
 
-  test('no wallet and no key goes by itself', () => {
+  test('of wallets and keys never expire items', () => {
     expect(tableOf('Keys')?.Properties).not.toHaveProperty('TimeToLiveSpecification');
     expect(tableOf('Wallets')?.Properties).not.toHaveProperty('TimeToLiveSpecification');
   });

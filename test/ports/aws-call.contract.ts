@@ -18,7 +18,7 @@ import {
 } from '../support/aws-service.ts';
 import { expectedAuthorization } from '../support/sigv4.ts';
 
-/** How an adapter makes its calls. */
+/** Makes an adapter's calls. */
 export interface AwsCallsUnderTest {
   dynamodb(endpoint: TablesEndpoint, timeoutMs: number): AwsCall;
   secretsManager(endpoint: SecretsEndpoint, timeoutMs: number): AwsCall;
@@ -31,7 +31,7 @@ const CREDENTIALS = {
 };
 const REGION = 'eu-central-1';
 const TIMEOUT_MS = 10_000;
-/** Enough for one turn with a server that does not answer. */
+/** The time of calls to a server that does not answer. */
 const SHORT_MS = 60;
 
 const GET = { TableName: 'wallets', Key: { pk: { S: 'canary-of-the-input' } } };
@@ -43,7 +43,7 @@ const UPDATE = {
 };
 const ITEM = { pk: { S: 'a' }, n: { N: '12345678901234567890123456789012345678' } };
 
-/** The same questions to each adapter to AWS, and the same answers, faults and silence about secrets. */
+/** Holds each adapter to AWS to the same answers and faults, and to errors without secrets. */
 export function describeAwsCalls(name: string, adapter: AwsCallsUnderTest): void {
   const services: AwsService[] = [];
   afterEach(async () => {
@@ -357,6 +357,6 @@ async function failureOf(promise: Promise<unknown>): Promise<AwsCallError> {
   throw new TypeError('expected an AwsCallError', { cause: error });
 }
 
-/** Every word of an error, hidden ones too: its stack, its cause, what libraries hang onto it. */
+/** Looks at the whole error: message, stack, cause, and hidden properties that libraries add. */
 const expectNoCanary = (error: unknown): void =>
   expect(inspect(error, { depth: null, showHidden: true })).not.toContain('canary');

@@ -87,18 +87,18 @@ test.each([
   ['no write', 'lost'],
   ['throws', 'failed'],
   ['dies', 'failed'],
-])('a streaming handler of the kind "%s" ends alike', async (kind, expected) => {
+])('a streaming handler of the kind "%s" ends in the same way', async (kind, expected) => {
   expect(await streamed(streaming.here, kind)).toBe(expected);
   expect(await streamed(streaming.there, kind)).toBe(expected);
 });
 
-test('a buffered handler answers alike', async () => {
+test('a buffered handler gives the same answer', async () => {
   const expected = { kind: 'answers', id: 36, left: true };
   expect(await buffered.here.invoke({ kind: 'answers' })).toEqual(expected);
   expect(await buffered.there.invoke({ kind: 'answers' })).toEqual(expected);
 });
 
-test('a buffered handler fails alike', async () => {
+test('a buffered handler fails in the same way', async () => {
   await expect(buffered.here.invoke({ kind: 'throws' })).rejects.toThrow('no');
   await expect(buffered.there.invoke({ kind: 'throws' })).rejects.toThrow('no');
 });

@@ -1,6 +1,6 @@
 /**
- * The bundles that `cdk synth` makes, run by AWS's own runtime client behind the local API Gateway: what is proved of
- * the handlers in this process holds of what Lambda runs.
+ * Runs the bundles that `cdk synth` makes by AWS's own runtime client, behind the local API Gateway. So the tests of
+ * handlers in this process hold for the code that Lambda runs.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Variables } from '../../adapters/aws/environment.ts';
@@ -74,7 +74,7 @@ const chat = (credential: string, more: object = {}) => ({
 
 const errorOf = (text: string): Record<string, unknown> => JSON.parse(text).error;
 
-/** What a credential is told about itself. */
+/** The answer of GET /v1/key for a credential. */
 async function aboutItself(token: string) {
   const { text } = await send(`${gateway.url}/key`, {
     headers: { authorization: `Bearer ${token}` },
@@ -83,7 +83,7 @@ async function aboutItself(token: string) {
 }
 
 describe("under AWS's runtime", () => {
-  test('a stream comes through chunk by chunk and is settled at its cost', async () => {
+  test('a stream arrives chunk by chunk and is settled at its cost', async () => {
     const token = gateway.sign({ jti: 'stream', spending_limit: 1, models: ['demo/echo'] });
     const { response } = await open(`${gateway.url}/chat/completions`, chat(token));
     expect(response.statusCode).toBe(200);
@@ -102,13 +102,13 @@ describe("under AWS's runtime", () => {
     const words = [...text.matchAll(/"content":"([^"]*)"/g)].map(([, word]) => word);
     expect(words).toEqual(['echo:', ' one', ' two', ' three']);
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
-    // The words leave 20 ms apart, and are not kept until the end.
+    // The words leave 20 ms apart; a buffered answer would be one chunk.
     expect(arrivals.length).toBeGreaterThanOrEqual(4);
     // 3 input tokens at 1 and 4 output tokens at 4 USD per million.
     expect(await aboutItself(token)).toMatchObject({ usage: 0.000019, reserved: 0 });
   });
 
-  test('an answer that is not streamed comes whole, with its cost', async () => {
+  test('an answer that is not streamed comes in one piece, with its cost', async () => {
     const token = gateway.sign({ jti: 'whole', spending_limit: 1 });
     const answer = await send(`${gateway.url}/chat/completions`, chat(token, { stream: false }));
     expect(answer.status).toBe(200);
@@ -124,7 +124,7 @@ describe("under AWS's runtime", () => {
     expect(errorOf(answer.text)).toMatchObject({ code: 'invalid_api_key' });
   });
 
-  test('two credentials are refused by the function, in words of the route', async () => {
+  test("two credentials are refused by the function, in the route's dialect", async () => {
     const { headers, ...rest } = chat(gateway.key);
     const answer = await send(`${gateway.url}/chat/completions`, {
       ...rest,
@@ -148,7 +148,7 @@ describe("under AWS's runtime", () => {
     expect(await aboutItself(token)).toMatchObject({ usage: 0, reserved: 0 });
   });
 
-  test('the account function answers what this credential may call', async () => {
+  test('the account function lists the models of this credential', async () => {
     const token = gateway.sign({ jti: 'models', models: ['demo/echo'] });
     const answer = await send(`${gateway.url}/models`, {
       headers: { authorization: `Bearer ${token}` },
@@ -156,7 +156,7 @@ describe("under AWS's runtime", () => {
     expect(JSON.parse(answer.text).data.map(({ id }: { id: string }) => id)).toEqual(['demo/echo']);
   });
 
-  test('the sweep closes what died requests hold, by the AWS SDK', async () => {
+  test('the sweep closes the holds of dead requests, by the AWS SDK', async () => {
     const { wallets } = gateway.tables;
     const hold = makeHold({ reservedAtMs: 1_000, leaseEndsAtMs: 2_000 });
     await wallets.reserve({ hold, counters: [], inFlightMax: 1 });

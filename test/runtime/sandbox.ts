@@ -19,11 +19,11 @@ export interface FunctionCode {
   readonly timeoutMs: number;
 }
 
-/** As Lambda's: a UUID. */
+/** A UUID, as Lambda's request ids are. */
 const idOf = (count: number): string =>
   `00000000-0000-4000-8000-${String(count).padStart(12, '0')}`;
 
-/** What is done with a function's answer; ends when the answer does. Rejects when the answer is an error. */
+/** Takes a function's answer and ends with it. Rejects when the answer is an error. */
 export type TakeAnswer = (answer: IncomingMessage) => Promise<void>;
 
 interface Invocation {

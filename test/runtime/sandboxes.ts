@@ -1,5 +1,5 @@
 /**
- * A function as Lambda scales it: as many sandboxes as there are invocations at once, used again when they are free.
+ * A function as Lambda scales it: a sandbox for each invocation at one time, used again when it is free.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
@@ -11,9 +11,9 @@ const SANDBOXES_MAX = 4;
 export interface Sandboxes {
   readonly buffered: BufferedFunction;
   readonly streaming: StreamingFunction;
-  /** How many processes were started. */
+  /** Counts the processes that were started. */
   started(): number;
-  /** Ends those that are serving, as a crash does. */
+  /** Kills the processes that serve a request, as a crash does. */
   killBusy(): void;
   close(): void;
 }
@@ -62,7 +62,7 @@ export function makeSandboxes(code: FunctionCode): Sandboxes {
   };
 }
 
-/** The bytes as they come; an error that the function met on the way stands in the trailers. */
+/** Passes the bytes on as they come. Trailers name an error that the function met on the way. */
 function pass(answer: IncomingMessage, output: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
     answer.on('data', (chunk: Buffer) => {

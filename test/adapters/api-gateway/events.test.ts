@@ -43,7 +43,7 @@ const event = (fields: object): APIGatewayProxyEvent => ({
 });
 
 describe('readHeaders', () => {
-  test('joins every spelling of a name, and keeps each value', () => {
+  test('joins all spellings of a name, and keeps each value', () => {
     const headers = readHeaders({ 'X-Api-Key': ['a', 'b'], 'x-api-key': ['c'], Accept: undefined });
     expect([...headers]).toEqual([
       ['x-api-key', ['a', 'b', 'c']],
@@ -86,7 +86,7 @@ describe('readHttpRequest', () => {
     );
   });
 
-  test('knows no body from an empty one', () => {
+  test('tells no body from an empty one', () => {
     expect(readHttpRequest(event({})).body).toBeUndefined();
     expect(readHttpRequest(event({ body: '' })).body).toBe('');
   });
@@ -131,7 +131,7 @@ describe('toAuthorizerResult', () => {
     },
   ];
 
-  test('allows this API and stage alone, with the grant as one string', () => {
+  test('allows this API and stage only, with the grant as one string', () => {
     expect(toAuthorizerResult({ kind: 'grant', grant: GRANT }, ARN)).toEqual({
       principalId: 'K1',
       policyDocument: { Version: '2012-10-17', Statement: statement('Allow') },
@@ -148,7 +148,7 @@ describe('toAuthorizerResult', () => {
     });
   });
 
-  test('denies with constants, whatever words the error has', () => {
+  test('denies with constants, whatever text the error has', () => {
     const error = new GatewayError('token_expired', { message: '"CANARY', detail: 'CANARY' });
     expect(toAuthorizerResult({ kind: 'denied', error }, ARN)).toEqual({
       principalId: 'denied',

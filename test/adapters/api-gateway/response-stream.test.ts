@@ -81,7 +81,7 @@ describe('toEventStream', () => {
   });
 
   // guarantee: slow-reader
-  test('reads no further than a slow reader, until its patience ends', async () => {
+  test('reads no further than a slow reader, until the patience ends', async () => {
     const kilobytes = 'x'.repeat(65_536);
     let given = 0;
     async function* plenty(): AsyncGenerator<Uint8Array> {
@@ -111,7 +111,7 @@ describe('toEventStream', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('fails when its source breaks its promise', async () => {
+  test('fails when its source throws', async () => {
     // biome-ignore lint/correctness/useYield: a source that fails at once yields nothing
     async function* broken(): AsyncGenerator<Uint8Array> {
       throw new Error('broken');

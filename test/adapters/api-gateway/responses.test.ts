@@ -3,7 +3,7 @@ import { CORS_HEADERS, PREFLIGHT_HEADERS } from '../../../adapters/api-gateway/r
 
 const namesIn = (list = ''): readonly string[] => list.split(',');
 
-/** What Chromium and Firefox asked for with the SDKs of OpenAI, Anthropic, Google, Vercel and LangChain in a page. */
+/** Headers that Chromium and Firefox name in preflights of the SDKs of OpenAI, Anthropic, Google, Vercel, LangChain. */
 test.each([
   ...['authorization', 'content-type', 'x-api-key', 'x-goog-api-key', 'x-goog-api-client'],
   ...['api-key', 'user-agent', 'anthropic-version', 'anthropic-beta'],

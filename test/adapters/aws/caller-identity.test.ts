@@ -10,7 +10,7 @@ afterEach(() => {
 
 const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'x', sessionToken: 'CANARY' };
 
-/** What a service that answers so is asked, and what comes of it. */
+/** Asks a service that gives this answer: returns the request and the result. */
 async function ask(status: number, answer: string) {
   let asked: object = {};
   const server = createServer(async (request, response) => {
@@ -28,7 +28,7 @@ async function ask(status: number, answer: string) {
 
 const ARN = 'arn:aws:sts::123456789012:assumed-role/Admin/grace';
 
-test('tells the ARN, of a call signed for the service in its region', async () => {
+test('returns the ARN, by a call signed for STS in the region', async () => {
   const { identity, asked, host } = await ask(
     200,
     `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>${ARN}</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`,
@@ -44,7 +44,7 @@ test('tells the ARN, of a call signed for the service in its region', async () =
   });
 });
 
-test('tells nothing when AWS does not', async () => {
+test('returns nothing when AWS refuses or is out of reach', async () => {
   const { identity } = await ask(403, '<ErrorResponse><Error><Code>ExpiredToken</Code></Error>');
   expect(identity).toBeUndefined();
   const nowhere = { url: 'http://127.0.0.1:1', region: 'eu-west-1', credentials: CREDENTIALS };

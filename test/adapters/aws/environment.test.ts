@@ -28,7 +28,7 @@ describe('readEnvironment', () => {
     });
   });
 
-  test('takes the session of temporary credentials', () => {
+  test('reads the session token of temporary credentials', () => {
     const { credentials } = readEnvironment({ ...VARIABLES, AWS_SESSION_TOKEN: 'session' });
     expect(credentials).toEqual({
       accessKeyId: 'id',
@@ -37,20 +37,20 @@ describe('readEnvironment', () => {
     });
   });
 
-  test.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('does not do without %s', (name) => {
+  test.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('requires %s', (name) => {
     expect(() => readEnvironment({ ...VARIABLES, [name]: '' })).toThrow(
       `environment variable "${name}" is not set`,
     );
     expect(findAwsCredentials({ ...VARIABLES, [name]: '' })).toBeUndefined();
   });
 
-  test('names the variable that is missing', () => {
+  test('names the missing variable', () => {
     expect(() => readEnvironment({ ...VARIABLES, HALLPASS_USAGE_TABLE: '' })).toThrow(
       'environment variable "HALLPASS_USAGE_TABLE" is not set',
     );
   });
 
-  test('takes other base URLs of providers', () => {
+  test('reads other base URLs of providers', () => {
     const HALLPASS_PROVIDER_URLS = '{"openai":"http://127.0.0.1:9/v1"}';
     expect(readEnvironment({ ...VARIABLES, HALLPASS_PROVIDER_URLS }).providerUrls).toEqual({
       openai: 'http://127.0.0.1:9/v1',
@@ -59,7 +59,7 @@ describe('readEnvironment', () => {
 });
 
 describe('accountOfDeployment', () => {
-  test('says nothing of the AWS account and differs by deployment', () => {
+  test('does not reveal the AWS account, and differs by deployment', () => {
     const account = accountOfDeployment(VARIABLES.HALLPASS_DEPLOYMENT);
     expect(account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
     expect(account).not.toContain('123456789012');

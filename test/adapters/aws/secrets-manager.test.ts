@@ -38,7 +38,7 @@ describe('the versions of a key', () => {
     expect(bench.reads).toEqual([NAME, NAME]);
   });
 
-  test('are read anew for one that is missing, and not again for ten seconds', async () => {
+  test('are read again for a missing one, but not twice in ten seconds', async () => {
     const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await expect(bench.secrets.readKey(ID, '2')).rejects.toThrow(MISSING);
     bench.texts[NAME] = '{"versions":{"1":"sk-one","2":"sk-two"}}';
@@ -57,7 +57,7 @@ describe('the versions of a key', () => {
     ['a version that is no text', '{"versions":{"1":5}}'],
     ['an empty version', '{"versions":{"1":""}}'],
     ['null', 'null'],
-  ])('are an outage when there is %s, and nothing is quoted', async (_, text) => {
+  ])('are an outage when there is %s, and no error quotes the secret', async (_, text) => {
     const { secrets } = makeBench({ [NAME]: text });
     const error = await secrets.readKey(ID, '1').catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'service_unavailable' });
@@ -65,7 +65,7 @@ describe('the versions of a key', () => {
     expect(error.cause).toBeUndefined();
   });
 
-  test('do not answer to a name of every object', async () => {
+  test('do not include names that every object has', async () => {
     const { secrets } = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await expect(secrets.readKey(ID, 'constructor')).rejects.toThrow(MISSING);
   });
@@ -77,7 +77,7 @@ describe('the versions of a key', () => {
     );
   });
 
-  test('are read once for all who ask at once', async () => {
+  test('are read once for several callers at one time', async () => {
     const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await Promise.all(Array.from({ length: 20 }, () => bench.secrets.readKey(ID, '1')));
     expect(bench.reads).toEqual([NAME]);
@@ -87,7 +87,7 @@ describe('the versions of a key', () => {
 describe("the secret of a key's JWTs", () => {
   const JWT_NAME = `${NAME}/jwt`;
 
-  test('is the bytes of its text, the same ones each time', async () => {
+  test('is the bytes of its text, the same each time', async () => {
     const bench = makeBench({ [JWT_NAME]: '{"versions":{"v1":"ä-secret","v2":"other"}}' });
     const secret = await bench.secrets.readJwtSecret(ID, 'v1');
     expect(Buffer.from(secret).toString('hex')).toBe('c3a42d736563726574');
@@ -96,14 +96,14 @@ describe("the secret of a key's JWTs", () => {
     expect(bench.reads).toEqual([JWT_NAME, JWT_NAME]);
   });
 
-  test('is not the secret of the key, nor the other way round', async () => {
+  test('is apart from the secret of the key', async () => {
     const bench = makeBench({ [NAME]: '{"versions":{"1":"sk-one"}}' });
     await expect(bench.secrets.readJwtSecret(ID, '1')).rejects.toThrow(MISSING);
     bench.texts = { [JWT_NAME]: '{"versions":{"2":"other"}}' };
     await expect(bench.secrets.readKey(ID, '2')).rejects.toThrow(MISSING);
   });
 
-  test('is looked for every ten seconds at most when it is missing', async () => {
+  test('is read at most every ten seconds while it is missing', async () => {
     const bench = makeBench({});
     for (let count = 0; count < 5; count += 1) {
       await expect(bench.secrets.readJwtSecret(ID, 'v1')).rejects.toThrow(MISSING);
@@ -118,7 +118,7 @@ describe("the secret of a key's JWTs", () => {
 describe('the key of a provider', () => {
   const OPENAI = 'hallpass/provider/openai';
 
-  test('is used for five minutes, then read anew', async () => {
+  test('is used for five minutes, then read again', async () => {
     const bench = makeBench({ [OPENAI]: 'sk-old\n' });
     expect(await bench.secrets.findProviderKey('openai')).toBe('sk-old');
     bench.texts[OPENAI] = 'sk-new';
@@ -136,7 +136,7 @@ describe('the key of a provider', () => {
     ['the placeholder of a deployment', '{"placeholder":true}'],
     ['two words', 'not set'],
   ])(
-    'is not set when there is %s, looked for every 10 s at most, and used once it is',
+    'is not set when there is %s, is read at most every 10 s, and is used as soon as it is set',
     async (_, text) => {
       const bench = makeBench({ [OPENAI]: text });
       expect(await bench.secrets.findProviderKey('openai')).toBeUndefined();
@@ -158,7 +158,7 @@ describe('the key of a provider', () => {
 });
 
 describe('makeSecretWriter', () => {
-  test('makes the secret of a key, in a way that may be repeated', async () => {
+  test('makes the secret of a key, and may be repeated', async () => {
     const calls: unknown[] = [];
     const call: AwsCall = async (...sent) => {
       calls.push(sent);
@@ -187,7 +187,7 @@ describe('makeSecretWriter', () => {
     );
   });
 
-  test("makes the secret of a key's JWTs under a name of its own", async () => {
+  test("makes the secret of a key's JWTs under another name", async () => {
     const calls: unknown[] = [];
     const call: AwsCall = async (...sent) => {
       calls.push(sent);

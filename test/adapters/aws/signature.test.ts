@@ -98,7 +98,7 @@ interface Oracle {
 
 const sdkSigners = new Map<string, Promise<Oracle>>();
 
-/** The SDK's own signer, of a service and region, as its clients make it: each once, they take their time. */
+/** The SDK's own signer for a service and region, as its clients make it. Each is made once, because that is slow. */
 function sdkSigner(service: string, region: string, sessionToken?: string): Promise<Oracle> {
   const id = `${service} ${region} ${sessionToken}`;
   const known = sdkSigners.get(id) ?? makeSdkSigner(service, region, sessionToken);
@@ -119,7 +119,7 @@ async function makeSdkSigner(
 
 const hashOf = (body: string): string => createHash('sha256').update(body).digest('hex');
 
-/** What the SDK signs a request with: it sends the hash of the body beside it, which ours need not. */
+/** Signs a request with both signers. The SDK sends the body's hash in a header, so here both do. */
 async function signBoth(
   request: RequestToSign,
   { service, region, sessionToken }: { service: string; region: string; sessionToken?: string },

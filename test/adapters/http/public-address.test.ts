@@ -66,5 +66,7 @@ describe('isLoopbackAddress', () => {
     ['10.0.0.1', false],
     ['::2', false],
     ['localhost', false],
-  ])('says of %s: %s', (address, expected) => expect(isLoopbackAddress(address)).toBe(expected));
+  ])('is right about %s: %s', (address, expected) =>
+    expect(isLoopbackAddress(address)).toBe(expected),
+  );
 });

@@ -41,7 +41,7 @@ const failure = async (attempt: Promise<unknown>): Promise<GatewayError> =>
 const ok: Reply = { steps: [{ write: 'data: 1\n\n' }] };
 
 describe('makeUpstream', () => {
-  test('sends what it is told and no more', async () => {
+  test('sends the given method, headers and body, and few headers of its own', async () => {
     await start(ok);
     const response = await send({ body: '{"a":"é"}' });
     expect(response.status).toBe(200);
@@ -60,7 +60,7 @@ describe('makeUpstream', () => {
     });
   });
 
-  test('passes on of the provider’s headers only what is of use', async () => {
+  test('passes on only three of the provider’s headers', async () => {
     await start({
       headers: { 'content-type': 'text/event-stream', 'set-cookie': 'x=1', server: 'secret' },
       steps: [],
@@ -75,7 +75,7 @@ describe('makeUpstream', () => {
     expect(provider.connectionCount()).toBe(1);
   });
 
-  test('leaves a connection that nobody used for a while, but none that a slow answer comes by', async () => {
+  test('closes an idle connection, but not one with a slow answer', async () => {
     await start({ steps: [{ write: 'data: 1\n\n' }, { waitMs: 120 }, { write: 'data: 2\n\n' }] });
     const upstream = makeUpstream(clock, { freeMs: 40 });
     expect(await readText((await send({}, upstream)).body)).toBe('data: 1\n\ndata: 2\n\n');
@@ -86,7 +86,7 @@ describe('makeUpstream', () => {
     expect(provider.connectionCount()).toBe(2);
   });
 
-  test('sends anew what could not be written to a kept connection', async () => {
+  test('repeats a request that could not be written to a kept connection', async () => {
     await start(ok);
     const upstream = makeUpstream(clock);
     await readText((await send({}, upstream)).body);
@@ -122,7 +122,7 @@ describe('makeUpstream', () => {
     expect(provider.requests).toHaveLength(1);
   });
 
-  test('gives the first bytes before the others are there', async () => {
+  test('yields the first bytes before the last have arrived', async () => {
     await start({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });
     const reads = (await send()).body[Symbol.asyncIterator]();
     expect(Buffer.from((await reads.next()).value).toString()).toBe('data: 1\n\n');
@@ -156,13 +156,13 @@ describe('a provider that fails', () => {
     expect(await failure(send({ url }))).toMatchObject({ code: 'upstream_error', transient: true });
   });
 
-  test('may have taken a request that it dropped, which is sent once only', async () => {
+  test('may have received a request on a connection that broke, so it is sent only once', async () => {
     await start({ steps: ['die'] });
     expect(await failure(send())).toMatchObject({ code: 'upstream_error', transient: false });
     expect(provider.requests).toHaveLength(1);
   });
 
-  test('may have taken a request on a kept connection that it dropped, which is sent once only', async () => {
+  test('may have received a request on a kept connection that broke, so it is sent only once', async () => {
     await start(ok, { steps: ['die'] });
     const upstream = makeUpstream(clock);
     await readText((await send({}, upstream)).body);
@@ -184,7 +184,7 @@ describe('a provider that fails', () => {
     expect(provider.abortedCount()).toBe(1);
   });
 
-  test('is given up at the deadline, before its headers and within its answer', async () => {
+  test('is given up at the deadline, before its headers or during its answer', async () => {
     await start({ steps: ['hang'] });
     expect(await failure(send({ deadlineInMs: 50 }))).toMatchObject({ code: 'upstream_timeout' });
     provider.reply({ steps: [{ write: 'data: 1\n\n' }, 'hang'] });

@@ -48,7 +48,7 @@ describe('the authorizer', () => {
     expect(JSON.stringify(seen[0])).not.toContain('secret');
   });
 
-  test('is asked for every request again', async () => {
+  test('runs again for every request', async () => {
     let asked = 0;
     const url = await start({
       authorizer: buffered(() => {
@@ -61,7 +61,7 @@ describe('the authorizer', () => {
     expect(asked).toBe(2);
   });
 
-  test('is asked even for a request without any credential', async () => {
+  test('runs even for a request without a credential', async () => {
     const url = await start({
       authorizer: buffered(() =>
         policy('Deny', { type: 'authentication_error', code: 'c', message: 'm' }),
@@ -133,7 +133,7 @@ describe('the authorizer', () => {
     expect((await send(`${url}/v1/models`)).status).toBe(503);
   });
 
-  test('hands its context on to the function, with the principal', async () => {
+  test('passes its context on to the function, with the principal', async () => {
     const seen: APIGatewayProxyEvent[] = [];
     const url = await start({
       authorizer: buffered(() => policy('Allow', { grant: '{"a":1}' })),

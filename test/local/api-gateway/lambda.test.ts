@@ -32,7 +32,7 @@ describe('a buffered handler', () => {
     await expect(makeBufferedFunction(handler, options).invoke({})).rejects.toThrow(RangeError);
   });
 
-  test('is given up when its time is over', async () => {
+  test('is given up at its timeout', async () => {
     await expect(
       makeBufferedFunction(() => new Promise(() => {}), { timeoutMs: 20 }).invoke({}),
     ).rejects.toMatchObject({ name: 'FunctionTimeout', message: 'function timed out after 20 ms' });
@@ -43,7 +43,7 @@ describe('a streaming handler', () => {
   const PRELUDE = '{"statusCode":200,"headers":{}}\0\0\0\0\0\0\0\0';
   const metadata = { statusCode: 200, headers: {} };
 
-  test('is marked as AWS marks it', () => {
+  test("carries AWS's mark", () => {
     const handler = awslambda.streamifyResponse(async () => {});
     expect(Reflect.get(handler, Symbol.for('aws.lambda.runtime.handler.streaming'))).toBe(
       'response',
@@ -88,7 +88,7 @@ describe('a streaming handler', () => {
     await expect(text(streamOf(returning, {}))).rejects.toThrow('response stream is not finished');
   });
 
-  test('has its output destroyed when its time is over', async () => {
+  test('has its output destroyed at its timeout', async () => {
     const handler = awslambda.streamifyResponse(() => new Promise(() => {}));
     const output = new PassThrough();
     output.on('error', () => {});

@@ -50,7 +50,7 @@ describe('routes', () => {
     expect((await send(`${url}${path}`, { method })).text).toBe(name);
   });
 
-  test('answers OPTIONS anywhere by itself, for any header an SDK sends', async () => {
+  test('answers OPTIONS on every path itself, for any header of an SDK', async () => {
     const url = await start({ authorizer: buffered(() => Promise.reject(new Error('asked'))) });
     const answer = await send(`${url}/v1/whatever`, {
       method: 'OPTIONS',
@@ -109,7 +109,7 @@ describe('limits', () => {
     expect(fits.status).toBe(200);
   });
 
-  test('refuses a head over what it parses, and what is not HTTP, in the same words', async () => {
+  test('refuses a head that is too long to parse, and bytes that are not HTTP, in the same words', async () => {
     const url = await start();
     const answer = await send(`${url}/v1/models`, { headers: { 'x-a': 'a'.repeat(70_000) } });
     expect(answer.status).toBe(400);
@@ -127,7 +127,7 @@ describe('limits', () => {
     ['of 6 MB and a byte', Buffer.alloc(6 * MEGABYTE + 1, 'a'), 413],
     ['of 40 MB', Buffer.alloc(40 * MEGABYTE, 'a'), 413],
     ['of 4 MB that are 8 MB in the event', Buffer.alloc(4 * MEGABYTE, '"'), 413],
-  ])('takes what fits an event of 6 MB: a body %s', async (_, body, status) => {
+  ])('accepts a body that fits an event of 6 MB: %s', async (_, body, status) => {
     const url = await start();
     const answer = await send(`${url}${CHAT}`, { method: 'POST', body });
     expect(answer.status).toBe(status);
@@ -140,7 +140,7 @@ describe('limits', () => {
 });
 
 describe('whole answers', () => {
-  test('pass status, headers and body of the function', async () => {
+  test('carry status, headers and body of the function', async () => {
     const url = await start({
       account: buffered(() => ({
         statusCode: 404,
@@ -192,7 +192,7 @@ describe('close', () => {
     expect(gateway.inFlight()).toBe(0);
   });
 
-  test('cuts what is not done when the time is over', async () => {
+  test('cuts requests that outlast the grace time', async () => {
     const url = await start({
       proxy: streaming(async (body) => {
         body.write('first');

@@ -26,7 +26,7 @@ async function serve<T>(
   return { url: `http://127.0.0.1:${address.port}/`, written };
 }
 
-test('reads a prelude however it is cut', async () => {
+test('reads a prelude that is cut anywhere', async () => {
   const bytes = Buffer.from(`${PRELUDE}body`);
   for (let size = 1; size <= bytes.length; size += 1) {
     const { url } = await serve(async (answer) => {
@@ -39,7 +39,7 @@ test('reads a prelude however it is cut', async () => {
   }
 });
 
-test('leaves NULs of the body alone', async () => {
+test('passes NULs of the body on', async () => {
   const { url } = await serve(async (answer) => {
     answer.write(`${PRELUDE}\0\0\0\0\0\0\0\0`);
     answer.end('\0');
@@ -47,7 +47,7 @@ test('leaves NULs of the body alone', async () => {
   expect((await send(url)).text).toBe('\0'.repeat(9));
 });
 
-test('cuts a client that takes nothing for a while, and lets the function write on', async () => {
+test('cuts a client that reads nothing for a while, and lets the function go on', async () => {
   const { url, written } = await serve(async (answer) => {
     answer.write(PRELUDE);
     let count = 0;
@@ -63,7 +63,7 @@ test('cuts a client that takes nothing for a while, and lets the function write 
   await expect(response.toArray()).rejects.toThrow('aborted');
 });
 
-test('lets the function write to its end for a client that was gone before it began', async () => {
+test('lets the function reach its end when the client left before its start', async () => {
   const { promise: finished, resolve } = Promise.withResolvers<boolean>();
   server = createServer(async (_, response) => {
     response.destroy();

@@ -45,7 +45,7 @@ describe('streams', () => {
     expect(chunks).toEqual(['one', 'two']);
   });
 
-  test('sends the head of a stream that is silent at first', async () => {
+  test('sends the head of a stream before its first byte', async () => {
     let end = () => {};
     const url = await start({
       proxy: streaming(async (body) => {
@@ -88,24 +88,27 @@ describe('streams', () => {
       'has a header that HTTP forbids',
       '{"statusCode":200,"headers":{"a":"x\\ny"}}\0\0\0\0\0\0\0\0body',
     ],
-  ])('answers 500 when the prelude %s, and the function comes to its end', async (_, bytes) => {
-    let ended = false;
-    const url = await start({
-      proxy: {
-        async invoke(_event, output) {
-          output.write(bytes);
-          await new Promise<void>((resolve) => {
-            output.end(resolve);
-          });
-          ended = true;
+  ])(
+    'answers 500 when the prelude %s, and the function still reaches its end',
+    async (_, bytes) => {
+      let ended = false;
+      const url = await start({
+        proxy: {
+          async invoke(_event, output) {
+            output.write(bytes);
+            await new Promise<void>((resolve) => {
+              output.end(resolve);
+            });
+            ended = true;
+          },
         },
-      },
-    });
-    expect((await send(`${url}${CHAT}`, { method: 'POST', body: '{}' })).status).toBe(500);
-    expect(ended).toBe(true);
-  });
+      });
+      expect((await send(`${url}${CHAT}`, { method: 'POST', body: '{}' })).status).toBe(500);
+      expect(ended).toBe(true);
+    },
+  );
 
-  test('answers 504 when the function says nothing within its time', async () => {
+  test('answers 504 when the function writes nothing within its timeout', async () => {
     const url = await start({
       proxy: streaming(() => new Promise(() => {}), { timeoutMs: 50 }),
     });
@@ -125,7 +128,7 @@ describe('streams', () => {
     await expect(send(`${url}${CHAT}`, { method: 'POST', body: '{}' })).rejects.toThrow('aborted');
   });
 
-  test('lets the function come to its end when the client leaves', async () => {
+  test('lets the function reach its end when the client leaves', async () => {
     const { promise: left, resolve: leave } = Promise.withResolvers<void>();
     const { promise: done, resolve: finish } = Promise.withResolvers<number>();
     const url = await start({

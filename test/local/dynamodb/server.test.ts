@@ -167,13 +167,13 @@ describe('a transaction', () => {
     expect(await numberOf(call, 'c')).toBeUndefined();
   });
 
-  test('is a lost connection when it is not made of updates', async () => {
+  test('of anything but updates breaks the connection', async () => {
     const call = await start();
 
     await expect(transact(call, { Delete: {} })).rejects.toMatchObject({ name: 'NetworkError' });
   });
 
-  test('sees no write of others between its conditions and its updates', async () => {
+  test('has no other write between its conditions and its updates', async () => {
     const call = await start();
     const below = 'attribute_not_exists(n) OR n < :ten';
     const values = { ':zero': { N: '0' }, ':one': { N: '1' }, ':ten': { N: '10' } };
@@ -189,7 +189,7 @@ describe('a transaction', () => {
     expect(await numberOf(call, 'a')).toMatchObject({ n: { N: '10' } });
   });
 
-  test('meets another one when a test says so', async () => {
+  test('is cancelled by a conflict that a test injects', async () => {
     let isConflicting = true;
     const database = await startDynamoDb({ isConflicting: () => isConflicting });
     endings.push(database.close);

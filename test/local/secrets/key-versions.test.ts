@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => secrets.close());
 
 describe('versions of a key', () => {
-  test('are all there, however many are added at once', async () => {
+  test('are all kept when several are added at one time', async () => {
     const id = asKeyId('A'.repeat(22));
     const writer = makeSecretWriter(call, 'hallpass/local');
     await writer.createKeySecret(id, '1', 'sk-one');
@@ -34,7 +34,7 @@ describe('versions of a key', () => {
     }
   });
 
-  test('are all there when one is added between the reading and the writing of another', async () => {
+  test('are all kept when one is added between the read and the write of another', async () => {
     const id = asKeyId('C'.repeat(22));
     const writer = makeSecretWriter(call, 'hallpass/local');
     await writer.createKeySecret(id, '1', 'sk-one');
@@ -69,7 +69,7 @@ describe('versions of a key', () => {
     expect([kept.length, kept[0], kept.at(-1)]).toEqual([32, 'v1', 'v32']);
   });
 
-  test("of a JWT's secret are all there, however many are put at once, apart from the key's", async () => {
+  test("of a JWT's secret are all kept when several are put at one time, apart from the key's", async () => {
     const id = asKeyId('D'.repeat(22));
     const writer = makeSecretWriter(call, 'hallpass/local');
     await writer.createKeySecret(id, '1', 'sk-one');

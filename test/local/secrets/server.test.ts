@@ -100,7 +100,7 @@ test('writes nothing without a folder', async () => {
 });
 
 describe('versions', () => {
-  test('of one request token are one, and never of two values', async () => {
+  test('with one request token are one version, and must have one value', async () => {
     const put = (value: string) =>
       call('PutSecretValue', { SecretId: NAME, SecretString: value, ClientRequestToken: 't' });
     await call('CreateSecret', { Name: NAME, SecretString: 'one' });
@@ -109,7 +109,7 @@ describe('versions', () => {
     await expect(put('three')).rejects.toThrow('ResourceExistsException');
   });
 
-  test('without a stage are let go beyond a hundred, oldest first', async () => {
+  test('without a stage are removed beyond a hundred, oldest first', async () => {
     await call('CreateSecret', { Name: NAME, SecretString: '0' });
     for (let count = 1; count <= 105; count += 1) {
       await call('PutSecretValue', { SecretId: NAME, SecretString: String(count) });
@@ -145,7 +145,7 @@ describe('refusals', () => {
     await expect(call(operation, input)).rejects.toMatchObject({ name, status: 400 });
   });
 
-  test('turns away whoever is not of this run', async () => {
+  test("refuses callers without this run's access key id", async () => {
     await call('CreateSecret', { Name: NAME, SecretString: 'one' });
     await expect(callAs('other')('GetSecretValue', { SecretId: NAME })).rejects.toMatchObject({
       name: 'UnrecognizedClientException',
@@ -159,7 +159,7 @@ describe('refusals', () => {
     expect(await unsigned.text()).not.toContain('one');
   });
 
-  test('names a file it cannot read, and not what is in it', async () => {
+  test('names a file it cannot read, without its contents', async () => {
     await secrets.close();
     await writeFile(join(folder, 'broken.json'), '{"name":"sk-secret"}');
     await expect(start()).rejects.toThrow(/broken\.json is not a secret of the local gateway$/);
@@ -203,7 +203,7 @@ describe('a stage', () => {
     await call('CreateSecret', { Name: NAME, SecretString: 'a', ClientRequestToken: 'a' });
   });
 
-  test('of its own leaves the current version alone', async () => {
+  test('of another name leaves the current version alone', async () => {
     expect(await put('b', { VersionStages: ['WAITING'] })).toMatchObject({ VersionId: 'b' });
     expect(await stagesOf()).toEqual([
       ['a', ['AWSCURRENT']],
@@ -218,7 +218,7 @@ describe('a stage', () => {
     expect(await call('GetSecretValue', { SecretId: NAME })).toMatchObject({ SecretString: 'a' });
   });
 
-  test('moves from the version that has it, and the former current is the previous one', async () => {
+  test('moves from its holder, and the former current version becomes the previous one', async () => {
     await put('b', { VersionStages: ['WAITING'] });
     await move('AWSCURRENT', 'b', 'a');
     expect(await stagesOf()).toEqual([
@@ -229,7 +229,7 @@ describe('a stage', () => {
     expect(await call('GetSecretValue', { SecretId: NAME })).toMatchObject({ SecretString: 'b' });
   });
 
-  test('does not move from where the caller wrongly thinks it is, or to nowhere', async () => {
+  test('does not move from a version that does not hold it, or to an unknown version', async () => {
     await put('b', { VersionStages: ['WAITING'] });
     await put('c');
     await expect(move('AWSCURRENT', 'b', 'a')).rejects.toThrow('InvalidParameterException');
