@@ -1,7 +1,13 @@
 /**
- * Sweep: closes what requests left open that never settled, and lets go of wallets with nothing in flight.
- * Runs every few minutes beside the flow; it may stop at any point, run twice at once, and begin again.
- * Invariant: a wallet leaves the index of due wallets only when nothing is in flight.
+ * Sweep: closes holds that no request settled, every few minutes.
+ *
+ * Steps, for each shard of the index of due wallets:
+ * 1. find wallets whose first lease has ended;
+ * 2. close their expired holds, at the cost of the row or at the whole amount;
+ * 3. move the wallet's due mark to its next lease end, or out of the index.
+ *
+ * Guarantees: a wallet leaves the index only when nothing is in flight. The sweep may stop at any point, run twice at
+ * once, and begin again.
  */
 import type { WalletId } from './base/ids.ts';
 import type { Wallets } from './wallet/ports.ts';
@@ -19,11 +25,11 @@ export interface SweepOutcome {
   readonly wallets: number;
   /** Holds closed at their whole amount: their requests died. */
   readonly swept: number;
-  /** Holds closed at the cost of a row that stood: late, or ghosts. */
+  /** Holds closed at the cost of a row that stood already: settled late, or of an attempt that was given up. */
   readonly settled: number;
   /** Holds and wallets that could not be written; the next sweep tries again. */
   readonly failed: number;
-  /** False: the deadline came, or there was more than a sweep takes. */
+  /** False: the deadline came, or there was more than one sweep does. */
   readonly finished: boolean;
 }
 
@@ -33,7 +39,7 @@ const PAGE_SIZE = 100;
 const PAGES_MAX = 1_000;
 const HOLDS_CLOSED_MAX = 256;
 
-/** Sweeps all shards, side by side so that none waits for another. Never throws. */
+/** Sweeps all shards at once, so that none waits for another. Never throws. */
 export async function sweep(ports: SweepPorts, options: SweepOptions): Promise<SweepOutcome> {
   const shards = Array.from({ length: options.shards }, (_, shard) =>
     sweepShard(shard, ports, options.deadlineAtMs),
@@ -59,7 +65,7 @@ async function sweepShard(
   const startedAtMs = ports.clock.nowMs();
   const seen = new Set<WalletId>();
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    // Wallets that failed stay at the head of the index: the page grows by them, so that others get their turn.
+    // Wallets that failed stay at the head of the index. The page grows by their number, so that others get their turn.
     const found = await findDue(ports.wallets, shard, startedAtMs, PAGE_SIZE + total.failed);
     if (found === undefined) return { ...total, failed: total.failed + 1, finished: false };
     const fresh = found.filter((walletId) => !seen.has(walletId));
@@ -92,7 +98,7 @@ async function findDue(
 
 type Counts = Pick<SweepOutcome, 'swept' | 'settled' | 'failed'>;
 
-/** One wallet that fails, whatever it is, keeps none of the others from being swept. */
+/** Sweeps one wallet. A failure is counted and never stops the sweep of the others. */
 async function sweepWallet(walletId: WalletId, ports: SweepPorts): Promise<Counts> {
   const counts = { swept: 0, settled: 0, failed: 0 };
   try {
@@ -110,10 +116,11 @@ async function sweepWallet(walletId: WalletId, ports: SweepPorts): Promise<Count
 }
 
 /**
- * The mark goes to the earliest lease that is open, or away. What happens between the look and the write:
- * a settle leaves the mark, at worst too early, and the next sweep looks in vain; a reserve leaves it too, and then
- * either its lease ends no later than the longest, or, with the mark to be removed, the removal fails on `inFlight`;
- * another sweep has moved it, and this write fails on the mark that was seen.
+ * Moves the mark to the earliest open lease, or removes it. Between the look and the write:
+ * - a settle leaves the mark as it is, at worst too early, and the next sweep finds nothing to close;
+ * - a reserve leaves the mark as it is. If the mark is moved, the new hold is found with the others; if it is removed,
+ *   the removal fails because something is in flight;
+ * - another sweep moves the mark, and this write fails because the mark is not as it was seen.
  */
 async function moveMark(
   walletId: WalletId,

@@ -1,7 +1,7 @@
 /**
  * Marks of revocation on wallets in DynamoDB. The reserve of every request checks them (wallet-writes.ts), so a
- * revocation holds from the next request on; a key record, which the authorizer keeps for ten seconds, could not do that.
- * The account function may write these marks and nothing else of a wallet.
+ * revocation holds from the next request on; a key record, which the authorizer keeps for ten seconds, could not do
+ * that. The account function may write these marks and nothing else of a wallet.
  */
 import { GatewayError } from '../../core/base/errors.ts';
 import type { TokenId } from '../../core/base/ids.ts';

@@ -81,8 +81,8 @@ export function makePools(call: AwsCall, table: string): Pools {
 
     async findAll(walletIds) {
       if (walletIds.length === 0) return [];
-      const asked = { Keys: walletIds.map(toKey), ConsistentRead: true };
-      const answer = await call('BatchGetItem', { RequestItems: { [table]: asked } }).catch(
+      const request = { Keys: walletIds.map(toKey), ConsistentRead: true };
+      const answer = await call('BatchGetItem', { RequestItems: { [table]: request } }).catch(
         rethrow,
       );
       const responses: Readonly<Record<string, unknown>> = { ...(answer.Responses ?? {}) };

@@ -129,7 +129,10 @@ export function makeRollups(
         ...toExpressions({ conditions: [sealIsNewer(generation)] }),
       }),
 
-    /** Invariant: no expired row comes back. Defeats: DynamoDB removes the row before this update, which would make it anew. */
+    /**
+     * Invariant: no expired row comes back. Defeats: DynamoDB removes the row before this update, which would make
+     * it anew.
+     */
     async unmark(keyId, day, place) {
       await write('UpdateItem', {
         Key: { [partitionKey]: toText(`${keyId}#${day}`), [sortKey]: toText(place) },
@@ -219,7 +222,7 @@ const parseSeal = (item: Item): SealedDay => ({
   segments: readNumber(item, 'segments') ?? 0,
 });
 
-/** Who, which token, which model; then the sums, of which dollars pass through no double. */
+/** Wallet, token, model and identity, then the sums. Dollars are a text, so that they pass through no double. */
 type EncodedCell = readonly [
   wallet: string,
   token: string | 0,

@@ -21,7 +21,7 @@ interface Expression {
   readonly operands: readonly (Attribute | AttributeValue)[];
 }
 
-/** One clause of a condition. Each is a function whose name says what holds if it passes; see docs/conditions.md. */
+/** One clause of a condition. Each is made by a function named after what it guarantees; see docs/conditions.md. */
 export type Condition = Expression;
 
 /** One assignment of a `SET`. */

@@ -24,12 +24,12 @@ export type Item = Readonly<Record<string, AttributeValue>>;
 export const toText = (text: string): TextValue => ({ S: text });
 export const toNumber = (number: number | bigint): NumberValue => ({ N: String(number) });
 
-/** The item an answer holds, if it holds one. Attributes that are neither text nor number are passed over. */
+/** The item in an answer, if there is one. Attributes that are neither text nor number are ignored. */
 export function parseItem(value: unknown): Item | undefined {
   return typeof value === 'object' && value !== null ? (value as Item) : undefined;
 }
 
-/** The items an answer to a query holds. */
+/** The items in the answer to a query. */
 export function itemsOf({ Items: items }: Readonly<Record<string, unknown>>): readonly Item[] {
   const list: unknown[] = Array.isArray(items) ? items : [];
   return list.map(parseItem).filter((item) => item !== undefined);
@@ -54,7 +54,7 @@ export const integerOf = (value: AttributeValue | undefined): bigint | undefined
 const digitsOf = (value: AttributeValue | undefined): string | undefined =>
   value !== undefined && 'N' in value ? value.N : undefined;
 
-/** The write units an answer says it consumed; a condition that fails is charged one for each kB of its item. */
+/** The write units that an answer reports; a failed condition costs one for each kB of its item, unreported. */
 export function writeUnitsOf(answer: Readonly<Record<string, unknown>>): number {
   const capacity = answer.ConsumedCapacity;
   const units = typeof capacity === 'object' && capacity !== null && 'CapacityUnits' in capacity;
@@ -62,7 +62,7 @@ export function writeUnitsOf(answer: Readonly<Record<string, unknown>>): number 
 }
 
 /**
- * Errors after which the same write may succeed: what was lost on the way, and what DynamoDB asks to repeat.
+ * Errors after which the same write may succeed: lost calls, and errors that DynamoDB says to repeat.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
  */
 const TRANSIENT_ERRORS: ReadonlySet<string> = new Set([
@@ -74,7 +74,7 @@ const TRANSIENT_ERRORS: ReadonlySet<string> = new Set([
   'TransactionConflictException',
 ]);
 
-/** An outage of the table, in our words. Anything that is not a failed call is a mistake of ours and stays as it is. */
+/** A failed call as `service_unavailable`. Any other error is a mistake of ours and stays as it is. */
 export function toUnavailable(error: unknown): unknown {
   if (!(error instanceof AwsCallError)) return error;
   return new GatewayError('service_unavailable', {

@@ -1,7 +1,7 @@
 /**
  * The conditional writes of one wallet item: reserve, settle, and moving its due mark.
- * Each condition is a list of named clauses; docs/conditions.md says what each of them guarantees. A clause that
- * compares an attribute which is not there is never true, so `NOT a > b` passes for a counter that does not exist yet.
+ * Each condition is a list of named clauses; docs/conditions.md lists what they guarantee. A comparison
+ * with an attribute that is not there is never true, so `NOT a > b` passes for a counter that does not exist yet.
  */
 import { sha256, type TokenId, type WalletId } from '../../core/base/ids.ts';
 import { encodeHold, holdPrefix } from '../../core/wallet/hold-codec.ts';

@@ -32,7 +32,7 @@ import { isCapped, limitsOf } from '../wallet/payer.ts';
 import type { AmountsLeft } from '../wallet/reserve-plan.ts';
 import { readModelId } from './request-body.ts';
 
-/** What the proxy serves: the configuration, the prices, and other base URLs for providers. */
+/** The settings of the proxy: the configuration, the prices, and other base URLs for providers. */
 export interface ProxySettings {
   readonly config: Config;
   readonly prices: PriceBook;

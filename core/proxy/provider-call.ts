@@ -29,11 +29,11 @@ export interface ProviderCall {
   readonly startedAtMs: number;
   /** The state of the payer's limits after the hold. */
   readonly limits: readonly LimitState[];
-  /** What the reserve took. */
+  /** Write units of the reserve. */
   readonly writeUnits: number;
 }
 
-/** How the provider's part ended. */
+/** The end of the provider's part. */
 export interface CallOutcome {
   /** False: the provider was not called, or refused. Nothing is charged. */
   readonly isCharged: boolean;
@@ -49,7 +49,7 @@ export interface CallOutcome {
   readonly error?: GatewayError | undefined;
 }
 
-/** What closing a call needs. */
+/** The ports that closing a call needs. */
 export interface CallPorts extends SettlePorts {
   readonly log: Log;
 }
@@ -82,7 +82,7 @@ function tokensOf({ plan }: ProviderCall, outcome: CallOutcome): TokenUsage {
   };
 }
 
-/** The cost of reported usage. A provider's own figure is used if its row says that it reports costs. */
+/** The cost of reported usage. A provider's own figure counts if its row has `reportsCost`. */
 export function costOfUsage({ price, provider }: CallPlan, usage: ReportedUsage): NanoUsd {
   if (provider.row.reportsCost && usage.costNanoUsd !== undefined) return usage.costNanoUsd;
   const { tokens, longCacheWrite, toolsNanoUsd = ZERO_USD } = usage;

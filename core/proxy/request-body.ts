@@ -1,7 +1,7 @@
 /**
  * The body of a request as a JSON object. Flow: grant > **body** > policy.
- * Invariant: the object that was checked is the one that is sent. The client's bytes are never forwarded, so it does not
- * matter how another parser would read them (a member given twice).
+ * Invariant: the object that was checked is the one that is sent. The client's bytes are never forwarded, so it does
+ * not matter how another parser would read them (a member given twice).
  */
 import { GatewayError } from '../base/errors.ts';
 import { isRecord, type JsonObject } from '../base/json.ts';

@@ -1,21 +1,21 @@
 /**
  * Cuts a provider's stream of bytes into whole server-sent events, however the bytes arrive.
- * Flow: forward > **events** > meter. Invariant: bytes leave in their order and unchanged, and at the end of what
- * was let through an event is complete, so that a comment or an error event may follow.
+ * Flow: forward > **events** > meter. Invariant: bytes leave in their order and unchanged, and what leaves ends with a
+ * complete event, so that a comment or an error event may follow.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 
-/** An event that is longer is let through in pieces and not read. Above any text event; images may be longer. */
+/** A longer event is passed on in pieces and not read. No text event is that long; images may be. */
 export const EVENT_BYTES_MAX = 1024 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const CR = 13;
 
-/** Enough of what is held to see an event's end that lies across two reads. */
+/** Bytes of the last read that are enough to see an event's end that spans two reads. */
 const STRADDLE_BYTES = 3;
 
 export interface EventRead {
-  /** Bytes of an event that is too long to be held; they come before `events`. */
+  /** Bytes of an event that is too long to hold; they come before `events`. */
   readonly unread: Buffer;
   /** Whole events. */
   readonly events: Buffer;
@@ -23,9 +23,9 @@ export interface EventRead {
 
 export interface EventSplitter {
   push(read: Uint8Array): EventRead;
-  /** What is held of an event without an end. */
+  /** The bytes held of an event that has not ended. */
   rest(): Buffer;
-  /** True after a part of a long event was let through: what follows belongs to that event. */
+  /** True after a part of a long event was passed on: the next bytes belong to that event. */
   isMidEvent(): boolean;
 }
 
@@ -33,7 +33,7 @@ export function makeEventSplitter(): EventSplitter {
   let held: Buffer[] = [];
   let heldBytes = 0;
   let isMidEvent = false;
-  /** The last bytes of the event that has not ended: held, or let through. */
+  /** The last bytes of the event that has not ended: held, or passed on. */
   let tail = NOTHING;
 
   const hold = (bytes: Buffer): void => {
@@ -92,13 +92,13 @@ const tailOf = (before: Buffer, bytes: Buffer): Buffer =>
 /** The blank lines that end an event: lines end in LF, CRLF or CR. The second covers CRLF CRLF. */
 const BLANK_LINES = ['\n\n', '\n\r\n', '\r\r'] as const;
 
-/** Where the last whole event ends; 0: nowhere. */
+/** The index after the last whole event; 0: there is none. */
 function lastEventEnd(bytes: Buffer): number {
   if (!bytes.includes(CR)) return endOf(bytes.lastIndexOf('\n\n'), 2);
   return Math.max(...BLANK_LINES.map((line) => endOf(bytes.lastIndexOf(line), line.length)));
 }
 
-/** Where the first event ends; negative: nowhere. */
+/** The index after the first event; negative: there is none. */
 function firstEventEnd(bytes: Buffer): number {
   const ends = BLANK_LINES.map((line) => endOf(bytes.indexOf(line), line.length)).filter(
     (end) => end > 0,
@@ -108,7 +108,7 @@ function firstEventEnd(bytes: Buffer): number {
 
 const endOf = (at: number, length: number): number => (at < 0 ? 0 : at + length);
 
-/** Where in `bytes` an event ends whose blank line began before them; 0: nowhere. */
+/** The index in `bytes` after an event whose blank line began before them; 0: there is none. */
 function straddlingEnd(tail: Buffer, bytes: Buffer): number {
   if (tail.length === 0) return 0;
   const end = lastEventEnd(Buffer.concat([tail, bytes.subarray(0, STRADDLE_BYTES)]));

@@ -28,7 +28,7 @@ const RUNAWAY_TOKENS_MORE = 256;
 
 /** The end of a stream, when no more of it is read. */
 interface Ending {
-  /** What the client gets last, after the call is closed. */
+  /** The last bytes for the client, sent after the call is closed. */
   readonly last: readonly Uint8Array[];
   readonly error?: GatewayError | undefined;
 }

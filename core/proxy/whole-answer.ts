@@ -172,7 +172,7 @@ const contentType = ({ headers }: UpstreamResponse): Record<string, string> => (
   'content-type': headers['content-type'] ?? 'application/json',
 });
 
-/** SDKs sleep for as long as `Retry-After` says, so a long wait becomes "do not try again". */
+/** SDKs obey `Retry-After` whatever its length, so a long wait becomes "do not try again". */
 function retryHeaders({ status, headers }: UpstreamResponse): Record<string, string> {
   if (status !== 429) return {};
   const seconds = headers['retry-after'] ?? '';

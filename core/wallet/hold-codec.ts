@@ -1,6 +1,6 @@
 /**
  * A hold as the text of its attribute in a wallet, and back.
- * Invariant: decode(encode(hold)) is the hold, and what the text begins with tells its attempt.
+ * Invariant: decode(encode(hold)) is the hold, and the text begins with the attempt.
  */
 
 import { asTokenId, asWalletId, type RequestId, type WalletId } from '../base/ids.ts';
@@ -10,7 +10,7 @@ import type { Hold } from './hold.ts';
 
 const COUNTER_PERS = ['user', 'token', 'key'] as const;
 
-/** Every kind of counter; its place is its letter in a hold (54 kinds). */
+/** Every kind of counter (54). Its place in this list is its letter in a hold, so the order never changes. */
 const COUNTER_KINDS: readonly CounterKind[] = COUNTER_PERS.flatMap((per) =>
   LIMIT_UNITS.flatMap((unit) => LIMIT_WINDOWS.map((window) => ({ per, unit, window }))),
 );
@@ -24,7 +24,7 @@ const letterOf = ({ per, unit, window }: CounterKind): string =>
     ),
   );
 
-/** Kinds of counters as a text, a letter each. */
+/** Kinds of counters as a text of one letter each. */
 export const encodeCounted = (counted: readonly CounterKind[]): string =>
   counted.map(letterOf).join('');
 
@@ -33,9 +33,9 @@ export const decodeCounted = (letters: string): readonly CounterKind[] =>
   [...letters].flatMap((letter) => COUNTER_KINDS[LETTERS.indexOf(letter)] ?? []);
 
 /**
- * A hold as the text of its attribute: `attempt|reserved at|lease end|usd|tokens|token id|counter kinds`, numbers
- * but the attempt in base 36; one in the key's wallet ends with `|` and the payer, without the key. Short, so that a
- * wallet with a few requests in flight costs one write unit.
+ * A hold as the text of its attribute: `attempt|reserved at|lease end|usd|tokens|token id|counter kinds`, with all
+ * numbers but the attempt in base 36. A hold in the key's wallet ends with `|` and the payer's wallet id without the
+ * key id. The text is short, so that a wallet with a few requests in flight costs one write unit.
  * @throws TypeError for an amount or an instant that is not a whole number from zero: it could never be read again
  */
 export function encodeHold(hold: Hold): string {
@@ -51,7 +51,7 @@ export function encodeHold(hold: Hold): string {
   ].join('|');
 }
 
-/** What the attribute of a hold begins with: a settle of one attempt leaves the hold of another alone. */
+/** The beginning of a hold's text. A settle compares it, so that it leaves the hold of another attempt alone. */
 export const holdPrefix = (attempt: number): string => `${attempt}|`;
 
 const HOLD_PATTERN =

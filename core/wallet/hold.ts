@@ -1,5 +1,5 @@
 /**
- * What a request holds of a wallet while it is in flight, and the row that says what it cost.
+ * Holds: the amounts that a request in flight keeps from others, and the state of the limits that count them.
  * Flow: policy > **reserve** > forward > meter > **settle**.
  */
 
@@ -7,22 +7,22 @@ import type { RequestId, TokenId, WalletId } from '../base/ids.ts';
 import type { CounterKind, Limit, LimitUnit } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 
-/** What one request takes at most (as a hold) or took (as a cost). */
+/** The amounts of one request: the most it can take (as a hold) or what it took (as a cost). */
 export interface Amounts {
   readonly usd: NanoUsd;
   /** Input + output tokens. */
   readonly tokens: bigint;
 }
 
-/** What a request takes of a counter of this unit. */
+/** The amount that a request adds to a counter of this unit. */
 export const amountOf = (unit: LimitUnit, { usd, tokens }: Amounts): bigint =>
   unit === 'requests' ? 1n : unit === 'usd' ? usd : tokens;
 
-/** A hold as it stands in the wallet's attribute `h:<request>`. */
+/** A hold, as kept in the wallet's attribute `h:<request>`. */
 export interface Hold {
   readonly walletId: WalletId;
   readonly requestId: RequestId;
-  /** From 1. Each try to write a reserve has its own, so that a late duplicate can be told apart. */
+  /** From 1. Each try to write a reserve has its own number, so that late duplicates can be recognised. */
   readonly attempt: number;
   readonly reservedAtMs: number;
   /** After this the sweep closes it. */
@@ -31,7 +31,7 @@ export interface Hold {
   readonly tokenId?: TokenId;
   /** The counters it was added to; their names follow from `reservedAtMs` and `tokenId`. */
   readonly counted: readonly CounterKind[];
-  /** Of a hold in the key's wallet beside the payer's: whose request it is. The attempt is the payer's hold's. */
+  /** The payer's wallet, in a hold of the key's wallet. Both holds have the same attempt. */
   readonly payerId?: WalletId;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What a proxied answer says of the limits that apply: the state after this request's hold (contract.md, "Headers").
- * Invariant: of several limits of one unit, the one with the least left is told, and none of the whole key.
+ * Headers of a proxied answer about the limits that apply: the state after this request's hold.
+ * Invariant: of several limits of one unit, the headers show the one with the least left; never a limit of the whole
+ * key.
  */
 
 import type { LimitUnit } from '../base/limits.ts';

@@ -76,8 +76,8 @@ export function keyCountersOf(grant: Grant, limits: readonly Limit[]): readonly 
 }
 
 /**
- * The counters of a request in the payer's wallet: one for every limit that applies there, and always the dollars of the
- * whole life of the payer and of the token, so that a limit set later and `GET /v1/key` know what was spent.
+ * The counters of a request in the payer's wallet: one for every limit that applies there, and always the dollars of
+ * the whole life of the payer and of the token, so that a limit set later and `GET /v1/key` know what was spent.
  */
 export function countersOf(grant: Grant, limits: readonly Limit[]): readonly CounterKind[] {
   const kinds = new Map<string, CounterKind>();
@@ -103,6 +103,9 @@ export function walletIdOfToken(
   return walletIdOf({ keyId, token: { id }, ...(identity && { identity }) });
 }
 
-/** Twice the longest life of a token from now, on a whole day. By then every token that shares its counters has expired. */
+/**
+ * Twice the longest life of a token from now, on a whole day. By then every token that shares its counters has
+ * expired.
+ */
 export const keepTokenUntilMs = (nowMs: number, maxTokenLifetimeSeconds: number): number =>
   Math.ceil((nowMs + 2000 * maxTokenLifetimeSeconds) / DAY_MS) * DAY_MS;

@@ -1,7 +1,8 @@
 /**
  * Writes the hold of a request, in one wallet or in two, until the outcome is known.
  * Flow: policy > **reserve** > forward > meter > settle.
- * Invariant: a hold in the key's wallet has the attempt and the amounts of the payer's hold, and is kept only beside it.
+ * Invariant: a hold in the key's wallet has the attempt and the amounts of the payer's hold, and is kept only beside
+ * it.
  */
 import { GatewayError } from '../base/errors.ts';
 import { isTransient, type RetryPolicy, retry } from '../base/retry.ts';
@@ -30,10 +31,10 @@ interface PlacementEffects {
   readonly mayStand: boolean;
 }
 
-/** What to hold. */
+/** The amounts to hold, and the attempts before. */
 export interface NewHold {
   readonly amounts: Amounts;
-  /** The last attempt number in use. Each try to write takes a new one, so that late duplicates can be told apart. */
+  /** The last attempt number in use. Each try to write takes a new one, so that late duplicates can be recognised. */
   readonly attempts: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a wallet needs from outside: the table that holds it. Each port fails closed: `service_unavailable`
+ * The wallet's needs from outside: the table that holds it. Each port fails closed: `service_unavailable`
  * means that the outcome is not known.
  */
 
@@ -16,8 +16,8 @@ export interface CounterAdd {
 }
 
 /**
- * What a reserve takes of a slice (of `name`, such as `usd:month:2026-11`): refused when there is less left, or when it
- * was drawn under a larger limit than the one that holds now.
+ * The part of a slice that a reserve takes (`name` is like `usd:month:2026-11`). Refused when less is left, or when the
+ * slice was drawn under a larger limit than the current one.
  */
 export interface SliceTake {
   readonly name: string;
@@ -31,7 +31,7 @@ export interface Reservation {
   /** None by default. Each takes more than zero. */
   readonly slices?: readonly SliceTake[];
   readonly inFlightMax: number;
-  /** Refused when the wallet holds the mark `revoked:<token>`. */
+  /** Refused when the wallet has the mark `revoked:<token>`. */
   readonly tokenId?: TokenId;
   /** Refused unless later than the wallet's `notBefore`, if it has one. */
   readonly issuedAtMs?: number;
@@ -43,9 +43,9 @@ export interface Settlement {
   readonly walletId: WalletId;
   readonly requestId: RequestId;
   readonly attempt: number;
-  /** What to add to each counter: actual − held, so mostly negative. */
+  /** Amounts to add to counters: actual − held, so mostly negative. */
   readonly counters: readonly { readonly name: string; readonly add: bigint }[];
-  /** What to give back to each slice: held − actual, below zero when more was billed than held. None by default. */
+  /** Amounts to give back to slices: held − actual, below zero when more was billed than held. @default none */
   readonly slices?: readonly { readonly name: string; readonly back: bigint }[];
   /** Counters of windows long past, removed in passing. */
   readonly drop: readonly string[];
@@ -59,9 +59,9 @@ export interface Settlement {
   }[];
 }
 
-/** A wallet's part of a budget of the whole key in one window. What its pool has drawn is the sum of all in − out. */
+/** A wallet's part of a key-wide budget in one window. The pool's `drawn` is the sum over its wallets of in − out. */
 export interface Slice {
-  /** What the wallet may still spend of it; below zero after an overrun. */
+  /** The rest that the wallet may still spend; below zero after an overrun. */
   readonly left: bigint;
   /** All that was ever drawn into it, and ever recalled from it: these only grow. */
   readonly drawnIn: bigint;
@@ -77,7 +77,7 @@ export interface Wallet {
   readonly holds: ReadonlyMap<RequestId, Hold>;
   /** By name, such as `usd:month:2026-11`. */
   readonly slices: ReadonlyMap<string, Slice>;
-  /** How many draws there were: whoever saw this many has seen every slice. */
+  /** Number of draws so far. If it is unchanged since the wallet was seen, no slice has come since. */
   readonly draws: number;
   readonly inFlight: number;
   readonly revokedTokens: ReadonlySet<TokenId>;
@@ -100,11 +100,11 @@ export interface Draw {
   readonly poolId: PoolId;
   readonly walletId: WalletId;
   readonly name: string;
-  /** From zero: a draw of nothing asks whether the slice may be spent under the limit. Never above the limit. */
+  /** From zero to the limit. A draw of zero only records that the slice may be spent under this limit. */
   readonly amount: bigint;
-  /** What the wallet's `drawnIn` was seen to be. */
+  /** The wallet's `drawnIn` as it was seen. */
   readonly seenIn: bigint;
-  /** What the pool may then have drawn at most; absent: it covers what was billed already. */
+  /** The most that the pool may have drawn afterwards; absent: none, because the amount was billed already. */
   readonly limit?: bigint;
 }
 
@@ -115,7 +115,7 @@ export interface Recall {
   readonly name: string;
   /** Above zero. */
   readonly amount: bigint;
-  /** What the wallet's `recalledOut` was seen to be. */
+  /** The wallet's `recalledOut` as it was seen. */
   readonly seenOut: bigint;
 }
 
@@ -130,20 +130,20 @@ export interface Move {
  * and each happens at most once however often it is sent.
  */
 export interface Pools {
-  /** What wallets have drawn of a pool, in all; zero when there is none. */
+  /** The sum that wallets have drawn of a pool; zero when there is none. */
   findDrawn(poolId: PoolId): Promise<bigint>;
   draw(draw: Draw): Promise<Move>;
   recall(recall: Recall): Promise<Move>;
   /**
-   * Ids of wallets of a key that may have something left in a slice or hold something of one, those after an id, in
-   * their order, a page at a time. What was drawn a moment ago may be missing.
+   * Ids of wallets of a key that may have something left in a slice or hold something of one: one page, in order, after
+   * an id. A draw of a moment ago may be missing.
    */
   findHolders(keyId: KeyId, after: string, pageSize: number): Promise<readonly WalletId[]>;
-  /** Those wallets, at most 100, as the last write left them; one that could not be read now is missing. */
+  /** These wallets (100 at most) as the last write left them. One that could not be read now is missing. */
   findAll(walletIds: readonly WalletId[]): Promise<readonly Wallet[]>;
   /**
-   * Takes a wallet out of those: it was seen with nothing left, nothing in flight and this many draws, and still is so.
-   * Slices of windows long past go with it.
+   * Takes a wallet out of the holders if it still has nothing in flight and as many draws as when it was seen with
+   * nothing left. Slices of windows long past go with it.
    */
   retire(walletId: WalletId, seenDraws: number, dropSlices: readonly string[]): Promise<boolean>;
 }
@@ -170,7 +170,7 @@ export interface Wallets extends Pools {
 /** Usage rows. Fails closed before the provider is called; afterwards the lease closes the hold. */
 export interface UsageRows {
   /**
-   * Writes the row unless one stands for this request; the row that stands is the answer.
+   * Writes the row unless there is one for this request already. Returns the row that stands.
    * @param timeoutMs the answer counts as lost after that. @default what the adapter gives any call
    */
   put(

@@ -12,10 +12,10 @@ import type { SettlePorts } from './settle.ts';
 import { heldIn, type Shortage, sliceOf } from './slices.ts';
 import { hasNothingLeft, staleSlicesOf } from './wallet.ts';
 
-/** What the other wallets had, and what was taken of it. */
+/** The money that other wallets had, and the part that was recalled. */
 export interface Recalled {
   readonly gained: bigint;
-  /** What their requests in flight hold of the budget. */
+  /** The sum that their requests in flight hold of the budget. */
   readonly reserved: bigint;
   /** True when every wallet that may have something of the budget was seen. */
   readonly hasSeenAll: boolean;
@@ -48,8 +48,8 @@ const PAGES_MAX = 3;
 
 /**
  * If none of those wallets had anything of the budget, they were in the index because of another budget. The search
- * then goes on in larger pages, because a spent budget must be told from one in use. Beyond a thousand wallets it
- * cannot be.
+ * then goes on in larger pages, because a spent budget must be distinguished from one in use. Beyond a thousand wallets
+ * it cannot be.
  */
 const FAR_PAGE_SIZE = 100;
 const FAR_PAGES_MAX = 10;

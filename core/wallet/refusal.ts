@@ -1,7 +1,7 @@
 /**
- * A wallet's refusal in the words of the contract (contract.md, "Refusals").
+ * Refusals of a wallet as the errors that callers get (docs/errors.md).
  * Flow: policy > **reserve** > forward > meter > settle.
- * Invariant: money gone is 402, which no SDK retries; money held by others, rates and crowds are 429.
+ * Invariant: spent money is 402, which no SDK retries. Money held by others, rates and concurrency are 429.
  */
 import { isBareServerKey } from '../access/grant.ts';
 import { GatewayError, type LimitFacts, type LimitFigures } from '../base/errors.ts';
@@ -174,7 +174,7 @@ function affordIn(states: readonly LimitState[], afford: Afford | undefined): Am
   return fits ? smaller : undefined;
 }
 
-/** What the tightest limit of a unit leaves; zero when it is passed already. */
+/** The rest under the tightest limit of a unit; zero when the limit is passed already. */
 function leastLeft(states: readonly LimitState[], unit: 'usd' | 'tokens'): bigint | undefined {
   const lefts = states
     .filter(({ limit }) => limit.unit === unit)

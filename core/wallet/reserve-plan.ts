@@ -38,7 +38,7 @@ export interface ReserveRequest {
 
 export type Afford = (left: AmountsLeft) => Amounts | undefined;
 
-/** What is left under the tightest limit of each unit; absent: no limit of that unit applies. */
+/** The rest under the tightest limit of each unit; absent: no limit of that unit applies. */
 export interface AmountsLeft {
   readonly usd?: NanoUsd;
   readonly tokens?: bigint;

@@ -1,7 +1,7 @@
 /**
- * Settle: says once what a request cost, and gives back the rest of its hold.
- * Flow: reserve > forward > meter > **settle**. The sweep closes in the same way what nobody settled.
- * Invariant: the row is written before the wallet, and whoever settles settles at the cost of the row that stands.
+ * Settle: books the cost of a request once, and gives back the rest of its hold.
+ * Flow: reserve > forward > meter > **settle**. The sweep closes in the same way the holds that nobody settled.
+ * Invariant: the usage row is written before the wallet, and every settle uses the cost of the row that stands.
  */
 import { asKeyId, type KeyId, type WalletId } from '../base/ids.ts';
 import { ZERO_USD } from '../base/money.ts';
@@ -15,8 +15,8 @@ import type { UsageRow } from './usage-row.ts';
 import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
 
 /**
- * How long a settle takes at most, its last call and all, before it is left to the lease: the end of the client's
- * answer waits for it, and the function ends this long after its provider's deadline.
+ * The longest time for a settle, its last call included. After that the hold is left to its lease. The end of the
+ * client's answer waits for it, and the function ends this long after its provider's deadline.
  */
 export const SETTLE_RETRY_MS = 5_000;
 const SETTLE_TRIES_MAX = 12;
@@ -74,8 +74,8 @@ export async function settle(
 }
 
 /**
- * Settles a hold, with the one beside it in the key's wallet, at the cost of the row that stands. That the condition
- * fails is fine: someone else settled it.
+ * Settles a hold, and the one beside it in the key's wallet, at the cost of the row that stands. A condition that fails
+ * is no error: someone else has settled the hold.
  * @param leftMs how long the next write may take. @default what the adapter gives any call
  * @returns the write units it took
  * @throws service_unavailable
@@ -96,14 +96,14 @@ export async function settleAtRow(
   const isStillHeld =
     !outcome.written && outcome.wallet?.holds.get(hold.requestId)?.attempt === hold.attempt;
   if (!isStillHeld) return outcome.writeUnits + covered + beside;
-  // The hold is there, so it was a token's mark that had moved: that token is in use again, and nothing of it may go.
+  // The hold is still there, so the mark of a token has moved: it is in use again, and its counters must stay.
   const again = await wallets.settle({ ...settlement, dropTokens: [] }, leftMs());
   return outcome.writeUnits + again.writeUnits + beside;
 }
 
 /**
- * What was billed beyond a slice is drawn of its pool whatever the limit, so that the next reserve of any wallet sees it.
- * One that fails is made up for by the next draw of the wallet itself, which begins below zero.
+ * Draws from the pool what was billed beyond a slice, whatever the limit, so that the next reserve of any wallet sees
+ * it. If this fails, the wallet's own next draw makes up for it, because the slice begins below zero.
  */
 async function coverOverruns(
   { walletId }: OpenHold,
@@ -125,12 +125,12 @@ async function coverOverruns(
 
 const keyIdOf = (walletId: WalletId): KeyId => asKeyId(walletId.slice(0, walletId.indexOf('#')));
 
-/** What became of a hold whose lease ran out. */
+/** The result for a hold whose lease ended: closed at its whole amount, closed by its row, or not closed. */
 export type Closing = 'swept' | 'settled' | 'failed';
 
 /**
- * Closes the holds of a wallet whose lease ran out: at the cost of their row if there is one, else at the whole
- * amount, since nobody can know whether the provider was called and the limit must hold.
+ * Closes the holds of a wallet whose lease ended: at the cost of their row if there is one, else at the whole amount,
+ * because the provider may have been called and the limit must hold.
  * @param countMax the most holds to close; the oldest go first
  */
 export async function closeExpiredHolds(
@@ -160,9 +160,9 @@ async function closeHold(
 }
 
 /**
- * A request that is held in the key's wallet too has the row of its payer's hold, which names what it counts in there.
- * A payer who holds nothing of it any more was settled, and then the row stands; or gave it up before its provider was
- * called.
+ * The row for a hold that nobody settled. A hold in the key's wallet gets the row of its payer's hold, which names the
+ * payer's counters. If the payer's wallet does not hold it any more, either a row stands already, or the request was
+ * given up before its provider was called.
  */
 async function rowOfExpired(hold: Hold, wallets: Pick<Wallets, 'find'>): Promise<UsageRow> {
   if (hold.payerId === undefined) return rowOf(hold, 'swept');
@@ -178,7 +178,7 @@ const NO_TOKENS: TokenUsage = {
   reasoning: 0,
 };
 
-/** The row of a hold that nobody metered: `swept` at the whole amount, `released` at nothing. */
+/** The usage row of a hold that nobody metered: `swept` at the whole amount, `released` at zero. */
 export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {
   const { requestId, attempt, reservedAtMs, tokenId, counted } = hold;
   const walletId = hold.payerId ?? hold.walletId;

@@ -1,6 +1,6 @@
 /**
  * Slices: how the budget of a whole key is spent by many wallets without one item that all of them write.
- * Flow: policy > **reserve** > forward > meter > **settle**. Here are the forms and decisions, without any call.
+ * Flow: policy > **reserve** > forward > meter > **settle**. Types and decisions only; nothing here calls a port.
  * Invariant: a pool's `drawn` = the sum over its wallets of in − out, and a wallet's in − out = left + held + spent.
  */
 
@@ -37,7 +37,7 @@ const NO_SLICE: Slice = { left: 0n, drawnIn: 0n, recalledOut: 0n, limit: 0n };
 export const sliceOf = (wallet: Wallet | undefined, name: string): Slice =>
   wallet?.slices.get(name) ?? NO_SLICE;
 
-/** What a reserve takes of each slice. A slice of which it takes nothing is left out: it is not checked. */
+/** The amounts that a reserve takes of slices. A slice of which it takes nothing is left out and not checked. */
 export function slicesToReserve(hold: Hold, budgets: readonly Limit[]): readonly SliceTake[] {
   return budgets
     .map((budget) => ({
@@ -108,7 +108,7 @@ export interface Shortage {
 export interface BudgetRefusal {
   /** `used` is what other wallets have drawn, so the rest is what this wallet may have. */
   readonly state: LimitState;
-  /** What lies idle in the wallet itself. */
+  /** Idle money in the wallet itself. */
   readonly ownLeft: bigint;
   /** True when everything that others hold was seen. If not, some of what is used may come back. */
   readonly hasSeenAll: boolean;

@@ -1,5 +1,5 @@
 /**
- * The usage row: one a request, written before the settle. Flow: meter > **settle**.
+ * The usage row of a request. Flow: meter > **settle**.
  */
 import type { Identity } from '../access/grant.ts';
 import type { ErrorCode } from '../base/errors.ts';
@@ -9,7 +9,7 @@ import type { NanoUsd } from '../base/money.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { Amounts } from './hold.ts';
 
-/** One row a request, written before the settle and never changed: what it says is what the wallet pays. */
+/** One row for each request, written before the settle and never changed. The wallet pays its cost. */
 export interface UsageRow {
   readonly keyId: KeyId;
   readonly walletId: WalletId;
@@ -19,7 +19,7 @@ export interface UsageRow {
   readonly reservedAtMs: number;
   readonly status: UsageStatus;
   readonly cost: Amounts;
-  /** What was billed beyond the hold, else zero. */
+  /** The amount billed beyond the hold, or zero. */
   readonly overrunNanoUsd: NanoUsd;
   readonly tokens: TokenUsage;
   readonly provider?: string;
@@ -27,18 +27,18 @@ export interface UsageRow {
   readonly priceVersion?: string;
   readonly identity?: Identity;
   readonly tokenId?: TokenId;
-  /** The counters that its cost stands in. */
+  /** The counters that include its cost. */
   readonly counted?: readonly CounterKind[];
   readonly conversation?: string;
   readonly httpStatus?: number;
-  /** Why it failed, where it did. */
+  /** The code of the error, if the call failed. */
   readonly errorCode?: ErrorCode;
   readonly latencyMs?: number;
   readonly firstByteMs?: number;
 }
 
 /**
- * How the cost is known. `exact`: the provider said so. `estimated`: it did not, so input bound and bytes sent.
+ * The source of the cost. `exact`: reported by the provider. `estimated`: not reported, so input bound and bytes sent.
  * `released`: the provider was not called or charged nothing. `swept`: the function died; the whole hold.
  */
 export type UsageStatus = 'exact' | 'estimated' | 'released' | 'swept';

@@ -1,6 +1,6 @@
 /**
  * The wallet: one item that counts all a payer spends and holds what requests in flight may still take of it.
- * Flow: policy > **reserve** > forward > meter > **settle**. Here are its forms and decisions, without any call.
+ * Flow: policy > **reserve** > forward > meter > **settle**. Decisions only; nothing here calls a port.
  * Invariant: a counter = what settled requests cost + what the holds that count in it hold.
  */
 
@@ -24,7 +24,7 @@ import type { CounterAdd, Settlement, Wallet } from './ports.ts';
 import { isKeyBudget, sliceName } from './slices.ts';
 import type { UsageRow } from './usage-row.ts';
 
-/** What a reserve adds to each counter of the hold, and the most it may then be. */
+/** The amounts that a reserve adds to the hold's counters, with the most that each may be afterwards. */
 export function countersToReserve(hold: Hold, limits: readonly Limit[]): readonly CounterAdd[] {
   const counted = hold.counted.filter((kind) => !isKeyBudget(kind));
   return counted.map((kind) => {
@@ -41,7 +41,7 @@ const isSameKind = (a: CounterKind, b: CounterKind): boolean =>
   a.per === b.per && a.unit === b.unit && a.window === b.window;
 
 /**
- * The state of limits in a wallet as read or written; budgets of the whole key are not told by one wallet.
+ * The state of limits in a wallet as it was seen. Leaves out budgets of the whole key, which one wallet does not know.
  * @param payer the scoped token that the `token` limits are of, and the instant whose windows count
  */
 export function limitStatesOf(
@@ -69,31 +69,31 @@ const isCountedIn = (hold: Hold, kind: CounterKind, name: string): boolean =>
   hold.counted.some((counted) => isSameKind(counted, kind)) &&
   counterName(kind, hold.tokenId, hold.reservedAtMs) === name;
 
-/** Whether a request of these amounts passes a limit in this state. */
+/** True if a limit in this state has room for these amounts. */
 export const fitsIn = ({ limit, used }: LimitState, amounts: Amounts): boolean =>
   used + amountOf(limit.unit, amounts) <= limit.amount;
 
-/** The state once all that is in flight now were given back. */
+/** The state as it would be if everything in flight were given back. */
 export const withoutHolds = (state: LimitState): LimitState => ({
   ...state,
   used: state.used - state.reserved,
   reserved: 0n,
 });
 
-/** What a wallet must say for a reserve to pass, apart from its limits. */
+/** What a reserve checks in a wallet besides limits. */
 export interface Admission {
   readonly inFlightMax: number;
   readonly tokenId?: TokenId | undefined;
   readonly issuedAtMs?: number | undefined;
 }
 
-/** Why a wallet refuses a request; `limit` is the first that does not fit, in the order they were given. */
+/** A wallet's reason to refuse a request. `limit` is the first that does not fit, in the order of the limits given. */
 export type Refusal =
   | { readonly cause: 'revoked' }
   | { readonly cause: 'concurrency'; readonly inFlight: number }
   | { readonly cause: 'limit'; readonly state: LimitState };
 
-/** Why the wallet refuses; undefined: nothing in it does. */
+/** The wallet's reason to refuse; undefined: it has none. Revocation first, then concurrency, then limits. */
 export function decideRefusal(
   wallet: Wallet | undefined,
   states: readonly LimitState[],
@@ -117,10 +117,10 @@ export const expiredHolds = (wallet: Wallet, nowMs: number): readonly Hold[] =>
     .filter((hold) => hold.leaseEndsAtMs <= nowMs)
     .sort((a, b) => a.leaseEndsAtMs - b.leaseEndsAtMs);
 
-/** What may be removed from a wallet in passing. */
+/** Attributes that a settle may remove because they are long past. */
 export type Stale = Pick<Settlement, 'drop' | 'dropTokens' | 'dropSlices'>;
 
-/** A hold with what its reserve saw to be long past; its settle removes that. */
+/** A hold with the long-past attributes that its reserve saw, which its settle removes. */
 export interface OpenHold extends Hold {
   readonly stale?: Stale;
   /** The hold of the same request in the key's wallet, when rates of the whole key apply. */
@@ -155,7 +155,7 @@ export function parseCounterName(
   return { tokenId: token === undefined ? undefined : asTokenId(token), window, windowName };
 }
 
-/** Whether a window ended so long ago that its counter may go. */
+/** True if a window ended so long ago that its counter may be removed. */
 export function isLongPast(window: LimitWindow, windowName: string, nowMs: number): boolean {
   const endsAtMs = windowEndMs(window, windowName);
   const graceMs = isShortWindow(window) ? SHORT_WINDOW_GRACE_MS : LONG_WINDOW_GRACE_MS;
@@ -163,7 +163,7 @@ export function isLongPast(window: LimitWindow, windowName: string, nowMs: numbe
 }
 
 /**
- * What is long past in a wallet: counters of ended windows, and whole tokens whose mark is past by a day.
+ * The long-past attributes of a wallet: counters of ended windows, and all of a token whose mark is past by a day.
  * A token goes as a whole or not at all: without its mark, what is left of it would stay for ever.
  */
 export function staleOf(wallet: Wallet, nowMs: number, own: TokenId | undefined): Stale {
@@ -203,7 +203,7 @@ export const staleSlicesOf = (wallet: Wallet, nowMs: number): readonly string[] 
     })
     .slice(0, DROPPED_SLICES_MAX);
 
-/** Whether nothing is in flight and no slice of a window that lasts has anything left. */
+/** True if nothing is in flight and no slice of a current window has anything left. */
 export const hasNothingLeft = (wallet: Wallet, nowMs: number): boolean =>
   wallet.inFlight === 0 &&
   [...wallet.slices].every(([name, { left }]) => left <= 0n || hasEnded(name, nowMs));
@@ -214,7 +214,7 @@ function hasEnded(sliceName: string, nowMs: number): boolean {
   return endsAtMs !== null && endsAtMs <= nowMs;
 }
 
-/** What a hold costs by the row that stands: a hold of another attempt is a ghost, and costs nothing. */
+/** The cost of a hold by the row that stands. A hold of another attempt than the row names costs nothing. */
 const chargeOf = (hold: Hold, row: UsageRow): { amounts: Amounts; requests: bigint } =>
   row.attempt === hold.attempt
     ? { amounts: row.cost, requests: row.status === 'released' ? 0n : 1n }
