@@ -29,9 +29,9 @@ export interface RequestTimes {
 }
 
 /** The kind of answer that the provider gives. */
-export type Shape = 'plain' | 'paced' | 'burst' | 'huge';
+export type AnswerKind = 'plain' | 'paced' | 'burst' | 'huge';
 
-const bodyOf = (shape: Shape): string =>
+const bodyOf = (shape: AnswerKind): string =>
   JSON.stringify({
     model: 'openai/gpt-4o-mini',
     messages: [{ role: 'user', content: shape }],
@@ -40,7 +40,7 @@ const bodyOf = (shape: Shape): string =>
   });
 
 /** Sends one request and reads its answer to the end. Throws unless the status is 200. */
-function sendRequest({ url, credential }: Target, shape: Shape): Promise<RequestTimes> {
+function sendRequest({ url, credential }: Target, shape: AnswerKind): Promise<RequestTimes> {
   const body = bodyOf(shape);
   const startedNs = process.hrtime.bigint();
   return new Promise((resolve, reject) => {
@@ -63,7 +63,7 @@ function sendRequest({ url, credential }: Target, shape: Shape): Promise<Request
 
 async function read(
   response: IncomingMessage,
-  shape: Shape,
+  shape: AnswerKind,
   startedNs: bigint,
 ): Promise<RequestTimes> {
   let firstByteNs = 0;
@@ -86,7 +86,7 @@ async function read(
 /** Sends `count` requests, `parallel` at a time. */
 export async function load(
   target: Target,
-  shape: Shape,
+  shape: AnswerKind,
   count: number,
   parallel: number,
 ): Promise<{ readonly requests: readonly RequestTimes[]; readonly elapsedMs: number }> {

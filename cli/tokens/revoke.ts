@@ -103,14 +103,15 @@ async function revokeNamed(
   return { keyName: key, what, effectiveWithinSeconds: 0 };
 }
 
-const keyOf = ({ id, account, name, maxTokenLifetimeSeconds }: KeyRecord): RevokingKey => ({
+/** Returns the key of a record, as revocations need it. */
+export const keyOf = ({ id, account, name, maxTokenLifetimeSeconds }: KeyRecord): RevokingKey => ({
   account,
   keyId: id,
   keyName: name,
   maxTokenLifetimeSeconds,
 });
 
-const portsOf = ({ dynamodb, environment }: Gateway) => ({
+export const portsOf = ({ dynamodb, environment }: Gateway) => ({
   marks: makeWalletMarks(dynamodb, environment.walletsTable),
   revokedList: makeRevokedList(dynamodb, environment.keysTable),
   clock,

@@ -3,7 +3,6 @@
  * Invariant: a leaked token is revoked before its spend is read, so that the new token adds no allowance.
  */
 
-import { makeWalletMarks } from '../../adapters/dynamodb/marks.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { spentOf } from '../../core/account/key-info.ts';
@@ -27,6 +26,7 @@ import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import type { Terminal } from '../output.ts';
+import { keyOf, portsOf } from './revoke.ts';
 
 /** A token that replaces a leaked one. */
 export interface Replacement {
@@ -104,18 +104,14 @@ async function replaceToken(
 ): Promise<Replacement> {
   const { dynamodb, environment } = gateway;
   const wallets = makeWallets(dynamodb, environment.walletsTable);
-  const { id: keyId, account, name: keyName, maxTokenLifetimeSeconds } = record;
   const nameOf = (generation: number) => jtiOfRow(ask.period, email, generation);
   const idOf = (generation: number) => tokenIdOf(nameOf(generation), '');
-  const walletId = walletIdOfToken(keyId, { id: idOf(1), user: email });
+  const walletId = walletIdOfToken(record.id, { id: idOf(1), user: email });
   const leaked = generationInForce(await wallets.find(walletId), idOf);
   const revoked = nameOf(leaked);
-  await revokeToken(
-    { account, keyId, keyName, maxTokenLifetimeSeconds },
-    { id: idOf(leaked), expiresAtMs: ask.expiresAtMs, user: email },
-    { marks: makeWalletMarks(dynamodb, environment.walletsTable), clock },
-  );
-  await noteRevocation(keyName, { jti: revoked, user: email }, ports);
+  const token = { id: idOf(leaked), expiresAtMs: ask.expiresAtMs, user: email };
+  await revokeToken(keyOf(record), token, portsOf(gateway));
+  await noteRevocation(record.name, { jti: revoked, user: email }, ports);
   const generation = leaked + 1;
   const made = { generation, jti: nameOf(generation), revoked };
   const limit = ask.spendingLimit === undefined ? undefined : nanoUsdFromUsd(ask.spendingLimit);

@@ -2,8 +2,7 @@
  * `GET /v1/key`: a credential's own limits and spend, in the shape of OpenRouter's route of that name.
  * https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key
  */
-import type { Grant, TokenGrant } from '../access/grant.ts';
-import { isBareServerKey } from '../access/grant.ts';
+import { type Grant, isBareServerKey, type TokenGrant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { KeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';

@@ -73,166 +73,126 @@ export const DEMO_ROW: ProviderRow = row({
   },
 });
 
+const ROWS: Readonly<Record<string, ProviderRow>> = {
+  openai: row({
+    baseUrl: 'https://api.openai.com/v1',
+    keyVariable: 'OPENAI_API_KEY',
+    endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
+    // Reasoning models answer 400 to "max_tokens".
+    capField: 'max_completion_tokens',
+    // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
+    imageTokensMax: 48_169,
+  }),
+  // The configuration gives https://{resource}.openai.azure.com/openai/v1; a model is the name of a deployment.
+  azure: row({
+    endpoints: AZURE_ENDPOINTS,
+    keyVariable: 'AZURE_OPENAI_API_KEY',
+    capField: 'max_completion_tokens',
+    imageTokensMax: 48_169,
+  }),
+  // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html, inference-responses-api.html
+  bedrock: row({
+    baseUrl: 'https://bedrock-runtime.{region}.amazonaws.com/openai/v1',
+    signedFor: 'bedrock',
+    endpoints: BEDROCK_ENDPOINTS,
+    keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
+    capField: 'max_completion_tokens',
+    imageTokensMax: 48_169,
+  }),
+  // Models that the runtime lacks. https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
+  'bedrock-mantle': row({
+    baseUrl: 'https://bedrock-mantle.{region}.api.aws/v1',
+    signedFor: 'bedrock-mantle',
+    endpoints: MANTLE_ENDPOINTS,
+    keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
+    capField: 'max_completion_tokens',
+    imageTokensMax: 48_169,
+  }),
+  // https://docs.anthropic.com/en/api/openai-sdk
+  anthropic: row({
+    baseUrl: 'https://api.anthropic.com/v1',
+    endpoints: {
+      ...CHAT_ONLY,
+      ...ANTHROPIC_ENDPOINTS,
+      messages: { ...ANTHROPIC_ENDPOINTS.messages, serviceTier: 'standard_only' },
+    },
+    keyVariable: 'ANTHROPIC_API_KEY',
+    imageTokensMax: 8_192,
+  }),
+  // https://ai.google.dev/gemini-api/docs/openai
+  google: row({
+    baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
+    endpoints: {
+      ...OPENAI_ENDPOINTS,
+      google: { ...GOOGLE_ENDPOINTS.google, leavesOut: '/openai' },
+    },
+    keyVariable: 'GEMINI_API_KEY',
+  }),
+  deepinfra: row({
+    baseUrl: 'https://api.deepinfra.com/v1/openai',
+    keyVariable: 'DEEPINFRA_API_KEY',
+  }),
+  // https://openrouter.ai/docs/use-cases/usage-accounting: the last event always has usage with its cost.
+  openrouter: row({
+    baseUrl: 'https://openrouter.ai/api/v1',
+    keyVariable: 'OPENROUTER_API_KEY',
+    includeUsage: 'always',
+    reportsCost: true,
+    imageTokensMax: 48_169,
+  }),
+  // https://console.groq.com/docs/openai: "max_tokens" is deprecated; usage also comes in "x_groq".
+  groq: row({
+    baseUrl: 'https://api.groq.com/openai/v1',
+    endpoints: CHAT_ONLY,
+    keyVariable: 'GROQ_API_KEY',
+    capField: 'max_completion_tokens',
+  }),
+  // It answers 422 (extra_forbidden) to any unknown field, "stream_options" and "max_completion_tokens" included.
+  mistral: row({
+    baseUrl: 'https://api.mistral.ai/v1',
+    keyVariable: 'MISTRAL_API_KEY',
+    includeUsage: 'never',
+    dropFields: [
+      'user',
+      'safety_identifier',
+      'prompt_cache_key',
+      'metadata',
+      'service_tier',
+      'logprobs',
+      'top_logprobs',
+      'logit_bias',
+    ],
+    renameFields: { seed: 'random_seed' },
+  }),
+  together: row({ baseUrl: 'https://api.together.xyz/v1', keyVariable: 'TOGETHER_API_KEY' }),
+  deepseek: row({
+    baseUrl: 'https://api.deepseek.com',
+    endpoints: CHAT_ONLY,
+    keyVariable: 'DEEPSEEK_API_KEY',
+  }),
+  xai: row({
+    baseUrl: 'https://api.x.ai/v1',
+    keyVariable: 'XAI_API_KEY',
+    endpoints: { ...CHAT_ONLY, ...RESPONSES },
+  }),
+  vllm: row({
+    baseUrl: 'http://127.0.0.1:8000/v1',
+    keyVariable: 'VLLM_API_KEY',
+    keyless: true,
+    endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
+  }),
+  // https://docs.ollama.com/api/openai-compatibility, https://docs.ollama.com/api/anthropic-compatibility
+  ollama: row({
+    baseUrl: 'http://127.0.0.1:11434/v1',
+    keyVariable: 'OLLAMA_API_KEY',
+    keyless: true,
+    endpoints: {
+      ...OPENAI_ENDPOINTS,
+      ...RESPONSES,
+      messages: { path: '/messages', auth: 'bearer' },
+    },
+  }),
+};
+
 /** The known providers by name. */
-export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map([
-  [
-    'openai',
-    row({
-      baseUrl: 'https://api.openai.com/v1',
-      keyVariable: 'OPENAI_API_KEY',
-      endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
-      // Reasoning models answer 400 to "max_tokens".
-      capField: 'max_completion_tokens',
-      // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
-      imageTokensMax: 48_169,
-    }),
-  ],
-  [
-    'azure',
-    // The configuration gives https://{resource}.openai.azure.com/openai/v1; a model is the name of a deployment.
-    row({
-      endpoints: AZURE_ENDPOINTS,
-      keyVariable: 'AZURE_OPENAI_API_KEY',
-      capField: 'max_completion_tokens',
-      imageTokensMax: 48_169,
-    }),
-  ],
-  [
-    'bedrock',
-    // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html, inference-responses-api.html
-    row({
-      baseUrl: 'https://bedrock-runtime.{region}.amazonaws.com/openai/v1',
-      signedFor: 'bedrock',
-      endpoints: BEDROCK_ENDPOINTS,
-      keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
-      capField: 'max_completion_tokens',
-      imageTokensMax: 48_169,
-    }),
-  ],
-  [
-    'bedrock-mantle',
-    // Models that the runtime lacks. https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
-    row({
-      baseUrl: 'https://bedrock-mantle.{region}.api.aws/v1',
-      signedFor: 'bedrock-mantle',
-      endpoints: MANTLE_ENDPOINTS,
-      keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
-      capField: 'max_completion_tokens',
-      imageTokensMax: 48_169,
-    }),
-  ],
-  [
-    'anthropic',
-    // https://docs.anthropic.com/en/api/openai-sdk
-    row({
-      baseUrl: 'https://api.anthropic.com/v1',
-      endpoints: {
-        ...CHAT_ONLY,
-        ...ANTHROPIC_ENDPOINTS,
-        messages: { ...ANTHROPIC_ENDPOINTS.messages, serviceTier: 'standard_only' },
-      },
-      keyVariable: 'ANTHROPIC_API_KEY',
-      imageTokensMax: 8_192,
-    }),
-  ],
-  [
-    'google',
-    // https://ai.google.dev/gemini-api/docs/openai
-    row({
-      baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
-      endpoints: {
-        ...OPENAI_ENDPOINTS,
-        google: { ...GOOGLE_ENDPOINTS.google, leavesOut: '/openai' },
-      },
-      keyVariable: 'GEMINI_API_KEY',
-    }),
-  ],
-  [
-    'deepinfra',
-    row({
-      baseUrl: 'https://api.deepinfra.com/v1/openai',
-      keyVariable: 'DEEPINFRA_API_KEY',
-    }),
-  ],
-  [
-    'openrouter',
-    // https://openrouter.ai/docs/use-cases/usage-accounting: the last event always has usage with its cost.
-    row({
-      baseUrl: 'https://openrouter.ai/api/v1',
-      keyVariable: 'OPENROUTER_API_KEY',
-      includeUsage: 'always',
-      reportsCost: true,
-      imageTokensMax: 48_169,
-    }),
-  ],
-  [
-    'groq',
-    // https://console.groq.com/docs/openai: "max_tokens" is deprecated; usage also comes in "x_groq".
-    row({
-      baseUrl: 'https://api.groq.com/openai/v1',
-      endpoints: CHAT_ONLY,
-      keyVariable: 'GROQ_API_KEY',
-      capField: 'max_completion_tokens',
-    }),
-  ],
-  [
-    'mistral',
-    // It answers 422 (extra_forbidden) to any unknown field, "stream_options" and "max_completion_tokens" included.
-    row({
-      baseUrl: 'https://api.mistral.ai/v1',
-      keyVariable: 'MISTRAL_API_KEY',
-      includeUsage: 'never',
-      dropFields: [
-        'user',
-        'safety_identifier',
-        'prompt_cache_key',
-        'metadata',
-        'service_tier',
-        'logprobs',
-        'top_logprobs',
-        'logit_bias',
-      ],
-      renameFields: { seed: 'random_seed' },
-    }),
-  ],
-  ['together', row({ baseUrl: 'https://api.together.xyz/v1', keyVariable: 'TOGETHER_API_KEY' })],
-  [
-    'deepseek',
-    row({
-      baseUrl: 'https://api.deepseek.com',
-      endpoints: CHAT_ONLY,
-      keyVariable: 'DEEPSEEK_API_KEY',
-    }),
-  ],
-  [
-    'xai',
-    row({
-      baseUrl: 'https://api.x.ai/v1',
-      keyVariable: 'XAI_API_KEY',
-      endpoints: { ...CHAT_ONLY, ...RESPONSES },
-    }),
-  ],
-  [
-    'vllm',
-    row({
-      baseUrl: 'http://127.0.0.1:8000/v1',
-      keyVariable: 'VLLM_API_KEY',
-      keyless: true,
-      endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
-    }),
-  ],
-  [
-    'ollama',
-    // https://docs.ollama.com/api/openai-compatibility, https://docs.ollama.com/api/anthropic-compatibility
-    row({
-      baseUrl: 'http://127.0.0.1:11434/v1',
-      keyVariable: 'OLLAMA_API_KEY',
-      keyless: true,
-      endpoints: {
-        ...OPENAI_ENDPOINTS,
-        ...RESPONSES,
-        messages: { path: '/messages', auth: 'bearer' },
-      },
-    }),
-  ],
-]);
+export const KNOWN_PROVIDERS: ReadonlyMap<string, ProviderRow> = new Map(Object.entries(ROWS));

@@ -173,9 +173,9 @@ async function addRows(state: ReportState, day: string): Promise<void> {
   } while (after !== undefined);
 }
 
-type Counted = UsageCell & { readonly conversation?: string };
+type CountedCell = UsageCell & { readonly conversation?: string };
 
-function addCell(state: ReportState, cell: Counted, day: string): void {
+function addCell(state: ReportState, cell: CountedCell, day: string): void {
   const { only } = state.ask;
   if (only !== undefined && cell.walletId !== only.walletId) return;
   if (cell.identity !== undefined) state.payers.set(cell.walletId, cell.identity);
@@ -193,7 +193,7 @@ function addCell(state: ReportState, cell: Counted, day: string): void {
 
 type Names = Omit<UsageGroup, keyof UsageSums>;
 
-const namesOf = (cell: Counted, day: string, { groupBy, keyId }: UsageAsk): Names => {
+const namesOf = (cell: CountedCell, day: string, { groupBy, keyId }: UsageAsk): Names => {
   const names: Readonly<Record<GroupBy, Names>> = {
     user: { walletId: cell.walletId },
     token: { tokenId: cell.tokenId ?? null },
