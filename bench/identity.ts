@@ -1,7 +1,7 @@
 /**
- * `npm run bench:identity`: what it takes to know who asks. The authorizer's whole decision, its caches warm, beside jose's
- * bare `jwtVerify` of the same token with a CryptoKey that was imported before, in one process, in turns.
- * Records and secrets are in memory, as they are on a warm path: every call of the issuer, table or secrets is counted.
+ * `npm run bench:identity`: compares the authorizer's whole decision with jose's bare `jwtVerify` of the same token, under
+ * a CryptoKey that was imported before. Both run in one process, in turns, with warm caches.
+ * Records and secrets are in memory, as in a warm function. Fetches of the key set are counted.
  */
 
 import { Command } from 'commander';
@@ -23,10 +23,10 @@ const MEASURED_CORE = 0;
 const BATCHES = 40;
 const BATCHES_QUICK = 8;
 
-/** Of one batch, whatever an operation takes. */
+/** The duration of a batch, whatever an operation takes. */
 const BATCH_MS = 12;
 
-/** Of each operation before its first batch: the compiler is done with both by then. */
+/** The duration of each operation before its first batch, until the compiler has optimised it. */
 const WARM_UP_MS = 300;
 
 const ACCOUNT = 'acct_bench';
@@ -82,7 +82,7 @@ function makePorts(record: KeyRecord, jwks: string): AuthorizePorts {
 
 type Operation = () => Promise<unknown>;
 
-/** The header is there before, in one piece, as it comes from the network. */
+/** Returns the decision on a credential. Its header is one flat text, as it comes from the network. */
 function decide(
   credential: string,
   ports: AuthorizePorts,
@@ -106,7 +106,7 @@ async function batchMicros(operation: Operation, leastMs = BATCH_MS): Promise<nu
   return ((performance.now() - startedAt) * 1_000) / count;
 }
 
-/** Median µs of each, measured in turns so that what disturbs the machine disturbs all of them. */
+/** Returns the median µs of each, measured in turns, so that a disturbance meets all of them. */
 async function measure(operations: readonly Operation[], batches: number): Promise<number[]> {
   const all = operations.map(() => [] as number[]);
   for (const operation of operations) {
@@ -125,7 +125,7 @@ interface Row {
   readonly micros: number;
   readonly besideMicros: number;
   readonly ratio: number;
-  /** Absent: told for what it is worth. */
+  /** The bar; absent: only a figure. */
   readonly atMost?: number;
 }
 
@@ -139,7 +139,7 @@ const toRow = (name: string, [micros = 0, besideMicros = 0]: number[], atMost?: 
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Tokens nobody signed, by what gives them away. A signature that is merely wrong costs what a right one does. */
+/** Tokens that nobody signed, by the fault in their form. A wrong signature costs as much as a right one. */
 function hostileTokens(valid: string): readonly (readonly [string, string])[] {
   const [, payload, signature] = valid.split('.');
   const withHeader = (header: object) => `${encode(header)}.${payload}.${signature}`;
@@ -154,7 +154,7 @@ function hostileTokens(valid: string): readonly (readonly [string, string])[] {
   ];
 }
 
-/** Who is not known, by what is wrong: none may be told from another by the time it takes. */
+/** Unknown credentials, by their fault. The time must not tell them apart. */
 function unknownCredentials(token: string): readonly (readonly [string, string, AuthorizePorts])[] {
   const record = recordWith({ kind: 'secret', version: '1' }, HMAC);
   const [known, disabled, client] = [
@@ -180,7 +180,7 @@ function unknownCredentials(token: string): readonly (readonly [string, string, 
   ];
 }
 
-/** Each beside the first of its kind. */
+/** Compares each with the first of its kind. */
 async function measureUnknown(token: string, batches: number): Promise<Row[]> {
   const rows: Row[] = [];
   const all = unknownCredentials(token);

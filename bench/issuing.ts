@@ -1,6 +1,6 @@
 /**
- * Tokens from a roster, beside bare HMACs of the same length in the same run; and the peak memory of the command by the
- * size of its roster. `--json` prints the figures as one object.
+ * `npm run bench:issuing`: compares tokens from a roster with bare HMACs of the same length in one run, and measures the
+ * peak memory of the command by the size of its roster. `--json` prints the figures as one object.
  */
 import { spawnSync } from 'node:child_process';
 import { createHmac, createSecretKey } from 'node:crypto';
@@ -20,8 +20,8 @@ const MEMORY_ROWS = [100, 10_000, 20_000];
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SAMPLE_EVERY_MS = 10;
 
-/** What is in use after a collection, sampled while the command works, in bytes; and the process's peak, in kB. */
-const TELL_MEMORY = `data:text/javascript,
+/** Prints the largest heap after a collection while the command runs, in bytes, and the peak of the process, in kB. */
+const PRINT_MEMORY = `data:text/javascript,
   let live = 0;
   const sample = () => { gc(); live = Math.max(live, process.memoryUsage().heapUsed); };
   setInterval(sample, ${SAMPLE_EVERY_MS}).unref();
@@ -56,7 +56,7 @@ const expiresAtMs = nowMs + 86_400_000;
 const signOne = () =>
   issueOffline({ key, kid, ...sample, expiresAtMs, maxTokenLifetimeSeconds: 604_800 }, nowMs);
 
-/** What is signed: the token less `jwt:` and its signature. */
+/** The text that is signed: the token without `jwt:` and its signature. */
 const signed = signOne()
   .token.slice('jwt:'.length)
   .replace(/\.[\w-]+$/, '');
@@ -80,7 +80,7 @@ async function runCommand(): Promise<void> {
 
 function memoryOf(rows: number): { readonly liveMb: number; readonly peakMb: number } {
   writeRoster(rows);
-  const sampled = ['--expose-gc', '--import', TELL_MEMORY.replaceAll('\n', '')];
+  const sampled = ['--expose-gc', '--import', PRINT_MEMORY.replaceAll('\n', '')];
   const command = [...sampled, join(ROOT, 'bin/hallpass.ts'), ...args];
   const { stdout } = spawnSync(process.execPath, command, { env: variables, encoding: 'utf8' });
   const [liveBytes = Number.NaN, peakKb = Number.NaN] = stdout.split(' ').map(Number);

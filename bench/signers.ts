@@ -1,4 +1,4 @@
-/** Who signs the JWTs of `npm run bench:identity`: each algorithm with a key of its own, and the key set of all. */
+/** Signs the JWTs of `npm run bench:identity`: a key for each algorithm, and one key set of all public keys. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type CryptoKey, importJWK, SignJWT } from 'jose';
 import type { JwtAlgorithm } from '../core/jwt/verifier.ts';
@@ -15,14 +15,14 @@ const CURVES = [
 ] as const;
 export const HMAC: readonly JwtAlgorithm[] = ['HS256', 'HS384', 'HS512'];
 
-/** What signs and what verifies, for each algorithm. */
-export interface Signer {
+/** The key that signs and the key that verifies, for one algorithm. */
+export interface JwtSigner {
   readonly alg: JwtAlgorithm;
   readonly signs: KeyObject | Uint8Array;
   readonly verifies: CryptoKey | Uint8Array;
 }
 
-export async function makeSigners(): Promise<{ signers: Signer[]; jwks: string }> {
+export async function makeSigners(): Promise<{ signers: JwtSigner[]; jwks: string }> {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pairs = [
     ...RSA.map((alg) => ({ alg, pair: rsa })),
@@ -38,7 +38,7 @@ export async function makeSigners(): Promise<{ signers: Signer[]; jwks: string }
     alg,
     use: 'sig',
   }));
-  const signers: Signer[] = [];
+  const signers: JwtSigner[] = [];
   for (const alg of HMAC) {
     const verifies = await crypto.subtle.importKey(
       'raw',
@@ -56,7 +56,7 @@ export async function makeSigners(): Promise<{ signers: Signer[]; jwks: string }
   return { signers, jwks: JSON.stringify({ keys }) };
 }
 
-export const mint = ({ alg, signs }: Signer): Promise<string> =>
+export const mint = ({ alg, signs }: JwtSigner): Promise<string> =>
   new SignJWT({ email: 'ada@example.edu', email_verified: true, role: 'student' })
     .setProtectedHeader({ alg, typ: 'JWT', kid: alg })
     .setIssuer(ISSUER)

@@ -1,7 +1,6 @@
 /**
- * `hallpass explain`: which check a credential passes and which one fails, and why.
+ * `hallpass explain`: lists the checks that a credential passes, and the one that fails with its reason.
  */
-
 import type { Command } from 'commander';
 import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
@@ -27,9 +26,9 @@ interface ExplainFlags extends PlaceFlags {
 /** Adds the command to the program. */
 export function addExplainCommand(program: Command, terminal: Terminal): void {
   withPlace(program.command('explain'))
-    .summary('why a credential is taken or refused')
+    .summary('why a credential is accepted or refused')
     .description(
-      'Goes through the checks of a request, calls no provider and spends nothing. Exit status 1 when one of them fails.',
+      'Lists the checks of a request. It calls no provider and spends nothing. The exit status is 1 if a check fails.',
     )
     .argument('<credential>', 'a key or a token, or "-" to read it from standard input')
     .option('--model <model>', 'a model that the request would name')
@@ -84,7 +83,7 @@ function makePorts({ account, environment, dynamodb, secretsManager }: Gateway) 
   };
 }
 
-/** The headers of the request; the credential stands where SDKs put it. */
+/** Returns the headers of the request, with the credential where SDKs put it. */
 function readHeaders(
   credential: string,
   texts: readonly string[],

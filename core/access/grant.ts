@@ -3,7 +3,6 @@
  * It crosses API Gateway as one JSON text; the functions never read the key again.
  * Invariant: a grant holds no key, token, signature or header value.
  */
-
 import { GatewayError } from '../base/errors.ts';
 import type { KeyId, TokenId } from '../base/ids.ts';
 import type { Limit } from '../base/limits.ts';

@@ -3,7 +3,6 @@
  * Flow: key record > **verify** > identity. Invariant: the kind of the key material decides which algorithms may be used,
  * never a token.
  */
-
 import type { KeyId } from '../base/ids.ts';
 
 /** Algorithms of RFC 7518, 3.1 and RFC 8037, 3.1, without `none`. */

@@ -4,7 +4,6 @@
  * Each change is listed before it is made. The record names the last change, and each change names the one before it, so
  * a change that was listed and then not made is not part of the chain.
  */
-
 import { GatewayError } from '../base/errors.ts';
 import { asKeyId, type KeyId } from '../base/ids.ts';
 import type { Clock } from '../base/ports.ts';

@@ -2,7 +2,6 @@
  * The settings of a key, which commands set and change. Flow: command > **settings** > record.
  * Invariant: a record's settings never contradict its kind, and never change it.
  */
-
 import { GatewayError } from '../base/errors.ts';
 import type { Limit } from '../base/limits.ts';
 import {

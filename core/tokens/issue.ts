@@ -2,7 +2,6 @@
  * Issues a token with a key alone, without a table or a gateway. Flow: command > **claims** > signature.
  * Invariant: the gateway accepts what is signed here, as far as that can be known without the key's record.
  */
-
 import { toWords } from '../base/duration.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
 import { type NamedKey, parseKid } from '../jwt/kid.ts';

@@ -2,7 +2,6 @@
  * The claims of a scoped token, read after its signature holds. Flow: signature > **claims** > identity.
  * Invariant: a claim that is given twice, or that could be read in two ways, is refused.
  */
-
 import { isExpired, type TokenGrant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import { asTokenId, shortDigest, type TokenId } from '../base/ids.ts';

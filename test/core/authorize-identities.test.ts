@@ -114,7 +114,7 @@ function wordsOf(decision: Authorization): string {
 }
 
 describe('every combination of identity controls', () => {
-  test('is decided as the contract says', async () => {
+  test('is decided by the rules of the contract', async () => {
     expect(rows).toHaveLength(2 * 3 * 2 * 2 * 2 * 5 * 4 * 2 * 2);
     const wrong: object[] = [];
     for (const row of rows) {
@@ -125,7 +125,7 @@ describe('every combination of identity controls', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('and each answer there is comes up', () => {
+  test('covers every possible answer', () => {
     expect([...new Set(rows.map(expectedOf))].sort()).toEqual([
       'domain_not_allowed',
       'header  ada',

@@ -154,14 +154,14 @@ describe('a JWT behind a key', () => {
     ['a header of 7 kB', unsigned({ alg: 'ES256', x: 'x'.repeat(5_000) })],
     ['100 kB', mintJwt({ claims: { x: 'x'.repeat(75_000) } })],
     ['a header of 1 MB', mintJwt({ header: { x: 'x'.repeat(1_000_000) } })],
-  ])('is not verified at all, and so refused in no time: %s', async (_, hostile) => {
+  ])('is refused without verifying a signature: %s', async (_, hostile) => {
     expect(await workOf(`${KEY}:${hostile}`, record)).toMatchObject({
       code: 'invalid_api_key',
       verified: 0,
     });
   });
 
-  test('is verified once when only its signature can be wrong, valid or not', async () => {
+  test('is verified once if only its signature can be wrong, valid or not', async () => {
     const wrong = mintJwt({ alg: 'ES256', key: makePairs().ES256.privateKey });
     for (const forged of [wrong, `${jwt}AAAA`]) {
       expect(await workOf(`${KEY}:${forged}`, record)).toMatchObject({
@@ -172,7 +172,7 @@ describe('a JWT behind a key', () => {
     expect(await workOf(`${KEY}:${jwt}`, record)).toMatchObject({ code: 'grant', verified: 1 });
   });
 
-  test('is not verified behind a key that is not known', async () => {
+  test('is not verified behind an unknown key', async () => {
     expect(await workOf(`${UNKNOWN_KEY}:${jwt}`, record)).toMatchObject({ verified: 0 });
     expect(await workOf(`${KEY}:${jwt}`, { ...record, disabled: true })).toMatchObject({
       code: 'invalid_api_key',

@@ -27,7 +27,7 @@ import {
 import { mint } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
-describe('what is not known', () => {
+describe('an unknown credential', () => {
   const disabled = { ...SERVER_RECORD, disabled: true };
   const verifying: KeyRecord = { ...SERVER_RECORD, verifier: SECRET_VERIFIER };
   const client: KeyRecord = { ...verifying, kind: 'client' };
@@ -96,14 +96,14 @@ describe('what is not known', () => {
   );
 
   // guarantee: unknown-key-equal-bodies, client-key-needs-jwt
-  test.each(cases)('is denied in one and the same answer: %s', async (_, sent, record) => {
+  test.each(cases)('is denied with the same answer as all others: %s', async (_, sent, record) => {
     const arn = 'arn:aws:execute-api:eu-central-1:000000000000:api/prod/POST/v1/chat/completions';
     expect(JSON.stringify(toAuthorizerResult(await decide(sent, record), arn))).toBe(
       '{"principalId":"denied","policyDocument":{"Version":"2012-10-17","Statement":[{"Action":"execute-api:Invoke","Effect":"Deny","Resource":"arn:aws:execute-api:eu-central-1:000000000000:api/prod/*"}]},"context":{"type":"authentication_error","code":"invalid_api_key","message":"The API key is missing or not valid."}}',
     );
   });
 
-  test.each(cases)('is quoted nowhere: %s', async (_, sent, record) => {
+  test.each(cases)('is quoted in no error: %s', async (_, sent, record) => {
     const decision = await decide(sent, record);
     if (decision.kind !== 'denied') throw new Error('it was not denied');
     const { message, detail, facts, cause, stack } = decision.error;
@@ -121,16 +121,16 @@ test.each([
   ['a header twice', { 'x-api-key': [KEY, KEY] }],
   ['a conversation twice', { ...bearer(KEY), 'x-conversation-id': ['a', 'a'] }],
   ['a conversation of other characters', { ...bearer(KEY), 'x-conversation-id': ['a b'] }],
-])('refuses %s for the function to tell', async (_, sent) => {
+])('refuses %s as 400, which the function words', async (_, sent) => {
   expect(await decisionOf(sent)).toBe('refusal invalid_request');
 });
 
-test('does not say that a conversation is malformed to whom it does not know', async () => {
+test('does not show an unknown caller that its conversation is malformed', async () => {
   const sent = { ...bearer(UNKNOWN_KEY), 'x-conversation-id': ['a b'] };
   expect(await decisionOf(sent)).toBe('denied invalid_api_key');
 });
 
-test('reads no table for what cannot be a key or a token', async () => {
+test('reads no table for a text that cannot be a key or a token', async () => {
   const ports = makeAuthorizePorts(OUTAGE);
   for (const text of ['sk-proj-abc', 'jwt:a.b.c', mint({ header: { kid: 'other:YQ' } })]) {
     const headers = new Map([['api-key', [text]]]);
@@ -149,7 +149,7 @@ test.each([
   );
 });
 
-test('passes a mistake of ours on as it is', async () => {
+test('throws a programming mistake unchanged', async () => {
   const mistake = new TypeError('a mistake');
   const keys = {
     ...makeMemoryKeys(),
@@ -162,7 +162,7 @@ test('passes a mistake of ours on as it is', async () => {
   await expect(decision).rejects.toBe(mistake);
 });
 
-test('decides whatever is sent, and throws nothing while all is up', async () => {
+test('decides on anything that is sent, and throws nothing while everything is up', async () => {
   const piece = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),
     fc.constantFrom('Bearer ', 'sk-', 'jwt:', KEY, ':', '.', ...mint().split('.')),
@@ -189,7 +189,7 @@ test('decides whatever is sent, and throws nothing while all is up', async () =>
   );
 });
 
-test('tells a page of another origin so, and only once its credential held', async () => {
+test('refuses a page of another origin, and only if its credential is valid', async () => {
   const keys = makeMemoryKeys();
   const ports = { ...makeAuthorizePorts(keys), allowedOrigins: ['https://app.example.edu'] };
   const from = (credential: string) =>

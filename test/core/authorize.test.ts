@@ -18,7 +18,7 @@ import { mint, NOW_MS, NOW_SECONDS } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
 describe('a server key', () => {
-  test('is granted what its record says', async () => {
+  test('is granted the rights in its record', async () => {
     const limits = [parseLimit('user:requests:minute=20')];
     expect(await grantOf(bearer(KEY), { ...SERVER_RECORD, limits, models: ['openai/*'] })).toEqual({
       account: 'acct_test',
@@ -33,17 +33,17 @@ describe('a server key', () => {
     });
   });
 
-  test('speaks for no one, whatever header names someone', async () => {
+  test('speaks for nobody, whatever a header says', async () => {
     const sent = { ...bearer(KEY), 'x-user-email': ['ada@example.edu'] };
     expect((await grantOf(sent)).identity).toBeUndefined();
   });
 
-  test('carries the conversation', async () => {
+  test('is granted with its conversation', async () => {
     const sent = { ...bearer(KEY), 'x-conversation-id': ['c-1'] };
     expect((await grantOf(sent)).conversation).toBe('c-1');
   });
 
-  test('is known by its former string until the overlap ends, and says so', async () => {
+  test('is accepted with its former string until the overlap ends, and marked as former', async () => {
     expect(await grantOf(bearer(FORMER_KEY), ROTATED)).toMatchObject({ former: true });
     expect(await grantOf(bearer(KEY), ROTATED)).toMatchObject({ former: false });
     const ended = { ...SERVER_RECORD, former: { version: '1', untilMs: NOW_MS } };
@@ -61,7 +61,7 @@ test('lets a personal key speak for its user', async () => {
 });
 
 describe('a scoped token', () => {
-  test('is granted what it says within what its key says', async () => {
+  test('is granted its own rights within those of its key', async () => {
     const claims = { models: ['openai/gpt-5'], spending_limit: 2, user: 'ada', jti: 'j1' };
     expect(
       await grantOf(bearer(mint({ claims })), { ...SERVER_RECORD, models: ['openai/*'] }),
@@ -88,7 +88,7 @@ describe('a scoped token', () => {
     });
   });
 
-  test('is known as revoked when its key lists it', async () => {
+  test('is marked as revoked if its key lists it', async () => {
     const revoked = [asTokenId('6WZ-D1Bh-Gwr8Jc_ubYnmD')];
     const token = bearer(mint({ claims: { jti: 'j1' } }));
     expect((await grantOf(token, { ...SERVER_RECORD, revoked })).token?.revoked).toBe(true);
@@ -97,13 +97,13 @@ describe('a scoped token', () => {
     );
   });
 
-  test('is the same one under every spelling of its claims that was signed with one jti', async () => {
+  test('has one identity for each jti, whatever its other claims', async () => {
     const one = await grantOf(bearer(mint({ claims: { jti: 'j1' } })));
     const two = await grantOf(bearer(mint({ claims: { jti: 'j1', spending_limit: 5 } })));
     expect(one.token?.id).toBe(two.token?.id);
   });
 
-  test('holds when the former key signed it, and not longer than that key', async () => {
+  test('is valid if the former key signed it, but not longer than that key', async () => {
     const exp = NOW_SECONDS + 3600;
     const token = mint({ key: FORMER_KEY, claims: { exp } });
     expect(await grantOf(bearer(token), ROTATED)).toMatchObject({ former: true });
@@ -114,7 +114,7 @@ describe('a scoped token', () => {
     expect(await decisionOf(bearer(token), ended)).toBe('denied invalid_api_key');
   });
 
-  test('that was handed out before its key was rotated holds until the overlap ends, and not longer', async () => {
+  test('that was signed before the rotation is valid until the overlap ends', async () => {
     const former = { version: '1', untilMs: NOW_MS + 1, rotatedAtMs: NOW_MS - 1_000 };
     const claims = { iat: NOW_SECONDS - 2, exp: NOW_SECONDS + 86_400 };
     const token = bearer(mint({ key: FORMER_KEY, claims }));
@@ -129,7 +129,7 @@ describe('a scoped token', () => {
     );
   });
 
-  test('of a string that its key was given a moment ago holds at once', async () => {
+  test('of a key string that is a moment old is valid at once', async () => {
     const before: KeyRecord = { ...SERVER_RECORD, version: '1' };
     const ages: (number | undefined)[] = [];
     const keys = {
@@ -160,7 +160,7 @@ describe('a scoped token', () => {
     ['too long', { exp: NOW_SECONDS + 604_801 }, 'denied token_lifetime_too_long'],
     ['without exp', { exp: undefined }, 'denied token_claim_invalid'],
     ['for another sub', { sub: 'acct_other' }, 'denied token_claim_invalid'],
-  ])('is told what is wrong once its signature held: %s', async (_, claims, expected) => {
+  ])('is refused with its reason after its signature holds: %s', async (_, claims, expected) => {
     expect(await decisionOf(bearer(mint({ claims })))).toBe(expected);
     expect(await decisionOf(bearer(mint({ claims, key: UNKNOWN_KEY })))).toBe(
       'denied invalid_api_key',
@@ -188,13 +188,13 @@ describe('client access', () => {
     });
   });
 
-  test('is open on a server key with a verifier too, which still works alone', async () => {
+  test('works with a server key that has a verifier, and that key still works alone', async () => {
     expect((await grantOf(bearer(`${KEY}:${jwt}`), BOTH)).identity).toEqual(ada);
     expect((await grantOf(bearer(KEY), BOTH)).identity).toBeUndefined();
     expect((await grantOf(bearer(mint()), BOTH)).credential).toBe('scoped-token');
   });
 
-  test('holds with the former key until the overlap ends', async () => {
+  test('is valid with the former key until the overlap ends', async () => {
     const rotated = { ...CLIENT, former: { version: '1', untilMs: NOW_MS + 1 } };
     const sent = bearer(`${FORMER_KEY}:${jwt}`);
     expect(await grantOf(sent, rotated)).toMatchObject({ former: true, identity: ada });
@@ -203,7 +203,7 @@ describe('client access', () => {
   });
 
   // guarantee: user-header-needs-server-key
-  test('never listens to a header that names a user, sent once or twice', async () => {
+  test('ignores a header that names a user, sent once or twice', async () => {
     const record = { ...BOTH, identity: { identityHeader: true } };
     for (const names of [['grace@example.edu'], ['a', 'b']]) {
       const sent = { ...bearer(`${KEY}:${jwt}`), 'x-user-email': names };
@@ -217,7 +217,7 @@ describe('client access', () => {
   });
 
   // guarantee: signature-first
-  test('tells why a JWT is refused once its signature held', async () => {
+  test('gives the reason for refusing a JWT after its signature holds', async () => {
     const late = mintJwt({ claims: { exp: NOW_SECONDS - 5 } });
     expect(await decisionOf(bearer(`${KEY}:${late}`), CLIENT)).toBe('denied token_expired');
     const early = mintJwt({ claims: { nbf: NOW_SECONDS + 6 } });
@@ -236,14 +236,14 @@ describe('client access', () => {
   });
 });
 
-describe('the controls of a key', () => {
+describe('the rules of a key', () => {
   const ENFORCED: KeyRecord = {
     ...SERVER_RECORD,
     verifier: SECRET_VERIFIER,
     identity: { enforceIdentity: true },
   };
 
-  test('may ask for an identity, in the words of the contract', async () => {
+  test("may require an identity, with the contract's message", async () => {
     const decision = await decide(bearer(KEY), ENFORCED);
     expect(decision).toMatchObject({
       kind: 'refusal',
@@ -262,7 +262,7 @@ describe('the controls of a key', () => {
     expect(await decisionOf(bearer(KEY), personal)).toBe('grant');
   });
 
-  test('may ask for a conversation', async () => {
+  test('may require a conversation', async () => {
     const record = { ...SERVER_RECORD, identity: { enforceConversation: true } };
     expect(await decide(bearer(KEY), record)).toMatchObject({
       kind: 'refusal',
@@ -271,7 +271,7 @@ describe('the controls of a key', () => {
     expect(await decisionOf({ ...bearer(KEY), 'x-conversation-id': ['c1'] }, record)).toBe('grant');
   });
 
-  test('may name the origins of its own pages', async () => {
+  test('may allow origins of its own', async () => {
     const record = { ...SERVER_RECORD, allowedOrigins: ['https://app.example.edu'] };
     const from = (origin: string) => decisionOf({ ...bearer(KEY), origin: [origin] }, record);
     expect(await from('https://app.example.edu')).toBe('grant');

@@ -42,8 +42,8 @@ async function limitCheck(used: bigint, held: bigint) {
   return checks.at(-1);
 }
 
-describe('what is explained', () => {
-  test('of a key: its form, its record, its version, and for whom it speaks', async () => {
+describe('explain', () => {
+  test('lists the form, the record, the version and the user of a key', async () => {
     const record = { ...SERVER_RECORD, kind: 'personal' as const, user: 'ada' };
     const checks = await explain(ask(KEY), makePorts(undefined, makeMemoryKeys(record)));
     expect(checks).toEqual(
@@ -57,7 +57,7 @@ describe('what is explained', () => {
     );
   });
 
-  test('of a key that is disabled: that it is, which the caller is not told', async () => {
+  test('shows that a key is disabled, which its caller does not learn', async () => {
     const keys = makeMemoryKeys({ ...SERVER_RECORD, disabled: true });
     expect((await explain(ask(KEY), makePorts(undefined, keys))).at(-1)).toEqual({
       check: 'key',
@@ -68,7 +68,7 @@ describe('what is explained', () => {
     });
   });
 
-  test("of a token on its key's list: that it is revoked", async () => {
+  test("shows that a token is on its key's list of revoked tokens", async () => {
     const keys = makeMemoryKeys({ ...SERVER_RECORD, revoked: [J1] });
     const token = mint({ claims: { jti: 'j1' } });
     expect((await explain(ask(token), makePorts(undefined, keys))).at(-1)).toEqual({
@@ -80,7 +80,7 @@ describe('what is explained', () => {
     });
   });
 
-  test('of a token of a former key: that it ends with that key, if not sooner', async () => {
+  test('shows that a token of a former key ends with that key, if not sooner', async () => {
     const record: KeyRecord = {
       ...SERVER_RECORD,
       former: { version: '1', untilMs: NOW_MS + 60_000, rotatedAtMs: NOW_MS },
@@ -94,7 +94,7 @@ describe('what is explained', () => {
     expect(await endOf(NOW_MS / 1000 + 90)).toBe('in force until 2026-11-20T12:01:00.000Z');
   });
 
-  test('is an outage, not a refusal, while tables are down: of the check that needs them', async () => {
+  test('shows an outage, not a refusal, at the check that needs what is down', async () => {
     const lastOf = async (credential: string, ports: ReturnType<typeof makePorts>) => {
       const { check, passed, status } = (await explain(ask(credential), ports)).at(-1) ?? {};
       return { check, passed, status };
@@ -112,7 +112,7 @@ describe('what is explained', () => {
     expect(await lastOf(mint(), noWallets)).toEqual({ check: 'limits', ...outage });
   });
 
-  test('is nothing while the gateway itself is wrong', async () => {
+  test('throws a programming mistake unchanged', async () => {
     const wrong = makePorts();
     wrong.wallets.find = async () => {
       throw new TypeError('ours');
@@ -121,9 +121,9 @@ describe('what is explained', () => {
   });
 });
 
-describe('what is explained of a model', () => {
+describe('the check of a model', () => {
   test.each(['anthropic', 'google', 'openai'] as const)(
-    'is explained in the format that it speaks, be it only %s',
+    'works in the dialect of its provider, even if that is only %s',
     async (wire) => {
       const ports = makePorts();
       const config = defineConfig({
@@ -141,7 +141,7 @@ describe('what is explained of a model', () => {
   );
 });
 
-describe('what is explained of who is calling', () => {
+describe('the check of a caller', () => {
   const CLIENT: KeyRecord = {
     ...SERVER_RECORD,
     kind: 'client',
@@ -167,7 +167,7 @@ describe('what is explained of who is calling', () => {
     );
   };
 
-  test('of a JWT: each check, in its order', async () => {
+  test('lists each check of a JWT in order', async () => {
     const checks = await explainAs(`${KEY}:${mintJwt({ claims: GOOD })}`, CLIENT, {
       origin: 'https://app.example.edu',
       'x-conversation-id': 'c1',
@@ -231,7 +231,7 @@ describe('what is explained of who is calling', () => {
     expect(last?.passed).toBe(false);
   });
 
-  test('of a header: that it names the user', async () => {
+  test('shows that a header names the user', async () => {
     const record = { ...SERVER_RECORD, identity: { identityHeader: true } };
     const checks = await explainAs(KEY, record, { 'x-user-email': 'ada@example.edu' });
     expect(checks.at(-1)?.found).toBe('the user "ada@example.edu", named by a header');
@@ -239,7 +239,7 @@ describe('what is explained of who is calling', () => {
 });
 
 describe('a spending limit', () => {
-  test('with enough left passes', async () => {
+  test('passes if enough is left', async () => {
     expect(await limitCheck(400_000_000n, 100_000_000n)).toEqual({
       check: 'limit token:usd:total',
       passed: true,
@@ -247,7 +247,7 @@ describe('a spending limit', () => {
     });
   });
 
-  test('whose money is gone is a 402', async () => {
+  test('fails with 402 if the money is gone', async () => {
     expect(await limitCheck(1_000_000_000n, 0n)).toMatchObject({
       passed: false,
       code: 'insufficient_quota',
@@ -255,7 +255,7 @@ describe('a spending limit', () => {
     });
   });
 
-  test('whose money is held by others is a 429, and they may give it back', async () => {
+  test('fails with 429 if requests in flight hold the money', async () => {
     expect(await limitCheck(1_000_000_000n, 100_000_000n)).toMatchObject({
       passed: false,
       code: 'budget_in_use',

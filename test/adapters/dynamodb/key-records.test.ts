@@ -55,7 +55,7 @@ describe('key records in DynamoDB', () => {
     expect(await keys.findByKeyHash(hash('f'))).toEqual({ record: FULL, version: '2' });
   });
 
-  test('are attributes one by one, under digests of foreign text', async () => {
+  test('have one attribute for each field, and digests in place of foreign text', async () => {
     const { Item: item } = await tables.call('GetItem', {
       TableName: TABLE,
       Key: { pk: { S: 'name#acct_test#qQgEPtRp82HNUW873XgTQZ' } },
@@ -75,7 +75,7 @@ describe('key records in DynamoDB', () => {
     });
   });
 
-  test('are made once: a name is not used again, and the same record may be written again', async () => {
+  test('are made once: a name is not used again, and the same record may be written twice', async () => {
     await write(SERVER_RECORD);
     const other = { ...SERVER_RECORD, id: asKeyId('EEEEEEEEEEEEEEEEEEEEEE'), keyHash: hash('e') };
     await expect(write(other)).rejects.toThrow(
@@ -89,7 +89,7 @@ describe('key records in DynamoDB', () => {
     expect((await keys.findByName(ACCOUNT, 'course'))?.id).toBe('AAAAAAAAAAAAAAAAAAAAAA');
   });
 
-  test('have one winner when two of a name are made at once', async () => {
+  test('have one winner if two with one name are made at once', async () => {
     const rivals = ['1', '2', '3', '4'].map((digit) => ({
       ...SERVER_RECORD,
       id: asKeyId(digit.repeat(22)),
@@ -103,7 +103,7 @@ describe('key records in DynamoDB', () => {
     expect(found.filter((each) => each !== undefined)).toHaveLength(1);
   });
 
-  test('do not let a hash stand for another key', async () => {
+  test('do not let a hash point to another key', async () => {
     const thief = { ...FULL, id: asKeyId('FFFFFFFFFFFFFFFFFFFFFF'), name: 'thief' };
     await expect(write(thief)).rejects.toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
@@ -114,7 +114,7 @@ describe('key records in DynamoDB', () => {
 });
 
 describe('the cache of key records', () => {
-  test('reads nothing more for ten seconds, then the record alone', async () => {
+  test('reads nothing for ten seconds, and then only the record', async () => {
     const bench = makeBench(tables.call);
     for (const afterMs of [0, 1, 9_999]) {
       bench.nowMs = START_MS + afterMs;
@@ -144,7 +144,7 @@ describe('the cache of key records', () => {
     expect((await bench.keys.findByName(ACCOUNT, 'going'))?.disabled).toBe(true);
   });
 
-  test('knows a string that a key was just given at once, at one read a second for those it lost', async () => {
+  test('accepts a new key string at once, and reads at most once a second for lost ones', async () => {
     const bench = makeBench(tables.call);
     const id = asKeyId('I'.repeat(22));
     const first = { ...SERVER_RECORD, id, name: 'turning', version: 'a', keyHash: hash('i') };
@@ -170,7 +170,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toEqual(['hash', 'name', 'hash', 'name']);
   });
 
-  test('reads nothing anew for a former string while the record names it', async () => {
+  test('reads nothing for a former string that the record names', async () => {
     const bench = makeBench(tables.call);
     const id = asKeyId('K'.repeat(22));
     const first = { ...SERVER_RECORD, id, name: 'turned', version: 'a', keyHash: hash('k') };
@@ -185,7 +185,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toEqual(['hash', 'name', 'hash']);
   });
 
-  test('is as young as it is asked to be', async () => {
+  test('is not older than the caller allows', async () => {
     const bench = makeBench(tables.call);
     await bench.keys.findByName(ACCOUNT, 'course');
     bench.nowMs = START_MS + 999;
@@ -199,7 +199,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toHaveLength(3);
   });
 
-  test('is never older than that: when the table is down then, so is the answer', async () => {
+  test('is an outage when it is too old and the table is down', async () => {
     const bench = makeBench(tables.call);
     await bench.keys.findByName(ACCOUNT, 'course');
     bench.isDown = true;
@@ -215,7 +215,7 @@ describe('the cache of key records', () => {
     await expect(bench.keys.findByKeyHash(hash('z'))).rejects.toThrow(outage);
   });
 
-  test('believes a record no longer when the clock is set back', async () => {
+  test('drops a record when the clock is set back', async () => {
     const bench = makeBench(tables.call);
     await bench.keys.findByName(ACCOUNT, 'course');
     bench.nowMs = START_MS - 1;
@@ -223,7 +223,7 @@ describe('the cache of key records', () => {
     expect(bench.reads).toEqual(['name', 'name']);
   });
 
-  test('knows an absence for a second, so that a new key is soon found', async () => {
+  test('keeps an absence for a second, so that a new key is soon found', async () => {
     const bench = makeBench(tables.call);
     const find = () => bench.keys.findByKeyHash(hash('h'));
     expect(await find()).toBeUndefined();
@@ -235,7 +235,7 @@ describe('the cache of key records', () => {
     expect(await find()).toBeDefined();
   });
 
-  test('keeps its records whatever number of unknown keys is tried', async () => {
+  test('keeps its records however many unknown keys are tried', async () => {
     const bench = makeBench(async (operation, input) =>
       Object(input).Key.pk.S.startsWith('hash#') ? {} : tables.call(operation, input),
     );
@@ -247,7 +247,7 @@ describe('the cache of key records', () => {
     expect(bench.reads.filter((kind) => kind === 'name')).toHaveLength(1);
   });
 
-  test('reads once for all who ask at once', async () => {
+  test('reads once for callers at the same time', async () => {
     const bench = makeBench(tables.call);
     await Promise.all(Array.from({ length: 20 }, () => bench.keys.findByName(ACCOUNT, 'course')));
     expect(bench.reads).toEqual(['name']);

@@ -53,14 +53,14 @@ describe('replacing a record', () => {
     expect(await store.find(ACCOUNT, seen.name)).toEqual(next);
   });
 
-  test('keeps a record that has all fields whole', async () => {
+  test('keeps every field of a full record', async () => {
     const former = { version: '1', untilMs: NOW_MS };
     const seen = await write('c', { kind: 'personal', user: 'ada', former, models: ['demo/*'] });
     expect(await store.replace(seen, { ...seen, revision: 'first' })).toBe(true);
     expect(await store.find(ACCOUNT, seen.name)).toEqual({ ...seen, revision: 'first' });
   });
 
-  test('does nothing when the record is of another revision, or another key has the name', async () => {
+  test('changes nothing if the record has another revision, or another key has the name', async () => {
     const seen = await write('d');
     const second = { ...seen, disabled: true, revision: 'second' };
     expect(await store.replace({ ...seen, revision: 'first' }, second)).toBe(false);
@@ -74,7 +74,7 @@ describe('replacing a record', () => {
     expect(await store.replace(second, { ...second, revision: 'fourth' })).toBe(false);
   });
 
-  test('lets one of many who read the same win', async () => {
+  test('lets one of many commands win that read the same record', async () => {
     const seen = await write('e');
     const tries = Array.from({ length: 8 }, (_, place) =>
       store.replace(seen, { ...seen, maxTokenLifetimeSeconds: 60 + place, revision: `${place}` }),
@@ -85,7 +85,7 @@ describe('replacing a record', () => {
     expect(maxTokenLifetimeSeconds).toBe(60 + won.indexOf(true));
   });
 
-  test('leaves a token revoked that was revoked after the record was read', async () => {
+  test('keeps a token revoked that was revoked after the record was read', async () => {
     const seen = await write('f');
     const tokenId = asTokenId('t'.repeat(22));
     const key = { account: ACCOUNT, keyId: seen.id, keyName: seen.name };
@@ -100,7 +100,7 @@ describe('replacing a record', () => {
 });
 
 describe('a rotated key', () => {
-  test('is found by both of its hashes, each with its version', async () => {
+  test('is found by both of its hashes, with the version of each', async () => {
     const seen = await write('g');
     const next = { ...seen, version: '3', keyHash: asKeyHash('h'.repeat(43)), revision: 'first' };
     await store.point(next);
@@ -121,7 +121,7 @@ describe('a rotated key', () => {
 });
 
 describe('a list', () => {
-  test('has the keys of its account, by name, whatever stands beside them', async () => {
+  test('has the keys of its account by name, and no other items', async () => {
     await write('j', { account: 'other', name: 'b' });
     await write('k', { account: 'other', name: 'a' });
     await write('l', { account: 'other#1', name: 'c' });
@@ -129,7 +129,7 @@ describe('a list', () => {
     expect((await store.list('other')).map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
-  test('goes on to the last page', async () => {
+  test('reads to the last page', async () => {
     const items = [...'mno'].map((letter) => ({
       ...toItem('any', formatKeyRecord({ ...SERVER_RECORD, name: letter })),
     }));

@@ -55,7 +55,7 @@ const entry = (number: number, keepDays = 14) => ({
   nowMs: NOW_MS,
 });
 
-test('a token that is added is on the list and in the record, without the day it may go', async () => {
+test('an added token is on the list and in the record, without its day', async () => {
   const { key, read } = await createKey('one');
   expect(await list.has(key, tokenOf(1))).toBe(false);
   await list.add(key, entry(1));
@@ -76,7 +76,7 @@ test('a token that is revoked again is kept longer, and in the record once', asy
   expect((await recordOf('twice'))?.revoked).toEqual([tokenOf(1)]);
 });
 
-test('what may go makes room, and not a day sooner', async () => {
+test('an outdated token makes room, and not a day sooner', async () => {
   // Now is within day 20777.
   const { key, read } = await createKey('past', [
     `${tokenOf(1)}:20776`,
@@ -89,7 +89,7 @@ test('what may go makes room, and not a day sooner', async () => {
 });
 
 // guarantee: revocation-list-max
-test('a full list takes no more, and says so', async () => {
+test('a full list refuses another token with its maximum', async () => {
   const full = Array.from({ length: 2_000 }, (_, number) => `${tokenOf(number)}:20800`);
   const { key, read } = await createKey('full', full.slice(1));
   await list.add(key, entry(9_001));

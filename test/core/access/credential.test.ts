@@ -70,7 +70,7 @@ describe('readCredential', () => {
     },
   );
 
-  test('lets nothing but a GatewayError of two codes out, and quotes nothing', () => {
+  test('throws only a GatewayError of two codes, which quotes nothing', () => {
     const value = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc
@@ -121,7 +121,7 @@ describe('parseCredential', () => {
     },
   );
 
-  test('takes 8,192 characters and not one more', () => {
+  test('accepts 8,192 characters and not one more', () => {
     expect(parseCredential(`sk-${'a'.repeat(8189)}`).kind).toBe('key');
     expect(errorOf(() => parseCredential(`sk-${'a'.repeat(8190)}`))).toEqual(UNKNOWN);
   });

@@ -103,12 +103,12 @@ const grants: fc.Arbitrary<Grant> = fc.record(
 );
 
 describe('a grant', () => {
-  test('crosses as one JSON text', () => {
+  test('is one JSON text', () => {
     expect(encodeGrant(TOKEN)).toBe(TEXT);
     expect(decodeGrant(TEXT)).toEqual(TOKEN);
   });
 
-  test('is the same after the way there and back', () => {
+  test('is the same after writing and reading', () => {
     fc.assert(
       fc.property(grants, (grant) => {
         expect(decodeGrant(encodeGrant(grant))).toStrictEqual(grant);
@@ -127,7 +127,7 @@ describe('a grant', () => {
     ['a limit that cannot be read', TEXT.replace('user:usd:week=5', 'course:usd:week=5')],
     ['an amount with a sign', TEXT.replace('"2000000001"', '"-1"')],
     ['an amount as a number', TEXT.replace('"2000000001"', '2000000001')],
-  ])('is an outage when its text is %s', (_, text) => {
+  ])('is an outage if its text is %s', (_, text) => {
     expect(() => decodeGrant(text)).toThrow(
       expect.objectContaining({
         code: 'service_unavailable',
@@ -139,7 +139,7 @@ describe('a grant', () => {
 });
 
 describe('a refusal', () => {
-  test('keeps what its caller may read, and nothing else', () => {
+  test('keeps only what its caller may read', () => {
     const error = new GatewayError('invalid_request', {
       message: 'm',
       param: 'p',
@@ -154,7 +154,7 @@ describe('a refusal', () => {
     });
   });
 
-  test('has the table’s words when it has none of its own', () => {
+  test('has the standard message if it has none of its own', () => {
     const text = encodeRefusal(new GatewayError('identity_required'));
     expect(decodeRefusal(text)).toMatchObject({
       code: 'identity_required',
@@ -171,7 +171,7 @@ describe('a refusal', () => {
 });
 
 describe('requireNotExpired', () => {
-  test('takes a token until its last millisecond, and a key always', () => {
+  test('accepts a token until its last millisecond, and a key always', () => {
     expect(() => requireNotExpired(TOKEN, NOW_MS)).not.toThrow();
     expect(() => requireNotExpired(TOKEN, NOW_MS + 1)).toThrow(
       expect.objectContaining({ code: 'token_expired' }),

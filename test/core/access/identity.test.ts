@@ -43,7 +43,7 @@ describe('a header that names a user', () => {
     kind: 'server' | 'client' = 'server',
   ) => claimantOfKey({ kind, identity }, new Map(Object.entries(headers)))?.identity;
 
-  test('is read where the record says so', () => {
+  test('is read if the record allows it', () => {
     const sent = { 'x-user-email': [' ada@example.edu '] };
     expect(read(sent)).toEqual({ source: 'header', issuer: '', id: 'ada@example.edu' });
     expect(read(sent, {})).toBeUndefined();
@@ -51,7 +51,7 @@ describe('a header that names a user', () => {
     expect(read({})).toBeUndefined();
   });
 
-  test('may have another name, and then the usual one says nothing', () => {
+  test('may have another name, and then the usual header is ignored', () => {
     const renamed = { identityHeader: true, userHeader: 'x-openwebui-user-email' };
     expect(read({ 'x-openwebui-user-email': ['ada'] }, renamed)?.id).toBe('ada');
     expect(read({ 'x-user-email': ['ada'] }, renamed)).toBeUndefined();
@@ -98,7 +98,7 @@ describe('domainOf', () => {
     expect(domainOf(email)).toBe(expected);
   });
 
-  test('is what stands behind the last @, whatever stands before it', () => {
+  test('is the part after the last @', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[!-~]{1,40}$/), (local) => {
         expect(domainOf(`${local}@school.edu`)).toBe('school.edu');
@@ -142,7 +142,7 @@ describe('readConversation', () => {
     expect(read()).toBeUndefined();
   });
 
-  test('names the header where there must be one', () => {
+  test('names the missing header if it is enforced', () => {
     expect(() => readConversation(new Map(), { enforceConversation: true })).toThrow(
       expect.objectContaining({
         code: 'invalid_request',

@@ -43,12 +43,12 @@ describe('the user', () => {
 });
 
 describe('the issuer', () => {
-  test('is empty when there is none and none is asked for', () => {
+  test('is empty if the token has none and the key requires none', () => {
     expect(read({}).issuer).toBe('');
     expect(read({ iss: 'a' }).issuer).toBe('a');
   });
 
-  test('is one of several', () => {
+  test('must be one of those that the key names', () => {
     const issuers = ['https://accounts.google.com', 'accounts.google.com'];
     expect(read({ iss: 'https://accounts.google.com' }, { issuers }).issuer).toBe(issuers[0]);
     expect(refusal({ iss: 'accounts.google.co' }, { issuers })).toBe(
@@ -65,7 +65,7 @@ describe('the issuer', () => {
         'https://sts.windows.net/11111111-2222-3333-4444-555555555555/',
       ],
     ],
-  ])('is one, %s, under whichever of its names it issues', (name, issuers) => {
+  ])('%s has one name here, whichever of its names the token has', (name, issuers) => {
     for (const iss of issuers) expect(read({ iss }, { issuers }).issuer).toBe(name);
   });
 
@@ -75,7 +75,7 @@ describe('the issuer', () => {
     'http://accounts.google.com',
     'https://accounts.google.com/',
     'accounts.google.com.evil.example',
-  ])('is another one: %s', (iss) => {
+  ])('another issuer keeps its own name: %s', (iss) => {
     expect(read({ iss }).issuer).toBe(iss);
   });
 
@@ -95,14 +95,14 @@ describe('the audience', () => {
       expect(refusal({ aud }, { audiences })).toContain('token_claim_invalid: the claim "aud"');
     },
   );
-  test('must be of texts even where none is asked for', () => {
+  test('must be text even if the key requires none', () => {
     expect(refusal({ aud: 5 })).toBe(
       'token_claim_invalid: the claim "aud" must be a text or a list of texts',
     );
   });
 });
 
-test('asks for the party that the token was made for', () => {
+test('must be joined by an authorized party that the key names', () => {
   const authorizedParties = ['https://app.example.edu'];
   expect(refusal({ azp: 'https://app.example.edu' }, { authorizedParties })).toBe('passed');
   for (const azp of [undefined, 'https://app.example.edu.evil', '']) {
@@ -114,7 +114,7 @@ test('asks for the party that the token was made for', () => {
 });
 
 describe('times', () => {
-  test('must be there only when asked for', () => {
+  test('may be absent unless the key requires exp', () => {
     expect(refusal({}, { requireExp: true })).toBe(
       'token_claim_invalid: the claim "exp" is missing',
     );
@@ -246,7 +246,7 @@ describe('the e-mail address', () => {
     expect(read({ email, ...claims }).email).toBe(expected);
   });
 
-  test('is believed unverified when the key says so', () => {
+  test('counts without verification if the key says so', () => {
     expect(read({ email }, {}, true).email).toBe(email);
     expect(read({ email, email_verified: false }, {}, true).email).toBe(email);
   });
@@ -258,17 +258,17 @@ describe('the e-mail address', () => {
     [`${'x'.repeat(310)}@example.edu`],
     [null],
     [[email]],
-  ])('is none when it is %j', (address) => {
+  ])('does not count if it is %j', (address) => {
     expect(read({ email: address, email_verified: true }, {}, true).email).toBeUndefined();
   });
 
-  test('is never one that users write themselves', () => {
+  test('is never read from claims that users write themselves', () => {
     const claims = { user_metadata: { email, email_verified: true }, email_verified: true };
     expect(read(claims, {}, true).email).toBeUndefined();
   });
 });
 
-test('tells no value of a claim', () => {
+test('shows no value of a claim in an error', () => {
   const required = [{ claim: 'CLAIM', values: ['x'] }];
   for (const claims of [
     { iss: '\u0000CANARY' },

@@ -30,14 +30,14 @@ const es256 = (options: MintJwt = {}) =>
 const unsigned = (header: object, signature = ''): string =>
   `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${mintJwt().split('.')[1]}.${signature}`;
 
-describe('what jose takes and this does not', () => {
+describe('a form that jose accepts is refused', () => {
   const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const verifiedSpellings = async (jwt: string, key: VerifyingKey) => {
     const spellings = [...ALPHABET].map((last) => codeOf(jwt.slice(0, -1) + last, key));
     return (await Promise.all(spellings)).filter((code) => code === 'verified').length;
   };
 
-  test('is any but one spelling of a signature', async () => {
+  test('all but one spelling of a signature', async () => {
     expect(await verifiedSpellings(es256(), ES256_KEY)).toBe(1);
     expect(await verifiedSpellings(mintJwt(), makeVerifyingKey())).toBe(1);
   });
@@ -53,7 +53,7 @@ describe('what jose takes and this does not', () => {
     ['"alg" twice', mintJwt({ headerText: '{"alg":"HS256","alg":"HS256"}' })],
     ['"alg" twice, once escaped', mintJwt({ headerText: '{"alg":"none","\\u0061lg":"HS256"}' })],
     ['a header of 1 MB', mintJwt({ header: { x: 'x'.repeat(1_000_000) } })],
-  ])('is %s', async (_, jwt) => {
+  ])('%s', async (_, jwt) => {
     expect(await codeOf(jwt)).toBe('invalid_api_key');
   });
 
@@ -70,21 +70,21 @@ describe('what jose takes and this does not', () => {
     ['an empty sub, whatever else there is', { sub: '', user_id: 'ada' }],
     ['a sub of 257 characters', { sub: 'x'.repeat(257) }],
     ['a control character in sub', { sub: 'a\u0000b' }],
-  ])('is %s', async (_, claims) => {
+  ])('%s', async (_, claims) => {
     expect(await codeOf(mintJwt({ claims }))).toBe('token_claim_invalid');
   });
 
-  test('is any type', async () => {
+  test('a type for another purpose', async () => {
     expect(await codeOf(mintJwt({ header: { typ: 'secevent+jwt' } }))).toBe('invalid_api_key');
   });
 
-  test('is a secret of eight bytes', async () => {
+  test('a secret of eight bytes', async () => {
     expect(() => requireSecretFor(Buffer.from('8 bytes!'), ['HS256'])).toThrow(
       'the shared secret must have at least 32 bytes for HS256, got 8',
     );
   });
 
-  test('is a token without a kid, where the issuer has several keys that might fit', async () => {
+  test('a token without a kid, if several keys of the issuer fit', async () => {
     const jwkOf = (pair: (typeof PAIRS)['ES256'], kid: string) => ({
       ...pair.publicKey.export({ format: 'jwk' }),
       kid,
@@ -103,7 +103,7 @@ describe('what jose takes and this does not', () => {
     expect(await codeWith(all.slice(0, 1), {})).toBe('verified');
   });
 
-  test('is a token from the future', async () => {
+  test('a token from the future', async () => {
     expect(await codeOf(mintJwt({ claims: { iat: NOW_SECONDS + 6 } }))).toBe('token_not_active');
     expect(await codeOf(mintJwt({ claims: { iat: NOW_SECONDS + 5 } }))).toBe('verified');
   });
@@ -114,17 +114,17 @@ describe('what jose takes and this does not', () => {
     ['claims 17 deep', `{"sub":"ada","a":${'['.repeat(16)}${']'.repeat(16)}}`],
     ['a list of claims', '["ada"]'],
     ['a byte order mark', '\ufeff{"sub":"ada"}'],
-  ])('is %s', async (_, payloadText) => {
+  ])('%s', async (_, payloadText) => {
     expect(await codeOf(mintJwt({ payloadText }))).toBe('token_claim_invalid');
   });
 
-  test('is claims nested 50,000 deep', async () => {
+  test('claims nested 50,000 deep', async () => {
     const payloadText = `{"sub":"ada","a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
     expect(await codeOf(mintJwt({ payloadText }))).toBe('invalid_api_key');
   });
 });
 
-describe('what is hostile', () => {
+describe('a hostile form', () => {
   test.each([
     ['an empty signature', unsigned({ alg: 'HS256' })],
     ['a signature of zeros', unsigned({ alg: 'HS256' }, 'A'.repeat(43))],
@@ -174,7 +174,7 @@ describe('what is hostile', () => {
     ['constructor'],
     ['https://evil.example/k'],
     ['k2'],
-  ])('is refused: the "kid" %s of a key set that has none such', async (kid) => {
+  ])('is refused: the "kid" %s that the key set does not have', async (kid) => {
     const jwk = { ...PAIRS.ES256.publicKey.export({ format: 'jwk' }), kid: 'k1' };
     const asked: string[] = [];
     const keySets = makeKeySets(async (url) => {
@@ -193,7 +193,7 @@ describe('what is hostile', () => {
     expect(asked).toEqual(['https://issuer.example.edu/jwks']);
   });
 
-  test('is an outage, not a refusal, when a record holds what cannot verify', async () => {
+  test("is an outage, not a refusal, if the record's public key cannot be read", async () => {
     const key = makeVerifyingKey({}, { kind: 'pem', pem: 'CANARY' });
     await expect(verify(es256(), key)).rejects.toMatchObject({ code: 'service_unavailable' });
     expect(() => readPublicKeyPem(JWT_SECRET)).toThrow(GatewayError);

@@ -20,7 +20,7 @@ import { makeJwtSecrets, makeVerifyingKey, mintJwt, pemOf } from '../../support/
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 const es256 = mintJwt({ alg: 'ES256', ...signerOf('ES256') });
 
-describe('is not had here', () => {
+describe('a known hole of another library is closed here', () => {
   test.each(['RS256', 'ES256', 'EdDSA'] as const)(
     'CVE-2016-5431, CVE-2023-48223, CVE-2026-34950: the public key of %s as the secret of an HMAC',
     async (alg) => {
@@ -32,7 +32,7 @@ describe('is not had here', () => {
     },
   );
 
-  test('CVE-2022-21449: a signature of zeros, or of the order of the curve, that holds for anything', async () => {
+  test('CVE-2022-21449: a signature of zeros, or of the order of the curve, that fits any text', async () => {
     const [head, payload] = es256.split('.');
     const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551';
     for (const hex of ['0'.repeat(128), order + order, `${order}${'0'.repeat(64)}`]) {
@@ -48,7 +48,7 @@ describe('is not had here', () => {
     ).rejects.toMatchObject({ code: 'service_unavailable' });
   });
 
-  test('CVE-2026-29000: a JWT that nobody signed within one that is encrypted', async () => {
+  test('CVE-2026-29000: an unsigned JWT inside an encrypted one', async () => {
     const plain = `${part({ alg: 'none' })}.${part({ sub: 'eve' })}.`;
     const jwe = [part({ alg: 'dir', enc: 'A256GCM', cty: 'JWT' }), '', 'AA', 'AA', 'AA'].join('.');
     for (const jwt of [plain, jwe]) {
@@ -57,7 +57,7 @@ describe('is not had here', () => {
     expect(await codeOf(mintJwt({ payloadText: plain }))).toBe('token_claim_invalid');
   });
 
-  test('GHSA-hm7r-c7qw-ghp6: a "crit" that names what nobody here knows', async () => {
+  test('GHSA-hm7r-c7qw-ghp6: a "crit" with an unknown extension', async () => {
     for (const crit of [['x-policy'], ['exp'], [], 'x-policy', null, {}]) {
       expect(await codeOf(mintJwt({ header: { crit, 'x-policy': 'deny' } }))).toBe(
         'invalid_api_key',
@@ -65,7 +65,7 @@ describe('is not had here', () => {
     }
   });
 
-  test('GHSA-869p-cjfg-cm3x: a secret that is looked up by what the token says', async () => {
+  test('GHSA-869p-cjfg-cm3x: a secret that is chosen by the token', async () => {
     const asked: string[] = [];
     const secrets = {
       ...SECRETS,
@@ -82,7 +82,7 @@ describe('is not had here', () => {
     expect(new Set(asked)).toEqual(new Set([`${key.id} ${version}`]));
   });
 
-  test('get-jwks before 11.0.2: a key of one issuer, kept under its kid, for tokens of another', async () => {
+  test('get-jwks before 11.0.2: a key of one issuer, cached by its kid, for tokens of another', async () => {
     const sets = {
       'https://a.example/jwks': { ...PAIRS.ES256.publicKey.export({ format: 'jwk' }), kid: 'k1' },
       'https://b.example/jwks': { ...OTHERS.ES256.publicKey.export({ format: 'jwk' }), kid: 'k1' },
@@ -107,7 +107,7 @@ describe('is not had here', () => {
     expect(await ask('https://a.example/jwks', OTHERS.ES256)).toBe('invalid_api_key');
   });
 
-  test('CVE-2026-35039: what is kept of one token, for another that looks like it', async () => {
+  test('CVE-2026-35039: a cached result of one token, for another that looks like it', async () => {
     const key = keyOf('ES256');
     expect(await codeOf(es256, key)).toBe('verified');
     const [head, payload, signature] = es256.split('.');

@@ -26,7 +26,7 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('%s', (a
   const signer = signerOf(alg);
   const send = (options: MintJwt = {}) => codeOf(mintJwt({ alg, ...signer, ...options }), key);
 
-  test('is verified, and says whose it is', async () => {
+  test('is verified and names its user', async () => {
     expect(await verify(mintJwt({ alg, ...signer }), key)).toEqual({ issuer: ISSUER, id: 'ada' });
   });
 
@@ -51,13 +51,13 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('%s', (a
     expect(await codeOf(jwt, keyOf(alg, { algorithms: [narrowed] }))).toBe(expected);
   });
 
-  test('is refused with a payload that was tampered with', async () => {
+  test('is refused if its payload was changed', async () => {
     const [head, , signature] = mintJwt({ alg, ...signer }).split('.');
     const [, payload] = mintJwt({ claims: { sub: 'eve' } }).split('.');
     expect(await codeOf(`${head}.${payload}.${signature}`, key)).toBe('invalid_api_key');
   });
 
-  test('is told to be expired, or not active yet, when it is', async () => {
+  test('is refused as expired or not active yet, after its signature holds', async () => {
     expect(await send({ claims: { exp: NOW_SECONDS - 5 } })).toBe('token_expired');
     expect(await send({ claims: { exp: NOW_SECONDS - 4 } })).toBe('verified');
     expect(await send({ claims: { nbf: NOW_SECONDS + 6 } })).toBe('token_not_active');
@@ -65,7 +65,7 @@ describe.each<JwtAlgorithm>([...HMAC_ALGORITHMS, ...PUBLIC_ALGORITHMS])('%s', (a
   });
 });
 
-test('tells none of the faults before the signature apart', async () => {
+test('gives one answer to every fault before the signature holds', async () => {
   const faults = [
     mintJwt({ key: 'x'.repeat(64) }),
     mintJwt({ header: { alg: 'HS999' } }),
@@ -98,7 +98,7 @@ test('hands out each check that it passes as a fact, in order', async () => {
   ]);
 });
 
-test('takes another claim for the audience where there is none, if the key says which', async () => {
+test('reads the audience from another claim if there is no aud and the key names that claim', async () => {
   const key = makeVerifyingKey({ audiences: ['app'], audienceClaim: 'client_id' });
   expect(await codeOf(mintJwt({ claims: { aud: undefined, client_id: 'app' } }), key)).toBe(
     'verified',
@@ -120,7 +120,7 @@ test('takes another claim for the audience where there is none, if the key says 
   expect(await codeOf(unnamed, plain)).toBe('token_claim_invalid');
 });
 
-test('passes over what providers write into their headers', async () => {
+test('ignores the extra headers of known providers', async () => {
   for (const header of [
     { kid: 'ins_1', cat: 'cl_B7d4PD111AAA' },
     { x5t: 'nOo3ZDrODXEK1jKWhXslHR_KXEg', kid: 'nOo3ZDrODXEK1jKWhXslHR_KXEg', nonce: 'n' },

@@ -72,7 +72,7 @@ const down = async (): Promise<never> => {
 };
 
 describe('a key set', () => {
-  test('is fetched once for all who ask, and kept for ten minutes', async () => {
+  test('is fetched once for callers at the same time, and kept for ten minutes', async () => {
     const issuer = makeIssuer();
     const codes = await Promise.all(
       Array.from({ length: 100 }, () => issuer.codeOf(PAIRS.ES256, 'first')),
@@ -86,7 +86,7 @@ describe('a key set', () => {
     expect(issuer.fetched).toHaveLength(2);
   });
 
-  test('lets a new key in, and a withdrawn one no longer, without a restart', async () => {
+  test('accepts a new key and refuses a withdrawn one, without a restart', async () => {
     const issuer = makeIssuer();
     expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('verified');
     issuer.nowMs += 30_000;
@@ -100,7 +100,7 @@ describe('a key set', () => {
     expect(await issuer.codeOf(NEW_PAIRS.ES256, 'second')).toBe('verified');
   });
 
-  test('is asked again for an unknown kid once, then not for 30 s', async () => {
+  test('is fetched again once for an unknown kid, and then not for 30 s', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.nowMs += 29_999;
@@ -112,7 +112,7 @@ describe('a key set', () => {
     expect(issuer.fetched).toHaveLength(2);
   });
 
-  test('gives way to others beyond 16', async () => {
+  test('is dropped when 16 newer sets are used', async () => {
     const issuer = makeIssuer();
     const ask = (count: number) => issuer.find('first', 'ES256', `https://i${count}.example/`);
     for (let count = 0; count < KEY_SETS_MAX; count += 1) await ask(count);
@@ -149,7 +149,7 @@ describe('an outage', () => {
     },
   );
 
-  test('is told with its reason to whoever runs the gateway, and to nobody else', async () => {
+  test('shows its reason to the operator and to nobody else', async () => {
     const issuer = makeIssuer();
     issuer.answer = async () => {
       const detail = "an issuer's key set cannot be fetched: it answered 500";
@@ -170,7 +170,7 @@ describe('an outage', () => {
     });
   });
 
-  test('leaves the last keys in force for a day, and then none', async () => {
+  test('leaves the last keys valid for a day, and then none', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.answer = down;
@@ -181,7 +181,7 @@ describe('an outage', () => {
     expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('service_unavailable');
   });
 
-  test('is tried against every 30 s while the last keys serve', async () => {
+  test('starts a fetch every 30 s while the last keys are used', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.answer = down;
@@ -193,7 +193,7 @@ describe('an outage', () => {
     expect(issuer.fetched).toHaveLength(3);
   });
 
-  test('holds a token whose key is known up for a second at most', async () => {
+  test('delays a token with a known key by a second at most', async () => {
     const issuer = makeIssuer();
     await issuer.codeOf(PAIRS.ES256, 'first');
     issuer.answer = () => new Promise(() => {});
@@ -228,18 +228,21 @@ describe('10,000 unknown kids', () => {
   test.each([
     ['answers', async () => JSON.stringify({ keys: [FIRST] })],
     ['fails', down],
-  ])('make one fetch a cool-down while the issuer %s, and valid tokens pass', async (_, answer) => {
-    const issuer = makeIssuer();
-    expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('verified');
-    issuer.answer = answer;
-    issuer.nowMs += 30_000;
-    // A hundred batches over 99 s: the first of them asks, and those 30, 60 and 90 s later.
-    expect(await flood(issuer, 1_000)).toEqual(['unknown']);
-    expect(issuer.fetched).toHaveLength(5);
-    expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('verified');
-  });
+  ])(
+    'cause one fetch in each cool-down while the issuer %s, and valid tokens pass',
+    async (_, answer) => {
+      const issuer = makeIssuer();
+      expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('verified');
+      issuer.answer = answer;
+      issuer.nowMs += 30_000;
+      // A hundred batches over 99 s: the first of them asks, and those 30, 60 and 90 s later.
+      expect(await flood(issuer, 1_000)).toEqual(['unknown']);
+      expect(issuer.fetched).toHaveLength(5);
+      expect(await issuer.codeOf(PAIRS.ES256, 'first')).toBe('verified');
+    },
+  );
 
-  test('make one fetch every ten seconds while the issuer was never up', async () => {
+  test('cause one fetch every ten seconds if the issuer was never up', async () => {
     const issuer = makeIssuer();
     issuer.answer = down;
     expect(await flood(issuer, 100)).toEqual(['service_unavailable']);
@@ -249,7 +252,7 @@ describe('10,000 unknown kids', () => {
     expect(issuer.fetched).toHaveLength(2);
   });
 
-  test('wait for the one fetch that is under way', async () => {
+  test('wait for the one running fetch', async () => {
     const issuer = makeIssuer();
     await issuer.find('first');
     issuer.nowMs += 30_000;
@@ -324,11 +327,11 @@ describe('the key that fits', () => {
     ['a kid in other case', [FIRST], 'FIRST', 'ES256'],
     ['the 65th key', [...Array.from({ length: 64 }, () => SECOND), FIRST], 'first', 'ES256'],
     ['no key at all', [], undefined, 'ES256'],
-  ])('is none: %s', async (_, keys, kid, alg) => {
+  ])('does not exist: %s', async (_, keys, kid, alg) => {
     expect(await findIn(keys, kid, alg)).toBeUndefined();
   });
 
-  test('is imported once', async () => {
+  test('is parsed once', async () => {
     const issuer = makeIssuer();
     expect(await issuer.find('first')).toBe(await issuer.find('first'));
   });

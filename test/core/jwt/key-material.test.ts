@@ -52,7 +52,7 @@ describe('readPublicKeyPem', () => {
     expect(read.algorithms).toEqual(algorithms);
   });
 
-  test('reads a certificate as the key within', () => {
+  test('reads the key in a certificate', () => {
     const { publicKey, algorithms } = readPublicKeyPem(CERTIFICATE);
     expect(publicKey.type).toBe('public');
     expect(algorithms).toEqual(['ES256']);
@@ -126,7 +126,7 @@ describe('readPublicKeyPem', () => {
     expect(readPublicKeyPem(pem).algorithms).toContain('RS256');
   });
 
-  test('refuses moduli of the generator whose keys can be factored', () => {
+  test('refuses moduli of a generator whose keys can be factored', () => {
     // As that generator makes primes: k × M + (65537 ^ a mod M), M the product of the first 39 odd primes and more.
     const primes = [
       3n,
@@ -196,7 +196,7 @@ describe('requireSecretFor', () => {
     expect(() => requireSecretFor(Buffer.from('ä'.repeat(16)), ['HS256'])).not.toThrow();
   });
 
-  test('asks for the most that any of the algorithms asks', () => {
+  test('must be long enough for each of the algorithms', () => {
     expect(() => requireSecretFor(Buffer.alloc(40, 'k'), ['HS256', 'HS512'])).toThrow(
       refused('64 bytes for HS512'),
     );
@@ -215,7 +215,7 @@ describe('requireSecretFor', () => {
     );
   });
 
-  test('serves HMAC alone', () => {
+  test('serves only HMAC', () => {
     expect(() => requireSecretFor(Buffer.alloc(64, 'k'), ['RS256'])).toThrow(
       refused('a shared secret cannot serve RS256'),
     );

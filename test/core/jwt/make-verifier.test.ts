@@ -31,7 +31,7 @@ describe('a shared secret', () => {
     [47, ['HS256']],
     [48, ['HS256', 'HS384']],
     [64, ['HS256', 'HS384', 'HS512']],
-  ])('of %i bytes is for %j', (bytes, algorithms) => {
+  ])('of %i bytes serves %j', (bytes, algorithms) => {
     const { verifier, secret } = make({ material: secretOf(bytes) });
     expect(verifier.algorithms).toEqual(algorithms);
     expect(verifier.key).toEqual({ kind: 'secret', version: 'v1' });
@@ -43,23 +43,23 @@ describe('a shared secret', () => {
     expect(() => make({ material: secretOf(47), algorithms: ['HS384'] })).toThrow(refusal('48'));
   });
 
-  test('counts in bytes', () => {
+  test('is measured in bytes', () => {
     const { verifier } = make({ material: { kind: 'secret', secret: 'ö'.repeat(16) } });
     expect(verifier.algorithms).toEqual(['HS256']);
   });
 
-  test('has no public algorithm', () => {
+  test('serves no public algorithm', () => {
     expect(() => make({ material: secretOf(64), algorithms: ['RS256'] })).toThrow(
       refusal('--algorithms must be of HS256, HS384, HS512, got RS256'),
     );
   });
 
-  test('needs no issuer: nobody else has it', () => {
+  test('needs no issuer, because nobody else has it', () => {
     expect(make({ material: secretOf(32) }).verifier.issuers).toEqual([]);
   });
 });
 
-describe('keys that verify for everyone', () => {
+describe('keys that sign for many customers', () => {
   test.each<[string, VerifierRequest]>([
     ['no issuer and no audience', {}],
     ['no issuer', { audiences: ['app'] }],
@@ -74,12 +74,12 @@ describe('keys that verify for everyone', () => {
     ['an audience', { audiences: ['app'] }],
     ['an authorized party', { authorizedParties: ['https://app.example'] }],
     ['a required claim', { required: [{ claim: 'org', values: ['lab'] }] }],
-  ])('will do with an issuer and %s', (_, request) => {
+  ])('are accepted with an issuer and %s', (_, request) => {
     const issuers = ['https://id.example'];
     expect(make({ material: JWKS, issuers, ...request }).verifier).toMatchObject(request);
   });
 
-  test('will do for any audience, if that was said once', () => {
+  test('are accepted for any audience if the owner said so once', () => {
     const { verifier } = make({ material: JWKS, anyAudience: true });
     expect(make({ requireExp: true }, verifier).verifier).toEqual({
       ...verifier,
@@ -87,7 +87,7 @@ describe('keys that verify for everyone', () => {
     });
   });
 
-  test('do not become so by a change', () => {
+  test('do not become open to any audience by a change', () => {
     expect(() => make({ audiences: [], required: [] }, SUPABASE)).toThrow(
       refusal('--any-audience'),
     );
@@ -95,7 +95,7 @@ describe('keys that verify for everyone', () => {
 });
 
 describe('a public key', () => {
-  test('is refused when it can be guessed, or is none', () => {
+  test('is refused if it is weak or not a public key', () => {
     const weak = { kind: 'pem', pem: pemOf(1024) } as const;
     expect(() => make({ material: weak, anyAudience: true })).toThrow(refusal('2048'));
     expect(() => make({ material: { kind: 'pem', pem: 'CANARY' }, anyAudience: true })).toThrow(
@@ -133,11 +133,11 @@ describe('the URL of a key set', () => {
     'file:///etc/passwd',
     'jwks',
     `https://id.example/${'a'.repeat(600)}`,
-  ])('may not be %s', (url) => {
+  ])('is refused: %s', (url) => {
     expect(() => at(url)).toThrow(refusal('must be an https URL'));
   });
 
-  test('may be of this machine for data of this machine, and of no other without TLS', () => {
+  test('may be on this machine for a gateway on this machine; any other needs TLS', () => {
     expect(at('http://127.0.0.1:9/jwks', true).verifier.key).toMatchObject({ kind: 'jwks' });
     expect(at('http://localhost:9/jwks', true).verifier.key).toMatchObject({ kind: 'jwks' });
     expect(() => at('http://10.0.0.1/jwks', true)).toThrow(refusal('must be an https URL'));
@@ -145,11 +145,11 @@ describe('the URL of a key set', () => {
 });
 
 describe('a preset', () => {
-  test('fills everything in', () => {
+  test('sets every part', () => {
     expect(make({ preset: 'supabase:ref' }).verifier).toEqual(SUPABASE);
   });
 
-  test('takes another key, and keeps what it asks of claims', () => {
+  test('accepts another key and keeps its rules for claims', () => {
     const { verifier, secret } = make({ preset: 'supabase:ref', material: secretOf(40) });
     expect(verifier).toEqual({
       ...SUPABASE,
@@ -159,7 +159,7 @@ describe('a preset', () => {
     expect(secret).toHaveLength(40);
   });
 
-  test('takes further claims beside its own', () => {
+  test('accepts required claims beside its own', () => {
     const required = [{ claim: 'tier', values: ['pro'] }];
     expect(make({ preset: 'supabase:ref', required }).verifier.required).toEqual([
       { claim: 'role', values: ['authenticated'] },
@@ -167,7 +167,7 @@ describe('a preset', () => {
     ]);
   });
 
-  test('gives way to what is said beside it', () => {
+  test('is overridden by what is given beside it', () => {
     const request = {
       preset: 'supabase:ref',
       issuers: ['https://auth.example'],
@@ -185,7 +185,7 @@ describe('a preset', () => {
 });
 
 describe('a change', () => {
-  test('keeps what is not named', () => {
+  test('keeps the parts that are not named', () => {
     expect(make({ clockToleranceSeconds: 60 }, SUPABASE).verifier).toEqual({
       ...SUPABASE,
       clockToleranceSeconds: 60,
@@ -200,18 +200,18 @@ describe('a change', () => {
     expect(make({ required: [] }, verifier).verifier.required).toEqual([]);
   });
 
-  test('of the secret keeps the claims, under a new version', () => {
+  test('of the secret keeps the rules for claims, and names a new version', () => {
     const { verifier } = make({ material: secretOf(32) }, SUPABASE);
     expect(verifier).toMatchObject({ key: { version: 'v1' }, issuers: SUPABASE.issuers });
   });
 
-  test('of algorithms stays within what the secret was made for', () => {
+  test('of algorithms stays within those of the secret', () => {
     const { verifier } = make({ material: secretOf(48) });
     expect(make({ algorithms: ['HS384'] }, verifier).verifier.algorithms).toEqual(['HS384']);
     expect(() => make({ algorithms: ['HS512'] }, verifier)).toThrow(refusal('got HS512'));
   });
 
-  test('of algorithms stays within what the public key can serve', () => {
+  test('of algorithms stays within those of the public key', () => {
     const pem = { kind: 'pem', pem: pemOf(2048) } as const;
     const { verifier } = make({ material: pem, anyAudience: true });
     expect(make({ algorithms: ['PS512'] }, verifier).verifier.algorithms).toEqual(['PS512']);
@@ -223,7 +223,7 @@ describe('a change', () => {
     expect(verifier).toEqual({ ...SUPABASE, key: JWKS });
   });
 
-  test('of a key that has no verifier says what to give', () => {
+  test('of a key without a verifier is refused with the flags to give', () => {
     expect(() => make({ issuers: ['https://id.example'] })).toThrow(
       refusal('give --jwt-secret, --jwt-public-key, --jwks-url or --preset'),
     );

@@ -52,7 +52,7 @@ describe('a preset', () => {
       'https://clerk.example.edu/.well-known/jwks.json',
       ['https://clerk.example.edu'],
     ],
-  ])('%s knows the key set and the issuer', (text, url, issuers) => {
+  ])('%s sets the key set and the issuer', (text, url, issuers) => {
     expect(parsePreset(text)).toMatchObject({ key: { kind: 'jwks', url }, issuers });
   });
 
@@ -61,7 +61,7 @@ describe('a preset', () => {
     ['okta:dev-1', ['api://default'], []],
     ['okta:dev-1/api://tutor', ['api://tutor'], []],
     ['clerk:clerk.example.edu/https://app.example.edu', [], ['https://app.example.edu']],
-  ])('%s names for whom a token must be', (text, audiences, authorizedParties) => {
+  ])('%s sets the audience of a token', (text, audiences, authorizedParties) => {
     expect(parsePreset(text)).toMatchObject({ audiences, authorizedParties });
   });
 
@@ -84,7 +84,7 @@ describe('a preset', () => {
     'clerk:clerk.example.edu',
     'clerk:clerk.example.edu/null',
     'clerk:clerk.example.edu/https://app.example.edu/path',
-  ])('%s is refused with its form', (text) => {
+  ])('%s is refused, and the error shows its form', (text) => {
     const provider = text.split(':')[0];
     expect(() => parsePreset(text)).toThrow(
       expect.objectContaining({

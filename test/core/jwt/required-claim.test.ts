@@ -30,7 +30,7 @@ test.each([
   expect(parseRequired(text)).toBeUndefined();
 });
 
-test('reads what it writes, with the type of each value', () => {
+test('reads what it wrote, with the type of each value', () => {
   const value = fc.oneof(
     fc.stringMatching(/^[a-z0-9".:-]{1,12}$/),
     fc.boolean(),

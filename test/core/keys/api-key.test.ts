@@ -25,7 +25,7 @@ describe('isWellFormed', () => {
     ['a line feed at the end', `${KEY}\n`, false],
     ['a key of OpenAI', 'sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKL', false],
     ['nothing', '', false],
-  ])('knows %s', (_, key, expected) => {
+  ])('recognises %s', (_, key, expected) => {
     expect(isWellFormed(key)).toBe(expected);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { mergeControls } from '../../../core/keys/key-settings.ts';
 
-test('keeps what is on and nothing else', () => {
+test('keeps the rules that are on', () => {
   expect(mergeControls(undefined, undefined)).toBeUndefined();
   expect(mergeControls({ trustEmail: true }, undefined)).toEqual({ trustEmail: true });
   expect(mergeControls({ trustEmail: true }, { enforceIdentity: true })).toEqual({
@@ -10,7 +10,7 @@ test('keeps what is on and nothing else', () => {
   });
 });
 
-test('leaves out what is off, empty, or as by default', () => {
+test('drops rules that are off, empty or the default', () => {
   const seen = { trustEmail: true, allowedDomains: ['example.edu'], userHeader: 'x-mail' };
   expect(mergeControls(seen, { trustEmail: false })).toEqual({
     allowedDomains: ['example.edu'],

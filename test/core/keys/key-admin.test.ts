@@ -59,12 +59,12 @@ describe('making a key', () => {
     expect(JSON.stringify([...admin.changes.values()])).not.toContain(key);
   });
 
-  test('with a user makes one that speaks for them alone', async () => {
+  test('with a user makes a key that speaks for that user only', async () => {
     const { record } = await make('mine', 'ada');
     expect(record).toMatchObject({ kind: 'personal', user: 'ada' });
   });
 
-  test('is refused where the name was used, before anything is written', async () => {
+  test('is refused if the name was used, before anything is written', async () => {
     await make();
     await disableKey('course', admin);
     admin.calls.length = 0;
@@ -74,7 +74,7 @@ describe('making a key', () => {
 });
 
 describe('setting a key', () => {
-  test('changes what is named and nothing else, and says what it was', async () => {
+  test('changes only the named settings, and lists their old values', async () => {
     const { record } = await make();
     admin.nowMs += 1;
     const changed = await setKey('course', { maxTokenLifetimeSeconds: 60 }, admin);
@@ -95,18 +95,18 @@ describe('setting a key', () => {
     });
   });
 
-  test('to any model leaves no list', async () => {
+  test('to any model removes the list', async () => {
     await make();
     expect(await setKey('course', { models: undefined }, admin)).not.toHaveProperty('models');
   });
 
-  test('to what it has changes nothing and writes nothing down', async () => {
+  test('to its current values writes nothing', async () => {
     const { record } = await make();
     expect(await setKey('course', { models: ['demo/*'] }, admin)).toEqual(record);
     expect(await actions()).toEqual(['create']);
   });
 
-  test('is refused when another change came in between, and is no part of the chain then', async () => {
+  test('is refused if another change came between, and is then not in the list of changes', async () => {
     await make();
     admin.beforeReplace = () => {
       admin.beforeReplace = () => {};
@@ -145,7 +145,7 @@ describe('a key that knows its users', () => {
       admin,
     );
 
-  test('is made a client key, its secrets before its record, and neither in what is written down', async () => {
+  test('is made a client key: its secrets come before its record, and no secret is in the list of changes', async () => {
     const { record, key } = await makeClient({ allowedOrigins: ['https://app.example.edu'] });
     expect(admin.calls).toEqual([
       'create secret',
@@ -217,7 +217,7 @@ describe('a key that knows its users', () => {
     expect(admin.calls).toEqual([]);
   });
 
-  test('gets another secret before its record names it, and a rotation is not disturbed', async () => {
+  test('gets a new secret before its record names it, and a running rotation goes on', async () => {
     await makeClient();
     const rotated = await rotateKey('course', HOUR_MS, admin);
     admin.calls.length = 0;
@@ -236,7 +236,7 @@ describe('a key that knows its users', () => {
     });
   });
 
-  test('keeps what is not named, and loses what is cleared', async () => {
+  test('keeps the settings that are not named, and loses those that are cleared', async () => {
     await make();
     const identity = { identityHeader: true, allowedDomains: ['example.edu'] };
     await setKey('course', { identity, verifier: VERIFIER }, admin);
@@ -249,7 +249,7 @@ describe('a key that knows its users', () => {
     expect(cleared.kind).toBe('server');
   });
 
-  test('may hold JWTs against key sets of this machine where that is said', async () => {
+  test('may use key sets on this machine if that is allowed', async () => {
     const url = 'http://127.0.0.1:9/jwks';
     const verifier = { material: { kind: 'jwks', url }, anyAudience: true } as const;
     await expect(makeClient({ verifier })).rejects.toThrow(refusal('must be an https URL'));
@@ -284,19 +284,19 @@ describe('rotating a key', () => {
     expect(admin.pointers.get(hashOfKey(first.key))).toBe('course');
   });
 
-  test('lets the former string hold as long as its tokens may live, unless told', async () => {
+  test('keeps the former string valid for the longest token lifetime, unless another overlap is given', async () => {
     await make();
     const { record } = await rotateKey('course', undefined, admin);
     expect(record.former?.untilMs).toBe(NOW_MS + HOUR_MS);
   });
 
-  test('now leaves no former string, whatever there was', async () => {
+  test('with --now leaves no former string', async () => {
     await make();
     await rotateKey('course', HOUR_MS, admin);
     expect((await rotateKey('course', 0, admin)).record).not.toHaveProperty('former');
   });
 
-  test('waits for the end of an overlap, to the millisecond', async () => {
+  test('is refused until the overlap has ended, to the millisecond', async () => {
     await make();
     await rotateKey('course', HOUR_MS, admin);
     admin.nowMs = NOW_MS + HOUR_MS - 1;
@@ -309,7 +309,7 @@ describe('rotating a key', () => {
     );
   });
 
-  test('that lost to another one leaves the record with a version that has a secret', async () => {
+  test('that lost against another leaves the record with a version that has a secret', async () => {
     await make();
     admin.beforeReplace = () => {
       const record = current();
@@ -321,7 +321,7 @@ describe('rotating a key', () => {
     expect(admin.secrets.has(`${record?.id} ${record?.version}`)).toBe(true);
   });
 
-  test('is refused for a key that is disabled, or is not there', async () => {
+  test('is refused for a key that is disabled or does not exist', async () => {
     await make();
     await disableKey('course', admin);
     await expect(rotateKey('course', 0, admin)).rejects.toThrow(refusal('"course" is disabled'));
@@ -340,7 +340,7 @@ describe('disabling a key', () => {
 });
 
 describe('noting a revocation', () => {
-  test('tries again when another change came in between, three times in all', async () => {
+  test('tries again if another change came between, three times in all', async () => {
     await make();
     let rivals = 2;
     const rival = (): void => {
@@ -358,7 +358,7 @@ describe('noting a revocation', () => {
   });
 });
 
-test('every change is a row: who, what and when, in one chain; the id of a key never changes', async () => {
+test('every change lists who, what and when in one chain, and the id of a key never changes', async () => {
   const ids = new Set<string>();
   const steps: readonly (() => Promise<unknown>)[] = [
     () => make(),

@@ -15,7 +15,7 @@ const VERIFIER: Verifier = {
   clockToleranceSeconds: 0,
 };
 
-test('tells each part of a verifier and of the controls by its name', () => {
+test('names each part of the verifier and of the identity rules', () => {
   expect(
     toFields({
       ...SERVER_RECORD,
@@ -42,7 +42,7 @@ test('tells each part of a verifier and of the controls by its name', () => {
   });
 });
 
-test('tells of a change what it was and what it is', () => {
+test('shows the old and the new value of a change', () => {
   const url = 'https://id.example/jwks';
   const before = { ...SERVER_RECORD, verifier: VERIFIER };
   const after = { ...before, verifier: { ...VERIFIER, key: { kind: 'jwks', url } as const } };

@@ -76,7 +76,7 @@ describe('a key record', () => {
   });
 });
 
-test.each([[null], ['CANARY'], [[]]])('is an outage when it is no object: %j', (value) => {
+test.each([[null], ['CANARY'], [[]]])('is an outage if it is not an object: %j', (value) => {
   expect(() => parseKeyRecord(value)).toThrow(
     expect.objectContaining({ code: 'service_unavailable' }),
   );
@@ -191,7 +191,7 @@ describe('a key record with identity', () => {
     );
   });
 
-  test('may have controls of any kind that fit its own', () => {
+  test('may have the identity rules that fit its kind', () => {
     const identity = { enforceIdentity: true, allowedDomains: ['school.edu'], trustEmail: true };
     expect(contradictionIn({ ...IDENTIFIED, kind: 'client', identity })).toBeUndefined();
   });

@@ -17,7 +17,7 @@ describe('the heading of a roster', () => {
     [['email', 'name', 'section'], { email: 0, name: 1, section: 2 }],
     [[' Section', 'EMAIL ', 'id', 'Name'], { email: 1, name: 3, section: 0 }],
     [['email'], { email: 0, name: -1, section: -1 }],
-  ])('%j is read in any order and case', (cells, columns) => {
+  ])('is read in any order and case: %j', (cells, columns) => {
     expect(parseHeading(cells)).toEqual(columns);
   });
 
@@ -41,7 +41,7 @@ describe('a row of a roster', () => {
     });
   });
 
-  test('has an empty name where the file has no such column', () => {
+  test('has an empty name if the file has no such column', () => {
     const columns = { email: 0, name: -1, section: -1 };
     expect(parseRow(['a@b.c'], columns, { line: 2, width: 1 })).toEqual({
       line: 2,
@@ -92,7 +92,7 @@ describe('a row of a roster', () => {
 });
 
 describe('the name of a token', () => {
-  test('is the period and the address, with a number where it took the place of another', () => {
+  test('is the period and the address, with a number for a replacement', () => {
     expect(jtiOfRow('week-12', 'ada@example.edu')).toBe('week-12:ada@example.edu');
     expect(jtiOfRow('week-12', 'ada@example.edu', 3)).toBe('week-12:ada@example.edu:3');
   });

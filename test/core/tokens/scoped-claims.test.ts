@@ -12,14 +12,14 @@ const BASE = { sub: 'acct_test', exp: NOW_SECONDS + 3600 };
 const parse = (claims: Record<string, unknown>) => parseScopedClaims({ ...BASE, ...claims }, KEY);
 
 describe('parseScopedClaims', () => {
-  test('reads a token that says only what it must', () => {
+  test('reads a token with only the required claims', () => {
     expect(parse({})).toEqual({
       token: { issuedAtMs: 1794574800000, expiresAtMs: 1795179600000 },
       startsAtMs: 0,
     });
   });
 
-  test('reads a token that says everything', () => {
+  test('reads a token with every claim', () => {
     const claims = parse({
       models: ['openai/gpt-5', 'google/*'],
       spending_limit: 0.29,
@@ -141,11 +141,11 @@ describe('requireInForce', () => {
     ['nbf past and iat 6 s ahead', { nbf: 0, iat: NOW_SECONDS + 6 }, 'token_not_active'],
     ['nbf 1e300', { nbf: 1e300 }, 'token_not_active'],
     ['an old iat', { iat: 0 }, 'in force'],
-  ])('judges %s', (_, claims, expected) => {
+  ])('decides on %s', (_, claims, expected) => {
     expect(judge(claims)).toBe(expected);
   });
 
-  test('refuses what a former key signs to outlive it', () => {
+  test('refuses a token that a former key signed after the rotation and that outlives it', () => {
     const former = { version: '1', rotatedAtMs: NOW_MS - 60_000 };
     const iat = NOW_SECONDS - 60;
     expect(judge({ iat }, NOW_MS, { ...former, untilMs: 1795179600000 })).toBe('in force');
@@ -157,7 +157,7 @@ describe('requireInForce', () => {
     );
   });
 
-  test('lets what a key signed before it was rotated hold while the key does, however long it was to live', () => {
+  test('accepts a token that was signed before the rotation while the former key is valid', () => {
     const former = { version: '1', untilMs: NOW_MS + 1, rotatedAtMs: NOW_MS - 59_999 };
     expect(judge({ iat: NOW_SECONDS - 60 }, NOW_MS, former)).toBe('in force');
     // One without iat counts as issued seven days before its end.
@@ -167,7 +167,7 @@ describe('requireInForce', () => {
 });
 
 describe('tokenIdOf', () => {
-  test('names a token by its jti, else by what was signed, in two name spaces', () => {
+  test('names a token by its jti, else by the signed text, in two name spaces', () => {
     // printf 'jti\0a' | openssl dgst -sha256 -binary | basenc --base64url | cut -c1-22
     expect(tokenIdOf('a', 'x.y')).toBe('F0tDg-5AN192x14gY9qQh3');
     expect(tokenIdOf(undefined, 'a')).toBe('U2lrTS3eXtk4OmzrtTNtBY');

@@ -20,7 +20,7 @@ const UNKNOWN = expect.objectContaining({
 });
 
 describe('parseScopedToken', () => {
-  test('takes a token apart', () => {
+  test('splits a token into its parts', () => {
     const token = parse();
     expect(token.account).toBe('acct_test');
     expect(token.keyName).toBe('course');
@@ -127,7 +127,7 @@ describe('parseScopedToken', () => {
     }
   });
 
-  test('lets nothing but invalid_api_key out, whatever is sent', () => {
+  test('throws only invalid_api_key, whatever is sent', () => {
     const part = fc.oneof(
       fc.string(),
       fc.string().map((text) => Buffer.from(text).toString('base64url')),
@@ -150,14 +150,14 @@ describe('parseScopedToken', () => {
 });
 
 describe('isSignedWith', () => {
-  test('holds for the whole key string and for no other', () => {
+  test('is true for the whole key string and for no other', () => {
     expect(isSignedWith(parse(), KEY)).toBe(true);
     expect(isSignedWith(parse(), FORMER_KEY)).toBe(false);
     expect(isSignedWith(parse(), KEY.slice('sk-'.length))).toBe(false);
     expect(isSignedWith(parse(), '')).toBe(false);
   });
 
-  test('fails when a byte of the payload is another', () => {
+  test('is false if a byte of the payload changed', () => {
     const [head, , tail] = mint().split('.');
     const payload = Buffer.from(`{"sub":"acct_test","exp":${NOW_SECONDS + 3601}}`);
     const token = parseScopedToken(
@@ -188,7 +188,7 @@ describe('parsePayload', () => {
 describe('signScopedToken', () => {
   const signer = { account: 'acct_test', keyName: 'course', key: KEY };
 
-  test('signs what a foreign library signs, to the byte', () => {
+  test('signs as another library does, to the byte', () => {
     const claims = { sub: ACCOUNT, exp: NOW_SECONDS + 3600 };
     expect(signScopedToken(signer, claims)).toBe(mint());
   });
