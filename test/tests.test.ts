@@ -10,14 +10,6 @@ const STILL_LONG: readonly string[] = [
   'test/core/dialects/google/google.test.ts',
   'test/core/dialects/messages/request.test.ts',
   'test/core/models/pricing.test.ts',
-  'test/core/serve.test.ts',
-  'test/core/wallet/key-budgets.test.ts',
-  'test/core/wallet/key-rates.test.ts',
-  'test/core/wallet/reserve.test.ts',
-  'test/core/wallet/wallet.test.ts',
-  'test/ports/pools.contract.ts',
-  'test/ports/wallets.contract.ts',
-  'test/support/joined-history.ts',
 ];
 const IMPORT_OF_VITEST = /import \{([^}]*)\} from 'vitest'/;
 const CHANCE = /\bMath\.random\b|\brandomUUID\b|\brandomBytes\b|\bgetRandomValues\b/;

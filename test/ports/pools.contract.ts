@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { asKeyId, asPoolId, asRequestId, asWalletId, type WalletId } from '../../core/base/ids.ts';
-import type { Draw, Recall, Slice, Wallets } from '../../core/wallet/ports.ts';
-import { makeHold } from '../support/wallet-fixtures.ts';
+import { asPoolId, asWalletId } from '../../core/base/ids.ts';
+import type { Wallets } from '../../core/wallet/ports.ts';
+import { makePoolKit } from '../support/pool-kit.ts';
+import { describeSlices } from './slices.contract.ts';
 
 const MONTH = 'usd:month:2026-11';
-const KEY = asKeyId('k');
 
 /** The same questions to every implementation of pools and slices, and the same answers. */
 export function describePools(
@@ -14,55 +14,14 @@ export function describePools(
   describe(`pools ${name}`, () => {
     let wallets: Wallets;
     let close: () => Promise<void> | void;
-    let count = 0;
     beforeAll(async () => {
       ({ wallets, close } = await start());
     });
     afterAll(() => close());
 
-    /** Each test has a pool and wallets of its own. */
-    const makeDraw = (overrides: Partial<Draw> = {}): Draw => {
-      count += 1;
-      return {
-        poolId: asPoolId(`pool#k#${count}`),
-        walletId: asWalletId(`k#p${count}`),
-        name: MONTH,
-        amount: 10n,
-        seenIn: 0n,
-        limit: 100n,
-        ...overrides,
-      };
-    };
-    const recallOf = ({ poolId, walletId }: Draw, overrides: Partial<Recall> = {}): Recall => ({
-      poolId,
-      walletId,
-      name: MONTH,
-      amount: 10n,
-      seenOut: 0n,
-      ...overrides,
-    });
-    const sliceOf = async (walletId: WalletId): Promise<Slice | undefined> =>
-      (await wallets.find(walletId))?.slices.get(MONTH);
-    const holdIn = (walletId: WalletId, request = 'r1') =>
-      makeHold({ walletId, requestId: asRequestId(request) });
-    const take = (walletId: WalletId, amount: bigint, limit = 100n, request = 'r1') =>
-      wallets.reserve({
-        hold: holdIn(walletId, request),
-        counters: [],
-        slices: [{ name: MONTH, take: amount, limit }],
-        inFlightMax: 128,
-      });
-    const settle = (walletId: WalletId, back: bigint, dropSlices: string[] = []) =>
-      wallets.settle({
-        walletId,
-        requestId: asRequestId('r1'),
-        attempt: 1,
-        counters: [],
-        slices: back === 0n ? [] : [{ name: MONTH, back }],
-        drop: [],
-        dropSlices,
-        dropTokens: [],
-      });
+    const kit = makePoolKit(() => wallets);
+    const { makeDraw, recallOf, sliceOf, take, settle } = kit;
+    describeSlices(kit);
 
     describe('a draw', () => {
       test('moves money from a pool that is not there yet into a wallet that is not either', async () => {
@@ -203,94 +162,6 @@ export function describePools(
       });
     });
 
-    describe('a reserve of a slice', () => {
-      // guarantee: slice-to-the-last-unit
-      test('takes what is left to the last, and not more', async () => {
-        const draw = makeDraw();
-        await wallets.draw(draw);
-
-        const over = await take(draw.walletId, 11n, 100n, 'r1');
-        const last = await take(draw.walletId, 10n, 100n, 'r2');
-        const after = await take(draw.walletId, 1n, 100n, 'r3');
-
-        expect([over.written, last.written, after.written]).toEqual([false, true, false]);
-        expect(last.wallet?.slices.get(MONTH)?.left).toBe(0n);
-        expect(over.wallet?.slices.get(MONTH)?.left).toBe(10n);
-      });
-
-      test('is refused where nothing was drawn', async () => {
-        const outcome = await take(asWalletId('k#none'), 1n);
-
-        expect(outcome.written).toBe(false);
-        expect(outcome.wallet).toBeUndefined();
-      });
-
-      // guarantee: slice-within-current-limit
-      test.each([
-        ['larger', 99n, false],
-        ['the same', 100n, true],
-        ['smaller', 101n, true],
-      ])('of one drawn under a %s limit than holds now: %s', async (_how, limit, written) => {
-        const draw = makeDraw();
-        await wallets.draw(draw);
-
-        expect((await take(draw.walletId, 1n, limit)).written).toBe(written);
-      });
-
-      test('takes of no counter when the slice is too small', async () => {
-        const draw = makeDraw();
-        await wallets.draw(draw);
-
-        const outcome = await wallets.reserve({
-          hold: holdIn(draw.walletId),
-          counters: [{ name: 'usd:total', add: 1n }],
-          slices: [{ name: MONTH, take: 11n, limit: 100n }],
-          inFlightMax: 128,
-        });
-
-        expect(outcome.wallet?.counters).toEqual(new Map());
-      });
-    });
-
-    describe('a settle of a slice', () => {
-      test('gives back what was held too much, once', async () => {
-        const draw = makeDraw();
-        await wallets.draw(draw);
-        await take(draw.walletId, 8n);
-
-        await settle(draw.walletId, 5n);
-        await settle(draw.walletId, 5n);
-
-        expect((await sliceOf(draw.walletId))?.left).toBe(7n);
-      });
-
-      // guarantee: slice-made-again
-      test('bills beyond what was left, where nothing was drawn too', async () => {
-        const walletId = asWalletId('k#undrawn');
-        await wallets.reserve({ hold: holdIn(walletId), counters: [], inFlightMax: 128 });
-        await settle(walletId, -3n);
-
-        expect(await sliceOf(walletId)).toEqual({
-          left: -3n,
-          drawnIn: 0n,
-          recalledOut: 0n,
-          limit: 0n,
-        });
-      });
-
-      test('removes slices in passing, whole', async () => {
-        const draw = makeDraw();
-        await wallets.draw(draw);
-        await wallets.recall(recallOf(draw, { amount: 1n }));
-        await take(draw.walletId, 1n);
-
-        const { wallet } = await settle(draw.walletId, 0n, [MONTH, 'usd:month:2026-10']);
-
-        expect(wallet?.slices).toEqual(new Map());
-        expect((await wallets.draw(draw)).kind).toBe('moved');
-      });
-    });
-
     describe('a recall', () => {
       test('moves what is left back into the pool', async () => {
         const draw = makeDraw();
@@ -371,73 +242,8 @@ export function describePools(
       });
     });
 
-    describe('wallets that may have something left', () => {
-      const holdersOf = (key: string, after = `${key}#`, pageSize = 100) =>
-        wallets.findHolders(asKeyId(key), after, pageSize);
-      const drawIn = (walletId: string) =>
-        wallets.draw(makeDraw({ walletId: asWalletId(walletId) }));
-
-      test('are those of the key that drew, in order, a page at a time', async () => {
-        for (const id of ['m#u3', 'm#u1', 'm#u2', 'n#u1']) await drawIn(id);
-        await wallets.reserve({
-          hold: holdIn(asWalletId('m#u9')),
-          counters: [],
-          inFlightMax: 1,
-        });
-
-        expect(await holdersOf('m')).toEqual(['m#u1', 'm#u2', 'm#u3']);
-        expect(await holdersOf('m', 'm#u1')).toEqual(['m#u2', 'm#u3']);
-        expect(await holdersOf('m', 'm#', 2)).toEqual(['m#u1', 'm#u2']);
-      });
-
-      test('are read in one go, as they now stand', async () => {
-        for (const id of ['r#u1', 'r#u2']) await drawIn(id);
-        await take(asWalletId('r#u1'), 4n);
-
-        const read = await wallets.findAll(['r#u1', 'r#u2', 'r#u3'].map(asWalletId));
-
-        const lefts = new Map(read.map(({ id, slices }) => [id, slices.get(MONTH)?.left]));
-        expect(Object.fromEntries(lefts)).toEqual({ 'r#u1': 6n, 'r#u2': 10n });
-        expect(await wallets.findAll([])).toEqual([]);
-      });
-
-      // guarantee: drawer-visible
-      test('are no more when one was seen empty, until it draws again', async () => {
-        const draw = makeDraw({ walletId: asWalletId('o#u1') });
-        await wallets.draw(draw);
-        await wallets.recall(recallOf(draw));
-
-        expect(await wallets.retire(draw.walletId, 1, [])).toBe(true);
-        expect(await holdersOf('o')).toEqual([]);
-        await wallets.draw({ ...draw, seenIn: 10n });
-        expect(await holdersOf('o')).toEqual(['o#u1']);
-      });
-
-      // guarantee: draws-counted
-      test('stay when one drew since it was seen', async () => {
-        const draw = makeDraw({ walletId: asWalletId('q#u1') });
-        await wallets.draw(draw);
-        await wallets.draw({ ...draw, name: 'tokens:day:2026-11-20' });
-
-        expect(await wallets.retire(draw.walletId, 1, [])).toBe(false);
-        expect(await holdersOf('q')).toEqual(['q#u1']);
-      });
-
-      // guarantee: hide-when-idle
-      test('stay while anything is in flight', async () => {
-        const draw = makeDraw({ walletId: asWalletId('s#u1') });
-        await wallets.draw(draw);
-        await take(draw.walletId, 10n);
-
-        expect(await wallets.retire(draw.walletId, 1, [])).toBe(false);
-        await settle(draw.walletId, 0n);
-        expect(await wallets.retire(draw.walletId, 1, [MONTH])).toBe(true);
-        expect((await wallets.find(draw.walletId))?.slices).toEqual(new Map());
-      });
-    });
-
     test('a pool that nobody drew of has drawn nothing', async () => {
-      expect(await wallets.findDrawn(asPoolId(`pool#${KEY}#none`))).toBe(0n);
+      expect(await wallets.findDrawn(asPoolId('pool#k#none'))).toBe(0n);
     });
   });
 }

@@ -9,6 +9,7 @@ import {
 import type { Hold } from '../../core/wallet/hold.ts';
 import type { CounterAdd, Reservation, Settlement, Wallets } from '../../core/wallet/ports.ts';
 import { makeHold, NOW_MS, TOKEN_ID } from '../support/wallet-fixtures.ts';
+import { describeDueWallets } from './due-wallets.contract.ts';
 
 /** What the contract needs of an implementation beside the port. */
 export interface WalletsUnderTest {
@@ -18,7 +19,6 @@ export interface WalletsUnderTest {
   close(): Promise<void> | void;
 }
 
-const SHARDS = [0, 1, 2, 3];
 const OTHER_TOKEN = asTokenId('tokenB');
 
 /** The same questions to every implementation of wallets, and the same answers. */
@@ -328,77 +328,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
     });
 
-    describe('due wallets', () => {
-      const findAllDue = async (beforeMs: number): Promise<WalletId[]> => {
-        const pages = SHARDS.map((shard) => wallets.findDue(shard, beforeMs, 1_000));
-        return (await Promise.all(pages)).flat();
-      };
-
-      test('are those whose mark is before an instant', async () => {
-        const id = makeWalletId();
-        await reserve(holdIn(id, 'r1', { leaseEndsAtMs: NOW_MS + 5 }));
-
-        expect(await findAllDue(NOW_MS + 5)).not.toContain(id);
-        expect(await findAllDue(NOW_MS + 6)).toContain(id);
-      });
-
-      test('come oldest first, a page at a time', async () => {
-        const atMs = NOW_MS - 1_000_000;
-        for (let index = 30; index > 0; index -= 1) {
-          await reserve(holdIn(makeWalletId(), 'r1', { leaseEndsAtMs: atMs + index }));
-        }
-
-        const pages = await Promise.all(
-          SHARDS.map((shard) => wallets.findDue(shard, atMs + 31, 3)),
-        );
-
-        expect(Math.max(...pages.map((page) => page.length))).toBe(3);
-        for (const page of pages) {
-          const found = await Promise.all(page.map((id) => wallets.find(id)));
-          const marks = found.map((wallet) => wallet?.dueAtMs ?? 0);
-          expect(marks).toEqual([...marks].sort((a, b) => a - b));
-        }
-        expect(pages.flat().length).toBeGreaterThanOrEqual(8);
-      });
-
-      // guarantee: due-moved-once
-      test('move to the next lease, if the mark is as it was seen', async () => {
-        const hold = holdIn(makeWalletId(), 'r1', { leaseEndsAtMs: NOW_MS });
-        await reserve(hold);
-
-        expect(await wallets.moveDue(hold.walletId, NOW_MS - 1, NOW_MS + 9)).toBe(false);
-        expect((await wallets.find(hold.walletId))?.dueAtMs).toBe(NOW_MS);
-        expect(await wallets.moveDue(hold.walletId, NOW_MS, NOW_MS + 9)).toBe(true);
-        expect((await wallets.find(hold.walletId))?.dueAtMs).toBe(NOW_MS + 9);
-      });
-
-      // guarantee: due-removed-when-idle
-      test('leave when nothing is in flight, and come back with the next hold', async () => {
-        const id = makeWalletId();
-        const hold = holdIn(id, 'r1', { leaseEndsAtMs: NOW_MS });
-        await reserve(hold);
-
-        expect(await wallets.moveDue(id, NOW_MS, undefined)).toBe(false);
-        await settle(hold);
-        expect(await wallets.moveDue(id, NOW_MS - 1, undefined)).toBe(false);
-        expect(await wallets.moveDue(id, NOW_MS, undefined)).toBe(true);
-        expect(await findAllDue(NOW_MS + 1)).not.toContain(id);
-        expect((await wallets.find(id))?.dueAtMs).toBeUndefined();
-        await reserve(holdIn(id, 'r2', { leaseEndsAtMs: NOW_MS + 50 }));
-        expect((await wallets.find(id))?.dueAtMs).toBe(NOW_MS + 50);
-        expect(await findAllDue(NOW_MS + 51)).toContain(id);
-      });
-
-      test('are not brought back by a move after they left', async () => {
-        const id = makeWalletId();
-        const hold = holdIn(id, 'r1', { leaseEndsAtMs: NOW_MS });
-        await reserve(hold);
-        await settle(hold);
-        await wallets.moveDue(id, NOW_MS, undefined);
-
-        expect(await wallets.moveDue(id, NOW_MS, NOW_MS + 9)).toBe(false);
-      });
-    });
+    describeDueWallets({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
 
     test('knows nothing of a wallet that is not there', async () => {
       expect(await wallets.find(makeWalletId())).toBeUndefined();

@@ -3,7 +3,6 @@ import { expect } from 'vitest';
 import { settle } from '../../core/wallet/settle.ts';
 import {
   type Asked,
-  expectKept,
   FIRST_CAPS,
   type History,
   type HistoryTables,
@@ -13,6 +12,7 @@ import {
   type Until,
   USERS,
 } from './joined-history.ts';
+import { expectKept } from './joined-promises.ts';
 import { makeRow, usd } from './wallet-fixtures.ts';
 
 const mishap = fc.constantFrom<Mishap>(

@@ -1,4 +1,5 @@
 import type { Grant } from '../../core/access/grant.ts';
+import { GatewayError } from '../../core/base/errors.ts';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/base/ids.ts';
 import { parseLimit } from '../../core/base/limit-text.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
@@ -63,6 +64,16 @@ export function makeGrant(limits: readonly string[], overrides: Partial<Grant> =
   };
 }
 
+/** A scoped token of a user. */
+export const userGrant = (user: string, ...limits: readonly string[]): Grant =>
+  makeGrant(limits, { identity: { source: 'token', issuer: '', id: user } });
+
+/** A server key alone. */
+export function bareKeyGrant(...limits: readonly string[]): Grant {
+  const { token: _token, identity: _identity, ...grant } = makeGrant(limits);
+  return { ...grant, credential: 'key' };
+}
+
 /** A hold of a tenth of a dollar and 100 tokens by Ada's token, counted by user and token. */
 export function makeHold(overrides: Partial<Hold> = {}): Hold {
   return {
@@ -99,3 +110,13 @@ export const makeRow = (
   ...(hold.tokenId === undefined ? {} : { tokenId: hold.tokenId }),
   ...overrides,
 });
+
+/** The refusal that a call ends in. @throws TypeError when it ends in anything else */
+export async function refusalOf(call: Promise<unknown>): Promise<GatewayError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof GatewayError)) throw new TypeError('expected a refusal');
+  return error;
+}
