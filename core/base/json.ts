@@ -38,7 +38,7 @@ function membersWritten(text: string): number | undefined {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === QUOTE) at = endOfString(text, at);
+    if (code === QUOTE) at = endOfString(text, at + 1);
     else if (code === COLON) members++;
     else if (code === BRACE_END || code === BRACKET_END) depth--;
     else if (code === BRACE || code === BRACKET) {
@@ -49,12 +49,14 @@ function membersWritten(text: string): number | undefined {
   return members;
 }
 
-/** Returns the position of the quote that closes the string that opens at `start`. */
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text.charCodeAt(at) !== QUOTE)
-    at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
-  return at;
+/** Finds the closing quote of the JSON string whose first character is at `start`; the text's end if there is none. */
+export function endOfString(text: string, start: number): number {
+  for (let quote = text.indexOf('"', start); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1;
+    while (before >= start && text.charCodeAt(before) === BACKSLASH) before--;
+    if ((quote - before) % 2 === 1) return quote;
+  }
+  return text.length;
 }
 
 /** Counts the members of a parsed value. The parser keeps one of two with the same name, so then fewer are counted. */

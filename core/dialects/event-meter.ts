@@ -4,8 +4,8 @@
  * reads, and an event is parsed only if it may say something of usage, of the end or of a failure.
  */
 
-import type { JsonObject } from '../base/json.ts';
-import { bytesOfRaw, endOfString, type Meter, parseEvent } from './meter.ts';
+import { endOfString, type JsonObject } from '../base/json.ts';
+import { bytesOfRaw, type Meter, parseEvent } from './meter.ts';
 import type { ReportedUsage } from './usage.ts';
 
 /** What the events so far say. */

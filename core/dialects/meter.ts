@@ -5,7 +5,7 @@
  *
  * Fields are found in the raw text: a quote inside a JSON string is escaped, so `"usage":{` is never a completion's text.
  */
-import { isRecord, type JsonObject } from '../base/json.ts';
+import { endOfString, isRecord, type JsonObject } from '../base/json.ts';
 import { type ReportedUsage, readUsage } from './usage.ts';
 
 export interface MeterOptions {
@@ -92,8 +92,6 @@ export function makeMeter({ dropsUsageEvent }: MeterOptions): Meter {
 }
 
 const QUOTE = 34;
-const BACKSLASH = 92;
-
 type Field = 'usage' | 'error' | 'finish' | 'said' | 'reasoning' | 'reasoningContent' | 'text';
 
 /** Which field's name opens at `at`, by the letters that tell the names of the pattern apart. */
@@ -113,17 +111,6 @@ function fieldAt(events: string, at: number): Field {
     default:
       return 'said';
   }
-}
-
-/** Where the quote stands that closes the JSON string which starts at `start`; the text's end if none does. */
-
-export function endOfString(events: string, start: number): number {
-  for (let quote = events.indexOf('"', start); quote >= 0; quote = events.indexOf('"', quote + 1)) {
-    let before = quote - 1;
-    while (before >= start && events.charCodeAt(before) === BACKSLASH) before--;
-    if ((quote - before) % 2 === 1) return quote;
-  }
-  return events.length;
 }
 
 /** UTF-8 bytes of a raw JSON string: `\n` is one, `\u4f60` three, whichever way the provider writes it. */
