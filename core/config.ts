@@ -105,6 +105,8 @@ const configSchema = v.strictObject({
   allowedOrigins: v.optional(v.array(v.string()), ['*']),
   /** Serves the built-in model `demo/echo`. @default true */
   demo: v.optional(v.boolean(), true),
+  /** Serves the pages `/`, `/me` and `/console`, and `/SKILL.md` and `/llms.txt`, to anyone. @default true */
+  pages: v.optional(v.boolean(), true),
 });
 
 /** The configuration as it is written. */

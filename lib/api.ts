@@ -1,16 +1,18 @@
 /**
  * Makes the HTTP API: routes, authorizer, preflight, gateway responses, access log.
- * Invariant: every method but OPTIONS is behind the authorizer, on every path.
+ * Invariant: every method is behind the authorizer, but OPTIONS on every path and the `GET` and `HEAD` of pages.
  */
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   AuthorizationType,
+  AwsIntegration,
   CfnAuthorizer,
   EndpointType,
+  type Integration,
   type IResource,
-  LambdaIntegration,
   LogGroupLogDestination,
+  type MethodDeploymentOptions,
   MethodLoggingLevel,
   type MethodOptions,
   MockIntegration,
@@ -19,6 +21,7 @@ import {
   ResponseType,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -28,10 +31,20 @@ import {
   PREFLIGHT_HEADERS,
   toGatewayBody,
 } from '../adapters/api-gateway/responses.ts';
-import { PROXIED_PARENTS, PROXIED_RESOURCES } from '../adapters/api-gateway/routes.ts';
+import {
+  PAGE_METHODS,
+  PAGE_RESOURCES,
+  PROXIED_PARENTS,
+  PROXIED_RESOURCES,
+} from '../adapters/api-gateway/routes.ts';
 import { type Functions, STREAM_TIMEOUT } from './functions.ts';
 
 const STAGE = 'prod';
+/** Requests for one page per second, and at once. Strangers take them from no one else's share of the stage. */
+const PAGE_THROTTLE = { throttlingRateLimit: 50, throttlingBurstLimit: 100 };
+/** Execution logs hold headers and queries, and so credentials. */
+const NO_EXECUTION_LOG = { loggingLevel: MethodLoggingLevel.OFF, dataTraceEnabled: false };
+
 export interface ApiProps {
   readonly functions: Functions;
   /** Requests per second that are accepted, before any function runs. */
@@ -74,7 +87,7 @@ export class Api extends Construct {
     return this.restApi.urlForPath('/v1');
   }
 
-  private makeRestApi({ requestsPerSecond, burst, setLogRole }: ApiProps): RestApi {
+  private makeRestApi({ functions, requestsPerSecond, burst, setLogRole }: ApiProps): RestApi {
     const accessLog = new LogGroup(this, 'AccessLog', {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -89,9 +102,8 @@ export class Api extends Construct {
         throttlingRateLimit: requestsPerSecond,
         throttlingBurstLimit: burst,
         metricsEnabled: true,
-        // Execution logs hold headers and queries, and so credentials.
-        loggingLevel: MethodLoggingLevel.OFF,
-        dataTraceEnabled: false,
+        ...NO_EXECUTION_LOG,
+        methodOptions: functions.pages === undefined ? {} : pageThrottles(),
         tracingEnabled: false,
         accessLogDestination: new LogGroupLogDestination(accessLog),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
@@ -160,17 +172,36 @@ export class Api extends Construct {
     return authorizer;
   }
 
-  private addRoutes({ authorizer, proxy, account }: Functions): void {
+  /**
+   * Makes the integration of a function, and the one permission by which API Gateway calls it. CDK's own integration
+   * adds one for each method, and a function's policy has room for 45.
+   */
+  private integrate(name: string, handler: IFunction, isStreamed: boolean): Integration {
+    const { restApi } = this;
+    handler.addPermission(`${name}Api`, {
+      principal: new ServicePrincipal('apigateway.amazonaws.com'),
+      sourceArn: restApi.arnForExecuteApi('*', '/*', restApi.deploymentStage.stageName),
+    });
+    const { functionArn } = handler;
+    return new AwsIntegration({
+      service: 'lambda',
+      proxy: true,
+      path: isStreamed
+        ? `2021-11-15/functions/${functionArn}/response-streaming-invocations`
+        : `2015-03-31/functions/${functionArn}/invocations`,
+      options: isStreamed
+        ? { responseTransferMode: ResponseTransferMode.STREAM, timeout: STREAM_TIMEOUT }
+        : {},
+    });
+  }
+
+  private addRoutes({ authorizer, proxy, account, pages }: Functions): void {
     const guarded: MethodOptions = {
       authorizationType: AuthorizationType.CUSTOM,
       authorizer: this.makeAuthorizer(authorizer),
     };
-    const buffered = new LambdaIntegration(account, { allowTestInvoke: false });
-    const streamed = new LambdaIntegration(proxy, {
-      responseTransferMode: ResponseTransferMode.STREAM,
-      timeout: STREAM_TIMEOUT,
-      allowTestInvoke: false,
-    });
+    const buffered = this.integrate('Account', account, false);
+    const streamed = this.integrate('Proxy', proxy, true);
     const { root } = this.restApi;
     const toResource = (path: string): IResource => root.resourceForPath(path);
     const proxied = new Set<IResource>(PROXIED_RESOURCES.map(toResource));
@@ -182,7 +213,36 @@ export class Api extends Construct {
       addMethods(below, buffered, guarded);
       if (parents.has(resource)) below.addMethod('POST', streamed, guarded);
     }
+    if (pages !== undefined) this.addPages(pages, buffered, guarded);
   }
+
+  /** Adds the open methods. Every other method of a page is the account function's, behind the authorizer. */
+  private addPages(pages: IFunction, buffered: Integration, guarded: MethodOptions): void {
+    const open = this.integrate('Pages', pages, true);
+    const { root } = this.restApi;
+    const resources = PAGE_RESOURCES.map((path) => root.resourceForPath(path));
+    for (const resource of withAncestors(resources)) {
+      if (resource !== root) addMethods(resource, buffered, guarded);
+    }
+    for (const resource of resources) {
+      for (const name of PAGE_METHODS) {
+        const method = resource.addMethod(name, open, {
+          authorizationType: AuthorizationType.NONE,
+        });
+        Validations.of(method).acknowledge({
+          id: 'AwsSolutions-APIG4',
+          reason: 'A page is a constant file; it is the same for everyone.',
+        });
+      }
+    }
+  }
+}
+
+/** The throttle of each open method, by its path. */
+function pageThrottles(): Record<string, MethodDeploymentOptions> {
+  const methods = PAGE_RESOURCES.flatMap((path) => PAGE_METHODS.map((name) => `${path}/${name}`));
+  const options = { ...PAGE_THROTTLE, ...NO_EXECUTION_LOG, metricsEnabled: true };
+  return Object.fromEntries(methods.map((method) => [method, options]));
 }
 
 /** Returns the resources and all their ancestors, each once. */
@@ -199,7 +259,7 @@ function withAncestors(resources: Iterable<IResource>): Set<IResource> {
 }
 
 /** Adds `ANY` behind the authorizer and the one open method, `OPTIONS`, which API Gateway answers by itself. */
-function addMethods(resource: IResource, to: LambdaIntegration, guarded: MethodOptions): void {
+function addMethods(resource: IResource, to: Integration, guarded: MethodOptions): void {
   resource.addMethod('ANY', to, guarded);
   const inMethod = (name: string) => `method.response.header.${name}`;
   const headers = {

@@ -1,5 +1,5 @@
 /**
- * Makes the four functions: bundle, size, role and log of each.
+ * Makes the functions: bundle, size, role and log of each.
  */
 import { fileURLToPath } from 'node:url';
 import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
@@ -33,6 +33,7 @@ const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
   proxy: STREAM_TIMEOUT,
   account: Duration.seconds(30),
   sweep: SWEEP_INTERVAL,
+  pages: Duration.seconds(10),
 };
 
 /**
@@ -49,6 +50,8 @@ export interface FunctionsProps {
   readonly signings: readonly RequestSigning[];
   /** Streams at once, 1 to 10,000, reserved from the account's concurrency. @default the account's unreserved rest */
   readonly streamsMax?: number | undefined;
+  /** Whether the open pages are served. */
+  readonly pages: boolean;
 }
 
 export class Functions extends Construct {
@@ -56,6 +59,8 @@ export class Functions extends Construct {
   readonly proxy: NodejsFunction;
   readonly account: NodejsFunction;
   readonly sweep: NodejsFunction;
+  /** Absent where the configuration switches pages off. */
+  readonly pages: NodejsFunction | undefined;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
@@ -71,12 +76,13 @@ export class Functions extends Construct {
     this.proxy = this.make('proxy', environment, streamsMax);
     this.account = this.make('account', environment);
     this.sweep = this.make('sweep', environment);
+    this.pages = props.pages ? this.make('pages', {}) : undefined;
     // The next run comes five minutes later.
     this.sweep.configureAsyncInvoke({ retryAttempts: 0 });
 
     const permissions = permissionsOf(tables, secrets, signings);
     for (const name of FUNCTION_NAMES) {
-      for (const statement of permissions[name]) this[name].addToRolePolicy(statement);
+      for (const statement of permissions[name]) this[name]?.addToRolePolicy(statement);
     }
     Validations.of(this).acknowledge(
       ...bedrockFindings(signings),
@@ -86,7 +92,7 @@ export class Functions extends Construct {
       },
       {
         id: 'Serverless-LambdaDLQ',
-        reason: 'API Gateway waits for three of them; the next sweep finds what one leaves.',
+        reason: 'API Gateway waits for all others; the next sweep finds what one leaves.',
       },
       {
         id: 'Serverless-LambdaAsyncFailureDestination',

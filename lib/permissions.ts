@@ -8,7 +8,7 @@ import { bedrockStatements } from './bedrock.ts';
 import type { SecretsOfGateway } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
-export const FUNCTION_NAMES = ['authorizer', 'proxy', 'account', 'sweep'] as const;
+export const FUNCTION_NAMES = ['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 const allow = (sid: string, actions: string[], resources: string[]): PolicyStatement =>
@@ -83,5 +83,7 @@ export function permissionsOf(
       allow('FindOpenDays', ['dynamodb:Query'], openIndex),
       allow('RollUp', ['dynamodb:Query', 'dynamodb:UpdateItem'], usage),
     ],
+    // Open to anyone, so it may read nothing.
+    pages: [],
   };
 }

@@ -49,7 +49,13 @@ export class HallpassStack extends Stack {
     const tables = new Tables(this, 'Tables');
     const secrets = new SecretsOfGateway(this, 'Secrets', { providers: providerSecretsOf(config) });
     const signings = signingsOf(config);
-    const functions = new Functions(this, 'Functions', { tables, secrets, signings, streamsMax });
+    const functions = new Functions(this, 'Functions', {
+      tables,
+      secrets,
+      signings,
+      streamsMax,
+      pages: config.pages,
+    });
     const api = new Api(this, 'Api', {
       functions,
       requestsPerSecond: requestsPerSecondMax,

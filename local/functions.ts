@@ -7,6 +7,7 @@ import { makeLog } from '../adapters/log.ts';
 import type { Log } from '../core/base/ports.ts';
 import { makeAccountHandler } from '../lambdas/account.ts';
 import { makeAuthorizerHandler } from '../lambdas/authorizer.ts';
+import { makePagesHandler } from '../lambdas/pages.ts';
 import { makeProxyHandler } from '../lambdas/proxy.ts';
 import { makeSweepHandler } from '../lambdas/sweep.ts';
 import {
@@ -21,12 +22,15 @@ const AUTHORIZER_TIMEOUT_MS = 10_000;
 const ACCOUNT_TIMEOUT_MS = 30_000;
 const PROXY_TIMEOUT_MS = 900_000;
 const SWEEP_TIMEOUT_MS = 300_000;
+const PAGES_TIMEOUT_MS = 10_000;
 
 /** The functions behind the local API Gateway. */
 export interface LocalFunctions {
   readonly authorizer: BufferedFunction;
   readonly proxy: StreamingFunction;
   readonly account: BufferedFunction;
+  /** Absent where the configuration switches pages off. */
+  readonly pages?: StreamingFunction | undefined;
   sweep(): Promise<void>;
 }
 
@@ -43,6 +47,9 @@ export function makeFunctions(settings: FunctionSettings, log: Log = makeLog()):
     proxy: makeStreamingFunction(makeProxyHandler(settings, log), { timeoutMs: PROXY_TIMEOUT_MS }),
     account: makeBufferedFunction(makeAccountHandler(settings, log), {
       timeoutMs: ACCOUNT_TIMEOUT_MS,
+    }),
+    ...(settings.config.pages && {
+      pages: makeStreamingFunction(makePagesHandler(), { timeoutMs: PAGES_TIMEOUT_MS }),
     }),
     async sweep() {
       await sweep.invoke({});

@@ -17,6 +17,7 @@ const FLOWS = 'core/authorize.ts core/serve.ts core/account.ts core/sweep.ts cor
 const SHARED_ADAPTERS = 'adapters/table-schema.ts adapters/log.ts adapters/system.ts';
 const ADAPTERS = `${SHARED_ADAPTERS} adapters/aws/ adapters/dynamodb/ adapters/http/ adapters/api-gateway/`;
 const LOCAL_ROOMS = 'local/api-gateway/ local/dynamodb/ local/secrets/';
+const PAGES_OF_CORE = 'core/base/';
 const FOR_A_COMMAND = `cli/ cli/gateway/ ${ADAPTERS} ${ROOMS_OF_CORE} hallpass.config.ts commander node:*`;
 
 /**
@@ -55,9 +56,13 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'adapters/http/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} adapters/aws/ node:*`,
   'adapters/api-gateway/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} aws-lambda node:*`,
 
-  'lambdas/': `${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} @middy/core aws-lambda node:*`,
+  'lambdas/': `${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} pages/dist/pages.json @middy/core aws-lambda node:*`,
   'lambdas/entry/':
     'lambdas/ adapters/aws/environment.ts adapters/aws/sdk-call.ts hallpass.config.ts',
+  // What runs in a browser: nothing of Node, and nothing of an adapter.
+  'pages/console/': `pages/shared/ ${PAGES_OF_CORE} preact uplot`,
+  'pages/me/': `pages/shared/ ${PAGES_OF_CORE} preact`,
+  'pages/shared/': `${PAGES_OF_CORE} preact uqr`,
   // The stack knows the functions by their path only.
   'lib/':
     'adapters/table-schema.ts adapters/api-gateway/responses.ts adapters/api-gateway/routes.ts ' +
@@ -76,7 +81,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
     'local/signed-with.ts adapters/aws/ adapters/table-schema.ts dynalite core/base/ node:*',
   'local/secrets/': 'local/signed-with.ts core/base/ valibot node:*',
 
-  'bin/': `${ROOMS_OF_CORE} @pydantic/genai-prices node:*`,
+  'bin/': `${ROOMS_OF_CORE} @pydantic/genai-prices esbuild node:*`,
   'bin/gateway.ts': 'lib/ hallpass.config.ts aws-cdk-lib cdk-nag',
   'bin/hallpass.ts': 'cli/program.ts node:*',
   'bench/': `${ROOMS_OF_CORE} ${FLOWS} ${ADAPTERS} cli/ local/ ${LOCAL_ROOMS} hallpass.config.ts * node:*`,
@@ -86,7 +91,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 };
 
 const ROOMS = Object.keys(ALLOWED).sort((a, b) => b.length - a.length);
-const PROJECT_FILE = /\.(ts|mjs|json)$/;
+const PROJECT_FILE = /\.(ts|tsx|mjs|json)$/;
 
 const roomOf = (path: string): string | undefined => ROOMS.find((room) => path.startsWith(room));
 

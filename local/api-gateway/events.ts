@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { APIGatewayProxyEvent, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
-import { findResource } from '../../adapters/api-gateway/routes.ts';
+import { findResource, type Integration } from '../../adapters/api-gateway/routes.ts';
 
 const REGION = 'local';
 const ACCOUNT_ID = '000000000000';
@@ -25,8 +25,8 @@ export interface RequestHead {
   readonly path: string;
   /** The API's resource, as its template names it. */
   readonly resource: string;
-  /** True if the proxy function serves it. */
-  readonly isProxied: boolean;
+  /** The function that serves it. */
+  readonly integration: Integration;
   readonly methodArn: string;
   readonly shared: Omit<APIGatewayProxyEvent, 'body' | 'isBase64Encoded' | 'requestContext'>;
   readonly context: Omit<APIGatewayProxyEvent['requestContext'], 'authorizer'>;
@@ -43,13 +43,13 @@ export function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage
 export function readHead(request: IncomingMessage, requestId: string): RequestHead {
   const { method = 'GET', url = '/' } = request;
   const [path, query] = splitUrl(url);
-  const { resource, isProxied } = findResource(method, path);
+  const { resource, integration } = findResource(method, path);
   return {
     requestId,
     method,
     path,
     resource,
-    isProxied,
+    integration,
     methodArn: `${API_ARN}/${method}${path}`,
     shared: {
       resource,

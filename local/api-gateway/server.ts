@@ -29,6 +29,7 @@ const HEADERS_TIMEOUT_MS = 15_000;
 /** For a whole request, its body too. */
 const REQUEST_TIMEOUT_MS = 120_000;
 const KEEP_ALIVE_MS = 65_000;
+const NO_BODY = Buffer.alloc(0);
 
 export interface ApiGatewayOptions {
   readonly authorizer: BufferedFunction;
@@ -36,6 +37,8 @@ export interface ApiGatewayOptions {
   readonly proxy: StreamingFunction;
   /** Serves all other routes. */
   readonly account: BufferedFunction;
+  /** Serves pages, without a credential. @default none: their paths are the account function's */
+  readonly pages?: StreamingFunction | undefined;
   /** `0` takes any free port. */
   readonly port: number;
   readonly host: string;
@@ -125,13 +128,18 @@ async function handle(
     }
     const head = readHead(request, requestId);
     const reading = readBody(request);
+    if (head.integration === 'pages' && options.pages !== undefined) {
+      if ((await reading) === 'incomplete') return;
+      return await invokeStreamed(options.pages, toProxyEvent(head, {}, NO_BODY), response, refuse);
+    }
     const decision = await authorize(options.authorizer, head);
     if (decision.kind === 'refused') return refuse(decision.response, decision.context);
     const body = await reading;
     if (body === 'too large') return refuse('REQUEST_TOO_LARGE');
     if (body === 'incomplete') return;
-    const invoke = head.isProxied ? invokeStreamed : invokeBuffered;
-    await invoke(options, toProxyEvent(head, decision.context, body), response, refuse);
+    const event = toProxyEvent(head, decision.context, body);
+    if (head.integration === 'proxy') await invokeStreamed(options.proxy, event, response, refuse);
+    else await invokeBuffered(options, event, response, refuse);
   } catch (error) {
     options.onFault?.(error);
     if (!response.headersSent) refuse(responseTo(error));
@@ -154,12 +162,12 @@ type Refuse = (type: string) => void;
 
 /** Answers as the function writes, and ends with the function, even when the client has left. */
 async function invokeStreamed(
-  { proxy }: ApiGatewayOptions,
+  to: StreamingFunction,
   event: object,
   response: ServerResponse,
   refuse: Refuse,
 ): Promise<void> {
-  await proxy.invoke(event, new IntegrationAnswer(response, (error) => refuse(responseTo(error))));
+  await to.invoke(event, new IntegrationAnswer(response, (error) => refuse(responseTo(error))));
 }
 
 async function invokeBuffered(

@@ -10,6 +10,7 @@ describe('defineConfig', () => {
       defaults: { limits: [], maxTokenLifetimeSeconds: 604_800, defaultMaxOutputTokens: 8192 },
       allowedOrigins: ['*'],
       demo: true,
+      pages: true,
     });
   });
 

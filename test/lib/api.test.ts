@@ -1,5 +1,6 @@
-import type { Template } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
 import { makeTemplate } from '../support/stack.ts';
 
 interface Method {
@@ -48,7 +49,9 @@ const BUFFERED = [
 ];
 /** Resources below which a POST is Google's `<model>:generateContent`. */
 const POSTED = ['/v1/models/{proxy+}', '/v1beta/models/{proxy+}'];
-const PATHS = [...BUFFERED, ...STREAMED];
+/** Where anyone may read. */
+const OPEN = ['/', '/me', '/console', '/assets/{proxy+}', '/SKILL.md', '/llms.txt'];
+const PATHS = [...BUFFERED, ...STREAMED, '/assets', ...OPEN.filter((path) => path !== '/')];
 
 const methodAt = (name: string): Method => {
   const method = methods.get(name);
@@ -57,9 +60,10 @@ const methodAt = (name: string): Method => {
 };
 
 describe('routes', () => {
-  test('every path has ANY and OPTIONS, Google’s paths also POST, and no other method', () => {
+  test('every path has ANY and OPTIONS, Google’s paths also POST, pages their reads, and no other method', () => {
     const expected = PATHS.flatMap((path) => [`ANY ${path}`, `OPTIONS ${path}`]);
     expected.push(...POSTED.map((path) => `POST ${path}`));
+    expected.push(...OPEN.flatMap((path) => [`GET ${path}`, `HEAD ${path}`]));
     expect([...methods.keys()].sort()).toEqual(expected.sort());
   });
 
@@ -68,10 +72,13 @@ describe('routes', () => {
   });
 
   // guarantee: no-open-method
-  test('no method but OPTIONS is open', () => {
+  test('no method is open but OPTIONS and the 12 reads of pages', () => {
     const [authorizer] = Object.keys(template.findResources('AWS::ApiGateway::Authorizer'));
+    const open = OPEN.flatMap((path) => [`GET ${path}`, `HEAD ${path}`]);
+    expect(open).toHaveLength(12);
+    for (const name of open) expect(methodAt(name).AuthorizationType).toBe('NONE');
     for (const [name, { HttpMethod, AuthorizationType, AuthorizerId }] of methods) {
-      if (HttpMethod === 'OPTIONS') continue;
+      if (HttpMethod === 'OPTIONS' || open.includes(name)) continue;
       expect({ name, AuthorizationType, AuthorizerId }).toEqual({
         name,
         AuthorizationType: 'CUSTOM',
@@ -95,6 +102,21 @@ describe('routes', () => {
       expect(uri).toContain('FunctionsProxy');
     },
   );
+
+  test('pages are read from the pages function, streamed', () => {
+    for (const path of OPEN) {
+      const { Integration } = methodAt(`GET ${path}`);
+      expect(Integration).toMatchObject({ Type: 'AWS_PROXY', ResponseTransferMode: 'STREAM' });
+      expect(JSON.stringify(Integration.Uri)).toContain('FunctionsPages');
+    }
+  });
+
+  test('no page is there where the configuration switches pages off', () => {
+    const without = makeTemplate({ config: defineConfig({ providers: {}, pages: false }) });
+    without.resourceCountIs('AWS::ApiGateway::Resource', BUFFERED.length + STREAMED.length - 1);
+    const text = JSON.stringify(without.toJSON());
+    expect(text).not.toContain('FunctionsPages');
+  });
 
   test('everything else is answered by the account function, buffered', () => {
     for (const path of BUFFERED) {
@@ -228,6 +250,10 @@ describe('gateway responses', () => {
 describe('the stage', () => {
   interface Stage {
     readonly AccessLogSetting: { readonly Format: string };
+    readonly MethodSettings: readonly {
+      readonly HttpMethod: string;
+      readonly ResourcePath: string;
+    }[];
   }
   const stage = (): Stage => {
     const [only, ...others] = propertiesOf<Stage>('AWS::ApiGateway::Stage');
@@ -239,27 +265,52 @@ describe('the stage', () => {
     template.hasResourceProperties('AWS::ApiGateway::RestApi', {
       EndpointConfiguration: { Types: ['REGIONAL'] },
     });
-    expect(stage()).toMatchObject({
+    template.hasResourceProperties('AWS::ApiGateway::Stage', {
       StageName: 'prod',
       TracingEnabled: false,
-      MethodSettings: [
-        {
+      MethodSettings: Match.arrayWith([
+        Match.objectLike({
           ResourcePath: '/*',
           HttpMethod: '*',
           DataTraceEnabled: false,
           LoggingLevel: 'OFF',
           ThrottlingRateLimit: 200,
           ThrottlingBurstLimit: 400,
-        },
-      ],
+        }),
+      ]),
     });
   });
 
   test('throttles at the configured rate and burst', () => {
     makeTemplate({ requestsPerSecondMax: 20, burstMax: 40 }).hasResourceProperties(
       'AWS::ApiGateway::Stage',
-      { MethodSettings: [{ ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 }] },
+      {
+        MethodSettings: Match.arrayWith([
+          Match.objectLike({
+            ResourcePath: '/*',
+            ThrottlingRateLimit: 20,
+            ThrottlingBurstLimit: 40,
+          }),
+        ]),
+      },
     );
+  });
+
+  test('throttles each open method by itself, and logs no more of it than of others', () => {
+    const settings = stage().MethodSettings.filter(({ ResourcePath }) => ResourcePath !== '/*');
+    expect(settings.map(({ HttpMethod, ResourcePath }) => `${HttpMethod} ${ResourcePath}`)).toEqual(
+      ['/', '/~1me', '/~1console', '/~1assets~1{proxy+}', '/~1SKILL.md', '/~1llms.txt'].flatMap(
+        (path) => [`GET ${path}`, `HEAD ${path}`],
+      ),
+    );
+    for (const each of settings) {
+      expect(each).toMatchObject({
+        ThrottlingRateLimit: 50,
+        ThrottlingBurstLimit: 100,
+        DataTraceEnabled: false,
+        LoggingLevel: 'OFF',
+      });
+    }
   });
 
   // guarantee: no-credential-in-access-log

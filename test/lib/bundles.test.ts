@@ -13,7 +13,7 @@ beforeAll(async () => {
   synth = await synthesize();
 }, SYNTH_MS_MAX);
 
-const bundleOf = (name: 'authorizer' | 'proxy' | 'account' | 'sweep'): string =>
+const bundleOf = (name: 'authorizer' | 'proxy' | 'account' | 'sweep' | 'pages'): string =>
   join(synth.functionFolder(name), 'index.mjs');
 
 describe('cdk synth', () => {
@@ -34,12 +34,13 @@ describe('the bundles', () => {
     ['proxy', 260 * KB],
     ['account', 220 * KB],
     ['sweep', 430 * KB],
+    ['pages', 400 * KB],
   ] as const)('the bundle of the %s is at most %i bytes', (name, bytesMax) => {
     const { size } = statSync(bundleOf(name));
     expect(size).toBeLessThanOrEqual(bytesMax);
   });
 
-  test.each(['authorizer', 'proxy', 'account', 'sweep'] as const)(
+  test.each(['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const)(
     'the code of the %s is one file without a source map',
     (name) => {
       expect(readdirSync(synth.functionFolder(name))).toEqual(['index.mjs']);
@@ -47,7 +48,7 @@ describe('the bundles', () => {
     },
   );
 
-  test.each(['authorizer', 'proxy', 'account'] as const)(
+  test.each(['authorizer', 'proxy', 'account', 'pages'] as const)(
     'the bundle of the %s, which requests wait for, holds nothing of the AWS SDK',
     (name) => {
       const code = readFileSync(bundleOf(name), 'utf8');
@@ -64,20 +65,20 @@ describe('the bundles', () => {
     expect(code).not.toContain('SecretsManager');
   });
 
-  test.each(['authorizer', 'proxy', 'account', 'sweep'] as const)(
+  test.each(['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const)(
     'the bundle of the %s imports nothing but modules of Node',
     (name) => {
       const code = readFileSync(bundleOf(name), 'utf8');
       // Statements alone: a text may hold the word too.
       const statements = code.matchAll(/\bimport\s*(?:[\w*{}\s,$]+?\bfrom\s*)?"([^"]+)"/g);
       const imported = [...statements].map(([, module]) => module);
-      expect(imported).toContain('node:crypto');
+      expect(imported).toContain(name === 'pages' ? 'node:zlib' : 'node:crypto');
       const others = imported.filter((module) => !module?.startsWith('node:'));
       expect(others.filter((module) => module !== NAMED_IN_AN_ERROR)).toEqual([]);
     },
   );
 
-  test.each(['authorizer', 'proxy', 'account', 'sweep'] as const)(
+  test.each(['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const)(
     'the bundle of the %s exports its handler',
     (name) => {
       expect(readFileSync(bundleOf(name), 'utf8')).toMatch(/export\{[\w$]+ as handler\}/);

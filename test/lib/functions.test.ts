@@ -20,6 +20,7 @@ describe('functions', () => {
     ['proxy', 900],
     ['account', 30],
     ['sweep', 300],
+    ['pages', 10],
   ])('the %s has %i seconds and 256 MB on Node 24 and ARM', (name, seconds) => {
     expect(functionOf(name)).toMatchObject({
       Handler: 'index.handler',
@@ -42,16 +43,20 @@ describe('functions', () => {
     }
   });
 
+  test('the pages function has no setting', () => {
+    expect(functionOf('pages')).not.toHaveProperty('Environment');
+  });
+
   test('log JSON, each to a group of its own that keeps a month', () => {
     const groups = new Set<string>();
-    for (const name of ['authorizer', 'proxy', 'account', 'sweep']) {
+    for (const name of ['authorizer', 'proxy', 'account', 'sweep', 'pages']) {
       const { LogFormat, LogGroup } = functionOf(name)?.LoggingConfig ?? {};
       expect(LogFormat).toBe('JSON');
       groups.add(LogGroup.Ref);
     }
-    expect(groups.size).toBe(4);
+    expect(groups.size).toBe(5);
     const all = template.findResources('AWS::Logs::LogGroup');
-    expect(Object.keys(all)).toHaveLength(5);
+    expect(Object.keys(all)).toHaveLength(6);
     for (const { Properties } of Object.values(all)) expect(Properties.RetentionInDays).toBe(30);
   });
 

@@ -128,6 +128,11 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
+  // guarantee: least-privilege
+  test('the pages function, which is open to anyone, may write its log and nothing else', () => {
+    expect(permissionsOf('Pages')).toEqual(logs('Pages'));
+  });
+
   test('the proxy calls models of Bedrock with its role, in the configured regions', () => {
     const config = defineConfig({
       providers: {
@@ -220,7 +225,7 @@ describe('roles', () => {
     const roles = Object.entries(template.findResources('AWS::IAM::Role')).filter(([id]) =>
       id.startsWith('Functions'),
     );
-    expect(roles).toHaveLength(4);
+    expect(roles).toHaveLength(5);
     for (const [, { Properties }] of roles) {
       expect(Properties).not.toHaveProperty('ManagedPolicyArns');
       expect(Properties).not.toHaveProperty('Policies');
@@ -236,22 +241,12 @@ describe('who may call the functions', () => {
     );
     const stage = '<ApiRestApi>/<ApiRestApiDeploymentStageprod>';
     const byApi = 'by apigateway.amazonaws.com from';
-    const streamed = [
-      ...['v1/chat/completions', 'v1/responses', 'v1/embeddings'],
-      ...['v1/messages', 'v1/messages/count_tokens'],
-    ];
     expect(callers.sort()).toEqual(
       [
         `<FunctionsAuthorizer.Arn> ${byApi} <ApiRestApi>/authorizers/<ApiAuthorizer>`,
-        ...streamed.map((path) => `<FunctionsProxy.Arn> ${byApi} ${stage}/*/${path}`),
-        ...['v1/models/*', 'v1beta/models/*'].map(
-          (path) => `<FunctionsProxy.Arn> ${byApi} ${stage}/POST/${path}`,
-        ),
-        ...[
-          ...['', '*', 'v1', 'v1/*', 'v1/chat', 'v1/chat/*', 'v1/models', 'v1/models/*'],
-          ...['v1beta', 'v1beta/*', 'v1beta/models', 'v1beta/models/*'],
-          ...streamed.map((path) => `${path}/*`),
-        ].map((path) => `<FunctionsAccount.Arn> ${byApi} ${stage}/*/${path}`),
+        `<FunctionsAccount.Arn> ${byApi} ${stage}/*/*`,
+        `<FunctionsPages.Arn> ${byApi} ${stage}/*/*`,
+        `<FunctionsProxy.Arn> ${byApi} ${stage}/*/*`,
         '<FunctionsSweep.Arn> by events.amazonaws.com from <SweepSchedule.Arn>',
       ].sort(),
     );

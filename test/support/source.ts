@@ -16,11 +16,22 @@ export interface Arrow {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['adapters', 'bench', 'bin', 'cli', 'core', 'lambdas', 'lib', 'local', 'test'];
+const FOLDERS = [
+  'adapters',
+  'bench',
+  'bin',
+  'cli',
+  'core',
+  'lambdas',
+  'lib',
+  'local',
+  'pages',
+  'test',
+];
 
 /** Reads every TypeScript file of the project except declarations. */
 export function readSource(): readonly SourceFile[] {
-  const paths = globSync(['*.ts', `{${FOLDERS.join(',')}}/**/*.ts`], { cwd: ROOT });
+  const paths = globSync(['*.ts', `{${FOLDERS.join(',')}}/**/*.{ts,tsx}`], { cwd: ROOT });
   return paths
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => !path.endsWith('.d.ts'))

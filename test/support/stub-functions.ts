@@ -73,6 +73,7 @@ export interface StubbedFunctions {
   readonly authorizer?: BufferedFunction;
   readonly proxy?: StreamingFunction;
   readonly account?: BufferedFunction;
+  readonly pages?: StreamingFunction;
 }
 
 /** A gateway whose functions let everything pass and answer `{}`, but for those given. */

@@ -17,7 +17,7 @@ export interface SynthResult {
   /** The time `cdk synth` took. */
   readonly durationMs: number;
   /** The folder that is deployed as a function's code; its handler is `index.handler`. */
-  functionFolder(name: 'authorizer' | 'proxy' | 'account' | 'sweep'): string;
+  functionFolder(name: 'authorizer' | 'proxy' | 'account' | 'sweep' | 'pages'): string;
 }
 
 export interface Resource {

@@ -33,7 +33,16 @@ describe('routes', () => {
     ['POST', '/v1beta/models/google/m:streamGenerateContent?alt=sse', 'proxy'],
     ['GET', '/v1/models/google/m', 'account'],
     ['POST', '/v1/models/', 'account'],
-    ['GET', '/', 'account'],
+    ['GET', '/', 'pages'],
+    ['HEAD', '/me', ''],
+    ['GET', '/me/', 'pages'],
+    ['GET', '/console', 'pages'],
+    ['GET', '/assets/me-0123456789ab.js', 'pages'],
+    ['GET', '/SKILL.md', 'pages'],
+    ['GET', '/llms.txt', 'pages'],
+    ['POST', '/me', 'account'],
+    ['GET', '/me/else', 'account'],
+    ['GET', '/assets/', 'account'],
     ['GET', '/v1/models', 'account'],
     ['DELETE', '/v1/scoped-jwt', 'account'],
     ['POST', `${CHAT}/`, 'account'],
@@ -46,8 +55,25 @@ describe('routes', () => {
         body.end();
       }),
       account: buffered(() => ({ statusCode: 200, body: 'account' })),
+      pages: streaming(async (body) => {
+        body.write('pages');
+        body.end();
+      }),
     });
     expect((await send(`${url}${path}`, { method })).text).toBe(name);
+  });
+
+  test('reads a page without the authorizer, unless there are no pages', async () => {
+    const authorizer = buffered(() => policy('Deny', { code: 'x', message: 'x', type: 'x' }));
+    const pages = streaming(async (body) => {
+      body.write('open');
+      body.end();
+    });
+    const open = await start({ authorizer, pages });
+    expect((await send(`${open}/me`)).text).toBe('open');
+    await gateway.close(100);
+    const without = await start({ authorizer });
+    expect((await send(`${without}/me`)).status).toBe(401);
   });
 
   test('answers OPTIONS on every path itself, for any header of an SDK', async () => {

@@ -1,0 +1,104 @@
+/**
+ * Builds the pages: bundles scripts and styles, names them by their hash, puts the names into the HTML, compresses all.
+ * The same source gives the same files.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const PAGES = fileURLToPath(new URL('../pages/', import.meta.url));
+
+/** Licences of what is bundled ask for this line. */
+const NOTICE =
+  '/* Hallpass, MIT. With preact (MIT, Jason Miller), uqr (MIT, Anthony Fu), uPlot (MIT, Leon Sorokin). */';
+
+const HASH_CHARS = 12;
+
+/** A file in the forms in which it is sent, as base64. */
+export interface BuiltFile {
+  readonly type: string;
+  readonly hash: string;
+  readonly br: string;
+  readonly gzip: string;
+}
+
+/** Bundles: the name in an HTML file, the source, the type. */
+const BUNDLES = [
+  ['style.css', 'style.css', 'text/css; charset=utf-8'],
+  ['me.js', 'me/main.tsx', 'text/javascript; charset=utf-8'],
+  ['console.js', 'console/main.tsx', 'text/javascript; charset=utf-8'],
+  ['console.css', 'console/console.css', 'text/css; charset=utf-8'],
+] as const;
+
+const HTML = 'text/html; charset=utf-8';
+const MARKDOWN = 'text/markdown; charset=utf-8';
+const TEXT = 'text/plain; charset=utf-8';
+
+/** Files by their path. */
+const DOCUMENTS = [
+  ['/', 'landing.html', HTML],
+  ['/me', 'me.html', HTML],
+  ['/console', 'console.html', HTML],
+  ['/SKILL.md', 'SKILL.md', MARKDOWN],
+  ['/llms.txt', 'llms.txt', TEXT],
+] as const;
+
+/** Builds all files, by their path. */
+export async function buildPageFiles(): Promise<Readonly<Record<string, BuiltFile>>> {
+  const files: Record<string, BuiltFile> = {};
+  const names = new Map<string, string>();
+  for (const [name, source, type] of BUNDLES) {
+    const text = await bundle(source);
+    const [stem, extension] = name.split('.');
+    const path = `assets/${stem}-${hashOf(text)}.${extension}`;
+    names.set(name, path);
+    files[`/${path}`] = toFile(text, type);
+  }
+  for (const [path, source, type] of DOCUMENTS) {
+    const text = await readFile(`${PAGES}${source}`, 'utf8');
+    files[path] = toFile(fillIn(text, names), type);
+  }
+  return files;
+}
+
+async function bundle(source: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [`${PAGES}${source}`],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    legalComments: 'none',
+    banner: source.endsWith('.css') ? {} : { js: NOTICE },
+    logLevel: 'error',
+  });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error(`${source} gives no file`);
+  return file.text;
+}
+
+/** Replaces `{{me.js}}` by the path of that file, relative to the page. */
+const fillIn = (text: string, names: ReadonlyMap<string, string>): string =>
+  text.replace(/\{\{([\w.]+)\}\}/g, (_, name: string) => {
+    const path = names.get(name);
+    if (path === undefined) throw new Error(`there is no file "${name}"`);
+    return path;
+  });
+
+const hashOf = (text: string): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, HASH_CHARS);
+
+function toFile(text: string, type: string): BuiltFile {
+  const quality = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
+  return {
+    type,
+    hash: hashOf(text),
+    br: brotliCompressSync(text, { params: quality }).toString('base64'),
+    gzip: gzipSync(text, { level: constants.Z_BEST_COMPRESSION }).toString('base64'),
+  };
+}

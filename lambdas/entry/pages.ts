@@ -1,0 +1,3 @@
+import { makePagesHandler } from '../pages.ts';
+
+export const handler = makePagesHandler();

@@ -1,0 +1,154 @@
+/** The pass itself: one figure first, whose it is, when it ends; and the limits, tightest first. */
+import type { KeyInfo, LimitInfo } from '../shared/api.ts';
+import type { TokenClaims } from '../shared/credential.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatInstant,
+  formatReset,
+  formatUsd,
+  toNano,
+} from '../shared/format.ts';
+import { Foreign, Meter } from '../shared/parts.tsx';
+import { formatAmount, formatLeft, nameOfLimit, tightestFirst } from '../shared/words.ts';
+
+interface PassProps {
+  readonly info: KeyInfo;
+  readonly claims: TokenClaims;
+  readonly nowMs: number;
+}
+
+/** The limit that matters most: of money if there is one, else of any unit. */
+export function mainLimit(limits: readonly LimitInfo[]): LimitInfo | undefined {
+  const usd = limits.filter(({ unit }) => unit === 'usd');
+  if (usd.length === 0) return tightestFirst(limits)[0];
+  return usd.reduce((a, b) => (b.remaining < a.remaining ? b : a));
+}
+
+export function Pass({ info, claims, nowMs }: PassProps) {
+  const limit = mainLimit(info.limits);
+  const who = info.user ?? claims.jti ?? info.label;
+  return (
+    <section class="card pass" aria-label="Your pass">
+      <div class="face">
+        <h1 class="who">
+          <Foreign>{who}</Foreign>
+        </h1>
+        {limit === undefined ? <NoLimit info={info} /> : <Figure limit={limit} />}
+      </div>
+      <div class="stub">
+        <dl>
+          <Ends expiresAt={info.expires_at} nowMs={nowMs} />
+          {claims.keyName !== undefined && (
+            <div>
+              <dt>Given by</dt>
+              <dd>
+                <Foreign>{claims.keyName}</Foreign>
+              </dd>
+            </div>
+          )}
+          {who !== info.label && (
+            <div>
+              <dt>Name</dt>
+              <dd class="mono">
+                <Foreign>{info.label}</Foreign>
+              </dd>
+            </div>
+          )}
+        </dl>
+      </div>
+    </section>
+  );
+}
+
+function Figure({ limit }: { readonly limit: LimitInfo }) {
+  const { unit, used, reserved, remaining } = limit;
+  const spent = used - reserved;
+  const [spentText, heldText, leftText] = [spent, reserved, remaining].map((amount) =>
+    formatAmount(unit, amount),
+  );
+  const of = unit === 'usd' ? 'left' : `${unit} left`;
+  const held = reserved > 0 ? `, ${heldText} held by requests that are running now` : '';
+  return (
+    <>
+      <p class="left num" data-left={remaining}>
+        {leftText}{' '}
+        <small>
+          of {formatAmount(unit, limit.limit)} {of}
+        </small>
+      </p>
+      <Meter
+        spent={spent}
+        held={reserved}
+        limit={limit.limit}
+        label={`${spentText} spent${held}, ${leftText} left`}
+      />
+      <p class="small quiet num">
+        {spentText} spent{held}
+      </p>
+    </>
+  );
+}
+
+const NoLimit = ({ info }: { readonly info: KeyInfo }) => (
+  <>
+    <p class="left num">
+      {formatUsd(toNano(info.usage))} <small>spent</small>
+    </p>
+    <p class="small quiet">No limit of its own applies.</p>
+  </>
+);
+
+function Ends({ expiresAt, nowMs }: { readonly expiresAt: string | null; readonly nowMs: number }) {
+  const atMs = expiresAt === null ? undefined : Date.parse(expiresAt);
+  return (
+    <div>
+      <dt>Ends</dt>
+      <dd>
+        {atMs === undefined ? 'Never by itself' : formatInstant(atMs, nowMs)}
+        {atMs !== undefined && (
+          <span class="quiet small line">in {formatDuration(Math.max(0, atMs - nowMs))}</span>
+        )}
+      </dd>
+    </div>
+  );
+}
+
+/** All limits that apply, the one with the smallest share left first. */
+export function Limits({
+  limits,
+  nowMs,
+}: {
+  readonly limits: readonly LimitInfo[];
+  readonly nowMs: number;
+}) {
+  if (limits.length === 0) return null;
+  return (
+    <section class="card noprint">
+      <h2>Limits that apply</h2>
+      <ul class="limits">
+        {tightestFirst(limits).map((limit) => {
+          const { per, unit, window, used, reserved, resets_at: resetsAt } = limit;
+          const name = nameOfLimit(limit);
+          return (
+            <li class="limit" key={`${per}:${unit}:${window}`}>
+              <span>{name}</span>
+              <span class="num small">
+                {formatLeft(limit)}{' '}
+                {resetsAt !== null && (
+                  <span class="quiet">{formatReset(Date.parse(resetsAt), nowMs)}</span>
+                )}
+              </span>
+              <Meter
+                spent={used - reserved}
+                held={reserved}
+                limit={limit.limit}
+                label={`${name}: ${formatLeft(limit)}, ${formatCount(Math.floor((used / (limit.limit || 1)) * 100))} % used`}
+              />
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}

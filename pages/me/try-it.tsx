@@ -1,0 +1,114 @@
+/** A box to ask a model. The answer streams; then the page says what it cost. */
+import { useRef, useState } from 'preact/hooks';
+import { asNanoUsd, type NanoUsd } from '../../core/base/money.ts';
+import { type KeyInfo, type ModelInfo, Refusal, send } from '../shared/api.ts';
+import { formatUsd, toNano } from '../shared/format.ts';
+import { Foreign, Notice } from '../shared/parts.tsx';
+import { readChatText } from '../shared/sse.ts';
+
+const QUESTION_CHARS_MAX = 4_000;
+const ANSWER_TOKENS_MAX = 500;
+
+type Phase = 'ready' | 'asking' | 'answered';
+
+export function TryIt(props: {
+  readonly credential: string;
+  readonly models: readonly ModelInfo[];
+  readonly model: string;
+  readonly info: KeyInfo;
+  onModel(model: string): void;
+  /** Reads the figures anew. */
+  refresh(): Promise<KeyInfo>;
+}) {
+  const { credential, models, model, info } = props;
+  const [question, setQuestion] = useState('Explain recursion to a ten-year-old.');
+  const [answer, setAnswer] = useState('');
+  const [phase, setPhase] = useState<Phase>('ready');
+  const [refusal, setRefusal] = useState<Refusal>();
+  const [cost, setCost] = useState<NanoUsd>();
+  const abort = useRef<AbortController>(null);
+
+  async function ask(event: Event): Promise<void> {
+    event.preventDefault();
+    setPhase('asking');
+    setAnswer('');
+    setRefusal(undefined);
+    setCost(undefined);
+    abort.current = new AbortController();
+    try {
+      const response = await send(credential, 'chat/completions', {
+        method: 'POST',
+        body: {
+          model,
+          stream: true,
+          max_tokens: ANSWER_TOKENS_MAX,
+          messages: [{ role: 'user', content: question }],
+        },
+        signal: abort.current.signal,
+      });
+      for await (const text of readChatText(response)) setAnswer((before) => before + text);
+      const after = await props.refresh();
+      setCost(asNanoUsd(toNano(after.usage) - toNano(info.usage)));
+    } catch (error) {
+      if (error instanceof Refusal) setRefusal(error);
+      else await props.refresh().catch(() => {}); // Stopped by the reader: the figures changed.
+    }
+    setPhase('answered');
+  }
+
+  return (
+    <section class="card noprint">
+      <h2>Try it</h2>
+      <form class="stack" onSubmit={ask}>
+        <label>
+          Model
+          <select value={model} onChange={(event) => props.onModel(event.currentTarget.value)}>
+            {models.map(({ id }) => (
+              <option key={id}>{id}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Your question
+          <textarea
+            rows={2}
+            required
+            maxLength={QUESTION_CHARS_MAX}
+            value={question}
+            onInput={(event) => setQuestion(event.currentTarget.value)}
+          />
+        </label>
+        <div class="row">
+          <button type="submit" class="button primary" disabled={phase === 'asking'}>
+            {phase === 'asking' ? 'Asking…' : 'Ask'}
+          </button>
+          {phase === 'asking' && (
+            <button type="button" class="button link" onClick={() => abort.current?.abort()}>
+              Stop
+            </button>
+          )}
+        </div>
+      </form>
+      <div aria-live="polite">
+        {answer !== '' && (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a long answer scrolls, also by keyboard
+          <div class="answer" tabIndex={0}>
+            <Foreign>{answer}</Foreign>
+          </div>
+        )}
+        {cost !== undefined && (
+          <p class="small quiet num" data-nano={String(cost)}>
+            That cost {formatUsd(cost)}.
+            {info.limit_remaining !== null &&
+              ` ${formatUsd(toNano(info.limit_remaining))} is left.`}
+          </p>
+        )}
+      </div>
+      {refusal && (
+        <div class="gap-top">
+          <Notice isMild state={{ title: 'The model was not called.', next: refusal.message }} />
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * Calls of the gateway that the page came from. URLs are relative, so that a stage or a base path stays in them.
+ * The credential is in a header alone.
+ */
+
+/** An answer that is no success. `code` is the gateway's, or `network` when there was no answer. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: string;
+  readonly status: number;
+  readonly resetsAt: string | undefined;
+
+  constructor(status: number, code: string, message: string, resetsAt?: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.resetsAt = resetsAt;
+  }
+}
+
+export interface CallOptions {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** Sends a request below `v1/`. @throws Refusal for anything but a success */
+export async function send(
+  credential: string,
+  path: string,
+  { method = 'GET', body, headers, signal }: CallOptions = {},
+): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(`v1/${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${credential}`,
+        ...(body && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+      cache: 'no-store',
+      credentials: 'omit',
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refusal(0, 'network', 'The gateway does not answer.');
+  }
+  if (response.ok) return response;
+  throw toRefusal(response.status, await response.json().catch(() => undefined));
+}
+
+/** Reads the error of an answer, or of an event in the middle of a stream. */
+export function toRefusal(status: number, body: unknown): Refusal {
+  const { error } = Object(body);
+  const { code, message, resets_at: resetsAt } = Object(error);
+  return new Refusal(
+    status,
+    typeof code === 'string' ? code : 'unknown',
+    typeof message === 'string' ? message : `The gateway answered with status ${status}.`,
+    typeof resetsAt === 'string' ? resetsAt : undefined,
+  );
+}
+
+/** Sends a request and reads its JSON. */
+export async function call<T>(credential: string, path: string, options?: CallOptions): Promise<T> {
+  return (await (await send(credential, path, options)).json()) as T;
+}
+
+/** A limit in `GET /v1/key` and `GET /v1/users`. */
+export interface LimitInfo {
+  readonly per: 'token' | 'user' | 'key';
+  readonly unit: 'usd' | 'requests' | 'tokens';
+  readonly window: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total';
+  readonly limit: number;
+  /** With what is reserved. */
+  readonly used: number;
+  readonly reserved: number;
+  readonly remaining: number;
+  readonly resets_at: string | null;
+}
+
+/** `data` of `GET /v1/key`. */
+export interface KeyInfo {
+  readonly label: string;
+  readonly limit: number | null;
+  readonly limit_remaining: number | null;
+  readonly usage: number;
+  readonly reserved: number;
+  readonly expires_at: string | null;
+  readonly models: readonly string[] | null;
+  readonly user: string | null;
+  readonly limits: readonly LimitInfo[];
+}
+
+/** One model of `GET /v1/models`. Prices are dollars a token, as decimal texts. */
+export interface ModelInfo {
+  readonly id: string;
+  readonly pricing: { readonly prompt: string; readonly completion: string };
+}
+
+/** The sums of one line of `GET /v1/usage`, with the names it was grouped by. */
+export interface UsageLine {
+  readonly day?: string;
+  readonly model?: string | null;
+  readonly user?: string | null;
+  readonly user_source?: string | null;
+  readonly wallet?: string;
+  readonly conversation?: string | null;
+  readonly requests: number;
+  readonly input_tokens: number;
+  readonly cached_input_tokens: number;
+  readonly output_tokens: number;
+  readonly tokens: number;
+  readonly usd: number;
+}
+
+export interface UsageAnswer {
+  readonly data: readonly UsageLine[];
+  readonly total: UsageLine;
+  readonly truncated: boolean;
+}

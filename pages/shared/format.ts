@@ -1,0 +1,101 @@
+/**
+ * Numbers, money and times as people read them. Times are in the reader's zone.
+ */
+import {
+  asNanoUsd,
+  type NanoUsd,
+  nanoUsdFromUsd,
+  toUsdText,
+  ZERO_USD,
+} from '../../core/base/money.ts';
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+const WEEK_MS = 604_800_000;
+const NANO_PER_CENT = 10_000_000n;
+const NANO_PER_USD = 1_000_000_000n;
+
+/** Converts dollars of an answer to nano-dollars; amounts are added as these alone. */
+export function toNano(usd: number | null | undefined): NanoUsd {
+  if (usd === null || usd === undefined || usd === 0) return ZERO_USD;
+  const amount = nanoUsdFromUsd(Math.abs(usd)) ?? 0n;
+  return asNanoUsd(usd < 0 ? -amount : amount);
+}
+
+const whole = new Intl.NumberFormat('en-US');
+
+/**
+ * Formats money: cents from one dollar, else as many digits as it takes to see something. Digits are cut off, never
+ * rounded up: what is left is not overstated.
+ */
+export function formatUsd(amount: NanoUsd): string {
+  const sign = amount < 0n ? '-' : '';
+  const magnitude = amount < 0n ? -amount : amount;
+  if (magnitude >= NANO_PER_USD || magnitude === 0n) {
+    const cents = String((magnitude / NANO_PER_CENT) % 100n).padStart(2, '0');
+    return `${sign}$${whole.format(magnitude / NANO_PER_USD)}.${cents}`;
+  }
+  const [, fraction = ''] = toUsdText(asNanoUsd(magnitude)).split('.');
+  const digits = fraction.search(/[1-9]/) + 2;
+  const shown = fraction.slice(0, Math.max(4, digits)).replace(/0+$/, '').padEnd(2, '0');
+  return `${sign}$0.${shown}`;
+}
+
+export const formatCount = (count: number): string => whole.format(count);
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long' });
+const date = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
+
+/** Formats an instant: `today, 14:00`, `Friday, 14:00`, `4 December 2026, 14:00`. */
+export function formatInstant(atMs: number, nowMs: number): string {
+  const at = new Date(atMs);
+  const isToday = at.toDateString() === new Date(nowMs).toDateString();
+  const isNear = Math.abs(atMs - nowMs) < WEEK_MS;
+  const day = isToday ? 'today' : isNear ? weekday.format(at) : date.format(at);
+  return `${day}, ${clock.format(at)}`;
+}
+
+const UNITS = [
+  [DAY_MS, 'day'],
+  [HOUR_MS, 'hour'],
+  [MINUTE_MS, 'minute'],
+  [SECOND_MS, 'second'],
+] as const;
+
+/** Formats a duration by its largest unit: `4 days`, `34 seconds`. */
+export function formatDuration(ms: number): string {
+  for (const [unitMs, name] of UNITS) {
+    if (ms < unitMs) continue;
+    const count = Math.floor(ms / unitMs);
+    return `${count} ${name}${count === 1 ? '' : 's'}`;
+  }
+  return 'a moment';
+}
+
+/** Formats when a window begins anew: `new in 34 seconds`, `new Monday, 01:00`. */
+export const formatReset = (atMs: number, nowMs: number): string =>
+  atMs - nowMs < HOUR_MS
+    ? `new in ${formatDuration(atMs - nowMs)}`
+    : `new ${formatInstant(atMs, nowMs)}`;
+
+/** Formats how long ago an instant was. */
+export const formatAgo = (atMs: number, nowMs: number): string =>
+  nowMs - atMs < MINUTE_MS ? 'now' : `${formatDuration(nowMs - atMs)} ago`;
+
+const shortDay = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  timeZone: 'UTC',
+});
+
+/** Formats a day of a report, `2026-11-20`. */
+export const formatDay = (day: string): string => shortDay.format(new Date(`${day}T00:00:00Z`));
+
+/** Returns the last days in UTC, oldest first: reports count by them. */
+export function lastDays(count: number, nowMs: number): readonly string[] {
+  const days = Array.from({ length: count }, (_, index) => nowMs - (count - 1 - index) * DAY_MS);
+  return days.map((atMs) => new Date(atMs).toISOString().slice(0, 10));
+}

@@ -1,0 +1,73 @@
+/** The built files: as new as their source, small, with no other origin in them. */
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { buildPageFiles } from '../../bin/page-files.ts';
+import { PAGE_FILES, type PageFile } from '../../lambdas/pages.ts';
+
+const textOf = ({ br }: PageFile): string =>
+  brotliDecompressSync(Buffer.from(br, 'base64')).toString();
+const fileAt = (path: string): PageFile => {
+  const file = PAGE_FILES[path];
+  if (file === undefined) throw new Error(`there is no ${path}`);
+  return file;
+};
+
+/** The files that a page loads, itself first. */
+function filesOf(page: string): readonly PageFile[] {
+  const assets = textOf(fileAt(page)).matchAll(/(?:href|src)="(assets\/[^"]+)"/g);
+  return [fileAt(page), ...[...assets].map(([, path]) => fileAt(`/${path}`))];
+}
+
+const sentBytes = (page: string): number =>
+  filesOf(page).reduce((sum, { br }) => sum + Buffer.from(br, 'base64').length, 0);
+
+describe('the built files of the pages', () => {
+  test('are what "npm run pages:build" makes of the source', async () => {
+    const built = await buildPageFiles();
+    expect(Object.keys(PAGE_FILES)).toEqual(Object.keys(built));
+    for (const [path, file] of Object.entries(built)) {
+      expect([path, textOf(fileAt(path))]).toEqual([path, textOf(file)]);
+      expect(fileAt(path).hash).toBe(file.hash);
+    }
+  });
+
+  test('hold the same text in both forms', () => {
+    for (const file of Object.values(PAGE_FILES)) {
+      expect(gunzipSync(Buffer.from(file.gzip, 'base64')).toString()).toBe(textOf(file));
+    }
+  });
+
+  // guarantee: pages-are-small
+  test.each([
+    ['/', 10_000],
+    ['/me', 30_000],
+    ['/console', 100_000],
+  ])('%s loads less than %i bytes, as sent', (page, bytesMax) => {
+    expect(sentBytes(page)).toBeLessThan(bytesMax);
+  });
+
+  test('have no inline script, no inline style and no handler in an attribute', () => {
+    for (const page of ['/', '/me', '/console']) {
+      const html = textOf(fileAt(page));
+      expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:/i);
+      expect(html).not.toMatch(/<script(?![^>]*\ssrc="assets\/)/);
+    }
+  });
+
+  test('have relative links alone, so that they work below a stage or a base path', () => {
+    for (const page of ['/', '/me', '/console']) {
+      const links = [...textOf(fileAt(page)).matchAll(/(?:href|src)="([^"]*)"/g)];
+      const others = links.map(([, link = '']) => link).filter((link) => /^(\w+:|\/)/.test(link));
+      expect(others.filter((link) => !link.startsWith('data:image/svg+xml,'))).toEqual([]);
+    }
+  });
+
+  test('say how an agent finds the base URL and the models, and name no host', () => {
+    for (const path of ['/SKILL.md', '/llms.txt']) {
+      const text = textOf(fileAt(path));
+      expect(text).toMatch(/`v1` in place of/);
+      expect(text).toMatch(/models/);
+      expect(text).not.toMatch(/https?:\/\//);
+    }
+  });
+});
