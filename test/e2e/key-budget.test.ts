@@ -152,47 +152,47 @@ const tallyOf = (replies: readonly Reply[]): Record<string, number> => {
 };
 
 describe('users at once on a key that affords half of them', { timeout: 120_000 }, () => {
-  test('are served to the last dollar, and never over it: 50 of 100', async () => {
-    const course = await startCourse(['key:usd:month=0.008']);
+  test('are served to the last dollar, and never over it: 30 of 60', async () => {
+    const course = await startCourse(['key:usd:month=0.0048']);
 
-    const replies = await everyone(course, 100, (token) => persist(course, token, 16));
+    const replies = await everyone(course, 60, (token) => persist(course, token, 16));
 
     const tally = tallyOf(replies);
-    expect(tally['200 served']).toBe(50);
-    expect((tally['402 insufficient_quota'] ?? 0) + (tally['429 budget_in_use'] ?? 0)).toBe(50);
+    expect(tally['200 served']).toBe(30);
+    expect((tally['402 insufficient_quota'] ?? 0) + (tally['429 budget_in_use'] ?? 0)).toBe(30);
     expect(await booksOf(course)).toEqual({
-      drawn: 8_000_000n,
-      inOut: 8_000_000n,
+      drawn: 4_800_000n,
+      inOut: 4_800_000n,
       left: 0n,
       held: 0,
-      spent: 8_000_000n,
-      billed: 8_000_000n,
+      spent: 4_800_000n,
+      billed: 4_800_000n,
     });
     const late = await call(course, course.gateway.sign({ user: 'late' }), 16);
     expect([late.status, late.error?.code]).toEqual([402, 'insufficient_quota']);
     expect(late.error?.limit).toEqual({ per: 'key', unit: 'usd', window: 'month' });
     expect(late.error).not.toHaveProperty('used');
     const key = await call(course, course.gateway.key, 16);
-    expect(key.error).toMatchObject({ limit_value: 0.008, used: 0.008, reserved: 0 });
+    expect(key.error).toMatchObject({ limit_value: 0.0048, used: 0.0048, reserved: 0 });
   });
 
   test('are served within it when they hold twice what they spend and transactions conflict', async () => {
     let transactions = 0;
-    const course = await startCourse(['key:usd:month=0.008'], () => transactions++ % 5 === 2);
+    const course = await startCourse(['key:usd:month=0.0048'], () => transactions++ % 5 === 2);
 
-    const replies = await everyone(course, 100, (token) => persist(course, token, 32));
+    const replies = await everyone(course, 60, (token) => persist(course, token, 32));
 
     const served = tallyOf(replies)['200 served'] ?? 0;
     const books = await booksOf(course);
     expect(books.spent).toBeGreaterThanOrEqual(BigInt(served) * COST_NANO_USD);
     expect(books.billed).toBe(books.spent);
     expect([books.drawn, books.held]).toEqual([books.inOut, 0]);
-    expect(books.spent).toBeLessThanOrEqual(8_000_000n);
-    expect(transactions).toBeGreaterThan(100);
-    // What lies idle in 100 wallets is had by one that asks: it may be cut to fit, down to 16 tokens.
+    expect(books.spent).toBeLessThanOrEqual(4_800_000n);
+    expect(transactions).toBeGreaterThan(60);
+    // What lies idle in 60 wallets is had by one that asks: it may be cut to fit, down to 16 tokens.
     const last = course.gateway.sign({ user: 'last' });
     while ((await persist(course, last, 32)).status === 200);
-    expect((await booksOf(course)).spent).toBe(8_000_000n);
+    expect((await booksOf(course)).spent).toBe(4_800_000n);
   });
 
   test('never pass it, and its books are exact, while answers of the table are lost', async () => {
@@ -202,30 +202,30 @@ describe('users at once on a key that affords half of them', { timeout: 120_000 
       isFaulty && /^(UpdateItem|TransactWriteItems)$/.test(operation) && writes++ % 10 === 7
         ? 'lose'
         : 'pass';
-    const course = await startCourse(['key:usd:month=0.008'], () => false, lossy);
+    const course = await startCourse(['key:usd:month=0.0048'], () => false, lossy);
 
-    await everyone(course, 100, (token) => persist(course, token, 16));
+    await everyone(course, 60, (token) => persist(course, token, 16));
     isFaulty = false;
 
     const books = await booksOf(course);
-    expect(books.spent).toBeLessThanOrEqual(8_000_000n);
+    expect(books.spent).toBeLessThanOrEqual(4_800_000n);
     expect([books.drawn, books.billed, books.held]).toEqual([books.inOut, books.spent, 0]);
     const last = course.gateway.sign({ user: 'last' });
     while ((await persist(course, last, 16)).status === 200);
-    expect((await booksOf(course)).spent).toBe(8_000_000n);
+    expect((await booksOf(course)).spent).toBe(4_800_000n);
   });
 });
 
 describe('a rate of the key', { timeout: 60_000 }, () => {
-  test('admits exactly 50 of 100 users at once, and shows only the key how many came', async () => {
-    const course = await startCourse(['key:requests:hour=50']);
+  test('admits exactly 30 of 60 users at once, and shows only the key how many came', async () => {
+    const course = await startCourse(['key:requests:hour=30']);
 
-    const replies = await everyone(course, 100, (token) => call(course, token, 16));
+    const replies = await everyone(course, 60, (token) => call(course, token, 16));
 
     const tally = tallyOf(replies);
-    expect(tally['200 served']).toBe(50);
-    expect(tally['429 rate_limit_exceeded']).toBe(50);
+    expect(tally['200 served']).toBe(30);
+    expect(tally['429 rate_limit_exceeded']).toBe(30);
     const { limits } = await course.gateway.aboutKey(course.gateway.key);
-    expect(limits).toMatchObject([{ per: 'key', limit: 50, used: 50, reserved: 0 }]);
+    expect(limits).toMatchObject([{ per: 'key', limit: 30, used: 30, reserved: 0 }]);
   });
 });
