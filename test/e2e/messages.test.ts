@@ -92,7 +92,11 @@ describe.each([
     });
     expect(seen?.headers).not.toHaveProperty('authorization');
     expect(seen?.headers['anthropic-version']).toMatch(/^\d{4}-\d\d-\d\d$/);
-    expect(JSON.parse(seen?.body ?? '')).toEqual({ ...ask, model: 'claude-sonnet-4-5' });
+    expect(JSON.parse(seen?.body ?? '')).toEqual({
+      ...ask,
+      model: 'claude-sonnet-4-5',
+      service_tier: 'standard_only',
+    });
     // 10 × 3 + 20 × 0.30 + 100 × 15 USD a million.
     expect(await spentOf(apiKey)).toBe(0.001536);
   });
