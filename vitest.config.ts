@@ -7,6 +7,8 @@ import { defineConfig } from 'vitest/config';
 const SHARING = ['test/core/**/!(authorize-same-work).test.ts', 'test/lib/**/*.test.ts'];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
 const HEAVY = 'test/e2e/{cap,course,soak,key-budget}.test.ts';
+/** The coding agents bring test files of their own. */
+const INSTALLED = '**/node_modules/**';
 
 /** Many of the tests wait for processes and clocks: more at a time than two cores would take otherwise. */
 const SIDE_BY_SIDE = {
@@ -32,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'side by side',
           include: ['test/**/*.test.ts'],
-          exclude: [HEAVY, ...SHARING],
+          exclude: [HEAVY, INSTALLED, ...SHARING],
           ...SIDE_BY_SIDE,
         },
       },

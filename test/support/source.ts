@@ -29,12 +29,12 @@ const FOLDERS = [
   'test',
 ];
 
-/** Reads every TypeScript file of the project except declarations. */
+/** Reads every TypeScript file of the project except declarations and installed packages. */
 export function readSource(): readonly SourceFile[] {
   const paths = globSync(['*.ts', `{${FOLDERS.join(',')}}/**/*.{ts,tsx}`], { cwd: ROOT });
   return paths
     .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => !path.endsWith('.d.ts'))
+    .filter((path) => !path.endsWith('.d.ts') && !path.includes('/node_modules/'))
     .map((path) => ({ path, text: readFileSync(`${ROOT}/${path}`, 'utf8') }));
 }
 

@@ -111,6 +111,7 @@ export const RESPONSES: Dialect = {
   name: 'responses',
   family: 'openai',
   isBilled: true,
+  ownProvider: 'openai',
   parse: fromPrepared(prepareResponses),
   makeMeter: () =>
     makeEventMeter({

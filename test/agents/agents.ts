@@ -1,0 +1,154 @@
+/**
+ * The coding agents, and how each is started on a gateway: by its own binary, with its defaults, in a folder of its own.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { SEARCHES, SHELLS, type Tools } from './answers.ts';
+
+const FOLDER = fileURLToPath(new URL('node_modules/', import.meta.url));
+
+/** Where an agent sends its requests, and with which credential. */
+export interface Gateway {
+  /** Without a path. */
+  readonly origin: string;
+  readonly credential: string;
+}
+
+export interface Agent {
+  readonly name: string;
+  /** Its name in test/agents/package.json. */
+  readonly packageName: string;
+  /** What is run, below node_modules. A file that ends in `.js` is run by Node. */
+  readonly program: string;
+  arguments(gateway: Gateway): readonly string[];
+  variables(gateway: Gateway): Readonly<Record<string, string>>;
+  /** Tools of which the provider's stand-in calls the first that is offered. */
+  readonly tools: Tools;
+  /** Files of its home folder, by path. */
+  files?(gateway: Gateway): Readonly<Record<string, object>>;
+}
+
+/** Every agent is asked to use its shell, and the stand-in for its provider makes it do so. */
+export const PROMPT = 'Run the command that prints the sum.';
+
+const CLAUDE_PACKAGE = '@anthropic-ai/claude-code-linux-x64';
+
+function claude(name: string, variables: Readonly<Record<string, string>> = {}): Agent {
+  return {
+    name,
+    tools: SHELLS,
+    packageName: CLAUDE_PACKAGE,
+    program: `${CLAUDE_PACKAGE}/claude`,
+    arguments: () => ['--print', PROMPT, '--allowedTools', 'Bash,WebSearch'],
+    variables: ({ origin, credential }) => ({
+      ANTHROPIC_BASE_URL: origin,
+      ANTHROPIC_AUTH_TOKEN: credential,
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      ...variables,
+    }),
+  };
+}
+
+function codex(name: string, ...options: readonly string[]): Agent {
+  return {
+    name,
+    tools: SHELLS,
+    packageName: '@openai/codex',
+    program: '@openai/codex/vendor/x86_64-unknown-linux-musl/bin/codex',
+    arguments: ({ origin }) => [
+      'exec',
+      '--skip-git-repo-check',
+      // The test's folder is no git repository, and its sandbox would need user namespaces.
+      '--dangerously-bypass-approvals-and-sandbox',
+      '--config=model_provider=hallpass',
+      `--config=model_providers.hallpass={name="Hallpass", base_url="${origin}/v1", env_key="HALLPASS_TOKEN", wire_api="responses"}`,
+      ...options,
+      PROMPT,
+    ],
+    variables: ({ credential }) => ({ HALLPASS_TOKEN: credential }),
+  };
+}
+
+const GEMINI: Agent = {
+  name: 'gemini-cli',
+  tools: SHELLS,
+  packageName: '@google/gemini-cli',
+  program: '@google/gemini-cli/bundle/gemini.js',
+  arguments: () => ['--yolo', '--prompt', PROMPT],
+  variables: ({ origin, credential }) => ({
+    GEMINI_API_KEY: credential,
+    GOOGLE_GEMINI_BASE_URL: origin,
+    GEMINI_CLI_TRUST_WORKSPACE: 'true',
+  }),
+  files: () => ({
+    '.gemini/settings.json': {
+      security: { auth: { selectedType: 'gemini-api-key' } },
+      privacy: { usageStatisticsEnabled: false },
+      general: { enableAutoUpdate: false },
+    },
+  }),
+};
+
+/** OpenCode on a provider of its own list, or on one of ours by the chat dialect. */
+function opencode(name: string, model: string): Agent {
+  return {
+    name,
+    tools: SHELLS,
+    packageName: 'opencode-linux-x64',
+    program: 'opencode-linux-x64/bin/opencode',
+    arguments: () => ['run', '--model', model, PROMPT],
+    variables: ({ credential }) => ({
+      HALLPASS_TOKEN: credential,
+      OPENCODE_DISABLE_MODELS_FETCH: '1',
+      OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
+    }),
+    files: ({ origin }) => {
+      const options = { baseURL: `${origin}/v1`, apiKey: '{env:HALLPASS_TOKEN}' };
+      return {
+        '.config/opencode/opencode.json': {
+          autoupdate: false,
+          share: 'disabled',
+          permission: 'allow',
+          provider: {
+            anthropic: { options },
+            openai: { options },
+            hallpass: {
+              npm: '@ai-sdk/openai-compatible',
+              options,
+              models: { 'openai/gpt-5.6': {} },
+            },
+          },
+        },
+      };
+    },
+  };
+}
+
+/** Each with its defaults, then with what changes the shape of its requests. */
+export const AGENTS: readonly Agent[] = [
+  claude('claude-code'),
+  claude('claude-code-hour-cache', { ENABLE_PROMPT_CACHING_1H: '1' }),
+  {
+    ...claude('claude-code-search', { ENABLE_TOOL_SEARCH: 'false' }),
+    tools: SEARCHES,
+  },
+  claude('claude-code-haiku', { ANTHROPIC_MODEL: 'claude-haiku-4-5' }),
+  codex('codex'),
+  codex('codex-plain-tools', '--model', 'gpt-5.5'),
+  GEMINI,
+  { ...GEMINI, name: 'gemini-cli-search', tools: SEARCHES },
+  opencode('opencode-messages', 'anthropic/claude-sonnet-5'),
+  opencode('opencode-responses', 'openai/gpt-5.6'),
+  opencode('opencode-chat', 'hallpass/openai/gpt-5.6'),
+];
+
+/** The file of an agent's program. */
+export const programOf = ({ program }: Agent): string => `${FOLDER}${program}`;
+
+/** Says why the agents cannot run here; undefined: they can. */
+export function findAbsent(): string | undefined {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'Linux x64';
+  return AGENTS.every((agent) => existsSync(programOf(agent)))
+    ? undefined
+    : 'the agents (npm ci --prefix test/agents, 1.1 GB)';
+}

@@ -1,0 +1,60 @@
+/**
+ * A provider on loopback that makes an agent call one of its tools once, and then ends the turn.
+ * It speaks the four dialects, counts each request the same, and remembers what it was sent.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { RecordedRequest } from '../support/fake-provider.ts';
+import { type Answer, answerTo, type Tools } from './answers.ts';
+
+export interface StandIn {
+  /** Without a path. */
+  readonly origin: string;
+  readonly requests: readonly RecordedRequest[];
+  close(): Promise<void>;
+}
+
+export async function startStandIn(tools: Tools): Promise<StandIn> {
+  const requests: RecordedRequest[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await readText(request);
+    const { method = '', url: path = '', headers } = request;
+    requests.push({ method, path, headers, body });
+    send(
+      response,
+      method === 'POST' ? answerTo({ path, body: JSON.parse(body), tools }) : undefined,
+    );
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function send(response: ServerResponse, answer: Answer | undefined): void {
+  if (answer === undefined) {
+    response.writeHead(404, { 'content-type': 'application/json' });
+    response.end('{"error":{"message":"no such route","type":"not_found_error","code":404}}');
+  } else if ('events' in answer) {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(answer.events.join(''));
+  } else {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(answer.body));
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const reads: Buffer[] = [];
+  for await (const read of request) reads.push(read);
+  return Buffer.concat(reads).toString();
+}

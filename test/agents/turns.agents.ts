@@ -1,0 +1,88 @@
+/**
+ * Each agent, with its defaults, calls a tool in one turn through `npm start`, on a token with a USD limit.
+ */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signScopedToken } from '../../core/tokens/scoped-token.ts';
+import { type Started, start } from '../support/start-process.ts';
+import { AGENTS, type Agent } from './agents.ts';
+import { LAST_TEXT, SEARCHES, SHELLS, SUM } from './answers.ts';
+import type { AgentFixture } from './fixture.ts';
+import { type StandIn, startStandIn } from './stand-in.ts';
+import { runTurn, type Turn } from './turn.ts';
+
+const LIMIT_USD = 5;
+const TOKEN_SECONDS = 3_600;
+const WORKERS = 2;
+
+/** How many requests its turn has. */
+function requestsOf({ name }: Agent): number {
+  const file = new URL(`../fixtures/agents/${name}.json`, import.meta.url);
+  const { requests }: AgentFixture = JSON.parse(readFileSync(file, 'utf8'));
+  return requests.length;
+}
+
+interface Books {
+  readonly usage: number;
+  readonly reserved: number;
+  readonly limit: number;
+}
+
+describe.each([
+  ['its shell', SHELLS, SUM],
+  ['a search of the web', SEARCHES, LAST_TEXT],
+])('an agent that uses %s', (_, tools, result) => {
+  const agents = AGENTS.filter((agent) => agent.tools === tools);
+  let folder: string;
+  let provider: StandIn;
+  let gateway: Started;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hallpass-agents-'));
+    provider = await startStandIn(tools);
+    const urls = [
+      ...['anthropic', 'openai'].map((name) => `${name}=${provider.origin}/v1`),
+      `google=${provider.origin}/v1beta/openai`,
+    ];
+    const flags = urls.flatMap((url) => ['--provider', url]);
+    gateway = await start(['--ephemeral', ...flags], folder);
+  });
+  afterAll(async () => {
+    await gateway?.end();
+    await provider?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const newToken = (agent: Agent): string => {
+    const { account, key } = gateway.ready;
+    const iat = Math.floor(Date.now() / 1000);
+    const claims = { sub: account, iat, exp: iat + TOKEN_SECONDS };
+    const signer = { account, keyName: 'demo', key };
+    return signScopedToken(signer, { ...claims, jti: agent.name, spending_limit: LIMIT_USD });
+  };
+
+  const run = (agent: Agent, credential: string): Promise<Turn> =>
+    runTurn(agent, { origin: gateway.ready.url.replace(/\/v1$/, ''), credential });
+
+  const read = async <T>(path: string, credential: string): Promise<T> => {
+    const headers = { authorization: `Bearer ${credential}` };
+    const response = await fetch(`${gateway.ready.url}/${path}`, { headers });
+    return ((await response.json()) as { data: T }).data;
+  };
+
+  describe.concurrent(`(${WORKERS} at a time)`, () => {
+    test.each(agents)('$name ends its turn', async (agent) => {
+      const token = newToken(agent);
+      const turn = await run(agent, token);
+      expect(turn).toMatchObject({ status: 0, stdout: expect.stringContaining(LAST_TEXT) });
+      const books = await read<Books>('key', token);
+      expect(books).toMatchObject({ reserved: 0, limit: LIMIT_USD });
+      expect(books.usage).toBeGreaterThan(0);
+      const usage = await read<readonly object[]>('usage', token);
+      expect(usage).toMatchObject([{ requests: requestsOf(agent) }]);
+      expect(provider.requests.some(({ body }) => body.includes(result))).toBe(true);
+    });
+  });
+});
