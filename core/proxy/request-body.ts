@@ -6,6 +6,10 @@
 import { GatewayError } from '../base/errors.ts';
 import { isRecord, type JsonObject } from '../base/json.ts';
 
+/** The most that API Gateway hands to a function in one event. */
+const BODY_BYTES_MAX = 6 * 1024 * 1024;
+const DEPTH_MAX = 64;
+
 /**
  * Reads a body. Of a member given twice, the last one counts.
  * @throws request_too_large, or invalid_request for no body, no JSON, no object, or one nested more than 64 deep
@@ -34,20 +38,18 @@ export function readModelId({ model }: JsonObject): string {
   });
 }
 
-/** The most that API Gateway hands to a function in one event. */
-export const BODY_BYTES_MAX = 6 * 1024 * 1024;
-export const DEPTH_MAX = 64;
-export const unreadable = (message: string): GatewayError =>
-  new GatewayError('invalid_request', { message });
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw unreadable('the body must be JSON'); // The parser's own words quote the body.
+    throw unreadable('the body must be JSON'); // The parser's own message quotes the body.
   }
 }
 
-export function isShallow(value: unknown, depthLeft: number): boolean {
+function isShallow(value: unknown, depthLeft: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return depthLeft > 0 && Object.values(value).every((member) => isShallow(member, depthLeft - 1));
 }
+
+const unreadable = (message: string): GatewayError =>
+  new GatewayError('invalid_request', { message });

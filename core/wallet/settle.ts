@@ -9,7 +9,7 @@ import type { Clock, Random } from '../base/ports.ts';
 import { retry } from '../base/retry.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { Hold } from './hold.ts';
-import type { Settlement, UsageRows, Wallet, Wallets, WriteOutcome } from './ports.ts';
+import type { Settlement, UsageRows, Wallet, Wallets } from './ports.ts';
 import { poolIdOf, sliceOf } from './slices.ts';
 import type { UsageRow } from './usage-row.ts';
 import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
@@ -56,7 +56,7 @@ export async function settle(
       stored = put.row;
       writeUnits += put.writeUnits;
     }
-    writeUnits += await settleAtRow(hold, stored, ports, leftMs);
+    writeUnits += await settleAtRow(hold, stored, { ...ports, leftMs });
   };
   const policy = {
     triesMax: SETTLE_TRIES_MAX,
@@ -73,31 +73,33 @@ export async function settle(
   }
 }
 
+interface SettleAtRowPorts extends Pick<SettlePorts, 'wallets' | 'clock'> {
+  /** The time that the next write may take. @default what the adapter gives any call */
+  readonly leftMs?: () => number;
+}
+
 /**
  * Settles a hold, and the one beside it in the key's wallet, at the cost of the row that stands. A condition that fails
  * is no error: someone else has settled the hold.
- * @param leftMs how long the next write may take. @default what the adapter gives any call
  * @returns the write units it took
  * @throws service_unavailable
  */
 export async function settleAtRow(
   hold: OpenHold,
   row: UsageRow,
-  { wallets, clock }: Pick<SettlePorts, 'wallets' | 'clock'>,
-  leftMs: () => number | undefined = () => undefined,
+  ports: SettleAtRowPorts,
 ): Promise<number> {
+  const { wallets, clock, leftMs } = ports;
   const settlement = settlementOf(hold, row, clock.nowMs());
-  const outcome = await wallets.settle(settlement, leftMs());
-  const covered = outcome.written ? await coverOverruns(hold, settlement, outcome, wallets) : 0;
+  const outcome = await wallets.settle(settlement, leftMs?.());
+  const covered = outcome.written ? await coverOverruns(settlement, outcome.wallet, wallets) : 0;
   const beside =
-    hold.inKeyWallet === undefined
-      ? 0
-      : await settleAtRow(hold.inKeyWallet, row, { wallets, clock }, leftMs);
+    hold.inKeyWallet === undefined ? 0 : await settleAtRow(hold.inKeyWallet, row, ports);
   const isStillHeld =
     !outcome.written && outcome.wallet?.holds.get(hold.requestId)?.attempt === hold.attempt;
   if (!isStillHeld) return outcome.writeUnits + covered + beside;
   // The hold is still there, so the mark of a token has moved: it is in use again, and its counters must stay.
-  const again = await wallets.settle({ ...settlement, dropTokens: [] }, leftMs());
+  const again = await wallets.settle({ ...settlement, dropTokens: [] }, leftMs?.());
   return outcome.writeUnits + again.writeUnits + beside;
 }
 
@@ -106,9 +108,8 @@ export async function settleAtRow(
  * it. If this fails, the wallet's own next draw makes up for it, because the slice begins below zero.
  */
 async function coverOverruns(
-  { walletId }: OpenHold,
-  { slices = [] }: Settlement,
-  { wallet }: WriteOutcome,
+  { walletId, slices = [] }: Settlement,
+  wallet: Wallet | undefined,
   wallets: Wallets,
 ): Promise<number> {
   let writeUnits = 0;

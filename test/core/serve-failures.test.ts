@@ -63,7 +63,7 @@ describe('a provider that refuses', () => {
     await expect(proxy.serve(ask())).rejects.toThrowError(refusal('upstream_error'));
   });
 
-  test('is not passed on when it says too much', async () => {
+  test('is not passed on when it is too long', async () => {
     const proxy = makeProxy(whole('x'.repeat(300_000), 400));
     await expect(proxy.serve(ask())).rejects.toThrowError(refusal('upstream_error'));
     expect(proxy.rows()[0]?.status).toBe('released');
@@ -81,7 +81,7 @@ describe('a provider that fails', () => {
       160_000n,
     ],
     ['is called wrongly', new TypeError('a bug'), 'released', 0n],
-  ])('and %s is billed so: %s', async (_, failure, status, cost) => {
+  ])('and %s is billed as follows: %s', async (_, failure, status, cost) => {
     const proxy = makeProxy({ failure });
     await expect(
       proxy.serve(ask({ model: 'openai/both', max_tokens: 100 })),
@@ -128,7 +128,7 @@ describe('a provider that fails', () => {
     },
   );
 
-  test('with a whole answer where a stream was asked for is billed for it', async () => {
+  test('with a whole answer to a request for a stream is billed', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(9, 4))));
     await expect(proxy.serve(ask({ stream: true }))).rejects.toThrowError(
       refusal('upstream_error'),
@@ -138,7 +138,7 @@ describe('a provider that fails', () => {
 });
 
 describe('books that cannot be written', () => {
-  test('leave the hold to its lease, and the client with its answer', async () => {
+  test('leave the hold to its lease, and the client gets its answer', async () => {
     const outage = () =>
       Promise.reject(new GatewayError('service_unavailable', { transient: true }));
     const proxy = makeProxy(whole(completion('x', usageOf(9, 4))), { usage: { put: outage } });

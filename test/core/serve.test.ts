@@ -44,7 +44,7 @@ describe('a completion', () => {
     });
   });
 
-  test('is asked for with the gateway’s key and nothing of the client’s', async () => {
+  test('is requested with the gateway’s key and nothing of the client’s', async () => {
     const proxy = makeProxy(whole(answer));
     await proxy.serve(ask({ max_tokens: 100 }));
     expect(proxy.sent).toEqual([
@@ -127,7 +127,7 @@ describe('a completion', () => {
     expect(calls).toEqual(['reserve', 'send', 'row', 'settle']);
   });
 
-  test('is believed of the provider whose row says that it reports its cost', async () => {
+  test('has the provider’s own cost, if its row has reportsCost', async () => {
     const usage = { ...usageOf(9, 4), cost: 0.25 };
     const believed = makeProxy(whole(completion('x', usage)));
     await believed.serve(ask({ model: 'openrouter/m' }));
@@ -138,7 +138,7 @@ describe('a completion', () => {
     expect(priced.rows()[0]?.cost.usd).toBe(4_000n);
   });
 
-  test('costs nothing, and has no price, where none is known and no USD limit applies', async () => {
+  test('costs nothing if no price is known and no USD limit applies', async () => {
     const proxy = makeProxy(whole(answer));
     await proxy.serve(ask({ model: 'openai/unheard-of', anything: 1 }), UNCAPPED);
     expect(JSON.parse(proxy.sent[0]?.body ?? '')).toMatchObject({ anything: 1 });
@@ -146,7 +146,7 @@ describe('a completion', () => {
     expect(proxy.rows()[0]).not.toHaveProperty('priceVersion');
   });
 
-  test('is estimated where the provider reports no usage: input bound, and a token for four bytes', async () => {
+  test('is estimated if the provider reports no usage: the input bound, and a token for four bytes', async () => {
     const proxy = makeProxy(whole(completion('123456789')));
     const served = await proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }));
     expect(proxy.rows()[0]).toMatchObject({
@@ -157,7 +157,7 @@ describe('a completion', () => {
     expect(served.headers['x-hallpass-cost-usd']).toBe('0.000163');
   });
 
-  test('tells the log once, and nothing of what was said', async () => {
+  test('writes one log line, without any text of the request or the answer', async () => {
     const proxy = makeProxy(whole(answer));
     await proxy.serve(ask({ max_tokens: 100 }));
     expect(proxy.log).toEqual([
@@ -226,7 +226,7 @@ describe('before anything is held', () => {
     expect(bare.sent[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  test('lets an outage of the secrets through as it is', async () => {
+  test('passes an outage of the secrets on unchanged', async () => {
     const outage = new GatewayError('service_unavailable');
     const proxy = makeProxy(
       {},
@@ -253,7 +253,7 @@ describe('a limit', () => {
     expect(served.headers['x-hallpass-budget-remaining-usd']).toBe('0');
   });
 
-  test('that affords all of it is silent about the cap', async () => {
+  test('that affords all of it sets no header about the cap', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
     const served = await proxy.serve(ask());
     expect(JSON.parse(proxy.sent[0]?.body ?? '').max_completion_tokens).toBe(8_192);
@@ -270,7 +270,7 @@ describe('a limit', () => {
 
 describe('what was sent', () => {
   // guarantee: checked-body-only
-  test('is what was checked: of members given twice the last', async () => {
+  test('is what was checked: the last of members given twice', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))));
     await proxy.serve(
       '{"model":"openai/both","max_tokens":1000000,"messages":[],"max_tokens":20,"model":"openai/m"}',
@@ -322,7 +322,7 @@ describe('no secret', () => {
 });
 
 describe('a URL that replaces a provider’s', () => {
-  test('is where the traffic goes, with or without a key', async () => {
+  test('gets the traffic, with or without a key', async () => {
     const proxy = makeProxy(whole(completion('x', usageOf(1, 1))), {
       secrets: {
         readKey: async () => '',

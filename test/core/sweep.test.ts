@@ -70,7 +70,7 @@ describe('sweep', () => {
     expect(usage.rows.get(asRequestId('dead'))?.status).toBe('swept');
   });
 
-  test('lets go of a wallet with nothing in flight', async () => {
+  test('takes a wallet with nothing in flight out of the index', async () => {
     const hold = await reserve(ADA, 'r1', 1);
     await settleAtRow(hold, makeRow(hold, usd(5)), ports);
     clock.advance(2 * MINUTE_MS);
@@ -104,7 +104,7 @@ describe('sweep', () => {
   });
 
   // guarantee: one-look
-  test('keeps the mark of a wallet in which a request came while it looked', async () => {
+  test('keeps the mark of a wallet that got a request during the sweep', async () => {
     const first = await reserve(ADA, 'r1', 1);
     clock.advance(2 * MINUTE_MS);
     const racing: Wallets = {
@@ -138,7 +138,7 @@ describe('sweep', () => {
   });
 
   // guarantee: stale-index-skipped
-  test('passes over what the index still shows and another sweep has let go', async () => {
+  test('skips a wallet that the index still shows after another sweep removed it', async () => {
     const findDue = async () => [ADA, BOB];
     const hold = await reserve(BOB, 'r1', 1);
     await settleAtRow(hold, makeRow(hold, usd(5)), ports);
@@ -161,7 +161,7 @@ describe('sweep', () => {
   });
 
   // guarantee: sweep-resumes
-  test('closes 10,000 expired holds, each once, in as many runs as its deadline makes of them', async () => {
+  test('closes 10,000 expired holds, each once, in as many runs as its deadline needs', async () => {
     const count = 10_000;
     const walletsOf = 2_500;
     for (let at = 0; at < count; at += 1) {
@@ -215,7 +215,7 @@ describe('sweep', () => {
   });
 
   // guarantee: failures-do-not-starve
-  test('reaches wallets behind more failing ones than a page holds', async () => {
+  test('reaches wallets behind more failing ones than a page has', async () => {
     const [shard, ...ids] = [
       3,
       ...Array.from({ length: 900 }, (_, index) => `k#u${index}`),
@@ -249,7 +249,7 @@ describe('sweep', () => {
     expect((await wallets.find(ADA))?.dueAtMs).toBe(NOW_MS + MINUTE_MS);
   });
 
-  test('says that it did not finish when the index cannot be read', async () => {
+  test('reports that it did not finish when the index cannot be read', async () => {
     const findDue = async (): Promise<never> => {
       throw new GatewayError('service_unavailable', { transient: true });
     };

@@ -53,7 +53,7 @@ export function describeDueWallets(kit: WalletKit): void {
     });
 
     // guarantee: due-moved-once
-    test('move to the next lease, if the mark is as it was seen', async () => {
+    test('move to the next lease, if the mark has not moved', async () => {
       const hold = holdIn(makeWalletId(), 'r1', { leaseEndsAtMs: NOW_MS });
       await reserve(hold);
 
@@ -64,7 +64,7 @@ export function describeDueWallets(kit: WalletKit): void {
     });
 
     // guarantee: due-removed-when-idle
-    test('leave when nothing is in flight, and come back with the next hold', async () => {
+    test('leave when nothing is in flight, and return with the next hold', async () => {
       const id = makeWalletId();
       const hold = holdIn(id, 'r1', { leaseEndsAtMs: NOW_MS });
       await reserve(hold);

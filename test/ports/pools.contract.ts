@@ -24,7 +24,7 @@ export function describePools(
     describeSlices(kit);
 
     describe('a draw', () => {
-      test('moves money from a pool that is not there yet into a wallet that is not either', async () => {
+      test('moves money from a pool into a wallet when neither item exists yet', async () => {
         const draw = makeDraw();
 
         const { kind, writeUnits } = await wallets.draw(draw);
@@ -41,7 +41,7 @@ export function describePools(
       });
 
       // guarantee: slice-knows-its-limit
-      test('comes on top of what is left, under the limit that holds now', async () => {
+      test('adds to what is left, under the current limit', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
         await take(draw.walletId, 4n);
@@ -71,7 +71,7 @@ export function describePools(
         expect((await sliceOf(other.walletId))?.left).toBe(40n);
       });
 
-      test('of the whole limit is one', async () => {
+      test('of the whole limit succeeds', async () => {
         const draw = makeDraw({ amount: 100n });
 
         expect((await wallets.draw(draw)).kind).toBe('moved');
@@ -92,7 +92,7 @@ export function describePools(
       });
 
       // guarantee: first-draw-once
-      test('that comes late, when all of it was recalled, changes nothing', async () => {
+      test('that arrives after all of it was recalled changes nothing', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
         await wallets.recall(recallOf(draw));
@@ -102,14 +102,14 @@ export function describePools(
       });
 
       // guarantee: wallet-judged-first
-      test('says that the wallet has changed, whatever the pool says', async () => {
+      test('reports that the wallet has changed, even if the pool refuses too', async () => {
         const draw = makeDraw({ amount: 100n });
         await wallets.draw(draw);
 
         expect((await wallets.draw({ ...draw, amount: 1n })).kind).toBe('wallet-changed');
       });
 
-      test('of nothing asks whether a pool is within its limit, and says so of the slice', async () => {
+      test('of zero checks that the pool is within its limit, and records the limit in the slice', async () => {
         const draw = makeDraw({ amount: 50n });
         await wallets.draw(draw);
         const ask = { ...draw, amount: 0n, seenIn: 50n };
@@ -137,7 +137,7 @@ export function describePools(
         expect(await wallets.findDrawn(draw.poolId)).toBe(107n);
       });
 
-      test('is exact in amounts that no double holds', async () => {
+      test('is exact in amounts beyond doubles', async () => {
         const amount = 9_007_199_254_740_993n;
         const draw = makeDraw({ amount, limit: amount });
         await wallets.draw(draw);
@@ -196,7 +196,7 @@ export function describePools(
       });
 
       // guarantee: recall-leaves-holds
-      test('takes nothing of what is held', async () => {
+      test('takes nothing that a request holds', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
         await take(draw.walletId, 8n);
@@ -206,12 +206,12 @@ export function describePools(
         expect(await wallets.findDrawn(draw.poolId)).toBe(8n);
       });
 
-      test('finds nothing in a wallet that is not there', async () => {
+      test('finds nothing in a wallet that does not exist', async () => {
         expect((await wallets.recall(recallOf(makeDraw()))).kind).toBe('wallet-changed');
       });
 
       // guarantee: pool-never-negative
-      test('never takes a pool below nothing', async () => {
+      test('never takes a pool below zero', async () => {
         const draw = makeDraw();
         await wallets.draw(draw);
         const small = makeDraw({ amount: 9n });
@@ -224,7 +224,7 @@ export function describePools(
         expect((await sliceOf(draw.walletId))?.left).toBe(10n);
       });
 
-      test('side by side with reserves leaves what they took', async () => {
+      test('at the same time as reserves leaves what they took', async () => {
         const draw = makeDraw({ amount: 100n });
         await wallets.draw(draw);
         const takes = Array.from({ length: 20 }, (_, index) =>
@@ -242,7 +242,7 @@ export function describePools(
       });
     });
 
-    test('a pool that nobody drew of has drawn nothing', async () => {
+    test('a pool that nobody drew from has drawn nothing', async () => {
       expect(await wallets.findDrawn(asPoolId('pool#k#none'))).toBe(0n);
     });
   });

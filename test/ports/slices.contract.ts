@@ -10,7 +10,7 @@ export function describeSlices(kit: PoolKit): void {
 
   describe('a reserve of a slice', () => {
     // guarantee: slice-to-the-last-unit
-    test('takes what is left to the last, and not more', async () => {
+    test('takes what is left to the last unit, and not more', async () => {
       const draw = makeDraw();
       await kit.wallets().draw(draw);
 
@@ -23,7 +23,7 @@ export function describeSlices(kit: PoolKit): void {
       expect(over.wallet?.slices.get(MONTH)?.left).toBe(10n);
     });
 
-    test('is refused where nothing was drawn', async () => {
+    test('is refused if nothing was drawn', async () => {
       const outcome = await take(asWalletId('k#none'), 1n);
 
       expect(outcome.written).toBe(false);
@@ -35,14 +35,17 @@ export function describeSlices(kit: PoolKit): void {
       ['larger', 99n, false],
       ['the same', 100n, true],
       ['smaller', 101n, true],
-    ])('of one drawn under a %s limit than holds now: %s', async (_how, limit, written) => {
-      const draw = makeDraw();
-      await kit.wallets().draw(draw);
+    ])(
+      'of a slice that was drawn under a %s limit than the current one: %s',
+      async (_how, limit, written) => {
+        const draw = makeDraw();
+        await kit.wallets().draw(draw);
 
-      expect((await take(draw.walletId, 1n, limit)).written).toBe(written);
-    });
+        expect((await take(draw.walletId, 1n, limit)).written).toBe(written);
+      },
+    );
 
-    test('takes of no counter when the slice is too small', async () => {
+    test('adds to no counter when the slice is too small', async () => {
       const draw = makeDraw();
       await kit.wallets().draw(draw);
 
@@ -58,7 +61,7 @@ export function describeSlices(kit: PoolKit): void {
   });
 
   describe('a settle of a slice', () => {
-    test('gives back what was held too much, once', async () => {
+    test('gives back the unused part of the hold, once', async () => {
       const draw = makeDraw();
       await kit.wallets().draw(draw);
       await take(draw.walletId, 8n);
@@ -70,7 +73,7 @@ export function describeSlices(kit: PoolKit): void {
     });
 
     // guarantee: slice-made-again
-    test('bills beyond what was left, where nothing was drawn too', async () => {
+    test('bills beyond what was left, also if nothing was drawn', async () => {
       const walletId = asWalletId('k#undrawn');
       await kit.wallets().reserve({ hold: holdIn(walletId), counters: [], inFlightMax: 128 });
       await settle(walletId, -3n);
@@ -83,7 +86,7 @@ export function describeSlices(kit: PoolKit): void {
       });
     });
 
-    test('removes slices in passing, whole', async () => {
+    test('removes old slices, with all their attributes', async () => {
       const draw = makeDraw();
       await kit.wallets().draw(draw);
       await kit.wallets().recall(recallOf(draw, { amount: 1n }));
@@ -115,7 +118,7 @@ export function describeSlices(kit: PoolKit): void {
       expect(await holdersOf('m', 'm#', 2)).toEqual(['m#u1', 'm#u2']);
     });
 
-    test('are read in one go, as they now stand', async () => {
+    test('are read together, as the last write left them', async () => {
       for (const id of ['r#u1', 'r#u2']) await drawIn(id);
       await take(asWalletId('r#u1'), 4n);
 
@@ -127,7 +130,7 @@ export function describeSlices(kit: PoolKit): void {
     });
 
     // guarantee: drawer-visible
-    test('are no more when one was seen empty, until it draws again', async () => {
+    test('leave when seen empty, until they draw again', async () => {
       const draw = makeDraw({ walletId: asWalletId('o#u1') });
       await kit.wallets().draw(draw);
       await kit.wallets().recall(recallOf(draw));
@@ -139,7 +142,7 @@ export function describeSlices(kit: PoolKit): void {
     });
 
     // guarantee: draws-counted
-    test('stay when one drew since it was seen', async () => {
+    test('stay when they drew since they were seen', async () => {
       const draw = makeDraw({ walletId: asWalletId('q#u1') });
       await kit.wallets().draw(draw);
       await kit.wallets().draw({ ...draw, name: 'tokens:day:2026-11-20' });

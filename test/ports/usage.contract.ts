@@ -23,7 +23,7 @@ export function describeUsageRows(name: string, start: () => Promise<UsageUnderT
     const rowOf = (request: string, overrides: Partial<UsageRow> = {}): UsageRow =>
       makeRow(makeHold({ requestId: asRequestId(request) }), usd(5, 7n), overrides);
 
-    test('answer the row that was written', async () => {
+    test('return the row that was written', async () => {
       const row = rowOf('r1');
 
       const { row: stored, writeUnits } = await under.usage.put(row);
@@ -33,7 +33,7 @@ export function describeUsageRows(name: string, start: () => Promise<UsageUnderT
     });
 
     // guarantee: first-row-stands
-    test('keep the first row of a request, and answer it whole to whoever is second', async () => {
+    test('keep the first row of a request, and return all of it to the second writer', async () => {
       const first = rowOf('r2', {
         attempt: 3,
         status: 'estimated',
@@ -75,7 +75,7 @@ export function describeUsageRows(name: string, start: () => Promise<UsageUnderT
       expect(other.row.status).toBe('exact');
     });
 
-    test('are read by day, in the order in which their requests began, from a place on', async () => {
+    test('are read by day, in the order of their requests, after a given place', async () => {
       const keyId = asKeyId('readers');
       const at = (request: string, reservedAtMs: number, wallet = 'readers#uada') =>
         rowOf(request, { keyId, reservedAtMs, walletId: asWalletId(wallet) });

@@ -59,7 +59,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       (await wallets.find(walletId))?.counters.get(counter);
 
     describe('reserve', () => {
-      test('makes the wallet with the first hold, and answers it as it then is', async () => {
+      test('creates the wallet with the first hold, and returns it', async () => {
         const hold = holdIn(makeWalletId());
 
         const outcome = await reserve(hold, [{ name: 'usd:total', add: 7n, max: 10n }]);
@@ -82,7 +82,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
 
       // guarantee: limit-to-the-last-unit
-      test('fills a limit to the brim and not beyond', async () => {
+      test('fills a limit to the last unit and not beyond', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id, 'r1'), [{ name: 'usd:total', add: 4n, max: 10n }]);
         const brim = await reserve(holdIn(id, 'r2'), [{ name: 'usd:total', add: 6n, max: 10n }]);
@@ -112,7 +112,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(await counterOf(id, 'usd:total')).toBe(9n);
       });
 
-      test('counts without a limit where none is set', async () => {
+      test('counts also without a limit', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id, 'r1'), [{ name: 'usd:total', add: 5n }]);
         await reserve(holdIn(id, 'r2'), [{ name: 'usd:total', add: 5n }]);
@@ -120,7 +120,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(await counterOf(id, 'usd:total')).toBe(10n);
       });
 
-      test('counts amounts that no double holds, to the last digit', async () => {
+      test('counts amounts beyond doubles, to the last digit', async () => {
         const id = makeWalletId();
         const add = 9_007_199_254_740_993n;
         const hold = holdIn(id, 'r1', { amounts: { ...holdIn(id).amounts, tokens: add } });
@@ -133,7 +133,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
 
       // guarantee: hold-once
-      test('holds once for a request, and shows the hold that stands to a later try', async () => {
+      test('holds once for a request, and shows that hold to a later try', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id), [{ name: 'usd:total', add: 5n, max: 100n }]);
 
@@ -147,7 +147,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
 
       // guarantee: in-flight-max
-      test('keeps to the most requests at once', async () => {
+      test('admits no more requests at once than allowed', async () => {
         const id = makeWalletId();
         await reserve(holdIn(id, 'r1'), [], { inFlightMax: 2 });
         const second = await reserve(holdIn(id, 'r2'), [], { inFlightMax: 2 });
@@ -174,7 +174,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         ['before', NOW_MS - 1, false],
         ['at', NOW_MS, false],
         ['after', NOW_MS + 1, true],
-      ])('decides by "notBefore" on what was issued %s it', async (_when, issuedAtMs, written) => {
+      ])('decides by "notBefore" for a token issued %s it', async (_when, issuedAtMs, written) => {
         const id = makeWalletId();
         await under.setNotBefore(id, NOW_MS);
 
@@ -185,7 +185,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
 
       // guarantee: token-kept-long-enough
-      test('marks when the counters of its token may go', async () => {
+      test('records when the counters of its token may be removed', async () => {
         const id = makeWalletId();
         const first = { tokenId: TOKEN_ID, tokenKeepUntilMs: NOW_MS + 1 };
         await reserve(holdIn(id, 'r1'), [], first);
@@ -206,7 +206,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
 
       // guarantee: limit-counts-this-request
-      test('admits exactly as many of 300 at once as the limit has room for', async () => {
+      test('admits of 300 at once exactly as many as the limit has room for', async () => {
         const id = makeWalletId();
         const outcomes = await Promise.all(
           Array.from({ length: 300 }, (_, index) =>
@@ -226,7 +226,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
 
     describe('settle', () => {
       // guarantee: settle-once
-      test('gives back what was held too much; a duplicate settle changes nothing', async () => {
+      test('gives back the unused part of the hold; a duplicate settle changes nothing', async () => {
         const hold = holdIn(makeWalletId());
         await reserve(hold, [{ name: 'usd:total', add: 10n, max: 10n }]);
 
@@ -257,14 +257,14 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(outcome.wallet?.counters.get('usd:total')).toBe(10n);
       });
 
-      test('finds no hold in a wallet that is not there', async () => {
+      test('finds no hold in a wallet that does not exist', async () => {
         const outcome = await settle(holdIn(makeWalletId()));
 
         expect(outcome.written).toBe(false);
         expect(outcome.wallet).toBeUndefined();
       });
 
-      test('bills beyond the hold what was used beyond it', async () => {
+      test('bills what was used beyond the hold', async () => {
         const hold = holdIn(makeWalletId());
         await reserve(hold, [{ name: 'usd:total', add: 10n, max: 10n }]);
         await settle(hold, { counters: [{ name: 'usd:total', add: 3n }] });
@@ -273,7 +273,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
 
       // guarantee: counter-made-again
-      test('removes counters in passing, and makes anew one that was removed before', async () => {
+      test('removes old counters, and creates a counter again that was removed before', async () => {
         const id = makeWalletId();
         const [first, second] = [holdIn(id, 'r1'), holdIn(id, 'r2')];
         await reserve(first, [{ name: 'usd:day:2026-11-19', add: 10n }]);
@@ -289,7 +289,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
         expect(late.wallet?.counters).toEqual(new Map([['usd:day:2026-11-19', -10n]]));
       });
 
-      test('removes the counters of a token whose mark is as it was seen', async () => {
+      test('removes the counters of a token whose mark has not moved', async () => {
         const id = makeWalletId();
         const old = holdIn(id, 'r1');
         await reserve(old, [{ name: 't:tokenB:usd:total', add: 5n }], {
@@ -308,7 +308,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
 
       // guarantee: drop-unused-token-only
-      test('changes nothing when the mark of a token it would remove has moved', async () => {
+      test('changes nothing when the mark of a token to remove has moved', async () => {
         const id = makeWalletId();
         const hold = holdIn(id, 'r1');
         await reserve(hold, [{ name: 't:tokenB:usd:total', add: 5n }], {
@@ -330,7 +330,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
 
     describeDueWallets({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
 
-    test('knows nothing of a wallet that is not there', async () => {
+    test('finds nothing for a wallet that does not exist', async () => {
       expect(await wallets.find(makeWalletId())).toBeUndefined();
     });
   });

@@ -40,7 +40,7 @@ describe('a token that is revoked', () => {
   });
 
   // guarantee: mark-never-earlier
-  test('is refused where its counters are kept longer than the mark would be, and that stays so', async () => {
+  test('is refused if its counters are kept longer than the mark, and they still are', async () => {
     const id = asWalletId('k#u2');
     await reserve(id, NOW_MS, LATER_MS + 1);
     await marks.revokeToken(id, TOKEN_ID, LATER_MS);
@@ -53,7 +53,7 @@ describe('a token that is revoked', () => {
   });
 
   // guarantee: revocation-kept-with-counters
-  test('has its mark taken with its counters by a settle, unless it was revoked again', async () => {
+  test('loses its mark and counters in one settle, unless it was revoked again', async () => {
     for (const [id, isAgain] of [
       [asWalletId('k#u3'), false],
       [asWalletId('k#u4'), true],
@@ -81,7 +81,7 @@ describe('a token that is revoked', () => {
   });
 
   // guarantee: mark-has-a-day
-  test('gets both marks when the day goes between two looks', async () => {
+  test('gets mark and day when the day is removed between two writes', async () => {
     const id = asWalletId('k#u5');
     await reserve(id, NOW_MS, LATER_MS);
     const racing: AwsCall = async (operation, input) => {
@@ -109,7 +109,7 @@ describe('a token that is revoked', () => {
 
 describe('"notBefore"', () => {
   // guarantee: later-revocation-holds
-  test('refuses what was issued until then, and only ever grows', async () => {
+  test('refuses tokens issued until then, and only grows', async () => {
     const id = asWalletId('k#u6');
     await marks.raiseNotBefore(id, NOW_MS);
     await marks.raiseNotBefore(id, NOW_MS - 1);
@@ -122,7 +122,7 @@ describe('"notBefore"', () => {
   });
 });
 
-test('an outage is service_unavailable, and never taken for a mark that stands', async () => {
+test('an outage is service_unavailable, never a written mark', async () => {
   const down = makeWalletMarks(async (operation) => {
     throw new AwsCallError('TimeoutError', operation, 0);
   }, 'wallets');

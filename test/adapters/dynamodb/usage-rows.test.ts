@@ -37,7 +37,7 @@ describe('the mark by which the sweep finds a day', () => {
     expect(marks()).toEqual([MARKED, UNMARKED, MARKED]);
   });
 
-  test('is on the next row too when nobody knows whether it was written', async () => {
+  test('is on the next row too when the first write has no known outcome', async () => {
     const lost = new AwsCallError('TimeoutError', 'PutItem', 0);
     const { usage, marks } = makeRecorded(() => NOW_MS, [lost]);
     await usage.put(rowAt('r1')).catch(() => undefined);
@@ -58,7 +58,7 @@ describe('the mark by which the sweep finds a day', () => {
   });
 });
 
-test('a row is flat, readable, found by what its hold says, and kept 400 days', async () => {
+test('a row is flat, readable, found by its hold, and kept 400 days', async () => {
   const { usage, calls } = makeRecorded();
   const hold = makeHold({ requestId: asRequestId('5f2e') });
 

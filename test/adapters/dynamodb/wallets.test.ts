@@ -89,7 +89,7 @@ async function rush(
 }
 
 describe('300 requests at once on a token that affords 100', () => {
-  test('are 100 served and 200 refused by name, and the wallet is exact', async () => {
+  test('are 100 served and 200 refused, and the wallet is exact', async () => {
     const grant = grantOf('plain');
     const ports = makePorts(tables.call);
 
@@ -106,7 +106,7 @@ describe('300 requests at once on a token that affords 100', () => {
     expect(await readRows(grant)).toEqual({ count: 100, cost: 1_000_000_000n });
   });
 
-  test('are so too with a tenth dying and every tenth answer lost after the write', async () => {
+  test('are 100 served also if a tenth dies and every tenth answer is lost', async () => {
     const grant = grantOf('faulty');
     const clock = makeManualClock();
     let calls = 0;
@@ -178,7 +178,7 @@ test('a request of a token and a user takes two write units of the wallet and on
   expect([writeUnits, settled.writeUnits]).toEqual([1, 2]);
 });
 
-test('a wallet is read as the last write left it', async () => {
+test('a wallet is read consistently', async () => {
   const inputs: object[] = [];
   const { wallets } = makePorts(async (_operation, input) => {
     inputs.push(input);
@@ -235,7 +235,7 @@ describe('an outage', () => {
     [['ThrottlingError', 'None'], true],
     [['ProvisionedThroughputExceeded', 'None'], true],
     [['None', 'ValidationError'], false],
-  ])('is a transaction that was cancelled for %j', async (codes, transient) => {
+  ])('includes a transaction that was cancelled for %j', async (codes, transient) => {
     const { wallets } = makePorts(async (operation) => {
       const CancellationReasons = codes.map((Code) => ({ Code }));
       throw new AwsCallError('TransactionCanceledException', operation, 400, {

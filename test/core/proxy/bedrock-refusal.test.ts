@@ -22,7 +22,7 @@ const errorOf = async (proxy: ReturnType<typeof refusal>, model: string) =>
   );
 
 describe('a request to Bedrock with the role', () => {
-  test('says what it is signed for, and has no key in a header', async () => {
+  test('names the service it is signed for, and has no key in a header', async () => {
     const proxy = makeProxy({ status: 500 });
     await errorOf(proxy, 'bedrock/m');
     expect(proxy.sent).toMatchObject([

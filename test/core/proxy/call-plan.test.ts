@@ -56,7 +56,7 @@ describe('planCall', () => {
     };
     const contentOf = (part: object) => ({ messages: [{ role: 'user', content: [part] }] });
 
-    test('takes unknown fields, input by reference and an uncapped output as it should', () => {
+    test('passes unknown fields, input by reference and an uncapped output without a USD limit', () => {
       expect(outcomeOf({ unheard_of: 1 })).toBe(unknownField);
       expect(outcomeOf(contentOf({ type: 'image_url', image_url: 'https://x/y.png' }))).toBe(
         reference,
@@ -108,7 +108,7 @@ describe('planCall', () => {
 });
 
 describe('what a call takes', () => {
-  test('is the dearest input and all output of all choices', () => {
+  test('is the highest price of the input and all output of all choices', () => {
     const call = plan({ model: 'openai/both', max_tokens: 100, n: 2 });
     const inputTokens = call.inputTokensMax;
     expect(amountsUnder(call, 100)).toEqual({
@@ -134,12 +134,12 @@ describe('affordableCap', () => {
     expect(affordableCap(call, left, 100)).toBe(cap);
   });
 
-  test('never answers the cap it was asked below, nor lowers one under 17', () => {
+  test('never returns the given cap, and never goes below 16', () => {
     expect(affordableCap(call, usd(1_000_000n), 40)).toBe(39);
     expect(affordableCap(call, usd(1_000_000n), 16)).toBeUndefined();
   });
 
-  test('fits, and one token more would not', () => {
+  test('returns a cap that fits, and one token more would not', () => {
     const dear = plan({ model: 'openai/both', max_tokens: 100_000, n: 3 });
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 400_000_000n }), (left) => {

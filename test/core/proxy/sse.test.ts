@@ -13,7 +13,7 @@ function split(...reads: readonly string[]) {
 }
 
 describe('makeEventSplitter', () => {
-  test('lets whole events through and holds the rest', () => {
+  test('passes whole events on and holds the rest', () => {
     expect(split('data: 1\n\ndata: 2\n\nda', 'ta: 3\n', '\n: c')).toEqual({
       out: ['data: 1\n\ndata: 2\n\n', '', 'data: 3\n\n'],
       rest: ': c',
@@ -27,7 +27,7 @@ describe('makeEventSplitter', () => {
     ['CR', 'a\r\rb'],
     ['LF and CRLF', 'a\n\r\nb'],
     ['CRLF and LF', 'a\r\n\nb'],
-  ])('sees the end of an event in %s, whole or byte by byte', (_, text) => {
+  ])('finds the end of an event in %s, in one read or byte by byte', (_, text) => {
     const [whole] = split(text).out;
     expect(whole).toBe(text.slice(0, -1));
     const { out, rest } = split(...text);
@@ -40,7 +40,7 @@ describe('makeEventSplitter', () => {
     expect(makeEventSplitter().push(read).events.buffer).toBe(read.buffer);
   });
 
-  test('lets an event that is too long through in pieces, and finds its end', () => {
+  test('passes an event that is too long on in pieces, and finds its end', () => {
     const long = 'x'.repeat(EVENT_BYTES_MAX);
     const { out, rest, isMidEvent } = split(long, 'y', 'z\n', '\ndata: 1\n\nda');
     expect(out).toEqual([
@@ -53,11 +53,11 @@ describe('makeEventSplitter', () => {
     expect(isMidEvent).toBe(false);
   });
 
-  test('says that it is within a long event', () => {
+  test('reports that it is inside a long event', () => {
     expect(split('x'.repeat(EVENT_BYTES_MAX + 1)).isMidEvent).toBe(true);
   });
 
-  test('passes every byte on in order, and lets through only whole events', () => {
+  test('passes every byte on in order, as whole events', () => {
     const piece = fc.constantFrom('\n', '\r', '\n\n', '\r\n', 'data: x', ': c', 'é');
     fc.assert(
       fc.property(fc.array(piece), fc.array(fc.nat({ max: 9 })), (pieces, sizes) => {

@@ -54,7 +54,7 @@ async function stream(reads: Script['reads'], more: object = {}) {
 describe('a stream', () => {
   const events = [textEvent('hel'), textEvent('lo'), FINISH_EVENT];
 
-  test('passes on unchanged, but for the usage that the client did not ask for', async () => {
+  test('passes on unchanged, without the usage that the client did not request', async () => {
     const { text, bill, isReleased, spent, served } = await stream([...events, USAGE, DONE_EVENT]);
     expect(text).toBe([...events, DONE_EVENT].join(''));
     expect(bill).toEqual(['exact', 4, 13_000n]);
@@ -67,14 +67,14 @@ describe('a stream', () => {
     expect(served.headers).not.toHaveProperty('x-hallpass-cost-usd');
   });
 
-  test('keeps the usage that the client asked for', async () => {
+  test('keeps the usage that the client requested', async () => {
     const { text } = await stream([...events, USAGE, DONE_EVENT], {
       stream_options: { include_usage: true },
     });
     expect(text).toBe([...events, USAGE, DONE_EVENT].join(''));
   });
 
-  test('gives the first event before it asks the provider for the second', async () => {
+  test('sends the first event before it reads the second', async () => {
     let asked = 0;
     const proxy = makeProxy(
       {},
@@ -102,7 +102,7 @@ describe('a stream', () => {
     for (let next = first; !next.done; next = await iterator.next());
   });
 
-  test('writes the books before [DONE]', async () => {
+  test('closes the call before [DONE]', async () => {
     const proxy = makeProxy({ reads: [...events, USAGE, DONE_EVENT] });
     const { body: reads } = await proxy.serve(body());
     const rowsSeen: [string, number][] = [];
@@ -113,13 +113,13 @@ describe('a stream', () => {
     expect(rowsSeen.at(-2)?.[1]).toBe(0);
   });
 
-  test('does not wait for a provider that stays after [DONE]', async () => {
+  test('does not wait for a provider that keeps the connection after [DONE]', async () => {
     const { text, proxy } = await stream([DONE_EVENT, ': never read\n\n']);
     expect(text).toBe(DONE_EVENT);
     expect(proxy.isProviderLeft()).toBe(true);
   });
 
-  test('ends as it is when the provider ends after its finish reason', async () => {
+  test('ends without an error when the provider ends after its finish reason', async () => {
     expect((await stream([...events, USAGE])).text).toBe(events.join(''));
   });
 
@@ -129,7 +129,7 @@ describe('a stream', () => {
     expect(bill[0]).toBe('exact');
   });
 
-  test('notes when the first byte came', async () => {
+  test('records when the first byte came', async () => {
     const { proxy } = await stream([...events, DONE_EVENT]);
     expect(proxy.rows()[0]).toMatchObject({ firstByteMs: 1, latencyMs: 4 });
   });
@@ -219,15 +219,18 @@ describe('an awkward provider', () => {
       hello + FAILED,
     ],
     ['an event without an end', [hello, leak.trimEnd()], hello + FAILED],
-  ])('that says its key in %s is cut there, and the client is told', async (_, reads, text) => {
-    const seen = await stream(reads);
-    expect(seen.text).toBe(text);
-    expect(seen.isReleased).toBe(true);
-    expect(seen.proxy.log[0]).toMatchObject({
-      code: 'upstream_error',
-      detail: 'the provider repeated the key it was given',
-    });
-  });
+  ])(
+    'that sends its key in %s is cut there, and the client gets an error',
+    async (_, reads, text) => {
+      const seen = await stream(reads);
+      expect(seen.text).toBe(text);
+      expect(seen.isReleased).toBe(true);
+      expect(seen.proxy.log[0]).toMatchObject({
+        code: 'upstream_error',
+        detail: 'the provider repeated the key it was given',
+      });
+    },
+  );
 
   test('that breaks with an error of another kind never breaks the stream', async () => {
     const { text, proxy } = await stream([hello, new TypeError('a bug')]);
@@ -235,7 +238,7 @@ describe('an awkward provider', () => {
     expect(proxy.log[0]).toMatchObject({ level: 'warn', code: 'internal_error' });
   });
 
-  test('that sends a very long event and dies within it has that event ended first', async () => {
+  test('that dies inside a very long event has that event ended first', async () => {
     const long = `data: ${'x'.repeat(EVENT_BYTES_MAX)}`;
     const { text } = await stream([long, died]);
     expect(text).toBe(`${long}\n\n${FAILED}`);
@@ -270,7 +273,7 @@ describe('a provider that ignores the output cap', () => {
   const CUT =
     'data: {"id":"chatcmpl-r1","object":"chat.completion.chunk","created":1795176000,"model":"openai/both","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}\n\ndata: [DONE]\n\n';
 
-  test('is cut when it says far more than that, and the overrun is recorded', async () => {
+  test('is cut when it sends far more than that, and the overrun is recorded', async () => {
     const { text, bill, proxy, spent } = await stream([kilobyte, kilobyte, kilobyte]);
     expect(text).toBe(kilobyte + kilobyte + CUT);
     expect(bill).toEqual(['estimated', 500, 714_000n]);
@@ -292,7 +295,7 @@ describe('a provider that ignores the output cap', () => {
     );
   });
 
-  test('is cut when it reports more than is held', async () => {
+  test('is cut when it reports more than the hold', async () => {
     const running = (output: number) =>
       chatEvent({ content: 'x' }, { usage: usageOf(214, output) });
     const { text, bill } = await stream([running(100), running(101), running(102)]);
@@ -306,7 +309,7 @@ describe('a provider that ignores the output cap', () => {
     expect(proxy.rows()[0]?.overrunNanoUsd).toBe(100_000n);
   });
 
-  test('is not cut where nothing bounds the credential', async () => {
+  test('is not cut if the credential has no limits', async () => {
     const proxy = makeProxy({ reads: [kilobyte, kilobyte, kilobyte, FINISH_EVENT, DONE_EVENT] });
     const text = await readAnswer(await proxy.serve(body(), UNCAPPED));
     expect(text).toBe([kilobyte, kilobyte, kilobyte, FINISH_EVENT, DONE_EVENT].join(''));

@@ -50,7 +50,7 @@ describe('a limit that is changed', () => {
     expect((await refusalOf(hold(budgetUser('eve'), usd(1)))).code).toBe('insufficient_quota');
   });
 
-  test('affords what is left of the lower limit to one who asks for more than that', async () => {
+  test('lowers a request that needs more than the lower limit leaves', async () => {
     await pay(await hold(budgetUser('ada', 'key:usd:month=0.001'), usd(1_000)), 100);
     expect(await sliceOf(budgetUser('ada'))).toMatchObject({ left: 1_900n });
     const afford = ({ usd: left = usd(0).usd }) => usd(left);
@@ -69,7 +69,7 @@ describe('a limit that is changed', () => {
   });
 
   // guarantee: lowered-limit-blocks-slices
-  test('lets idle slices be spent on within a lower limit that has room for them', async () => {
+  test('lets idle slices be spent under a lower limit that has room for them', async () => {
     await pay(await hold(budgetUser('ada', 'key:usd:month=1'), usd(10)), 10);
     const before = await sliceOf(budgetUser('ada'));
     await pay(await hold(budgetUser('ada'), usd(10)), 10);
@@ -95,7 +95,7 @@ describe('a draw', () => {
     makeFaultyLine(() => new GatewayError('service_unavailable', { transient: true }));
 
   test.each<[Fault]>([['dropped'], ['answer-lost'], ['late']])(
-    'that is %s is made again, and once in all',
+    'that is %s is repeated, and moves money once',
     async (fault) => {
       const line = lostLine();
       const steady = ports;
@@ -111,7 +111,7 @@ describe('a draw', () => {
   );
 
   // guarantee: draw-tries-max
-  test('that meets others is tried again, eight times, with growing waits', async () => {
+  test('that conflicts with others is tried eight times, with growing waits', async () => {
     const faults = Array.from({ length: 7 }, (): Fault => 'dropped');
     ports = { ...ports, wallets: failing(faults) };
 
@@ -119,7 +119,7 @@ describe('a draw', () => {
     expect(clock.sleptMs).toEqual([15, 20, 40, 80, 160, 320, 500, 500]);
   });
 
-  test('that never gets through is an outage, and nothing is held', async () => {
+  test('that never succeeds is an outage, and nothing is held', async () => {
     const faults = Array.from({ length: 99 }, (): Fault => 'dropped');
     ports = { ...ports, wallets: failing(faults) };
 
@@ -129,7 +129,7 @@ describe('a draw', () => {
   });
 
   test.each<[Fault]>([['answer-lost'], ['dropped'], ['late']])(
-    'comes after a recall that was %s',
+    'follows a recall that was %s',
     async (fault) => {
       await pay(await hold(budgetUser('ada'), usd(900)), 0);
       const line = lostLine();
@@ -144,7 +144,7 @@ describe('a draw', () => {
   );
 
   // guarantee: supplies-max
-  test('whose money others recall each time before it is held gives up', async () => {
+  test('gives up when others recall its money each time before it is held', async () => {
     let draws = 0;
     const thief: Wallets = {
       ...wallets,
@@ -175,7 +175,7 @@ describe('a draw', () => {
   });
 
   // guarantee: draw-rounds-max
-  test('that finds every idle slice spent on in the meantime says in use, not gone', async () => {
+  test('refuses with "in use", not "gone", when every idle slice is spent meanwhile', async () => {
     await pay(await hold(budgetUser('bob'), usd(1_000)), 0);
     let recalls = 0;
     const recall = async () => {

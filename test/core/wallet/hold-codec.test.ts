@@ -10,14 +10,14 @@ import { makeHold, usd, WALLET_ID } from '../../support/wallet-fixtures.ts';
 const REQUEST_ID = asRequestId('r1');
 
 describe('the text of a hold', () => {
-  test('is short and says all there is', () => {
+  test('is short and has every part', () => {
     const text = encodeHold(makeHold({ attempt: 2 }));
 
     expect(text).toBe('2|mwoxfuo0|mwoxz540|1njchs|2s|tokenA|hz');
     expect(decodeHold(WALLET_ID, REQUEST_ID, text)).toEqual(makeHold({ attempt: 2 }));
   });
 
-  test('begins with its attempt, so that a settle of 1 does not take 12 for its own', () => {
+  test('begins with its attempt and a separator, so that attempt 1 does not match attempt 12', () => {
     expect([holdPrefix(1), holdPrefix(12)]).toEqual(['1|', '12|']);
     expect(encodeHold(makeHold({ attempt: 12 })).startsWith(holdPrefix(1))).toBe(false);
   });
@@ -62,7 +62,7 @@ describe('the text of a hold', () => {
     },
   );
 
-  test('is never written for less than nothing', () => {
+  test('is never written for a negative amount', () => {
     expect(() => encodeHold(makeHold({ amounts: usd(-1) }))).toThrow('a hold cannot be negative');
     expect(() => encodeHold(makeHold({ amounts: usd(1, -1n) }))).toThrow();
     expect(() => encodeHold(makeHold({ leaseEndsAtMs: Number.NaN }))).toThrow();

@@ -41,7 +41,7 @@ const sliceOf = (grant: Grant, name?: string) => findSlice(wallets, grant, name)
 const drawn = () => wallets.findDrawn(POOL);
 
 describe('a budget of the whole key', () => {
-  test('is drawn in slices, and spent of them in the one write of the reserve', async () => {
+  test('is drawn in slices, which the one write of the reserve spends', async () => {
     const ada = budgetUser('ada', 'key:usd:month=1');
     const first = await hold(ada, usd(1_000));
     const outcome = await reserve(
@@ -115,7 +115,7 @@ describe('a budget of the whole key', () => {
   });
 
   // guarantee: key-figures-for-server-keys
-  test('that is spent is 402, with the figures for a bare server key only', async () => {
+  test('that is spent is 402, and only a bare server key sees the figures', async () => {
     await pay(await hold(budgetUser('ada'), usd(1_000)), 1_000);
 
     const bob = await refusalOf(hold(budgetUser('bob'), usd(1)));
@@ -144,7 +144,7 @@ describe('a budget of the whole key', () => {
   });
 
   // guarantee: idle-is-reserved
-  test('tells what lies idle in the wallet itself as used and as reserved', async () => {
+  test('shows idle money of the wallet itself as used and reserved', async () => {
     await pay(await hold(budgetUser('bob'), usd(700)), 700);
     await pay(await hold(bareKeyGrant(BUDGET), usd(300)), 200);
 
@@ -156,7 +156,7 @@ describe('a budget of the whole key', () => {
   test.each([
     ['key:requests:day=1', usd(1, 1n)],
     ['key:tokens:week=100', usd(1, 100n)],
-  ])('of %s is a rate that is exceeded', async (limit, amounts) => {
+  ])('of %s refuses as an exceeded rate', async (limit, amounts) => {
     await hold(budgetUser('ada', limit), amounts);
 
     const error = await refusalOf(hold(budgetUser('bob', limit), amounts));
@@ -181,7 +181,7 @@ describe('a budget of the whole key', () => {
     expect(byUser.facts.limit).toMatchObject({ per: 'user', window: 'total' });
   });
 
-  test('of several, the one is named that resets last', async () => {
+  test('of several, the one that resets last is named', async () => {
     const limits = ['key:usd:day=0.000001', 'key:usd:total=0.000001', BUDGET];
     await pay(await hold(budgetUser('ada', ...limits), usd(1_000)), 1_000);
 
@@ -190,14 +190,14 @@ describe('a budget of the whole key', () => {
     expect(error.facts.limit?.window).toBe('total');
   });
 
-  test('gives nothing to a request above it, which would keep it from others for nothing', async () => {
+  test('draws nothing for a request above the budget itself', async () => {
     const error = await refusalOf(hold(budgetUser('ada'), usd(1_001)));
 
     expect(error.code).toBe('insufficient_quota');
     expect([await drawn(), await sliceOf(budgetUser('ada'))]).toEqual([0n, undefined]);
   });
 
-  test('affords what lies idle in the wallet itself, when others have spent the rest', async () => {
+  test('affords idle money of the wallet itself when others have spent the rest', async () => {
     await pay(await hold(budgetUser('bob'), usd(700)), 700);
     await pay(await hold(budgetUser('ada'), usd(300)), 0);
     const afford = ({ usd: left = usd(0).usd }) => (left === 0n ? undefined : usd(left));
@@ -207,13 +207,13 @@ describe('a budget of the whole key', () => {
     expect(amounts.usd).toBe(300n);
   });
 
-  test('lets a request that costs nothing pass when it is spent', async () => {
+  test('admits a request that costs nothing when it is spent', async () => {
     await pay(await hold(budgetUser('ada'), usd(1_000)), 1_000);
 
     await expect(hold(budgetUser('bob'), usd(0))).resolves.toBeDefined();
   });
 
-  test('begins anew with the next month, by itself', async () => {
+  test('starts at zero in the next month', async () => {
     await pay(await hold(budgetUser('ada'), usd(1_000)), 1_000);
     clock.advance(11 * 86_400_000);
 
@@ -223,7 +223,7 @@ describe('a budget of the whole key', () => {
     expect(await sliceOf(budgetUser('ada'))).toBeUndefined();
   });
 
-  test('settles into the month that it was held in', async () => {
+  test('is settled in the month of the hold', async () => {
     const open = await hold(budgetUser('ada'), usd(500));
     clock.advance(Date.parse('2026-12-01T00:00:01Z') - clock.nowMs());
     await pay(open, 200);
@@ -235,7 +235,7 @@ describe('a budget of the whole key', () => {
 
 describe('what is billed beyond a hold', () => {
   // guarantee: overrun-drawn
-  test('is drawn of the pool, and seen by the next reserve of anyone', async () => {
+  test('is drawn from the pool, and every next reserve sees it', async () => {
     await pay(await hold(budgetUser('ada'), usd(900)), 950);
 
     expect(await drawn()).toBe(950n);
@@ -244,7 +244,7 @@ describe('what is billed beyond a hold', () => {
     await expect(hold(budgetUser('bob'), usd(50))).resolves.toBeDefined();
   });
 
-  test('passes the limit, by what was billed and no more', async () => {
+  test('exceeds the limit by the amount billed and no more', async () => {
     await pay(await hold(budgetUser('ada'), usd(1_000)), 1_300);
 
     expect(await drawn()).toBe(1_300n);
@@ -254,7 +254,7 @@ describe('what is billed beyond a hold', () => {
     });
   });
 
-  test('is drawn by the wallet itself when the pool was out of reach', async () => {
+  test("is drawn by the wallet's next draw when the pool was out of reach", async () => {
     const open = await hold(budgetUser('ada'), usd(100));
     const deaf: Wallets = {
       ...wallets,
@@ -283,7 +283,7 @@ describe('a request that dies', () => {
     expect((await wallets.find(walletIdOf(budgetUser('ada'))))?.holds.size).toBe(0);
   });
 
-  test('that is swept in the next month is closed in its own', async () => {
+  test('that is swept in the next month is closed in its own month', async () => {
     await hold(budgetUser('ada'), usd(800));
     clock.advance(Date.parse('2026-12-01T00:10:00Z') - clock.nowMs());
     await sweep(ports, { shards: 4, deadlineAtMs: clock.nowMs() + 60_000 });

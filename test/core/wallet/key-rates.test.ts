@@ -50,7 +50,7 @@ const holdsOf = async (grant: Grant) => [
 ];
 
 describe('a rate of the whole key', () => {
-  test('is counted in the key wallet, whoever comes, beside the wallet of each', async () => {
+  test("is counted in the key wallet for every payer, beside the payer's own wallet", async () => {
     const [ada, bob] = [
       userGrant('ada', 'key:requests:minute=3'),
       userGrant('bob', 'key:requests:minute=3'),
@@ -70,7 +70,7 @@ describe('a rate of the whole key', () => {
   });
 
   // guarantee: payer-hold-returned
-  test('refuses the next of whichever user, and what their wallet held is given back', async () => {
+  test("refuses the next request of any user, and gives back that user's hold", async () => {
     const limits = ['key:requests:minute=1', 'user:usd:month=5'];
     await reserve(ask(userGrant('ada', ...limits), 'r1'), ports);
     const bob = userGrant('bob', ...limits);
@@ -92,7 +92,7 @@ describe('a rate of the whole key', () => {
     expect(usage.rows.size).toBe(0);
   });
 
-  test('tells its figures to a bare server key, which is held in one write', async () => {
+  test('shows its figures to a bare server key, whose hold is one write', async () => {
     const grant = bareKeyGrant('key:requests:minute=1', 'key:usd:hour=1');
     const { writeUnits } = await reserve(ask(grant, 'r1'), ports);
 
@@ -122,7 +122,7 @@ describe('a rate of the whole key', () => {
     expect([own.facts.limit?.per, other.facts.limit?.per]).toEqual(['user', 'key']);
   });
 
-  test('of several, the one is named that resets last', async () => {
+  test('of several, the one that resets last is named', async () => {
     const grant = userGrant('ada', 'key:requests:minute=1', 'key:requests:hour=1');
     await reserve(ask(grant, 'r1'), ports);
 
@@ -131,7 +131,7 @@ describe('a rate of the whole key', () => {
     expect(error.facts.limit?.window).toBe('hour');
   });
 
-  test('affords what is left of it', async () => {
+  test('affords the rest of the rate', async () => {
     const grant = userGrant('ada', 'key:tokens:minute=100');
     await reserve(ask(grant, 'r1', usd(1, 70n)), ports);
 
@@ -145,7 +145,7 @@ describe('a rate of the whole key', () => {
     expect(await holdsOf(grant)).toEqual([2, 2]);
   });
 
-  test('is refused at once to an amount above it', async () => {
+  test('refuses an amount above it without a write', async () => {
     const grant = userGrant('ada', 'key:tokens:minute=100');
 
     const error = await refusalOf(reserve(ask(grant, 'r1', usd(1, 101n)), ports));
@@ -154,7 +154,7 @@ describe('a rate of the whole key', () => {
     expect(await holdsOf(grant)).toEqual([0, 0]);
   });
 
-  test('lets more than 128 in at once, and a thousand at most', async () => {
+  test('admits more than 128 requests at once, and a thousand at most', async () => {
     const limits = ['key:requests:minute=5000'];
     for (let index = 0; index < 1_000; index += 1) {
       await reserve(ask(userGrant(`u${index}`, ...limits), `r${index}`), ports);

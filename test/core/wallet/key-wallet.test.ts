@@ -69,7 +69,7 @@ describe('a settle', () => {
     expect(await holdsOf(grant)).toEqual([0, 0]);
   });
 
-  test('that nothing was charged for gives the request back', async () => {
+  test('of a request that was not charged gives the request back', async () => {
     const grant = userGrant('ada', 'key:requests:minute=1');
     const { hold } = await reserve(ask(grant, 'r1'), ports);
     await settle(hold, makeRow(hold, usd(0), { status: 'released' }), ports);
@@ -98,42 +98,39 @@ describe('a request that dies', () => {
   test.each([
     ['key wallet', (id: string) => id === KEY_WALLET],
     ['wallet of its payer', (id: string) => id !== KEY_WALLET],
-  ])(
-    'is closed in both wallets, at one row of its payer, the %s first',
-    async (_which, isFirst) => {
-      const grant = userGrant('ada', 'key:usd:hour=1');
-      await reserve(ask(grant, 'r1', usd(100, 7n)), ports);
-      clock.advance(1_000_000);
-      const one: Wallets = {
-        ...wallets,
-        findDue: async (...search) => (await wallets.findDue(...search)).filter(isFirst),
-      };
+  ])('is closed in both wallets by one row of its payer, the %s first', async (_which, isFirst) => {
+    const grant = userGrant('ada', 'key:usd:hour=1');
+    await reserve(ask(grant, 'r1', usd(100, 7n)), ports);
+    clock.advance(1_000_000);
+    const one: Wallets = {
+      ...wallets,
+      findDue: async (...search) => (await wallets.findDue(...search)).filter(isFirst),
+    };
 
-      await sweep({ ...ports, wallets: one }, { shards: 4, deadlineAtMs: clock.nowMs() + 60_000 });
-      await runSweep();
+    await sweep({ ...ports, wallets: one }, { shards: 4, deadlineAtMs: clock.nowMs() + 60_000 });
+    await runSweep();
 
-      expect(await holdsOf(grant)).toEqual([0, 0]);
-      expect([...usage.rows.values()]).toEqual([
-        expect.objectContaining({
-          walletId: walletIdOf(grant),
-          status: 'swept',
-          attempt: 1,
-          tokenId: 'tokenA',
-          cost: { usd: 100n, tokens: 7n },
-          counted: [
-            { per: 'user', unit: 'usd', window: 'total' },
-            { per: 'token', unit: 'usd', window: 'total' },
-          ],
-        }),
-      ]);
-      expect(await keyCounter(HOUR)).toBe(100n);
-      const asked = { keyId: grant.keyId, createdAtMs: clock.nowMs() - 2_000_000 };
-      expect((await auditUsage(asked, { wallets, usage, clock })).differences).toEqual([]);
-    },
-  );
+    expect(await holdsOf(grant)).toEqual([0, 0]);
+    expect([...usage.rows.values()]).toEqual([
+      expect.objectContaining({
+        walletId: walletIdOf(grant),
+        status: 'swept',
+        attempt: 1,
+        tokenId: 'tokenA',
+        cost: { usd: 100n, tokens: 7n },
+        counted: [
+          { per: 'user', unit: 'usd', window: 'total' },
+          { per: 'token', unit: 'usd', window: 'total' },
+        ],
+      }),
+    ]);
+    expect(await keyCounter(HOUR)).toBe(100n);
+    const asked = { keyId: grant.keyId, createdAtMs: clock.nowMs() - 2_000_000 };
+    expect((await auditUsage(asked, { wallets, usage, clock })).differences).toEqual([]);
+  });
 
   // guarantee: given-up-swept-at-zero
-  test('while it was given up costs nothing: nobody had called a provider', async () => {
+  test('while it is given up costs nothing, because no provider was called', async () => {
     const grant = userGrant('ada', 'key:usd:hour=1');
     const { hold } = await reserve(ask(grant, 'r1', usd(100, 7n)), ports);
     const { inKeyWallet: _kept, ...paid } = hold;
@@ -151,7 +148,7 @@ describe('a request that dies', () => {
     expect(await keyCounter(HOUR)).toBe(0n);
   });
 
-  test('leaves expired holds to the next that the key refuses', async () => {
+  test("leaves expired holds until the key's wallet refuses", async () => {
     await reserve(ask(userGrant('ada', 'key:tokens:hour=100'), 'r1', usd(1, 100n)), ports);
     usage.put(
       makeRow(
@@ -185,7 +182,7 @@ describe('a write to the key wallet', () => {
   });
 
   test.each<[Fault]>([['dropped'], ['answer-lost'], ['late']])(
-    'that is %s is made again, and counts once',
+    'that is %s is repeated, and counts once',
     async (fault) => {
       const grant = userGrant('ada', 'key:usd:hour=1');
       const through = line();
@@ -198,7 +195,7 @@ describe('a write to the key wallet', () => {
     },
   );
 
-  test('that cannot be made is an outage, and nothing stays held', async () => {
+  test('that fails is an outage, and nothing stays held', async () => {
     const grant = userGrant('ada', 'key:usd:hour=1');
     const through = line();
     const faults: Fault[] = ['answer-lost', 'dropped', 'dropped'];
@@ -257,7 +254,7 @@ describe('a write to the key wallet', () => {
   });
 
   // guarantee: one-amount-two-wallets
-  test('holds as much as stands in the wallet of the payer, whose earlier try came late', async () => {
+  test("holds the payer's amounts when an earlier try of the payer arrives late", async () => {
     const grant = userGrant('ada', 'key:usd:hour=1', 'user:usd:total=0.0000001');
     const other = await reserve(ask(grant, 'r0', usd(60)), ports);
     const through = line();

@@ -16,11 +16,11 @@ const state = (
 });
 
 describe('limitHeaders', () => {
-  test('says nothing without a limit', () => {
+  test('are none without a limit', () => {
     expect(limitHeaders([], NOW_MS)).toEqual({});
   });
 
-  test('tells requests and tokens in OpenAI’s forms', () => {
+  test('show requests and tokens in OpenAI’s forms', () => {
     const states = [state('requests', 20n, 5n, 6_000), state('tokens', 1_000n, 999n, 5_400_000)];
     expect(limitHeaders(states, NOW_MS)).toEqual({
       'x-ratelimit-limit-requests': '20',
@@ -32,7 +32,7 @@ describe('limitHeaders', () => {
     });
   });
 
-  test('tells dollars as decimals, with the end of the window', () => {
+  test('show dollars as decimals, with the end of the window', () => {
     expect(limitHeaders([state('usd', 2_000_000_000n, 500_000_000n, 43_200_000)], NOW_MS)).toEqual({
       'x-hallpass-budget-limit-usd': '2',
       'x-hallpass-budget-remaining-usd': '1.5',
@@ -40,7 +40,7 @@ describe('limitHeaders', () => {
     });
   });
 
-  test('tells no reset of what never resets, and nothing below zero', () => {
+  test('show no reset for a total limit, and nothing below zero', () => {
     expect(limitHeaders([state('usd', 2n, 5n, null)], NOW_MS)).toEqual({
       'x-hallpass-budget-limit-usd': '0.000000002',
       'x-hallpass-budget-remaining-usd': '0',
@@ -51,7 +51,7 @@ describe('limitHeaders', () => {
     });
   });
 
-  test('tells of several limits the one with the least left', () => {
+  test('show the limit with the least left', () => {
     const states = [
       state('requests', 100n, 50n, 1),
       state('requests', 20n, 5n, 2),

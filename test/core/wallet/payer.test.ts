@@ -37,7 +37,7 @@ describe('walletIdOf', () => {
     expect(walletIdOf({ ...TOKEN, identity: ada })).toMatch(/^K1#u[\w-]{22}$/);
   });
 
-  test('tells users of the same name apart by where the name came from', () => {
+  test('keeps users of the same name apart by the source of the name', () => {
     const header = walletIdOf({ ...KEY, identity: { ...ada, source: 'header' } });
     const token = walletIdOf({ ...KEY, identity: ada });
     const jwt = walletIdOf({ ...KEY, identity: { ...ada, source: 'jwt', issuer: 'https://a' } });
@@ -45,7 +45,7 @@ describe('walletIdOf', () => {
     expect(new Set([header, token, jwt, other]).size).toBe(4);
   });
 
-  test('holds no foreign text', () => {
+  test('contains no text from outside', () => {
     expect(walletIdOf({ ...KEY, identity: ada })).not.toContain('ada');
   });
 });
@@ -58,7 +58,7 @@ describe('limitsOf', () => {
     'token:usd:total=5',
   ].map(parseLimit);
 
-  test('binds a plain key by none of the user and token limits', () => {
+  test('does not bind a plain key by user and token limits', () => {
     expect(lines({ ...KEY, limits })).toEqual([]);
   });
 
@@ -76,7 +76,7 @@ describe('limitsOf', () => {
     ]);
   });
 
-  test('binds a token by both, token first, and of two limits alike by the smaller', () => {
+  test('binds a token by token and user limits, and by the smaller of two equal kinds', () => {
     expect(lines({ ...TOKEN, limits })).toEqual([
       'token:usd:total=2000000000',
       'token:tokens:day=1000',
@@ -97,7 +97,7 @@ describe('countersOf', () => {
 });
 
 describe('isCapped', () => {
-  test('is so only when a USD limit applies', () => {
+  test('is true only when a USD limit applies', () => {
     const requestsOnly = [parseLimit('user:requests:minute=20')];
     expect(isCapped(limitsOf({ ...KEY, limits: requestsOnly, identity: ada }))).toBe(false);
     expect(isCapped(limitsOf(TOKEN))).toBe(true);

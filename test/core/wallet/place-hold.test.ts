@@ -54,7 +54,7 @@ const counterOf = async (grant: Grant, name: string) =>
 // guarantee: outcome-unknown
 describe('a reserve whose answer is lost', () => {
   // guarantee: own-hold-is-success
-  test('finds its own hold, and goes on with the attempt that stands', async () => {
+  test('finds its own hold, and continues with that attempt', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const line = makeLossyLine();
 
@@ -69,7 +69,7 @@ describe('a reserve whose answer is lost', () => {
   });
 
   // guarantee: attempt-numbers
-  test('goes on with the amounts of the attempt that stands, not of the last', async () => {
+  test('continues with the amounts of the attempt that was written, not of the last', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const line = makeLossyLine();
     const outcome = await reserve(ask(grant, 'r1', usd(TENTH, 7n)), {
@@ -86,7 +86,7 @@ describe('a reserve whose answer is lost', () => {
   });
 
   // guarantee: refused-is-released
-  test('is refused after three tries, and what stands of it is given back at once', async () => {
+  test('fails after three tries, and its hold is given back at once', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const line = makeLossyLine();
 
@@ -148,7 +148,7 @@ describe('a reserve whose answer is lost', () => {
     expect(await counterOf(grant, 'usd:total')).toBe(3n);
   });
 
-  test('is not tried again when the table says that it never will', async () => {
+  test('is not repeated after an error that is not transient', async () => {
     const broken: Wallets = {
       ...wallets,
       reserve: async () => {

@@ -35,7 +35,7 @@ const { hold, pay } = makePayer(() => ports);
 const sliceOf = (grant: Grant, name?: string) => findSlice(wallets, grant, name);
 const drawn = () => wallets.findDrawn(POOL);
 
-describe('what lies idle elsewhere', () => {
+describe('idle money of other wallets', () => {
   test('is recalled when the pool has not enough', async () => {
     const [ada, bob] = [budgetUser('ada'), budgetUser('bob')];
     await pay(await hold(ada, usd(900)), 100);
@@ -46,7 +46,7 @@ describe('what lies idle elsewhere', () => {
     expect(await drawn()).toBe(950n);
   });
 
-  test('is recalled of as many wallets as it takes, to the last of the budget', async () => {
+  test('is recalled from as many wallets as needed, to the last unit of the budget', async () => {
     const names = Array.from({ length: 10 }, (_, index) => `u${index}`);
     for (const name of names) await pay(await hold(budgetUser(name), usd(100)), 10);
 
@@ -57,7 +57,7 @@ describe('what lies idle elsewhere', () => {
     expect(error.code).toBe('insufficient_quota');
   });
 
-  test('is recalled to the last for a request that asks too much, which then takes less', async () => {
+  test('is recalled to the last unit for a request that needs too much and then takes less', async () => {
     await pay(await hold(budgetUser('ada'), usd(900)), 100);
     const afford = ({ usd: left = usd(0).usd }) => usd(left);
 
@@ -68,7 +68,7 @@ describe('what lies idle elsewhere', () => {
   });
 
   // guarantee: recall-from-the-fullest
-  test('is recalled of whom has most, and of no more wallets than it takes', async () => {
+  test('is recalled from the fullest wallets first, and from no more than needed', async () => {
     for (const [name, held, cost] of [
       ['ada', 200, 100],
       ['eve', 700, 0],
@@ -88,7 +88,7 @@ describe('what lies idle elsewhere', () => {
   });
 
   // guarantee: empty-wallets-hidden
-  test('lets wallets with nothing left out of sight', async () => {
+  test('leaves the index when a wallet has nothing left', async () => {
     for (let index = 0; index < 30; index += 1) {
       await pay(await hold(budgetUser(`u${index}`), usd(30)), 30);
     }
@@ -98,7 +98,7 @@ describe('what lies idle elsewhere', () => {
     expect(await wallets.findHolders(makeGrant([]).keyId, 'k#', 100)).toEqual([]);
   });
 
-  test('of a month that has ended keeps no wallet in sight', async () => {
+  test('of a month that has ended keeps no wallet in the index', async () => {
     await pay(await hold(budgetUser('ada'), usd(900)), 100);
     clock.advance(Date.parse('2026-12-01T00:30:00Z') - clock.nowMs());
     await pay(await hold(budgetUser('bob'), usd(1_000)), 1_000);
@@ -117,7 +117,7 @@ describe('what lies idle elsewhere', () => {
   };
 
   // guarantee: recall-wraps-around
-  test('is found behind more wallets that are busy than one look takes', async () => {
+  test('is found behind more busy wallets than one search reads', async () => {
     const limit = 'key:usd:month=0.0000301';
     await keepBusy(limit, 150);
     await pay(await hold(budgetUser('spare', limit), usd(100)), 0);
@@ -135,7 +135,7 @@ describe('what lies idle elsewhere', () => {
   });
 
   // guarantee: recall-looks-far
-  test('is gone, not in use, when more wallets than one look takes are in sight for another budget alone', async () => {
+  test('is gone, not in use, when all wallets of a search are in the index only for another budget', async () => {
     const limits = ['key:usd:month=0.00001', 'key:requests:month=100000'];
     for (let index = 0; index < 200; index += 1) {
       await pay(await hold(budgetUser(`u${index}`, ...limits), usd(50)), 50);
@@ -157,7 +157,7 @@ describe('what lies idle elsewhere', () => {
   });
 
   // guarantee: recall-reads-max
-  test('is in use, not gone, while not all could be seen', async () => {
+  test('is in use, not gone, while not all wallets were read', async () => {
     const limit = 'key:usd:month=0.00003';
     await keepBusy(limit, 150);
     let reads = 0;
@@ -184,7 +184,7 @@ describe('what lies idle elsewhere', () => {
 });
 
 // guarantee: unread-may-return
-describe('what lies idle in a wallet that could not be read', () => {
+describe('idle money of a wallet that could not be read', () => {
   test('is in use, not gone', async () => {
     await pay(await hold(budgetUser('ada'), usd(1_000)), 1_000);
     ports = { ...ports, wallets: { ...wallets, findAll: async () => [] } };
@@ -200,7 +200,7 @@ describe('requests of 100 wallets', () => {
     // 2,000 requests of half a cent: it is spent to the last.
     ['10', 'that spend all of it', 5_000_000, 484],
   ])(
-    'on a budget of %s dollars, %s, write its pool that often in 1,000',
+    'on a budget of %s dollars, %s, write its pool this often in 1,000',
     async (budget, _how, cost, writes) => {
       let moves = 0;
       const counting: Wallets = {
@@ -232,7 +232,7 @@ describe('requests of 100 wallets', () => {
 
 describe('a thousand wallets on a fresh budget', () => {
   // guarantee: slice-size
-  test('are all served: 500 dollars are drawn in parts', async () => {
+  test('are all served, because 500 dollars are drawn in small parts', async () => {
     const limit = 'key:usd:month=500';
     const holds = [];
     for (let index = 0; index < 1_000; index += 1) {
@@ -243,7 +243,7 @@ describe('a thousand wallets on a fresh budget', () => {
     expect(await drawn()).toBeLessThan(130_000_000_000n);
   });
 
-  test('are all served, one request each, by a budget of just as many', async () => {
+  test('are all served one request each by a budget of that many requests', async () => {
     for (let index = 0; index < 1_000; index += 1) {
       await pay(await hold(budgetUser(`u${index}`), usd(1)), 1);
     }

@@ -95,7 +95,7 @@ describe('a refusal', () => {
       undefined,
     ],
   ])(
-    'for %s says whether and when to come back',
+    'for %s says if and when to retry',
     async (_what, limits, amounts, isSettled, code, retryAfter) => {
       const grant = makeGrant(limits);
       await fill(grant, amounts, isSettled);
@@ -143,7 +143,7 @@ describe('a refusal', () => {
     expect(error.facts.limit?.resetsAtMs).toBe(1_795_176_060_000);
   });
 
-  test('tells the figures of the limit, dollars as dollars', async () => {
+  test('shows the figures of the limit, in dollars', async () => {
     const grant = makeGrant(['user:usd:month=5', 'token:usd:total=1']);
     await fill(grant, usd(750_000_000), false);
 
@@ -172,7 +172,7 @@ describe('a refusal', () => {
   });
 
   // guarantee: amount-above-limit
-  test('of an amount above the limit itself is not written, and is money gone', async () => {
+  test('of an amount above the limit itself writes nothing and is "insufficient_quota"', async () => {
     const grant = makeGrant(['token:usd:total=1']);
 
     const error = await refusalOf(reserve(ask(grant, 'r1', usd(USD + 1)), ports));
@@ -182,7 +182,7 @@ describe('a refusal', () => {
     expect(await wallets.find(walletIdOf(grant))).toBeUndefined();
   });
 
-  test('names a crowd by its own unit', async () => {
+  test('for too many at once names the unit "concurrency"', async () => {
     const grant = makeGrant([]);
     await reserve(ask(grant, 'r1', usd(1)), ports);
 
@@ -216,15 +216,21 @@ describe('a refusal', () => {
   test.each([
     ['revoked', () => wallets.revokeToken(walletIdOf(makeGrant([])), TOKEN_ID)],
     ['issued before "notBefore"', () => wallets.setNotBefore(walletIdOf(makeGrant([])), NOW_MS)],
-  ])('of a token that was %s says so, whatever else would refuse it', async (_what, revoke) => {
-    revoke();
+  ])(
+    'of a token that was %s is "token_revoked", whatever else would refuse it',
+    async (_what, revoke) => {
+      revoke();
 
-    const error = await refusalOf(
-      reserve(ask(makeGrant(['token:usd:total=1']), 'r1', usd(2 * USD), { inFlightMax: 0 }), ports),
-    );
+      const error = await refusalOf(
+        reserve(
+          ask(makeGrant(['token:usd:total=1']), 'r1', usd(2 * USD), { inFlightMax: 0 }),
+          ports,
+        ),
+      );
 
-    expect([error.code, error.status]).toEqual(['token_revoked', 401]);
-  });
+      expect([error.code, error.status]).toEqual(['token_revoked', 401]);
+    },
+  );
 
   test.each([
     ['revoked', () => wallets.revokeToken(walletIdOf(makeGrant([])), TOKEN_ID)],
@@ -248,7 +254,7 @@ describe('a refusal', () => {
     await expect(reserve(ask(grant, 'r1', usd(1)), ports)).resolves.toBeDefined();
   });
 
-  test('by a wallet that has room is an outage, not a verdict', async () => {
+  test('by a wallet that has room is an outage', async () => {
     const odd: Wallets = {
       ...wallets,
       reserve: async () => ({ written: false, wallet: undefined, writeUnits: 1 }),

@@ -51,7 +51,7 @@ const counterOf = async (grant: Grant, name: string) =>
   (await wallets.find(walletIdOf(grant)))?.counters.get(name);
 
 describe('a reserve', () => {
-  test('holds the amounts in the counters of token and user, and tells the limits as they then are', async () => {
+  test('holds the amounts in the counters of token and user, and returns the limits after the hold', async () => {
     const grant = makeGrant(['user:usd:month=5', 'user:requests:minute=20', 'token:usd:total=2']);
 
     const outcome = await reserve(ask(grant, 'r1', usd(TENTH, 100n)), ports);
@@ -129,18 +129,21 @@ describe('a smaller hold', () => {
   test.each([
     ['last', ['user:usd:day=1', 'user:usd:month=0.75', 'user:tokens:day=50']],
     ['first', ['user:usd:month=0.75', 'user:usd:day=1', 'user:tokens:day=50']],
-  ])('takes what the tightest limit leaves, which stands %s', async (_where, limits) => {
-    const grant = makeGrant(limits);
-    const { asked, afford } = makeAfford();
+  ])(
+    'takes what the tightest limit leaves, if that limit is %s in the list',
+    async (_where, limits) => {
+      const grant = makeGrant(limits);
+      const { asked, afford } = makeAfford();
 
-    const outcome = await reserve(ask(grant, 'r1', usd(2 * USD, 10n), { afford }), ports);
+      const outcome = await reserve(ask(grant, 'r1', usd(2 * USD, 10n), { afford }), ports);
 
-    expect(asked).toEqual([{ usd: 750_000_000n, tokens: 50n }]);
-    expect(outcome.hold.amounts).toEqual({ usd: 700_000_000n, tokens: 5n });
-    expect(await counterOf(grant, 'usd:month:2026-11')).toBe(700_000_000n);
-  });
+      expect(asked).toEqual([{ usd: 750_000_000n, tokens: 50n }]);
+      expect(outcome.hold.amounts).toEqual({ usd: 700_000_000n, tokens: 5n });
+      expect(await counterOf(grant, 'usd:month:2026-11')).toBe(700_000_000n);
+    },
+  );
 
-  test('is not asked for when the first fits, nor when it is not money that is short', async () => {
+  test('is not requested when the first amounts fit, or when money is not what is short', async () => {
     const grant = makeGrant(['user:requests:minute=1', 'token:usd:total=1']);
     const { asked, afford } = makeAfford();
     await reserve(ask(grant, 'r1', usd(TENTH), { afford }), ports);
@@ -151,7 +154,7 @@ describe('a smaller hold', () => {
     expect(asked).toEqual([]);
   });
 
-  test('is taken while money is held; when none fits, the refusal says that money is held', async () => {
+  test('is taken while others hold money; if none fits, the refusal is "budget_in_use"', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const { afford } = makeAfford();
     await reserve(ask(grant, 'r1', usd(850_000_000)), ports);
@@ -163,7 +166,7 @@ describe('a smaller hold', () => {
     expect(error.code).toBe('budget_in_use');
   });
 
-  test('is refused as money gone when not even the smallest would ever fit', async () => {
+  test('is refused with "insufficient_quota" when not even the smallest would ever fit', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const { afford } = makeAfford();
     const { hold } = await reserve(ask(grant, 'r1', usd(950_000_000)), ports);
@@ -174,7 +177,7 @@ describe('a smaller hold', () => {
     expect(error.code).toBe('insufficient_quota');
   });
 
-  test('that does not fit is not believed', async () => {
+  test('that does not fit is not written', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const afford = () => usd(3 * USD);
 
@@ -185,7 +188,7 @@ describe('a smaller hold', () => {
   });
 
   // guarantee: lowered-limit
-  test('leaves nothing, not less than nothing, of a limit that was passed', async () => {
+  test('is offered zero, not less, of a limit that was passed', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     const { hold } = await reserve(ask(grant, 'r1', usd(USD)), ports);
     await settle(hold, makeRow(hold, usd(2 * USD)), ports);
@@ -197,7 +200,7 @@ describe('a smaller hold', () => {
   });
 
   // guarantee: smaller-hold-twice
-  test('is tried twice when others are faster, and then no more', async () => {
+  test('is tried twice at most when others are faster', async () => {
     const grant = makeGrant(['token:usd:total=1']);
     let writes = 0;
     const busy: Wallets = {

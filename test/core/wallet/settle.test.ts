@@ -51,7 +51,7 @@ const down = async (): Promise<never> => {
 };
 
 describe('settle', () => {
-  test('writes the row, then charges what it says', async () => {
+  test("writes the row, then charges the row's cost", async () => {
     await reserve();
     const row = makeRow(hold, usd(30_000_000, 40n));
 
@@ -74,7 +74,7 @@ describe('settle', () => {
   });
 
   // guarantee: row-decides
-  test('charges the row that stands, not the one it brings', async () => {
+  test('charges the row that was written first, not its own', async () => {
     await reserve();
     const standing = makeRow(hold, hold.amounts, { status: 'swept' });
     await usage.put(standing);
@@ -95,7 +95,7 @@ describe('settle', () => {
     expect(await spent()).toBe(0n);
   });
 
-  test('tries again when the table fails, and puts the row no more than is needed', async () => {
+  test('tries again when the table fails, and writes the row only until it succeeds', async () => {
     await reserve();
     const line = makeFaultyLine(outage);
     const faults = ['dropped', 'answer-lost'] as const;
@@ -168,7 +168,7 @@ describe('settle', () => {
     expect((await wallets.find(WALLET_ID))?.inFlight).toBe(1);
   });
 
-  test('stops at once at an error that stays', async () => {
+  test('stops at once at an error that is not transient', async () => {
     const refuse = async (): Promise<never> => {
       throw new GatewayError('service_unavailable');
     };
@@ -247,7 +247,7 @@ describe('what is long past', () => {
     });
   });
 
-  test('goes with the settle', async () => {
+  test('is removed by the settle', async () => {
     await settle(open(1), makeRow(hold, usd(7)), ports);
 
     const wallet = await wallets.find(WALLET_ID);
@@ -256,7 +256,7 @@ describe('what is long past', () => {
   });
 
   // guarantee: token-in-use-kept
-  test('stays, where it is a token in use again, and the hold is settled all the same', async () => {
+  test('stays if its token is in use again, and the hold is settled anyway', async () => {
     const outcome = await settle(open(2), makeRow(hold, usd(7)), ports);
 
     expect(outcome).toMatchObject({ settled: true, writeUnits: 3 });
@@ -279,7 +279,7 @@ describe('closeExpiredHolds', () => {
   };
 
   // guarantee: no-row-costs-the-hold
-  test('charges the whole amount, and says so in the row, where there is none', async () => {
+  test('charges the whole amount and writes it into a row, if there is no row', async () => {
     await reserve();
     clock.advance(900_000);
 
@@ -301,7 +301,7 @@ describe('closeExpiredHolds', () => {
     expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);
   });
 
-  test('charges what the row says where there is one', async () => {
+  test('charges the cost of the row, if there is one', async () => {
     await reserve();
     await usage.put(makeRow(hold, usd(5)));
     clock.advance(900_000);
@@ -318,7 +318,7 @@ describe('closeExpiredHolds', () => {
     expect((await wallets.find(WALLET_ID))?.inFlight).toBe(1);
   });
 
-  test('closes no more than it is told to, and goes on after one that fails', async () => {
+  test('closes no more than its bound, and continues after a failure', async () => {
     for (const id of ['a', 'b', 'c']) await reserve(makeHold({ requestId: asRequestId(id) }));
     clock.advance(900_000);
     let puts = 0;

@@ -35,19 +35,19 @@ describe('staleOf', () => {
     ['week', 'usd:week:2026-11-16', Date.parse('2026-11-23T01:00:00Z')],
     ['month', 'usd:month:2026-11', Date.parse('2026-12-01T01:00:00Z')],
     ['day of a token', 't:tokenA:usd:day:2026-11-20', Date.parse('2026-11-21T01:00:00Z')],
-  ])('lets go of a %s its grace after it ended, and not sooner', (_window, name, atMs) => {
+  ])('removes a %s its grace time after its end, and not sooner', (_window, name, atMs) => {
     expect(dropAt(name, atMs - 1)).toBe(false);
     expect(dropAt(name, atMs)).toBe(true);
   });
 
   test.each(['usd:total', 't:tokenA:usd:total', 'left:month:2020-01', 'usd:month:'])(
-    'never lets go of %s by its window',
+    'never removes %s because of its window',
     (name) => {
       expect(dropAt(name, NOW_MS * 2)).toBe(false);
     },
   );
 
-  test('is nothing of a wallet with nothing in it', () => {
+  test('finds nothing in an empty wallet', () => {
     expect(staleOf(makeWallet(), NOW_MS, undefined)).toEqual({
       drop: [],
       dropSlices: [],
@@ -55,7 +55,7 @@ describe('staleOf', () => {
     });
   });
 
-  test('is no more than 24 counters at once', () => {
+  test('takes 24 counters at most', () => {
     const counters = new Map(Array.from({ length: 40 }, (_, index) => [`usd:minute:${index}`, 1n]));
 
     expect(staleOf(makeWallet({ counters }), NOW_MS, undefined).drop).toHaveLength(24);
@@ -73,14 +73,14 @@ describe('staleOf', () => {
   const droppedTokens = (wallet: Wallet, own?: TokenId) =>
     staleOf(wallet, NOW_MS, own).dropTokens.map(({ tokenId }) => tokenId);
 
-  test('lets go of a token a day after its mark, and not sooner', () => {
+  test('removes a token a day after its mark, and not sooner', () => {
     expect(droppedTokens(withTokens(1, NOW_MS - DAY_MS + 1))).toEqual([]);
     expect(staleOf(withTokens(1, NOW_MS - DAY_MS), NOW_MS, undefined).dropTokens).toEqual([
       { tokenId: 'token0', seenKeepUntilMs: 1_795_089_600_000, names: ['t:token0:usd:total'] },
     ]);
   });
 
-  test('lets go of the mark of a token that has no counters left', () => {
+  test('removes the mark of a token that has no counters left', () => {
     const wallet = makeWallet({ tokenKeepUntilMs: new Map([[OTHER, 0]]) });
 
     expect(staleOf(wallet, NOW_MS, undefined).dropTokens).toEqual([
@@ -97,14 +97,14 @@ describe('staleOf', () => {
     expect(droppedTokens(wallet, asTokenId('token0'))).toEqual(['token2']);
   });
 
-  test('is no more than four tokens, and each as a whole', () => {
+  test('takes four tokens at most, and each as a whole', () => {
     expect(droppedTokens(withTokens(9, 0))).toHaveLength(4);
     const names = Array.from({ length: 10 }, (_, index) => `usd:week:${2030 + index}-01-07`);
     const three = staleOf(withTokens(3, 0, names), NOW_MS, undefined);
     expect(three.dropTokens.map((token) => token.names.length)).toEqual([10, 10]);
   });
 
-  test('takes a token that just fits, and not one that is a counter too large', () => {
+  test('takes a token that just fits, and none that is one counter too large', () => {
     const names = (count: number) =>
       Array.from({ length: count }, (_, index) => `usd:week:${2030 + index}-01-07`);
     expect(droppedTokens(withTokens(1, 0, names(24)))).toEqual(['token0']);
@@ -146,12 +146,12 @@ describe('hasNothingLeft', () => {
     ['a month before its end', { slices: new Map([[MONTH, slice(1n)]]) }, END_MS - 1, false],
     ['a month at its end', { slices: new Map([[MONTH, slice(1n)]]) }, END_MS, true],
     ['what never ends', { slices: new Map([['usd:total', slice(1n)]]) }, END_MS, false],
-  ])('says of %s whether a recall need look at it', (_what, wallet, nowMs, expected) => {
+  ])('decides for %s if a recall must read it', (_what, wallet, nowMs, expected) => {
     expect(hasNothingLeft(makeWallet(wallet), nowMs)).toBe(expected);
   });
 });
 
-test('parseCounterName tells the token, the window and its name', () => {
+test('parseCounterName returns the token, the window and its name', () => {
   expect(parseCounterName('t:ab-_9:usd:week:2026-11-16')).toEqual({
     tokenId: 'ab-_9',
     window: 'week',

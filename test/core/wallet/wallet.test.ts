@@ -37,7 +37,7 @@ const makeWallet = (overrides: Partial<Wallet> = {}): Wallet => ({
 const holdsOf = (...holds: Hold[]) => new Map(holds.map((hold) => [hold.requestId, hold]));
 
 describe('countersToReserve', () => {
-  test('names each counter of the instant, with its limit where there is one', () => {
+  test('names each counter of the instant, with its limit if it has one', () => {
     const hold = makeHold({
       counted: [
         { per: 'user', unit: 'usd', window: 'total' },
@@ -90,7 +90,7 @@ describe('limitStatesOf', () => {
   const counted = [monthly, own];
   const payer = { tokenId: TOKEN_ID, atMs: NOW_MS };
 
-  test('tells what is used, and of that what requests in flight hold', () => {
+  test('returns the use, and the part of it that requests in flight hold', () => {
     const wallet = makeWallet({
       counters: new Map([
         ['usd:month:2026-11', 7n],
@@ -120,7 +120,7 @@ describe('limitStatesOf', () => {
     ]);
   });
 
-  test('is nothing used for a wallet that is not there', () => {
+  test('returns no use for a wallet that does not exist', () => {
     expect(limitStatesOf(undefined, [own], payer)).toEqual([
       { limit: own, used: 0n, reserved: 0n, resetsAtMs: null },
     ]);
@@ -175,7 +175,7 @@ describe('decideRefusal', () => {
     });
   });
 
-  test('does not ask when a plain key was issued', () => {
+  test('does not compare the issue time of a plain key', () => {
     const wallet = makeWallet({ notBeforeMs: 1, revokedTokens: new Set([TOKEN_ID]) });
 
     expect(decideRefusal(wallet, [], usd(3), { inFlightMax: 2 })).toBeUndefined();
@@ -207,7 +207,7 @@ describe('settlementOf', () => {
   const addsOf = (row = makeRow(hold, usd(30_000_000, 40n)), nowMs = NOW_MS) =>
     settlementOf(hold, row, nowMs).counters;
 
-  test('gives back what was held and not used, and keeps the request', () => {
+  test('gives back the unused part of the hold, and keeps the request', () => {
     expect(addsOf()).toEqual([
       { name: 'usd:total', add: -70_000_000n },
       { name: 'tokens:day:2026-11-20', add: -60n },
