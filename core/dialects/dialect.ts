@@ -25,17 +25,10 @@ export interface ParsedRequest {
   readonly dropped: readonly string[];
   /** The body to send under an output cap, written from what was understood alone. */
   write(cap: number): string;
-  /** The same input for the provider's count route; undefined: no such route takes it. */
-  toCountCall?(): CountCall | undefined;
+  /** The body for the provider's count route (`Endpoint.countUrl`); undefined: the route does not take this input. */
+  toCountBody?(): string | undefined;
   /** Headers of this dialect that go upstream: versions and betas, by lower-case name. */
   readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** A call of a provider's count route. */
-export interface CountCall {
-  /** The dialect of the route, by which its endpoint is found. */
-  readonly dialect: DialectName;
-  readonly body: string;
 }
 
 /** What an event that the gateway makes up may say. */

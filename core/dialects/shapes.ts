@@ -73,19 +73,26 @@ export function byKind<S extends Readonly<Partial<Record<'text' | 'list' | 'obje
 /** A text, or a list of items. */
 export const textOrList = <S extends Shape>(item: S) => byKind({ text, list: list(item) });
 
-/** Members whose values are texts, numbers, flags or null: labels that cost nothing. */
-export const scalars = byKind({
-  object: v.record(
-    v.string(),
-    v.pipe(
-      v.unknown(),
-      v.check(
-        (value) => typeof value !== 'object' || value === null,
-        'a text, a number or true or false',
-      ),
-    ),
-  ),
-});
+/** The same shape for several members. */
+export const each = <S, const N extends readonly string[]>(shape: S, ...names: N) =>
+  Object.fromEntries(names.map((name) => [name, shape])) as { readonly [K in N[number]]: S };
+
+const recordOf = (allowed: string, isAllowed: (value: unknown) => boolean) =>
+  byKind({
+    object: v.record(v.string(), v.pipe(v.unknown(), v.check(isAllowed, allowed))),
+  });
+
+/** An object of labels: texts, numbers, flags or null. They cost nothing. */
+export const labels = recordOf(
+  'a text, a number or true or false',
+  (value) => typeof value !== 'object' || value === null,
+);
+
+/** An object of switches: numbers, flags or null, which hold no text that could become input. */
+export const switches = recordOf(
+  'a number or true or false',
+  (value) => value === null || typeof value === 'number' || typeof value === 'boolean',
+);
 
 const BASE64 = /^[A-Za-z0-9+/_=\r\n-]*$/;
 

@@ -25,6 +25,8 @@ export interface EndpointRow {
   /** Ends of the base URL to remove before the path is added; the first that fits is removed. */
   readonly leavesOut?: string | readonly string[];
   readonly auth: EndpointAuth;
+  /** The path of the route that counts the input of a request of this dialect without a charge. @default none */
+  readonly countPath?: string;
   /** The `service_tier` that is sent under a limit. Without one, the project's setting changes the price. */
   readonly serviceTier?: 'default' | 'standard_only';
   /** Models with another path. */
@@ -55,6 +57,33 @@ export const GOOGLE_ENDPOINTS = {
   },
 } as const;
 
+/** OpenAI itself. Its count route reads responses alone; a chat request is rewritten for it. */
+const OPENAI_OWN = { countPath: '/responses/input_tokens', serviceTier: 'default' } as const;
+
+export const OPENAI_OWN_ENDPOINTS = {
+  chat: { ...OPENAI_ENDPOINTS.chat, ...OPENAI_OWN },
+  responses: { ...RESPONSES.responses, ...OPENAI_OWN },
+  embeddings: OPENAI_ENDPOINTS.embeddings,
+} as const;
+
+export const ANTHROPIC_OWN_ENDPOINTS = {
+  ...ANTHROPIC_ENDPOINTS,
+  messages: {
+    ...ANTHROPIC_ENDPOINTS.messages,
+    countPath: '/messages/count_tokens',
+    serviceTier: 'standard_only',
+  },
+} as const;
+
+/** Google itself, whose base URL is that of its OpenAI-compatible endpoint. */
+export const GOOGLE_OWN_ENDPOINTS = {
+  google: {
+    ...GOOGLE_ENDPOINTS.google,
+    countPath: '/models/{model}:countTokens',
+    leavesOut: '/openai',
+  },
+} as const;
+
 export const AZURE_ENDPOINTS = {
   chat: { path: '/chat/completions', auth: 'api-key' },
   responses: { path: '/responses', auth: 'api-key' },
@@ -81,7 +110,7 @@ export const BEDROCK_ENDPOINTS = { ...CHAT_ONLY, ...RESPONSES, messages: BEDROCK
 export const MANTLE_ENDPOINTS = {
   chat: onMantle('/chat/completions'),
   responses: onMantle('/responses'),
-  messages: BEDROCK_MESSAGES,
+  messages: { ...BEDROCK_MESSAGES, countPath: `${BEDROCK_MESSAGES.path}/count_tokens` },
 };
 
 /** The endpoints of a server of which only its API family is known. */

@@ -4,13 +4,16 @@
  */
 import {
   ANTHROPIC_ENDPOINTS,
+  ANTHROPIC_OWN_ENDPOINTS,
   AZURE_ENDPOINTS,
   BEDROCK_ENDPOINTS,
   CHAT_ONLY,
   type Endpoints,
   GOOGLE_ENDPOINTS,
+  GOOGLE_OWN_ENDPOINTS,
   MANTLE_ENDPOINTS,
   OPENAI_ENDPOINTS,
+  OPENAI_OWN_ENDPOINTS,
   RESPONSES,
 } from './endpoints.ts';
 
@@ -77,7 +80,7 @@ const ROWS: Readonly<Record<string, ProviderRow>> = {
   openai: row({
     baseUrl: 'https://api.openai.com/v1',
     keyVariable: 'OPENAI_API_KEY',
-    endpoints: { ...OPENAI_ENDPOINTS, ...RESPONSES },
+    endpoints: OPENAI_OWN_ENDPOINTS,
     // Reasoning models answer 400 to "max_tokens".
     capField: 'max_completion_tokens',
     // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
@@ -111,21 +114,14 @@ const ROWS: Readonly<Record<string, ProviderRow>> = {
   // https://docs.anthropic.com/en/api/openai-sdk
   anthropic: row({
     baseUrl: 'https://api.anthropic.com/v1',
-    endpoints: {
-      ...CHAT_ONLY,
-      ...ANTHROPIC_ENDPOINTS,
-      messages: { ...ANTHROPIC_ENDPOINTS.messages, serviceTier: 'standard_only' },
-    },
+    endpoints: { ...CHAT_ONLY, ...ANTHROPIC_OWN_ENDPOINTS },
     keyVariable: 'ANTHROPIC_API_KEY',
     imageTokensMax: 8_192,
   }),
   // https://ai.google.dev/gemini-api/docs/openai
   google: row({
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
-    endpoints: {
-      ...OPENAI_ENDPOINTS,
-      google: { ...GOOGLE_ENDPOINTS.google, leavesOut: '/openai' },
-    },
+    endpoints: { ...OPENAI_ENDPOINTS, ...GOOGLE_OWN_ENDPOINTS },
     keyVariable: 'GEMINI_API_KEY',
   }),
   deepinfra: row({

@@ -172,6 +172,8 @@ function signingOf(
 /** The URL of a dialect at a provider, and the header of its key. */
 export interface Endpoint {
   readonly url: string;
+  /** Counts the input of a request of this dialect. Undefined: the provider has no such route. */
+  readonly countUrl: string | undefined;
   toAuthHeaders(providerKey: string): Readonly<Record<string, string>>;
 }
 
@@ -197,8 +199,13 @@ export function requireEndpoint(
   const { path, streamPath = path } = found;
   const usual = isStreamRoute ? streamPath : path;
   const template = found.apart?.models.test(model) ? found.apart.path : usual;
-  const named = template.replace('{model}', encodeURIComponent(model));
-  return { url: `${base}${named}`, toAuthHeaders: AUTH_HEADERS[found.auth] };
+  const toUrl = (text: string): string =>
+    `${base}${text.replace('{model}', encodeURIComponent(model))}`;
+  return {
+    url: toUrl(template),
+    countUrl: found.countPath && toUrl(found.countPath),
+    toAuthHeaders: AUTH_HEADERS[found.auth],
+  };
 }
 
 function withoutEnd(text: string, ends: readonly string[]): string {

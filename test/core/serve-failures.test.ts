@@ -78,7 +78,7 @@ describe('a provider that fails', () => {
       'took the request and never answered',
       new GatewayError('upstream_timeout'),
       'estimated',
-      160_000n,
+      104_000n,
     ],
     ['is called wrongly', new TypeError('a bug'), 'released', 0n],
   ])('and %s is billed as follows: %s', async (_, failure, status, cost) => {
@@ -110,13 +110,13 @@ describe('a provider that fails', () => {
     await expect(proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }))).rejects.toThrowError(
       refusal(code),
     );
-    expect(proxy.rows()[0]).toMatchObject({ status: 'estimated', tokens: { input: 160 } });
+    expect(proxy.rows()[0]).toMatchObject({ status: 'estimated', tokens: { input: 104 } });
     expect((await proxy.wallet())?.holds.size).toBe(0);
   });
 
   test.each([
     ['its usage', usageOf(9, 4), 'exact', 13_000n],
-    ['none', undefined, 'estimated', 165_000n],
+    ['none', undefined, 'estimated', 109_000n],
   ])(
     'with its key in an answer with %s is billed, and not passed on',
     async (_, usage, ...bill) => {

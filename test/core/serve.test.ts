@@ -56,7 +56,7 @@ describe('a completion', () => {
           accept: 'application/json',
           authorization: `Bearer ${PROVIDER_KEY}`,
         },
-        body: '{"model":"m","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":100}',
+        body: '{"model":"m","messages":[{"role":"user","content":"hi"}],"service_tier":"default","max_completion_tokens":100}',
         deadlineAtMs: NOW_MS + 60_000,
       },
     ]);
@@ -151,10 +151,10 @@ describe('a completion', () => {
     const served = await proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }));
     expect(proxy.rows()[0]).toMatchObject({
       status: 'estimated',
-      tokens: { input: 160, output: 3 },
-      cost: { usd: 163_000n, tokens: 163n },
+      tokens: { input: 104, output: 3 },
+      cost: { usd: 107_000n, tokens: 107n },
     });
-    expect(served.headers['x-hallpass-cost-usd']).toBe('0.000163');
+    expect(served.headers['x-hallpass-cost-usd']).toBe('0.000107');
   });
 
   test('writes one log line, without any text of the request or the answer', async () => {
@@ -275,7 +275,9 @@ describe('what was sent', () => {
     await proxy.serve(
       '{"model":"openai/both","max_tokens":1000000,"messages":[],"max_tokens":20,"model":"openai/m"}',
     );
-    expect(proxy.sent[0]?.body).toBe('{"model":"m","messages":[],"max_completion_tokens":20}');
+    expect(proxy.sent[0]?.body).toBe(
+      '{"model":"m","messages":[],"service_tier":"default","max_completion_tokens":20}',
+    );
     const [hold] = [...((await proxy.wallet())?.holds.values() ?? [])];
     expect(hold).toBeUndefined();
     expect(proxy.rows()[0]?.model).toBe('openai/m');

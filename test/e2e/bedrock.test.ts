@@ -384,8 +384,8 @@ describe('what goes wrong', () => {
       for await (const _ of stream) breakOff();
     };
     expect((await raisedBy(reading())).code).toBe('upstream_error');
-    // 244, the most that the request can be counted as, × 0.15, and ⌈10 bytes ÷ 4⌉ × 0.60 USD a million.
-    expect(await spentOf(token)).toBe(0.0000384);
+    // 115, the most that the request can be counted as, × 0.15, and ⌈10 bytes ÷ 4⌉ × 0.60 USD a million.
+    expect(await spentOf(token)).toBe(0.00001905);
   });
 });
 

@@ -4,10 +4,9 @@
 
 import { toErrorBody } from '../../base/error-body.ts';
 import type { Dialect } from '../dialect.ts';
-import { fromPrepared } from '../legacy.ts';
 import { makeMeter } from '../meter.ts';
 import { readUsage } from '../usage.ts';
-import { prepareChat } from './request.ts';
+import { parseChat } from './request.ts';
 
 const DONE = 'data: [DONE]\n\n';
 
@@ -15,7 +14,7 @@ export const CHAT: Dialect = {
   name: 'chat',
   family: 'openai',
   isBilled: true,
-  parse: fromPrepared(prepareChat),
+  parse: parseChat,
   makeMeter: ({ isUsageAsked }) => makeMeter({ dropsUsageEvent: !isUsageAsked }),
   readUsage: ({ usage, x_groq: groq }) => readUsage(usage ?? Object(groq).usage),
   toErrorEvents: (error) => `data: ${JSON.stringify(toErrorBody('openai', error))}\n\n`,

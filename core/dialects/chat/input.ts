@@ -1,62 +1,69 @@
 /**
- * The most input tokens that a chat request can be counted as. Flow: policy > price > **bound** > reserve.
- * Invariant: never under; see `input-bound.ts`.
+ * What a chat completion request is counted by. Flow: policy > parse > **bound** > reserve.
  */
-
-import { isRecord, type JsonObject } from '../../base/json.ts';
-import { isGiven } from '../fields.ts';
+import { isRecord } from '../../base/json.ts';
 import {
-  boundOf,
-  type FoundInput,
-  INLINE_IMAGE,
-  type InputRules,
-  nothingFound,
-} from '../input-bound.ts';
+  countInput,
+  headOf,
+  type MessageParts,
+  type MessageRole,
+  type RequestInput,
+} from '../request-input.ts';
+import type { ChatRequest } from './shape.ts';
 
-export interface ChatInput {
-  /** Undefined: there is input by reference, and nothing bounds it. */
-  readonly tokens: number | undefined;
-  /** The first input by reference: `messages[0].content[1].image_url`. */
-  readonly reference: string | undefined;
+/** Members that never become input. Tools, schemas and settings of thinking do. */
+const UNCOUNTED: ReadonlySet<string> = new Set([
+  ...['model', 'messages', 'max_tokens', 'max_completion_tokens', 'n', 'stream', 'stream_options'],
+  ...['store', 'background', 'modalities', 'service_tier', 'usage', 'metadata', 'user'],
+  ...['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options'],
+  ...['temperature', 'top_p', 'top_k', 'top_a', 'min_p', 'min_tokens', 'seed', 'random_seed'],
+  ...['frequency_penalty', 'presence_penalty', 'repetition_penalty', 'logit_bias', 'logprobs'],
+  ...['top_logprobs', 'ignore_eos', 'stop', 'stop_token_ids'],
+]);
+
+type Message = ChatRequest['messages'][number];
+
+/** Counts the input of a request. */
+export function countChat(request: ChatRequest): RequestInput {
+  const { messages, tools, functions, response_format: format } = request;
+  const lists = [tools, functions].map((list) => (Array.isArray(list) ? list.length : 0));
+  // The provider explains a schema of the answer to the model as it explains tools.
+  const hasSchema = isRecord(format) && format.type !== 'text';
+  const count = lists.reduce((sum, length) => sum + length, hasSchema ? 1 : 0);
+  return countInput({
+    head: headOf(request, UNCOUNTED),
+    messages: messages.map(toParts),
+    listName: 'messages',
+    tools: { count, typed: 0 },
+    // Several providers write to a cache unasked.
+    unmarkedCache: '5m',
+  });
 }
 
-/** Bounds the input of a body from what will be sent. */
+const ROLES: ReadonlyMap<unknown, MessageRole> = new Map([
+  ['system', 'system'],
+  ['developer', 'system'],
+  ['assistant', 'assistant'],
+  ['tool', 'tool'],
+  ['function', 'tool'],
+]);
 
-export function boundChatInput(body: JsonObject, serialised: string, rules: InputRules): ChatInput {
-  const found = nothingFound();
-  const messages = Array.isArray(body.messages) ? body.messages : [];
-  for (const [index, message] of messages.entries()) look(message, `messages[${index}]`, found);
-  const tools = lengthOf(body.tools) + lengthOf(body.functions);
-  const tokens = boundOf(serialised, found, { messages: messages.length, tools }, rules);
-  return { tokens, reference: found.reference };
+/** Of an open request, a message may be anything. */
+function toParts(message: Message): MessageParts {
+  const role = ROLES.get(message?.role) ?? 'user';
+  return {
+    message,
+    role,
+    endsInToolResult: role === 'tool',
+    hasHiddenReasoning: role === 'assistant' && hasReasoning(message),
+  };
 }
 
-const lengthOf = (list: unknown): number => (Array.isArray(list) ? list.length : 0);
-
-function look(message: unknown, path: string, found: FoundInput): void {
-  const { audio, content } = Object(message);
-  if (isGiven(audio)) found.reference ??= `${path}.audio`;
-  for (const [index, part] of Array.isArray(content) ? content.entries() : []) {
-    if (!isRecord(part)) continue;
-    const here = `${path}.content[${index}]`;
-    if (isOfOtherKind(part)) found.reference ??= here;
-    const url = imageUrlOf(part);
-    if (url === undefined) continue;
-    if (typeof url === 'string' && INLINE_IMAGE.test(url)) {
-      found.images += 1;
-      found.imageChars += url.length;
-    } else found.reference ??= `${here}.image_url`;
-  }
-}
-
-/** Kinds of parts whose bytes bound their tokens, beside images. A file's pages or a video's frames may be more. */
-const TEXT_KINDS: ReadonlySet<unknown> = new Set(['text', 'refusal', 'thinking', 'input_audio']);
-
-const isOfOtherKind = ({ type }: JsonObject): boolean =>
-  isGiven(type) && type !== 'image_url' && !TEXT_KINDS.has(type);
-
-/** Both forms that are understood: `{"image_url": {"url": …}}` and Mistral's `{"image_url": …}`. */
-function imageUrlOf({ type, image_url: image }: JsonObject): unknown {
-  if (type !== 'image_url') return undefined;
-  return isRecord(image) ? image.url : image;
+function hasReasoning(message: Message): boolean {
+  const { reasoning, reasoning_content, reasoning_details, content, tool_calls } = message;
+  return (
+    [reasoning, reasoning_content, reasoning_details].some((given) => Boolean(given)) ||
+    (Array.isArray(content) && content.some((part) => part?.type === 'thinking')) ||
+    (Array.isArray(tool_calls) && tool_calls.some((call) => Boolean(call?.extra_content)))
+  );
 }

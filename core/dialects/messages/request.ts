@@ -37,10 +37,8 @@ export function parseMessages(given: JsonObject, rules: RequestRules): ParsedReq
     dropped,
     headers,
     write: (cap) => write(request, output, cap, rules),
-    toCountCall: () =>
-      input.isInline && !input.hasHostedTools
-        ? { dialect: 'count_tokens', body: writeCount(request, rules) }
-        : undefined,
+    toCountBody: () =>
+      input.isInline && !input.hasHostedTools ? writeCount(request, rules) : undefined,
   };
 }
 

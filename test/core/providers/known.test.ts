@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
-import { prepareChat } from '../../../core/dialects/chat/request.ts';
+import { parseChat } from '../../../core/dialects/chat/request.ts';
 import type { RequestRules } from '../../../core/dialects/request-rules.ts';
 import type { DialectName } from '../../../core/providers/endpoints.ts';
 import { KNOWN_PROVIDERS, type ProviderRow } from '../../../core/providers/known.ts';
@@ -44,7 +44,7 @@ const LINES: Readonly<Record<string, Line>> = {
     baseUrl: 'https://api.openai.com/v1',
     endpoints: { ...OPENAI, ...RESPONSES },
     keyVariable: 'OPENAI_API_KEY',
-    sent: AS_OPENAI,
+    sent: { ...AS_OPENAI, service_tier: 'default' },
   },
   azure: {
     baseUrl: 'https://resource.openai.azure.com/openai/v1',
@@ -196,8 +196,8 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
   test('gets a chat request with its own fields', () => {
     const { row } = providerOf(name, line);
     const asked = { messages, stream: true, seed: 7, user: 'ada', max_completion_tokens: 50 };
-    const chat = prepareChat({ model: `${name}/m`, ...asked }, rulesOf(row));
-    expect(JSON.parse(chat.toBody(chat.cap))).toEqual({
+    const chat = parseChat({ model: `${name}/m`, ...asked }, rulesOf(row));
+    expect(JSON.parse(chat.write(chat.output.cap))).toEqual({
       model: 'm',
       messages,
       stream: true,
@@ -209,6 +209,22 @@ describe.each(Object.entries(LINES))('%s', (name, line) => {
     expect(rowOf(name)?.keyVariable).toBe(line.keyVariable);
     expect(rowOf(name)?.keyless).toBe(line.baseUrl.startsWith('http://127.0.0.1'));
   });
+});
+
+test('a provider that counts input at no charge has the URL of its count route', () => {
+  const counts = Object.entries(LINES).flatMap(([name, line]) => {
+    const provider = providerOf(name, line);
+    return FORMATS.filter((format) => provider.row.endpoints[format] !== undefined).flatMap(
+      (format) => requireEndpoint(provider, format, TARGET).countUrl ?? [],
+    );
+  });
+  expect(counts).toEqual([
+    'https://api.openai.com/v1/responses/input_tokens',
+    'https://api.openai.com/v1/responses/input_tokens',
+    'https://bedrock-mantle.eu-central-1.api.aws/anthropic/v1/messages/count_tokens',
+    'https://api.anthropic.com/v1/messages/count_tokens',
+    'https://generativelanguage.googleapis.com/v1beta/models/m:countTokens',
+  ]);
 });
 
 test('this file tests every row', () => {
@@ -232,9 +248,9 @@ describe('a provider that only the configuration names', () => {
   const sentTo = (name: string) => {
     const provider = findProvider(config, {}, name);
     if (provider === undefined) throw new Error('not found');
-    const chat = prepareChat({ messages, stream: true, seed: 7 }, rulesOf(provider.row));
+    const chat = parseChat({ messages, stream: true, seed: 7 }, rulesOf(provider.row));
     const { url } = requireEndpoint(provider, 'chat', TARGET);
-    return { url, ...JSON.parse(chat.toBody(9)) };
+    return { url, ...JSON.parse(chat.write(9)) };
   };
 
   test('works as an OpenAI-compatible server without code', () => {

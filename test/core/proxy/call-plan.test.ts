@@ -43,7 +43,7 @@ describe('planCall', () => {
   /** What each kind of limit asks of a request; `no`: refused, else the tokens that are held. */
   describe.each([
     ['usd alone', ['token:usd:total=1'], 'no', 'no', 100],
-    ['tokens alone', ['token:tokens:day=1000000'], 'passes', 'no', 100],
+    ['tokens alone', ['token:tokens:day=1000000'], 'no', 'no', 100],
     ['both', ['token:usd:total=1', 'user:tokens:day=1000000'], 'no', 'no', 100],
     ['neither', ['token:requests:day=5'], 'passes', 'passes', undefined],
   ] as const)('under %s', (_, limits, unknownField, reference, cap) => {
@@ -61,7 +61,9 @@ describe('planCall', () => {
       expect(outcomeOf(contentOf({ type: 'image_url', image_url: 'https://x/y.png' }))).toBe(
         reference,
       );
-      expect(outcomeOf(contentOf({ type: 'video_url', video_url: {} }))).toBe(reference);
+      expect(outcomeOf(contentOf({ type: 'video_url', video_url: { url: 'https://x/v' } }))).toBe(
+        reference,
+      );
       const { request } = plan({}, makeGrant(limits));
       expect(JSON.parse(request.write(100)).max_completion_tokens).toBe(cap);
       expect(outcomeOf({ background: true })).toBe('no');
@@ -80,7 +82,7 @@ describe('planCall', () => {
       const grant = makeGrant([], { credential, keyKind });
       const attempt = () => plan({ previous_response_id: 'resp_1' }, grant);
       if (allowed) expect(attempt).not.toThrow();
-      else expect(attempt).toThrowError(/"previous_response_id" names what is stored/);
+      else expect(attempt).toThrowError(/"previous_response_id" may name data stored/);
     },
   );
 

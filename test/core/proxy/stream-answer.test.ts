@@ -140,35 +140,35 @@ describe('an awkward provider', () => {
 
   // guarantee: provider-drips, usage-anyhow
   test.each<[string, Script['reads'], string, unknown[]]>([
-    ['dies within its answer', [hello, died], hello + FAILED, ['estimated', 2, 216_000n]],
+    ['dies within its answer', [hello, died], hello + FAILED, ['estimated', 2, 106_000n]],
     [
       'dies within an event',
       [hello, 'data: {"cho', died],
       hello + FAILED,
-      ['estimated', 2, 216_000n],
+      ['estimated', 2, 106_000n],
     ],
-    ['dies before its first event', [died], FAILED, ['estimated', 0, 214_000n]],
+    ['dies before its first event', [died], FAILED, ['estimated', 0, 104_000n]],
     [
       'dies after its finish reason',
       [hello, FINISH_EVENT, died],
       hello + FINISH_EVENT + DONE_EVENT,
-      ['estimated', 2, 216_000n],
+      ['estimated', 2, 106_000n],
     ],
     [
       'is too late',
       [hello, new GatewayError('upstream_timeout')],
       hello + LATE,
-      ['estimated', 2, 216_000n],
+      ['estimated', 2, 106_000n],
     ],
-    ['ends early', [hello], hello + EARLY, ['estimated', 2, 216_000n]],
-    ['ends within an event', [hello, 'data: {"cho'], hello + EARLY, ['estimated', 2, 216_000n]],
-    ['says nothing', [], EARLY, ['estimated', 0, 214_000n]],
-    ['sends garbage', ['\0\xff<html>', '</html>'], EARLY, ['estimated', 0, 214_000n]],
+    ['ends early', [hello], hello + EARLY, ['estimated', 2, 106_000n]],
+    ['ends within an event', [hello, 'data: {"cho'], hello + EARLY, ['estimated', 2, 106_000n]],
+    ['says nothing', [], EARLY, ['estimated', 0, 104_000n]],
+    ['sends garbage', ['\0\xff<html>', '</html>'], EARLY, ['estimated', 0, 104_000n]],
     [
       'sends garbage in events',
       ['data: {oops\n\n'],
       `data: {oops\n\n${EARLY}`,
-      ['estimated', 0, 214_000n],
+      ['estimated', 0, 104_000n],
     ],
     [
       'sends usage twice',
@@ -180,7 +180,7 @@ describe('an awkward provider', () => {
       'sends no usage',
       [hello, FINISH_EVENT, DONE_EVENT],
       hello + FINISH_EVENT + DONE_EVENT,
-      ['estimated', 2, 216_000n],
+      ['estimated', 2, 106_000n],
     ],
     [
       'reports and then dies',
@@ -192,7 +192,7 @@ describe('an awkward provider', () => {
       'sends an error of its own',
       [hello, 'data: {"error":{"message":"overloaded"}}\n\n'],
       `${hello}data: {"error":{"message":"overloaded"}}\n\n`,
-      ['estimated', 2, 216_000n],
+      ['estimated', 2, 106_000n],
     ],
     [
       'drips byte by byte',
@@ -276,10 +276,10 @@ describe('a provider that ignores the output cap', () => {
   test('is cut when it sends far more than that, and the overrun is recorded', async () => {
     const { text, bill, proxy, spent } = await stream([kilobyte, kilobyte, kilobyte]);
     expect(text).toBe(kilobyte + kilobyte + CUT);
-    expect(bill).toEqual(['estimated', 500, 714_000n]);
-    // The hold was 214 of input and 100 of output.
+    expect(bill).toEqual(['estimated', 500, 604_000n]);
+    // The hold was 104 of input and 100 of output.
     expect(proxy.rows()[0]?.overrunNanoUsd).toBe(400_000n);
-    expect(spent).toBe(714_000n);
+    expect(spent).toBe(604_000n);
     expect(proxy.isProviderLeft()).toBe(true);
   });
 
@@ -297,15 +297,15 @@ describe('a provider that ignores the output cap', () => {
 
   test('is cut when it reports more than the hold', async () => {
     const running = (output: number) =>
-      chatEvent({ content: 'x' }, { usage: usageOf(214, output) });
+      chatEvent({ content: 'x' }, { usage: usageOf(104, output) });
     const { text, bill } = await stream([running(100), running(101), running(102)]);
     expect(text).toBe(`${running(100)}${running(101)}${CUT}`);
-    expect(bill).toEqual(['exact', 101, 315_000n]);
+    expect(bill).toEqual(['exact', 101, 205_000n]);
   });
 
   test('is billed for what it reports at its end, beyond the hold', async () => {
-    const { bill, proxy } = await stream([FINISH_EVENT, usageEvent(usageOf(214, 200)), DONE_EVENT]);
-    expect(bill).toEqual(['exact', 200, 414_000n]);
+    const { bill, proxy } = await stream([FINISH_EVENT, usageEvent(usageOf(104, 200)), DONE_EVENT]);
+    expect(bill).toEqual(['exact', 200, 304_000n]);
     expect(proxy.rows()[0]?.overrunNanoUsd).toBe(100_000n);
   });
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../../core/base/json.ts';
-import { prepareChat } from '../../../../core/dialects/chat/request.ts';
+import { CHAT } from '../../../../core/dialects/chat/chat.ts';
+import { parseChat } from '../../../../core/dialects/chat/request.ts';
+import { inputTokensMax } from '../../../../core/dialects/input-bound.ts';
+import { outputTokensMax } from '../../../../core/dialects/request-output.ts';
 import type { RequestRules } from '../../../../core/dialects/request-rules.ts';
 import {
   GENERIC_ROW,
@@ -8,27 +11,25 @@ import {
   type ProviderRow,
 } from '../../../../core/providers/known.ts';
 import { parseBody } from '../../../../core/proxy/request-body.ts';
-import { REQUEST_RULES } from '../../../support/request-rules.ts';
+import { OPEN, outcomeOf, REQUEST_RULES, SCOPED } from '../../../support/request-rules.ts';
 
 const messages = [{ role: 'user', content: 'hi' }];
 const rowOf = (name: string): ProviderRow => KNOWN_PROVIDERS.get(name) ?? GENERIC_ROW;
 
-const UNCAPPED = { isCapped: false, isBounded: false };
-
-const prepare = (body: JsonObject, rules: Partial<RequestRules> = {}) =>
-  prepareChat({ model: 'x/m', messages, ...body }, { ...REQUEST_RULES, ...rules });
+const parse = (body: JsonObject, rules: Partial<RequestRules> = {}) =>
+  parseChat({ model: 'x/m', messages, ...body }, { ...REQUEST_RULES, ...rules });
 const sent = (body: JsonObject, rules: Partial<RequestRules> = {}) => {
-  const chat = prepare(body, rules);
-  return JSON.parse(chat.toBody(chat.cap));
+  const chat = parse(body, rules);
+  return JSON.parse(chat.write(chat.output.cap));
 };
 
 describe('what is sent', () => {
   test('is what was checked, of members given twice the last', () => {
     const text =
       '{"model":"a/b","model":"x/m","max_tokens":999999,"messages":[],"max_tokens":7,"model":"x/m"}';
-    const chat = prepareChat(parseBody(text), REQUEST_RULES);
-    expect(chat.cap).toBe(7);
-    expect(chat.toBody(7)).toBe('{"model":"m","messages":[],"max_tokens":7}');
+    const chat = parseChat(parseBody(text), REQUEST_RULES);
+    expect(chat.output.cap).toBe(7);
+    expect(chat.write(7)).toBe('{"model":"m","messages":[],"max_tokens":7}');
   });
 
   test('names the provider’s own model id', () => {
@@ -47,22 +48,22 @@ describe('what is sent', () => {
   });
 
   test('has a lowered cap when it was lowered', () => {
-    expect(JSON.parse(prepare({ max_tokens: 100 }).toBody(40)).max_tokens).toBe(40);
+    expect(JSON.parse(parse({ max_tokens: 100 }).write(40)).max_tokens).toBe(40);
   });
 
   test('has no cap of ours when nothing bounds the credential', () => {
-    expect(sent({}, UNCAPPED)).toEqual({ model: 'm', messages });
-    expect(sent({ max_tokens: 9 }, UNCAPPED)).toEqual({ model: 'm', messages, max_tokens: 9 });
+    expect(sent({}, SCOPED)).toEqual({ model: 'm', messages });
+    expect(sent({ max_tokens: 9 }, SCOPED)).toEqual({ model: 'm', messages, max_tokens: 9 });
   });
 
   test('asks for usage in a stream, and remembers whether the client did', () => {
-    const silent = prepare({ stream: true, stream_options: { include_obfuscation: false } });
+    const silent = parse({ stream: true, stream_options: { include_obfuscation: false } });
     expect(silent).toMatchObject({ isStream: true, isUsageAsked: false });
-    expect(JSON.parse(silent.toBody(9)).stream_options).toEqual({
+    expect(JSON.parse(silent.write(9)).stream_options).toEqual({
       include_obfuscation: false,
       include_usage: true,
     });
-    const asking = prepare({ stream: true, stream_options: { include_usage: true } });
+    const asking = parse({ stream: true, stream_options: { include_usage: true } });
     expect(asking.isUsageAsked).toBe(true);
     expect(sent({ stream: false })).not.toHaveProperty('stream_options');
   });
@@ -91,120 +92,189 @@ describe('what is sent', () => {
 
   test('stores nothing at the provider, whoever asks', () => {
     expect(sent({ store: true })).not.toHaveProperty('store');
-    expect(sent({ store: true }, UNCAPPED)).not.toHaveProperty('store');
+    expect(sent({ store: true }, SCOPED)).not.toHaveProperty('store');
   });
 
   test('holds unknown fields of a credential without a USD limit', () => {
-    const body = parseBody('{"__proto__":{"a":1},"top_secret":2}');
-    expect(JSON.stringify(sent(body, UNCAPPED))).toContain('"__proto__":{"a":1},"top_secret":2');
+    const body = { top_secret: { a: 1 } };
+    expect(sent(body, SCOPED)).toEqual({ model: 'm', messages, ...body });
+    expect(sent(body, OPEN)).toEqual({ model: 'm', messages, ...body });
   });
 });
 
 describe('what it takes at most', () => {
   test('counts the output of every choice, and a prediction', () => {
-    expect(prepare({ n: 3 }).outputTokens(100)).toBe(300);
+    const outputOf = (body: JsonObject) => outputTokensMax(parse(body).output, 100);
+    expect(outputOf({ n: 3 })).toBe(300);
     const prediction = { type: 'content', content: 'abc' };
     // {"type":"content","content":"abc"} is 34 bytes.
-    expect(prepare({ prediction }).outputTokens(100)).toBe(134);
-    expect(prepare({ prediction, n: 2 }).outputTokens(100)).toBe(268);
+    expect(outputOf({ prediction })).toBe(134);
+    expect(outputOf({ prediction, n: 2 })).toBe(268);
   });
 
-  test('bounds the input by what is sent', () => {
-    // 73 bytes of JSON, 64 a request, 8 a message.
-    expect(prepare({ max_tokens: 10 }).inputTokens).toBe(73 + 64 + 8);
+  test('holds a remote image by the context window', () => {
+    const content = [{ type: 'image_url', image_url: { url: 'https://example.org/x.png' } }];
+    const { input } = parse({ messages: [{ role: 'user', content }] });
+    expect(input).toMatchObject({
+      reference: 'messages[0].content[0].image_url.url',
+      stored: undefined,
+      isInline: false,
+    });
+    const rules = { imageTokensMax: 9, contextWindow: 64_000 };
+    expect(inputTokensMax(input, rules)).toBe(64_000);
+    expect(inputTokensMax(input, { ...rules, contextWindow: undefined })).toBeUndefined();
+  });
+
+  test('is counted by the head and each message', () => {
+    const { input } = parse({
+      temperature: 1,
+      user: 'u',
+      tools: [{ type: 'function', function: { name: 'f' } }],
+      response_format: { type: 'json_schema', json_schema: { name: 'x' } },
+      messages: [
+        { role: 'developer', content: 'Be kind.', cache_control: { type: 'ephemeral', ttl: '1h' } },
+        { role: 'assistant', reasoning_content: 'x', content: 'y' },
+        { role: 'tool', tool_call_id: 'c', content: 'z' },
+      ],
+    });
+    expect(input).toEqual({
+      head: '{"tools":[{"type":"function","function":{"name":"f"}}],"response_format":{"type":"json_schema","json_schema":{"name":"x"}}}',
+      headImages: 0,
+      messages: [
+        {
+          text: '{"role":"developer","content":"Be kind."}',
+          images: 0,
+          role: 'system',
+          endsInToolResult: false,
+          hasHiddenReasoning: false,
+        },
+        {
+          text: '{"role":"assistant","content":"y","reasoning_content":"x"}',
+          images: 0,
+          role: 'assistant',
+          endsInToolResult: false,
+          hasHiddenReasoning: true,
+        },
+        {
+          text: '{"role":"tool","content":"z","tool_call_id":"c"}',
+          images: 0,
+          role: 'tool',
+          endsInToolResult: true,
+          hasHiddenReasoning: false,
+        },
+      ],
+      tools: { count: 2, typed: 0 },
+      repeats: [],
+      reference: undefined,
+      stored: undefined,
+      isInline: true,
+      hasHostedTools: false,
+      hasDeferredTools: false,
+      cacheMark: '1h',
+    });
+  });
+
+  test('is written to a cache without a mark, as several providers do', () => {
+    expect(parse({}).input.cacheMark).toBe('5m');
   });
 });
 
-describe('refusals', () => {
-  const refusal = (code: string, message: string, param: string) =>
-    expect.objectContaining({ code, message, facts: expect.objectContaining({ param }) });
+describe('a budget of thinking', () => {
+  test.each([
+    ['thinking', 'budget_tokens'],
+    ['reasoning', 'max_tokens'],
+  ])('of "%s.%s" falls with the cap', (name, member) => {
+    const given = { type: 'enabled', [member]: 2_000 };
+    const body = { max_tokens: 3_000, [name]: name === 'thinking' ? given : { [member]: 2_000 } };
+    const { output, write } = parse(body);
+    expect(output).toMatchObject({ capMin: 1_025, thinkingBudget: 2_000 });
+    expect(JSON.parse(write(3_000))[name][member]).toBe(2_000);
+    expect(JSON.parse(write(1_100))[name][member]).toBe(1_099);
+  });
+});
+
+describe('the tier', () => {
+  test('is OpenAI’s default under a limit, whatever its project is set to', () => {
+    const row = rowOf('openai');
+    expect(sent({}, { row }).service_tier).toBe('default');
+    expect(sent({ service_tier: 'auto' }, { row }).service_tier).toBe('default');
+    expect(sent({ service_tier: 'flex' }, { row, ...SCOPED }).service_tier).toBe('flex');
+    expect(sent({}, { row, ...SCOPED })).not.toHaveProperty('service_tier');
+    expect(sent({}, { row: rowOf('groq') })).not.toHaveProperty('service_tier');
+  });
+});
+
+test('OpenRouter’s search by a suffix of the model is refused under a limit', () => {
+  const rules = { row: rowOf('openrouter'), model: 'a/b:online' };
+  expect(outcomeOf(CHAT, { messages }, rules)).toBe(
+    '"model" is not bounded by a spending limit; allowed is a model without ":online", or a key without one',
+  );
+  expect(outcomeOf(CHAT, { messages }, { ...rules, ...SCOPED })).toBe('passes');
+});
+
+describe('the body for OpenAI’s count route', () => {
+  const countOf = (body: JsonObject) => {
+    const text = parse(body).toCountBody?.();
+    return text === undefined ? undefined : JSON.parse(text);
+  };
+
+  test('has the same texts, calls and tools as a response’s input', () => {
+    const conversation = [
+      { role: 'system', content: 'Be kind.' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'text', text: 'b' },
+        ],
+      },
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } }],
+      },
+      { role: 'tool', tool_call_id: 'c', content: 'z' },
+      { role: 'assistant', content: 'y' },
+    ];
+    const body = {
+      messages: conversation,
+      max_tokens: 9,
+      tools: [{ type: 'function', function: { name: 'f', parameters: {} } }],
+      response_format: { type: 'json_schema', json_schema: { name: 's', schema: {} } },
+      reasoning_effort: 'low',
+    };
+    expect(countOf(body)).toEqual({
+      model: 'm',
+      input: [
+        { type: 'message', role: 'system', content: 'Be kind.' },
+        { type: 'message', role: 'user', content: 'ab' },
+        { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'c', output: 'z' },
+        { type: 'message', role: 'assistant', content: 'y' },
+      ],
+      tools: [{ type: 'function', name: 'f', parameters: {} }],
+      text: { format: { type: 'json_schema', name: 's', schema: {} } },
+      reasoning: { effort: 'low' },
+    });
+  });
 
   test.each([
-    [{ messages: undefined }, '"messages" must be a list of messages, got nothing', 'messages'],
-    [{ messages: 'hi' }, '"messages" must be a list of messages, got string', 'messages'],
     [
-      { max_tokens: 0 },
-      '"max_tokens" must be a whole number from 1 to 10000000, got 0',
-      'max_tokens',
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [{ type: 'image_url', image_url: 'data:image/png;base64,aGk=' }],
+          },
+        ],
+      },
     ],
-    [
-      { max_tokens: 1.5 },
-      '"max_tokens" must be a whole number from 1 to 10000000, got 1.5',
-      'max_tokens',
-    ],
-    [
-      { max_tokens: 10_000_001 },
-      '"max_tokens" must be a whole number from 1 to 10000000, got 10000001',
-      'max_tokens',
-    ],
-    [
-      { max_tokens: '9' },
-      '"max_tokens" must be a whole number from 1 to 10000000, got string',
-      'max_tokens',
-    ],
-    [{ n: 129 }, '"n" must be a whole number from 1 to 128, got 129', 'n'],
-    [{ stream: 'yes' }, '"stream" must be true or false, got string', 'stream'],
-    [{ stream_options: [] }, '"stream_options" must be an object, got object', 'stream_options'],
-    [
-      { background: true },
-      '"background" may not be used with a spending limit, allowed is false',
-      'background',
-    ],
-  ])('refuses %j for any credential', (body, message, param) => {
-    expect(() => prepare(body as JsonObject, UNCAPPED)).toThrowError(
-      refusal('invalid_request', message, param),
-    );
-  });
-
-  test.each([
-    [{ web_search_options: {} }, '"web_search_options" may not be used with a spending limit'],
-    [
-      { service_tier: 'flex' },
-      '"service_tier" may not be used with a spending limit, allowed is one of auto, default',
-    ],
-  ])('refuses %j under a USD limit only', (body, message) => {
-    expect(() => prepare(body)).toThrowError(expect.objectContaining({ message }));
-    expect(() => prepare(body, UNCAPPED)).not.toThrow();
-    expect(() => prepare(body, { isCapped: false })).not.toThrow();
-  });
-
-  test('refuses OpenRouter’s search by a suffix of the model', () => {
-    const rules = { row: rowOf('openrouter'), model: 'a/b:online' };
-    expect(() => prepare({}, rules)).toThrowError(/"model" may not be used with a spending limit/);
-    expect(() => prepare({}, { ...rules, ...UNCAPPED })).not.toThrow();
-  });
-
-  const file = [{ type: 'file', file: { file_id: 'file-1' } }];
-  // guarantee: stored-ids-server-keys-only
-  test.each<[string, JsonObject]>([
-    ['previous_response_id', { previous_response_id: 'resp_1' }],
-    ['conversation', { conversation: 'conv_1' }],
-    ['prompt', { prompt: { id: 'pmpt_1' } }],
-    ['messages[0].audio.id', { messages: [{ role: 'assistant', audio: { id: 'audio_1' } }] }],
-    ['messages[0].content[0].file_id', { messages: [{ role: 'user', content: file }] }],
-    ['messages[0].file_ids', { messages: [{ role: 'user', file_ids: ['file-1'] }] }],
-  ])('refuses %s to all but a server key: it could be another user’s', (param, body) => {
-    expect(() => prepare(body, UNCAPPED)).toThrowError(
-      refusal(
-        'invalid_request',
-        `"${param}" names what is stored at the provider, which only a server key may do`,
-        param,
-      ),
-    );
-    expect(() => prepare(body, { ...UNCAPPED, isServerKey: true })).not.toThrow();
-  });
-
-  test('refuses a remote image unless the context window bounds it or nothing needs bounding', () => {
-    const content = [{ type: 'image_url', image_url: { url: 'https://example.org/x.png' } }];
-    const body = { messages: [{ role: 'user', content }] };
-    expect(() => prepare(body)).toThrowError(
-      refusal(
-        'invalid_request',
-        '"messages[0].content[0].image_url" may not be used with a spending limit, allowed is an image as a base64 data: URL',
-        'messages[0].content[0].image_url',
-      ),
-    );
-    expect(prepare(body, { contextWindow: 64_000 }).inputTokens).toBe(64_000);
-    expect(() => prepare(body, UNCAPPED)).not.toThrow();
+    [{ messages: [{ role: 'user', name: 'n', content: 'x' }] }],
+    [{ messages: [{ role: 'function', name: 'n', content: 'x' }] }],
+    [{ tools: [{ type: 'custom', custom: { name: 'c' } }] }],
+    [{ functions: [{ name: 'f' }] }],
+    [{ response_format: { type: 'json_object' } }],
+  ])('is not made of what has no counterpart there: %j', (body) => {
+    expect(countOf(body)).toBeUndefined();
   });
 });
