@@ -9,7 +9,6 @@ const LINES_MAX = 400;
 const STILL_LONG: readonly string[] = [
   'test/core/dialects/google/google.test.ts',
   'test/core/dialects/messages/request.test.ts',
-  'test/core/models/pricing.test.ts',
 ];
 const IMPORT_OF_VITEST = /import \{([^}]*)\} from 'vitest'/;
 const CHANCE = /\bMath\.random\b|\brandomUUID\b|\brandomBytes\b|\bgetRandomValues\b/;

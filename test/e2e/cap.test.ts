@@ -10,15 +10,9 @@ import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
 import { sweep } from '../../core/sweep.ts';
-import { startDynamoDb } from '../../local/dynamodb/server.ts';
-import { completion, jsonReply, startFakeProvider, usageOf } from '../support/fake-provider.ts';
-import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import {
-  isReserve,
-  startTableProxy,
-  type TableCall,
-  type TableProxy,
-} from '../support/table-proxy.ts';
+import { completion, jsonReply, usageOf } from '../support/fake-provider.ts';
+import { type ProxiedGateway, startProxiedGateway } from '../support/proxied-gateway.ts';
+import { type Fate, isReserve, type TableCall } from '../support/table-proxy.ts';
 
 /** Input is free and 16 tokens of output cost 0.00016 USD: a request costs exactly its hold. */
 const config = defineConfig({
@@ -36,28 +30,16 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-interface Course {
-  readonly gateway: TestGateway;
-  readonly proxy: TableProxy;
+interface Course extends ProxiedGateway {
   readonly credential: string;
 }
 
-async function startCourse(decide?: Parameters<typeof startTableProxy>[1]): Promise<Course> {
-  const provider = await startFakeProvider(jsonReply(completion('sixteen tokens', usageOf(1, 16))));
-  closers.push(provider.close);
-  const tables = await startDynamoDb({});
-  closers.push(tables.close);
-  const proxy = await startTableProxy(tables.url, decide);
-  closers.push(proxy.close);
-  const gateway = await startTestGateway({
-    config,
-    providerUrls: { openai: provider.url },
-    variables: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
-  });
-  closers.push(() => gateway.close());
-  proxy.clear();
-  const credential = gateway.sign({ jti: 'course', spending_limit: LIMIT_USD });
-  return { gateway, proxy, credential };
+async function startCourse(decide?: (call: TableCall) => Fate): Promise<Course> {
+  const reply = jsonReply(completion('sixteen tokens', usageOf(1, 16)));
+  const started = await startProxiedGateway({ config, reply, ...(decide && { decide }) });
+  closers.push(() => started.close());
+  const credential = started.gateway.sign({ jti: 'course', spending_limit: LIMIT_USD });
+  return { ...started, credential };
 }
 
 interface Reply {
@@ -160,7 +142,6 @@ describe('a token that affords 50 of 150 requests at once', { timeout: 90_000 },
     // A client that left leaves its request to run on: the books are read when all of them have ended.
     await course.gateway.close(20_000).catch(() => {});
     isFaulty = false;
-    closers.pop();
 
     expect(dead.size).toBeGreaterThan(5);
     expect(replies.filter((reply) => reply === 'left').length).toBeGreaterThan(0);

@@ -7,10 +7,9 @@ import { asPoolId, asWalletId } from '../../core/base/ids.ts';
 import { windowAt } from '../../core/base/limits.ts';
 import { defineConfig } from '../../core/config.ts';
 import { sweep } from '../../core/sweep.ts';
-import { startDynamoDb } from '../../local/dynamodb/server.ts';
-import { completion, jsonReply, startFakeProvider, usageOf } from '../support/fake-provider.ts';
-import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { startTableProxy, type TableCall, type TableProxy } from '../support/table-proxy.ts';
+import { completion, jsonReply, usageOf } from '../support/fake-provider.ts';
+import { type ProxiedGateway, startProxiedGateway } from '../support/proxied-gateway.ts';
+import type { Fate, TableCall } from '../support/table-proxy.ts';
 
 /** Input is free; a request holds 0.00032 USD, for 32 tokens of output, and costs 0.00016, for 16. */
 const COST_NANO_USD = 160_000n;
@@ -20,35 +19,27 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-interface Course {
-  readonly gateway: TestGateway;
-  readonly proxy: TableProxy;
-}
+type Course = ProxiedGateway;
 
 async function startCourse(
   limits: string[],
   isConflicting: () => boolean = () => false,
-  decide?: Parameters<typeof startTableProxy>[1],
+  decide?: (call: TableCall) => Fate,
 ): Promise<Course> {
   const config = defineConfig({
     providers: { openai: {} },
     prices: { 'openai/sixteen': { inputUsdPerMillion: 0, outputUsdPerMillion: 10 } },
     defaults: { limits },
   });
-  const provider = await startFakeProvider(jsonReply(completion('sixteen tokens', usageOf(1, 16))));
-  closers.push(provider.close);
-  const tables = await startDynamoDb({ isConflicting });
-  closers.push(tables.close);
-  const proxy = await startTableProxy(tables.url, decide);
-  closers.push(proxy.close);
-  const gateway = await startTestGateway({
+  const reply = jsonReply(completion('sixteen tokens', usageOf(1, 16)));
+  const course = await startProxiedGateway({
     config,
-    providerUrls: { openai: provider.url },
-    variables: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
+    reply,
+    isConflicting,
+    ...(decide && { decide }),
   });
-  closers.push(() => gateway.close());
-  proxy.clear();
-  return { gateway, proxy };
+  closers.push(() => course.close());
+  return course;
 }
 
 interface Reply {

@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findAccessibilityProblems, hasBrowser, startBrowser } from './browser.ts';
+import { findAccessibilityProblems, hasBrowser, startBrowser, takeScreenshot } from './browser.ts';
 
 const HTML = `<!doctype html><html lang="en"><meta charset="utf-8"><title>page</title>
 <main><h1>Words</h1><p>prose</p><pre>code ↓</pre><button></button></main>`;
@@ -40,6 +41,11 @@ describe.skipIf(!hasBrowser)('the browser of the tests', () => {
 
   test('finds a button without a name under a policy that allows no script', async () => {
     expect(await findAccessibilityProblems(page)).toEqual(['button-name: button']);
+  });
+
+  test('writes a screenshot as a PNG file', async () => {
+    const bytes = await readFile(await takeScreenshot(page, 'browser-helper'));
+    expect(bytes.subarray(1, 4).toString()).toBe('PNG');
   });
 
   test('keeps cross-origin rules: another origin without CORS headers cannot be read', async () => {

@@ -8,17 +8,20 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { inflateSync } from 'node:zlib';
 
 const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 const CACHE = join(MODULES, '.cache');
-const PACKAGE = JSON.parse(readFileSync(join(MODULES, '@sparticuz/chromium/package.json'), 'utf8'));
+const require = createRequire(import.meta.url);
+const PACKAGE_FOLDER = join(dirname(require.resolve('@sparticuz/chromium')), '..');
+const { version } = JSON.parse(readFileSync(join(PACKAGE_FOLDER, 'package.json'), 'utf8'));
 /** The last part changes when this file lays out the folder in another way. */
-const FOLDER = join(CACHE, `chromium-${PACKAGE.version}-1`);
+const FOLDER = join(CACHE, `chromium-${version}-1`);
 const UNPACK_TIMEOUT_MS = 120_000;
 /** The package adds the libraries it needs only where this names a runtime of Lambda. */
 const LAMBDA_RUNTIME = 'nodejs24.x';
@@ -75,8 +78,10 @@ export async function setup(): Promise<void> {
   }
 }
 
-const FONT_FILES = join(MODULES, '@fontsource', 'noto-sans-mono', 'files');
-const IS_FONT_FILE = /-mono-latin-(400|700)-normal\.woff$/;
+const FONT_FILES = [
+  require.resolve('@fontsource/noto-sans-mono/files/noto-sans-mono-latin-400-normal.woff'),
+  require.resolve('@fontsource/noto-sans-mono/files/noto-sans-mono-latin-700-normal.woff'),
+];
 
 const FONT_CONFIGURATION = `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -89,9 +94,9 @@ const FONT_CONFIGURATION = `<?xml version="1.0"?>
 
 /** Adds a monospaced font, and a configuration: the package has Open Sans only, and its own looks for it in /tmp. */
 async function addFonts(folder: string): Promise<void> {
-  for (const name of (await readdir(FONT_FILES)).filter((name) => IS_FONT_FILE.test(name))) {
-    const font = toTrueType(await readFile(join(FONT_FILES, name)));
-    await writeFile(join(folder, name.replace(/woff$/, 'ttf')), font);
+  for (const file of FONT_FILES) {
+    const font = toTrueType(await readFile(file));
+    await writeFile(join(folder, basename(file).replace(/woff$/, 'ttf')), font);
   }
   await writeFile(join(folder, 'fonts.conf'), FONT_CONFIGURATION);
 }

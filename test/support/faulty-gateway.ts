@@ -4,17 +4,11 @@ import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
 import { type SweepOutcome, sweep } from '../../core/sweep.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
-import { startDynamoDb } from '../../local/dynamodb/server.ts';
-import {
-  completion,
-  type FakeProvider,
-  jsonReply,
-  startFakeProvider,
-  usageOf,
-} from './fake-provider.ts';
+import { completion, type FakeProvider, jsonReply, usageOf } from './fake-provider.ts';
 import { type Answer, send } from './http-client.ts';
-import { startTestGateway, type TestGateway, type TestGatewayOptions } from './local-gateway.ts';
-import { type Fate, startTableProxy, type TableCall } from './table-proxy.ts';
+import type { TestGateway, TestGatewayOptions } from './local-gateway.ts';
+import { startProxiedGateway } from './proxied-gateway.ts';
+import type { Fate, TableCall } from './table-proxy.ts';
 
 /** Input is free; a request holds 160,000 nano-dollars for 16 tokens of output, and costs 40,000 for 4. */
 const CONFIG = {
@@ -61,20 +55,17 @@ export async function startFaultyGateway({
   spendingLimit = 0.001,
   ...options
 }: FaultyGatewayOptions = {}): Promise<FaultyGateway> {
-  const provider = await startFakeProvider(jsonReply(completion('four', usageOf(1, 4))));
-  const tables = await startDynamoDb({});
   const calls: TableCall[] = [];
   let fateOf: ((call: TableCall) => Fate) | undefined;
-  const proxy = await startTableProxy(tables.url, (call) => {
-    if (call.table === 'hallpass-keys') return 'pass';
-    calls.push(call);
-    return fateOf?.(call) ?? 'pass';
-  });
-  const gateway = await startTestGateway({
+  const { gateway, provider, close } = await startProxiedGateway({
     ...options,
     config: defineConfig({ ...CONFIG, defaults: { limits: [...limits] } }),
-    providerUrls: { openai: provider.url },
-    variables: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
+    reply: jsonReply(completion('four', usageOf(1, 4))),
+    decide: (call) => {
+      if (call.table === 'hallpass-keys') return 'pass';
+      calls.push(call);
+      return fateOf?.(call) ?? 'pass';
+    },
   });
   calls.length = 0;
   const credential = gateway.sign({ jti: 'faults', spending_limit: spendingLimit });
@@ -109,12 +100,7 @@ export async function startFaultyGateway({
         { shards: DUE_SHARDS, deadlineAtMs: nowMs() + SWEEP_MS },
       );
     },
-    async close() {
-      await gateway.close(100).catch(() => {});
-      await proxy.close();
-      await tables.close();
-      await provider.close();
-    },
+    close: () => close(100),
   };
 }
 
