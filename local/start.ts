@@ -3,11 +3,14 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
+import { makeLog } from '../adapters/log.ts';
 import type { Config } from '../core/config.ts';
 import { keyVariableOf } from '../core/providers/provider.ts';
 import { config } from '../hallpass.config.ts';
 import { type Flags, readFlags } from './flags.ts';
+import { makeFunctions } from './functions.ts';
 import { type LocalGateway, startLocalGateway } from './gateway.ts';
 import { isFolderLocked } from './provision.ts';
 import { ENDPOINT_FILE } from './variables.ts';
@@ -35,6 +38,7 @@ async function main(): Promise<void> {
     host: flags.host,
     providerUrls: flags.provider,
     variables: process.env,
+    makeFunctions: (settings) => makeFunctions(settings, makeLog(toStandardError)),
     onFault: (error) => console.error(`hallpass: ${nameOf(error)}`),
   }).catch(async (error: unknown) => {
     console.error(`hallpass: ${await explain(error, flags, data)}`);
@@ -45,6 +49,11 @@ async function main(): Promise<void> {
   process.stdout.on('error', () => {});
   console.log(flags.json ? toJsonLine(gateway, data) : toText(gateway, data));
   await gateway.sweep();
+}
+
+/** Keeps the functions' log out of what is printed for the user and for scripts. */
+function toStandardError(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** Returns an error's name. Its message may contain text of a client. */
@@ -89,22 +98,34 @@ const DEMO_REQUEST = JSON.stringify({
   messages: [{ role: 'user', content: 'Hello from Hallpass' }],
 });
 
-const toText = (gateway: LocalGateway, data: string | undefined): string =>
-  `
-Hallpass is running at ${gateway.url}
+function toText(gateway: LocalGateway, data: string | undefined): string {
+  const { url, key, kid, token, clientKey, clientJwtSecret } = gateway;
+  const name = (text: string): string => styleText('dim', text.padEnd(10));
+  const link = (text: string): string => styleText('cyan', text);
+  const root = url.replace(/v1$/, '');
+  const pages = config.pages
+    ? `
+  ${name('your pass')}  ${link(`${root}me#${token}`)}
+  ${name('console')}  ${link(`${root}console`)} (asks for the demo key)
+`
+    : '';
+  const signed =
+    clientJwtSecret === null ? 'as its verifier requires' : `with HS256 and ${clientJwtSecret}`;
+  return `
+${styleText('bold', 'Hallpass is running')} at ${link(url)}
+${pages}
+  curl -N ${url}/chat/completions -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '${DEMO_REQUEST}'
 
-  demo key    ${gateway.key}
-  its kid     ${gateway.kid}
-  demo token  ${gateway.token}
+  ${name('demo key')}  ${key}
+  ${name('its kid')}  ${kid}
+  ${name('demo token')}  ${token}
               (spends at most 2 USD a day, expires in 24 hours)
-  client key  ${gateway.clientKey}
-              (use it as <client key>:<JWT>, signed ${gateway.clientJwtSecret === null ? 'as its verifier requires' : `with HS256 and ${gateway.clientJwtSecret}`})
-
-  curl -N ${gateway.url}/chat/completions -H 'Authorization: Bearer ${gateway.token}' -H 'Content-Type: application/json' -d '${DEMO_REQUEST}'
-
-  providers   ${toProviderLine(config, gateway)}
-  data        ${data ?? 'in memory, lost when it ends'}
+  ${name('client key')}  ${clientKey}
+              (use it as <client key>:<JWT>, signed ${signed})
+  ${name('providers')}  ${toProviderLine(config, gateway)}
+  ${name('data')}  ${data ?? 'in memory, lost when it ends'}
 `;
+}
 
 function toProviderLine(settings: Config, { providersWithKeys }: LocalGateway): string {
   if (providersWithKeys.length > 0) return `${providersWithKeys.join(', ')} (and demo/echo)`;

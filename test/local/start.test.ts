@@ -235,26 +235,32 @@ describe('the flags', () => {
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
-test.skipIf(!hasCurl)('prints a line of curl that streams (needs curl)', async () => {
-  const { spawn } = await import('node:child_process');
-  const root = new URL('../..', import.meta.url).pathname;
-  const child = spawn(process.execPath, [`${root}local/start.ts`, '--ephemeral', '--port', '0'], {
-    cwd: folder,
-    env: {},
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  let text = '';
-  for await (const chunk of child.stdout) {
-    text += chunk;
-    if (/^ {2}data /m.test(text)) break;
-  }
-  expect(text).toMatch(/^ {2}demo key {4}sk-hp-/m);
-  expect(text).toMatch(/^ {2}demo token {2}jwt:/m);
-  expect(text).toContain('no API key is set, only demo/echo answers; set OPENAI_API_KEY,');
-  const [line = ''] = /^ {2}curl -N .*$/m.exec(text) ?? [];
-  const { stdout } = await promisify(execFile)('sh', ['-c', line]);
-  expect(stdout).toMatch(/^data: \{.*\n\ndata: \{/);
-  expect(stdout).toMatch(/data: \[DONE\]\n\n$/);
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-});
+test.skipIf(!hasCurl)(
+  'prints links to the pages, then a line of curl that streams (needs curl)',
+  async () => {
+    const { spawn } = await import('node:child_process');
+    const root = new URL('../..', import.meta.url).pathname;
+    const child = spawn(process.execPath, [`${root}local/start.ts`, '--ephemeral', '--port', '0'], {
+      cwd: folder,
+      env: {},
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let text = '';
+    for await (const chunk of child.stdout) {
+      text += chunk;
+      if (/^ {2}data /m.test(text)) break;
+    }
+    expect(text).toMatch(
+      /^\nHallpass is running at \S+\/v1\n\n {2}your pass {3}http:\S+\/me#jwt:\S+\n {2}console {5}http:\S+\/console /,
+    );
+    expect(text).toMatch(/^ {2}demo key {4}sk-hp-/m);
+    expect(text).toMatch(/^ {2}demo token {2}jwt:/m);
+    expect(text).toContain('no API key is set, only demo/echo answers; set OPENAI_API_KEY,');
+    const [line = ''] = /^ {2}curl -N .*$/m.exec(text) ?? [];
+    const { stdout } = await promisify(execFile)('sh', ['-c', line]);
+    expect(stdout).toMatch(/^data: \{.*\n\ndata: \{/);
+    expect(stdout).toMatch(/data: \[DONE\]\n\n$/);
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  },
+);
