@@ -11,8 +11,7 @@ import { build } from 'esbuild';
 const PAGES = fileURLToPath(new URL('../pages/', import.meta.url));
 
 /** Licences of what is bundled ask for this line. */
-const NOTICE =
-  '/* Hallpass, MIT. With preact (MIT, Jason Miller), uqr (MIT, Anthony Fu), uPlot (MIT, Leon Sorokin). */';
+const NOTICE = '/* Hallpass, MIT. With preact (MIT, Jason Miller), uqr (MIT, Anthony Fu). */';
 
 const HASH_CHARS = 12;
 

@@ -17,7 +17,7 @@ const FLOWS = 'core/authorize.ts core/serve.ts core/account.ts core/sweep.ts cor
 const SHARED_ADAPTERS = 'adapters/table-schema.ts adapters/log.ts adapters/system.ts';
 const ADAPTERS = `${SHARED_ADAPTERS} adapters/aws/ adapters/dynamodb/ adapters/http/ adapters/api-gateway/`;
 const LOCAL_ROOMS = 'local/api-gateway/ local/dynamodb/ local/secrets/';
-const PAGES_OF_CORE = 'core/base/';
+const PAGES_OF_CORE = 'core/base/ core/tokens/roster.ts';
 const FOR_A_COMMAND = `cli/ cli/gateway/ ${ADAPTERS} ${ROOMS_OF_CORE} hallpass.config.ts commander node:*`;
 
 /**
@@ -60,7 +60,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'lambdas/entry/':
     'lambdas/ adapters/aws/environment.ts adapters/aws/sdk-call.ts hallpass.config.ts',
   // What runs in a browser: nothing of Node, and nothing of an adapter.
-  'pages/console/': `pages/shared/ ${PAGES_OF_CORE} preact uplot`,
+  'pages/console/': `pages/shared/ ${PAGES_OF_CORE} preact`,
   'pages/me/': `pages/shared/ ${PAGES_OF_CORE} preact`,
   'pages/shared/': `${PAGES_OF_CORE} preact uqr`,
   // The stack knows the functions by their path only.

@@ -8,12 +8,13 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { call, type KeyInfo, type ModelInfo, Refusal, type UsageAnswer } from '../shared/api.ts';
 import { isCredential, readClaims, takeFragment } from '../shared/credential.ts';
 import { lastDays } from '../shared/format.ts';
+import { Limits } from '../shared/limits.tsx';
 import { Foreign, InsecureNotice, Notice } from '../shared/parts.tsx';
 import { QrCode } from '../shared/qr.tsx';
 import { toEndState, toSpentState } from '../shared/words.ts';
 import { HISTORY_DAYS, History } from './history.tsx';
 import { Models } from './models.tsx';
-import { Limits, mainLimit, Pass } from './pass.tsx';
+import { mainLimit, Pass } from './pass.tsx';
 import { SetUp } from './set-up.tsx';
 import { TryIt } from './try-it.tsx';
 
@@ -183,7 +184,7 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
       <Card credential={credential} />
       <div class="two noprint">
         <div class="stack">
-          <Limits limits={info.limits} nowMs={nowMs} />
+          <Limits title="Limits that apply" limits={info.limits} nowMs={nowMs} />
           {usage !== undefined && <History usage={usage} nowMs={nowMs} />}
         </div>
         <div class="stack">

@@ -1,16 +1,9 @@
 /** The pass itself: one figure first, whose it is, when it ends; and the limits, tightest first. */
 import type { KeyInfo, LimitInfo } from '../shared/api.ts';
 import type { TokenClaims } from '../shared/credential.ts';
-import {
-  formatCount,
-  formatDuration,
-  formatInstant,
-  formatReset,
-  formatUsd,
-  toNano,
-} from '../shared/format.ts';
+import { formatDuration, formatInstant, formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Meter } from '../shared/parts.tsx';
-import { formatAmount, formatLeft, nameOfLimit, tightestFirst } from '../shared/words.ts';
+import { formatAmount, tightestFirst } from '../shared/words.ts';
 
 interface PassProps {
   readonly info: KeyInfo;
@@ -111,44 +104,5 @@ function Ends({ expiresAt, nowMs }: { readonly expiresAt: string | null; readonl
         )}
       </dd>
     </div>
-  );
-}
-
-/** All limits that apply, the one with the smallest share left first. */
-export function Limits({
-  limits,
-  nowMs,
-}: {
-  readonly limits: readonly LimitInfo[];
-  readonly nowMs: number;
-}) {
-  if (limits.length === 0) return null;
-  return (
-    <section class="card noprint">
-      <h2>Limits that apply</h2>
-      <ul class="limits">
-        {tightestFirst(limits).map((limit) => {
-          const { per, unit, window, used, reserved, resets_at: resetsAt } = limit;
-          const name = nameOfLimit(limit);
-          return (
-            <li class="limit" key={`${per}:${unit}:${window}`}>
-              <span>{name}</span>
-              <span class="num small">
-                {formatLeft(limit)}{' '}
-                {resetsAt !== null && (
-                  <span class="quiet">{formatReset(Date.parse(resetsAt), nowMs)}</span>
-                )}
-              </span>
-              <Meter
-                spent={used - reserved}
-                held={reserved}
-                limit={limit.limit}
-                label={`${name}: ${formatLeft(limit)}, ${formatCount(Math.floor((used / (limit.limit || 1)) * 100))} % used`}
-              />
-            </li>
-          );
-        })}
-      </ul>
-    </section>
   );
 }

@@ -40,7 +40,7 @@ export const isCredential = (text: string): boolean => /^(sk-|jwt:)[\x21-\x7e]+$
 /** Reads what a scoped token says; nothing for any other credential. */
 export function readClaims(credential: string): TokenClaims {
   if (!credential.startsWith('jwt:')) return {};
-  const [header, payload] = credential.slice(4).split('.').map(parsePart);
+  const [header, payload] = credential.slice(4).split('.').map(decodePart);
   const { kid } = Object(header);
   const { user, user_id: userId, jti, exp } = Object(payload);
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
@@ -62,7 +62,8 @@ function readKeyName(kid: string | undefined): string | undefined {
   }
 }
 
-function parsePart(part: string): unknown {
+/** Decodes one part of a JWT; undefined if it is none. */
+export function decodePart(part: string): unknown {
   try {
     return JSON.parse(fromBase64(part));
   } catch {

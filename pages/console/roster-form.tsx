@@ -1,0 +1,103 @@
+/** Passes for a class: a CSV with e-mail addresses in, the same CSV with a pass and a link a row out. */
+import { useState } from 'preact/hooks';
+import {
+  isPeriod,
+  jtiOfRow,
+  parseHeading,
+  parseRow,
+  periodOf,
+  ROSTER_ROWS_MAX,
+  type RosterRow,
+} from '../../core/tokens/roster.ts';
+import { CSV_CHARS_MAX, parseCsv, saveFile, toCsv } from '../shared/csv.ts';
+import { Notice } from '../shared/parts.tsx';
+import { findFault, makePassSigner, type Signer } from '../shared/sign.ts';
+import { expiryOf, type PassTerms, readTerms, TermFields, toClaims } from './pass-terms.tsx';
+
+/** @returns a sentence if a row is wrong */
+function readRoster(text: string): readonly RosterRow[] | string {
+  if (text.length > CSV_CHARS_MAX) return 'the file is too long';
+  const [heading, ...rows] = parseCsv(text);
+  if (heading === undefined) return 'the file is empty';
+  if (rows.length > ROSTER_ROWS_MAX) return `the file has more than ${ROSTER_ROWS_MAX} rows`;
+  const columns = parseHeading(heading.cells);
+  if (typeof columns === 'string') return columns;
+  const people = new Map<string, RosterRow>();
+  for (const { cells, line } of rows) {
+    const row = parseRow(cells, columns, { line, width: heading.cells.length });
+    if (typeof row === 'string') return `line ${line}: ${row}`;
+    if (people.has(row.email)) return `line ${line}: the address is there twice`;
+    people.set(row.email, row);
+  }
+  return [...people.values()];
+}
+
+export function RosterForm({ signer }: { readonly signer: Signer }) {
+  const [terms, setTerms] = useState<PassTerms>(readTerms);
+  const [file, setFile] = useState<File>();
+  const [fault, setFault] = useState('');
+  const [done, setDone] = useState('');
+  const period = terms.name.trim();
+
+  async function issue(event: Event): Promise<void> {
+    event.preventDefault();
+    setDone('');
+    const roster = readRoster((await file?.text()) ?? '');
+    setFault(typeof roster === 'string' ? roster : '');
+    if (typeof roster === 'string') return;
+    const nowMs = Date.now();
+    const name = period === '' ? periodOf(expiryOf(terms, nowMs) * 1000) : period;
+    const sign = await makePassSigner(signer);
+    const base = new URL('.', location.href).href;
+    const rows = [['email', 'name', 'section', 'base_url', 'token', 'link']];
+    for (const { email, name: person, section } of roster) {
+      const claims = toClaims({ ...terms, user: email, name: jtiOfRow(name, email) }, nowMs);
+      const token = await sign(claims);
+      const refused = rows.length === 1 ? await findFault(token) : undefined;
+      if (refused !== undefined) return setFault(refused);
+      rows.push([email, person, section, `${base}v1`, token, `${base}me#${token}`]);
+    }
+    saveFile('passes.csv', toCsv(rows));
+    setDone(`${roster.length} passes are in passes.csv. They are kept nowhere else.`);
+  }
+
+  return (
+    <form class="card stack" onSubmit={issue}>
+      <h2 class="flat">Issue passes for a class</h2>
+      <div class="fields">
+        <label>
+          CSV with the columns email, name, section
+          <input
+            type="file"
+            accept=".csv,text/csv"
+            required
+            onChange={(event) => setFile(event.currentTarget.files?.[0])}
+          />
+        </label>
+        <label>
+          Period, such as week-12
+          <input
+            value={terms.name}
+            pattern="[\w.\-]{0,64}"
+            placeholder="the day they end"
+            onInput={(event) => setTerms({ ...terms, name: event.currentTarget.value })}
+          />
+        </label>
+        <TermFields terms={terms} onChange={setTerms} />
+      </div>
+      <p class="small quiet">
+        Issue a period again for the same allowance, not a second one. The file is read and written
+        in this window.
+      </p>
+      <div>
+        <button type="submit" class="button primary" disabled={period !== '' && !isPeriod(period)}>
+          Sign and save
+        </button>
+      </div>
+      <p role="status" class="small">
+        {done}
+      </p>
+      {fault !== '' && <Notice state={{ title: 'No pass was signed.', next: fault }} />}
+    </form>
+  );
+}

@@ -1,0 +1,64 @@
+/**
+ * CSV files (RFC 4180) for people who open them in spreadsheets: written without formulas, read with commas or
+ * semicolons.
+ */
+
+/** The most characters of a file that is read. */
+export const CSV_CHARS_MAX = 10_000_000;
+
+/** Puts `'` before a text that a spreadsheet would run as a formula. */
+const toSafe = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+
+const toCell = (text: string): string =>
+  /[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+/** Writes rows; every text that begins like a formula gets a leading `'`. */
+export const toCsv = (rows: readonly (readonly string[])[]): string =>
+  rows.map((row) => `${row.map((cell) => toCell(toSafe(cell))).join(',')}\r\n`).join('');
+
+/** Offers a text as a file. */
+export function saveFile(name: string, text: string, type = 'text/csv'): void {
+  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+/** A row and the line where it ends, from 1. */
+export interface CsvRow {
+  readonly cells: readonly string[];
+  readonly line: number;
+}
+
+/** Reads rows; the separator is the one of `,` and `;` that the first line has more of. Empty lines are left out. */
+export function parseCsv(text: string): readonly CsvRow[] {
+  const [first = ''] = text.split('\n', 1);
+  const separator = first.split(';').length > first.split(',').length ? ';' : ',';
+  const pattern = new RegExp(`"((?:[^"]|"")*)"|[^"${separator}\r\n]+|${separator}|\r?\n|.`, 'gs');
+  const rows: CsvRow[] = [];
+  let cells: string[] = [];
+  let cell = '';
+  let line = 1;
+  const close = () => {
+    cells.push(cell);
+    if (cells.some((each) => each !== '')) rows.push({ cells, line });
+    cells = [];
+    cell = '';
+  };
+  for (const [part, quoted] of text.replace(/^\ufeff/, '').matchAll(pattern)) {
+    if (part === separator) {
+      cells.push(cell);
+      cell = '';
+    } else if (part.endsWith('\n') && quoted === undefined) {
+      close();
+      line += 1;
+    } else {
+      cell += quoted?.replaceAll('""', '"') ?? part;
+      line += (quoted?.split('\n').length ?? 1) - 1;
+    }
+  }
+  close();
+  return rows;
+}
