@@ -134,6 +134,7 @@ export const AGENTS: readonly Agent[] = [
   },
   claude('claude-code-haiku', { ANTHROPIC_MODEL: 'claude-haiku-4-5' }),
   codex('codex'),
+  codex('codex-before', '--model', 'gpt-6.1-sol'),
   codex('codex-plain-tools', '--model', 'gpt-5.5'),
   GEMINI,
   { ...GEMINI, name: 'gemini-cli-search', tools: SEARCHES },

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { AGENTS, type Agent } from './agents.ts';
 import { LAST_TEXT } from './answers.ts';
 import { type AgentFixture, toFixture } from './fixture.ts';
+import { readModels } from './models.ts';
 import { startStandIn } from './stand-in.ts';
 import { runTurn } from './turn.ts';
 
@@ -39,6 +40,7 @@ async function record(agent: Agent, version: string): Promise<void> {
   }
 }
 
+/** @param names agents; empty: all, and their models */
 export async function recordAll(names: readonly string[]): Promise<void> {
   const file = new URL('package.json', import.meta.url);
   const { optionalDependencies } = JSON.parse(await readFile(file, 'utf8'));
@@ -46,4 +48,6 @@ export async function recordAll(names: readonly string[]): Promise<void> {
   for (const agent of AGENTS.filter(({ name }) => names.length === 0 || names.includes(name))) {
     await record(agent, optionalDependencies[agent.packageName]);
   }
+  if (names.length > 0) return;
+  await writeFile(`${FIXTURES}models.json`, `${JSON.stringify(readModels(), null, 1)}\n`);
 }

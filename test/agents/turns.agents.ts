@@ -11,6 +11,7 @@ import { type Started, start } from '../support/start-process.ts';
 import { AGENTS, type Agent } from './agents.ts';
 import { LAST_TEXT, SEARCHES, SHELLS, SUM } from './answers.ts';
 import type { AgentFixture } from './fixture.ts';
+import { WITHOUT_FIGURES } from './models.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
 import { runTurn, type Turn } from './turn.ts';
 
@@ -18,12 +19,15 @@ const LIMIT_USD = 5;
 const TOKEN_SECONDS = 3_600;
 const WORKERS = 2;
 
-/** How many requests its turn has. */
-function requestsOf({ name }: Agent): number {
+/** The recorded requests of its turn. */
+function recordedOf({ name }: Agent): AgentFixture['requests'] {
   const file = new URL(`../fixtures/agents/${name}.json`, import.meta.url);
-  const { requests }: AgentFixture = JSON.parse(readFileSync(file, 'utf8'));
-  return requests.length;
+  return JSON.parse(readFileSync(file, 'utf8')).requests;
 }
+
+/** False for Codex's default while its figures are not public: nothing can bound its cost. */
+const isPriced = (agent: Agent): boolean =>
+  !recordedOf(agent).some(({ body }) => WITHOUT_FIGURES.includes(String(body.model)));
 
 interface Books {
   readonly usage: number;
@@ -35,7 +39,7 @@ describe.each([
   ['its shell', SHELLS, SUM],
   ['a search of the web', SEARCHES, LAST_TEXT],
 ])('an agent that uses %s', (_, tools, result) => {
-  const agents = AGENTS.filter((agent) => agent.tools === tools);
+  const agents = AGENTS.filter((agent) => agent.tools === tools && isPriced(agent));
   let folder: string;
   let provider: StandIn;
   let gateway: Started;
@@ -81,7 +85,7 @@ describe.each([
       expect(books).toMatchObject({ reserved: 0, limit: LIMIT_USD });
       expect(books.usage).toBeGreaterThan(0);
       const usage = await read<readonly object[]>('usage', token);
-      expect(usage).toMatchObject([{ requests: requestsOf(agent) }]);
+      expect(usage).toMatchObject([{ requests: recordedOf(agent).length }]);
       expect(provider.requests.some(({ body }) => body.includes(result))).toBe(true);
     });
   });

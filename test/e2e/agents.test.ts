@@ -4,23 +4,31 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
+import { config } from '../../hallpass.config.ts';
 import { SHELLS } from '../agents/answers.ts';
 import type { AgentFixture } from '../agents/fixture.ts';
+import { type Models, WITHOUT_FIGURES } from '../agents/models.ts';
 import { type StandIn, startStandIn } from '../agents/stand-in.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/agents/', import.meta.url));
 const PACKAGES = fileURLToPath(new URL('../agents/package.json', import.meta.url));
 
+const MODELS = 'models.json';
+
+const read = (name: string) => JSON.parse(readFileSync(`${FIXTURES}${name}`, 'utf8'));
 const fixtures: readonly AgentFixture[] = readdirSync(FIXTURES)
-  .filter((name) => name.endsWith('.json'))
-  .map((name) => JSON.parse(readFileSync(`${FIXTURES}${name}`, 'utf8')));
+  .filter((name) => name.endsWith('.json') && name !== MODELS)
+  .map(read);
+const models: Models = read(MODELS);
 
 let provider: StandIn;
 let gateway: TestGateway;
 beforeAll(async () => {
   provider = await startStandIn(SHELLS);
   gateway = await startTestGateway({
+    config: { ...config, prices: { 'openai/gpt-6.2-sol': 'openai/gpt-6-sol' } },
     providerUrls: {
       anthropic: `${provider.origin}/v1`,
       openai: `${provider.origin}/v1`,
@@ -34,10 +42,16 @@ afterAll(async () => {
   await provider?.close();
 });
 
+/** These wait for the price table. */
+const UNPRICED: readonly string[] = [
+  ...['claude-fable-5-2', 'claude-haiku-5-5', 'claude-sonnet-5-5', 'gpt-6.1-sol', 'gpt-6.1-terra'],
+];
+
 /** These wait for the dialects and the price table, by agent and number. */
 const WAITING: readonly string[] = [
   ...['claude-code-search 2', 'gemini-cli-search 3'],
-  ...['codex 1', 'codex 2', 'codex-plain-tools 1', 'codex-plain-tools 2'],
+  ...['codex 1', 'codex 2', 'codex-before 1', 'codex-before 2'],
+  ...['codex-plain-tools 1', 'codex-plain-tools 2'],
 ];
 
 const requests = fixtures
@@ -65,4 +79,13 @@ test('what is recorded comes from the versions that are installed', () => {
     fixtures.map((fixture) => [fixture.package, fixture.version]),
   );
   expect(recorded).toEqual(optionalDependencies);
+});
+
+test('a model that an agent offers has a price', () => {
+  const book = makePriceBook(PRICE_TABLE, {});
+  const unpriced = Object.entries(models).flatMap(([provider, ids]) =>
+    ids.filter((id) => book.find(provider, id) === undefined),
+  );
+  const allowed = [...WITHOUT_FIGURES, ...UNPRICED];
+  expect(unpriced.filter((id) => !allowed.includes(id))).toEqual([]);
 });
