@@ -5,11 +5,6 @@ import { describe, expect, test } from 'vitest';
 import { readSource, type SourceFile, withoutTexts } from './support/source.ts';
 
 const LINES_MAX = 400;
-/** These wait to be split. */
-const STILL_LONG: readonly string[] = [
-  'test/core/dialects/google/google.test.ts',
-  'test/core/dialects/messages/request.test.ts',
-];
 const IMPORT_OF_VITEST = /import \{([^}]*)\} from 'vitest'/;
 const CHANCE = /\bMath\.random\b|\brandomUUID\b|\brandomBytes\b|\bgetRandomValues\b/;
 
@@ -30,7 +25,7 @@ const pathsOf = (found: (file: SourceFile) => boolean): readonly string[] =>
 
 describe('the files of tests', () => {
   test(`have at most ${LINES_MAX} lines`, () => {
-    expect(pathsOf(isTooLong).filter((path) => !STILL_LONG.includes(path))).toEqual([]);
+    expect(pathsOf(isTooLong)).toEqual([]);
   });
 
   test('name each test with test(), not with it()', () => {

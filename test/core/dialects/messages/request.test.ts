@@ -1,28 +1,25 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { inputTokensMax } from '../../../../core/dialects/input-bound.ts';
-import { COUNT_TOKENS, MESSAGES } from '../../../../core/dialects/messages/messages.ts';
+import { MESSAGES } from '../../../../core/dialects/messages/messages.ts';
 import type { RequestRules } from '../../../../core/dialects/request-rules.ts';
 import { GENERIC_ROW, KNOWN_PROVIDERS } from '../../../../core/providers/known.ts';
-import { OPEN, outcomeOf, REQUEST_RULES, SCOPED } from '../../../support/request-rules.ts';
+import {
+  HELLO,
+  HOUR,
+  MARK,
+  PNG,
+  parse,
+  RULES,
+  withPart,
+  withResult,
+} from '../../../support/messages-requests.ts';
+import { OPEN, outcomeOf, SCOPED } from '../../../support/request-rules.ts';
 
-const RULES: RequestRules = { ...REQUEST_RULES, model: 'claude-sonnet-5' };
-const HELLO = [{ role: 'user', content: 'Hello' }];
-const parse = (more: object, rules: Partial<RequestRules> = {}) =>
-  MESSAGES.parse({ model: 'x', messages: HELLO, ...more }, { ...RULES, ...rules });
 const outcome = (more: object, rules: Partial<RequestRules> = {}) =>
   outcomeOf(MESSAGES, { messages: HELLO, ...more }, { ...RULES, ...rules });
-const withPart = (part: unknown) => ({ messages: [{ role: 'user', content: [part] }] });
-const withResult = (content: unknown) =>
-  withPart({ type: 'tool_result', tool_use_id: 't', content });
 const sentOf = (more: object, rules: Partial<RequestRules> = {}) => {
   const { write, output } = parse(more, rules);
   return JSON.parse(write(output.cap));
 };
-const PNG = { type: 'base64', media_type: 'image/png', data: 'aGk=' };
-const MARK = { type: 'ephemeral' };
-const HOUR = { type: 'ephemeral', ttl: '1h' };
-
 describe('the body that is sent', () => {
   test('is what was read, with the provider’s id of the model and the cap', () => {
     const request = parse({ max_tokens: 100, system: 'Be kind.', temperature: 0.5 });
@@ -395,153 +392,5 @@ describe('without a limit', () => {
       words,
       words,
     ]);
-  });
-});
-
-const boundOf = (more: object, contextWindow?: number) =>
-  inputTokensMax(parse(more).input, { imageTokensMax: 8_192, contextWindow });
-
-describe('what the bound counts', () => {
-  test('is the head and each message, without marks and image data', () => {
-    const { input } = parse({
-      temperature: 1,
-      system: [{ type: 'text', text: 'Hi', cache_control: HOUR }],
-      tools: [
-        { name: 't', input_schema: {}, cache_control: MARK },
-        { type: 'bash_20250124', name: 'bash' },
-      ],
-      messages: [
-        { role: 'user', content: [{ type: 'image', source: PNG, cache_control: MARK }] },
-        { role: 'assistant', content: [{ type: 'thinking', thinking: '', signature: 'abc' }] },
-        { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'u', content: 'x' }] },
-      ],
-    });
-    expect(input).toEqual({
-      head: '{"system":[{"type":"text","text":"Hi"}],"tools":[{"input_schema":{},"name":"t"},{"type":"bash_20250124","name":"bash"}]}',
-      headImages: 0,
-      messages: [
-        {
-          text: '{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png"}}]}',
-          images: 1,
-          role: 'user',
-          endsInToolResult: false,
-          hasHiddenReasoning: false,
-        },
-        {
-          text: '{"role":"assistant","content":[{"type":"thinking","thinking":"","signature":"abc"}]}',
-          images: 0,
-          role: 'assistant',
-          endsInToolResult: false,
-          hasHiddenReasoning: true,
-        },
-        {
-          text: '{"role":"user","content":[{"type":"tool_result","tool_use_id":"u","content":"x"}]}',
-          images: 0,
-          role: 'user',
-          endsInToolResult: true,
-          hasHiddenReasoning: false,
-        },
-      ],
-      tools: { count: 2, typed: 1 },
-      repeats: [],
-      reference: undefined,
-      stored: undefined,
-      isInline: true,
-      hasHostedTools: false,
-      hasDeferredTools: false,
-      cacheMark: '1h',
-    });
-  });
-
-  test.each([
-    ['no mark', {}, 'none'],
-    [
-      'a mark in a tool’s result',
-      withResult([{ type: 'text', text: 'x', cache_control: MARK }]),
-      '5m',
-    ],
-    ['a mark for all', { cache_control: HOUR }, '1h'],
-  ])('knows the dearest cache: %s', (_, more, mark) => {
-    expect(parse(more).input.cacheMark).toBe(mark);
-  });
-
-  test('is an image by its rule and not by its bytes', () => {
-    const image = (data: string) => withPart({ type: 'image', source: { ...PNG, data } });
-    expect(boundOf(image('aGk='.repeat(50_000)))).toBe(boundOf(image('aGk=')));
-    expect(boundOf(image('aGk='))).toBe(8_192 + 64 + 2 + 8 + 96);
-  });
-
-  test.each([
-    ['a URL', withPart({ type: 'image', source: { type: 'url', url: 'https://x/y.png' } }), false],
-    [
-      'a PDF',
-      withPart({ type: 'document', source: { ...PNG, media_type: 'application/pdf' } }),
-      true,
-    ],
-  ])('is the context window for %s', (_, more, isInline) => {
-    expect(boundOf(more, 200_000)).toBe(200_000);
-    expect(boundOf(more)).toBeUndefined();
-    const { reference } = parse(more).input;
-    expect(reference).toBe(`messages[0].content[0].source.${isInline ? 'data' : 'url'}`);
-    expect(parse(more).toCountBody?.() !== undefined).toBe(isInline);
-  });
-
-  test('is a deferred tool’s schema once, and again for each later reference', () => {
-    const tools = [{ name: 't', input_schema: { a: 'x'.repeat(1_000) }, defer_loading: true }];
-    const references = (count: number) => ({
-      tools,
-      ...withResult(
-        Array.from({ length: count }, () => ({ type: 'tool_reference', tool_name: 't' })),
-      ),
-    });
-    const { text = '', times } = parse(references(3)).input.repeats[0] ?? {};
-    expect([text.length > 1_000, times]).toEqual([true, 2]);
-    expect(parse(references(1)).input).toMatchObject({ repeats: [], hasDeferredTools: true });
-    const [one = 0, three = 0] = [boundOf(references(1)), boundOf(references(3))];
-    expect(three - one).toBeGreaterThan(2_000);
-  });
-
-  test('is a schema of the answer like a tool', () => {
-    const format = { type: 'json_schema', schema: {} };
-    expect(parse({ output_config: { format } }).input.tools).toEqual({ count: 1, typed: 0 });
-  });
-
-  test('is never below the bytes of any text in it', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => {
-        const tokens = boundOf({ system: text, messages: [{ role: 'user', content: text }] });
-        expect(tokens).toBeGreaterThanOrEqual(2 * Buffer.byteLength(text.normalize('NFKC')));
-      }),
-    );
-  });
-});
-
-describe('the count route', () => {
-  const body = {
-    model: 'x',
-    messages: HELLO,
-    system: 'Hi',
-    max_tokens: 5,
-    stream: true,
-    metadata: { user_id: 'u' },
-    service_tier: 'auto',
-  };
-  const counted = { model: 'claude-sonnet-5', messages: HELLO, system: 'Hi' };
-
-  test('is sent what is counted, without a cap and without a price', () => {
-    const request = COUNT_TOKENS.parse(body, RULES);
-    expect(JSON.parse(request.write(0))).toEqual(counted);
-    expect(request).toMatchObject({ isStream: false, output: { cap: 0 } });
-    expect(COUNT_TOKENS.isBilled).toBe(false);
-  });
-
-  test('takes what a limit would refuse, because nothing is billed', () => {
-    const tools = [{ type: 'web_search_20250305', name: 'x' }];
-    expect(outcomeOf(COUNT_TOKENS, { messages: HELLO, tools }, RULES)).toBe('passes');
-    expect(outcomeOf(COUNT_TOKENS, { messages: HELLO, container: 'c' }, RULES)).toContain('stored');
-  });
-
-  test('can count a request that is about to be sent', () => {
-    expect(JSON.parse(MESSAGES.parse(body, RULES).toCountBody?.() ?? '')).toEqual(counted);
   });
 });
