@@ -76,60 +76,78 @@ export const toInput = (table: string, id: WalletId | PoolId, update: Update): o
 
 /** The update's expressions, with their names and values. */
 export function toExpressions(update: Update): object {
-  const { set = [], remove = [], conditions = [] } = update;
-  const placeholders = makePlaceholders();
-  const writeMembers = (sets: Update['add'] = {}): readonly string[] =>
-    Object.entries(sets).map(([name, members]) =>
-      placeholders.write(expression`${attribute(name)} ${members}`),
-    );
-  const sets = set.filter((each) => each !== undefined).map(placeholders.write);
-  const removes = remove.map((name) => placeholders.write(expression`${attribute(name)}`));
-  const clauses = conditions.filter((each) => each !== undefined).map(placeholders.write);
+  const written: Written = { names: {}, values: {}, placeholders: new Map(), count: 0 };
+  const clauses = writeAll(update.conditions, written);
   const sections = [
-    ...toSection('SET', sets),
-    ...toSection('REMOVE', removes),
-    ...toSection('ADD', writeMembers(update.add)),
-    ...toSection('DELETE', writeMembers(update.delete)),
-  ];
+    toSection('SET', writeAll(update.set, written)),
+    toSection(
+      'REMOVE',
+      (update.remove ?? []).map((name) => writeName(name, written)),
+    ),
+    toSection('ADD', writeMembers(update.add, written)),
+    toSection('DELETE', writeMembers(update.delete, written)),
+  ].filter((section) => section !== '');
   return {
     ...(sections.length > 0 && { UpdateExpression: sections.join(' ') }),
     ...(clauses.length > 0 && { ConditionExpression: clauses.join(' AND ') }),
-    ...placeholders.toMembers(),
+    ...(written.placeholders.size > 0 && { ExpressionAttributeNames: written.names }),
+    ...(written.count > 0 && { ExpressionAttributeValues: written.values }),
   };
 }
 
-const toSection = (keyword: string, parts: readonly string[]): readonly string[] =>
-  parts.length > 0 ? [`${keyword} ${parts.join(', ')}`] : [];
+const toSection = (keyword: string, parts: readonly string[]): string =>
+  parts.length > 0 ? `${keyword} ${parts.join(', ')}` : '';
 
-/** Placeholders of one write: one for each attribute, and one for each value object. */
-function makePlaceholders() {
-  const names = new Map<string, string>();
-  const values = new Map<AttributeValue, string>();
-  const placeholderOf = (operand: Attribute | AttributeValue): string =>
-    'attribute' in operand
-      ? entryOf(names, operand.attribute, `#n${names.size}`)
-      : entryOf(values, operand, `:v${values.size}`);
-  return {
-    write: ({ texts, operands }: Expression): string =>
-      texts.reduce((text, next, index) => {
-        const operand = operands[index - 1];
-        return `${text}${operand === undefined ? '' : placeholderOf(operand)}${next}`;
-      }),
-    toMembers: (): object => ({
-      ...(names.size > 0 && { ExpressionAttributeNames: inverse(names) }),
-      ...(values.size > 0 && { ExpressionAttributeValues: inverse(values) }),
-    }),
-  };
+/** The placeholders of one write so far. */
+interface Written {
+  readonly names: Record<string, string>;
+  readonly values: Record<string, AttributeValue>;
+  /** By the attribute that each stands for. */
+  readonly placeholders: Map<string, string>;
+  /** Values so far. */
+  count: number;
 }
 
-function entryOf<Key>(map: Map<Key, string>, key: Key, added: string): string {
-  const found = map.get(key) ?? added;
-  map.set(key, found);
-  return found;
+function writeAll(
+  expressions: readonly (Expression | undefined)[] = [],
+  written: Written,
+): readonly string[] {
+  const texts: string[] = [];
+  for (const each of expressions) if (each !== undefined) texts.push(write(each, written));
+  return texts;
 }
 
-const inverse = <Key>(map: ReadonlyMap<Key, string>): Record<string, Key> =>
-  Object.fromEntries([...map].map(([key, placeholder]) => [placeholder, key]));
+const writeMembers = (sets: Update['add'] = {}, written: Written): readonly string[] =>
+  Object.entries(sets).map(
+    ([name, members]) => `${writeName(name, written)} ${writeValue(members, written)}`,
+  );
+
+function write({ texts, operands }: Expression, written: Written): string {
+  let text = texts[0] ?? '';
+  operands.forEach((operand, index) => {
+    text +=
+      'attribute' in operand ? writeName(operand.attribute, written) : writeValue(operand, written);
+    text += texts[index + 1] ?? '';
+  });
+  return text;
+}
+
+/** One placeholder for each attribute, however often it is named. */
+function writeName(name: string, { names, placeholders }: Written): string {
+  const known = placeholders.get(name);
+  if (known !== undefined) return known;
+  const added = `#n${placeholders.size}`;
+  placeholders.set(name, added);
+  names[added] = name;
+  return added;
+}
+
+function writeValue(value: AttributeValue, written: Written): string {
+  const added = `:v${written.count}`;
+  written.count += 1;
+  written.values[added] = value;
+  return added;
+}
 
 /** DynamoDB does not report what a failed condition consumed. It is one unit for an item within a kilobyte. */
 export const FAILED_WRITE_UNITS = 1;
