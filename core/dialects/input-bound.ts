@@ -44,6 +44,7 @@ export function inputTokensMax(input: RequestInput, rules: BoundRules): number |
   return (
     REQUEST_OVERHEAD_TOKENS +
     textTokensMax(head) +
+    input.tokens +
     headImages * rules.imageTokensMax +
     toolTokens +
     tools.typed * TYPED_TOOL_OVERHEAD_TOKENS +

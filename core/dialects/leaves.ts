@@ -73,7 +73,7 @@ export interface Counted {
 }
 
 /** Writes a parsed value as its provider counts it. */
-export function countJson(value: object): Counted {
+export function countJson(value: unknown): Counted {
   const leaves: Leaf[] = [];
   // The replacer sees what `toJSON` made of a leaf; the leaf itself is still a member of `this`.
   const text = JSON.stringify(value, function replace(this: JsonObject, name, sent: unknown) {

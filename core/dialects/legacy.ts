@@ -32,6 +32,7 @@ export const fromPrepared =
         messages: [],
         tools: { count: 0, typed: 0 },
         repeats: [],
+        tokens: 0,
         reference: undefined,
         stored: undefined,
         isInline: false,

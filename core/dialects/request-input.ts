@@ -44,6 +44,8 @@ export interface RequestInput {
   readonly tools: ToolCounts;
   /** Schemas that the messages bring in again, and how many times beyond the one in `head`. */
   readonly repeats: readonly Repeat[];
+  /** Tokens beside all texts: ids of tokens, and words that the provider puts before each text. */
+  readonly tokens: number;
   /** The first place of input that its bytes do not bound: a URL, a file, a PDF, a stored item. */
   readonly reference: string | undefined;
   /** The first place that names data stored at the provider. */
@@ -72,7 +74,7 @@ export interface Repeat {
 }
 
 export interface MessageParts extends Omit<CountedMessage, 'text' | 'images'> {
-  readonly message: object;
+  readonly message: unknown;
 }
 
 /** What a dialect says of its input. */
@@ -83,6 +85,7 @@ export interface InputParts {
   readonly listName: string;
   readonly tools: ToolCounts;
   readonly repeats?: readonly Repeat[];
+  readonly tokens?: number;
   readonly hasHostedTools?: boolean;
   readonly hasDeferredTools?: boolean;
   /** The cache that is written to without a mark. @default none */
@@ -95,7 +98,7 @@ export const headOf = (request: object, uncounted: ReadonlySet<string>): JsonObj
 
 /** Counts the input of a request. */
 export function countInput(parts: InputParts): RequestInput {
-  const { listName, tools, repeats = [], unmarkedCache = 'none' } = parts;
+  const { listName, tools, repeats = [], tokens = 0, unmarkedCache = 'none' } = parts;
   const { hasHostedTools = false, hasDeferredTools = false } = parts;
   const head = countJson(parts.head);
   const counted = parts.messages.map((each) => ({ ...each, ...countJson(each.message) }));
@@ -115,7 +118,7 @@ export function countInput(parts: InputParts): RequestInput {
     messages: counted.map(({ text, leaves, role, endsInToolResult, hasHiddenReasoning }) => ({
       ...{ text, images: imagesIn({ leaves }), role, endsInToolResult, hasHiddenReasoning },
     })),
-    ...{ tools, repeats, hasHostedTools, hasDeferredTools },
+    ...{ tools, repeats, tokens, hasHostedTools, hasDeferredTools },
     reference: references[0] && placeOf(references[0], places),
     stored: stored && placeOf(stored, places),
     isInline: references.every(({ kind }) => kind === 'data'),
@@ -133,7 +136,7 @@ export function requireOwnData(
 
 interface Place extends Counted {
   readonly path: string;
-  readonly value: object;
+  readonly value: unknown;
 }
 
 const imagesIn = ({ leaves }: Pick<Counted, 'leaves'>): number =>

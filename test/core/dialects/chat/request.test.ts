@@ -165,6 +165,7 @@ describe('what it takes at most', () => {
       ],
       tools: { count: 2, typed: 0 },
       repeats: [],
+      tokens: 0,
       reference: undefined,
       stored: undefined,
       isInline: true,

@@ -60,6 +60,7 @@ describe('what the bound counts', () => {
       ],
       tools: { count: 2, typed: 1 },
       repeats: [],
+      tokens: 0,
       reference: undefined,
       stored: undefined,
       isInline: true,

@@ -1,0 +1,77 @@
+/**
+ * What a response request is counted by. Flow: policy > parse > **bound** > reserve.
+ */
+import {
+  countInput,
+  headOf,
+  type MessageParts,
+  type MessageRole,
+  type RequestInput,
+} from '../request-input.ts';
+import type { ResponsesRequest } from './shape.ts';
+import { factsOf } from './tools.ts';
+
+/** Members that never become input. */
+const UNCOUNTED: ReadonlySet<string> = new Set([
+  ...['model', 'input', 'max_output_tokens', 'max_tool_calls', 'temperature', 'top_p'],
+  ...['top_logprobs', 'stream', 'store', 'background', 'stream_options', 'truncation'],
+  ...['service_tier', 'user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'],
+  ...['prompt_cache_options', 'metadata', 'client_metadata', 'access_programs', 'include'],
+]);
+
+export type Item = Exclude<NonNullable<ResponsesRequest['input']>, string>[number];
+
+/** Counts the input of a request. */
+export function countResponses(request: ResponsesRequest): RequestInput {
+  const { input, tools, text } = request;
+  const items = itemsOf(input);
+  const facts = [tools, ...items.map(toolsIn)].map(factsOf);
+  // The provider explains a schema of the answer to the model as it explains tools.
+  const hasSchema = text?.format?.type === 'json_schema';
+  return countInput({
+    head: headOf(request, UNCOUNTED),
+    messages: items.map(toParts),
+    listName: 'input',
+    tools: {
+      count: facts.reduce((sum, { count }) => sum + count, hasSchema ? 1 : 0),
+      typed: facts.reduce((sum, { typed }) => sum + typed, 0),
+    },
+    hasHostedTools: facts.some(({ hasHosted }) => hasHosted),
+    hasDeferredTools: facts.some(({ hasDeferred }) => hasDeferred),
+    // OpenAI writes to its cache unasked.
+    unmarkedCache: '5m',
+  });
+}
+
+/** A text alone is a message of the user's. */
+const itemsOf = (input: ResponsesRequest['input']): readonly Item[] => {
+  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
+  return Array.isArray(input) ? input : [];
+};
+
+const toolsIn = (item: Item) =>
+  item?.type === 'tool_search_output' || item?.type === 'additional_tools' ? item.tools : [];
+
+/** Of an open request, an item may be anything. */
+function toParts(item: Item): MessageParts {
+  const type: unknown = item?.type ?? 'message';
+  const isOutput = typeof type === 'string' && type.endsWith('_output');
+  return {
+    message: item,
+    role: isOutput ? 'tool' : roleOf(item, type),
+    endsInToolResult: isOutput,
+    hasHiddenReasoning: typeof type === 'string' && /^(?:reasoning|compaction)/.test(type),
+  };
+}
+
+const ROLES: ReadonlyMap<unknown, MessageRole> = new Map([
+  ['user', 'user'],
+  ['system', 'system'],
+  ['developer', 'system'],
+  ['configuration_update', 'system'],
+  ['additional_tools', 'system'],
+]);
+
+/** Whatever else is neither an output nor a user's was made by the model. */
+const roleOf = (item: Item, type: unknown): MessageRole =>
+  ROLES.get(type === 'message' ? Object(item).role : type) ?? 'assistant';

@@ -1,0 +1,159 @@
+/**
+ * The closed shapes of a response's input items. Flow: policy > **parse** > bound > write. Invariant: an item says all
+ * that it adds to the input; one that only names what OpenAI stored is a reference.
+ */
+import * as v from 'valibot';
+import type { JsonObject } from '../../base/json.ts';
+import {
+  byKind,
+  each,
+  fileData,
+  flag,
+  imageData,
+  imageUrl,
+  json,
+  labels,
+  list,
+  maybe,
+  number,
+  objectShapes,
+  type Read,
+  type Shape,
+  type Strictness,
+  storedId,
+  text,
+  textOrList,
+  texts,
+  url,
+} from '../shapes.ts';
+import { toolShape } from './tools.ts';
+
+function partShape(strictness: Strictness) {
+  const { object, limited, typed } = objectShapes(strictness);
+  // A cache of 12 hours has a price of its own.
+  const breakpoint = maybe(object({ mode: text, ttl: maybe(limited('30m')) }));
+  const citation = {
+    ...each(maybe(text), 'url', 'title'),
+    ...each(maybe(number), 'start_index', 'end_index'),
+  };
+  return typed({
+    input_text: { text, prompt_cache_breakpoint: breakpoint },
+    output_text: {
+      text,
+      annotations: maybe(list(typed({ url_citation: citation }))),
+      logprobs: maybe(list(json)),
+    },
+    refusal: { refusal: text },
+    input_image: {
+      image_url: maybe(imageUrl),
+      file_id: maybe(storedId),
+      detail: maybe(text),
+      prompt_cache_breakpoint: breakpoint,
+    },
+    input_file: {
+      file_data: maybe(fileData),
+      file_url: maybe(url),
+      file_id: maybe(storedId),
+      ...each(maybe(text), 'filename', 'detail'),
+      prompt_cache_breakpoint: breakpoint,
+    },
+  });
+}
+
+/** Calls of tools and what came of them, as agents send them back. */
+function callShapes(strictness: Strictness) {
+  const { object, typed } = objectShapes(strictness);
+  const caller = maybe(object({ type: text, caller_id: maybe(text) }));
+  const item = { ...each(maybe(text), 'id', 'status', 'call_id'), caller };
+  const called = { ...item, ...each(maybe(text), 'name', 'namespace'), async: maybe(flag) };
+  const output = { ...called, output: textOrList(partShape(strictness)) };
+  const outcome = object({ type: text, exit_code: maybe(number) });
+  const told = object({ outcome, ...each(text, 'stdout', 'stderr') });
+  const tools = list(toolShape(strictness));
+  return {
+    function_call: { ...called, arguments: text },
+    function_call_output: output,
+    custom_tool_call: { ...called, input: text },
+    custom_tool_call_output: output,
+    local_shell_call: {
+      ...item,
+      action: object({
+        type: text,
+        command: texts,
+        env: maybe(labels),
+        timeout_ms: maybe(number),
+        ...each(maybe(text), 'user', 'working_directory'),
+      }),
+    },
+    local_shell_call_output: { ...item, output: text },
+    shell_call: {
+      ...item,
+      action: object({
+        commands: texts,
+        ...each(maybe(number), 'max_output_length', 'timeout_ms'),
+      }),
+      environment: maybe(typed({ local: { skills: maybe(list(json)) } })),
+    },
+    shell_call_output: { ...item, output: list(told), max_output_length: maybe(number) },
+    apply_patch_call: {
+      ...item,
+      operation: object({ ...each(text, 'type', 'path'), diff: maybe(text) }),
+    },
+    apply_patch_call_output: { ...item, output: maybe(text) },
+    tool_search_call: { ...item, execution: maybe(text), arguments: json },
+    tool_search_output: { ...item, execution: maybe(text), tools },
+    additional_tools: { id: maybe(text), role: text, tools },
+    web_search_call: {
+      ...item,
+      action: maybe(
+        object({
+          type: text,
+          ...each(maybe(text), 'query', 'url', 'pattern'),
+          queries: maybe(texts),
+          sources: maybe(list(object({ type: text, url: text }))),
+        }),
+      ),
+    },
+    image_generation_call: {
+      ...item,
+      result: imageData,
+      ...each(maybe(text), 'action', 'background', 'output_format', 'quality', 'size'),
+      revised_prompt: maybe(text),
+    },
+  };
+}
+
+export function itemShape(strictness: Strictness) {
+  const { object, typed } = objectShapes(strictness);
+  const thought = each({ text }, 'summary_text', 'reasoning_text', 'text');
+  const sealed = { id: maybe(text), encrypted_content: text };
+  const message = {
+    role: text,
+    content: textOrList(partShape(strictness)),
+    ...each(maybe(text), 'id', 'status', 'phase', 'name'),
+  };
+  const items = typed({
+    message,
+    ...callShapes(strictness),
+    reasoning: {
+      ...each(maybe(text), 'id', 'status', 'encrypted_content'),
+      summary: maybe(list(typed(thought))),
+      content: maybe(list(typed(thought))),
+    },
+    ...each(sealed, 'compaction', 'compaction_summary'),
+    configuration_update: {
+      id: maybe(text),
+      reasoning: maybe(object({ effort: maybe(text) })),
+      text: maybe(object({ format: json })),
+    },
+    item_reference: { id: storedId },
+  });
+  // A message may lack its type, but not its role: an id alone names what OpenAI stored.
+  const untyped = object({ type: v.nullish(v.never('"message"')), ...message });
+  return byKind({
+    object: v.lazy((item): Shape<Read<typeof items>> => {
+      const { type = null } = item as JsonObject;
+      return type === null ? (untyped as Shape<never>) : items;
+    }),
+  });
+}
