@@ -28,7 +28,15 @@ export interface Price extends PriceRates {
   readonly contextWindow?: number;
   /** The most output of one answer, in tokens; absent: not known. */
   readonly maxOutputTokens?: number;
+  /**
+   * True if the provider writes to its cache only where the request has a mark. False: it may write any input, at the
+   * price of a write. @default false
+   */
+  readonly cacheWriteNeedsMark?: boolean;
 }
+
+/** Claude, whoever serves it. OpenAI and others write to the cache by themselves. */
+const NEEDS_CACHE_MARK = /claude/i;
 
 /** Input, output, cached input, cache write, in nano-dollars per million tokens. */
 export type PriceLevel = readonly [number, number, number, number];
@@ -101,7 +109,7 @@ export function makePriceBook(
   };
   const own = new Map(
     Object.entries(overrides).map(([id, override]) => {
-      if (typeof override !== 'string') return [id, fromOverride(override)];
+      if (typeof override !== 'string') return [id, withCacheRule(fromOverride(override), id)];
       const slash = override.indexOf('/');
       return [id, findListed(override.slice(0, slash), override.slice(slash + 1))];
     }),
@@ -120,8 +128,12 @@ function findInTable(table: PriceTable, part: string, model: string): Price | un
   const models = Object.hasOwn(table.models, part) ? table.models[part] : undefined;
   const index = models?.[model];
   const row = index === undefined ? undefined : table.rows[index];
-  return row && fromRow(row);
+  return row && withCacheRule(fromRow(row), model);
 }
+
+/** Adds the rule of cache writes that the name of a model implies. */
+const withCacheRule = (price: Price, model: string): Price =>
+  NEEDS_CACHE_MARK.test(model) ? { ...price, cacheWriteNeedsMark: true } : price;
 
 function fromRow([input, output, cached, write, contextWindow, tiers]: PriceRow): Price {
   return {
@@ -179,41 +191,54 @@ export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): Nan
   return asNanoUsd(ceilDivide(total, PER_MILLION));
 }
 
-/** The most expensive cache that a request writes its input to: `5m` costs the row's price of a write. */
-export type CacheWrite = 'none' | '5m' | '1h';
+/**
+ * The most expensive cache that a request asks the provider to write its input to. `none`: no field asks for a cache.
+ * `5m`: five minutes, at the row's price of a write. `1h`: an hour, at twice the input.
+ */
+export type CacheMark = 'none' | '5m' | '1h';
 
-/** The most tokens that a request can be billed for. */
-export interface TokensMax {
+/** The most that a request can be billed for. */
+export interface HoldBounds {
   /** Never less than the provider will count. */
-  readonly input: number;
-  /** The cap that is sent upstream. */
-  readonly output: number;
-  /** @default 5m */
-  readonly cacheWrite?: CacheWrite;
+  readonly inputTokensMax: number;
+  /** Of all choices, under the cap that is sent upstream. */
+  readonly outputTokensMax: number;
+  readonly cacheMark: CacheMark;
 }
 
+/** A bound this close below a tier is held at the tier's rates: a count may differ by a few tokens from the bill. */
+const TIER_EDGE_TOKENS = 2_000;
+
 /**
- * Returns the most that a request can cost: all input at the highest input rate, in the most expensive tier that its
- * input can reach.
+ * Returns the most that a request can cost: all input at the highest input rate of its cache mark, in the most
+ * expensive tier that its input can reach.
  */
-export function holdCostOf(price: Price, tokensMax: TokensMax): NanoUsd {
-  const { input, output, cacheWrite = '5m' } = tokensMax;
-  const reachable = price.tiers?.filter((tier) => input > tier.aboveInputTokens) ?? [];
+export function holdCostOf(price: Price, bounds: HoldBounds): NanoUsd {
+  const { inputTokensMax, outputTokensMax, cacheMark } = bounds;
+  const reachable =
+    price.tiers?.filter((tier) => inputTokensMax + TIER_EDGE_TOKENS > tier.aboveInputTokens) ?? [];
   const costs = [price, ...reachable].map(
     (rates) =>
-      BigInt(input) * highestInputRate(rates, cacheWrite) +
-      BigInt(output) * rates.outputNanoPerMillion,
+      BigInt(inputTokensMax) * largest(inputRatesOf(rates, price, cacheMark)) +
+      BigInt(outputTokensMax) * rates.outputNanoPerMillion,
   );
   return asNanoUsd(ceilDivide(largest(costs), PER_MILLION));
 }
 
-const highestInputRate = (rates: PriceRates, cacheWrite: CacheWrite): bigint =>
-  largest([
+/** Returns the rates that a token of the input can be billed at. */
+function inputRatesOf(
+  rates: PriceRates,
+  { cacheWriteNeedsMark }: Price,
+  cacheMark: CacheMark,
+): readonly bigint[] {
+  const isWritten = cacheMark !== 'none' || !cacheWriteNeedsMark;
+  return [
     rates.inputNanoPerMillion,
     rates.cachedInputNanoPerMillion,
-    ...(cacheWrite === 'none' ? [] : [rates.cacheWriteNanoPerMillion]),
-    ...(cacheWrite === '1h' ? [LONG_CACHE_INPUTS * rates.inputNanoPerMillion] : []),
-  ]);
+    ...(isWritten ? [rates.cacheWriteNanoPerMillion] : []),
+    ...(cacheMark === '1h' ? [LONG_CACHE_INPUTS * rates.inputNanoPerMillion] : []),
+  ];
+}
 
 const largest = (amounts: readonly bigint[]): bigint =>
   amounts.reduce((most, amount) => (amount > most ? amount : most), 0n);

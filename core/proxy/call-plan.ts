@@ -139,15 +139,16 @@ function fallbackOf(
 
 /** The most a call can take under an output cap, at the highest price it can meet. */
 export function amountsUnder(plan: CallPlan, cap: number): Amounts {
-  const { dialect, request, price, inputTokensMax: input } = plan;
+  const { dialect, request, price, inputTokensMax } = plan;
   if (!dialect.isBilled) return { usd: ZERO_USD, tokens: 0n };
   const output = outputTokensMax(request.output, cap);
+  const { cacheMark } = request.input;
   return {
     usd:
       price === undefined
         ? ZERO_USD
-        : holdCostOf(price, { input, output, cacheWrite: request.input.cacheMark }),
-    tokens: BigInt(input) + BigInt(output),
+        : holdCostOf(price, { inputTokensMax, outputTokensMax: output, cacheMark }),
+    tokens: BigInt(inputTokensMax) + BigInt(output),
   };
 }
 

@@ -62,6 +62,7 @@ describe('prices of Bedrock', () => {
       cachedInputNanoPerMillion: 200_000_000n,
       cacheWriteNanoPerMillion: 5_000_000_000n,
       contextWindow: 1_000_000,
+      cacheWriteNeedsMark: true,
     });
     expect(bedrock.find('bedrock', 'global.openai.gpt-5.6-sol')?.tiers).toEqual([
       {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { TokenUsage } from '../../../core/base/token-usage.ts';
 import {
   costOf,
+  type HoldBounds,
   holdCostOf,
   makePriceBook,
   PRICE_TABLE,
@@ -126,6 +127,7 @@ describe('the generated table', () => {
       cachedInputNanoPerMillion: 300_000_000n,
       cacheWriteNanoPerMillion: 3_750_000_000n,
       contextWindow: 200_000,
+      cacheWriteNeedsMark: true,
       tiers: [
         {
           aboveInputTokens: 200_000,
@@ -239,14 +241,28 @@ describe('costOf', () => {
   });
 });
 
+/** Bounds of a request without a mark for the cache. */
+const bounds = (inputTokensMax: number, outputTokensMax = 0): HoldBounds => ({
+  inputTokensMax,
+  outputTokensMax,
+  cacheMark: 'none',
+});
+
 describe('holdCostOf', () => {
   test.each([
-    ['at the price of a cache write when that is dearer', 'plain', 1_000, 500, 7_500_000n],
-    ['in the lower tier when the input cannot pass it', 'tiered', 200_000, 0, 750_000_000n],
-    ['in the upper tier when it can', 'tiered', 200_001, 10, 1_500_232_500n],
+    ['at the price of a cache write if that is higher', 'plain', 1_000, 500, 7_500_000n],
+    [
+      'in the lower tier when the input is far below the upper one',
+      'tiered',
+      198_000,
+      0,
+      742_500_000n,
+    ],
+    ['in the upper tier 2,000 tokens below it', 'tiered', 198_001, 0, 1_485_007_500n],
+    ['in the upper tier above it', 'tiered', 200_001, 10, 1_500_232_500n],
     ['rounded up', 'cheap', 1, 0, 1n],
   ])('holds %s', (_how, model, input, output, costNanoUsd) => {
-    expect(holdCostOf(priceOf(model), { input, output })).toBe(costNanoUsd);
+    expect(holdCostOf(priceOf(model), bounds(input, output))).toBe(costNanoUsd);
   });
 
   test.each([
@@ -265,26 +281,46 @@ describe('holdCostOf', () => {
   ])('holds at the price of %s if that is the highest', (_which, rates) => {
     const prices = makePriceBook(TABLE, { 'lab/own': { ...rates, outputUsdPerMillion: 0 } });
     const price = prices.find('lab', 'own');
-    expect(price && holdCostOf(price, { input: 1_000, output: 0 })).toBe(5_000_000n);
+    expect(price && holdCostOf(price, bounds(1_000))).toBe(5_000_000n);
   });
 
+  // guarantee: cache-price-by-mark
   test.each([
-    ['none', 1_000_000n],
-    ['5m', 1_250_000n],
-    ['1h', 2_000_000n],
-  ] as const)('holds for the cache that the request writes to: %s', (cacheWrite, costNanoUsd) => {
-    const rates = { inputUsdPerMillion: 1, cachedInputUsdPerMillion: 0.1, outputUsdPerMillion: 0 };
-    const prices = makePriceBook(TABLE, { 'lab/own': { ...rates, cacheWriteUsdPerMillion: 1.25 } });
-    const price = prices.find('lab', 'own');
-    const cost = price && holdCostOf(price, { input: 1_000, output: 0, cacheWrite });
-    expect(cost).toBe(costNanoUsd);
+    ['anthropic/claude-own', 'none', 1_000_000n],
+    ['openrouter/anthropic/claude-own', 'none', 1_000_000n],
+    ['anthropic/claude-own', '5m', 1_250_000n],
+    ['anthropic/claude-own', '1h', 2_000_000n],
+    ['openai/gpt-own', 'none', 1_250_000n],
+    ['openai/gpt-own', '5m', 1_250_000n],
+  ] as const)(
+    'holds %s with the cache mark %s at what the cache can cost',
+    (id, cacheMark, cost) => {
+      const rates = {
+        inputUsdPerMillion: 1,
+        cachedInputUsdPerMillion: 0.1,
+        outputUsdPerMillion: 0,
+      };
+      const prices = makePriceBook(TABLE, { [id]: { ...rates, cacheWriteUsdPerMillion: 1.25 } });
+      const slash = id.indexOf('/');
+      const price = prices.find(id.slice(0, slash), id.slice(slash + 1));
+      expect(price && holdCostOf(price, { ...bounds(1_000), cacheMark })).toBe(cost);
+    },
+  );
+
+  test.each([
+    ['anthropic', 'claude-opus-5', true],
+    ['bedrock', 'anthropic.claude-haiku-4-5-20251001-v1:0', true],
+    ['openai', 'gpt-5.6-sol', undefined],
+    ['google', 'gemini-2.5-flash', undefined],
+  ])('knows if %s writes %s to the cache only at a mark', (provider, model, needsMark) => {
+    const price = book.find(provider, model);
+    expect(price).toBeDefined();
+    expect(price?.cacheWriteNeedsMark).toBe(needsMark);
   });
 
   test('holds at the lower tier if that costs more', () => {
     const tier = { ...priceOf('cheap'), aboveInputTokens: 10 };
-    expect(holdCostOf({ ...priceOf('plain'), tiers: [tier] }, { input: 1_000, output: 0 })).toBe(
-      2_500_000n,
-    );
+    expect(holdCostOf({ ...priceOf('plain'), tiers: [tier] }, bounds(1_000))).toBe(2_500_000n);
   });
 
   test('is never less than the cost of a request within its bounds', () => {
@@ -297,11 +333,12 @@ describe('holdCostOf', () => {
           const cachedInput = Math.floor(input * share);
           const usage = used(input, output, { cachedInput, cacheWrite: input - cachedInput });
           const price = priceOf(model);
-          expect(holdCostOf(price, { input: input + more, output }) >= costOf(price, usage)).toBe(
+          expect(holdCostOf(price, bounds(input + more, output)) >= costOf(price, usage)).toBe(
             true,
           );
         },
       ),
+      { seed: 20261129 },
     );
   });
 });
