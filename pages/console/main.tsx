@@ -11,7 +11,15 @@ import { readSigner, type Signer } from '../shared/sign.ts';
 import { toEndState } from '../shared/words.ts';
 import { Conversations } from './conversations.tsx';
 import { type ConsoleData, loadConsole, type Person } from './data.ts';
-import { SPANS, type Span, useFilters, VIEWS, type View } from './filters.ts';
+import {
+  type Filters,
+  type SetFilters,
+  SPANS,
+  type Span,
+  useFilters,
+  VIEWS,
+  type View,
+} from './filters.ts';
 import { Overview } from './overview.tsx';
 import { Passes } from './passes.tsx';
 import { People } from './people.tsx';
@@ -24,9 +32,18 @@ const NAMES: Readonly<Record<View, string>> = {
 };
 
 function Page() {
+  // Here, so that an address with a credential is emptied before any key is typed.
+  const [filters, change] = useFilters();
   const [signer, setSigner] = useState<Signer>();
   if (signer === undefined) return <KeyForm onSigner={setSigner} />;
-  return <Console signer={signer} onLeave={() => setSigner(undefined)} />;
+  return (
+    <Console
+      signer={signer}
+      filters={filters}
+      change={change}
+      onLeave={() => setSigner(undefined)}
+    />
+  );
 }
 
 function KeyForm({ onSigner }: { onSigner(signer: Signer): void }) {
@@ -88,8 +105,13 @@ function toKeyState(refusal: Refusal) {
   return toEndState(refusal, { giver: 'the operator', nowMs: Date.now() });
 }
 
-function Console({ signer, onLeave }: { readonly signer: Signer; onLeave(): void }) {
-  const [filters, change] = useFilters();
+function Console(props: {
+  readonly signer: Signer;
+  readonly filters: Filters;
+  readonly change: SetFilters;
+  onLeave(): void;
+}) {
+  const { signer, filters, change, onLeave } = props;
   const [data, setData] = useState<ConsoleData>();
   const [refusal, setRefusal] = useState<Refusal>();
   const { key } = signer;

@@ -185,9 +185,6 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
       <div class="two noprint">
         <div class="stack">
           <Limits title="Limits that apply" limits={info.limits} nowMs={nowMs} />
-          {usage !== undefined && <History usage={usage} nowMs={nowMs} />}
-        </div>
-        <div class="stack">
           {model !== undefined && <SetUp credential={credential} model={model} />}
           {model !== undefined && models !== undefined && (
             <TryIt
@@ -200,8 +197,11 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
             />
           )}
         </div>
+        <div class="stack">
+          {usage !== undefined && <History usage={usage} nowMs={nowMs} />}
+          {models !== undefined && <Models models={models} />}
+        </div>
       </div>
-      {models !== undefined && <Models models={models} />}
       <div class="row noprint">
         <button type="button" class="button" onClick={() => print()}>
           Print as a card
@@ -226,7 +226,7 @@ const Card = ({ credential }: { readonly credential: string }) => (
   <section class="only-print printed">
     <QrCode text={`${location.href}#${credential}`} label="Opens this page with the pass" />
     <p>
-      Scan it to open your pass. Whoever has this card can spend what is left: keep it to yourself.
+      Scan it to open your pass. Anyone with this card can spend what is left: keep it to yourself.
     </p>
     <p class="mono foreign">{new URL('.', location.href).href}v1</p>
   </section>

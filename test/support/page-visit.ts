@@ -1,0 +1,100 @@
+/** Pages in a real browser, with a record of all that must not happen: faults, blocked content, other origins, leaks. */
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+
+/** 360 px is the narrowest phone; the other a laptop. */
+export const SIZES = { phone: { width: 360, height: 740 }, laptop: { width: 1180, height: 800 } };
+
+export interface Look {
+  readonly size: keyof typeof SIZES;
+  readonly scheme: 'light' | 'dark';
+}
+
+export const LOOKS: readonly Look[] = [
+  { size: 'laptop', scheme: 'light' },
+  { size: 'laptop', scheme: 'dark' },
+  { size: 'phone', scheme: 'light' },
+  { size: 'phone', scheme: 'dark' },
+];
+
+export const nameOfLook = ({ size, scheme }: Look): string => `${size}-${scheme}`;
+
+export interface Visit {
+  readonly page: Page;
+  /** Every request line so far: method, URL, and the page it came from. */
+  readonly requests: readonly string[];
+  /** Uncaught errors, violations of the content security policy, dialogs. */
+  faults(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** Opens an address in a context of its own. */
+export async function visit(
+  browser: Browser,
+  url: string,
+  { size = 'laptop', scheme = 'light' }: Partial<Look> = {},
+  options: BrowserContextOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: scheme,
+    locale: 'en-GB',
+    timezoneId: 'Europe/Zurich',
+    ...options,
+  });
+  const page = await context.newPage();
+  const requests: string[] = [];
+  const faults: string[] = [];
+  page.on('request', (request) => {
+    const { referer = '' } = request.headers();
+    requests.push(`${request.method()} ${request.url()} ${referer}`);
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('dialog', (dialog) => {
+    faults.push(`dialog ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  page.on('console', (message) => {
+    if (/Content Security Policy|Refused to/i.test(message.text())) faults.push(message.text());
+  });
+  await page.addInitScript(`
+    globalThis.violations = [];
+    addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));`);
+  await page.goto(url);
+  return {
+    page,
+    requests,
+    faults: async () => [
+      ...faults,
+      ...((await page.evaluate('globalThis.violations')) as readonly string[]),
+    ],
+    close: () => context.close(),
+  };
+}
+
+/** Returns true if the page is wider than its window, so that it scrolls sideways. */
+export const isTooWide = (page: Page): Promise<boolean> =>
+  page.evaluate('document.documentElement.scrollWidth > innerWidth');
+
+const INTERACTIVE = 'a[href], button:not(:disabled), input, select, textarea, [tabindex="0"]';
+const STEPS_MAX = 200;
+
+/** Presses Tab through the page. @returns the visible controls that it did not reach, as HTML */
+export async function findUnreached(page: Page): Promise<readonly string[]> {
+  await page.evaluate('document.activeElement?.blur?.()');
+  await page.evaluate('globalThis.reached = new Set(); globalThis.rounds = 0');
+  for (let step = 0; step < STEPS_MAX; step += 1) {
+    await page.keyboard.press('Tab');
+    const isNew = await page.evaluate(`(() => {
+      const { activeElement: at } = document;
+      // A round ends at the page itself. The first one may begin in the middle.
+      if (at === document.body) return (rounds += 1) < 2;
+      if (reached.has(at)) return false;
+      reached.add(at);
+      return true;
+    })()`);
+    if (!isNew) break;
+  }
+  return await page.evaluate(`[...document.querySelectorAll('${INTERACTIVE}')]
+    .filter((each) => each.checkVisibility() && !reached.has(each))
+    .map((each) => each.outerHTML.slice(0, 120))`);
+}
