@@ -111,7 +111,12 @@ describe.each([
 
     expect(answer.output_text).toBe('Hello');
     expect(provider.requests.at(-1)?.path).toBe('/v1/responses');
-    expect(bodySent()).toEqual({ ...ask, model: 'gpt-4o-mini', store: false });
+    expect(bodySent()).toEqual({
+      ...ask,
+      model: 'gpt-4o-mini',
+      store: false,
+      service_tier: 'default',
+    });
     expect(await spentOf(apiKey)).toBe(COST_USD);
   });
 
