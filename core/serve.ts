@@ -27,8 +27,14 @@ import {
   type ProxySettings,
   planCall,
 } from './proxy/call-plan.ts';
+import type { CallEnd } from './proxy/ends.ts';
 import { type GuardedResponse, guardKey } from './proxy/key-leak.ts';
-import { type CallPorts, closeCall, type ProviderCall } from './proxy/provider-call.ts';
+import {
+  type CallPorts,
+  chargedError,
+  closeCall,
+  type ProviderCall,
+} from './proxy/provider-call.ts';
 import { parseBody } from './proxy/request-body.ts';
 import { streamAnswer } from './proxy/stream-answer.ts';
 import { type PassedAnswer, passAnswer, passRefusal } from './proxy/whole-answer.ts';
@@ -130,7 +136,7 @@ interface CallToForward {
   readonly providerKey: string | undefined;
 }
 
-/** Calls the provider. One that was never reached is not charged; one that took the request and failed may bill it. */
+/** Calls the provider. One that was never reached bills nothing; one that took the request and failed may bill it. */
 async function forward(
   { providerCall, deadlineAtMs, providerKey }: CallToForward,
   ports: ProxyPorts,
@@ -153,9 +159,9 @@ async function forward(
     });
   } catch (cause) {
     const error = toGatewayError(cause);
-    const isCharged = !error.transient && error.code !== 'internal_error';
-    await closeCall(providerCall, { isCharged, httpStatus: error.status, error }, ports);
-    throw error;
+    const end: CallEnd = { kind: 'unanswered', error };
+    const row = await closeCall(providerCall, { end, httpStatus: error.status, error }, ports);
+    throw chargedError(error, row);
   }
 }
 
@@ -189,8 +195,9 @@ async function passOn(
   if (!call.plan.request.isStream)
     return toAnswer(await passAnswer(call, response, ports), headers);
   if (!isEventStream(response)) {
-    await passAnswer(call, response, ports);
-    throw new GatewayError('upstream_error', { detail: 'asked for a stream, got a whole answer' });
+    const { row } = await passAnswer(call, response, ports);
+    const detail = 'asked for a stream, got a whole answer';
+    throw chargedError(new GatewayError('upstream_error', { detail }), row);
   }
   return {
     status: response.status,

@@ -3,6 +3,7 @@
  * OpenAI: body.error.{message,type,param,code}; Anthropic: body.error.{type,message}; Google: body.error.{code,message,status}.
  */
 import { ERRORS, type GatewayError, type LimitFacts } from './errors.ts';
+import { usdFromNano } from './money.ts';
 
 /** The vendor whose API format is used: for an error body, a provider's endpoint, a list of models. */
 export type ApiFamily = 'openai' | 'anthropic' | 'google';
@@ -56,7 +57,11 @@ const limitFields = (limit: LimitFacts | undefined): Record<string, unknown> =>
 /** Returns the error body of an API family, ready to be serialised. */
 export function toErrorBody(family: ApiFamily, error: GatewayError): Record<string, unknown> {
   const { type } = ERRORS[error.code];
-  const extra = limitFields(error.facts.limit);
+  const { limit, chargedNanoUsd } = error.facts;
+  const extra = {
+    ...limitFields(limit),
+    ...(chargedNanoUsd === undefined ? {} : { charged_usd: usdFromNano(chargedNanoUsd) }),
+  };
   const message = error.message;
   switch (family) {
     case 'openai':

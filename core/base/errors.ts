@@ -4,6 +4,7 @@
  * `detail` and `cause` go to the log and hold no token, key, header value, prompt or completion.
  */
 import type { LimitPer, LimitUnit, LimitWindow } from './limits.ts';
+import type { NanoUsd } from './money.ts';
 
 export type ErrorCode =
   | 'invalid_request'
@@ -148,6 +149,8 @@ export interface PublicFacts {
   /** 1 to 60. Longer waits carry none, and `x-should-retry: false` instead. */
   readonly retryAfterSeconds?: number;
   readonly limit?: LimitFacts;
+  /** Charged although the provider reported nothing. */
+  readonly chargedNanoUsd?: NanoUsd;
 }
 
 interface GatewayErrorOptions extends PublicFacts {

@@ -29,6 +29,8 @@ export interface EndpointRow {
   readonly countPath?: string;
   /** The `service_tier` that is sent under a limit. Without one, the project's setting changes the price. */
   readonly serviceTier?: 'default' | 'standard_only';
+  /** True if a stream begins with the exact count of its input. @default false */
+  readonly countsInputFirst?: true;
   /** Models with another path. */
   readonly apart?: { readonly models: RegExp; readonly path: string };
 }
@@ -72,6 +74,7 @@ export const ANTHROPIC_OWN_ENDPOINTS = {
     ...ANTHROPIC_ENDPOINTS.messages,
     countPath: '/messages/count_tokens',
     serviceTier: 'standard_only',
+    countsInputFirst: true,
   },
 } as const;
 
@@ -80,6 +83,7 @@ export const GOOGLE_OWN_ENDPOINTS = {
   google: {
     ...GOOGLE_ENDPOINTS.google,
     countPath: '/models/{model}:countTokens',
+    countsInputFirst: true,
     leavesOut: '/openai',
   },
 } as const;
@@ -95,6 +99,7 @@ const BEDROCK_MESSAGES = {
   path: '/anthropic/v1/messages',
   leavesOut: ['/openai/v1', '/v1'],
   auth: 'bearer',
+  countsInputFirst: true,
 } as const;
 
 /** A dialect of OpenAI's on mantle. Its models are split over two prefixes; the wrong one answers an error. */

@@ -46,6 +46,14 @@ export interface ProviderRow {
   readonly imageTokensMax: number;
   /** True if `usage.cost`, in USD, is the amount it bills. */
   readonly reportsCost: boolean;
+  /** Refusals that it bills all the same. Other refusals (4xx but 408) cost nothing. */
+  readonly billsRefusals: readonly BilledRefusal[];
+}
+
+/** A refusal that is billed: its status, and a word that its body contains. */
+export interface BilledRefusal {
+  readonly status: number;
+  readonly word: string;
 }
 
 /** The row of an unknown OpenAI-compatible server. */
@@ -59,6 +67,7 @@ export const GENERIC_ROW: ProviderRow = {
   // Qwen2-VL's default bound, the largest of the open models' (max_pixels / 28²).
   imageTokensMax: 16_384,
   reportsCost: false,
+  billsRefusals: [],
 };
 
 const row = (differences: Partial<ProviderRow>): ProviderRow => ({
@@ -92,6 +101,13 @@ const ROWS: Readonly<Record<string, ProviderRow>> = {
     keyVariable: 'AZURE_OPENAI_API_KEY',
     capField: 'max_completion_tokens',
     imageTokensMax: 48_169,
+    // It charges for 400 by a content filter or an input limit, and for 408:
+    // https://learn.microsoft.com/azure/ai-foundry/openai/how-to/manage-costs
+    billsRefusals: [
+      { status: 400, word: 'content_filter' },
+      { status: 400, word: 'ResponsibleAIPolicyViolation' },
+      { status: 400, word: 'context_length_exceeded' },
+    ],
   }),
   // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html, inference-responses-api.html
   bedrock: row({

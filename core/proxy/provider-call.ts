@@ -5,18 +5,19 @@
  */
 
 import type { Grant } from '../access/grant.ts';
-import type { GatewayError } from '../base/errors.ts';
+import { GatewayError } from '../base/errors.ts';
 import type { RequestId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
 import type { Log, LogEntry } from '../base/ports.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import { costOf } from '../models/pricing.ts';
-import type { LimitState } from '../wallet/hold.ts';
+import type { Amounts, LimitState } from '../wallet/hold.ts';
 import { type SettlePorts, settle } from '../wallet/settle.ts';
-import type { UsageRow } from '../wallet/usage-row.ts';
+import type { UsageRow, UsageStatus } from '../wallet/usage-row.ts';
 import type { OpenHold } from '../wallet/wallet.ts';
 import type { CallPlan } from './call-plan.ts';
+import { type Bill, billOf, type CallEnd } from './ends.ts';
 
 /** A call under its hold. */
 export interface ProviderCall {
@@ -35,16 +36,9 @@ export interface ProviderCall {
 
 /** The end of the provider's part. */
 export interface CallOutcome {
-  /** False: the provider was not called, or refused. Nothing is charged. */
-  readonly isCharged: boolean;
+  readonly end: CallEnd;
   /** The provider's status, or ours where it gave none. */
   readonly httpStatus: number;
-  /** Undefined: the provider did not say. */
-  readonly usage?: ReportedUsage | undefined;
-  /** True when the provider stopped before its end: its report may lack its last output. */
-  readonly isBrokenOff?: boolean;
-  /** UTF-8 bytes of all output. */
-  readonly contentBytes?: number;
   readonly firstByteAtMs?: number | undefined;
   readonly error?: GatewayError | undefined;
 }
@@ -54,9 +48,6 @@ export interface CallPorts extends SettlePorts {
   readonly log: Log;
 }
 
-/** Bytes of text that count as one token where the provider reports none. */
-const ESTIMATE_BYTES_PER_TOKEN = 4;
-
 const NO_TOKENS: TokenUsage = {
   input: 0,
   cachedInput: 0,
@@ -65,21 +56,65 @@ const NO_TOKENS: TokenUsage = {
   reasoning: 0,
 };
 
-/** The tokens that the provider billed: its own report, else the input bound and the bytes it sent. */
-function tokensOf({ plan }: ProviderCall, outcome: CallOutcome): TokenUsage {
-  const { isCharged, usage, isBrokenOff, contentBytes = 0 } = outcome;
-  if (!isCharged) return NO_TOKENS;
-  const sent = Math.ceil(contentBytes / ESTIMATE_BYTES_PER_TOKEN);
-  if (usage !== undefined) {
-    const { output } = usage.tokens;
-    return isBrokenOff ? { ...usage.tokens, output: Math.max(output, sent) } : usage.tokens;
+interface Billed {
+  readonly status: UsageStatus;
+  readonly cost: Amounts;
+  readonly tokens: TokenUsage;
+}
+
+/** Bytes of text that count as one token of a stream that was cut. */
+const CUT_BYTES_PER_TOKEN = 4;
+
+/** The cost of a call by its bill (ends.ts). */
+function billedAs(bill: Bill, call: ProviderCall, end: CallEnd): Billed {
+  const usage = 'usage' in end ? end.usage : undefined;
+  switch (bill) {
+    case 'none': {
+      // A route that costs nothing was answered; any other call was not made, or was refused.
+      const status = end.kind === 'complete' ? 'exact' : 'released';
+      return { status, cost: { usd: ZERO_USD, tokens: 0n }, tokens: NO_TOKENS };
+    }
+    case 'reported':
+      return { status: 'exact', ...costOfTokens(call.plan, usage) };
+    case 'input-reported': {
+      const { output } = tokensHeld(call);
+      return { status: 'estimated', ...costOfTokens(call.plan, withOutput(usage, output)) };
+    }
+    case 'hold':
+      return { status: 'estimated', cost: call.hold.amounts, tokens: tokensHeld(call) };
+    case 'beyond-hold': {
+      const held = { cost: call.hold.amounts, tokens: tokensHeld(call) };
+      const bytes = end.kind === 'cut' ? end.contentBytes : 0;
+      const output = Math.max(held.tokens.output, Math.ceil(bytes / CUT_BYTES_PER_TOKEN));
+      const seen = costOfTokens(call.plan, withOutput(usage ?? { tokens: held.tokens }, output));
+      const isMore = seen.cost.usd > held.cost.usd || seen.cost.tokens > held.cost.tokens;
+      return { status: 'estimated', ...(isMore ? seen : held) };
+    }
   }
-  if (!plan.dialect.isBilled) return NO_TOKENS;
-  return {
-    ...NO_TOKENS,
-    input: plan.inputTokensMax,
-    output: sent,
-  };
+}
+
+/** A report with at least this much output. */
+const withOutput = (usage: ReportedUsage | undefined, output: number): ReportedUsage => {
+  const tokens = usage?.tokens ?? NO_TOKENS;
+  return { ...usage, tokens: { ...tokens, output: Math.max(output, tokens.output) } };
+};
+
+const costOfTokens = (
+  plan: CallPlan,
+  usage: ReportedUsage = { tokens: NO_TOKENS },
+): Omit<Billed, 'status'> => ({
+  cost: {
+    usd: costOfUsage(plan, usage),
+    tokens: BigInt(usage.tokens.input + usage.tokens.output),
+  },
+  tokens: usage.tokens,
+});
+
+/** The tokens of the hold, so that a row's tokens sum up to what limits count. */
+function tokensHeld({ plan, hold }: ProviderCall): TokenUsage {
+  const held = Number(hold.amounts.tokens);
+  const input = Math.min(plan.inputTokensMax, held);
+  return { ...NO_TOKENS, input, output: held - input };
 }
 
 /** The cost of reported usage. A provider's own figure counts if its row has `reportsCost`. */
@@ -93,21 +128,17 @@ export function costOfUsage({ price, provider }: CallPlan, usage: ReportedUsage)
 /** The usage row of a call. */
 export function usageRowOf(call: ProviderCall, outcome: CallOutcome, nowMs: number): UsageRow {
   const { grant, hold, plan, startedAtMs } = call;
-  const tokens = tokensOf(call, outcome);
-  const usage: ReportedUsage = { ...outcome.usage, tokens };
-  const isCharged = outcome.isCharged && plan.dialect.isBilled;
-  const usd = isCharged ? costOfUsage(plan, usage) : ZERO_USD;
-  const isReported = outcome.usage?.tokens.output === tokens.output;
-  const isKnown = isReported || !plan.dialect.isBilled;
+  const bill = billOf(outcome.end, { row: plan.provider.row, dialect: plan.dialect });
+  const { status, cost, tokens } = billedAs(bill, call, outcome.end);
   return {
     keyId: grant.keyId,
     walletId: hold.walletId,
     requestId: hold.requestId,
     attempt: hold.attempt,
     reservedAtMs: hold.reservedAtMs,
-    status: outcome.isCharged ? (isKnown ? 'exact' : 'estimated') : 'released',
-    cost: { usd, tokens: BigInt(tokens.input + tokens.output) },
-    overrunNanoUsd: usd > hold.amounts.usd ? asNanoUsd(usd - hold.amounts.usd) : ZERO_USD,
+    status,
+    cost,
+    overrunNanoUsd: cost.usd > hold.amounts.usd ? asNanoUsd(cost.usd - hold.amounts.usd) : ZERO_USD,
     tokens,
     counted: hold.counted,
     provider: plan.target.provider,
@@ -123,6 +154,22 @@ export function usageRowOf(call: ProviderCall, outcome: CallOutcome, nowMs: numb
       ? {}
       : { firstByteMs: outcome.firstByteAtMs - startedAtMs }),
   };
+}
+
+/** Added to an error whose call is billed without a report. */
+const COUNTED_IN_FULL = 'It is counted in full, because the provider may bill it.';
+
+/** An error of a call that was closed: it says what was charged although nothing was reported. */
+export function chargedError(error: GatewayError, { status, cost }: UsageRow): GatewayError {
+  if (status !== 'estimated' || cost.usd === ZERO_USD) return error;
+  const { code, facts, detail, cause, message } = error;
+  return new GatewayError(code, {
+    ...facts,
+    message: `${message} ${COUNTED_IN_FULL}`,
+    chargedNanoUsd: cost.usd,
+    ...(detail === undefined ? {} : { detail }),
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /**

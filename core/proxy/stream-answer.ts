@@ -8,11 +8,11 @@ import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Meter } from '../dialects/meter.ts';
 import { outputTokensMax } from '../dialects/request-output.ts';
-import type { UpstreamResponse } from '../providers/ports.ts';
+import type { CallEnd } from './ends.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
 import {
-  type CallOutcome,
   type CallPorts,
+  chargedError,
   closeCall,
   costOfUsage,
   type ProviderCall,
@@ -30,7 +30,10 @@ const RUNAWAY_TOKENS_MORE = 256;
 interface Ending {
   /** The last bytes for the client, sent after the call is closed. */
   readonly last: readonly Uint8Array[];
+  /** Sent after them as an event, if it is set, with what was charged. */
+  readonly shown?: GatewayError | undefined;
   readonly error?: GatewayError | undefined;
+  readonly isCut?: boolean;
 }
 
 /** The answer's body. It must be read to its end, also when the client has left: its end closes the call. */
@@ -62,43 +65,38 @@ export async function* streamAnswer(
       else if (isRunaway(call, meter)) ending = cutShort(call, meter, splitter.isMidEvent(), ports);
       if (ending !== undefined) break;
     }
-    ending ??= endOf(dialect, meter, checked(splitter.rest()), splitter.isMidEvent());
+    ending ??= endOf(meter, checked(splitter.rest()));
   } catch (error) {
     ending =
       leak === undefined
         ? failedEnd(dialect, toGatewayError(error), meter, splitter.isMidEvent())
-        : { last: [toErrorEvent(dialect, leak, splitter.isMidEvent())], error: leak };
+        : { last: [], shown: leak, error: leak };
   }
-  await closeCall(call, outcomeOf(response, meter, firstByteAtMs, ending.error), ports);
-  for (const bytes of ending.last) {
+  const { error, shown, last } = ending;
+  const outcome = { end: toEnd(meter, ending), httpStatus: response.status, firstByteAtMs, error };
+  const row = await closeCall(call, outcome, ports);
+  for (const bytes of last) {
     if (bytes.length > 0) yield bytes;
   }
+  if (shown !== undefined)
+    yield toErrorEvent(dialect, chargedError(shown, row), splitter.isMidEvent());
 }
 
-const outcomeOf = (
-  { status }: UpstreamResponse,
-  meter: Meter,
-  firstByteAtMs: number | undefined,
-  error: GatewayError | undefined,
-): CallOutcome => ({
-  isCharged: true,
-  httpStatus: status,
-  usage: meter.usage(),
-  isBrokenOff: !meter.isFinished(),
-  contentBytes: meter.contentBytes(),
-  firstByteAtMs,
-  error,
-});
+function toEnd(meter: Meter, { isCut = false }: Ending): CallEnd {
+  const usage = meter.usage();
+  if (isCut) return { kind: 'cut', usage, contentBytes: meter.contentBytes() };
+  return { kind: meter.isFinished() ? 'complete' : 'broken-off', usage };
+}
 
 /** The end of a stream without `[DONE]`. Some providers stop after the finish reason, some without a blank line. */
-function endOf(dialect: Dialect, meter: Meter, rest: Buffer, isMidEvent: boolean): Ending {
+function endOf(meter: Meter, rest: Buffer): Ending {
   const { forward, end } = meter.take(rest.length === 0 ? rest : Buffer.concat([rest, EVENT_END]));
   if (meter.isFinished() || meter.hasFailed())
     return { last: end === undefined ? [forward] : [forward, end] };
   const error = new GatewayError('upstream_error', {
     message: 'The provider ended its answer early.',
   });
-  return { last: [toErrorEvent(dialect, error, isMidEvent)], error };
+  return { last: [], shown: error, error };
 }
 
 /** SDKs accept a truncated stream as complete, so a failure becomes an error event, unless the answer is complete. */
@@ -110,7 +108,7 @@ function failedEnd(
 ): Ending {
   return meter.isFinished() && !isMidEvent
     ? { last: [Buffer.from(dialect.endEvents)], error }
-    : { last: [toErrorEvent(dialect, error, isMidEvent)], error };
+    : { last: [], shown: error, error };
 }
 
 /** With `isMidEvent`, a blank line first ends the event of which a part was sent. */
@@ -142,5 +140,5 @@ function cutShort(
     detail: 'the provider went on past the output cap and was cut',
   });
   const text = `${isMidEvent ? '\n\n' : ''}${plan.dialect.toCutEvents(facts, meter)}`;
-  return { last: [Buffer.from(text)], error };
+  return { last: [Buffer.from(text)], error, isCut: true };
 }

@@ -10,8 +10,15 @@ import type { ReportedUsage } from '../dialects/usage.ts';
 import type { UpstreamResponse } from '../providers/ports.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 import type { CallPlan } from './call-plan.ts';
+import type { CallEnd } from './ends.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
-import { type CallOutcome, type CallPorts, closeCall, type ProviderCall } from './provider-call.ts';
+import {
+  type CallOutcome,
+  type CallPorts,
+  chargedError,
+  closeCall,
+  type ProviderCall,
+} from './provider-call.ts';
 
 /** Bytes of an answer held in memory: some 2 million tokens of text. */
 export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
@@ -43,8 +50,7 @@ export interface PassedAnswer {
 
 /**
  * Reads, bills and passes on a completion.
- * @throws upstream_error or upstream_timeout, after the call is closed: the provider took the request and may bill
- *   it, so without a readable usage it is charged as estimated
+ * @throws upstream_error or upstream_timeout, after the call is closed
  */
 export async function passAnswer(
   call: ProviderCall,
@@ -52,41 +58,33 @@ export async function passAnswer(
   ports: CallPorts,
 ): Promise<PassedAnswer> {
   const firstByteAtMs = ports.clock.nowMs();
-  const answer = await readAnswer(response, call.plan);
+  const { bytes, usage, error } = await readAnswer(response, call.plan);
   const outcome: CallOutcome = {
-    isCharged: true,
+    end: { kind: 'complete', usage },
     httpStatus: response.status,
     firstByteAtMs,
-    ...answer,
+    error,
   };
   const row = await closeCall(call, outcome, ports);
-  if (answer.error !== undefined) throw answer.error;
-  return { status: response.status, headers: contentType(response), body: answer.bytes, row };
+  if (error !== undefined) throw chargedError(error, row);
+  return { status: response.status, headers: contentType(response), body: bytes, row };
 }
 
 interface ReadAnswer {
   readonly bytes: Buffer;
   readonly usage?: ReportedUsage | undefined;
-  readonly contentBytes?: number;
   readonly error?: GatewayError;
 }
 
-async function readAnswer(
-  response: GuardedResponse,
-  { dialect, request }: CallPlan,
-): Promise<ReadAnswer> {
+async function readAnswer(response: GuardedResponse, { dialect }: CallPlan): Promise<ReadAnswer> {
   const { bytes, error } = await readBytes(response.body, ANSWER_BYTES_MAX);
-  const completion = error === undefined ? parseObject(bytes) : undefined;
-  const usage = completion && dialect.readUsage(completion);
+  if (error !== undefined) return { bytes, error };
+  const completion = parseObject(bytes);
+  if (completion === undefined) {
+    return { bytes, error: new GatewayError('upstream_error', { detail: NOT_JSON }) };
+  }
   const leak = findKeyLeak(bytes, response);
-  if (usage !== undefined) return { bytes, usage, ...(leak && { error: leak }) };
-  // An answer has its texts in the same members as the events of a stream, whether it is complete or not.
-  const meter = dialect.makeMeter(request);
-  meter.take(bytes);
-  const contentBytes = meter.contentBytes();
-  if (completion !== undefined) return { bytes, contentBytes, ...(leak && { error: leak }) };
-  const failure = error ?? new GatewayError('upstream_error', { detail: NOT_JSON });
-  return { bytes, contentBytes, error: failure };
+  return { bytes, usage: dialect.readUsage(completion), ...(leak && { error: leak }) };
 }
 
 const NOT_JSON = 'the provider answered with something other than a JSON object';
@@ -121,7 +119,7 @@ function parseObject(bytes: Buffer): JsonObject | undefined {
 }
 
 /**
- * Passes on a provider's refusal (4xx) in its own words, at no charge.
+ * Passes on a provider's refusal (4xx) in its own words.
  * @throws upstream_error for any other status, for a refusal of the gateway itself, and for one that cannot be read
  */
 export async function passRefusal(
@@ -146,9 +144,10 @@ export async function passRefusal(
           message: messageOf(status, isGateways),
           detail: `the provider answered HTTP ${status}${awsNameOf(response)}`,
         });
-  const outcome = { isCharged: false, httpStatus: status, error: failure };
-  const row = await closeCall(call, outcome, ports);
-  if (failure !== undefined) throw failure;
+  const words = error === undefined && isCallers ? bytes : undefined;
+  const end: CallEnd = { kind: 'refused', status, words };
+  const row = await closeCall(call, { end, httpStatus: status, error: failure }, ports);
+  if (failure !== undefined) throw chargedError(failure, row);
   return {
     status,
     headers: { ...contentType(response), ...retryHeaders(response) },

@@ -38,7 +38,8 @@ export interface UsageRow {
 }
 
 /**
- * The source of the cost. `exact`: reported by the provider. `estimated`: not reported, so input bound and bytes sent.
+ * The source of the cost. `exact`: reported by the provider. `estimated`: not reported, or not to its end, so as much as
+ * was held (core/proxy/ends.ts).
  * `released`: the provider was not called or charged nothing. `swept`: the function died; the whole hold.
  */
 export type UsageStatus = 'exact' | 'estimated' | 'released' | 'swept';

@@ -46,7 +46,7 @@ describe('a provider that refuses', () => {
     [401, "The provider refused the gateway's own credentials (HTTP 401)."],
     [402, "The provider refused the gateway's own credentials (HTTP 402)."],
     [307, 'The provider failed (HTTP 307).'],
-    [500, 'The provider failed (HTTP 500).'],
+    [503, 'The provider failed (HTTP 503).'],
     [529, 'The provider failed (HTTP 529).'],
   ])('with %i is a fault of the provider, at no charge', async (status, message) => {
     const proxy = makeProxy(whole(`{"error":"the key ${PROVIDER_KEY} is wrong"}`, status));
@@ -56,6 +56,18 @@ describe('a provider that refuses', () => {
     expect(proxy.rows()[0]).toMatchObject({ status: 'released', httpStatus: status });
     expect((await proxy.wallet())?.holds.size).toBe(0);
     expect(proxy.isProviderLeft()).toBe(true);
+  });
+
+  test.each([500, 502, 504])('with %i may have billed: it costs its whole hold', async (status) => {
+    const proxy = makeProxy(whole('{}', status));
+    await expect(proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }))).rejects.toThrowError(
+      expect.objectContaining({
+        code: 'upstream_error',
+        message: `The provider failed (HTTP ${status}). It is counted in full, because the provider may bill it.`,
+        facts: expect.objectContaining({ chargedNanoUsd: 204_000n }),
+      }),
+    );
+    expect(proxy.rows()[0]).toMatchObject({ status: 'estimated', cost: { usd: 204_000n } });
   });
 
   test('is not passed on when it repeats the gateway’s key', async () => {
@@ -78,7 +90,7 @@ describe('a provider that fails', () => {
       'took the request and never answered',
       new GatewayError('upstream_timeout'),
       'estimated',
-      104_000n,
+      204_000n,
     ],
     ['is called wrongly', new TypeError('a bug'), 'released', 0n],
   ])('and %s is billed as follows: %s', async (_, failure, status, cost) => {
@@ -116,7 +128,7 @@ describe('a provider that fails', () => {
 
   test.each([
     ['its usage', usageOf(9, 4), 'exact', 13_000n],
-    ['none', undefined, 'estimated', 109_000n],
+    ['none', undefined, 'estimated', 204_000n],
   ])(
     'with its key in an answer with %s is billed, and not passed on',
     async (_, usage, ...bill) => {

@@ -146,15 +146,15 @@ describe('a completion', () => {
     expect(proxy.rows()[0]).not.toHaveProperty('priceVersion');
   });
 
-  test('is estimated if the provider reports no usage: the input bound, and a token for four bytes', async () => {
+  test('costs its whole hold if the provider reports no usage', async () => {
     const proxy = makeProxy(whole(completion('123456789')));
     const served = await proxy.serve(ask({ model: 'openai/both', max_tokens: 100 }));
     expect(proxy.rows()[0]).toMatchObject({
       status: 'estimated',
-      tokens: { input: 104, output: 3 },
-      cost: { usd: 107_000n, tokens: 107n },
+      tokens: { input: 104, output: 100 },
+      cost: { usd: 204_000n, tokens: 204n },
     });
-    expect(served.headers['x-hallpass-cost-usd']).toBe('0.000107');
+    expect(served.headers['x-hallpass-cost-usd']).toBe('0.000204');
   });
 
   test('writes one log line, without any text of the request or the answer', async () => {

@@ -371,7 +371,7 @@ describe('what goes wrong', () => {
     expect(spent).toBe(0);
   });
 
-  test('a stream that breaks off ends with an error in its format and is billed for what was streamed', async () => {
+  test('a stream that breaks off ends with an error in its format and costs its whole hold', async () => {
     let breakOff = (): void => {};
     const until = new Promise<void>((resolve) => {
       breakOff = resolve;
@@ -384,8 +384,8 @@ describe('what goes wrong', () => {
       for await (const _ of stream) breakOff();
     };
     expect((await raisedBy(reading())).code).toBe('upstream_error');
-    // 115, the most that the request can be counted as, × 0.15, and ⌈10 bytes ÷ 4⌉ × 0.60 USD a million.
-    expect(await spentOf(token)).toBe(0.00001905);
+    // 115, the most that the request can be counted as, × 0.15, and its cap of 200 × 0.60 USD a million.
+    expect(await spentOf(token)).toBe(0.00013725);
   });
 });
 

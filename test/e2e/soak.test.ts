@@ -66,17 +66,17 @@ interface Drawn {
   readonly reply: Reply;
   /** The tokens that the provider counts; undefined if it fails. */
   readonly tokens?: number;
-  /** It fails after its first word. */
-  readonly isCut?: true;
+  /** It fails, before or after its first word: the request costs its whole hold. */
+  readonly isUnknown?: true;
 }
 
 /** One in twenty fails: half of these before a word, half after one. */
 function drawReply(): Drawn {
   const said = textEvent('x'.repeat(8));
   const drawn = fraction();
-  if (drawn < FAILING / 2) return { reply: { status: 500, steps: [] } };
+  if (drawn < FAILING / 2) return { reply: { status: 500, steps: [] }, isUnknown: true };
   if (drawn < FAILING)
-    return { reply: { steps: [{ write: said }, { waitMs: 2 }, 'die'] }, isCut: true };
+    return { reply: { steps: [{ write: said }, { waitMs: 2 }, 'die'] }, isUnknown: true };
   const tokens = 1 + Math.floor(fraction() * CAP);
   const end = FINISH_EVENT + usageEvent(usageOf(3, tokens)) + DONE_EVENT;
   const steps = [{ write: said }, { waitMs: 5 }, { write: chatEvent({ content: 'y' }) + end }];
@@ -234,7 +234,7 @@ describe(`${REQUESTS} requests of ${USERS} users, ${AT_ONCE} at once`, () => {
     const of = (status: string) => rows.filter((row) => row.status?.S === status);
     expect(of('exact')).toHaveLength(reported.length);
     expect(sumOf(of('exact'), 'costNanoUsd')).toBe(reportedTokens * NANO_USD_PER_TOKEN);
-    expect(of('estimated')).toHaveLength(called.filter(({ isCut }) => isCut).length);
+    expect(of('estimated')).toHaveLength(called.filter(({ isUnknown }) => isUnknown).length);
     expect(sumOf(of('released'), 'costNanoUsd')).toBe(0n);
     const audit = await runHere(['usage', 'audit', '--key', 'demo', '--data', folder, '--json']);
     expect(audit.status).toBe(0);

@@ -195,16 +195,24 @@ describe('the provider’s own refusal', () => {
     expect([answer.status, answer.text]).toEqual([status, words]);
   });
 
-  test.each([500, 502, 503, 504, 529])('%i is a failure, and costs nothing', async (status) => {
+  const IN_FULL = ' It is counted in full, because the provider may bill it.';
+  test.each([
+    [500, IN_FULL],
+    [502, IN_FULL],
+    [503, ''],
+    [504, IN_FULL],
+    [529, ''],
+  ])('%i is a failure, and says if it is charged', async (status, note) => {
     provider.reply(failing(status, '{"error":{"message":"inner workings"}}'));
     const answer = await ask('/chat/completions', { ...CHAT, stream: true });
     expect([answer.status, JSON.parse(answer.text).error]).toEqual([
       502,
       {
-        message: `The provider failed (HTTP ${status}).`,
+        message: `The provider failed (HTTP ${status}).${note}`,
         type: 'api_error',
         param: null,
         code: 'upstream_error',
+        ...(note === '' ? {} : { charged_usd: expect.any(Number) }),
       },
     ]);
   });

@@ -223,16 +223,17 @@ describe('the proxy function', () => {
 
 describe('an awkward provider', () => {
   const hello = textEvent('12345678');
-  const error = (code: string) => expect.stringContaining(`"code":"${code}"}}\n\n`);
+  const error = (code: string) =>
+    expect.stringContaining(`"code":"${code}","charged_usd":0.0001}}\n\n`);
 
   test.each([
     [
       'dies mid-stream',
       { steps: [{ write: hello }, { waitMs: 20 }, 'die'] },
       error('upstream_error'),
-      2_000n,
+      100_000n,
     ],
-    ['answers garbage', { steps: [{ write: '<html>' }] }, error('upstream_error'), 0n],
+    ['answers garbage', { steps: [{ write: '<html>' }] }, error('upstream_error'), 100_000n],
     [
       'sends usage twice',
       streamReply(hello, FINISH_EVENT, USAGE, USAGE, DONE_EVENT),
@@ -243,7 +244,7 @@ describe('an awkward provider', () => {
       'sends no usage',
       streamReply(hello, FINISH_EVENT, DONE_EVENT),
       hello + FINISH_EVENT + DONE_EVENT,
-      2_000n,
+      100_000n,
     ],
     [
       'ignores the cap',
@@ -287,7 +288,7 @@ describe('an awkward provider', () => {
     const grant = grantOf();
     const { status, text } = await answerTo({ grant, timeoutMs: 5_200 });
     expect([status, JSON.parse(text).error.code]).toEqual([504, 'upstream_timeout']);
-    expect(await booksOf(grant)).toEqual([0n, 0, 0]);
+    expect(await booksOf(grant)).toEqual([100_000n, 0, 0]);
   });
 
   // guarantee: provider-hangs
@@ -296,7 +297,7 @@ describe('an awkward provider', () => {
     const grant = grantOf();
     const { text } = await answerTo({ body: ask({ stream: true }), grant, timeoutMs: 5_200 });
     expect(text).toContain('"code":"upstream_timeout"');
-    expect(await booksOf(grant)).toEqual([2_000n, 0, 0]);
+    expect(await booksOf(grant)).toEqual([100_000n, 0, 0]);
   });
 });
 

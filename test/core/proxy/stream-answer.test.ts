@@ -21,8 +21,9 @@ import { makeGrant } from '../../support/wallet-fixtures.ts';
 
 const USAGE = usageEvent(usageOf(9, 4));
 const died = new GatewayError('upstream_error', { cause: new Error('ECONNRESET') });
+/** The hold: 104 of input and 100 of output. */
 const errorEvent = (code: string, type: string, message: string): string =>
-  `data: {"error":{"message":"${message}","type":"${type}","param":null,"code":"${code}"}}\n\n`;
+  `data: {"error":{"message":"${message} It is counted in full, because the provider may bill it.","type":"${type}","param":null,"code":"${code}","charged_usd":0.000204}}\n\n`;
 const FAILED = errorEvent('upstream_error', 'api_error', 'The provider failed.');
 const EARLY = errorEvent('upstream_error', 'api_error', 'The provider ended its answer early.');
 const LATE = errorEvent(
@@ -140,35 +141,35 @@ describe('an awkward provider', () => {
 
   // guarantee: provider-drips, usage-anyhow
   test.each<[string, Script['reads'], string, unknown[]]>([
-    ['dies within its answer', [hello, died], hello + FAILED, ['estimated', 2, 106_000n]],
+    ['dies within its answer', [hello, died], hello + FAILED, ['estimated', 100, 204_000n]],
     [
       'dies within an event',
       [hello, 'data: {"cho', died],
       hello + FAILED,
-      ['estimated', 2, 106_000n],
+      ['estimated', 100, 204_000n],
     ],
-    ['dies before its first event', [died], FAILED, ['estimated', 0, 104_000n]],
+    ['dies before its first event', [died], FAILED, ['estimated', 100, 204_000n]],
     [
       'dies after its finish reason',
       [hello, FINISH_EVENT, died],
       hello + FINISH_EVENT + DONE_EVENT,
-      ['estimated', 2, 106_000n],
+      ['estimated', 100, 204_000n],
     ],
     [
       'is too late',
       [hello, new GatewayError('upstream_timeout')],
       hello + LATE,
-      ['estimated', 2, 106_000n],
+      ['estimated', 100, 204_000n],
     ],
-    ['ends early', [hello], hello + EARLY, ['estimated', 2, 106_000n]],
-    ['ends within an event', [hello, 'data: {"cho'], hello + EARLY, ['estimated', 2, 106_000n]],
-    ['says nothing', [], EARLY, ['estimated', 0, 104_000n]],
-    ['sends garbage', ['\0\xff<html>', '</html>'], EARLY, ['estimated', 0, 104_000n]],
+    ['ends early', [hello], hello + EARLY, ['estimated', 100, 204_000n]],
+    ['ends within an event', [hello, 'data: {"cho'], hello + EARLY, ['estimated', 100, 204_000n]],
+    ['says nothing', [], EARLY, ['estimated', 100, 204_000n]],
+    ['sends garbage', ['\0\xff<html>', '</html>'], EARLY, ['estimated', 100, 204_000n]],
     [
       'sends garbage in events',
       ['data: {oops\n\n'],
       `data: {oops\n\n${EARLY}`,
-      ['estimated', 0, 104_000n],
+      ['estimated', 100, 204_000n],
     ],
     [
       'sends usage twice',
@@ -180,19 +181,19 @@ describe('an awkward provider', () => {
       'sends no usage',
       [hello, FINISH_EVENT, DONE_EVENT],
       hello + FINISH_EVENT + DONE_EVENT,
-      ['estimated', 2, 106_000n],
+      ['estimated', 100, 204_000n],
     ],
     [
       'reports and then dies',
       [chatEvent({ content: 'x' }, { usage: usageOf(9, 4) }), died],
       chatEvent({ content: 'x' }, { usage: usageOf(9, 4) }) + FAILED,
-      ['exact', 4, 13_000n],
+      ['estimated', 100, 204_000n],
     ],
     [
       'sends an error of its own',
       [hello, 'data: {"error":{"message":"overloaded"}}\n\n'],
       `${hello}data: {"error":{"message":"overloaded"}}\n\n`,
-      ['estimated', 2, 106_000n],
+      ['estimated', 100, 204_000n],
     ],
     [
       'drips byte by byte',
@@ -300,7 +301,7 @@ describe('a provider that ignores the output cap', () => {
       chatEvent({ content: 'x' }, { usage: usageOf(104, output) });
     const { text, bill } = await stream([running(100), running(101), running(102)]);
     expect(text).toBe(`${running(100)}${running(101)}${CUT}`);
-    expect(bill).toEqual(['exact', 101, 205_000n]);
+    expect(bill).toEqual(['estimated', 101, 205_000n]);
   });
 
   test('is billed for what it reports at its end, beyond the hold', async () => {
