@@ -14,12 +14,16 @@ export const OPEN_MARK = '1';
 /** The sparse index, by key, over wallets that may have a part of a key-wide budget left; the others are not in it. */
 export const SLICES_INDEX = 'slices';
 
+/** The sparse index, by key, over wallets of people. */
+export const LIST_INDEX = 'byKey';
+
 export interface TableSchema {
   readonly partitionKey: string;
   readonly sortKey?: string;
   readonly ttlAttribute?: string;
   readonly index?: IndexSchema;
   readonly slicesIndex?: IndexSchema;
+  readonly listIndex?: IndexSchema;
 }
 
 export interface IndexSchema {
@@ -29,8 +33,8 @@ export interface IndexSchema {
 }
 
 /** Returns all indexes of a table. */
-export const indexesOf = ({ index, slicesIndex }: TableSchema): readonly IndexSchema[] =>
-  [index, slicesIndex].filter((each) => each !== undefined);
+export const indexesOf = ({ index, slicesIndex, listIndex }: TableSchema): readonly IndexSchema[] =>
+  [index, slicesIndex, listIndex].filter((each) => each !== undefined);
 
 /**
  * Keys: `pk` is `name#<account>#<digest of the name>` for a record, `hash#<key hash>` for a pointer to one.
@@ -45,6 +49,7 @@ export const TABLES = {
     partitionKey: 'pk',
     index: { name: DUE_INDEX, partitionKey: 'due', sortKey: 'dueAt' },
     slicesIndex: { name: SLICES_INDEX, partitionKey: 'slices', sortKey: 'pk' },
+    listIndex: { name: LIST_INDEX, partitionKey: 'of', sortKey: 'pk' },
   },
   usage: {
     partitionKey: 'pk',

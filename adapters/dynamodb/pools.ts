@@ -5,8 +5,9 @@
  */
 import { asWalletId } from '../../core/base/ids.ts';
 import type { Draw, Move, Pools, Recall } from '../../core/wallet/ports.ts';
-import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
 import { SLICES_INDEX, TABLES } from '../table-schema.ts';
+import { transact } from './transact.ts';
 import {
   adds,
   assignment,
@@ -21,16 +22,7 @@ import {
   toKey,
   type Update,
 } from './update.ts';
-import {
-  integerOf,
-  itemsOf,
-  parseItem,
-  readText,
-  toNumber,
-  toText,
-  toUnavailable,
-  writeUnitsOf,
-} from './values.ts';
+import { integerOf, itemsOf, parseItem, readText, toNumber, toText } from './values.ts';
 import { DRAWS, parseWallet, SLICE, sliceAttributes } from './wallet-item.ts';
 import { nothingIsInFlight, sliceHasEnough } from './wallet-writes.ts';
 
@@ -41,20 +33,11 @@ const DRAWN = 'drawn';
 /** The pools of a table. Fails closed, and never repeats a write by itself. */
 export function makePools(call: AwsCall, table: string): Pools {
   async function move(pool: Update, wallet: Update, { poolId, walletId }: Ends): Promise<Move> {
-    try {
-      const answer = await call('TransactWriteItems', {
-        TransactItems: [
-          { Update: toInput(table, poolId, pool) },
-          { Update: toInput(table, walletId, wallet) },
-        ],
-        ReturnConsumedCapacity: 'TOTAL',
-      });
-      return { kind: 'moved', writeUnits: unitsOf(answer) };
-    } catch (error) {
-      const kind = failureOf(error);
-      if (kind === undefined) throw toUnavailable(toConflict(error));
-      return { kind, writeUnits: FAILED_MOVE_UNITS };
-    }
+    const { failed, writeUnits } = await transact(call, [
+      toInput(table, poolId, pool),
+      toInput(table, walletId, wallet),
+    ]);
+    return { kind: kindOf(failed), writeUnits };
   }
 
   return {
@@ -102,51 +85,9 @@ export function makePools(call: AwsCall, table: string): Pools {
 
 type Ends = Pick<Draw, 'poolId' | 'walletId'>;
 
-/** A transaction of two small items costs two units for each, also when it fails. */
-const FAILED_MOVE_UNITS = 4;
-
-function unitsOf(answer: Readonly<Record<string, unknown>>): number {
-  const capacities: unknown[] = Array.isArray(answer.ConsumedCapacity)
-    ? answer.ConsumedCapacity
-    : [];
-  return capacities.reduce<number>(
-    (sum, each) => sum + writeUnitsOf({ ConsumedCapacity: each }),
-    0,
-  );
-}
-
-const CANCELED = 'TransactionCanceledException';
-
-/** The reason for each item of a cancelled transaction, in their order; none for any other error. */
-function reasonsOf(error: unknown): readonly string[] {
-  if (!(error instanceof AwsCallError) || error.name !== CANCELED) return [];
-  const { CancellationReasons: reasons } = error.body;
-  return (Array.isArray(reasons) ? reasons : []).map((reason) => String(reason?.Code));
-}
-
 /** The wallet's reason takes precedence: if the wallet is not as it was seen, the pool's reason is of no use. */
-function failureOf(error: unknown): Move['kind'] | undefined {
-  const [pool, wallet] = reasonsOf(error);
-  if (wallet === 'ConditionalCheckFailed') return 'wallet-changed';
-  return pool === 'ConditionalCheckFailed' ? 'pool-refused' : undefined;
-}
-
-/**
- * Reasons after which the same transaction may succeed if it is sent again. Any other reason is a mistake of ours.
- * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
- */
-const TRANSIENT_REASONS: readonly string[] = [
-  'TransactionConflict',
-  'ThrottlingError',
-  'ProvisionedThroughputExceeded',
-];
-
-/** A cancelled transaction that may succeed if it is sent again, as an error that is transient. */
-function toConflict(error: unknown): unknown {
-  const isTransient = reasonsOf(error).some((reason) => TRANSIENT_REASONS.includes(reason));
-  if (!isTransient || !(error instanceof AwsCallError)) return error;
-  return new AwsCallError('TransactionConflictException', 'TransactWriteItems', error.status);
-}
+const kindOf = (failed: readonly boolean[] | undefined): Move['kind'] =>
+  failed === undefined ? 'moved' : failed[1] ? 'wallet-changed' : 'pool-refused';
 
 /**
  * Draw. Invariant: a pool never gives more than its limit, and what it gave is what wallets received.

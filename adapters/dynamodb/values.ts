@@ -11,10 +11,15 @@ export interface TextValue {
 export interface NumberValue {
   readonly N: string;
 }
-/** Text and numbers are read here; items of the keys table hold the others, too. */
+export interface BytesValue {
+  /** base64 */
+  readonly B: string;
+}
+/** Text, numbers and bytes are read here; items of the keys table hold the others, too. */
 export type AttributeValue =
   | TextValue
   | NumberValue
+  | BytesValue
   | { readonly BOOL: boolean }
   | { readonly SS: readonly string[] }
   | { readonly L: readonly AttributeValue[] }
@@ -23,8 +28,9 @@ export type Item = Readonly<Record<string, AttributeValue>>;
 
 export const toText = (text: string): TextValue => ({ S: text });
 export const toNumber = (number: number | bigint): NumberValue => ({ N: String(number) });
+export const toBytes = (bytes: Buffer): BytesValue => ({ B: bytes.toString('base64') });
 
-/** The item in an answer, if there is one. Attributes that are neither text nor number are ignored. */
+/** The item in an answer, if there is one. Attributes of other kinds than text, number and bytes are ignored. */
 export function parseItem(value: unknown): Item | undefined {
   return typeof value === 'object' && value !== null ? (value as Item) : undefined;
 }
@@ -40,6 +46,9 @@ export const readText = (item: Item, name: string): string | undefined => textOf
 export const textOf = (value: AttributeValue | undefined): string | undefined =>
   value !== undefined && 'S' in value ? value.S : undefined;
 
+export const bytesOf = (value: AttributeValue | undefined): Buffer | undefined =>
+  value !== undefined && 'B' in value ? Buffer.from(value.B, 'base64') : undefined;
+
 export const readNumber = (item: Item, name: string): number | undefined => {
   const digits = digitsOf(item[name]);
   return digits === undefined ? undefined : Number(digits);
@@ -53,6 +62,23 @@ export const integerOf = (value: AttributeValue | undefined): bigint | undefined
 
 const digitsOf = (value: AttributeValue | undefined): string | undefined =>
   value !== undefined && 'N' in value ? value.N : undefined;
+
+/**
+ * The size of an item of texts, numbers and bytes, as DynamoDB bills it.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+ */
+export const sizeOf = (item: Item): number =>
+  Object.entries(item).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + sizeOfValue(value),
+    0,
+  );
+
+function sizeOfValue(value: AttributeValue): number {
+  if ('S' in value) return Buffer.byteLength(value.S);
+  if ('B' in value) return Buffer.byteLength(value.B, 'base64');
+  // About a byte for each two digits, and one more.
+  return 'N' in value ? Math.ceil(value.N.replace(/[-.]/g, '').length / 2) + 1 : 1;
+}
 
 /** The write units that an answer reports; a failed condition costs one for each kB of its item, unreported. */
 export function writeUnitsOf(answer: Readonly<Record<string, unknown>>): number {

@@ -27,10 +27,17 @@ import {
 } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import { decodeHold } from '../../core/wallet/hold-codec.ts';
+import {
+  decodePrompt,
+  MEMORY_SLOTS,
+  type Memory,
+  type RememberedPrompt,
+} from '../../core/wallet/memory.ts';
+import { decodeOwnLimits, type Person } from '../../core/wallet/person.ts';
 import type { Slice, Wallet } from '../../core/wallet/ports.ts';
 import { parseCounterName } from '../../core/wallet/wallet.ts';
 import { TABLES } from '../table-schema.ts';
-import { type Item, integerOf, readNumber, textOf } from './values.ts';
+import { bytesOf, type Item, integerOf, readNumber, sizeOf, textOf } from './values.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { sortKey: dueAt } = TABLES.wallets.index;
@@ -42,6 +49,20 @@ export const KEEP_UNTIL = 'x:';
 /** The prefixes of a slice's name: the rest, the sums that came in and went out, the limit at the last draw. */
 export const SLICE = { left: 'left:', in: 'in:', out: 'out:', cap: 'cap:' } as const;
 export const DRAWS = 'draws';
+export const SALT = 'ms';
+export const PROMPT = 'm';
+/** When a request of the wallet last asked a provider to count its input, in ms. */
+export const COUNTED = 'counted';
+export const MOVED_TO = 'movedTo';
+/** A person's own record, and the day of their last request. */
+export const PERSON = { rev: 'rev', limits: 'own', credit: 'credit', blocked: 'blocked' } as const;
+export const SEEN_DAY = 'seen';
+
+/** Everything that is remembered of prompts. */
+export const memoryAttributes = (): readonly string[] => [
+  SALT,
+  ...Array.from({ length: MEMORY_SLOTS }, (_, slot) => `${PROMPT}${slot}`),
+];
 
 /** All attributes of a slice. */
 export const sliceAttributes = (name: string): readonly string[] =>
@@ -72,6 +93,10 @@ export function parseWallet(item: Item): Wallet {
   }
   const notBeforeMs = readNumber(item, NOT_BEFORE);
   const dueAtMs = readNumber(item, dueAt);
+  const memory = readMemory(item);
+  const person = readPerson(item);
+  const seenDay = textOf(item[SEEN_DAY]);
+  const movedTo = textOf(item[MOVED_TO]);
   return {
     id,
     counters,
@@ -83,6 +108,34 @@ export function parseWallet(item: Item): Wallet {
     tokenKeepUntilMs,
     ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
     ...(dueAtMs === undefined ? {} : { dueAtMs }),
+    bytes: sizeOf(item),
+    ...(memory && { memory }),
+    ...(person && { person }),
+    ...(seenDay === undefined ? {} : { seenDay }),
+    ...(movedTo === undefined ? {} : { movedTo: asWalletId(movedTo) }),
+  };
+}
+
+function readMemory(item: Item): Memory | undefined {
+  const salt = bytesOf(item[SALT])?.toString('hex');
+  if (salt === undefined) return undefined;
+  const prompts = new Map<number, RememberedPrompt>();
+  for (let slot = 0; slot < MEMORY_SLOTS; slot += 1) {
+    const bytes = bytesOf(item[`${PROMPT}${slot}`]);
+    const prompt = bytes && decodePrompt(bytes);
+    if (prompt !== undefined) prompts.set(slot, prompt);
+  }
+  return { salt, prompts };
+}
+
+function readPerson(item: Item): Person | undefined {
+  const rev = textOf(item[PERSON.rev]);
+  if (rev === undefined) return undefined;
+  return {
+    rev,
+    limits: decodeOwnLimits(textOf(item[PERSON.limits]) ?? ''),
+    creditNanoUsd: integerOf(item[PERSON.credit]) ?? 0n,
+    isBlocked: item[PERSON.blocked] !== undefined,
   };
 }
 

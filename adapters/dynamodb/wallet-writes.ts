@@ -4,10 +4,19 @@
  * with an attribute that is not there is never true, so `NOT a > b` passes for a counter that does not exist yet.
  */
 import { sha256, type TokenId, type WalletId } from '../../core/base/ids.ts';
-import { encodeHold, holdPrefix } from '../../core/wallet/hold-codec.ts';
-import type { CounterAdd, Reservation, Settlement, SliceTake } from '../../core/wallet/ports.ts';
+import type { Hold } from '../../core/wallet/hold.ts';
+import { encodeHold } from '../../core/wallet/hold-codec.ts';
+import { encodePrompt, type Remembered } from '../../core/wallet/memory.ts';
+import type {
+  CounterAdd,
+  GiveBack,
+  Reservation,
+  Settlement,
+  SliceTake,
+} from '../../core/wallet/ports.ts';
 import { DUE_SHARDS, TABLES } from '../table-schema.ts';
 import {
+  type Assignment,
   adds,
   assignment,
   attribute,
@@ -19,28 +28,37 @@ import {
   type Update,
   ZERO,
 } from './update.ts';
-import { toNumber, toText } from './values.ts';
+import { toBytes, toNumber, toText } from './values.ts';
 import {
+  COUNTED,
   HOLD,
   IN_FLIGHT,
   KEEP_UNTIL,
+  MOVED_TO,
+  memoryAttributes,
   NOT_BEFORE,
+  PERSON,
+  PROMPT,
   REVOKED,
+  SALT,
+  SEEN_DAY,
   SLICE,
   sliceAttributes,
 } from './wallet-item.ts';
 
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
+const { partitionKey: listKey } = TABLES.wallets.listIndex;
 
 /**
  * Reserve. Invariant: no counter passes its limit, in whatever order writes arrive.
  * Defeats: two requests that both saw room and both take it (check and add are one write); an attempt that arrives
  * after another attempt of the same request was written (`holdIsNew`); a slice that was drawn under a larger limit and
- * is spent after the limit was lowered (`sliceIsWithinLimit`).
+ * is spent after the limit was lowered (`sliceIsWithinLimit`); a limit of one person that is lowered, or a block, between
+ * the look at their record and this write (`recordIsAsSeen`).
  */
 export function toReserve(reservation: Reservation): Update {
   const { hold, counters, slices = [], inFlightMax } = reservation;
-  const { tokenId, issuedAtMs, tokenKeepUntilMs } = reservation;
+  const { tokenId, issuedAtMs, tokenKeepUntilMs, seenRev, listedUnder, seenDay } = reservation;
   return {
     set: [
       assignment`${attribute(HOLD + hold.requestId)} = ${toText(encodeHold(hold))}`,
@@ -52,9 +70,13 @@ export function toReserve(reservation: Reservation): Update {
       tokenId && tokenKeepUntilMs !== undefined
         ? assignment`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(tokenKeepUntilMs)}`
         : undefined,
+      listedUnder && setsIfAbsent(listKey, toText(listedUnder)),
+      seenDay === undefined ? undefined : assignment`${attribute(SEEN_DAY)} = ${toText(seenDay)}`,
     ],
     conditions: [
       holdIsNew(reservation),
+      recordIsAsSeen(seenRev),
+      walletHasNotMoved(),
       hasRoomInFlight(inFlightMax),
       ...counters.map(fitsTheLimit),
       ...slices.map(sliceHasEnough),
@@ -68,6 +90,16 @@ export function toReserve(reservation: Reservation): Update {
 /** Keeps `hold-once`. */
 const holdIsNew = ({ hold }: Reservation): Condition =>
   condition`attribute_not_exists(${attribute(HOLD + hold.requestId)})`;
+
+/** Keeps `judged-by-current-record`. `rev` is random and never removed, so no value comes back. */
+export const recordIsAsSeen = (seenRev: string | undefined): Condition =>
+  seenRev === undefined
+    ? condition`attribute_not_exists(${attribute(PERSON.rev)})`
+    : condition`${attribute(PERSON.rev)} = ${toText(seenRev)}`;
+
+/** Keeps `moved-wallet-admits-nothing`. */
+export const walletHasNotMoved = (): Condition =>
+  condition`attribute_not_exists(${attribute(MOVED_TO)})`;
 
 /** Keeps `in-flight-max`. */
 const hasRoomInFlight = (inFlightMax: number): Condition =>
@@ -103,32 +135,69 @@ const shardOf = (walletId: WalletId): string => String(sha256(walletId).charCode
 /**
  * Settle. Invariant: a hold is settled once, and a token's counters go only while nobody uses the token.
  * Defeats: a settle that is repeated, late, or after the sweep's (no hold is there); a settle of an attempt that was
- * given up (the hold is another attempt's); a reserve of a token between the look at its mark and this write, whose
+ * given up (the hold is another attempt's); a settle that was worked out before a part of the hold was given back (the
+ * text is not as known); a reserve of a token between the look at its mark and this write, whose
  * hold would count in a counter that is gone, so that the token could spend its limit once more (`tokenIsUnused`).
  * A token's revocation goes with its counters: nothing that it names has been in force for a day.
  */
 export function toSettle(settlement: Settlement): Update {
-  const { requestId, counters, slices = [], drop, dropSlices = [], dropTokens } = settlement;
+  const { hold, counters, slices = [], drop, dropSlices = [], dropTokens } = settlement;
+  const { remember, forgetsPrompts = false } = settlement;
   return {
     set: [
       subtracts(IN_FLIGHT, ONE),
       ...counters.map(({ name, add }) => adds(name, toNumber(add))),
       ...slices.map(({ name, back }) => adds(SLICE.left + name, toNumber(back))),
+      ...(remember === undefined ? [] : toRemember(remember)),
     ],
     remove: [
-      HOLD + requestId,
+      HOLD + hold.requestId,
+      ...(forgetsPrompts ? memoryAttributes() : []),
       ...dropTokens.flatMap(({ tokenId }) => [KEEP_UNTIL + tokenId, REVOKED + tokenId]),
       ...drop,
       ...dropTokens.flatMap(({ names }) => names),
       ...dropSlices.flatMap(sliceAttributes),
     ],
-    conditions: [holdIsOfThisAttempt(settlement), ...dropTokens.map(tokenIsUnused)],
+    conditions: [holdIsAsKnown(hold), ...dropTokens.map(tokenIsUnused)],
   };
 }
 
-/** Keeps `settle-once`, `settle-own-attempt`. */
-const holdIsOfThisAttempt = ({ requestId, attempt }: Settlement): Condition =>
-  condition`begins_with(${attribute(HOLD + requestId)}, ${toText(holdPrefix(attempt))})`;
+/** Keeps `settle-once`, `settle-own-attempt`, `settle-amounts-as-held`, `give-back-once`. */
+const holdIsAsKnown = (hold: Hold): Condition =>
+  condition`${attribute(HOLD + hold.requestId)} = ${toText(encodeHold(hold))}`;
+
+/** The salt of a wallet never changes while it remembers anything. */
+const toRemember = ({ slot, prompt, salt }: Remembered): readonly Assignment[] => [
+  setsIfAbsent(SALT, toBytes(Buffer.from(salt, 'hex'))),
+  assignment`${attribute(`${PROMPT}${slot}`)} = ${toBytes(encodePrompt(prompt))}`,
+];
+
+/**
+ * Give-back. Invariant: a hold is lowered once, and its counters by exactly the difference.
+ * Defeats: a give-back that is repeated or late (the text is not as reserved any more, or no hold is there); a settle
+ * that was worked out before it, which compares the whole text too (`holdIsAsKnown`).
+ */
+export const toGiveBack = ({ hold, amounts, counters, slices }: GiveBack): Update => ({
+  set: [
+    assignment`${attribute(HOLD + hold.requestId)} = ${toText(encodeHold({ ...hold, amounts }))}`,
+    ...counters.map(({ name, add }) => adds(name, toNumber(add))),
+    ...slices.map(({ name, back }) => adds(SLICE.left + name, toNumber(back))),
+  ],
+  conditions: [holdIsAsKnown(hold)],
+});
+
+/** The least time between two counts of one wallet. */
+const COUNT_EVERY_MS = 10_000;
+
+/** Claims a provider's count. Invariant: a wallet claims one in ten seconds. Defeats: two requests at the same moment. */
+export const toClaimCount = (nowMs: number): Update => ({
+  set: [assignment`${attribute(COUNTED)} = ${toNumber(nowMs)}`],
+  conditions: [lastCountIsOld(nowMs)],
+});
+
+/** Keeps `count-claimed-once`. */
+const lastCountIsOld = (nowMs: number): Condition =>
+  condition`NOT ${attribute(COUNTED)} > ${toNumber(nowMs - COUNT_EVERY_MS)}`;
 
 /** Keeps `drop-unused-token-only`. Every reserve of a token moves its mark. */
 const tokenIsUnused = ({ tokenId, seenKeepUntilMs }: Settlement['dropTokens'][number]): Condition =>

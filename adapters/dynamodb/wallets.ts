@@ -27,7 +27,7 @@ import {
   writeUnitsOf,
 } from './values.ts';
 import { parseWallet } from './wallet-item.ts';
-import { toMoveDue, toReserve, toSettle } from './wallet-writes.ts';
+import { toClaimCount, toGiveBack, toMoveDue, toReserve, toSettle } from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
@@ -54,7 +54,11 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
   return {
     ...makePools(call, table),
     reserve: (reservation) => write(reservation.hold.walletId, toReserve(reservation)),
-    settle: (settlement, timeoutMs) => write(settlement.walletId, toSettle(settlement), timeoutMs),
+    settle: (settlement, timeoutMs) =>
+      write(settlement.hold.walletId, toSettle(settlement), timeoutMs),
+    giveBack: (giveBack) => write(giveBack.hold.walletId, toGiveBack(giveBack)),
+    claimCount: (walletId, nowMs) =>
+      isWritten(call('UpdateItem', toInput(table, walletId, toClaimCount(nowMs)))),
 
     async find(walletId) {
       const input = { TableName: table, Key: toKey(walletId), ConsistentRead: true };

@@ -3,7 +3,8 @@
  * Invariant: decode(encode(hold)) is the hold, and the text begins with the attempt.
  */
 
-import { asTokenId, asWalletId, type RequestId, type WalletId } from '../base/ids.ts';
+import { parseBase36 } from '../base/base36.ts';
+import { asKeyId, asTokenId, asWalletId, type RequestId, type WalletId } from '../base/ids.ts';
 import { type CounterKind, LIMIT_UNITS, LIMIT_WINDOWS } from '../base/limits.ts';
 import { asNanoUsd } from '../base/money.ts';
 import type { Hold } from './hold.ts';
@@ -32,30 +33,35 @@ export const encodeCounted = (counted: readonly CounterKind[]): string =>
 export const decodeCounted = (letters: string): readonly CounterKind[] =>
   [...letters].flatMap((letter) => COUNTER_KINDS[LETTERS.indexOf(letter)] ?? []);
 
+/** The beginning of the part that names the key of a hold in a personal wallet. */
+const KEY_PART = '~k=';
+
 /**
  * A hold as the text of its attribute: `attempt|reserved at|lease end|usd|tokens|token id|counter kinds`, with all
- * numbers but the attempt in base 36. A hold in the key's wallet ends with `|` and the payer's wallet id without the
- * key id. The text is short, so that a wallet with a few requests in flight costs one write unit.
+ * numbers but the attempt in base 36. A hold in the key's wallet goes on with `|` and the payer's wallet id without the
+ * key id. Parts that begin with `~` come last: `~k=<key id>`, and those of later versions, which are passed over. The text is short, so that a wallet with a few requests in flight costs one write unit.
  * @throws TypeError for an amount or an instant that is not a whole number from zero: it could never be read again
  */
 export function encodeHold(hold: Hold): string {
-  const { attempt, reservedAtMs, leaseEndsAtMs, amounts, tokenId, counted, payerId } = hold;
+  const { attempt, reservedAtMs, leaseEndsAtMs, amounts, tokenId, counted, payerId, keyId } = hold;
   const numbers = [BigInt(reservedAtMs), BigInt(leaseEndsAtMs), amounts.usd, amounts.tokens];
   if (numbers.some((number) => number < 0n)) throw new TypeError('a hold cannot be negative');
-  return [
+  const parts = [
     attempt,
     ...numbers.map((number) => number.toString(36)),
     tokenId ?? '',
     encodeCounted(counted),
     ...(payerId === undefined ? [] : [payerId.slice(payerId.indexOf('#') + 1)]),
-  ].join('|');
+  ];
+  const key = keyId === undefined ? '' : `${KEY_PART}${keyId}`;
+  return `${parts.join('|')}${key}${hold.unread ?? ''}`;
 }
 
-/** The beginning of a hold's text. A settle compares it, so that it leaves the hold of another attempt alone. */
-export const holdPrefix = (attempt: number): string => `${attempt}|`;
+/** True if both are one hold to the letter. */
+export const isSameHold = (a: Hold, b: Hold): boolean => encodeHold(a) === encodeHold(b);
 
 const HOLD_PATTERN =
-  /^([1-9]\d*)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([^|]*)\|([0-9a-zA-R]*)(?:\|([^|]+))?$/;
+  /^([1-9]\d*)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([0-9a-z]+)\|([^|]*)\|([0-9a-zA-R]*)(?:\|([^|~]+))?(?:~k=([^|~]+))?((?:~[^~]*)*)$/;
 
 /**
  * The inverse of `encodeHold`.
@@ -72,6 +78,8 @@ export function decodeHold(walletId: WalletId, requestId: RequestId, text: strin
     token = '',
     letters = '',
     payer,
+    key,
+    unread = '',
   ] = HOLD_PATTERN.exec(text) ?? [];
   if (attempt === '') throw new TypeError('a hold of the wallet cannot be read');
   return {
@@ -84,11 +92,10 @@ export function decodeHold(walletId: WalletId, requestId: RequestId, text: strin
     ...(token === '' ? {} : { tokenId: asTokenId(token) }),
     counted: decodeCounted(letters),
     ...(payer === undefined ? {} : { payerId: besideOf(walletId, payer) }),
+    ...(key === undefined ? {} : { keyId: asKeyId(key) }),
+    ...(unread === '' ? {} : { unread }),
   };
 }
-
-const parseBase36 = (digits: string): bigint =>
-  [...digits].reduce((value, digit) => value * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
 
 /** Another wallet of the same key. */
 const besideOf = (walletId: WalletId, payer: string): WalletId =>

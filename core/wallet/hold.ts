@@ -3,7 +3,7 @@
  * Flow: policy > **reserve** > forward > meter > **settle**.
  */
 
-import type { RequestId, TokenId, WalletId } from '../base/ids.ts';
+import type { KeyId, RequestId, TokenId, WalletId } from '../base/ids.ts';
 import type { CounterKind, Limit, LimitUnit } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 
@@ -33,6 +33,10 @@ export interface Hold {
   readonly counted: readonly CounterKind[];
   /** The payer's wallet, in a hold of the key's wallet. Both holds have the same attempt. */
   readonly payerId?: WalletId;
+  /** The key of the request, in a hold of a personal wallet, whose id does not name a key. */
+  readonly keyId?: KeyId;
+  /** What a later version wrote into the hold, kept as it is: `~` and text, any number of times. */
+  readonly unread?: string;
 }
 
 /** A limit's state after a write: `used` includes `reserved`, what requests in flight hold of it. */

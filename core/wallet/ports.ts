@@ -3,12 +3,13 @@
  * means that the outcome is not known.
  */
 
-/** One counter of a reserve: `name` grows by `add`, if that leaves it at `max` or less (no `max`: always). */
-
 import type { KeyId, PoolId, RequestId, TokenId, WalletId } from '../base/ids.ts';
-import type { Hold } from './hold.ts';
+import type { Amounts, Hold } from './hold.ts';
+import type { Memory, Remembered } from './memory.ts';
+import type { Person, PersonChange, PersonNote } from './person.ts';
 import type { UsageRow } from './usage-row.ts';
 
+/** One counter of a reserve: `name` grows by `add`, if that leaves it at `max` or less (no `max`: always). */
 export interface CounterAdd {
   readonly name: string;
   readonly add: bigint;
@@ -37,12 +38,17 @@ export interface Reservation {
   readonly issuedAtMs?: number;
   /** When the token's counters may go at the earliest; kept as `x:<token>`, only ever later. */
   readonly tokenKeepUntilMs?: number;
+  /** The `rev` of the payer's record whose limits were judged; refused when another is there. @default none is there */
+  readonly seenRev?: string;
+  /** The key whose people include this payer; the first reserve lists the wallet under it. @default not listed */
+  readonly listedUnder?: KeyId;
+  /** The day of the request in UTC, `2026-11-29`. @default not recorded */
+  readonly seenDay?: string;
 }
 
 export interface Settlement {
-  readonly walletId: WalletId;
-  readonly requestId: RequestId;
-  readonly attempt: number;
+  /** The hold as the settler knows it. Refused unless the wallet's hold has the same text. */
+  readonly hold: Hold;
   /** Amounts to add to counters: actual − held, so mostly negative. */
   readonly counters: readonly { readonly name: string; readonly add: bigint }[];
   /** Amounts to give back to slices: held − actual, below zero when more was billed than held. @default none */
@@ -57,6 +63,24 @@ export interface Settlement {
     readonly seenKeepUntilMs: number;
     readonly names: readonly string[];
   }[];
+  /** A prompt to remember, in place of what its slot had. @default none */
+  readonly remember?: Remembered;
+  /** True: all that is remembered is removed, because the item grows too large. @default false */
+  readonly forgetsPrompts?: boolean;
+}
+
+/**
+ * Part of a hold, given back while its request runs. Refused unless the wallet's hold has the same text as `hold`, so
+ * that it happens once.
+ */
+export interface GiveBack {
+  readonly hold: Hold;
+  /** What the request holds from now on; nowhere more than before. */
+  readonly amounts: Amounts;
+  /** Below zero each. */
+  readonly counters: readonly { readonly name: string; readonly add: bigint }[];
+  /** Above zero each. */
+  readonly slices: readonly { readonly name: string; readonly back: bigint }[];
 }
 
 /** A wallet's part of a key-wide budget in one window. The pool's `drawn` is the sum over its wallets of in − out. */
@@ -84,6 +108,16 @@ export interface Wallet {
   readonly notBeforeMs?: number;
   readonly tokenKeepUntilMs: ReadonlyMap<TokenId, number>;
   readonly dueAtMs?: number;
+  /** The size of the item, as the table bills it. */
+  readonly bytes: number;
+  /** What was remembered of prompts; absent: nothing. */
+  readonly memory?: Memory;
+  /** The payer's own record; absent: nobody made one. */
+  readonly person?: Person;
+  /** The day of the last request in UTC; absent: unknown. */
+  readonly seenDay?: string;
+  /** Everything that this wallet counted is in another one now, and it admits nothing. */
+  readonly movedTo?: WalletId;
 }
 
 export interface WriteOutcome {
@@ -153,6 +187,12 @@ export interface Wallets extends Pools {
   reserve(reservation: Reservation): Promise<WriteOutcome>;
   /** @param timeoutMs the answer counts as lost after that. @default what the adapter gives any call */
   settle(settlement: Settlement, timeoutMs?: number): Promise<WriteOutcome>;
+  giveBack(giveBack: GiveBack): Promise<WriteOutcome>;
+  /**
+   * True for the one request of a wallet that may ask a provider to count its input: none did so in the last 10 s.
+   * A lost answer counts as a request that did.
+   */
+  claimCount(walletId: WalletId, nowMs: number): Promise<boolean>;
   find(walletId: WalletId): Promise<Wallet | undefined>;
   /** Ids of wallets whose earliest lease ended before an instant, oldest first, a page at a time. */
   findDue(shard: number, beforeMs: number, pageSize: number): Promise<readonly WalletId[]>;
@@ -165,6 +205,16 @@ export interface Wallets extends Pools {
     seenDueAtMs: number,
     nextDueAtMs: number | undefined,
   ): Promise<boolean>;
+}
+
+/** Records of people. Fails closed. A change alters the wallet and the note beside it together or neither. */
+export interface People {
+  /** What reports and refusals need of a person; undefined: nothing is known. */
+  findNote(walletId: WalletId): Promise<PersonNote | undefined>;
+  /** `record-changed`: it is not as it was seen. `repeated`: a change with this idempotency key was made before. */
+  change(change: PersonChange): Promise<'changed' | 'record-changed' | 'repeated'>;
+  /** Ids of wallets listed under a key: one page, in order, after an id. One made a moment ago may be missing. */
+  findListed(keyId: KeyId, after: string, pageSize: number): Promise<readonly WalletId[]>;
 }
 
 /** Usage rows. Fails closed before the provider is called; afterwards the lease closes the hold. */

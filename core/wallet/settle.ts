@@ -3,6 +3,8 @@
  * Flow: reserve > forward > meter > **settle**. The sweep closes in the same way the holds that nobody settled.
  * Invariant: the usage row is written before the wallet, and every settle uses the cost of the row that stands.
  */
+
+import { GatewayError } from '../base/errors.ts';
 import { asKeyId, type KeyId, type WalletId } from '../base/ids.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Clock, Random } from '../base/ports.ts';
@@ -90,25 +92,41 @@ export async function settleAtRow(
   ports: SettleAtRowPorts,
 ): Promise<number> {
   const { wallets, clock, leftMs } = ports;
-  const settlement = settlementOf(hold, row, clock.nowMs());
-  const outcome = await wallets.settle(settlement, leftMs?.());
-  const covered = outcome.written ? await coverOverruns(settlement, outcome.wallet, wallets) : 0;
-  const beside =
-    hold.inKeyWallet === undefined ? 0 : await settleAtRow(hold.inKeyWallet, row, ports);
-  const isStillHeld =
-    !outcome.written && outcome.wallet?.holds.get(hold.requestId)?.attempt === hold.attempt;
-  if (!isStillHeld) return outcome.writeUnits + covered + beside;
-  // The hold is still there, so the mark of a token has moved: it is in use again, and its counters must stay.
-  const again = await wallets.settle({ ...settlement, dropTokens: [] }, leftMs?.());
-  return outcome.writeUnits + again.writeUnits + beside;
+  let settlement = settlementOf(hold, row, clock.nowMs());
+  let writeUnits = 0;
+  for (let tries = 0; tries < STANDING_TRIES_MAX; tries += 1) {
+    const outcome = await wallets.settle(settlement, leftMs?.());
+    writeUnits += outcome.writeUnits;
+    const standing = outcome.written ? undefined : outcome.wallet?.holds.get(hold.requestId);
+    if (standing?.attempt !== hold.attempt) {
+      const covered = outcome.written
+        ? await coverOverruns(settlement, outcome.wallet, wallets)
+        : 0;
+      const beside =
+        hold.inKeyWallet === undefined ? 0 : await settleAtRow(hold.inKeyWallet, row, ports);
+      return writeUnits + covered + beside;
+    }
+    settlement = {
+      ...settlementOf({ ...hold, ...standing }, row, clock.nowMs()),
+      dropTokens: [],
+    };
+  }
+  throw new GatewayError('service_unavailable', { detail: KEEPS_CHANGING, transient: true });
 }
+
+/**
+ * Settles of one hold that still stands. It was given back in part, with its answer lost or late, or the mark of a token
+ * to remove has moved: the token is in use again, and its counters must stay. Each happens once.
+ */
+const STANDING_TRIES_MAX = 3;
+const KEEPS_CHANGING = 'a hold keeps changing';
 
 /**
  * Draws from the pool what was billed beyond a slice, whatever the limit, so that the next reserve of any wallet sees
  * it. If this fails, the wallet's own next draw makes up for it, because the slice begins below zero.
  */
 async function coverOverruns(
-  { walletId, slices = [] }: Settlement,
+  { hold: { walletId, ...hold }, slices = [] }: Settlement,
   wallet: Wallet | undefined,
   wallets: Wallets,
 ): Promise<number> {
@@ -116,7 +134,7 @@ async function coverOverruns(
   for (const { name } of slices) {
     const { left, drawnIn } = sliceOf(wallet, name);
     if (left >= 0n) continue;
-    const poolId = poolIdOf(keyIdOf(walletId), name);
+    const poolId = poolIdOf(hold.keyId ?? keyIdOf(walletId), name);
     const draw = { poolId, walletId, name, amount: -left, seenIn: drawnIn };
     const move = await wallets.draw(draw).catch(() => undefined);
     writeUnits += move?.writeUnits ?? 0;
@@ -184,7 +202,7 @@ export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {
   const { requestId, attempt, reservedAtMs, tokenId, counted } = hold;
   const walletId = hold.payerId ?? hold.walletId;
   return {
-    keyId: keyIdOf(walletId),
+    keyId: hold.keyId ?? keyIdOf(walletId),
     walletId,
     requestId,
     attempt,

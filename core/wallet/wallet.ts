@@ -20,6 +20,7 @@ import {
 } from '../base/limits.ts';
 import { ZERO_USD } from '../base/money.ts';
 import { type Amounts, amountOf, type Hold, type LimitState } from './hold.ts';
+import { isTooLargeToRemember, type Remembered } from './memory.ts';
 import type { CounterAdd, Settlement, Wallet } from './ports.ts';
 import { isKeyBudget, sliceName } from './slices.ts';
 import type { UsageRow } from './usage-row.ts';
@@ -118,13 +119,15 @@ export const expiredHolds = (wallet: Wallet, nowMs: number): readonly Hold[] =>
     .sort((a, b) => a.leaseEndsAtMs - b.leaseEndsAtMs);
 
 /** Attributes that a settle may remove because they are long past. */
-export type Stale = Pick<Settlement, 'drop' | 'dropTokens' | 'dropSlices'>;
+export type Stale = Pick<Settlement, 'drop' | 'dropTokens' | 'dropSlices' | 'forgetsPrompts'>;
 
 /** A hold with the long-past attributes that its reserve saw, which its settle removes. */
 export interface OpenHold extends Hold {
   readonly stale?: Stale;
   /** The hold of the same request in the key's wallet, when rates of the whole key apply. */
   readonly inKeyWallet?: OpenHold;
+  /** A prompt for its settle to store. */
+  readonly remember?: Remembered;
 }
 
 /** Adds to a hold what its wallet, as its reserve left it, shows to be long past. */
@@ -188,7 +191,12 @@ export function staleOf(wallet: Wallet, nowMs: number, own: TokenId | undefined)
     room -= names.length;
     dropTokens.push({ tokenId, seenKeepUntilMs, names });
   }
-  return { drop: kept, dropTokens, dropSlices: staleSlicesOf(wallet, nowMs) };
+  return {
+    drop: kept,
+    dropTokens,
+    dropSlices: staleSlicesOf(wallet, nowMs),
+    ...(isTooLargeToRemember(wallet) && { forgetsPrompts: true }),
+  };
 }
 
 /**
@@ -239,16 +247,15 @@ export function settlementOf(hold: OpenHold, row: UsageRow, nowMs: number): Sett
     } else if (isPast) drop.add(name);
     else if (add !== 0n) counters.push({ name, add });
   }
-  const { walletId, requestId, attempt } = hold;
-  const dropTokens = hold.stale?.dropTokens ?? [];
+  const { stale, remember } = hold;
   return {
-    walletId,
-    requestId,
-    attempt,
+    hold,
     counters,
     slices,
     drop: [...drop],
     dropSlices: [...dropSlices],
-    dropTokens,
+    dropTokens: stale?.dropTokens ?? [],
+    ...(stale?.forgetsPrompts && { forgetsPrompts: true }),
+    ...(remember !== undefined && !stale?.forgetsPrompts && { remember }),
   };
 }

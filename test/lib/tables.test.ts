@@ -45,7 +45,7 @@ describe('tables', () => {
     });
   });
 
-  test('of wallets have two indexes of keys only: by holds in flight, and by slices of a key-wide budget', () => {
+  test('of wallets have three indexes of keys only: by holds in flight, by slices of a key-wide budget, by key', () => {
     expect(tableOf('Wallets')?.Properties).toMatchObject({
       KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       AttributeDefinitions: [
@@ -53,6 +53,7 @@ describe('tables', () => {
         { AttributeName: 'due', AttributeType: 'S' },
         { AttributeName: 'dueAt', AttributeType: 'N' },
         { AttributeName: 'slices', AttributeType: 'S' },
+        { AttributeName: 'of', AttributeType: 'S' },
       ],
       GlobalSecondaryIndexes: [
         {
@@ -67,6 +68,14 @@ describe('tables', () => {
           IndexName: 'slices',
           KeySchema: [
             { AttributeName: 'slices', KeyType: 'HASH' },
+            { AttributeName: 'pk', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+        {
+          IndexName: 'byKey',
+          KeySchema: [
+            { AttributeName: 'of', KeyType: 'HASH' },
             { AttributeName: 'pk', KeyType: 'RANGE' },
           ],
           Projection: { ProjectionType: 'KEYS_ONLY' },

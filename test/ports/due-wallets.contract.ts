@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { WalletId } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
-import type { Wallets, WriteOutcome } from '../../core/wallet/ports.ts';
+import type { CounterAdd, Settlement, Wallets, WriteOutcome } from '../../core/wallet/ports.ts';
 import { NOW_MS } from '../support/wallet-fixtures.ts';
 
 /** The wallets of a contract, and its short forms of their calls. */
@@ -10,8 +10,8 @@ export interface WalletKit {
   /** A new one at each call. */
   readonly makeWalletId: () => WalletId;
   readonly holdIn: (walletId: WalletId, request?: string, overrides?: Partial<Hold>) => Hold;
-  readonly reserve: (hold: Hold) => Promise<WriteOutcome>;
-  readonly settle: (hold: Hold) => Promise<WriteOutcome>;
+  readonly reserve: (hold: Hold, counters?: readonly CounterAdd[]) => Promise<WriteOutcome>;
+  readonly settle: (hold: Hold, overrides?: Partial<Settlement>) => Promise<WriteOutcome>;
 }
 
 const SHARDS = [0, 1, 2, 3];

@@ -7,13 +7,23 @@ import {
   type WalletId,
 } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
-import type { CounterAdd, Reservation, Settlement, Wallets } from '../../core/wallet/ports.ts';
+import type {
+  CounterAdd,
+  People,
+  Reservation,
+  Settlement,
+  Wallets,
+} from '../../core/wallet/ports.ts';
 import { makeHold, NOW_MS, TOKEN_ID } from '../support/wallet-fixtures.ts';
 import { describeDueWallets } from './due-wallets.contract.ts';
+import { describeGiveBack } from './give-back.contract.ts';
+import { describeMemory } from './memory.contract.ts';
+import { describePeople } from './people.contract.ts';
 
 /** What the contract needs of an implementation beside the port. */
 export interface WalletsUnderTest {
   readonly wallets: Wallets;
+  readonly people: People;
   revokeToken(walletId: WalletId, tokenId: TokenId): Promise<void> | void;
   setNotBefore(walletId: WalletId, atMs: number): Promise<void> | void;
   close(): Promise<void> | void;
@@ -47,9 +57,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
     ) => wallets.reserve({ hold, counters, inFlightMax: 128, ...overrides });
     const settle = (hold: Hold, overrides: Partial<Settlement> = {}) =>
       wallets.settle({
-        walletId: hold.walletId,
-        requestId: hold.requestId,
-        attempt: hold.attempt,
+        hold,
         counters: [],
         drop: [],
         dropTokens: [],
@@ -74,6 +82,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
           revokedTokens: new Set(),
           tokenKeepUntilMs: new Map(),
           dueAtMs: 1_795_176_900_000,
+          bytes: expect.any(Number),
         };
         expect(outcome.written).toBe(true);
         expect(outcome.wallet).toEqual(wallet);
@@ -328,6 +337,9 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
       });
     });
 
+    describeGiveBack({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
+    describeMemory({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
+    describePeople({ people: () => under.people, wallets: () => wallets, makeWalletId, holdIn });
     describeDueWallets({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
 
     test('finds nothing for a wallet that does not exist', async () => {

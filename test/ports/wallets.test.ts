@@ -1,3 +1,4 @@
+import { makePeople } from '../../adapters/dynamodb/people.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
 import { makeMemoryWallets } from '../support/memory-wallets.ts';
@@ -7,6 +8,7 @@ describeWallets('in memory', async () => {
   const wallets = makeMemoryWallets();
   return {
     wallets,
+    people: wallets.people,
     revokeToken: wallets.revokeToken,
     setNotBefore: wallets.setNotBefore,
     close: () => undefined,
@@ -26,6 +28,7 @@ describeWallets('in DynamoDB', async () => {
   };
   return {
     wallets: makeWallets(call, TABLE_NAMES.walletsTable),
+    people: makePeople(call, TABLE_NAMES.walletsTable),
     revokeToken: (walletId, tokenId) => mark(walletId, `revoked:${tokenId}`, 1),
     setNotBefore: (walletId, atMs) => mark(walletId, 'notBefore', atMs),
     close,

@@ -73,6 +73,7 @@ export const EMPTY: Wallet = {
   inFlight: 0,
   revokedTokens: new Set(),
   tokenKeepUntilMs: new Map(),
+  bytes: 400,
 };
 export const hold = (usd: bigint, tokenId = J1): Hold => ({
   walletId: asWalletId('W'),

@@ -1,5 +1,7 @@
-import type { PoolId, RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
+import type { KeyId, PoolId, RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
+import type { RememberedPrompt } from '../../core/wallet/memory.ts';
+import type { Person } from '../../core/wallet/person.ts';
 import type { Pools, Slice, Wallet } from '../../core/wallet/ports.ts';
 
 /** A wallet as the memory keeps it. */
@@ -13,6 +15,13 @@ export interface StoredWallet {
   readonly tokenKeepUntilMs: Map<TokenId, number>;
   notBeforeMs?: number | undefined;
   dueAtMs?: number | undefined;
+  countedAtMs?: number | undefined;
+  salt?: string | undefined;
+  person?: Person | undefined;
+  listedUnder?: KeyId | undefined;
+  seenDay?: string | undefined;
+  movedTo?: WalletId | undefined;
+  readonly prompts: Map<number, RememberedPrompt>;
 }
 
 const MOVED = { kind: 'moved', writeUnits: 4 } as const;

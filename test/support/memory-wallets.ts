@@ -1,5 +1,8 @@
 import type { TokenId, WalletId } from '../../core/base/ids.ts';
+import type { Hold } from '../../core/wallet/hold.ts';
+import { isSameHold } from '../../core/wallet/hold-codec.ts';
 import type {
+  People,
   Reservation,
   Settlement,
   Slice,
@@ -7,9 +10,12 @@ import type {
   Wallets,
   WriteOutcome,
 } from '../../core/wallet/ports.ts';
+import { makeMemoryPeople } from './memory-people.ts';
 import { makeMemoryPools, type StoredWallet } from './memory-pools.ts';
 
 export interface MemoryWallets extends Wallets {
+  /** The records of the people whose wallets these are. */
+  readonly people: People;
   /** Marks as revocations leave them. */
   revokeToken(walletId: WalletId, tokenId: TokenId): void;
   setNotBefore(walletId: WalletId, atMs: number): void;
@@ -31,6 +37,7 @@ export function makeMemoryWallets(): MemoryWallets {
       isIndexed: false,
       revokedTokens: new Set(),
       tokenKeepUntilMs: new Map(),
+      prompts: new Map(),
     };
     wallets.set(id, wallet);
     return wallet;
@@ -50,6 +57,7 @@ export function makeMemoryWallets(): MemoryWallets {
   return {
     ...makeMemoryPools(wallets, open, look),
     shardOf,
+    people: makeMemoryPeople(wallets, open),
 
     async reserve(reservation) {
       const { hold } = reservation;
@@ -66,13 +74,16 @@ export function makeMemoryWallets(): MemoryWallets {
       if (tokenId !== undefined && tokenKeepUntilMs !== undefined) {
         wallet.tokenKeepUntilMs.set(tokenId, tokenKeepUntilMs);
       }
+      wallet.listedUnder ??= reservation.listedUnder;
+      wallet.seenDay = reservation.seenDay ?? wallet.seenDay;
       return outcome(hold.walletId, true);
     },
 
     async settle(settlement) {
-      const wallet = wallets.get(settlement.walletId);
+      const { hold, remember } = settlement;
+      const wallet = wallets.get(hold.walletId);
       if (wallet === undefined || !isSettleable(settlement, wallet)) {
-        return outcome(settlement.walletId, false);
+        return outcome(hold.walletId, false);
       }
       for (const { name, add } of settlement.counters) {
         wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + add);
@@ -85,8 +96,34 @@ export function makeMemoryWallets(): MemoryWallets {
         wallet.revokedTokens.delete(tokenId);
         for (const name of names) wallet.counters.delete(name);
       }
-      wallet.holds.delete(settlement.requestId);
-      return outcome(settlement.walletId, true);
+      if (settlement.forgetsPrompts) {
+        wallet.salt = undefined;
+        wallet.prompts.clear();
+      }
+      if (remember !== undefined) {
+        wallet.salt ??= remember.salt;
+        wallet.prompts.set(remember.slot, remember.prompt);
+      }
+      wallet.holds.delete(hold.requestId);
+      return outcome(hold.walletId, true);
+    },
+
+    async giveBack({ hold, amounts, counters, slices }) {
+      const wallet = wallets.get(hold.walletId);
+      if (wallet === undefined || !isHeld(hold, wallet)) return outcome(hold.walletId, false);
+      wallet.holds.set(hold.requestId, { ...hold, amounts });
+      for (const { name, add } of counters) {
+        wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + add);
+      }
+      for (const { name, back } of slices) addLeft(wallet, name, back);
+      return outcome(hold.walletId, true);
+    },
+
+    async claimCount(id, nowMs) {
+      const wallet = open(id);
+      if ((wallet.countedAtMs ?? 0) > nowMs - 10_000) return false;
+      wallet.countedAtMs = nowMs;
+      return true;
     },
 
     find: async (id) => look(id),
@@ -125,6 +162,7 @@ function addLeft(wallet: StoredWallet, name: string, amount: bigint): void {
 
 function isAdmitted(reservation: Reservation, wallet: StoredWallet | undefined): boolean {
   const { hold, counters, slices = [], inFlightMax, tokenId, issuedAtMs } = reservation;
+  if (wallet?.person?.rev !== reservation.seenRev || wallet?.movedTo !== undefined) return false;
   if (wallet === undefined) return inFlightMax > 0 && slices.length === 0;
   if (wallet.holds.has(hold.requestId) || wallet.holds.size >= inFlightMax) return false;
   if (tokenId !== undefined && wallet.revokedTokens.has(tokenId)) return false;
@@ -143,11 +181,20 @@ function isAdmitted(reservation: Reservation, wallet: StoredWallet | undefined):
   });
 }
 
+function isHeld(hold: Hold, wallet: StoredWallet): boolean {
+  const held = wallet.holds.get(hold.requestId);
+  return held !== undefined && isSameHold(held, hold);
+}
+
 const isSettleable = (settlement: Settlement, wallet: StoredWallet): boolean =>
-  wallet.holds.get(settlement.requestId)?.attempt === settlement.attempt &&
+  isHeld(settlement.hold, wallet) &&
   settlement.dropTokens.every(
     ({ tokenId, seenKeepUntilMs }) => wallet.tokenKeepUntilMs.get(tokenId) === seenKeepUntilMs,
   );
+
+/** About the size that the item would have in the table. */
+const bytesIn = ({ counters, holds, slices, prompts }: StoredWallet): number =>
+  100 + 30 * counters.size + 110 * holds.size + 100 * slices.size + 40 * prompts.size;
 
 const toWallet = (id: WalletId, stored: StoredWallet): Wallet => ({
   id,
@@ -160,4 +207,11 @@ const toWallet = (id: WalletId, stored: StoredWallet): Wallet => ({
   tokenKeepUntilMs: new Map(stored.tokenKeepUntilMs),
   ...(stored.notBeforeMs === undefined ? {} : { notBeforeMs: stored.notBeforeMs }),
   ...(stored.dueAtMs === undefined ? {} : { dueAtMs: stored.dueAtMs }),
+  bytes: bytesIn(stored),
+  ...(stored.person && { person: stored.person }),
+  ...(stored.seenDay === undefined ? {} : { seenDay: stored.seenDay }),
+  ...(stored.movedTo === undefined ? {} : { movedTo: stored.movedTo }),
+  ...(stored.salt === undefined
+    ? {}
+    : { memory: { salt: stored.salt, prompts: new Map(stored.prompts) } }),
 });

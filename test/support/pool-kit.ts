@@ -43,9 +43,7 @@ export function makePoolKit(wallets: () => Wallets) {
     });
   const settle = (walletId: WalletId, back: bigint, dropSlices: string[] = []) =>
     wallets().settle({
-      walletId,
-      requestId: asRequestId('r1'),
-      attempt: 1,
+      hold: holdIn(walletId),
       counters: [],
       slices: back === 0n ? [] : [{ name: MONTH, back }],
       drop: [],

@@ -61,13 +61,10 @@ describe('a token that is revoked', () => {
       await reserve(id, NOW_MS, NOW_MS);
       await marks.revokeToken(id, TOKEN_ID, LATER_MS);
       if (isAgain) await marks.revokeToken(id, TOKEN_ID, LATER_MS + 1);
-      const { requestId, attempt } = makeHold();
       const names = [`t:${TOKEN_ID}:usd:total`];
       const dropTokens = [{ tokenId: TOKEN_ID, seenKeepUntilMs: LATER_MS, names }];
       await wallets.settle({
-        walletId: id,
-        requestId,
-        attempt,
+        hold: makeHold({ walletId: id }),
         counters: [],
         drop: [],
         dropTokens,
@@ -88,12 +85,9 @@ describe('a token that is revoked', () => {
     const racing: AwsCall = async (operation, input) => {
       writes += 1;
       if (writes === 2) {
-        const { requestId, attempt } = makeHold();
         const dropTokens = [{ tokenId: TOKEN_ID, seenKeepUntilMs: LATER_MS, names: [] }];
         await wallets.settle({
-          walletId: id,
-          requestId,
-          attempt,
+          hold: makeHold({ walletId: id }),
           counters: [],
           drop: [],
           dropTokens,

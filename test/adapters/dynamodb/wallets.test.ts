@@ -214,14 +214,14 @@ describe('an outage', () => {
   ])('named %s is service_unavailable in every call', async (name, status, transient) => {
     const { wallets, usage } = makePorts(failing(name, status));
     const hold = makeHold();
-    const { walletId, requestId, attempt } = hold;
+    const { walletId } = hold;
     const outage = { code: 'service_unavailable', transient };
 
     await expect(wallets.reserve({ hold, counters: [], inFlightMax: 1 })).rejects.toMatchObject({
       ...outage,
       detail: `dynamodb UpdateItem: ${name} (${status})`,
     });
-    const settlement = { walletId, requestId, attempt, counters: [], drop: [], dropTokens: [] };
+    const settlement = { hold, counters: [], drop: [], dropTokens: [] };
     await expect(wallets.settle(settlement)).rejects.toMatchObject(outage);
     await expect(wallets.find(walletId)).rejects.toMatchObject(outage);
     await expect(wallets.findDue(0, NOW_MS, 1)).rejects.toMatchObject(outage);

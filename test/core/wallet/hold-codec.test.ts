@@ -4,7 +4,7 @@ import { asRequestId, asTokenId } from '../../../core/base/ids.ts';
 import { LIMIT_UNITS, LIMIT_WINDOWS } from '../../../core/base/limits.ts';
 import { asNanoUsd } from '../../../core/base/money.ts';
 import type { Hold } from '../../../core/wallet/hold.ts';
-import { decodeHold, encodeHold, holdPrefix } from '../../../core/wallet/hold-codec.ts';
+import { decodeHold, encodeHold } from '../../../core/wallet/hold-codec.ts';
 import { makeHold, usd, WALLET_ID } from '../../support/wallet-fixtures.ts';
 
 const REQUEST_ID = asRequestId('r1');
@@ -17,9 +17,21 @@ describe('the text of a hold', () => {
     expect(decodeHold(WALLET_ID, REQUEST_ID, text)).toEqual(makeHold({ attempt: 2 }));
   });
 
-  test('begins with its attempt and a separator, so that attempt 1 does not match attempt 12', () => {
-    expect([holdPrefix(1), holdPrefix(12)]).toEqual(['1|', '12|']);
-    expect(encodeHold(makeHold({ attempt: 12 })).startsWith(holdPrefix(1))).toBe(false);
+  // guarantee: later-parts-passed-over
+  test.each([
+    ['1|1|1|1|1||h~k=key1', { keyId: 'key1' }],
+    ['1|1|1|1|1||h|uada~k=key1', { keyId: 'key1', payerId: 'k#uada' }],
+    ['1|1|1|1|1||h~z=what comes later~y', { unread: '~z=what comes later~y' }],
+    ['1|1|1|1|1||h|uada~z', { payerId: 'k#uada', unread: '~z' }],
+    ['1|1|1|1|1||h~k=key1~z', { keyId: 'key1', unread: '~z' }],
+  ])('%s keeps what a later version wrote, to the letter', (text, parts) => {
+    const hold = decodeHold(WALLET_ID, REQUEST_ID, text);
+
+    expect(hold).toMatchObject({
+      counted: [{ per: 'user', unit: 'usd', window: 'total' }],
+      ...parts,
+    });
+    expect(encodeHold(hold)).toBe(text);
   });
 
   test('reads back as the hold it was made of', () => {

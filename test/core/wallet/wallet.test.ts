@@ -31,6 +31,7 @@ const makeWallet = (overrides: Partial<Wallet> = {}): Wallet => ({
   inFlight: 0,
   revokedTokens: new Set(),
   tokenKeepUntilMs: new Map(),
+  bytes: 400,
   ...overrides,
 });
 
