@@ -1,10 +1,10 @@
 /**
  * The most input tokens a request can be counted as. Flow: policy > price > **bound** > reserve.
- * Invariant: never under. A token of any byte-level or byte-fallback tokenizer stands for at least one byte, so
- * UTF-8 bytes bound tokens; JSON's quotes, names and escapes come on top and more than cover a chat template's own
- * tokens a message. Some tokenizers first bring text into Unicode's form NFKC, in which a few characters grow to many
- * times their size, so the longer of the two counts. How far over: docs/limits.md.
+ * Invariant: never under. The JSON of the head and of each message is bounded as a text (bound/text-bound.ts); JSON's
+ * quotes, names and escapes come on top and more than cover a chat template's own tokens a message. How far over:
+ * docs/limits.md.
  */
+import { textTokensMax, type Vocabulary } from './bound/text-bound.ts';
 import { utf8BytesMax } from './bound/utf8-bytes.ts';
 import type { CountedMessage, RequestInput } from './request-input.ts';
 
@@ -28,6 +28,8 @@ export interface BoundRules {
   readonly imageTokensMax: number;
   /** In tokens: bounds input that is given by reference. Undefined: not known. */
   readonly contextWindow: number | undefined;
+  /** Of the model: how many tokens a text can be. */
+  readonly vocabulary: Vocabulary;
 }
 
 /**
@@ -43,27 +45,27 @@ export function inputTokensMax(input: RequestInput, rules: BoundRules): number |
     tools.count === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + tools.count * TOOL_OVERHEAD_TOKENS;
   return (
     REQUEST_OVERHEAD_TOKENS +
-    textTokensMax(head) +
+    textTokensMax(head, rules.vocabulary) +
     input.tokens +
     headImages * rules.imageTokensMax +
     toolTokens +
     tools.typed * TYPED_TOOL_OVERHEAD_TOKENS +
     sumOf(messages, (message) => messageTokensMax(message, rules)) +
-    sumOf(repeats, ({ text, times }) => times * (textTokensMax(text) + TOOL_OVERHEAD_TOKENS))
+    sumOf(repeats, ({ text, times }) => {
+      const tokens = textTokensMax(text, rules.vocabulary) + TOOL_OVERHEAD_TOKENS;
+      return times * tokens;
+    })
   );
 }
 
 /** The most input tokens of one message. */
 export const messageTokensMax = (
   { text, images }: CountedMessage,
-  { imageTokensMax }: BoundRules,
-): number => MESSAGE_OVERHEAD_TOKENS + textTokensMax(text) + images * imageTokensMax;
+  { imageTokensMax, vocabulary }: BoundRules,
+): number => MESSAGE_OVERHEAD_TOKENS + textTokensMax(text, vocabulary) + images * imageTokensMax;
 
 const sumOf = <T>(items: readonly T[], tokensOf: (item: T) => number): number =>
   items.reduce((sum, item) => sum + tokensOf(item), 0);
-
-/** The most tokens of a text. */
-export const textTokensMax = (text: string): number => utf8BytesMax(text);
 
 /** What of a body is not text: found by whoever knows the wire format. */
 

@@ -9,9 +9,11 @@ import type { Headers } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Config } from '../config.ts';
+import { vocabularyOf } from '../dialects/bound/text-bound.ts';
 import type { Dialect, ParsedRequest } from '../dialects/dialect.ts';
-import { inputTokensMax } from '../dialects/input-bound.ts';
+import { type BoundRules, inputTokensMax } from '../dialects/input-bound.ts';
 import { notBounded } from '../dialects/refusals.ts';
+import type { RequestInput } from '../dialects/request-input.ts';
 import { OUTPUT_CAP_MIN, outputTokensMax } from '../dialects/request-output.ts';
 import type { Route } from '../dialects/routes.ts';
 import { modelNotFound, requireAllowedModel, resolveModel } from '../models/policy.ts';
@@ -49,6 +51,8 @@ export interface CallPlan {
   readonly price: Price | undefined;
   readonly priceVersion: string;
   readonly request: ParsedRequest;
+  /** What the input is bounded by. */
+  readonly boundRules: BoundRules;
   /** The most input tokens that the provider can count. */
   readonly inputTokensMax: number;
   /** A USD or token limit applies: the output cap is enforced. */
@@ -100,22 +104,27 @@ export function planCall(
     isStreamRoute,
     headers,
   });
+  const boundRules = {
+    imageTokensMax: provider.row.imageTokensMax,
+    contextWindow: price?.contextWindow,
+    vocabulary: vocabularyOf(target.model, dialect.name),
+  };
   return {
-    ...{ target, provider, endpoint, dialect, price, request, isBounded },
-    inputTokensMax: boundInput(request, provider, price, isBounded),
+    target,
+    provider,
+    endpoint,
+    dialect,
+    price,
     priceVersion: prices.version,
+    request,
+    isBounded,
+    boundRules,
+    inputTokensMax: boundInput(request.input, boundRules, isBounded),
   };
 }
 
 /** @throws invalid_request when a limit applies and nothing bounds the input */
-function boundInput(
-  { input }: ParsedRequest,
-  { row }: Provider,
-  price: Price | undefined,
-  isBounded: boolean,
-): number {
-  const { imageTokensMax } = row;
-  const rules = { imageTokensMax, contextWindow: price?.contextWindow };
+function boundInput(input: RequestInput, rules: BoundRules, isBounded: boolean): number {
   const tokens = inputTokensMax(input, rules);
   if (tokens !== undefined) return tokens;
   if (isBounded) throw notBounded(input.reference ?? 'input', 'input in the request itself');

@@ -11,7 +11,11 @@ const parse = (more: object, rules: Partial<RequestRules> = {}) =>
 const outcome = (more: object, rules: Partial<RequestRules> = {}) =>
   outcomeOf(EMBEDDINGS, { input: 'Hi', ...more }, rules);
 const boundOf = (more: object) =>
-  inputTokensMax(parse(more).input, { imageTokensMax: 1, contextWindow: undefined });
+  inputTokensMax(parse(more).input, {
+    imageTokensMax: 1,
+    contextWindow: undefined,
+    vocabulary: 'bytes',
+  });
 
 describe('an embedding', () => {
   // 64 a request and 2 of its empty head; 8 and two quotes a text.

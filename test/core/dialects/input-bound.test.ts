@@ -5,7 +5,11 @@ import { type BoundRules, inputTokensMax } from '../../../core/dialects/input-bo
 import { CORPUS } from '../../support/corpus.ts';
 import { REQUEST_RULES } from '../../support/request-rules.ts';
 
-const RULES: BoundRules = { imageTokensMax: 1_000, contextWindow: undefined };
+const RULES: BoundRules = {
+  imageTokensMax: 1_000,
+  contextWindow: undefined,
+  vocabulary: 'bytes',
+};
 const inputOf = (body: Readonly<Record<string, unknown>>) => CHAT.parse(body, REQUEST_RULES).input;
 const bound = (body: Readonly<Record<string, unknown>>, rules = RULES) =>
   inputTokensMax(inputOf(body), rules);

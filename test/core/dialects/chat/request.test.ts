@@ -120,7 +120,7 @@ describe('what it takes at most', () => {
       stored: undefined,
       isInline: false,
     });
-    const rules = { imageTokensMax: 9, contextWindow: 64_000 };
+    const rules = { imageTokensMax: 9, contextWindow: 64_000, vocabulary: 'bytes' } as const;
     expect(inputTokensMax(input, rules)).toBe(64_000);
     expect(inputTokensMax(input, { ...rules, contextWindow: undefined })).toBeUndefined();
   });

@@ -15,7 +15,7 @@ import {
 import { outcomeOf } from '../../../support/request-rules.ts';
 
 const boundOf = (more: object, contextWindow?: number) =>
-  inputTokensMax(parse(more).input, { imageTokensMax: 8_192, contextWindow });
+  inputTokensMax(parse(more).input, { imageTokensMax: 8_192, contextWindow, vocabulary: 'bytes' });
 
 describe('what the bound counts', () => {
   test('is the head and each message, without marks and image data', () => {

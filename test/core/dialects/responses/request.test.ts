@@ -341,7 +341,11 @@ describe('without a limit', () => {
 
 describe('what the bound counts', () => {
   const boundOf = (more: object, contextWindow?: number) =>
-    inputTokensMax(parse(more).input, { imageTokensMax: 1_000, contextWindow });
+    inputTokensMax(parse(more).input, {
+      imageTokensMax: 1_000,
+      contextWindow,
+      vocabulary: 'bytes',
+    });
 
   test('is the bytes of the text', () => {
     // {"type":"message","role":"user","content":"…"} is 45 bytes, {} is 2.
