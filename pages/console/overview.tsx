@@ -39,10 +39,10 @@ export function Overview({
         <Stat
           name="People"
           value={formatCount(active)}
-          more={`of ${formatCount(people.length)} spent something`}
+          more={`of ${formatCount(people.length)} spent`}
         />
         {hasPeople && (
-          <Stat name="Held now" value={formatUsd(asNanoUsd(held))} more="by requests that run" />
+          <Stat name="Held now" value={formatUsd(asNanoUsd(held))} more="running now" />
         )}
         {hasPeople && (
           <Stat

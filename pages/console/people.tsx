@@ -4,7 +4,7 @@ import { toUsdText } from '../../core/base/money.ts';
 import { saveFile, toCsv } from '../shared/csv.ts';
 import { formatAgo, formatCount, formatUsd, toNano } from '../shared/format.ts';
 import { Choice, Foreign, Meter } from '../shared/parts.tsx';
-import { formatAmount, formatLeft, shareLeft, tightestFirst } from '../shared/words.ts';
+import { formatAmount, formatLeft, shareLeft, spentOf, tightestFirst } from '../shared/words.ts';
 import type { ConsoleData, Person } from './data.ts';
 import { type Filters, GROUPS, type Order, type SetFilters } from './filters.ts';
 import { PersonActions } from './person-actions.tsx';
@@ -234,12 +234,12 @@ function Row(
 function Left({ person }: { readonly person: Person }) {
   const limit = tightest(person);
   if (limit === undefined) return <span class="small quiet">no limit</span>;
-  const { unit, used, reserved, remaining } = limit;
+  const { unit, reserved, remaining } = limit;
   return (
     <div class="row tight">
       <Meter
         isThin
-        spent={used - reserved}
+        spent={spentOf(limit)}
         held={reserved}
         limit={limit.limit}
         label={formatLeft(limit)}

@@ -3,7 +3,7 @@ import type { KeyInfo, LimitInfo } from '../shared/api.ts';
 import type { TokenClaims } from '../shared/credential.ts';
 import { formatDuration, formatInstant, formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Meter } from '../shared/parts.tsx';
-import { formatAmount, tightestFirst } from '../shared/words.ts';
+import { formatAmount, spentOf, tightestFirst } from '../shared/words.ts';
 
 interface PassProps {
   readonly info: KeyInfo;
@@ -55,8 +55,8 @@ export function Pass({ info, claims, nowMs }: PassProps) {
 }
 
 function Figure({ limit }: { readonly limit: LimitInfo }) {
-  const { unit, used, reserved, remaining } = limit;
-  const spent = used - reserved;
+  const { unit, reserved, remaining } = limit;
+  const spent = spentOf(limit);
   const [spentText, heldText, leftText] = [spent, reserved, remaining].map((amount) =>
     formatAmount(unit, amount),
   );

@@ -2,7 +2,7 @@
 import type { LimitInfo } from './api.ts';
 import { formatReset } from './format.ts';
 import { Meter } from './parts.tsx';
-import { formatLeft, nameOfLimit, tightestFirst } from './words.ts';
+import { formatLeft, nameOfLimit, spentOf, tightestFirst } from './words.ts';
 
 export function Limits(props: {
   readonly title: string;
@@ -16,7 +16,7 @@ export function Limits(props: {
       <h2>{title}</h2>
       <ul class="limits">
         {tightestFirst(limits).map((limit) => {
-          const { per, unit, window, used, reserved, resets_at: resetsAt } = limit;
+          const { per, unit, window, reserved, resets_at: resetsAt } = limit;
           const name = nameOfLimit(limit);
           return (
             <li class="limit" key={`${per}:${unit}:${window}`}>
@@ -28,7 +28,7 @@ export function Limits(props: {
                 )}
               </span>
               <Meter
-                spent={used - reserved}
+                spent={spentOf(limit)}
                 held={reserved}
                 limit={limit.limit}
                 label={`${name}: ${formatLeft(limit)}`}

@@ -36,6 +36,12 @@ export function formatLeft({ unit, limit, remaining }: LimitInfo): string {
 export const tightestFirst = (limits: readonly LimitInfo[]): readonly LimitInfo[] =>
   limits.toSorted((a, b) => shareLeft(a) - shareLeft(b));
 
+const NANO = 1e9;
+
+/** Returns what is settled of a limit: what is used without what is held. Exact to the nano-dollar. */
+export const spentOf = ({ used, reserved }: LimitInfo): number =>
+  Math.round((used - reserved) * NANO) / NANO;
+
 export const shareLeft = ({ limit, remaining }: LimitInfo): number =>
   limit === 0 ? 0 : remaining / limit;
 

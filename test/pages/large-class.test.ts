@@ -1,0 +1,125 @@
+/** The console with a class of 1,000 people, as `GET /v1/users` answers, and what it sends to change one of them. */
+import type { Browser, Page, Route } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  findAccessibilityProblems,
+  hasBrowser,
+  startBrowser,
+  takeScreenshot,
+} from '../support/browser.ts';
+import { makePerson, makeUsage } from '../support/class-data.ts';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { isTooWide, LOOKS, nameOfLook, visit } from '../support/page-visit.ts';
+
+const PEOPLE = 1_000;
+const DAYS = 90;
+const INTERACTIVE_MS_MAX = 5_000;
+
+describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
+  let gateway: TestGateway;
+  let browser: Browser;
+  const changes: { url: string; body: unknown; key: string | undefined }[] = [];
+  beforeAll(async () => {
+    gateway = await startTestGateway();
+    browser = await startBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await gateway?.close();
+  });
+
+  /** Answers as contract.md, section 8 says: pages of 200. */
+  async function answerUsers(route: Route): Promise<void> {
+    const request = route.request();
+    const url = new URL(request.url());
+    if (request.method() === 'PATCH') {
+      const body = request.postDataJSON();
+      changes.push({ url: url.pathname, body, key: request.headers()['idempotency-key'] });
+      const index = Number(/user-(\d+)/.exec(url.pathname)?.[1]);
+      return await route.fulfill({ json: { data: { ...makePerson(index), ...body } } });
+    }
+    const first = Number(url.searchParams.get('after') ?? 0);
+    const size = Number(url.searchParams.get('limit'));
+    const data = Array.from({ length: size }, (_, index) => makePerson(first + index));
+    const next = first + size < PEOPLE ? String(first + size) : null;
+    await route.fulfill({ json: { data, next } });
+  }
+
+  async function open(view: string, look = LOOKS[0]) {
+    const root = gateway.url.replace(/v1$/, '');
+    const visited = await visit(browser, `${root}console#view=${view}&days=${DAYS}`, look);
+    await visited.page.route('**/v1/users**', answerUsers);
+    await visited.page.route('**/v1/usage?group_by=day,model**', (route) =>
+      route.fulfill({ json: makeUsage(DAYS, Date.now()) }),
+    );
+    await visited.page.getByLabel('Server key').fill(gateway.key);
+    await visited.page.getByRole('button', { name: 'Open the console' }).click();
+    return visited;
+  }
+  const firstPerson = (page: Page) => page.locator('tbody tr td bdi').first().textContent();
+
+  test('is ready within seconds, and answers a search at once', async () => {
+    const startedAtMs = performance.now();
+    const { page, close } = await open('people');
+    await page.getByText('1 to 50 of 1,000').waitFor();
+    const readyMs = performance.now() - startedAtMs;
+    const searchedAtMs = performance.now();
+    await page.getByLabel('Find a person').fill('user-999');
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+    const searchMs = performance.now() - searchedAtMs;
+    console.log(
+      `1,000 people, 90 days: ready in ${Math.round(readyMs)} ms, search ${Math.round(searchMs)} ms`,
+    );
+    expect(readyMs).toBeLessThan(INTERACTIVE_MS_MAX);
+    await close();
+  });
+
+  test('pages through them, orders them, and shows who is near a limit or blocked', async () => {
+    const { page, close } = await open('people');
+    expect(await firstPerson(page)).toBe('user-0@example.edu');
+    await page.getByRole('button', { name: 'Next' }).click();
+    await page.getByText('51 to 100 of 1,000').waitFor();
+    expect(page.url()).toContain('page=2');
+    await page.getByRole('button', { name: 'Near a limit 201' }).click();
+    await page.getByText('1 to 50 of 201').waitFor();
+    await page.getByRole('button', { name: 'Blocked 1' }).click();
+    await expect.poll(() => firstPerson(page)).toBe('user-7@example.edu');
+    expect(await page.locator('tbody').innerText()).toContain('<b>token posted</b>');
+    await close();
+  });
+
+  test('tops up, blocks with a reason and unblocks, each change with a key of its own', async () => {
+    const { page, close } = await open('people');
+    await page.getByRole('button', { name: 'Change user-3@example.edu' }).click();
+    await page.getByLabel('Dollars to give').fill('5');
+    await page.getByRole('button', { name: 'Top up' }).click();
+    await page.getByText('5 dollars more.').waitFor();
+    await page.getByLabel('Reason; the person reads it').fill('posted in public');
+    await page.getByRole('button', { name: 'Block', exact: true }).click();
+    await page.getByRole('button', { name: 'Unblock' }).click();
+    await page.getByText('Unblocked.').waitFor();
+    expect(changes.map(({ url, body }) => [url, body])).toEqual([
+      ['/v1/users/token%3Auser-3%40example.edu', { credit_usd: 5 }],
+      ['/v1/users/token%3Auser-3%40example.edu', { blocked: 'posted in public' }],
+      ['/v1/users/token%3Auser-3%40example.edu', { blocked: null }],
+    ]);
+    expect(new Set(changes.map(({ key }) => key)).size).toBe(3);
+    expect(changes[0]?.key).toMatch(/^[\w-]{36}$/);
+    await close();
+  });
+
+  test.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
+    'fits a %s screen, and axe finds nothing',
+    async (name, look) => {
+      for (const view of ['overview', 'people']) {
+        const { page, faults, close } = await open(view, look);
+        await page.getByText('80 % or more').or(page.getByText('1 to 50 of 1,000')).waitFor();
+        await takeScreenshot(page, `class-${view}-${name}`);
+        expect(await findAccessibilityProblems(page)).toEqual([]);
+        expect(await isTooWide(page)).toBe(false);
+        expect(await faults()).toEqual([]);
+        await close();
+      }
+    },
+  );
+});
