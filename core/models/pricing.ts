@@ -7,6 +7,7 @@ import { asNanoUsd, ceilDivide, type NanoUsd, nanoUsdFromUsd } from '../base/mon
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { PricedAs, PriceOverride } from '../config.ts';
 import priceTable from '../price-table.json' with { type: 'json' };
+import type { ProviderRow } from '../providers/known.ts';
 
 /** Prices in nano-dollars per million tokens. */
 interface PriceRates {
@@ -26,6 +27,8 @@ export interface Price extends PriceRates {
   readonly tiers?: readonly PriceTier[];
   /** In tokens; absent if unknown. */
   readonly contextWindow?: number;
+  /** True if the operator gave the window. @default false */
+  readonly isWindowConfigured?: boolean;
   /** The most output of one answer, in tokens; absent: not known. */
   readonly maxOutputTokens?: number;
   /**
@@ -160,7 +163,7 @@ function fromOverride(override: PriceOverride): Price {
     outputNanoPerMillion: toNano(override.outputUsdPerMillion),
     cachedInputNanoPerMillion: toNano(override.cachedInputUsdPerMillion ?? input),
     cacheWriteNanoPerMillion: toNano(override.cacheWriteUsdPerMillion ?? input),
-    ...(contextWindow === undefined ? {} : { contextWindow }),
+    ...(contextWindow === undefined ? {} : { contextWindow, isWindowConfigured: true }),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
   };
 }
@@ -168,6 +171,21 @@ function fromOverride(override: PriceOverride): Price {
 /** Zero means free. Anything between zero and a nano-dollar counts as one. */
 const toNano = (usdPerMillion: number): bigint =>
   usdPerMillion === 0 ? 0n : (nanoUsdFromUsd(usdPerMillion) ?? 1n);
+
+/**
+ * Returns the most input that a provider takes for a model, in tokens; undefined: nothing bounds it. The window bounds
+ * the input only where the operator gave it or the provider made the model, and only if it covers all tiers.
+ */
+export function windowBoundOf(
+  price: Price | undefined,
+  { isModelsOwn }: Pick<ProviderRow, 'isModelsOwn'>,
+): number | undefined {
+  if (price?.contextWindow === undefined) return undefined;
+  const { contextWindow, isWindowConfigured = false, tiers = [] } = price;
+  const isReliable = isWindowConfigured || isModelsOwn;
+  const coversTiers = tiers.every(({ aboveInputTokens }) => contextWindow >= aboveInputTokens);
+  return isReliable && coversTiers ? contextWindow : undefined;
+}
 
 const PER_MILLION = 1_000_000n;
 

@@ -48,6 +48,11 @@ export interface ProviderRow {
   readonly reportsCost: boolean;
   /** Refusals that it bills all the same. Other refusals (4xx but 408) cost nothing. */
   readonly billsRefusals: readonly BilledRefusal[];
+  /**
+   * True if it made the models that it serves, so that it refuses input beyond a model's published window. Others serve
+   * models with a window of their own, or cut the input.
+   */
+  readonly isModelsOwn: boolean;
 }
 
 /** A refusal that is billed: its status, and a word that its body contains. */
@@ -68,6 +73,7 @@ export const GENERIC_ROW: ProviderRow = {
   imageTokensMax: 16_384,
   reportsCost: false,
   billsRefusals: [],
+  isModelsOwn: false,
 };
 
 const row = (differences: Partial<ProviderRow>): ProviderRow => ({
@@ -94,6 +100,7 @@ const ROWS: Readonly<Record<string, ProviderRow>> = {
     capField: 'max_completion_tokens',
     // gpt-4o-mini: 2,833 + 5,667 a tile, 8 tiles at most (https://platform.openai.com/docs/guides/images-vision).
     imageTokensMax: 48_169,
+    isModelsOwn: true,
   }),
   // The configuration gives https://{resource}.openai.azure.com/openai/v1; a model is the name of a deployment.
   azure: row({
@@ -133,12 +140,14 @@ const ROWS: Readonly<Record<string, ProviderRow>> = {
     endpoints: { ...CHAT_ONLY, ...ANTHROPIC_OWN_ENDPOINTS },
     keyVariable: 'ANTHROPIC_API_KEY',
     imageTokensMax: 8_192,
+    isModelsOwn: true,
   }),
   // https://ai.google.dev/gemini-api/docs/openai
   google: row({
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
     endpoints: { ...OPENAI_ENDPOINTS, ...GOOGLE_OWN_ENDPOINTS },
     keyVariable: 'GEMINI_API_KEY',
+    isModelsOwn: true,
   }),
   deepinfra: row({
     baseUrl: 'https://api.deepinfra.com/v1/openai',
@@ -175,17 +184,20 @@ const ROWS: Readonly<Record<string, ProviderRow>> = {
       'logit_bias',
     ],
     renameFields: { seed: 'random_seed' },
+    isModelsOwn: true,
   }),
   together: row({ baseUrl: 'https://api.together.xyz/v1', keyVariable: 'TOGETHER_API_KEY' }),
   deepseek: row({
     baseUrl: 'https://api.deepseek.com',
     endpoints: CHAT_ONLY,
     keyVariable: 'DEEPSEEK_API_KEY',
+    isModelsOwn: true,
   }),
   xai: row({
     baseUrl: 'https://api.x.ai/v1',
     keyVariable: 'XAI_API_KEY',
     endpoints: { ...CHAT_ONLY, ...RESPONSES },
+    isModelsOwn: true,
   }),
   vllm: row({
     baseUrl: 'http://127.0.0.1:8000/v1',

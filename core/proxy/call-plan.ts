@@ -17,7 +17,7 @@ import type { RequestInput } from '../dialects/request-input.ts';
 import { OUTPUT_CAP_MIN, outputTokensMax } from '../dialects/request-output.ts';
 import type { Route } from '../dialects/routes.ts';
 import { modelNotFound, requireAllowedModel, resolveModel } from '../models/policy.ts';
-import { holdCostOf, type Price, type PriceBook } from '../models/pricing.ts';
+import { holdCostOf, type Price, type PriceBook, windowBoundOf } from '../models/pricing.ts';
 import { DEMO_MODELS } from '../providers/demo/demo.ts';
 import {
   type Endpoint,
@@ -92,6 +92,7 @@ export function planCall(
     });
   }
   const isBounded = limits.some(({ unit }) => unit !== 'requests');
+  const contextWindow = windowBoundOf(price, provider.row);
   const request = dialect.parse(body, {
     row: provider.row,
     model: target.model,
@@ -99,14 +100,14 @@ export function planCall(
     isBounded,
     isServerKey: isBareServerKey(grant),
     defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
-    contextWindow: price?.contextWindow,
+    contextWindow,
     maxOutputTokens: price?.maxOutputTokens,
     isStreamRoute,
     headers,
   });
   const boundRules = {
     imageTokensMax: provider.row.imageTokensMax,
-    contextWindow: price?.contextWindow,
+    contextWindow,
     vocabulary: vocabularyOf(target.model, dialect.name),
   };
   return {

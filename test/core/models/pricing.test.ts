@@ -8,6 +8,7 @@ import {
   makePriceBook,
   PRICE_TABLE,
   type PriceTable,
+  windowBoundOf,
 } from '../../../core/models/pricing.ts';
 
 const book = makePriceBook(PRICE_TABLE, {});
@@ -196,6 +197,7 @@ describe('overrides', () => {
       cachedInputNanoPerMillion: 0n,
       cacheWriteNanoPerMillion: 0n,
       contextWindow: 8_192,
+      isWindowConfigured: true,
     });
     expect(own.find('demo', 'echo')).toEqual({
       inputNanoPerMillion: 1n,
@@ -340,5 +342,22 @@ describe('holdCostOf', () => {
       ),
       { seed: 20261129 },
     );
+  });
+});
+
+// guarantee: window-of-its-maker
+describe('the context window bounds input', () => {
+  const price = priceOf('plain');
+  const tier = { ...priceOf('cheap'), aboveInputTokens: 128_001 };
+
+  test.each([
+    ['where the provider made the model', price, true, 128_000],
+    ['not where the provider serves the model of another', price, false, undefined],
+    ['where the operator gave it', { ...price, isWindowConfigured: true }, false, 128_000],
+    ['not where a tier begins above it', { ...price, tiers: [tier] }, true, undefined],
+    ['not where the price is unknown', undefined, true, undefined],
+    ['not where it is unknown', priceOf('cheap'), true, undefined],
+  ])('%s', (_where, given, isModelsOwn, tokens) => {
+    expect(windowBoundOf(given, { isModelsOwn })).toBe(tokens);
   });
 });

@@ -231,6 +231,13 @@ test('this file tests every row', () => {
   expect([...KNOWN_PROVIDERS.keys()]).toEqual(Object.keys(LINES));
 });
 
+test('a provider that made its models is known, because their windows bound input only there', () => {
+  const makers = [...KNOWN_PROVIDERS].filter(([, row]) => row.isModelsOwn);
+  expect(makers.map(([name]) => name)).toEqual([
+    ...['openai', 'anthropic', 'google', 'mistral', 'deepseek', 'xai'],
+  ]);
+});
+
 describe('only OpenRouter', () => {
   test('sets the cost by its own report', () => {
     const believed = [...KNOWN_PROVIDERS].filter(([, row]) => row.reportsCost);
