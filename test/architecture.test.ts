@@ -72,7 +72,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.
   'cli/gateway/': `${FOR_A_COMMAND} local/ ${LOCAL_ROOMS} @aws-sdk/client-cloudformation`,
   'cli/keys/': FOR_A_COMMAND,
-  'cli/tokens/': `${FOR_A_COMMAND} csv-parse`,
+  'cli/tokens/': `${FOR_A_COMMAND} pages/shared/qr-path.ts csv-parse`,
   'cli/usage/': FOR_A_COMMAND,
 
   'local/': `${LOCAL_ROOMS} lambdas/ ${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} hallpass.config.ts commander node:*`,

@@ -10,6 +10,7 @@ import type { IssueFlags } from './issue.ts';
 export interface RosterFlags extends PlaceFlags {
   readonly roster?: string;
   readonly out?: string;
+  readonly cards?: string;
   readonly period?: string;
   readonly replace?: readonly string[];
   readonly baseUrl?: string;
@@ -27,6 +28,10 @@ export const withRoster = (command: Command): Command =>
   command
     .option('--roster <file>', 'CSV file with email,name,section; "-" is standard input')
     .option('--out <file>', 'file for the tokens, which only you can read')
+    .option(
+      '--cards <file>',
+      'HTML file with a card and a QR code for each student, which only you can read',
+    )
     .option(
       '--period <name>',
       'all tokens of a student with the same period share one allowance (default: the day of --expires, UTC)',
@@ -66,7 +71,17 @@ function toUrl(text: string): string {
   throw new InvalidArgumentError(`It must be an http or https URL, got "${text}".`);
 }
 
-const ROSTER_ALONE = ['out', 'period', 'replace', 'baseUrl', 'budgetUsd', 'data', 'stack', 'as'];
+const ROSTER_ALONE = [
+  'out',
+  'cards',
+  'period',
+  'replace',
+  'baseUrl',
+  'budgetUsd',
+  'data',
+  'stack',
+  'as',
+];
 
 /** @throws CommandError for a flag that is only for a roster */
 export function requireNoRosterFlags<T extends object>(flags: T): T {
@@ -80,11 +95,17 @@ export function requireNoRosterFlags<T extends object>(flags: T): T {
 export function requireRosterUse({
   roster,
   out,
+  cards,
   user,
   jti,
   replace,
 }: IssueFlags & RosterFlags): void {
-  if (out === undefined) throw wrongUse('--roster needs --out, the file for the tokens');
+  if (out === undefined && cards === undefined) {
+    throw wrongUse('--roster needs --out, the file for the tokens, or --cards');
+  }
+  if (roster === '-' && out !== undefined && cards !== undefined) {
+    throw wrongUse('--out and --cards read the roster twice: --roster must be a file');
+  }
   if (user !== undefined || jti !== undefined) {
     throw wrongUse('--user and --jti cannot be used with --roster: its rows give them');
   }

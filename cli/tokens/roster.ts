@@ -13,6 +13,7 @@ import { toCsvLine, toSafeCell } from '../csv.ts';
 import { CommandError } from '../failure.ts';
 import { type Terminal, toInstant, toJson } from '../output.ts';
 import { writeWhole } from '../whole-file.ts';
+import { type Card, toCardLines } from './cards.ts';
 import { type CommonAsk, type IssueFlags, readCommonAsk, readSigner } from './issue.ts';
 import { BASE_URL, type RosterFlags, requireRosterUse } from './roster-flags.ts';
 import {
@@ -38,7 +39,7 @@ export async function issueRoster(
   nowMs: number,
   terminal: Terminal,
 ): Promise<void> {
-  const { roster = '', out, period = periodOf(flags.expires) } = flags;
+  const { roster = '', out, cards, period = periodOf(flags.expires) } = flags;
   requireRosterUse(flags);
   const ask = readCommonAsk(flags, terminal);
   issueOffline({ ...ask, jti: period }, nowMs); // Reports faults of all tokens before any row is read.
@@ -47,12 +48,16 @@ export async function issueRoster(
     const { budgets, replaced } = await askOf(flags, { period, ask }, terminal, open);
     const plan: Plan = { ask, period, baseUrl: flags.baseUrl ?? BASE_URL, replaced, nowMs };
     let count = 0;
-    const { input, share } = await open();
-    const lines = toLines(readRoster(input), plan, (issued) => {
-      count = issued;
-      terminal.redraw?.(toBar(issued, share()));
-    });
-    await writeWhole(out ?? '', lines, signal).finally(() => terminal.redraw?.(''));
+    const write = async (path: string, toText: ToText) => {
+      const { input, share } = await open();
+      const issued = issueRows(readRoster(input), plan, (done) => {
+        count = done;
+        terminal.redraw?.(toBar(done, share()));
+      });
+      await writeWhole(path, toText(issued), signal).finally(() => terminal.redraw?.(''));
+    };
+    if (out !== undefined) await write(out, toLines);
+    if (cards !== undefined) await write(cards, toCardLines);
     return { replaced, count, budgets };
   });
   for (const words of budgetWarnings(
@@ -124,30 +129,40 @@ const HEADING = [
 /** At most a hundred updates of the bar for a roster of 20,000 rows. */
 const ROWS_A_STEP = 200;
 
-/** Yields the lines of the file, a heading and a line per token. */
-async function* toLines(
+type ToText = (cards: AsyncIterable<Card>) => AsyncIterable<string>;
+
+/** Issues a token for each row. The same plan gives the same tokens, so that two files of one roster agree. */
+async function* issueRows(
   rows: AsyncIterable<RosterRow>,
   plan: Plan,
   onProgress: (count: number) => void,
-): AsyncGenerator<string> {
-  yield toCsvLine(HEADING);
+): AsyncGenerator<Card> {
   let count = 0;
   for await (const row of rows) {
-    yield toTokenLine(row, plan);
+    yield issueRow(row, plan);
     count += 1;
     if (count % ROWS_A_STEP === 0) onProgress(count);
   }
   onProgress(count);
 }
 
-function toTokenLine({ email, name, section }: RosterRow, plan: Plan): string {
+function issueRow({ email, name, section }: RosterRow, plan: Plan): Card {
   const { ask, period, baseUrl, replaced, nowMs } = plan;
   const { generation, spendingLimit = ask.spendingLimit } = replaced.get(email) ?? {};
   const limit = spendingLimit === undefined ? {} : { spendingLimit };
   const jti = jtiOfRow(period, email, generation);
   const { token, expiresAtMs } = issueOffline({ ...ask, ...limit, user: email, jti }, nowMs);
-  const student = [email, name, section].map(toSafeCell);
-  return toCsvLine([...student, token, toInstant(expiresAtMs), baseUrl, token]);
+  const amount = spendingLimit === undefined ? 'The limits of its key' : `${spendingLimit} USD`;
+  return { email, name, section, token, amount, expiresAt: toInstant(expiresAtMs), baseUrl };
+}
+
+/** Yields the lines of the CSV file, a heading and a line per token. */
+async function* toLines(cards: AsyncIterable<Card>): AsyncGenerator<string> {
+  yield toCsvLine(HEADING);
+  for await (const { email, name, section, token, expiresAt, baseUrl } of cards) {
+    const student = [email, name, section].map(toSafeCell);
+    yield toCsvLine([...student, token, expiresAt, baseUrl, token]);
+  }
 }
 
 const BAR_CHARS = 30;
@@ -181,7 +196,7 @@ interface Done {
 
 function printSummary(
   { count, period, replaced }: Done,
-  { out = '', expires, limitUsd, models, json }: IssueFlags & RosterFlags,
+  { out, cards, expires, limitUsd, models, json }: IssueFlags & RosterFlags,
   terminal: Terminal,
   nowMs: number,
 ): void {
@@ -189,7 +204,7 @@ function printSummary(
   const expiresAt = toInstant(expires);
   terminal.note(
     [
-      `issued ${count} tokens of the key "${keyName}" to ${out}`,
+      `issued ${count} tokens of the key "${keyName}" to ${[out, cards].filter((each) => each !== undefined).join(' and ')}`,
       `for the period ${period}`,
       models === undefined ? 'for any model of the key' : `for ${models.join(', ')}`,
       limitUsd === undefined ? 'without a limit of their own' : `for ${limitUsd} USD each`,
@@ -200,7 +215,8 @@ function printSummary(
   terminal.print(
     toJson({
       issued: count,
-      out,
+      out: out ?? null,
+      ...(cards !== undefined && { cards }),
       key_name: keyName,
       period,
       models: models ?? null,
