@@ -70,13 +70,13 @@ export function makePeople(call: AwsCall, table: string): People {
       return failed?.[0] ? 'record-changed' : 'changed';
     },
 
-    async findListed(keyId, after, pageSize) {
+    async findListed(book, after, pageSize) {
       const answer = await call('Query', {
         TableName: table,
         IndexName: LIST_INDEX,
         KeyConditionExpression: '#key = :key AND #pk > :after',
         ExpressionAttributeNames: { '#key': listKey, '#pk': partitionKey },
-        ExpressionAttributeValues: { ':key': toText(keyId), ':after': toText(after) },
+        ExpressionAttributeValues: { ':key': toText(book), ':after': toText(after) },
         Limit: pageSize,
       }).catch(rethrow);
       return itemsOf(answer).map((item) => asWalletId(readText(item, partitionKey) ?? ''));
@@ -112,12 +112,12 @@ const parseChange = (text: string): MadeChange => ({
  * Invariant: each change starts from the record that stands. Defeats: two changes at once, of which the second would
  * write what it saw before the first (`recordIsAsSeen`).
  */
-function toRecordChange({ seenRev, person, keyId }: PersonChange): Update {
+function toRecordChange({ seenRev, person, listedUnder }: PersonChange): Update {
   const { rev, limits, creditNanoUsd, isBlocked } = person;
   return {
     set: [
       assignment`${attribute(PERSON.rev)} = ${toText(rev)}`,
-      setsIfAbsent(listKey, toText(keyId)),
+      setsIfAbsent(listKey, toText(listedUnder)),
       limits.length === 0
         ? undefined
         : assignment`${attribute(PERSON.limits)} = ${toText(encodeOwnLimits(limits))}`,

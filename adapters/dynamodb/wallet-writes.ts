@@ -70,7 +70,7 @@ export function toReserve(reservation: Reservation): Update {
       tokenId && tokenKeepUntilMs !== undefined
         ? assignment`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(tokenKeepUntilMs)}`
         : undefined,
-      listedUnder && setsIfAbsent(listKey, toText(listedUnder)),
+      listedUnder === undefined ? undefined : setsIfAbsent(listKey, toText(listedUnder)),
       seenDay === undefined ? undefined : assignment`${attribute(SEEN_DAY)} = ${toText(seenDay)}`,
     ],
     conditions: [

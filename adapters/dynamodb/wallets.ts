@@ -4,9 +4,10 @@
  */
 
 import { asWalletId, type WalletId } from '../../core/base/ids.ts';
-import type { Wallets, WriteOutcome } from '../../core/wallet/ports.ts';
+import type { Wallet, Wallets, WriteOutcome } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { DUE_INDEX, TABLES } from '../table-schema.ts';
+import { makeLastSeen } from './last-seen.ts';
 import { makePools } from './pools.ts';
 import {
   FAILED_WRITE_UNITS,
@@ -34,6 +35,7 @@ const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
 
 /** The wallets of a table. Fails closed, and never repeats a write by itself: each try needs its own attempt. */
 export function makeWallets(call: AwsCall, table: string): Wallets {
+  const lastSeen = makeLastSeen();
   async function write(
     walletId: WalletId,
     update: Update,
@@ -42,13 +44,20 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
     try {
       const input = { ...toInput(table, walletId, update), ...RETURNS };
       const answer = await call('UpdateItem', input, timeoutMs);
-      const item = parseItem(answer.Attributes);
-      return { written: true, wallet: item && parseWallet(item), writeUnits: writeUnitsOf(answer) };
+      const wallet = noteItem(walletId, answer.Attributes);
+      return { written: true, wallet, writeUnits: writeUnitsOf(answer) };
     } catch (error) {
       if (!isConditionFailed(error)) throw toUnavailable(error);
-      const item = parseItem(error.body.Item);
-      return { written: false, wallet: item && parseWallet(item), writeUnits: FAILED_WRITE_UNITS };
+      const wallet = noteItem(walletId, error.body.Item);
+      return { written: false, wallet, writeUnits: FAILED_WRITE_UNITS };
     }
+  }
+
+  function noteItem(walletId: WalletId, value: unknown): Wallet | undefined {
+    const item = parseItem(value);
+    const wallet = item && parseWallet(item);
+    lastSeen.note(walletId, wallet);
+    return wallet;
   }
 
   return {
@@ -63,9 +72,10 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
     async find(walletId) {
       const input = { TableName: table, Key: toKey(walletId), ConsistentRead: true };
       const answer = await call('GetItem', input).catch(rethrow);
-      const item = parseItem(answer.Item);
-      return item && parseWallet(item);
+      return noteItem(walletId, answer.Item);
     },
+
+    lastSeen: lastSeen.find,
 
     async findDue(shard, beforeMs, pageSize) {
       const answer = await call('Query', {

@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'token_lifetime_too_long'
   | 'token_revoked'
   | 'insufficient_quota'
+  | 'user_blocked'
   | 'identity_required'
   | 'domain_not_allowed'
   | 'claim_not_allowed'
@@ -74,6 +75,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     policy,
     'The spending limit has been reached.',
   ),
+  user_blocked: row(403, 'permission_error', policy, 'The owner of the key blocked this user.'),
   identity_required: row(
     403,
     'permission_error',

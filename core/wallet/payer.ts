@@ -14,6 +14,7 @@ import {
   type Limit,
   type LimitPer,
 } from '../base/limits.ts';
+import type { Person } from './person.ts';
 
 /** The part of a grant that names the payer. */
 export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
@@ -25,6 +26,9 @@ export function walletIdOf({ keyId, identity, token }: Payer): WalletId {
   }
   return token === undefined ? keyWalletIdOf(keyId) : asWalletId(`${keyId}#t${token.id}`);
 }
+
+/** The book that a wallet is listed in: all wallets of one key, by the first part of their ids. */
+export const bookOf = (walletId: WalletId): string => walletId.slice(0, walletId.indexOf('#'));
 
 /** The wallet of a key itself: a plain key pays from it, and its rates count everyone. */
 export const keyWalletIdOf = (keyId: KeyId): WalletId => asWalletId(`${keyId}#k`);
@@ -44,6 +48,30 @@ export function limitsOf(grant: Grant): readonly Limit[] {
   if (own !== undefined) applied.push({ per: 'token', unit: 'usd', window: 'total', amount: own });
   return smallestOfEach(applied).sort(byPrecedence);
 }
+
+/**
+ * A grant whose `user` limits are those in force for one person: their own before their tier's or key's of the same unit
+ * and window, and their credit on top of the `user:usd:total` limit. A plain key has no person.
+ */
+export function withPerson(grant: Grant, person: Person | undefined, nowMs: number): Grant {
+  if (person === undefined || !hasOwnWallet(grant)) return grant;
+  const own = person.limits.filter(({ untilMs }) => untilMs === undefined || nowMs < untilMs);
+  const isReplaced = (limit: Limit): boolean => own.some((each) => nameOf(each) === nameOf(limit));
+  const limits = [
+    ...grant.limits.filter((limit) => !isReplaced(limit)),
+    ...own.map(({ per, unit, window, amount }) => ({ per, unit, window, amount })),
+  ];
+  return { ...grant, limits: limits.map((limit) => withCredit(limit, person.creditNanoUsd)) };
+}
+
+function withCredit(limit: Limit, credit: bigint): Limit {
+  if (nameOf(limit) !== PREPAID) return limit;
+  const amount = limit.amount + credit;
+  return { ...limit, amount: amount > 0n ? amount : 0n };
+}
+
+/** The limit that credit adds to. */
+const PREPAID = 'user:usd:total';
 
 const hasOwnWallet = (grant: Grant): boolean =>
   grant.identity !== undefined || grant.token !== undefined;

@@ -5,7 +5,7 @@
  * record than the current one fails.
  */
 import { parseBase36 } from '../base/base36.ts';
-import type { KeyId, WalletId } from '../base/ids.ts';
+import type { WalletId } from '../base/ids.ts';
 import { LIMIT_UNITS, LIMIT_WINDOWS, type Limit } from '../base/limits.ts';
 
 /** A `user` limit of one person, in place of their tier's or key's of the same unit and window. */
@@ -51,8 +51,8 @@ export type NoteTexts = Pick<PersonNote, 'name' | 'email' | 'source' | 'reason' 
 /** A change of a record, made once under its idempotency key. */
 export interface PersonChange {
   readonly walletId: WalletId;
-  /** The key under which the wallet is listed. */
-  readonly keyId: KeyId;
+  /** The book that the wallet is listed in. */
+  readonly listedUnder: string;
   /** The `rev` of the record that was changed; undefined: there was none. */
   readonly seenRev: string | undefined;
   /** The record after the change, under a new `rev`. */

@@ -127,13 +127,19 @@ type PlacedIn =
 
 const GIVEN_UP = 'the wallet of the key holds an attempt that was given up';
 
-/** One try. An amount above its limit is not sent: a condition cannot refuse it while the counter does not exist. */
+/**
+ * One try. An amount above its limit is not sent: a condition cannot refuse it while the counter does not exist. Nor is
+ * a request of a person who is blocked: it would be judged by the record that stands, and no clause looks at the block.
+ */
 async function writeHold(
-  { limits, budgets, inFlightMax, token }: HoldTarget,
+  { limits, budgets, inFlightMax, token, person, listing }: HoldTarget,
   hold: Hold,
   { wallets }: SettlePorts,
 ): Promise<WriteOutcome> {
-  if ([...limits, ...budgets].some(({ unit, amount }) => amountOf(unit, hold.amounts) > amount)) {
+  const isOver = [...limits, ...budgets].some(
+    ({ unit, amount }) => amountOf(unit, hold.amounts) > amount,
+  );
+  if (isOver || person?.isBlocked) {
     return { written: false, wallet: await wallets.find(hold.walletId), writeUnits: 0 };
   }
   return await wallets.reserve({
@@ -142,6 +148,8 @@ async function writeHold(
     slices: slicesToReserve(hold, budgets),
     inFlightMax,
     ...token,
+    ...listing,
+    ...(person && { seenRev: person.rev }),
   });
 }
 

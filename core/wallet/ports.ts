@@ -40,8 +40,8 @@ export interface Reservation {
   readonly tokenKeepUntilMs?: number;
   /** The `rev` of the payer's record whose limits were judged; refused when another is there. @default none is there */
   readonly seenRev?: string;
-  /** The key whose people include this payer; the first reserve lists the wallet under it. @default not listed */
-  readonly listedUnder?: KeyId;
+  /** The book that the first reserve lists the wallet in. @default not listed */
+  readonly listedUnder?: string;
   /** The day of the request in UTC, `2026-11-29`. @default not recorded */
   readonly seenDay?: string;
 }
@@ -120,6 +120,9 @@ export interface Wallet {
   readonly movedTo?: WalletId;
 }
 
+/** Facts of a wallet that a reserve must name as they are. */
+export type LastSeen = Pick<Wallet, 'person'>;
+
 export interface WriteOutcome {
   /** False: the condition failed and nothing was written. */
   readonly written: boolean;
@@ -194,6 +197,11 @@ export interface Wallets extends Pools {
    */
   claimCount(walletId: WalletId, nowMs: number): Promise<boolean>;
   find(walletId: WalletId): Promise<Wallet | undefined>;
+  /**
+   * What the last answer about a wallet showed, from the memory of this process. It may be old or missing, so it only
+   * saves a try; the reserve's condition decides.
+   */
+  lastSeen(walletId: WalletId): LastSeen | undefined;
   /** Ids of wallets whose earliest lease ended before an instant, oldest first, a page at a time. */
   findDue(shard: number, beforeMs: number, pageSize: number): Promise<readonly WalletId[]>;
   /**
@@ -213,8 +221,8 @@ export interface People {
   findNote(walletId: WalletId): Promise<PersonNote | undefined>;
   /** `record-changed`: it is not as it was seen. `repeated`: a change with this idempotency key was made before. */
   change(change: PersonChange): Promise<'changed' | 'record-changed' | 'repeated'>;
-  /** Ids of wallets listed under a key: one page, in order, after an id. One made a moment ago may be missing. */
-  findListed(keyId: KeyId, after: string, pageSize: number): Promise<readonly WalletId[]>;
+  /** Ids of wallets listed in a book: one page, in order, after an id. One made a moment ago may be missing. */
+  findListed(book: string, after: string, pageSize: number): Promise<readonly WalletId[]>;
 }
 
 /** Usage rows. Fails closed before the provider is called; afterwards the lease closes the hold. */

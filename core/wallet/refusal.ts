@@ -35,11 +35,13 @@ const RETRY_AFTER_MAX_SECONDS = 60;
 const CONCURRENCY_RETRY_SECONDS = 1;
 const BUDGET_RETRY_MAX_SECONDS = 5;
 
-/** token_revoked, rate_limit_exceeded, insufficient_quota or budget_in_use, with the limit's figures. */
+/** token_revoked, user_blocked, rate_limit_exceeded, insufficient_quota or budget_in_use, with the limit's figures. */
 export function toRefusalError(refusal: Refusal, context: RefusalContext): GatewayError {
   switch (refusal.cause) {
     case 'revoked':
       return new GatewayError('token_revoked');
+    case 'blocked':
+      return new GatewayError('user_blocked');
     case 'concurrency':
       return new GatewayError('rate_limit_exceeded', {
         retryAfterSeconds: CONCURRENCY_RETRY_SECONDS,

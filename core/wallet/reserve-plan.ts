@@ -5,10 +5,11 @@
  */
 import type { Grant } from '../access/grant.ts';
 import type { KeyId, RequestId } from '../base/ids.ts';
-import type { Limit, LimitPer } from '../base/limits.ts';
+import { isoDay, type Limit, type LimitPer } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 import type { Amounts, Hold, LimitState } from './hold.ts';
 import {
+  bookOf,
   countersOf,
   isKeyRate,
   keepTokenUntilMs,
@@ -16,7 +17,9 @@ import {
   keyWalletIdOf,
   limitsOf,
   walletIdOf,
+  withPerson,
 } from './payer.ts';
+import type { Person } from './person.ts';
 import type { Reservation, Wallet } from './ports.ts';
 import { isKeyBudget } from './slices.ts';
 import { decideRefusal, limitStatesOf, type Refusal } from './wallet.ts';
@@ -34,6 +37,11 @@ export interface ReserveRequest {
    * that do, to which the caller then lowers the request, or undefined if no useful request is that small.
    */
   readonly afford?: Afford;
+  /**
+   * Called when the payer's record is not the one that was planned with. Returns the amounts of the request under this
+   * grant, whose limits are those of the new record. Needed where a request without a USD limit is not bounded.
+   */
+  readonly replan?: (grant: Grant) => Amounts;
 }
 
 export type Afford = (left: AmountsLeft) => Amounts | undefined;
@@ -56,6 +64,10 @@ export interface HoldTarget {
   readonly token?: Pick<Reservation, 'tokenId' | 'issuedAtMs' | 'tokenKeepUntilMs'>;
   readonly inFlightMax: number;
   readonly per: LimitPer;
+  /** The record of the person whose limits these are; the wallet must still have it. */
+  readonly person: Person | undefined;
+  /** How the wallet is listed; absent: it is not a person's. */
+  readonly listing?: Pick<Reservation, 'listedUnder' | 'seenDay'>;
 }
 
 export interface ReservePlan {
@@ -76,9 +88,17 @@ const IN_FLIGHT_MAX = 128;
 /** Requests of everyone at once in a key's wallet: as many as one account's functions run by default. */
 const KEY_IN_FLIGHT_MAX = 1_000;
 
-/** The wallets of a request. All its tries share one `reservedAtMs`, so that they find the same usage row. */
-export function planReserve(request: ReserveRequest, nowMs: number): ReservePlan {
-  const { grant, requestId, leaseEndsAtMs } = request;
+/**
+ * The wallets of a request. All its tries share one `reservedAtMs`, so that they find the same usage row.
+ * @param person the payer's record as it was last seen
+ */
+export function planReserve(
+  request: ReserveRequest,
+  nowMs: number,
+  person?: Person | undefined,
+): ReservePlan {
+  const { requestId, leaseEndsAtMs } = request;
+  const grant = withPerson(request.grant, person, nowMs);
   const { keyId, token } = grant;
   const hold = {
     requestId,
@@ -105,6 +125,10 @@ export function planReserve(request: ReserveRequest, nowMs: number): ReservePlan
     }),
     inFlightMax: inFlightMaxOf(request, limits),
     per: payerKind(grant),
+    person,
+    ...(grant.identity && {
+      listing: { listedUnder: bookOf(payerId), seenDay: isoDay(nowMs) },
+    }),
   };
   if (keyCounted.length === 0) return { payer, key: undefined };
   const key: HoldTarget = {
@@ -114,6 +138,7 @@ export function planReserve(request: ReserveRequest, nowMs: number): ReservePlan
     hold: { ...hold, walletId: keyWalletIdOf(keyId), counted: keyCounted, payerId },
     inFlightMax: KEY_IN_FLIGHT_MAX,
     per: 'key',
+    person: undefined,
   };
   return { payer, key };
 }

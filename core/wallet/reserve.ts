@@ -4,24 +4,27 @@
  *
  * Tries, in order:
  * 1. place the hold;
- * 2. close holds whose lease ended, then again (once a wallet);
- * 3. draw more of the key's budgets, then again (`DRAWS_MAX` times at most);
- * 4. ask the caller for smaller amounts, then again (`LOWERINGS_MAX` times at most);
- * 5. refuse, naming the limit that is short.
+ * 2. judge by the person's record that stands, if it changed, then again (`RECORDS_MAX` times at most);
+ * 3. close holds whose lease ended, then again (once a wallet);
+ * 4. draw more of the key's budgets, then again (`DRAWS_MAX` times at most);
+ * 5. ask the caller for smaller amounts, then again (`LOWERINGS_MAX` times at most);
+ * 6. refuse, naming the limit that is short.
  * Each "again" has its bound, so the loop ends.
  *
  * Guarantees: no limit is ever exceeded, in whatever order writes arrive. A lost answer leaves at most one hold, which
  * is given back here or closed by the sweep. See docs/decisions/0003 and 0007.
  */
 
-import { toGatewayError } from '../base/errors.ts';
+import { GatewayError, toGatewayError } from '../base/errors.ts';
+import type { WalletId } from '../base/ids.ts';
 import { drawMissing, shortagesOf } from './draw.ts';
 import type { Amounts, Hold, LimitState } from './hold.ts';
+import { isCapped, limitsOf, walletIdOf, withPerson } from './payer.ts';
+import type { Person } from './person.ts';
 import { placeHold } from './place-hold.ts';
 import type { Wallet } from './ports.ts';
 import { smallerAmounts, toReserveError } from './refusal.ts';
 import {
-  type HoldTarget,
   planReserve,
   type ReservePlan,
   type ReserveRequest,
@@ -42,22 +45,27 @@ export interface ReserveOutcome {
 
 const LOWERINGS_MAX = 2;
 
+/** Records of a person that one request is judged by. Each change of the record by its owner may cost one. */
+const RECORDS_MAX = 4;
+const KEEPS_CHANGING = { detail: 'the record of a person keeps changing', transient: true };
+
 /** Expired holds closed in one wallet. */
 const CLOSINGS_MAX = 8;
 
 /**
  * Holds the amounts of a request, or smaller ones that its `afford` answers.
- * @throws token_revoked, rate_limit_exceeded, insufficient_quota or budget_in_use with the limit that refused;
+ * @throws token_revoked, user_blocked, rate_limit_exceeded, insufficient_quota or budget_in_use with the limit that refused;
  *   service_unavailable when the table cannot be reached
  */
 export async function reserve(
   request: ReserveRequest,
   ports: SettlePorts,
 ): Promise<ReserveOutcome> {
-  const plan = planReserve(request, ports.clock.nowMs());
-  const closedIn = new Set<HoldTarget>();
+  const nowMs = ports.clock.nowMs();
+  let plan = planReserve(request, nowMs, ports.wallets.lastSeen(walletIdOf(request.grant))?.person);
+  const closedIn = new Set<WalletId>();
   let { amounts } = request;
-  let [attempts, writeUnits, draws, lowerings] = [0, 0, 0, 0];
+  let [attempts, writeUnits, draws, lowerings, records] = [0, 0, 0, 0, 0];
   let mayStand = false;
   try {
     for (;;) {
@@ -69,8 +77,16 @@ export async function reserve(
       if (placement.kind === 'held') {
         return { hold: placement.hold, limits: statesOf(placement), writeUnits };
       }
-      const isFirstRefusal = !closedIn.has(placement.target);
-      closedIn.add(placement.target);
+      if (isByOldRecord(placement)) {
+        records += 1;
+        if (records > RECORDS_MAX) throw new GatewayError('service_unavailable', KEEPS_CHANGING);
+        plan = planReserve(request, nowMs, placement.wallet?.person);
+        amounts = amountsUnderRecord(request, placement.wallet?.person, nowMs) ?? amounts;
+        continue;
+      }
+      const { walletId } = placement.target.hold;
+      const isFirstRefusal = !closedIn.has(walletId);
+      closedIn.add(walletId);
       if (isFirstRefusal && (await hasClosedExpired(placement.wallet, ports))) continue;
 
       let budget: BudgetRefusal | undefined;
@@ -94,6 +110,28 @@ export async function reserve(
     if (mayStand) await disown(plan, { attempt: attempts, amounts: request.amounts }, ports);
     throw toGatewayError(error);
   }
+}
+
+/** True if the wallet has another record of its person than the limits are of. */
+const isByOldRecord = ({ target, wallet }: SeenWallet): boolean =>
+  target.person?.rev !== wallet?.person?.rev;
+
+/**
+ * The amounts of a request under the record that stands; undefined: as before.
+ * @throws service_unavailable if a USD limit binds a request now that was not bounded
+ */
+function amountsUnderRecord(
+  { grant, replan }: ReserveRequest,
+  person: Person | undefined,
+  nowMs: number,
+): Amounts | undefined {
+  const current = withPerson(grant, person, nowMs);
+  if (replan !== undefined) return replan(current);
+  if (!isCapped(limitsOf(grant)) && isCapped(limitsOf(current))) {
+    const detail = 'a USD limit of a person binds a request that was not bounded';
+    throw new GatewayError('service_unavailable', { detail });
+  }
+  return undefined;
 }
 
 /** Closes the expired holds of a wallet. @returns true if there were any */

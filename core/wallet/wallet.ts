@@ -91,10 +91,11 @@ export interface Admission {
 /** A wallet's reason to refuse a request. `limit` is the first that does not fit, in the order of the limits given. */
 export type Refusal =
   | { readonly cause: 'revoked' }
+  | { readonly cause: 'blocked' }
   | { readonly cause: 'concurrency'; readonly inFlight: number }
   | { readonly cause: 'limit'; readonly state: LimitState };
 
-/** The wallet's reason to refuse; undefined: it has none. Revocation first, then concurrency, then limits. */
+/** The wallet's reason to refuse; undefined: it has none. Revocation first, then a block, concurrency, limits. */
 export function decideRefusal(
   wallet: Wallet | undefined,
   states: readonly LimitState[],
@@ -106,6 +107,7 @@ export function decideRefusal(
   if (notBeforeMs !== undefined && issuedAtMs !== undefined && issuedAtMs <= notBeforeMs) {
     return { cause: 'revoked' };
   }
+  if (wallet?.person?.isBlocked) return { cause: 'blocked' };
   const inFlight = wallet?.inFlight ?? 0;
   if (inFlight >= inFlightMax) return { cause: 'concurrency', inFlight };
   const state = states.find((each) => !fitsIn(each, amounts));

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { asKeyId } from '../../core/base/ids.ts';
 import type { OwnLimit, Person, PersonChange } from '../../core/wallet/person.ts';
 import type { People, Reservation } from '../../core/wallet/ports.ts';
 import { NOW_MS } from '../support/wallet-fixtures.ts';
@@ -26,7 +25,7 @@ const EMPTY: Person = { rev: 'rev2', limits: [], creditNanoUsd: 0n, isBlocked: f
 export function describePeople({ people, wallets, makeWalletId, holdIn }: PeopleKit): void {
   const makeChange = (overrides: Partial<PersonChange> = {}): PersonChange => ({
     walletId: makeWalletId(),
-    keyId: asKeyId('k'),
+    listedUnder: 'k',
     seenRev: undefined,
     person: FIRST,
     texts: {},
@@ -142,15 +141,15 @@ export function describePeople({ people, wallets, makeWalletId, holdIn }: People
 
     test('lists its wallet under the first key that it is for, and records its day', async () => {
       const change = makeChange();
-      const keyId = asKeyId(`of ${change.walletId}`);
-      await reserve(change, { listedUnder: keyId, seenDay: '2026-11-28' });
-      const other = { listedUnder: asKeyId('another'), seenDay: '2026-11-29' };
+      const book = `of ${change.walletId}`;
+      await reserve(change, { listedUnder: book, seenDay: '2026-11-28' });
+      const other = { listedUnder: 'another', seenDay: '2026-11-29' };
       const { wallet } = await reserve(change, other, 'r2');
 
       expect(wallet?.seenDay).toBe('2026-11-29');
-      expect(await people().findListed(keyId, '', 10)).toEqual([change.walletId]);
-      expect(await people().findListed(keyId, change.walletId, 10)).toEqual([]);
-      expect(await people().findListed(asKeyId('another'), '', 10)).toEqual([]);
+      expect(await people().findListed(book, '', 10)).toEqual([change.walletId]);
+      expect(await people().findListed(book, change.walletId, 10)).toEqual([]);
+      expect(await people().findListed('another', '', 10)).toEqual([]);
     });
   });
 

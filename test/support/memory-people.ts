@@ -20,7 +20,7 @@ export function makeMemoryPeople(
       return note && { ...note.texts, changes: new Map(note.changes) };
     },
 
-    async change({ walletId, seenRev, person, keyId, ...change }) {
+    async change({ walletId, seenRev, person, listedUnder, ...change }) {
       const { idempotencyKey, digest, nowMs, forget, texts } = change;
       const note = notes.get(walletId) ?? { texts: {}, changes: new Map() };
       if (note.changes.has(idempotencyKey) && !forget.includes(idempotencyKey)) return 'repeated';
@@ -32,13 +32,13 @@ export function makeMemoryPeople(
       notes.set(walletId, { ...note, texts: Object.fromEntries(merged) });
       const changed = open(walletId);
       changed.person = person;
-      changed.listedUnder ??= keyId;
+      changed.listedUnder ??= listedUnder;
       return 'changed';
     },
 
-    findListed: async (keyId, after, pageSize) =>
+    findListed: async (book, after, pageSize) =>
       [...wallets]
-        .filter(([id, { listedUnder }]) => listedUnder === keyId && id > after)
+        .filter(([id, { listedUnder }]) => listedUnder === book && id > after)
         .map(([id]) => id)
         .sort((a, b) => (a < b ? -1 : 1))
         .slice(0, pageSize),

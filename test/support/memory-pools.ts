@@ -1,4 +1,4 @@
-import type { KeyId, PoolId, RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
+import type { PoolId, RequestId, TokenId, WalletId } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import type { RememberedPrompt } from '../../core/wallet/memory.ts';
 import type { Person } from '../../core/wallet/person.ts';
@@ -18,7 +18,7 @@ export interface StoredWallet {
   countedAtMs?: number | undefined;
   salt?: string | undefined;
   person?: Person | undefined;
-  listedUnder?: KeyId | undefined;
+  listedUnder?: string | undefined;
   seenDay?: string | undefined;
   movedTo?: WalletId | undefined;
   readonly prompts: Map<number, RememberedPrompt>;

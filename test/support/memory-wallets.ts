@@ -27,6 +27,7 @@ const SHARDS = 4;
 /** Wallets in memory: the rules of the port in plain words. */
 export function makeMemoryWallets(): MemoryWallets {
   const wallets = new Map<WalletId, StoredWallet>();
+  const seen = new Map<WalletId, Wallet>();
 
   const open = (id: WalletId): StoredWallet => {
     const wallet = wallets.get(id) ?? {
@@ -44,7 +45,9 @@ export function makeMemoryWallets(): MemoryWallets {
   };
   const look = (id: WalletId): Wallet | undefined => {
     const stored = wallets.get(id);
-    return stored && toWallet(id, stored);
+    const wallet = stored && toWallet(id, stored);
+    if (wallet !== undefined) seen.set(id, wallet);
+    return wallet;
   };
   const outcome = (id: WalletId, written: boolean): WriteOutcome => ({
     written,
@@ -127,6 +130,7 @@ export function makeMemoryWallets(): MemoryWallets {
     },
 
     find: async (id) => look(id),
+    lastSeen: (id) => seen.get(id),
 
     findDue: async (shard, beforeMs, pageSize) =>
       [...wallets]

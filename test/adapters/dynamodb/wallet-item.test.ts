@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makePeople } from '../../../adapters/dynamodb/people.ts';
 import { sizeOf } from '../../../adapters/dynamodb/values.ts';
 import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
-import { asKeyId, asWalletId } from '../../../core/base/ids.ts';
+import { asWalletId } from '../../../core/base/ids.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
 import { makeHold, NOW_MS } from '../../support/wallet-fixtures.ts';
 
@@ -21,7 +21,7 @@ describe('the item of a wallet', () => {
     await tables.call('PutItem', { TableName: walletsTable, Item });
     const change = {
       walletId,
-      keyId: asKeyId('k'),
+      listedUnder: 'k',
       seenRev: undefined,
       person: { rev: 'r', limits: [], creditNanoUsd: 0n, isBlocked: true },
       texts: {},
