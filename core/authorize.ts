@@ -17,17 +17,21 @@ import {
   claimantOfJwt,
   claimantOfKey,
   claimantOfToken,
+  joinNamespaces,
   readConversation,
   requireAllowedIdentity,
 } from './access/identity.ts';
+import { grantOf } from './access/key-grant.ts';
+import { isJudgedRoute } from './access/model-routes.ts';
 import { ANY_ORIGIN, requireAllowedOrigin } from './access/origin.ts';
 import { GatewayError } from './base/errors.ts';
-import type { Headers } from './base/http.ts';
+import type { Headers, HttpRequest } from './base/http.ts';
 import type { Clock, Secrets } from './base/ports.ts';
 import { verifyClientJwt } from './jwt/client-jwt.ts';
 import type { JwtKeys } from './jwt/ports.ts';
 import { hashOfKey, isWellFormed } from './keys/api-key.ts';
-import type { FormerVersion, KeyRecord } from './keys/key-record.ts';
+import type { KeyRecord } from './keys/key-record.ts';
+import { findFault, type KeyUse, type ValidVersion, validVersionsOf } from './keys/key-use.ts';
 import type { KeyRecords } from './keys/ports.ts';
 import { parseScopedClaims, requireInForce, tokenIdOf } from './tokens/scoped-claims.ts';
 import {
@@ -40,6 +44,8 @@ import {
 /** The part of a request that the authorizer sees. */
 export interface CredentialRequest {
   readonly headers: Headers;
+  /** Absent: one that calls a model. */
+  readonly route?: Pick<HttpRequest, 'method' | 'path'>;
 }
 
 export interface AuthorizePorts {
@@ -73,23 +79,34 @@ export async function authorize(
   }
 }
 
-async function requireGrant({ headers }: CredentialRequest, ports: AuthorizePorts): Promise<Grant> {
+async function requireGrant(
+  { headers, route }: CredentialRequest,
+  ports: AuthorizePorts,
+): Promise<Grant> {
   const { onPassed, allowedOrigins } = ports;
   const { record, grant, claimant } = await identify(headers, ports);
-  const { identity: controls } = record;
-  requireAllowedIdentity(claimant, controls);
-  if (controls?.enforceIdentity) onPassed?.({ check: 'enforced' });
-  if (claimant && controls?.allowedDomains) onPassed?.({ check: 'domain' });
+  const isJudged = route === undefined || isJudgedRoute(route);
+  if (isJudged) requireIdentity(claimant, record, onPassed);
   requireAllowedOrigin(headers, allowedOrigins);
   requireAllowedOrigin(headers, record.allowedOrigins ?? [ANY_ORIGIN]);
   if (headers.has('origin')) onPassed?.({ check: 'origin' });
-  const conversation = readConversation(headers, controls);
+  const conversation = isJudged ? readConversation(headers, record.identity) : undefined;
   if (conversation !== undefined) onPassed?.({ check: 'conversation' });
   return {
     ...grant,
     ...(claimant && { identity: claimant.identity }),
     ...(conversation !== undefined && { conversation }),
   };
+}
+
+function requireIdentity(
+  claimant: Claimant | undefined,
+  { identity: controls }: KeyRecord,
+  onPassed: AuthorizePorts['onPassed'],
+): void {
+  requireAllowedIdentity(claimant, controls);
+  if (controls?.enforceIdentity) onPassed?.({ check: 'enforced' });
+  if (claimant && controls?.allowedDomains) onPassed?.({ check: 'domain' });
 }
 
 /** A verified credential: its key's record, what it grants, and the user it speaks for. */
@@ -100,6 +117,13 @@ interface Identified {
 }
 
 async function identify(headers: Headers, ports: AuthorizePorts): Promise<Identified> {
+  const identified = await identifyInNamespace(headers, ports);
+  const claimant = joinNamespaces(identified.claimant, identified.record.identity);
+  return { ...identified, claimant };
+}
+
+/** Identifies a user in the name space of the header, the token or the JWT that names them. */
+async function identifyInNamespace(headers: Headers, ports: AuthorizePorts): Promise<Identified> {
   const credential = readCredential(headers);
   ports.onPassed?.({ check: 'credential', kind: credential.kind });
   switch (credential.kind) {
@@ -158,7 +182,7 @@ async function requirePresentedKey(
   if (valid === undefined || (!valid.former && record.keyHash !== hash)) {
     throw unknown('a version of the key that is no longer in force');
   }
-  const fault = findFault(record, account, use);
+  const fault = findFault(record, { account, use, nowMs: clock.nowMs() });
   if (fault !== undefined) throw unknown(fault);
   const former = valid.former !== undefined;
   onPassed?.({ check: 'key', name: record.name, kind: record.kind });
@@ -193,7 +217,8 @@ async function requireSigningKey(
   const { account, keyName } = token;
   const isOurs = account === ports.account;
   const record = isOurs ? await ports.keys.findByName(account, keyName, ageMaxMs) : undefined;
-  const fault = record === undefined ? 'no such key' : findFault(record, ports.account, 'signer');
+  const asked = { account: ports.account, use: 'signer', nowMs: ports.clock.nowMs() } as const;
+  const fault = record === undefined ? 'no such key' : findFault(record, asked);
   if (record !== undefined && fault === undefined) return record;
   isSignedWith(token, ''); // Takes as long as checking a wrong signature.
   throw unknown(fault ?? 'no such key');
@@ -232,35 +257,3 @@ function toIdentified(
   };
   return { record, grant, claimant: claimantOfToken(claims.user) };
 }
-
-type KeyUse = 'alone' | 'with-jwt' | 'signer';
-
-/** Returns why a key may not be used in this way; undefined: it may. */
-function findFault(record: KeyRecord, account: string, use: KeyUse): string | undefined {
-  if (record.account !== account) return 'a key of another account';
-  if (record.disabled) return 'a disabled key';
-  if (record.kind === 'client' && use !== 'with-jwt') return 'a client key without a JWT';
-  if (record.kind === 'personal' && use === 'signer') return 'a personal key as signer';
-  return undefined;
-}
-
-/** A version of a key that is valid now; `former` is set if it is not the current one. */
-interface ValidVersion {
-  readonly version: string;
-  readonly former?: FormerVersion;
-}
-
-function validVersionsOf({ version, former }: KeyRecord, nowMs: number): readonly ValidVersion[] {
-  if (former === undefined || nowMs >= former.untilMs) return [{ version }];
-  return [{ version }, { version: former.version, former }];
-}
-
-const grantOf = (record: KeyRecord) => ({
-  account: record.account,
-  keyId: record.id,
-  keyName: record.name,
-  keyKind: record.kind,
-  ...(record.models && { models: record.models }),
-  limits: record.limits,
-  maxTokenLifetimeSeconds: record.maxTokenLifetimeSeconds,
-});

@@ -8,7 +8,6 @@
 import type { AccessFact } from './access/authorization.ts';
 import type { Credential } from './access/credential.ts';
 import { type Grant, type IdentitySource, requireLiveToken } from './access/grant.ts';
-import { CONVERSATION_HEADER } from './access/identity.ts';
 import type { KeyWallets } from './account/key-info.ts';
 import { describeKey } from './account/key-info.ts';
 import { type AuthorizePorts, authorize } from './authorize.ts';
@@ -25,6 +24,7 @@ import { MESSAGES } from './dialects/messages/messages.ts';
 import { OUTPUT_CAP_MIN } from './dialects/request-output.ts';
 import { RESPONSES } from './dialects/responses/responses.ts';
 import type { VerifierKey } from './jwt/verifier.ts';
+import { DEFAULT_CONVERSATION_HEADER } from './keys/key-record.ts';
 import { requireAllowedModel, resolveModel } from './models/policy.ts';
 import type { Price } from './models/pricing.ts';
 import { findProvider, type ModelTarget } from './providers/provider.ts';
@@ -139,7 +139,7 @@ function toOutage(error: unknown): { readonly kind: 'outage'; readonly error: Ga
 function failedCheck(last: AccessFact | undefined, { code, status, facts }: GatewayError): string {
   if (last === undefined) return 'credential';
   if (status === 401 || status === 503) return NEXT_CHECK[last.check] ?? 'request';
-  if (facts.param === CONVERSATION_HEADER) return 'conversation';
+  if (facts.param === DEFAULT_CONVERSATION_HEADER) return 'conversation';
   return facts.param === undefined ? (REFUSED_BY[code] ?? 'request') : 'user header';
 }
 

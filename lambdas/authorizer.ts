@@ -27,7 +27,8 @@ export function makeAuthorizerHandler(settings: FunctionSettings, log: Log = mak
   return middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthorizerResult>()
     .handler(async (event) => {
       const headers = readHeaders(event.multiValueHeaders);
-      const authorization = await authorize({ headers }, ports);
+      const route = { method: event.httpMethod, path: event.path };
+      const authorization = await authorize({ headers, route }, ports);
       if (authorization.kind === 'denied') {
         const { code, detail = '' } = authorization.error;
         log.write({ level: 'info', event: 'denied', code, detail });

@@ -113,6 +113,8 @@ export async function provisionDemoClientKey(
   const verifier = { material: { kind: 'secret', secret: jwtSecret } } as const;
   const settings = { ...settingsOf(defaults), verifier };
   const made = await createKey({ name: DEMO_CLIENT_KEY_NAME, clientAccess: true, settings }, ports);
+  // The gateway keeps no client key's string. The demo keeps its own, to print it at each start.
+  await ports.vault.createKeySecret(made.record.id, made.record.version, made.key);
   return { key: made.key, jwtSecret };
 }
 

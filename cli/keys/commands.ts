@@ -19,6 +19,7 @@ import { wrongUse } from '../failure.ts';
 import {
   type PlaceFlags,
   toDuration,
+  toExpiry,
   toKeyName,
   toLimits,
   toModelsOrAny,
@@ -36,6 +37,8 @@ interface SettingFlags extends PlaceFlags, IdentityFlags {
   readonly models?: readonly string[] | 'any';
   readonly limit?: readonly Limit[];
   readonly maxTokenLifetime?: number;
+  readonly expires?: number | 'never';
+  readonly managedBy?: string;
 }
 
 interface CreateFlags extends SettingFlags {
@@ -59,6 +62,12 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
         '--client-access',
         'make a client key: public, and valid only together with a JWT',
       ).conflicts('user'),
+    )
+    .addOption(
+      new Option(
+        '--identity-namespace <namespace>',
+        'join users of headers, tokens and JWTs by verified e-mail',
+      ).choices(['email']),
     )
     .action((name: string, flags: CreateFlags) => create(name, flags, terminal));
 
@@ -119,7 +128,20 @@ const withSettings = (command: Command): Command =>
       'per:unit:window=value such as user:usd:week=5, or "none"; repeatable',
       toLimits,
     )
-    .option('--max-token-lifetime <time>', 'longest lifetime of its tokens', toTokenLifetime);
+    .option('--max-token-lifetime <time>', 'longest lifetime of its tokens', toTokenLifetime)
+    .option(
+      '--expires <when>',
+      'end of the key and of all its tokens: a duration, an instant, or "never"',
+      toKeyExpiry,
+    )
+    .option(
+      '--managed-by <key>',
+      'server key whose owner sees and changes the users of this client or personal key',
+      toKeyName,
+    );
+
+const toKeyExpiry = (text: string): number | 'never' =>
+  text === 'never' ? text : toExpiry(Date.now())(text);
 
 /** Runs something that changes keys. */
 const withAdmin = <T>(
@@ -166,7 +188,7 @@ function printMade(made: MadeKey, flags: PlaceFlags, terminal: Terminal): void {
 }
 
 async function readSettings(
-  { models, limit, maxTokenLifetime, ...flags }: SettingFlags,
+  { models, limit, maxTokenLifetime, expires, managedBy, ...flags }: SettingFlags,
   terminal: Terminal,
 ): Promise<Partial<KeySettings>> {
   return {
@@ -174,6 +196,8 @@ async function readSettings(
     ...(models !== undefined && { models: models === 'any' ? undefined : models }),
     ...(limit !== undefined && { limits: limit }),
     ...(maxTokenLifetime !== undefined && { maxTokenLifetimeSeconds: maxTokenLifetime }),
+    ...(expires !== undefined && { expiresAtMs: expires === 'never' ? undefined : expires }),
+    ...(managedBy !== undefined && { managedBy }),
   };
 }
 

@@ -19,7 +19,7 @@ import {
 import {
   DOMAINS_MAX,
   type IdentityControls,
-  isUserHeader,
+  isIdentityHeader,
   ORIGINS_MAX,
 } from '../../core/keys/key-record.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
@@ -48,6 +48,8 @@ export interface IdentityFlags {
   readonly userHeader?: string;
   readonly enforceIdentity?: boolean;
   readonly enforceConversation?: boolean;
+  readonly conversationHeader?: string;
+  readonly identityNamespace?: 'email';
   readonly allowDomain?: List;
   readonly origin?: List;
 }
@@ -94,11 +96,16 @@ const withControls = (command: Command): Command =>
     .option('--no-trust-email', 'use it only if the JWT marks it as verified')
     .option('--identity-header', 'let a bare key name its user in a header')
     .option('--no-identity-header', 'ignore that header')
-    .option('--user-header <name>', 'name of that header (default: x-user-email)', toUserHeader)
+    .option('--user-header <name>', 'name of that header (default: x-user-email)', toIdentityHeader)
     .option('--enforce-identity', 'refuse requests without a user')
     .option('--no-enforce-identity', 'accept requests without a user')
-    .option('--enforce-conversation', 'refuse requests without X-Conversation-Id')
-    .option('--no-enforce-conversation', 'accept requests without X-Conversation-Id')
+    .option('--enforce-conversation', 'refuse requests without a conversation')
+    .option('--no-enforce-conversation', 'accept requests without a conversation')
+    .option(
+      '--conversation-header <name>',
+      'header that names the conversation (default: x-conversation-id)',
+      toIdentityHeader,
+    )
     .option('--allow-domain <domain>', 'allowed e-mail domain, or "any"; repeatable', toDomains);
 
 /** Makes the parser of a flag that adds to a list. */
@@ -139,9 +146,9 @@ const toOrigins = toList(
   textIf(isOrigin),
 );
 
-function toUserHeader(text: string): string {
+function toIdentityHeader(text: string): string {
   const name = text.toLowerCase();
-  if (isUserHeader(name)) return name;
+  if (isIdentityHeader(name)) return name;
   throw must('a header name of letters, digits and "-" without another meaning', text);
 }
 
@@ -197,6 +204,8 @@ export async function readIdentity(
     userHeader,
     enforceIdentity: flags.enforceIdentity,
     enforceConversation: flags.enforceConversation,
+    conversationHeader: flags.conversationHeader,
+    identityNamespace: flags.identityNamespace,
     allowedDomains: flags.allowDomain,
   });
   const { origin } = flags;

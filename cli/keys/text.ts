@@ -9,6 +9,7 @@ import type { Verifier } from '../../core/jwt/verifier.ts';
 import type { MadeKey } from '../../core/keys/key-admin.ts';
 import { verifierFields } from '../../core/keys/key-fields.ts';
 import {
+  DEFAULT_CONVERSATION_HEADER,
   DEFAULT_USER_HEADER,
   type IdentityControls,
   type KeyRecord,
@@ -33,6 +34,8 @@ export const toKeyJson = (record: KeyRecord, nowMs: number) => ({
   verifier: record.verifier === undefined ? null : toVerifierJson(record.verifier),
   identity: toIdentityJson(record.identity),
   allowed_origins: record.allowedOrigins ?? null,
+  expires_at: record.expiresAtMs === undefined ? null : toInstant(record.expiresAtMs),
+  managed_by: record.managedBy ?? null,
   revoked_tokens: record.revoked.length,
   created_at: toInstant(record.createdAtMs),
 });
@@ -57,6 +60,8 @@ const toIdentityJson = (identity: IdentityControls = {}) => ({
   enforce_conversation: identity.enforceConversation ?? false,
   allowed_domains: identity.allowedDomains ?? [],
   trust_email: identity.trustEmail ?? false,
+  conversation_header: identity.conversationHeader ?? DEFAULT_CONVERSATION_HEADER,
+  identity_namespace: identity.identityNamespace ?? null,
 });
 
 /** Formats a new key, with its string. */
@@ -69,8 +74,12 @@ export const toMadeJson = ({ record, key }: MadeKey) => ({
 const formerOf = ({ former }: KeyRecord, nowMs: number): { until: string } | null =>
   former === undefined || former.untilMs <= nowMs ? null : { until: toInstant(former.untilMs) };
 
+const isEnded = ({ expiresAtMs }: KeyRecord, nowMs: number): boolean =>
+  expiresAtMs !== undefined && expiresAtMs <= nowMs;
+
 const stateOf = (record: KeyRecord, nowMs: number): string => {
   if (record.disabled) return 'disabled';
+  if (isEnded(record, nowMs)) return 'expired';
   return formerOf(record, nowMs) === null ? 'in force' : 'rotating';
 };
 
@@ -98,7 +107,7 @@ export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [
     ['id', record.id],
     ['kind', record.kind],
     ...(record.user === undefined ? [] : ([['user', record.user]] as const)),
-    ['state', record.disabled ? 'disabled' : 'in force'],
+    ['state', record.disabled ? 'disabled' : isEnded(record, nowMs) ? 'expired' : 'in force'],
     ...(former === null ? [] : ([['former', `valid until ${former.until}`]] as const)),
     ['models', listOr(record.models ?? [], 'any')],
     ['limits', listOr(record.limits.map(formatLimit), 'none')],
@@ -106,6 +115,8 @@ export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [
     ...Object.entries(record.verifier ? verifierFields(record.verifier) : {}),
     ...identityLines(record.identity),
     ...(record.allowedOrigins ? [['origins', record.allowedOrigins.join(', ')] as const] : []),
+    ...(record.expiresAtMs ? [['expires', toInstant(record.expiresAtMs)] as const] : []),
+    ...(record.managedBy ? [['managed by', record.managedBy] as const] : []),
     ['revoked', `${record.revoked.length} by jti`],
     ['created', toInstant(record.createdAtMs)],
   ];
@@ -120,6 +131,10 @@ function identityLines(identity: IdentityControls = {}): readonly (readonly [str
     ...(identity.enforceConversation ? [['conversation', 'enforced'] as const] : []),
     ...(allowedDomains.length > 0 ? [['domains', allowedDomains.join(', ')] as const] : []),
     ...(identity.trustEmail ? [['e-mail of JWTs', 'trusted'] as const] : []),
+    ...(identity.conversationHeader
+      ? [['conversation header', identity.conversationHeader] as const]
+      : []),
+    ...(identity.identityNamespace ? [['users', 'joined by verified e-mail'] as const] : []),
   ];
 }
 

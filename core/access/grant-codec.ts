@@ -59,6 +59,7 @@ const grantSchema = v.strictObject({
     v.transform((texts) => texts.map(parseLimit)),
   ),
   maxTokenLifetimeSeconds: v.number(),
+  keyExpiresAtMs: v.exactOptional(v.number()),
   conversation: v.exactOptional(v.string()),
 });
 

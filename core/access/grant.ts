@@ -51,6 +51,8 @@ export interface Grant {
   readonly models?: readonly string[];
   readonly limits: readonly Limit[];
   readonly maxTokenLifetimeSeconds: number;
+  /** From this instant on the key, and every token it signed, is unknown. */
+  readonly keyExpiresAtMs?: number;
   readonly conversation?: string;
 }
 
@@ -59,10 +61,14 @@ export const isExpired = ({ expiresAtMs }: Pick<TokenGrant, 'expiresAtMs'>, nowM
   expiresAtMs <= nowMs;
 
 /**
- * Refuses a token that has expired since the authorizer saw it. Does NOT refuse a revoked one; `requireLiveToken` does.
- * @throws token_expired
+ * Refuses a key or token that has expired since the authorizer saw it. Does NOT refuse a revoked one; `requireLiveToken`
+ * does.
+ * @throws invalid_api_key, token_expired
  */
-export function requireNotExpired({ token }: Grant, nowMs: number): void {
+export function requireNotExpired({ token, keyExpiresAtMs }: Grant, nowMs: number): void {
+  if (keyExpiresAtMs !== undefined && keyExpiresAtMs <= nowMs) {
+    throw new GatewayError('invalid_api_key', { detail: 'the key has expired' });
+  }
   if (token !== undefined && isExpired(token, nowMs)) throw new GatewayError('token_expired');
 }
 
@@ -78,3 +84,9 @@ export function requireLiveToken(grant: Grant, nowMs: number): void {
 /** True for a server key presented alone: its holder owns the key, may sign tokens and sees key-wide figures. */
 export const isBareServerKey = ({ keyKind, credential }: Grant): boolean =>
   keyKind === 'server' && credential === 'key';
+
+/** Returns when the credential ends: with its key or its token, whichever is earlier; undefined: it does not. */
+export function expiryOf({ token, keyExpiresAtMs }: Grant): number | undefined {
+  const ends = [token?.expiresAtMs, keyExpiresAtMs].filter((atMs) => atMs !== undefined);
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}

@@ -5,12 +5,16 @@
  */
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
+import { shortDigest } from '../base/ids.ts';
 import { isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { VerifiedUser } from '../jwt/verifier.ts';
-import { DEFAULT_USER_HEADER, type IdentityControls, type KeyRecord } from '../keys/key-record.ts';
+import {
+  DEFAULT_CONVERSATION_HEADER,
+  DEFAULT_USER_HEADER,
+  type IdentityControls,
+  type KeyRecord,
+} from '../keys/key-record.ts';
 import type { Grant, Identity } from './grant.ts';
-
-export const CONVERSATION_HEADER = 'x-conversation-id';
 
 /** The user of a request, before the key's rules are checked. */
 export interface Claimant {
@@ -59,6 +63,25 @@ export const claimantOfJwt = ({ issuer, id, email }: VerifiedUser): Claimant => 
 });
 
 /**
+ * Joins users of headers, tokens and JWTs into one name space, that of tokens, if the key says so. A user of a JWT is
+ * then the verified e-mail address.
+ * @throws identity_required for a JWT without a verified e-mail address
+ */
+export function joinNamespaces(
+  claimant: Claimant | undefined,
+  { identityNamespace }: IdentityControls = {},
+): Claimant | undefined {
+  if (claimant === undefined || identityNamespace === undefined) return claimant;
+  const { identity, email } = claimant;
+  if (identity.source === 'header') return claimantOf('token', identity.id);
+  if (identity.source !== 'jwt') return claimant;
+  if (email !== undefined && domainOf(email) !== undefined) return claimantOf('token', email);
+  throw new GatewayError('identity_required', {
+    detail: 'the JWT has no verified e-mail address',
+  });
+}
+
+/**
  * Returns the domain of an address for domain rules: the part after the last `@`, in lower case; undefined if there is
  * none. ASCII only, because lower-casing turns some letters of other scripts into ASCII letters.
  */
@@ -88,26 +111,46 @@ export function requireAllowedIdentity(
 }
 
 /**
- * Reads `X-Conversation-Id`, which is kept with usage and never sent upstream.
- * @throws invalid_request when it is sent twice, is not 1 to 128 of A-Za-z0-9._-, or is missing where it is enforced
+ * Reads the conversation, which is kept with usage and never sent upstream: from the key's conversation header, else
+ * from the first session header of a coding agent or chat front end. The value of a session header is not the caller's
+ * choice, so one that is too long or has other characters is hashed.
+ * @throws invalid_request when the conversation header is sent twice, is not 1 to 128 of A-Za-z0-9._-, or when no header
+ *   names a conversation where one is enforced
  */
 export function readConversation(
   headers: Headers,
-  { enforceConversation }: IdentityControls = {},
+  {
+    enforceConversation,
+    conversationHeader: name = DEFAULT_CONVERSATION_HEADER,
+  }: IdentityControls = {},
 ): Grant['conversation'] {
-  const [conversation, ...more] = headers.get(CONVERSATION_HEADER) ?? [];
+  const [sent, ...more] = headers.get(name) ?? [];
+  const conversation = sent ?? readSession(headers);
   if (conversation === undefined) {
     if (!enforceConversation) return undefined;
     throw new GatewayError('invalid_request', {
-      message: 'this API key requires the header "x-conversation-id"',
-      param: CONVERSATION_HEADER,
+      message: `this API key requires the header "${name}"`,
+      param: DEFAULT_CONVERSATION_HEADER,
     });
   }
-  if (more.length > 0 || !/^[A-Za-z0-9._-]{1,128}$/.test(conversation)) {
+  if (more.length > 0 || !CONVERSATION.test(conversation)) {
     throw new GatewayError('invalid_request', {
-      message: 'the header "x-conversation-id" must be sent once, as 1 to 128 of A-Za-z0-9._-',
-      param: CONVERSATION_HEADER,
+      message: `the header "${name}" must be sent once, as 1 to 128 of A-Za-z0-9._-`,
+      param: DEFAULT_CONVERSATION_HEADER,
     });
   }
   return conversation;
+}
+
+const CONVERSATION = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** The headers in which clients name their session: Claude Code, Codex, Open WebUI. */
+const SESSION_HEADERS = ['x-claude-code-session-id', 'session-id', 'x-openwebui-chat-id'] as const;
+
+function readSession(headers: Headers): string | undefined {
+  for (const name of SESSION_HEADERS) {
+    const session = headers.get(name)?.[0]?.trim();
+    if (session) return CONVERSATION.test(session) ? session : shortDigest('session', session);
+  }
+  return undefined;
 }

@@ -2,7 +2,7 @@
  * `GET /v1/key`: a credential's own limits and spend, in the shape of OpenRouter's route of that name.
  * https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key
  */
-import { type Grant, isBareServerKey, type TokenGrant } from '../access/grant.ts';
+import { expiryOf, type Grant, isBareServerKey, type TokenGrant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { KeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -47,6 +47,7 @@ export async function describeKey(
   ];
   const tightest = tightestOf(limits);
   const spent = spentOf(wallet, token, payer.atMs);
+  const expiresAtMs = expiryOf(grant);
   return {
     data: {
       label: token?.jti ?? grant.keyName,
@@ -55,7 +56,7 @@ export async function describeKey(
       limit_reset: tightest ? RESETS[tightest.limit.window] : null,
       usage: usdFromNano(spent.settled),
       reserved: usdFromNano(spent.reserved),
-      expires_at: token ? new Date(token.expiresAtMs).toISOString() : null,
+      expires_at: expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString(),
       models: modelsOf(grant),
       user: grant.identity?.id ?? null,
       limits: limits.map(toLimitInfo),

@@ -51,7 +51,7 @@ export function issueToken(
     throw badField('api_key_name', 'must be the name of the key in the request');
   }
   const issuedAtSeconds = Math.floor(clock.nowMs() / 1000);
-  const exp = expiryOf(fields, issuedAtSeconds, grant.maxTokenLifetimeSeconds);
+  const exp = tokenExpiryOf(fields, issuedAtSeconds, lifetimeMaxOf(grant, issuedAtSeconds));
   const claims: Record<string, unknown> = { sub: grant.account, iat: issuedAtSeconds, exp };
   for (const name of CLAIM_FIELDS) if (fields[name] !== undefined) claims[name] = fields[name];
   claims.jti ??= random.uuid();
@@ -107,8 +107,14 @@ function badField(name: string, fault: string): GatewayError {
   return new GatewayError('invalid_request', { message: `"${field}" ${fault}`, param: field });
 }
 
+/** Returns the longest lifetime of a token in seconds: no token is signed beyond its key's end. */
+const lifetimeMaxOf = ({ maxTokenLifetimeSeconds, keyExpiresAtMs }: Grant, nowSeconds: number) =>
+  keyExpiresAtMs === undefined
+    ? maxTokenLifetimeSeconds
+    : Math.min(maxTokenLifetimeSeconds, Math.floor(keyExpiresAtMs / 1000) - nowSeconds);
+
 /** Returns the token's `exp` in unix seconds. */
-function expiryOf(fields: JsonObject, nowSeconds: number, lifetimeSeconds: number): number {
+function tokenExpiryOf(fields: JsonObject, nowSeconds: number, lifetimeSeconds: number): number {
   const { expires_delta: delta, expires_at: at } = fields;
   if (delta !== undefined && at !== undefined) {
     throw badField('expires_at', 'must not be given together with "expires_delta"');

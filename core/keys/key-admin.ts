@@ -97,10 +97,11 @@ export async function createKey(
     createdAtMs: clock.nowMs(),
   };
   const { record: set, made } = applySettings(bare, settings, makeOptions(ports));
+  await requireManager(settings.managedBy, ports);
   const fields = { ...(user && { user }), ...(clientAccess && { kind }), ...toFields(set) };
   const first = makeChange(id, undefined, 'create', fields, ports);
   const record = { ...set, revision: first.id };
-  await vault.createKeySecret(id, record.version, key);
+  if (keepsSecret(record)) await vault.createKeySecret(id, record.version, key);
   await putSecret(record, made, vault);
   await store.putChange(first);
   await store.create(record);
@@ -119,11 +120,24 @@ export async function setKey(
 ): Promise<KeyRecord> {
   const seen = await requireKey(name, ports);
   const { record: next, made } = applySettings(seen, settings, makeOptions(ports));
+  await requireManager(settings.managedBy, ports);
   const fields = changesBetween(seen, next);
   if (Object.keys(fields).length === 0) return seen;
   await putSecret(next, made, ports.vault);
   return change(seen, next, 'set', fields, ports);
 }
+
+/** Refuses a manager that is no server key in force. */
+async function requireManager(name: string | undefined, ports: KeyAdminPorts): Promise<void> {
+  if (name === undefined) return;
+  const { kind, disabled } = await requireKey(name, ports);
+  if (kind !== 'server' || disabled) {
+    throw refused(`the key "${name}" cannot manage others: it must be a server key in force`);
+  }
+}
+
+/** Only a server key signs, so only its string is kept. Of the others the hash is enough. */
+const keepsSecret = ({ kind }: KeyRecord): boolean => kind === 'server';
 
 const makeOptions = ({ random, allowLoopback = false }: KeyAdminPorts) => ({
   version: random.uuid(),
@@ -170,7 +184,7 @@ export async function rotateKey(
     keyHash: hashOfKey(key),
     ...(durationMs > 0 && { former: { version: seen.version, untilMs, rotatedAtMs: nowMs } }),
   };
-  await vault.addKeyVersion(seen.id, next.version, key);
+  if (keepsSecret(seen)) await vault.addKeyVersion(seen.id, next.version, key);
   await store.point(next);
   const ends = { former: durationMs > 0 ? `until ${new Date(untilMs).toISOString()}` : 'ended' };
   return { record: await change(seen, next, 'rotate', ends, ports), key };

@@ -10,11 +10,17 @@ import type { KeyRecord } from './key-record.ts';
 
 /** The settings of a key that commands change. */
 type SettableFields = Pick<KeyRecord, 'limits' | 'maxTokenLifetimeSeconds'> &
-  Partial<Pick<KeyRecord, 'models' | 'verifier' | 'identity' | 'allowedOrigins'>>;
+  Partial<
+    Pick<
+      KeyRecord,
+      'models' | 'verifier' | 'identity' | 'allowedOrigins' | 'expiresAtMs' | 'managedBy'
+    >
+  >;
 
 /** Returns the settings of a key as texts. Settings that a key lacks are left out, except models and limits. */
 export function toFields(record: SettableFields): Readonly<Record<string, string>> {
   const { models, limits, maxTokenLifetimeSeconds, verifier, identity, allowedOrigins } = record;
+  const { expiresAtMs, managedBy } = record;
   return {
     models: models?.join(',') ?? 'any',
     limits: limits.length === 0 ? 'none' : limits.map(formatLimit).join(','),
@@ -24,6 +30,8 @@ export function toFields(record: SettableFields): Readonly<Record<string, string
       Object.entries(identity ?? {}).map(([name, value]) => [name, String(value)]),
     ),
     ...(allowedOrigins && { allowedOrigins: allowedOrigins.join(',') }),
+    ...(expiresAtMs !== undefined && { expires: new Date(expiresAtMs).toISOString() }),
+    ...(managedBy !== undefined && { managedBy }),
   };
 }
 

@@ -49,8 +49,12 @@ export interface IdentityControls {
   readonly userHeader?: string;
   /** A request without an identity is refused. */
   readonly enforceIdentity?: boolean;
-  /** A request without `X-Conversation-Id` is refused. */
+  /** A request without a conversation is refused. */
   readonly enforceConversation?: boolean;
+  /** The name of the header that names the conversation, lower-case. @default x-conversation-id */
+  readonly conversationHeader?: string;
+  /** Joins users of headers, tokens and JWTs by verified e-mail. Chosen when the key is made, and never changed. */
+  readonly identityNamespace?: 'email';
   /** Allowed domains of e-mail addresses, lower-case; never empty. @default any */
   readonly allowedDomains?: readonly string[];
   /** The e-mail address of a JWT counts even if its issuer does not say that it is verified. */
@@ -67,6 +71,10 @@ export interface KeyRecord {
   readonly keyHash: KeyHash;
   readonly former?: FormerVersion;
   readonly disabled: boolean;
+  /** From this instant on the key, and every token it signed, is unknown; absent: it does not end. */
+  readonly expiresAtMs?: number;
+  /** The server key, by name, whose owner sees and changes the users of this client or personal key. */
+  readonly managedBy?: string;
   /** The user of a personal key. */
   readonly user?: string;
   /** Allowed model ids or `provider/*`; absent: all. Never empty. */
@@ -89,6 +97,7 @@ export interface KeyRecord {
 export const LIMITS_MAX = 16;
 
 export const DEFAULT_USER_HEADER = 'x-user-email';
+export const DEFAULT_CONVERSATION_HEADER = 'x-conversation-id';
 
 /** The most domains and the most origins of a key. */
 export const DOMAINS_MAX = 64;
@@ -105,13 +114,17 @@ export const REVOKED_MAX = 2000;
 const TAKEN_HEADERS =
   /^(authorization|(x-goog-)?api-key|x-api-key|cookie|host|origin|referer|user-agent|content-.*|accept.*|x-conversation-id|x-request-id|x-amzn?-.*|x-forwarded-.*|via|forwarded)$/;
 
-/** True for a text that may name the user header: lower-case, and without another meaning. */
-export const isUserHeader = (text: string): boolean =>
+/** True for a text that may name the user or conversation header: lower-case, and without another meaning. */
+export const isIdentityHeader = (text: string): boolean =>
   /^[a-z][a-z0-9-]{0,63}$/.test(text) && !TAKEN_HEADERS.test(text);
 
 const instant = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const digest = (chars: number) => v.pipe(v.string(), v.regex(new RegExp(`^[\\w-]{${chars}}$`)));
 const version = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/));
+const keyName = v.pipe(
+  v.string(),
+  v.check((text) => isName(text, KEY_NAME_CHARS_MAX)),
+);
 const modelPatterns = v.pipe(
   v.array(v.string()),
   v.check((list) => parseModelPatterns(list) !== undefined),
@@ -122,9 +135,11 @@ const textList = (max: number, isMember: (text: string) => boolean) =>
 
 const identitySchema = v.strictObject({
   identityHeader: v.exactOptional(v.boolean()),
-  userHeader: v.exactOptional(v.pipe(v.string(), v.check(isUserHeader))),
+  userHeader: v.exactOptional(v.pipe(v.string(), v.check(isIdentityHeader))),
   enforceIdentity: v.exactOptional(v.boolean()),
   enforceConversation: v.exactOptional(v.boolean()),
+  conversationHeader: v.exactOptional(v.pipe(v.string(), v.check(isIdentityHeader))),
+  identityNamespace: v.exactOptional(v.literal('email')),
   allowedDomains: v.exactOptional(textList(DOMAINS_MAX, isDomain)),
   trustEmail: v.exactOptional(v.boolean()),
 });
@@ -132,10 +147,7 @@ const identitySchema = v.strictObject({
 const recordSchema = v.strictObject({
   id: v.pipe(digest(22), v.transform(asKeyId)),
   account: v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/)),
-  name: v.pipe(
-    v.string(),
-    v.check((text) => isName(text, KEY_NAME_CHARS_MAX)),
-  ),
+  name: keyName,
   kind: v.picklist(['server', 'personal', 'client']),
   version,
   keyHash: v.pipe(digest(43), v.transform(asKeyHash)),
@@ -143,6 +155,8 @@ const recordSchema = v.strictObject({
     v.strictObject({ version, untilMs: instant, rotatedAtMs: v.exactOptional(instant) }),
   ),
   disabled: v.boolean(),
+  expiresAtMs: v.exactOptional(instant),
+  managedBy: v.exactOptional(keyName),
   user: v.exactOptional(
     v.pipe(
       v.string(),
@@ -197,23 +211,28 @@ export function parseKeyRecord(value: unknown): KeyRecord {
   return record;
 }
 
+type ContradictoryField = 'user' | 'verifier' | 'identity' | 'managedBy' | 'identityNamespace';
+
 /**
  * Returns the field that contradicts the kind of a key: a client key has a verifier, a personal key has a user and no
- * verifier, and only a server key names users in a header.
+ * verifier, only a server key names users in a header, and no server key is managed by another. Joined name spaces need
+ * e-mail addresses that are verified.
  */
 export function contradictionIn({
   kind,
   user,
   verifier,
   identity,
-}: Pick<KeyRecord, 'kind' | 'user' | 'verifier' | 'identity'>):
-  | 'user'
-  | 'verifier'
-  | 'identity'
+  managedBy,
+}: Pick<KeyRecord, 'kind' | 'user' | 'verifier' | 'identity' | 'managedBy'>):
+  | ContradictoryField
   | undefined {
   if ((kind === 'personal') !== (user !== undefined)) return 'user';
   if (kind === 'client' && verifier === undefined) return 'verifier';
   if (kind === 'personal' && verifier !== undefined) return 'verifier';
+  if (kind === 'server' && managedBy !== undefined) return 'managedBy';
+  const isJoined = identity?.identityNamespace !== undefined;
+  if (isJoined && (identity.trustEmail || kind === 'personal')) return 'identityNamespace';
   const namesUsers = identity?.identityHeader || identity?.userHeader !== undefined;
   return kind !== 'server' && namesUsers ? 'identity' : undefined;
 }

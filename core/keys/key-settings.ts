@@ -12,6 +12,7 @@ import {
 } from '../jwt/make-verifier.ts';
 import {
   contradictionIn,
+  DEFAULT_CONVERSATION_HEADER,
   DEFAULT_USER_HEADER,
   type IdentityControls,
   type KeyRecord,
@@ -29,6 +30,10 @@ export interface KeySettings {
   readonly identity?: IdentityControls;
   /** Undefined: any. */
   readonly allowedOrigins?: readonly string[] | undefined;
+  /** Undefined: the key does not end. */
+  readonly expiresAtMs?: number | undefined;
+  /** Undefined: no other key's owner sees its users. */
+  readonly managedBy?: string | undefined;
 }
 
 /**
@@ -40,9 +45,9 @@ export function applySettings(
   settings: Partial<KeySettings>,
   { version, allowLoopback }: Omit<MakeOptions, 'seen'>,
 ): { readonly record: KeyRecord; readonly made: MadeVerifier | undefined } {
-  const { models: _, identity: __, allowedOrigins: ___, ...rest } = seen;
-  const models = 'models' in settings ? settings.models : seen.models;
-  const origins = 'allowedOrigins' in settings ? settings.allowedOrigins : seen.allowedOrigins;
+  const { models: _, identity: __, allowedOrigins: ___, expiresAtMs: ____, ...others } = seen;
+  const { managedBy: _____, ...rest } = others;
+  const { models, allowedOrigins, expiresAtMs, managedBy } = { ...seen, ...settings };
   const { limits = seen.limits, maxTokenLifetimeSeconds = seen.maxTokenLifetimeSeconds } = settings;
   const identity = mergeControls(seen.identity, settings.identity);
   const made =
@@ -59,19 +64,29 @@ export function applySettings(
     maxTokenLifetimeSeconds,
     ...(made && { verifier: made.verifier }),
     ...(identity && { identity }),
-    ...(origins && { allowedOrigins: origins }),
+    ...(allowedOrigins && { allowedOrigins }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(managedBy !== undefined && { managedBy }),
   };
-  const field = contradictionIn(record);
+  const field = contradictionIn(record) ?? limitsFault(record, settings);
   if (field !== undefined)
     throw new GatewayError('invalid_request', { message: CONTRADICTIONS[field], param: field });
   return { record, made };
 }
 
+/** Only for limits that are set now: old records may have such limits. */
+const limitsFault = ({ kind }: KeyRecord, { limits = [] }: Partial<KeySettings>) =>
+  kind === 'personal' && limits.some(({ per }) => per === 'key') ? 'limits' : undefined;
+
 const CONTRADICTIONS = {
+  limits: 'a personal key has no "key:" limits, because all keys of its user share one budget',
   user: 'a personal key has one user, and no other kind of key has one',
   verifier:
     'a client key needs a verifier (--jwt-secret, --jwt-public-key, --jwks-url or --preset), and a personal key has none',
   identity: 'only a server key may name its users in a header',
+  managedBy: 'only a client or personal key may be managed by a server key',
+  identityNamespace:
+    'users are joined by verified e-mail, so neither --trust-email nor a personal key goes with --identity-namespace',
 } as const;
 
 /** Merges the named identity rules into the old ones; undefined: none is on. */
@@ -83,7 +98,9 @@ export function mergeControls(
   return on.length === 0 ? undefined : Object.fromEntries(on);
 }
 
+const DEFAULTS: readonly unknown[] = [DEFAULT_USER_HEADER, DEFAULT_CONVERSATION_HEADER];
+
 const isOn = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.length > 0
-    : value !== undefined && value !== false && value !== DEFAULT_USER_HEADER;
+    : value !== undefined && value !== false && !DEFAULTS.includes(value);

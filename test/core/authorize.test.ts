@@ -282,3 +282,45 @@ describe('the rules of a key', () => {
     expect(await decisionOf({ ...bearer(KEY), origin: ['null'] }, opened)).toBe('grant');
   });
 });
+
+describe('the owner of a key', () => {
+  const record: KeyRecord = {
+    ...SERVER_RECORD,
+    identity: { enforceIdentity: true, enforceConversation: true, allowedDomains: ['school.edu'] },
+  };
+  const decideOn = async (method: string, path: string) => {
+    const headers = new Map(Object.entries(bearer(KEY)));
+    const ports = makeAuthorizePorts(makeMemoryKeys(record));
+    return (await authorize({ headers, route: { method, path } }, ports)).kind;
+  };
+
+  test('is not locked out of its own routes by the identity controls, which judge model routes', async () => {
+    expect(await decideOn('GET', '/v1/usage')).toBe('grant');
+    expect(await decideOn('POST', '/v1/scoped-jwt')).toBe('grant');
+    expect(await decideOn('POST', '/v1/chat/completions')).toBe('refusal');
+  });
+});
+
+describe('a key that ends', () => {
+  const ending = (expiresAtMs: number): KeyRecord => ({ ...SERVER_RECORD, expiresAtMs });
+
+  test('is unknown from its end on, and so is every token that it signed', async () => {
+    for (const sent of [bearer(KEY), bearer(mint())]) {
+      expect(await decisionOf(sent, ending(NOW_MS))).toBe('denied invalid_api_key');
+      expect(await decisionOf(sent, ending(NOW_MS + 1))).toBe('grant');
+    }
+  });
+
+  test('passes its end on to the function', async () => {
+    expect(await grantOf(bearer(KEY), ending(NOW_MS + 1))).toMatchObject({
+      keyExpiresAtMs: NOW_MS + 1,
+    });
+  });
+});
+
+test('counts a limit of a whole key in an old personal record as a limit of its user', async () => {
+  const limits = [parseLimit('key:usd:month=5')];
+  expect((await grantOf(bearer(KEY), { ...PERSONAL, limits })).limits).toEqual([
+    parseLimit('user:usd:month=5'),
+  ]);
+});

@@ -5,6 +5,7 @@ import {
   claimantOfKey,
   claimantOfToken,
   domainOf,
+  joinNamespaces,
   readConversation,
   requireAllowedIdentity,
 } from '../../../core/access/identity.ts';
@@ -166,5 +167,64 @@ describe('readConversation', () => {
         message: 'the header "x-conversation-id" must be sent once, as 1 to 128 of A-Za-z0-9._-',
       }),
     );
+  });
+});
+
+describe('the conversation', () => {
+  const read = (
+    headers: Readonly<Record<string, readonly string[]>>,
+    controls?: IdentityControls,
+  ) => readConversation(new Map(Object.entries(headers)), controls);
+
+  test.each(['x-claude-code-session-id', 'session-id', 'x-openwebui-chat-id'])(
+    'is the session in %s, if no header names a conversation',
+    (name) => {
+      expect(read({ [name]: ['s-1'] })).toBe('s-1');
+      expect(read({ [name]: ['s-1'], 'x-conversation-id': ['c-1'] })).toBe('c-1');
+      expect(read({ [name]: ['s-1'] }, { enforceConversation: true })).toBe('s-1');
+    },
+  );
+
+  test('of a session with other characters, or too long, is a digest of 22 characters', () => {
+    expect(read({ 'session-id': ['a b'] })).toMatch(/^[\w-]{22}$/);
+    expect(read({ 'session-id': ['x'.repeat(129)] })).toMatch(/^[\w-]{22}$/);
+    expect(read({ 'session-id': ['a b'] })).not.toBe(read({ 'session-id': ['a c'] }));
+    expect(read({ 'session-id': [' '] })).toBeUndefined();
+  });
+
+  test('is read from the header that the key names, and from no other', () => {
+    const controls = { conversationHeader: 'x-thread' };
+    expect(read({ 'x-thread': ['t-1'], 'x-conversation-id': ['c-1'] }, controls)).toBe('t-1');
+    expect(read({ 'x-conversation-id': ['c-1'] }, controls)).toBeUndefined();
+    expect(() => read({ 'x-thread': ['a b'] }, controls)).toThrow('the header "x-thread" must be');
+  });
+});
+
+describe('joined name spaces', () => {
+  const EMAIL = { identityNamespace: 'email' } as const;
+  const jwt = (email?: string) =>
+    claimantOfJwt({ issuer: 'https://id.example', id: 'sub-1', ...(email && { email }) });
+  const headers = new Map([['x-user-email', ['ada@example.edu']]]);
+
+  test('make users of a header, a token and a JWT with one e-mail address one person', () => {
+    const byHeader = claimantOfKey({ kind: 'server', identity: { identityHeader: true } }, headers);
+    const joined = [byHeader, claimantOfToken('ada@example.edu'), jwt('ada@example.edu')];
+    for (const claimant of joined) {
+      expect(joinNamespaces(claimant, EMAIL)?.identity).toEqual({
+        source: 'token',
+        issuer: '',
+        id: 'ada@example.edu',
+      });
+    }
+    expect(joinNamespaces(byHeader, {})).toBe(byHeader);
+    expect(joinNamespaces(undefined, EMAIL)).toBeUndefined();
+  });
+
+  test('refuse a JWT without a verified e-mail address', () => {
+    for (const email of [undefined, 'ada']) {
+      expect(() => joinNamespaces(jwt(email), EMAIL)).toThrow(
+        expect.objectContaining({ code: 'identity_required' }),
+      );
+    }
   });
 });

@@ -58,6 +58,17 @@ describe('POST /v1/scoped-jwt', () => {
     expect((await issue({}, { grant })).expires_at).toBe(NOW_SECONDS + 600);
   });
 
+  test('signs no token beyond the end of its key', async () => {
+    const grant = { ...SERVER, keyExpiresAtMs: (NOW_SECONDS + 90) * 1000 };
+    expect((await issue({}, { grant })).expires_at).toBe(NOW_SECONDS + 90);
+    expect(
+      await errorOf('POST /v1/scoped-jwt', { grant, body: { expires_delta: 91 } }),
+    ).toMatchObject({
+      code: 'invalid_request',
+      message: '"expires_delta" must be seconds from 1 to 90',
+    });
+  });
+
   test('treats a field of null as absent', async () => {
     const body = {
       models: null,

@@ -5,7 +5,7 @@ import { isDomain, isModelPattern, isName, isOrigin } from '../../../core/base/n
 import {
   contradictionIn,
   formatKeyRecord,
-  isUserHeader,
+  isIdentityHeader,
   type KeyRecord,
   parseKeyRecord,
 } from '../../../core/keys/key-record.ts';
@@ -234,7 +234,7 @@ describe('isOrigin', () => {
   });
 });
 
-describe('isUserHeader', () => {
+describe('isIdentityHeader', () => {
   test.each([
     ['x-user-email', true],
     ['x-openwebui-user-email', true],
@@ -250,6 +250,6 @@ describe('isUserHeader', () => {
     ['a b', false],
     ['', false],
   ])('of %j is %s', (text, expected) => {
-    expect(isUserHeader(text)).toBe(expected);
+    expect(isIdentityHeader(text)).toBe(expected);
   });
 });

@@ -1,0 +1,23 @@
+/**
+ * What a key's record grants to its callers. Flow: verify > **grant** > function.
+ */
+import type { Limit } from '../base/limits.ts';
+import type { KeyRecord } from '../keys/key-record.ts';
+
+/** Returns the part of a grant that is the same for every caller of a key. */
+export const grantOf = (record: KeyRecord) => ({
+  account: record.account,
+  keyId: record.id,
+  keyName: record.name,
+  keyKind: record.kind,
+  ...(record.models && { models: record.models }),
+  limits: limitsOfRecord(record),
+  maxTokenLifetimeSeconds: record.maxTokenLifetimeSeconds,
+  ...(record.expiresAtMs !== undefined && { keyExpiresAtMs: record.expiresAtMs }),
+});
+
+/** A personal key has no limits of the whole key: one in an old record is a limit of its one user. */
+const limitsOfRecord = ({ kind, limits }: KeyRecord): readonly Limit[] =>
+  kind === 'personal'
+    ? limits.map((limit) => (limit.per === 'key' ? { ...limit, per: 'user' } : limit))
+    : limits;
