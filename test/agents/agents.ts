@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { SEARCHES, SHELLS, type Tools } from './answers.ts';
+import { SHELL, TOOL_SEARCH, type ToolUse, VIEWER, WEB_SEARCH } from './answers.ts';
 
 const FOLDER = fileURLToPath(new URL('node_modules/', import.meta.url));
 
@@ -22,8 +22,8 @@ export interface Agent {
   readonly program: string;
   arguments(gateway: Gateway): readonly string[];
   variables(gateway: Gateway): Readonly<Record<string, string>>;
-  /** Tools of which the provider's stand-in calls the first that is offered. */
-  readonly tools: Tools;
+  /** The tool that the provider's stand-in calls. */
+  readonly use: ToolUse;
   /** Files of its home folder, by path. */
   files?(gateway: Gateway): Readonly<Record<string, object>>;
 }
@@ -36,7 +36,7 @@ const CLAUDE_PACKAGE = '@anthropic-ai/claude-code-linux-x64';
 function claude(name: string, variables: Readonly<Record<string, string>> = {}): Agent {
   return {
     name,
-    tools: SHELLS,
+    use: SHELL,
     packageName: CLAUDE_PACKAGE,
     program: `${CLAUDE_PACKAGE}/claude`,
     arguments: () => ['--print', PROMPT, '--allowedTools', 'Bash,WebSearch'],
@@ -52,7 +52,7 @@ function claude(name: string, variables: Readonly<Record<string, string>> = {}):
 function codex(name: string, ...options: readonly string[]): Agent {
   return {
     name,
-    tools: SHELLS,
+    use: SHELL,
     packageName: '@openai/codex',
     program: '@openai/codex/vendor/x86_64-unknown-linux-musl/bin/codex',
     arguments: ({ origin }) => [
@@ -71,7 +71,7 @@ function codex(name: string, ...options: readonly string[]): Agent {
 
 const GEMINI: Agent = {
   name: 'gemini-cli',
-  tools: SHELLS,
+  use: SHELL,
   packageName: '@google/gemini-cli',
   program: '@google/gemini-cli/bundle/gemini.js',
   arguments: () => ['--yolo', '--prompt', PROMPT],
@@ -93,7 +93,7 @@ const GEMINI: Agent = {
 function opencode(name: string, model: string): Agent {
   return {
     name,
-    tools: SHELLS,
+    use: SHELL,
     packageName: 'opencode-linux-x64',
     program: 'opencode-linux-x64/bin/opencode',
     arguments: () => ['run', '--model', model, PROMPT],
@@ -124,22 +124,37 @@ function opencode(name: string, model: string): Agent {
   };
 }
 
+const CLAUDE = claude('claude-code');
+const CODEX = codex('codex');
+const OPENCODE_MESSAGES = opencode('opencode-messages', 'anthropic/claude-sonnet-5');
+const OPENCODE_RESPONSES = opencode('opencode-responses', 'openai/gpt-5.6');
+
+/** The same agent in another turn. */
+const using = (agent: Agent, use: ToolUse, suffix: string): Agent => ({
+  ...agent,
+  use,
+  name: `${agent.name}-${suffix}`,
+});
+
 /** Each with its defaults, then with what changes the shape of its requests. */
 export const AGENTS: readonly Agent[] = [
-  claude('claude-code'),
+  CLAUDE,
   claude('claude-code-hour-cache', { ENABLE_PROMPT_CACHING_1H: '1' }),
-  {
-    ...claude('claude-code-search', { ENABLE_TOOL_SEARCH: 'false' }),
-    tools: SEARCHES,
-  },
   claude('claude-code-haiku', { ANTHROPIC_MODEL: 'claude-haiku-4-5' }),
-  codex('codex'),
+  using(CLAUDE, TOOL_SEARCH, 'tool-search'),
+  using(CLAUDE, VIEWER, 'picture'),
+  using(claude('claude-code', { ENABLE_TOOL_SEARCH: 'false' }), WEB_SEARCH, 'search'),
+  CODEX,
   codex('codex-before', '--model', 'gpt-6.1-sol'),
   codex('codex-plain-tools', '--model', 'gpt-5.5'),
+  using(CODEX, VIEWER, 'picture'),
   GEMINI,
-  { ...GEMINI, name: 'gemini-cli-search', tools: SEARCHES },
-  opencode('opencode-messages', 'anthropic/claude-sonnet-5'),
-  opencode('opencode-responses', 'openai/gpt-5.6'),
+  using(GEMINI, VIEWER, 'picture'),
+  using(GEMINI, WEB_SEARCH, 'search'),
+  OPENCODE_MESSAGES,
+  using(OPENCODE_MESSAGES, VIEWER, 'picture'),
+  OPENCODE_RESPONSES,
+  using(OPENCODE_RESPONSES, VIEWER, 'picture'),
   opencode('opencode-chat', 'hallpass/openai/gpt-5.6'),
 ];
 

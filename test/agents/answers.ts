@@ -6,40 +6,67 @@ import type { JsonObject } from '../../core/base/json.ts';
 
 export type Answer = { readonly body: object } | { readonly events: readonly string[] };
 
-/** The shell prints SUM only if it really ran: the command does not hold it. */
-export const SUM = '4613';
-const COMMAND = 'echo $((4600 + 13))';
 export const LAST_TEXT = 'The turn has ended.';
+const OTHER_TEXT = 'Nothing was found.';
 const SEAL = 'c2VhbA==';
 
 /** What each request bills. */
 export const INPUT_TOKENS = 1_000;
 export const OUTPUT_TOKENS = 20;
 
-/** Tools by name, and what each is called with. */
-export type Tools = Readonly<Record<string, object>>;
+/** A tool that an agent is made to use. */
+export interface ToolUse {
+  /** Its names in the agents, and what each is called with. */
+  readonly calls: Readonly<Record<string, object>>;
+  /** A part of its result. The last text comes only when it is there. */
+  readonly result: string;
+}
 
-/** The shells of the agents. */
-export const SHELLS: Tools = {
-  Bash: { command: COMMAND, description: 'Prints a sum' },
-  bash: { command: COMMAND, description: 'Prints a sum' },
-  exec_command: { cmd: COMMAND },
-  run_shell_command: { command: COMMAND, description: 'Prints a sum' },
-  // Codex's newer models write JavaScript that calls the tools.
-  exec: { script: `text(await tools.exec_command({ cmd: ${JSON.stringify(COMMAND)} }))` },
-};
+const COMMAND = 'expr 4600 + 13';
 const SCRIPT_TOOL = 'exec';
 
-/** The agents' tools that search the web by a request of their own. */
-export const SEARCHES: Tools = {
-  WebSearch: { query: 'a sum' },
-  google_web_search: { query: 'a sum' },
+/** Codex's newer models write JavaScript that calls the tools. */
+const toScript = (script: string): object => ({ [SCRIPT_TOOL]: { script } });
+
+/** The command does not hold its result: the shell must have run. */
+export const SHELL: ToolUse = {
+  calls: {
+    Bash: { command: COMMAND, description: 'Prints a sum' },
+    bash: { command: COMMAND, description: 'Prints a sum' },
+    exec_command: { cmd: COMMAND },
+    run_shell_command: { command: COMMAND, description: 'Prints a sum' },
+    ...toScript(`text(await tools.exec_command({ cmd: ${JSON.stringify(COMMAND)} }))`),
+  },
+  result: '4613',
+};
+
+/** Looks at `picture.png` of the project. */
+export const VIEWER: ToolUse = {
+  calls: {
+    Read: { file_path: 'picture.png' },
+    read: { filePath: 'picture.png' },
+    read_file: { file_path: 'picture.png' },
+    ...toScript('image(await tools.view_image({ path: "picture.png" }))'),
+  },
+  result: 'iVBOR',
+};
+
+/** Claude Code's, which brings in another tool's schema by its name. */
+export const TOOL_SEARCH: ToolUse = {
+  calls: { ToolSearch: { query: 'select:WebFetch' } },
+  result: '"tool_reference"',
+};
+
+/** Searches the web by a request of its own. */
+export const WEB_SEARCH: ToolUse = {
+  calls: { WebSearch: { query: 'a sum' }, google_web_search: { query: 'a sum' } },
+  result: OTHER_TEXT,
 };
 
 interface Asked {
   readonly path: string;
   readonly body: JsonObject;
-  readonly tools: Tools;
+  readonly use: ToolUse;
 }
 
 const ROUTES: readonly (readonly [RegExp, (asked: Asked) => Answer])[] = [
@@ -57,9 +84,12 @@ export function answerTo(asked: Asked): Answer | undefined {
   return answer?.(asked);
 }
 
-/** The first of the tools that the request offers. */
-const offered = (tools: Tools, offers: readonly JsonObject[]): string | undefined =>
-  Object.keys(tools).find((tool) => offers.some(({ name }) => name === tool));
+/** The first of the tool's names that the request offers. */
+const offered = ({ calls }: ToolUse, offers: readonly JsonObject[]): string | undefined =>
+  Object.keys(calls).find((call) => offers.some(({ name }) => name === call));
+
+const textAfter = (conversation: unknown, { result }: ToolUse): string =>
+  has(conversation, result.replaceAll('"', '')) ? LAST_TEXT : OTHER_TEXT;
 
 const listOf = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value : []);
 const has = (value: unknown, text: string): boolean => JSON.stringify(value).includes(text);
@@ -67,13 +97,13 @@ const event = (data: object, name?: string): string =>
   `${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
 const typed = (type: string, data: object): string => event({ type, ...data }, type);
 
-function answerMessages({ body, tools }: Asked): Answer {
+function answerMessages({ body, use }: Asked): Answer {
   const isCalled = has(body.messages, '"tool_result"');
-  const name = isCalled ? undefined : offered(tools, listOf(body.tools));
+  const name = isCalled ? undefined : offered(use, listOf(body.tools));
   const last =
     name === undefined
-      ? { type: 'text', text: LAST_TEXT }
-      : { type: 'tool_use', id: 'toolu_1', name, input: tools[name] };
+      ? { type: 'text', text: textAfter(body.messages, use) }
+      : { type: 'tool_use', id: 'toolu_1', name, input: use.calls[name] };
   const thinking = { type: 'thinking', thinking: '', signature: SEAL };
   const content = name === undefined ? [last] : [thinking, last];
   const usage = { input_tokens: INPUT_TOKENS, output_tokens: OUTPUT_TOKENS };
@@ -115,15 +145,18 @@ function deltaOf(block: JsonObject): object {
     : { type: 'text_delta', text: block.text };
 }
 
-function answerResponses({ body, tools }: Asked): Answer {
+function answerResponses({ body, use }: Asked): Answer {
   const input = listOf(body.input);
   const added = input.filter(({ type }) => type === 'additional_tools');
   const offers = [...listOf(body.tools), ...added.flatMap((item) => listOf(item.tools))].flatMap(
     (tool) => (tool.type === 'namespace' ? listOf(tool.tools) : [tool]),
   );
-  const name = has(input, '_call_output"') ? undefined : offered(tools, offers);
+  const name = has(input, '_call_output"') ? undefined : offered(use, offers);
   const reasoning = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: SEAL };
-  const items = name === undefined ? [messageItem()] : [reasoning, callItem(name, tools[name])];
+  const items =
+    name === undefined
+      ? [messageItem(textAfter(input, use))]
+      : [reasoning, callItem(name, use.calls[name])];
   const response = { id: 'resp_1', object: 'response', created_at: 1, model: body.model };
   const usage = {
     input_tokens: INPUT_TOKENS,
@@ -143,12 +176,12 @@ function answerResponses({ body, tools }: Asked): Answer {
   };
 }
 
-const messageItem = (): JsonObject => ({
+const messageItem = (text: string): JsonObject => ({
   type: 'message',
   id: 'msg_1',
   role: 'assistant',
   status: 'completed',
-  content: [{ type: 'output_text', text: LAST_TEXT, annotations: [] }],
+  content: [{ type: 'output_text', text, annotations: [] }],
 });
 
 function callItem(name: string, input: object | undefined): JsonObject {
@@ -170,10 +203,11 @@ function itemEvents(item: JsonObject, output_index: number): readonly string[] {
   };
   const part = { type: 'output_text', text: '', annotations: [] };
   const text = { ...at, content_index: 0 };
+  const [content] = listOf(item.content);
   return [
     typed('response.output_item.added', { output_index, item: started }),
     ...(isText ? [typed('response.content_part.added', { ...text, part })] : []),
-    ...(isText ? [typed('response.output_text.delta', { ...text, delta: LAST_TEXT })] : []),
+    ...(isText ? [typed('response.output_text.delta', { ...text, delta: content?.text })] : []),
     ...(isCall
       ? [typed('response.function_call_arguments.delta', { ...at, delta: item.arguments })]
       : []),
@@ -181,13 +215,13 @@ function itemEvents(item: JsonObject, output_index: number): readonly string[] {
   ];
 }
 
-function answerChat({ body, tools }: Asked): Answer {
+function answerChat({ body, use }: Asked): Answer {
   const offers = listOf(body.tools).map((tool) => tool.function as JsonObject);
-  const name = has(body.messages, '"role":"tool"') ? undefined : offered(tools, offers);
-  const call = { name, arguments: JSON.stringify(tools[name ?? '']) };
+  const name = has(body.messages, '"role":"tool"') ? undefined : offered(use, offers);
+  const call = { name, arguments: JSON.stringify(use.calls[name ?? '']) };
   const message =
     name === undefined
-      ? { role: 'assistant', content: LAST_TEXT }
+      ? { role: 'assistant', content: textAfter(body.messages, use) }
       : {
           role: 'assistant',
           tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: call }],
@@ -214,13 +248,13 @@ function answerChat({ body, tools }: Asked): Answer {
   };
 }
 
-function answerGoogle({ path, body, tools }: Asked): Answer {
+function answerGoogle({ path, body, use }: Asked): Answer {
   const offers = listOf(body.tools).flatMap((tool) => listOf(tool.functionDeclarations));
-  const name = has(body.contents, '"functionResponse"') ? undefined : offered(tools, offers);
+  const name = has(body.contents, '"functionResponse"') ? undefined : offered(use, offers);
   const part =
     name === undefined
-      ? { text: has(body, '"complexity_score"') ? routerText() : LAST_TEXT }
-      : { functionCall: { name, args: tools[name] }, thoughtSignature: SEAL };
+      ? { text: has(body, '"complexity_score"') ? routerText() : textAfter(body.contents, use) }
+      : { functionCall: { name, args: use.calls[name] }, thoughtSignature: SEAL };
   const answer = {
     candidates: [{ content: { role: 'model', parts: [part] }, finishReason: 'STOP', index: 0 }],
     usageMetadata: {

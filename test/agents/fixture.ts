@@ -27,7 +27,9 @@ const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 const SESSION = /\bses_\w+/g;
 const SYSTEM = /\([^()]*\b(linux|debian)\b[^()]*\)/gi;
 /** Words and ids of a protocol. All else is prose, a path or a value. */
-const WORD = /^(application\/)?[\w.:=-]{1,80}$/;
+const WORD = /^(application\/|image\/)?[\w.:=-]{1,80}$/;
+/** The project's picture is one pixel. */
+const PICTURE = /^(data:image\/png;base64,)?iVBOR[\w+/=]{1,200}$/;
 /** Texts that are values of the run and not words of the protocol. */
 const TEXT_MEMBERS = new Set(['text', 'description', 'instructions', 'definition', 'output']);
 const TOOL_LISTS = new Set(['tools', 'functionDeclarations']);
@@ -63,6 +65,7 @@ function toShape(value: unknown, member = ''): unknown {
 }
 
 function toText(value: string, member: string): string {
+  if (PICTURE.test(value)) return value;
   if (member === 'model' || (!TEXT_MEMBERS.has(member) && WORD.test(value))) {
     return value.replaceAll(UUID, '0').replaceAll(SESSION, 'ses_0');
   }

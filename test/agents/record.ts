@@ -15,7 +15,7 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/agents/', import.meta.url));
 const CREDENTIAL = 'jwt:recorded';
 
 async function record(agent: Agent, version: string): Promise<void> {
-  const standIn = await startStandIn(agent.tools);
+  const standIn = await startStandIn(agent.use);
   try {
     const turn = await runTurn(agent, { origin: standIn.origin, credential: CREDENTIAL });
     if (!turn.stdout.includes(LAST_TEXT)) {

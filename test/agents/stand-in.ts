@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RecordedRequest } from '../support/fake-provider.ts';
-import { type Answer, answerTo, type Tools } from './answers.ts';
+import { type Answer, answerTo, type ToolUse } from './answers.ts';
 
 export interface StandIn {
   /** Without a path. */
@@ -14,16 +14,13 @@ export interface StandIn {
   close(): Promise<void>;
 }
 
-export async function startStandIn(tools: Tools): Promise<StandIn> {
+export async function startStandIn(use: ToolUse): Promise<StandIn> {
   const requests: RecordedRequest[] = [];
   const server = createServer(async (request, response) => {
     const body = await readText(request);
     const { method = '', url: path = '', headers } = request;
     requests.push({ method, path, headers, body });
-    send(
-      response,
-      method === 'POST' ? answerTo({ path, body: JSON.parse(body), tools }) : undefined,
-    );
+    send(response, method === 'POST' ? answerTo({ path, body: JSON.parse(body), use }) : undefined);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);

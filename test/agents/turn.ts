@@ -17,11 +17,18 @@ const TURN_MS_MAX = 120_000;
 /** Nothing listens there: what an agent sends to any other host fails at once. */
 const NO_NETWORK = 'http://127.0.0.1:9';
 
+/** One pixel. */
+const PICTURE = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
 export async function runTurn(agent: Agent, gateway: Gateway): Promise<Turn> {
   const home = await mkdtemp(join(tmpdir(), 'hallpass-agent-'));
   try {
     const cwd = join(home, 'project');
     await mkdir(cwd);
+    await writeFile(join(cwd, 'picture.png'), PICTURE);
     await writeFiles(home, agent.files?.(gateway) ?? {});
     const program = programOf(agent);
     const [file, ...first] = program.endsWith('.js') ? [process.execPath, program] : [program];

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
 import { type Started, start } from '../support/start-process.ts';
 import { AGENTS, type Agent } from './agents.ts';
-import { LAST_TEXT, SEARCHES, SHELLS, SUM } from './answers.ts';
+import { LAST_TEXT, SHELL, TOOL_SEARCH, VIEWER, WEB_SEARCH } from './answers.ts';
 import type { AgentFixture } from './fixture.ts';
 import { WITHOUT_FIGURES } from './models.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
@@ -36,16 +36,18 @@ interface Books {
 }
 
 describe.each([
-  ['its shell', SHELLS, SUM],
-  ['a search of the web', SEARCHES, LAST_TEXT],
-])('an agent that uses %s', (_, tools, result) => {
-  const agents = AGENTS.filter((agent) => agent.tools === tools && isPriced(agent));
+  ['its shell', SHELL],
+  ['a picture', VIEWER],
+  ['a schema that it finds by name', TOOL_SEARCH],
+  ['a search of the web', WEB_SEARCH],
+])('an agent that uses %s', (_, use) => {
+  const agents = AGENTS.filter((agent) => agent.use === use && isPriced(agent));
   let folder: string;
   let provider: StandIn;
   let gateway: Started;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hallpass-agents-'));
-    provider = await startStandIn(tools);
+    provider = await startStandIn(use);
     const urls = [
       ...['anthropic', 'openai'].map((name) => `${name}=${provider.origin}/v1`),
       `google=${provider.origin}/v1beta/openai`,
@@ -86,7 +88,6 @@ describe.each([
       expect(books.usage).toBeGreaterThan(0);
       const usage = await read<readonly object[]>('usage', token);
       expect(usage).toMatchObject([{ requests: recordedOf(agent).length }]);
-      expect(provider.requests.some(({ body }) => body.includes(result))).toBe(true);
     });
   });
 });

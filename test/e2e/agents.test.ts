@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
 import { config } from '../../hallpass.config.ts';
-import { SHELLS } from '../agents/answers.ts';
+import { SHELL } from '../agents/answers.ts';
 import type { AgentFixture } from '../agents/fixture.ts';
 import { type Models, WITHOUT_FIGURES } from '../agents/models.ts';
 import { type StandIn, startStandIn } from '../agents/stand-in.ts';
@@ -26,7 +26,7 @@ const models: Models = read(MODELS);
 let provider: StandIn;
 let gateway: TestGateway;
 beforeAll(async () => {
-  provider = await startStandIn(SHELLS);
+  provider = await startStandIn(SHELL);
   gateway = await startTestGateway({
     config: { ...config, prices: { 'openai/gpt-6.2-sol': 'openai/gpt-6-sol' } },
     providerUrls: {
@@ -49,8 +49,9 @@ const UNPRICED: readonly string[] = [
 
 /** These wait for the dialects and the price table, by agent and number. */
 const WAITING: readonly string[] = [
-  ...['claude-code-search 2', 'gemini-cli-search 3'],
+  ...['claude-code-search 2', 'gemini-cli-search 3', 'gemini-cli-picture 3'],
   ...['codex 1', 'codex 2', 'codex-before 1', 'codex-before 2'],
+  ...['codex-picture 1', 'codex-picture 2'],
   ...['codex-plain-tools 1', 'codex-plain-tools 2'],
 ];
 
