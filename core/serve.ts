@@ -24,6 +24,7 @@ import {
   affordableCap,
   amountsUnder,
   type CallPlan,
+  neededAmounts,
   type ProxySettings,
   planCall,
 } from './proxy/call-plan.ts';
@@ -125,8 +126,15 @@ async function hold(
     cap = lower;
     return amountsUnder(plan, lower);
   };
-  const amounts = amountsUnder(plan, cap);
-  const outcome = await reserve({ grant, requestId, amounts, leaseEndsAtMs, afford }, ports);
+  const outcome = await reserve(
+    {
+      ...{ grant, requestId, leaseEndsAtMs, afford },
+      amounts: amountsUnder(plan, cap),
+      hasShares: true,
+      needs: neededAmounts(plan),
+    },
+    ports,
+  );
   return { grant, requestId, plan, cap, startedAtMs, ...outcome };
 }
 

@@ -54,6 +54,11 @@ in Google's. The message may be longer than the one here and name a model, a fie
 \`WWW-Authenticate: Bearer\`. A 429 carries \`Retry-After\` of at most 60 seconds, or \`x-should-retry: false\` if the wait is
 longer. A refusal by a limit also has \`limit\`, \`limit_value\`, \`used\`, \`reserved\` and \`resets_at\`.
 
+\`insufficient_quota\` means that the money is gone: not even a request of 1,000 input and 16 output tokens to this model fits.
+\`request_too_expensive\` means that this request may cost more than is left, and a smaller one fits. It has \`needed_usd\` and
+\`available_usd\`, which is null if the figures of the limit are not for the caller. An error that was charged because the
+provider may bill it has \`charged_usd\`.
+
 | code | HTTP | message | because of | OpenAI's \`type\` | Anthropic's \`type\` | Google's \`status\` |
 |---|---|---|---|---|---|---|
 ${(Object.keys(ERRORS) as ErrorCode[]).map(rowOf).join('\n')}

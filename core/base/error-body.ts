@@ -2,7 +2,7 @@
  * Error bodies and headers in the format that the caller's SDK reads (docs/errors.md).
  * OpenAI: body.error.{message,type,param,code}; Anthropic: body.error.{type,message}; Google: body.error.{code,message,status}.
  */
-import { ERRORS, type GatewayError, type LimitFacts } from './errors.ts';
+import { ERRORS, type GatewayError, type LimitFacts, type PublicFacts } from './errors.ts';
 import { usdFromNano } from './money.ts';
 
 /** The vendor whose API format is used: for an error body, a provider's endpoint, a list of models. */
@@ -54,14 +54,22 @@ const limitFields = (limit: LimitFacts | undefined): Record<string, unknown> =>
         resets_at: limit.resetsAtMs === null ? null : new Date(limit.resetsAtMs).toISOString(),
       };
 
+const moneyFields = ({
+  neededNanoUsd,
+  availableNanoUsd = null,
+  chargedNanoUsd,
+}: PublicFacts): Record<string, unknown> => ({
+  ...(neededNanoUsd !== undefined && {
+    needed_usd: usdFromNano(neededNanoUsd),
+    available_usd: availableNanoUsd === null ? null : usdFromNano(availableNanoUsd),
+  }),
+  ...(chargedNanoUsd !== undefined && { charged_usd: usdFromNano(chargedNanoUsd) }),
+});
+
 /** Returns the error body of an API family, ready to be serialised. */
 export function toErrorBody(family: ApiFamily, error: GatewayError): Record<string, unknown> {
   const { type } = ERRORS[error.code];
-  const { limit, chargedNanoUsd } = error.facts;
-  const extra = {
-    ...limitFields(limit),
-    ...(chargedNanoUsd === undefined ? {} : { charged_usd: usdFromNano(chargedNanoUsd) }),
-  };
+  const extra = { ...limitFields(error.facts.limit), ...moneyFields(error.facts) };
   const message = error.message;
   switch (family) {
     case 'openai':

@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'token_lifetime_too_long'
   | 'token_revoked'
   | 'insufficient_quota'
+  | 'request_too_expensive'
   | 'user_blocked'
   | 'identity_required'
   | 'domain_not_allowed'
@@ -74,6 +75,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     'insufficient_quota',
     policy,
     'The spending limit has been reached.',
+  ),
+  request_too_expensive: row(
+    402,
+    'insufficient_quota',
+    policy,
+    'This request may cost more than is left of the spending limit. A smaller one fits.',
   ),
   user_blocked: row(403, 'permission_error', policy, 'The owner of the key blocked this user.'),
   identity_required: row(
@@ -151,6 +158,9 @@ export interface PublicFacts {
   /** 1 to 60. Longer waits carry none, and `x-should-retry: false` instead. */
   readonly retryAfterSeconds?: number;
   readonly limit?: LimitFacts;
+  /** With `request_too_expensive`: what the request needs, and what is left; null: not for this caller. */
+  readonly neededNanoUsd?: NanoUsd;
+  readonly availableNanoUsd?: NanoUsd | null;
   /** Charged although the provider reported nothing. */
   readonly chargedNanoUsd?: NanoUsd;
 }

@@ -31,7 +31,7 @@ import {
 } from '../providers/provider.ts';
 import type { Amounts } from '../wallet/hold.ts';
 import { isCapped, limitsOf } from '../wallet/payer.ts';
-import type { AmountsLeft } from '../wallet/reserve-plan.ts';
+import type { AmountsLeft, NeededAmounts } from '../wallet/reserve-plan.ts';
 import { readModelId } from './request-body.ts';
 
 /** The settings of the proxy: the configuration, the prices, and other base URLs for providers. */
@@ -162,8 +162,24 @@ export function amountsUnder(plan: CallPlan, cap: number): Amounts {
   };
 }
 
+/** A small request to any model: if not even this fits, the money is gone. */
+const SMALL_REQUEST = {
+  inputTokensMax: 1_000,
+  outputTokensMax: OUTPUT_CAP_MIN,
+  cacheMark: 'none',
+} as const;
+
+/** The amounts by which a refusal for money is judged. */
+export function neededAmounts(plan: CallPlan): NeededAmounts {
+  const { price, request } = plan;
+  return {
+    least: amountsUnder(plan, request.output.capMin).usd,
+    small: price === undefined ? ZERO_USD : holdCostOf(price, SMALL_REQUEST),
+  };
+}
+
 /**
- * The largest output cap below a given one that fits into what is left; undefined: not even 16 tokens fit.
+ * The largest output cap below a given one that fits into what is left; undefined: not even the lowest useful cap fits.
  * A second call for the same request passes the first result as `below`, so a hold that was written late is never too
  * small.
  */
@@ -179,7 +195,7 @@ export function affordableCap(
       (left.tokens === undefined || tokens <= left.tokens)
     );
   };
-  let low = OUTPUT_CAP_MIN;
+  let low = plan.request.output.capMin;
   let high = below - 1;
   if (high < low || !fits(low)) return undefined;
   while (low < high) {

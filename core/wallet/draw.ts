@@ -19,6 +19,7 @@ import {
   heldIn,
   poolIdOf,
   type Shortage,
+  shareOf,
   sliceName,
   sliceOf,
 } from './slices.ts';
@@ -104,13 +105,17 @@ async function drawOne({ seen, shortage, roundsMax }: OneDraw, ports: SettlePort
   const { budget, poolId, name, take, slice } = shortage;
   const ends = { poolId, name, walletId: seen.target.hold.walletId };
   const need = take - slice.left;
+  const room = roomOf(seen, shortage);
+  if (room !== undefined && need > room) {
+    return { refusal: shareRefusalOf(seen, shortage), writeUnits: 0 };
+  }
   let drawn = await wallets.findDrawn(poolId);
   let writeUnits = 0;
   for (let round = 0; round < roundsMax; round += 1) {
     const available = budget.amount - drawn;
     // A request above the limit always needs more than is available: what its wallet has is drawn already.
     if (available >= (need > 0n ? need : 0n)) {
-      const amount = drawSize({ available, need, hold: take });
+      const amount = drawSize({ available, need, hold: take, room });
       const draw = { ...ends, amount, seenIn: slice.drawnIn, limit: budget.amount };
       const move = await retry(() => wallets.draw(draw), MOVE_RETRY, ports);
       writeUnits += move.writeUnits;
@@ -133,6 +138,31 @@ async function drawOne({ seen, shortage, roundsMax }: OneDraw, ports: SettlePort
   }
   const others = { drawn, reserved: 0n, hasSeenAll: false };
   return { refusal: refusalOf(seen, shortage, others), writeUnits };
+}
+
+/**
+ * The amount that a payer's share lets it draw; undefined: any. A slice with what it holds never exceeds the share,
+ * because only draws make it grow.
+ */
+function roomOf(
+  { target, wallet }: SeenWallet,
+  { budget, name, slice }: Shortage,
+): bigint | undefined {
+  const share = shareOf(budget, target.isShared);
+  return share && share - heldIn(wallet, name) - slice.left;
+}
+
+/** A refusal by the payer's share: as if others had used all but the share. */
+function shareRefusalOf({ target, wallet }: SeenWallet, { budget, name }: Shortage): BudgetRefusal {
+  const share = shareOf(budget, target.isShared) ?? budget.amount;
+  const reserved = heldIn(wallet, name);
+  const state = {
+    limit: budget,
+    used: budget.amount - share + reserved,
+    reserved,
+    resetsAtMs: windowAt(budget.window, target.hold.reservedAtMs).endsAtMs,
+  };
+  return { state, ownLeft: 0n, hasSeenAll: true };
 }
 
 function refusalOf(

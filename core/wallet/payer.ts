@@ -118,6 +118,13 @@ export function countersOf(grant: Grant, limits: readonly Limit[]): readonly Cou
   return [...kinds.values()];
 }
 
+/**
+ * True for a payer without a USD limit of its own, other than the key itself: it holds at most a share of the key's USD
+ * budget at once.
+ */
+export const sharesBudget = (grant: Grant, limits: readonly Limit[]): boolean =>
+  hasOwnWallet(grant) && !limits.some(({ per, unit }) => per !== 'key' && unit === 'usd');
+
 /** True if a USD limit applies: then the price must be known and every field of the request bounded. */
 export const isCapped = (limits: readonly Limit[]): boolean =>
   limits.some((limit) => limit.unit === 'usd');

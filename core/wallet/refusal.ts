@@ -1,14 +1,16 @@
 /**
  * Refusals of a wallet as the errors that callers get (docs/errors.md).
  * Flow: policy > **reserve** > forward > meter > settle.
- * Invariant: spent money is 402, which no SDK retries. Money held by others, rates and concurrency are 429.
+ * Invariant: spent money, and a request that costs more than is left, are 402, which no SDK retries. Money held by
+ * others, rates and concurrency are 429.
  */
 import { isBareServerKey } from '../access/grant.ts';
 import { GatewayError, type LimitFacts, type LimitFigures } from '../base/errors.ts';
-import { asNanoUsd, usdFromNano } from '../base/money.ts';
+import { asNanoUsd, type NanoUsd, toUsdText, usdFromNano } from '../base/money.ts';
 import type { Amounts, LimitState } from './hold.ts';
 import {
   type Afford,
+  type NeededAmounts,
   type ReserveRequest,
   refusalIn,
   type SeenWallet,
@@ -20,6 +22,8 @@ import { fitsIn, type Refusal, withoutHolds } from './wallet.ts';
 export interface RefusalContext {
   /** True if the request, or a smaller useful one, would fit if nothing were in flight. */
   readonly fitsLater: boolean;
+  /** Set if it would not, but a smaller request to the same model would. */
+  readonly tooExpensive?: TooExpensive | undefined;
   readonly nowMs: number;
   /** In [0, 1), random: spreads the retries of those who wait for money that others hold. */
   readonly fraction: number;
@@ -30,12 +34,20 @@ export interface RefusalContext {
   readonly seesKeyFigures: boolean;
 }
 
+/** What a request needs at least, and what is left. */
+export interface TooExpensive {
+  readonly neededNanoUsd: NanoUsd;
+  /** Undefined: the figures of the limit are hidden from the caller. */
+  readonly availableNanoUsd: NanoUsd | undefined;
+  readonly resetsAtMs: number | null;
+}
+
 /** The longest `Retry-After`: official SDKs sleep for as long as it says. */
 const RETRY_AFTER_MAX_SECONDS = 60;
 const CONCURRENCY_RETRY_SECONDS = 1;
 const BUDGET_RETRY_MAX_SECONDS = 5;
 
-/** token_revoked, user_blocked, rate_limit_exceeded, insufficient_quota or budget_in_use, with the limit's figures. */
+/** token_revoked, user_blocked, rate_limit_exceeded, insufficient_quota, request_too_expensive or budget_in_use. */
 export function toRefusalError(refusal: Refusal, context: RefusalContext): GatewayError {
   switch (refusal.cause) {
     case 'revoked':
@@ -80,10 +92,31 @@ function toLimitError(state: LimitState, context: RefusalContext): GatewayError 
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     });
   }
+  if (context.tooExpensive !== undefined) return tooExpensiveError(context.tooExpensive, limit);
   if (!fitsLater) return new GatewayError('insufficient_quota', { limit });
   const retryAfterSeconds = 1 + Math.floor(fraction * BUDGET_RETRY_MAX_SECONDS);
   return new GatewayError('budget_in_use', { limit, retryAfterSeconds });
 }
+
+function tooExpensiveError(
+  { neededNanoUsd, availableNanoUsd, resetsAtMs }: TooExpensive,
+  limit: LimitFacts,
+): GatewayError {
+  const until = resetsAtMs === null ? '' : ` until ${toMinuteText(resetsAtMs)}`;
+  const left =
+    availableNanoUsd === undefined
+      ? 'less than that is left'
+      : `$${toUsdText(availableNanoUsd)} is left`;
+  return new GatewayError('request_too_expensive', {
+    message: `This request may cost up to $${toUsdText(neededNanoUsd)}, and ${left}${until}. A shorter conversation fits.`,
+    limit,
+    neededNanoUsd,
+    availableNanoUsd: availableNanoUsd ?? null,
+  });
+}
+
+/** An instant as `2026-12-01T00:00Z`. Windows end at whole minutes. */
+const toMinuteText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16)}Z`;
 
 /** A limit's figures in its own measure: requests and tokens as whole numbers, dollars as a decimal number. */
 export function toLimitFacts({ limit, used, reserved, resetsAtMs }: LimitState): LimitFigures {
@@ -130,7 +163,7 @@ export function smallerAmounts(
  */
 export function toReserveError(
   refused: RefusedReserve,
-  { grant, afford }: Pick<ReserveRequest, 'grant' | 'afford'>,
+  { grant, afford, needs }: Pick<ReserveRequest, 'grant' | 'afford' | 'needs'>,
   fraction: number,
 ): GatewayError {
   const { target, amounts, budget } = refused;
@@ -146,18 +179,42 @@ export function toReserveError(
   ].filter(({ limit }) => limit.unit === 'usd');
   const fitsLater =
     settled.every((each) => fitsIn(each, amounts)) || affordIn(settled, afford) !== undefined;
+  const seesKeyFigures = isBareServerKey(grant);
   return toRefusalError(
     budget === undefined ? refusal : { cause: 'limit', state: withOwnIdle(budget) },
     {
       fitsLater,
+      tooExpensive: fitsLater ? undefined : tooExpensiveIn(settled, needs, seesKeyFigures),
       nowMs: target.hold.reservedAtMs,
       fraction,
       inFlightMax: target.inFlightMax,
       per: target.per,
-      seesKeyFigures: isBareServerKey(grant),
+      seesKeyFigures,
     },
   );
 }
+
+/** The figures of a request that is too expensive; undefined: not even a small one fits, so the money is gone. */
+function tooExpensiveIn(
+  settled: readonly LimitState[],
+  needs: NeededAmounts | undefined,
+  seesKeyFigures: boolean,
+): TooExpensive | undefined {
+  const [tightest] = settled.toSorted((a, b) => Number(roomIn(a) - roomIn(b)));
+  if (needs === undefined || tightest === undefined) return undefined;
+  const room = roomIn(tightest);
+  if (room < needs.small) return undefined;
+  const isHidden = tightest.limit.per === 'key' && !seesKeyFigures;
+  return {
+    neededNanoUsd: needs.least,
+    availableNanoUsd: isHidden ? undefined : asNanoUsd(room),
+    resetsAtMs: tightest.resetsAtMs,
+  };
+}
+
+/** The rest of a limit; zero when it is passed already. */
+const roomIn = ({ limit, used }: LimitState): bigint =>
+  used > limit.amount ? 0n : limit.amount - used;
 
 const causeOf = (refused: RefusedReserve): Refusal | undefined =>
   refused.budget === undefined
@@ -178,9 +235,7 @@ function affordIn(states: readonly LimitState[], afford: Afford | undefined): Am
 
 /** The rest under the tightest limit of a unit; zero when the limit is passed already. */
 function leastLeft(states: readonly LimitState[], unit: 'usd' | 'tokens'): bigint | undefined {
-  const lefts = states
-    .filter(({ limit }) => limit.unit === unit)
-    .map(({ limit, used }) => (used > limit.amount ? 0n : limit.amount - used));
+  const lefts = states.filter(({ limit }) => limit.unit === unit).map(roomIn);
   return lefts.length === 0
     ? undefined
     : lefts.reduce((least, left) => (left < least ? left : least));

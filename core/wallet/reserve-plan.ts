@@ -16,6 +16,7 @@ import {
   keyCountersOf,
   keyWalletIdOf,
   limitsOf,
+  sharesBudget,
   walletIdOf,
   withPerson,
 } from './payer.ts';
@@ -42,6 +43,18 @@ export interface ReserveRequest {
    * grant, whose limits are those of the new record. Needed where a request without a USD limit is not bounded.
    */
   readonly replan?: (grant: Grant) => Amounts;
+  /** A payer without a USD limit of its own holds at most a share of a key's USD budget at once. @default false */
+  readonly hasShares?: boolean;
+  /** The amounts that a refusal for money is judged by. */
+  readonly needs?: NeededAmounts;
+}
+
+/** Amounts by which a refusal for money tells a request that is too expensive from a budget that is spent. */
+export interface NeededAmounts {
+  /** The least that the request can be lowered to. */
+  readonly least: NanoUsd;
+  /** A small request to the same model. */
+  readonly small: NanoUsd;
 }
 
 export type Afford = (left: AmountsLeft) => Amounts | undefined;
@@ -58,6 +71,8 @@ export interface HoldTarget {
   readonly limits: readonly Limit[];
   /** Budgets of the whole key, which the payer spends by slices. */
   readonly budgets: readonly Limit[];
+  /** True if the payer may hold at most a share of a key's USD budget at once. */
+  readonly isShared: boolean;
   /** The hold to write, without its attempt and amounts. */
   readonly hold: Omit<Hold, 'attempt' | 'amounts'>;
   /** The scoped token whose revocations the wallet checks; absent: none. */
@@ -115,6 +130,7 @@ export function planReserve(
       (limit) => !isKeyBudget(limit) && (keyCounted.length === 0 || !isKeyRate(limit)),
     ),
     budgets: limits.filter(isKeyBudget),
+    isShared: request.hasShares === true && sharesBudget(grant, limits),
     hold: { ...hold, walletId: payerId, counted: countersOf(grant, limits) },
     ...(token && {
       token: {
@@ -135,6 +151,7 @@ export function planReserve(
     keyId,
     limits: limits.filter(isKeyRate),
     budgets: [],
+    isShared: false,
     hold: { ...hold, walletId: keyWalletIdOf(keyId), counted: keyCounted, payerId },
     inFlightMax: KEY_IN_FLIGHT_MAX,
     per: 'key',

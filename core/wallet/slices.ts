@@ -74,22 +74,35 @@ const POOL_PARTS = 4_096n;
 const SLICE_HOLDS_MAX = 16n;
 
 /**
+ * A payer without a USD limit of its own holds at most one part in so many of a key's USD budget at once. So no request,
+ * and no student with many at once, keeps the whole budget from the others.
+ */
+const SHARE_PARTS = 4n;
+
+/** The most of a budget that a payer's slice may hold and keep at once; undefined: all of it. */
+export const shareOf = (budget: Limit, isShared: boolean): bigint | undefined =>
+  isShared && budget.unit === 'usd' ? budget.amount / SHARE_PARTS : undefined;
+
+/**
  * The amount to draw. A fixed part of the limit would starve a class: the first wallets would take all of it.
  * @param need what the wallet lacks for this hold; zero or less: the draw moves nothing and only checks the limit
+ * @param room what the payer's share leaves, at least `need`. @default all
  */
 export function drawSize({
   available,
   need,
   hold,
+  room = available,
 }: {
   readonly available: bigint;
   readonly need: bigint;
   readonly hold: bigint;
+  readonly room?: bigint | undefined;
 }): bigint {
   if (need <= 0n) return 0n;
   if (available < LOW_HOLDS * hold) return need;
   const size = larger(need + hold, smaller(available / POOL_PARTS, SLICE_HOLDS_MAX * hold));
-  return smaller(size, available);
+  return smaller(smaller(size, room), available);
 }
 
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);

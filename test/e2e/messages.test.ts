@@ -147,7 +147,7 @@ describe.each([
     expect(provider.requests.length).toBe(before);
   });
 
-  test('raises an error in mid-stream and is billed for what was streamed', async () => {
+  test('raises an error in mid-stream and is billed for its reported input and its whole output cap', async () => {
     let breakOff = (): void => {};
     const until = new Promise<void>((resolve) => {
       breakOff = resolve;
@@ -162,8 +162,8 @@ describe.each([
       }
     };
     expect((await raisedBy(reading())).code).toBe('upstream_error');
-    // 10 × 3 + 20 × 0.30 + ⌈10 bytes ÷ 4⌉ × 15 USD a million.
-    expect(await spentOf(apiKey)).toBe(0.000081);
+    // 10 × 3 + 20 × 0.30 + the cap of 200 × 15 USD a million.
+    expect(await spentOf(apiKey)).toBe(0.003036);
   });
 });
 
