@@ -42,6 +42,17 @@ const GPT: readonly Served[] = [
 ];
 const NOVA_2: readonly Served[] = [['amazon.nova-2-lite-v1:0', 'us eu jp global']];
 
+/** Models that the library does not have yet, or takes for the ones before them. Their rows are our own. */
+const NEWEST: readonly Served[] = [
+  ['anthropic.claude-sonnet-5-5', 'us eu jp au global'],
+  ['anthropic.claude-haiku-5-5', 'us eu jp au global'],
+  ['openai.gpt-6-luna', 'us global'],
+  ['openai.gpt-6-sol', 'us global'],
+  ['openai.gpt-6-astra', 'us global'],
+  ['openai.gpt-6.1-sol', 'us global'],
+  ['openai.gpt-6.1-terra', 'us global'],
+];
+
 const IN_US: readonly Served[] = [
   ['amazon.nova-micro-v1:0', 'us'],
   ['amazon.nova-lite-v1:0', 'us'],
@@ -116,4 +127,10 @@ export const BEDROCK_IDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['bedrock@us', idsOf(IN_US)],
   ['bedrock-mantle', idsOf(withoutProfiles([...CLAUDE.filter(isOnMantle), ...GPT]))],
   ['bedrock-mantle@us', idsOf(MANTLE_IN_US)],
+]);
+
+/** The ids of our own rows, by part of the price table. */
+export const OWN_BEDROCK_IDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['bedrock', idsOf(NEWEST)],
+  ['bedrock-mantle', idsOf(withoutProfiles(NEWEST))],
 ]);

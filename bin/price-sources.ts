@@ -2,6 +2,7 @@
  * The price library's data for a part of the price table: one of its providers, or Bedrock.
  */
 import { findProvider, type Provider } from '@pydantic/genai-prices';
+import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
 import { BEDROCK_IDS } from './bedrock-ids.ts';
 
 /** A provider's models and prices. */
@@ -24,3 +25,15 @@ export function findPriceSource(part: string): PriceSource | undefined {
   if (provider?.id !== id) return undefined;
   return { ...provider, id: part, ...(onlyIds && { onlyIds }) };
 }
+
+/** Azure's ids are names of deployments, which tell nothing about prices. */
+const WITHOUT_MODEL_IDS = 'azure';
+
+/** The parts that the price table may have: one for each known provider, and those of Bedrock. */
+export const PRICE_PARTS: readonly string[] = [
+  ...new Set([...KNOWN_PROVIDERS.keys(), ...BEDROCK_IDS.keys()]),
+].filter((name) => name !== WITHOUT_MODEL_IDS);
+
+/** Returns the library's data for all parts that it has. */
+export const readLibrary = (): readonly PriceSource[] =>
+  PRICE_PARTS.flatMap((part) => findPriceSource(part) ?? []);

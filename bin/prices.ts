@@ -1,13 +1,13 @@
 /**
- * `npm run prices:update`: writes core/price-table.json from the price library and prints the changes. The file is
+ * `npm run prices:update`: writes core/price-table.json from the price library and our own rows, and prints the changes. The file is
  * committed, so that nothing is built at start.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PRICE_TABLE } from '../core/models/pricing.ts';
-import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
 import { BEDROCK_IDS } from './bedrock-ids.ts';
+import { OWN_PRICES } from './own-price-rows.ts';
 import { differenceOf } from './price-difference.ts';
-import { findPriceSource } from './price-sources.ts';
+import { PRICE_PARTS, readLibrary } from './price-sources.ts';
 import { makePriceTable } from './price-table.ts';
 
 const TABLE_URL = new URL('../core/price-table.json', import.meta.url);
@@ -16,15 +16,10 @@ const { devDependencies } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { devDependencies: Record<string, string> };
 
-// Azure's ids are names of deployments, which tell nothing about prices.
-const WITHOUT_MODEL_IDS = 'azure';
-const names = [...new Set([...KNOWN_PROVIDERS.keys(), ...BEDROCK_IDS.keys()])].filter(
-  (name) => name !== WITHOUT_MODEL_IDS,
-);
-const providers = names.flatMap((name) => findPriceSource(name) ?? []);
-const table = makePriceTable(providers, {
+const table = makePriceTable(readLibrary(), {
   libraryVersion: devDependencies['@pydantic/genai-prices'] ?? '',
   asOf: new Date().toISOString().slice(0, 10),
+  own: OWN_PRICES,
 });
 
 const text = `${JSON.stringify(table)}\n`;
@@ -35,7 +30,7 @@ const counts = Object.entries(table.models).map(
   ([name, models]) => `${name} ${Object.keys(models).length}`,
 );
 console.log(`${table.version}: ${counts.join(', ')}; ${Math.ceil(text.length / 1_000)} kB`);
-const unknown = names.filter((name) => !(name in table.models));
+const unknown = PRICE_PARTS.filter((name) => !(name in table.models));
 if (unknown.length > 0) console.log(`without prices: ${unknown.join(', ')}`);
 const unpriced = [...BEDROCK_IDS].flatMap(([part, ids]) =>
   ids.filter((id) => table.models[part]?.[id] === undefined).map((id) => `${part}/${id}`),

@@ -61,6 +61,8 @@ const priceSchema = v.strictObject({
   cachedInputUsdPerMillion: v.optional(usdPerMillion),
   /** @default the input price */
   cacheWriteUsdPerMillion: v.optional(usdPerMillion),
+  /** For a provider that bills each call, beside its tokens: the most that one call can cost. @default 0 */
+  usdPerCall: v.optional(usdPerMillion),
   /** In tokens; bounds input that is given by reference. */
   contextWindow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   /** The most output tokens of one answer: no larger cap is sent under a limit. @default not known */

@@ -3,11 +3,13 @@
  * Flow: policy > **reserve** (the most) > forward > **meter** (the cost) > settle.
  * Invariant: a price is found only for the exact id; an unknown price is unknown, never zero.
  */
+import { GatewayError } from '../base/errors.ts';
 import { asNanoUsd, ceilDivide, type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { PricedAs, PriceOverride } from '../config.ts';
 import priceTable from '../price-table.json' with { type: 'json' };
 import type { ProviderRow } from '../providers/known.ts';
+import type { ModelTarget } from '../providers/provider.ts';
 
 /** Prices in nano-dollars per million tokens. */
 interface PriceRates {
@@ -27,6 +29,8 @@ export interface Price extends PriceRates {
   readonly tiers?: readonly PriceTier[];
   /** In tokens; absent if unknown. */
   readonly contextWindow?: number;
+  /** The price of the call itself, in nano-dollars. @default 0 */
+  readonly callNano?: bigint;
   /** True if the operator gave the window. @default false */
   readonly isWindowConfigured?: boolean;
   /** The most output of one answer, in tokens; absent: not known. */
@@ -44,11 +48,15 @@ const NEEDS_CACHE_MARK = /claude/i;
 /** Input, output, cached input, cache write, in nano-dollars per million tokens. */
 export type PriceLevel = readonly [number, number, number, number];
 
-/** A price level, the context window (0 if unknown), and the tiers, each after the input tokens it begins above. */
+/** A price level after the input tokens it begins above. */
+type TierRow = readonly [number, ...PriceLevel];
+
+/** A price level, the context window (0 if unknown), the most output tokens (0 if unknown), and the tiers. */
 export type PriceRow =
   | PriceLevel
   | readonly [...PriceLevel, number]
-  | readonly [...PriceLevel, number, readonly (readonly [number, ...PriceLevel])[]];
+  | readonly [...PriceLevel, number, number]
+  | readonly [...PriceLevel, number, number, readonly TierRow[]];
 
 /**
  * The generated table: per provider, the row number of each exact model id. The part `bedrock@us` has prices that hold
@@ -72,6 +80,27 @@ export interface PriceBook {
   readonly version: string;
   /** Returns the price of exactly this model; undefined if unknown. */
   find(provider: string, model: string): Price | undefined;
+}
+
+/**
+ * Search, deep research, and models that answer with images or sound: each call, search, image or second has a price of
+ * its own, which a price per token does not bound. "research" alone is none of them.
+ */
+const BILLED_PER_CALL =
+  /(?<!re)search|deep-research|sonar|[:-]online\b|audio|image|imagen|realtime|transcribe|tts|omni|lyria|video/i;
+
+/** Returns true for a model whose provider bills more than its tokens. The table has no price for it. */
+export const isBilledPerCall = (model: string): boolean => BILLED_PER_CALL.test(model);
+
+/** Returns the refusal of a model without a price under a spending limit. It has the line that sets the price. */
+export function priceUnknown({ id, model }: ModelTarget): GatewayError {
+  const line = isBilledPerCall(model)
+    ? `'${id}': { inputUsdPerMillion: …, outputUsdPerMillion: …, usdPerCall: … }`
+    : `'${id}': { inputUsdPerMillion: …, outputUsdPerMillion: … }`;
+  return new GatewayError('model_price_unknown', {
+    message: `the price of the model "${id}" is not known, and a spending limit applies: add this line to "prices" in hallpass.config.ts, with the provider's prices: ${line}`,
+    param: 'model',
+  });
 }
 
 const USD = 1_000_000_000n;
@@ -138,10 +167,12 @@ function findInTable(table: PriceTable, part: string, model: string): Price | un
 const withCacheRule = (price: Price, model: string): Price =>
   NEEDS_CACHE_MARK.test(model) ? { ...price, cacheWriteNeedsMark: true } : price;
 
-function fromRow([input, output, cached, write, contextWindow, tiers]: PriceRow): Price {
+function fromRow(row: PriceRow): Price {
+  const [input, output, cached, write, contextWindow, maxOutputTokens, tiers] = row;
   return {
     ...toRates([input, output, cached, write]),
     ...(contextWindow ? { contextWindow } : {}),
+    ...(maxOutputTokens ? { maxOutputTokens } : {}),
     ...(tiers && {
       tiers: tiers.map(([aboveInputTokens, ...level]) => ({ aboveInputTokens, ...toRates(level) })),
     }),
@@ -157,7 +188,7 @@ const toRates = ([input, output, cached, write]: PriceLevel): PriceRates => ({
 
 function fromOverride(override: PriceOverride): Price {
   const input = override.inputUsdPerMillion;
-  const { contextWindow, maxOutputTokens } = override;
+  const { contextWindow, maxOutputTokens, usdPerCall } = override;
   return {
     inputNanoPerMillion: toNano(input),
     outputNanoPerMillion: toNano(override.outputUsdPerMillion),
@@ -165,6 +196,7 @@ function fromOverride(override: PriceOverride): Price {
     cacheWriteNanoPerMillion: toNano(override.cacheWriteUsdPerMillion ?? input),
     ...(contextWindow === undefined ? {} : { contextWindow, isWindowConfigured: true }),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+    ...(usdPerCall === undefined ? {} : { callNano: toNano(usdPerCall) }),
   };
 }
 
@@ -193,7 +225,7 @@ const PER_MILLION = 1_000_000n;
 const LONG_CACHE_INPUTS = 2n;
 
 /**
- * Returns the cost of a request, rounded up once. Input includes cached tokens and cache writes, each at its own rate.
+ * Returns the cost of a request, rounded up once, with the price of the call itself. Input includes cached tokens and cache writes, each at its own rate.
  * @param longCacheWrite the cache writes that last an hour
  */
 export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): NanoUsd {
@@ -206,7 +238,7 @@ export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): Nan
     BigInt(usage.cacheWrite - longCacheWrite) * rates.cacheWriteNanoPerMillion +
     BigInt(longCacheWrite) * LONG_CACHE_INPUTS * rates.inputNanoPerMillion +
     BigInt(usage.output) * rates.outputNanoPerMillion;
-  return asNanoUsd(ceilDivide(total, PER_MILLION));
+  return asNanoUsd(ceilDivide(total, PER_MILLION) + (price.callNano ?? 0n));
 }
 
 /**
@@ -240,7 +272,7 @@ export function holdCostOf(price: Price, bounds: HoldBounds): NanoUsd {
       BigInt(inputTokensMax) * largest(inputRatesOf(rates, price, cacheMark)) +
       BigInt(outputTokensMax) * rates.outputNanoPerMillion,
   );
-  return asNanoUsd(ceilDivide(largest(costs), PER_MILLION));
+  return asNanoUsd(ceilDivide(largest(costs), PER_MILLION) + (price.callNano ?? 0n));
 }
 
 /** Returns the rates that a token of the input can be billed at. */

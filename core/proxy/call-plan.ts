@@ -4,7 +4,6 @@
  */
 
 import { type Grant, isBareServerKey } from '../access/grant.ts';
-import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
 import { ZERO_USD } from '../base/money.ts';
@@ -17,7 +16,13 @@ import type { RequestInput } from '../dialects/request-input.ts';
 import { OUTPUT_CAP_MIN, outputTokensMax } from '../dialects/request-output.ts';
 import type { Route } from '../dialects/routes.ts';
 import { modelNotFound, requireAllowedModel, resolveModel } from '../models/policy.ts';
-import { holdCostOf, type Price, type PriceBook, windowBoundOf } from '../models/pricing.ts';
+import {
+  holdCostOf,
+  type Price,
+  type PriceBook,
+  priceUnknown,
+  windowBoundOf,
+} from '../models/pricing.ts';
 import { DEMO_MODELS } from '../providers/demo/demo.ts';
 import {
   type Endpoint,
@@ -86,10 +91,7 @@ export function planCall(
   if (isDemo(provider) && !DEMO_MODELS.includes(target.model)) throw modelNotFound(id);
   const price = prices.find(target.provider, target.model);
   if (price === undefined && dialect.isBilled && isCapped(limits)) {
-    throw new GatewayError('model_price_unknown', {
-      message: `the price of the model "${target.id}" is not known, and a spending limit applies`,
-      param: 'model',
-    });
+    throw priceUnknown(target);
   }
   const isBounded = limits.some(({ unit }) => unit !== 'requests');
   const contextWindow = windowBoundOf(price, provider.row);

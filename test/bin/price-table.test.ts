@@ -1,7 +1,8 @@
 import type { Provider } from '@pydantic/genai-prices';
 import { describe, expect, test } from 'vitest';
 import { BEDROCK_IDS } from '../../bin/bedrock-ids.ts';
-import { findPriceSource } from '../../bin/price-sources.ts';
+import { OWN_PRICES } from '../../bin/own-price-rows.ts';
+import { findPriceSource, readLibrary } from '../../bin/price-sources.ts';
 import { makePriceTable } from '../../bin/price-table.ts';
 import { PRICE_TABLE } from '../../core/models/pricing.ts';
 
@@ -111,6 +112,7 @@ describe('makePriceTable', () => {
       1e9,
       1e9,
       0,
+      0,
       [
         [50, 1e9, 5e9, 1e9, 1e9],
         [100, 2e9, 6e9, 2e9, 2e9],
@@ -144,6 +146,53 @@ describe('makePriceTable', () => {
 
     expect(rowOf(models, 'dated')?.[0]).toBe(7e9);
     expect(rowOf(models, 'hourly')).toBeUndefined();
+  });
+
+  test('puts our own rows over those of the library, and the output maxima into them', () => {
+    const source = '';
+    const table = makePriceTable(
+      [
+        provider([
+          { id: 'a', match: { equals: 'a' }, prices },
+          { id: 'b', match: { equals: 'b' }, prices, context_window: 9_000 },
+        ]),
+      ],
+      {
+        libraryVersion: '9.9.9',
+        asOf: '2026-11-20',
+        own: {
+          list: '',
+          date: '',
+          rows: {
+            lab: {
+              a: { usdPerMillion: [3, 4, 0.3, 3.75], source },
+              c: {
+                usdPerMillion: [1, 2, 0.1, 1],
+                maxOutputTokens: 500,
+                tiers: [[1_000, 2, 4, 0.2, 2]],
+                source,
+              },
+            },
+            other: { d: { usdPerMillion: [1, 1, 1, 1], contextWindow: 10, source } },
+          },
+          maxOutputTokens: { lab: { b: 700 } },
+        },
+      },
+    );
+    const rows = Object.entries(table.models).flatMap(([part, ids]) =>
+      Object.entries(ids).map(([id, row]) => [`${part}/${id}`, table.rows[row]]),
+    );
+    expect(Object.fromEntries(rows)).toEqual({
+      'lab/a': [3e9, 4e9, 3e8, 3.75e9],
+      'lab/b': [1e9, 2e9, 1e9, 1e9, 9_000, 700],
+      'lab/c': [1e9, 2e9, 1e8, 1e9, 0, 500, [[1_000, 2e9, 4e9, 2e8, 2e9]]],
+      'other/d': [1e9, 1e9, 1e9, 1e9, 10],
+    });
+  });
+
+  test('has no row for a model that is billed per call', () => {
+    const id = 'gpt-search-preview';
+    expect(rowOf([{ id, match: { equals: id }, prices }], id)).toBeUndefined();
   });
 
   test('writes the same text for the same data in any order, and another version for other data', () => {
@@ -185,9 +234,9 @@ test("the library prices all of Bedrock's ids but these", () => {
   expect(unpriced).toEqual(['amazon.nova-2-lite-v1:0']);
 });
 
-test('the committed table equals that of the installed library', () => {
-  const providers = Object.keys(PRICE_TABLE.models).flatMap((part) => findPriceSource(part) ?? []);
-  const table = makePriceTable(providers, { libraryVersion: '0.1.8', asOf: PRICE_TABLE.asOf });
+test('the committed table equals that of the installed library with our own rows', () => {
+  const { asOf } = PRICE_TABLE;
+  const table = makePriceTable(readLibrary(), { libraryVersion: '0.1.8', asOf, own: OWN_PRICES });
 
   expect(JSON.stringify(table)).toBe(JSON.stringify(PRICE_TABLE));
 });

@@ -42,11 +42,6 @@ afterAll(async () => {
   await provider?.close();
 });
 
-/** These wait for the price table. */
-const UNPRICED: readonly string[] = [
-  ...['claude-fable-5-2', 'claude-haiku-5-5', 'claude-sonnet-5-5', 'gpt-6.1-sol', 'gpt-6.1-terra'],
-];
-
 /** These wait for the dialects and the price table, by agent and number. */
 const WAITING: readonly string[] = [
   ...['claude-code-search 2', 'gemini-cli-search 3', 'gemini-cli-picture 3'],
@@ -87,6 +82,5 @@ test('a model that an agent offers has a price', () => {
   const unpriced = Object.entries(models).flatMap(([provider, ids]) =>
     ids.filter((id) => book.find(provider, id) === undefined),
   );
-  const allowed = [...WITHOUT_FIGURES, ...UNPRICED];
-  expect(unpriced.filter((id) => !allowed.includes(id))).toEqual([]);
+  expect(unpriced.filter((id) => !WITHOUT_FIGURES.includes(id))).toEqual([]);
 });

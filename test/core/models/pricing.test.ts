@@ -5,9 +5,11 @@ import {
   costOf,
   type HoldBounds,
   holdCostOf,
+  isBilledPerCall,
   makePriceBook,
   PRICE_TABLE,
   type PriceTable,
+  priceUnknown,
   windowBoundOf,
 } from '../../../core/models/pricing.ts';
 
@@ -25,6 +27,7 @@ const TABLE: PriceTable = {
       300_000_000,
       3_750_000_000,
       0,
+      64_000,
       [[200_000, 6_000_000_000, 22_500_000_000, 600_000_000, 7_500_000_000]],
     ],
     [1, 1, 1, 1],
@@ -76,6 +79,12 @@ describe('the generated table', () => {
     ['groq', 'llama-3.3-70b-versatile', 590_000_000n, 790_000_000n],
     ['mistral', 'mistral-large-latest', 2_000_000_000n, 6_000_000_000n],
     ['together', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', 880_000_000n, 880_000_000n],
+    ['anthropic', 'claude-sonnet-5-5', 2_000_000_000n, 10_000_000_000n],
+    ['openai', 'gpt-6.1-sol', 2_000_000_000n, 10_000_000_000n],
+    ['bedrock', 'eu.anthropic.claude-sonnet-5-5', 2_200_000_000n, 11_000_000_000n],
+    ['bedrock', 'anthropic.claude-sonnet-5-5', 2_200_000_000n, 11_000_000_000n],
+    ['deepinfra', 'meta-llama/Llama-3.3-70B-Instruct', 230_000_000n, 400_000_000n],
+
     ['demo', 'echo', 1_000_000_000n, 4_000_000_000n],
   ])('has a price for %s/%s', (provider, model, inputNanoPerMillion, outputNanoPerMillion) => {
     expect(book.find(provider, model)).toMatchObject({ inputNanoPerMillion, outputNanoPerMillion });
@@ -98,7 +107,13 @@ describe('the generated table', () => {
     ['google', 'models/gemini-2.5-pro'],
     ['google', 'gemini-2.5-flash-image'],
     ['groq', 'gpt-5'],
-    ['deepinfra', 'meta-llama/Llama-3.3-70B-Instruct'],
+    ['openai', 'gpt-4o-search-preview'],
+    ['openai', 'o3-deep-research'],
+    ['openai', 'gpt-image-1'],
+    ['openai', 'gpt-4o-audio-preview'],
+    ['openrouter', 'perplexity/sonar-pro'],
+    ['openrouter', 'openai/gpt-5-image'],
+    ['openrouter', 'perplexity/llama-3.1-sonar-large-128k-online'],
     ['xai', 'grok-4.30'],
     ['openrouter', 'deepseek/deepseek-chat:free'],
     ['demo', 'echo2'],
@@ -114,7 +129,7 @@ describe('the generated table', () => {
         expect(price?.inputNanoPerMillion, model).toBeGreaterThan(0n);
         expect(price?.cachedInputNanoPerMillion, model).toBeGreaterThan(0n);
         expect(price?.cacheWriteNanoPerMillion, model).toBeGreaterThan(0n);
-        if (!model.includes('embed'))
+        if (!/embed|bge/.test(model))
           expect(price?.outputNanoPerMillion, model).toBeGreaterThan(0n);
       }
     }
@@ -128,6 +143,7 @@ describe('the generated table', () => {
       cachedInputNanoPerMillion: 300_000_000n,
       cacheWriteNanoPerMillion: 3_750_000_000n,
       contextWindow: 200_000,
+      maxOutputTokens: 64_000,
       cacheWriteNeedsMark: true,
       tiers: [
         {
@@ -139,7 +155,7 @@ describe('the generated table', () => {
         },
       ],
     });
-    expect(JSON.stringify(PRICE_TABLE).length).toBeLessThan(75_000);
+    expect(JSON.stringify(PRICE_TABLE).length).toBeLessThan(95_000);
   });
 });
 
@@ -342,6 +358,41 @@ describe('holdCostOf', () => {
       ),
       { seed: 20261129 },
     );
+  });
+});
+
+describe('a model that is billed per call', () => {
+  const rates = { inputUsdPerMillion: 1, outputUsdPerMillion: 2 };
+  const prices = makePriceBook(TABLE, { 'lab/sonar': { ...rates, usdPerCall: 0.014 } });
+  const price = prices.find('lab', 'sonar');
+
+  test('is held and billed at the price of the call beside its tokens, once the operator gave it', () => {
+    expect(price && holdCostOf(price, bounds(1_000, 500))).toBe(
+      1_000_000n + 1_000_000n + 14_000_000n,
+    );
+    expect(price && costOf(price, used(10, 5))).toBe(10_000n + 10_000n + 14_000_000n);
+  });
+
+  test.each([
+    ['openai/gpt-4o-search-preview', true],
+    ['deepinfra/google/gemini-2.5-flash-image', true],
+    ['openrouter/anthropic/claude-sonnet-5:online', true],
+    ['openrouter/nousresearch/hermes-4-70b', false],
+    ['openai/gpt-5.6-sol', false],
+  ])('%s: %s', (id, isPerCall) => {
+    expect(isBilledPerCall(id)).toBe(isPerCall);
+  });
+});
+
+describe('the refusal of a model without a price', () => {
+  test.each([
+    ['m', "'lab/m': { inputUsdPerMillion: …, outputUsdPerMillion: … }"],
+    ['sonar', "'lab/sonar': { inputUsdPerMillion: …, outputUsdPerMillion: …, usdPerCall: … }"],
+  ])('has the line of hallpass.config.ts that sets the price of %s', (model, line) => {
+    const error = priceUnknown({ provider: 'lab', model, id: `lab/${model}` });
+    expect(error.code).toBe('model_price_unknown');
+    expect(error.message).toContain(line);
+    expect(error.message).toContain('"prices" in hallpass.config.ts');
   });
 });
 

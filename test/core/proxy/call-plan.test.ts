@@ -29,7 +29,9 @@ describe('planCall', () => {
     [
       'model_price_unknown',
       { model: 'openai/unheard-of' },
-      'the price of the model "openai/unheard-of" is not known, and a spending limit applies',
+      expect.stringMatching(
+        /^the price of the model "openai\/unheard-of" is not known, and a spending limit applies: add this line to "prices"/,
+      ),
     ],
     [
       'invalid_request',
