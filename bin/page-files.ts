@@ -23,17 +23,19 @@ export interface BuiltFile {
   readonly gzip: string;
 }
 
-/** Bundles: the name in an HTML file, the source, the type. */
-const BUNDLES = [
-  ['style.css', 'style.css', 'text/css; charset=utf-8'],
-  ['me.js', 'me/main.tsx', 'text/javascript; charset=utf-8'],
-  ['console.js', 'console/main.tsx', 'text/javascript; charset=utf-8'],
-  ['console.css', 'console/console.css', 'text/css; charset=utf-8'],
-] as const;
-
 const HTML = 'text/html; charset=utf-8';
 const MARKDOWN = 'text/markdown; charset=utf-8';
 const TEXT = 'text/plain; charset=utf-8';
+const SCRIPT = 'text/javascript; charset=utf-8';
+const STYLE = 'text/css; charset=utf-8';
+
+/** Bundles: the name in an HTML file, the source, the type. */
+const BUNDLES = [
+  ['style.css', 'style.css', STYLE],
+  ['me.js', 'me/main.tsx', SCRIPT],
+  ['console.js', 'console/main.tsx', SCRIPT],
+  ['console.css', 'console/console.css', STYLE],
+] as const;
 
 /** Files by their path. */
 const DOCUMENTS = [
@@ -44,18 +46,33 @@ const DOCUMENTS = [
   ['/llms.txt', 'llms.txt', TEXT],
 ] as const;
 
-/** Builds all files, by their path. */
-export async function buildPageFiles(): Promise<Readonly<Record<string, BuiltFile>>> {
+/** What `hallpass console` serves on loopback, and no gateway does. */
+const OPERATOR = {
+  bundles: [BUNDLES[0], BUNDLES[3], ['operator.js', 'operator/main.tsx', SCRIPT]],
+  documents: [['/', 'operator.html', HTML]],
+} as const;
+
+type Files = Readonly<Record<string, BuiltFile>>;
+type Source = readonly [name: string, source: string, type: string];
+
+/** Builds the files that a gateway serves, by their path. */
+export const buildPageFiles = (): Promise<Files> => buildAll(BUNDLES, DOCUMENTS);
+
+/** Builds the files of `hallpass console`, by their path. */
+export const buildOperatorFiles = (): Promise<Files> =>
+  buildAll(OPERATOR.bundles, OPERATOR.documents);
+
+async function buildAll(bundles: readonly Source[], documents: readonly Source[]): Promise<Files> {
   const files: Record<string, BuiltFile> = {};
   const names = new Map<string, string>();
-  for (const [name, source, type] of BUNDLES) {
+  for (const [name, source, type] of bundles) {
     const text = await bundle(source);
     const [stem, extension] = name.split('.');
     const path = `assets/${stem}-${hashOf(text)}.${extension}`;
     names.set(name, path);
     files[`/${path}`] = toFile(text, type);
   }
-  for (const [path, source, type] of DOCUMENTS) {
+  for (const [path, source, type] of documents) {
     const text = await readFile(`${PAGES}${source}`, 'utf8');
     files[path] = toFile(fillIn(text, names), type);
   }

@@ -3,6 +3,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { GatewayError } from '../core/base/errors.ts';
+import { addConsoleCommand } from './console/commands.ts';
 import { addExplainCommand } from './explain.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './failure.ts';
 import { addKeyCommands } from './keys/commands.ts';
@@ -31,6 +32,7 @@ function makeProgram(terminal: Terminal): Command {
   addUsageCommands(program, terminal);
   addPriceCommand(program, terminal);
   addExplainCommand(program, terminal);
+  addConsoleCommand(program, terminal);
   return program;
 }
 

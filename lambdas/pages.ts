@@ -10,6 +10,7 @@ import middy from '@middy/core';
 import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { type AnswerHead, readHeaders } from '../adapters/api-gateway/events.ts';
+import { PAGE_HEADERS } from '../adapters/api-gateway/responses.ts';
 import { toErrorBody } from '../core/base/error-body.ts';
 import { GatewayError } from '../core/base/errors.ts';
 import type { Headers } from '../core/base/http.ts';
@@ -29,15 +30,6 @@ export type PageFiles = Readonly<Record<string, PageFile>>;
 
 export const PAGE_FILES: PageFiles = built;
 
-/** Contract.md, section 6. Scripts and styles are files, so nothing inline is allowed. */
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'x-content-type-options': 'nosniff',
-};
-
 /** The hash in a name changes with the file. */
 const CACHE_FOREVER = 'public, max-age=31536000, immutable';
 /** A browser keeps it, and asks each time whether it changed. */
@@ -55,7 +47,7 @@ export function makePagesHandler(files: PageFiles = PAGE_FILES) {
 
 function answer(event: APIGatewayProxyEvent, files: PageFiles): PageAnswer {
   const { path, httpMethod, requestContext } = event;
-  const headers = { ...SECURITY_HEADERS, 'x-request-id': requestContext.requestId };
+  const headers = { ...PAGE_HEADERS, 'x-request-id': requestContext.requestId };
   const location = findRedirect(path, requestContext.path);
   if (location !== undefined)
     return { statusCode: 308, headers: { ...headers, location }, body: '' };

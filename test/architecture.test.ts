@@ -61,6 +61,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
     'lambdas/ adapters/aws/environment.ts adapters/aws/sdk-call.ts hallpass.config.ts',
   // What runs in a browser: nothing of Node, and nothing of an adapter.
   'pages/console/': `pages/shared/ ${PAGES_OF_CORE} preact`,
+  'pages/operator/': `pages/shared/ ${PAGES_OF_CORE} preact`,
   'pages/me/': `pages/shared/ ${PAGES_OF_CORE} preact`,
   'pages/shared/': `${PAGES_OF_CORE} preact uqr`,
   // The stack knows the functions by their path only.
@@ -68,9 +69,10 @@ const ALLOWED: Readonly<Record<string, string>> = {
     'adapters/table-schema.ts adapters/api-gateway/responses.ts adapters/api-gateway/routes.ts ' +
     'core/config.ts core/providers/provider.ts aws-cdk-lib constructs node:*',
 
-  'cli/': `${FOR_A_COMMAND} cli/keys/ cli/tokens/ cli/usage/ core/explain.ts`,
+  'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/tokens/ cli/usage/ core/explain.ts`,
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.
   'cli/gateway/': `${FOR_A_COMMAND} local/ ${LOCAL_ROOMS} @aws-sdk/client-cloudformation`,
+  'cli/console/': `${FOR_A_COMMAND} cli/keys/ pages/dist/operator.json`,
   'cli/keys/': FOR_A_COMMAND,
   'cli/tokens/': `${FOR_A_COMMAND} pages/shared/qr-path.ts csv-parse`,
   'cli/usage/': FOR_A_COMMAND,

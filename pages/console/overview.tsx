@@ -4,7 +4,7 @@ import { StackedBars } from '../shared/chart.tsx';
 import { formatCount, formatUsd, toNano } from '../shared/format.ts';
 import { Limits } from '../shared/limits.tsx';
 import { Foreign } from '../shared/parts.tsx';
-import { seriesByModel, sumBy } from '../shared/sums.ts';
+import { modelOf, seriesBy, sumBy } from '../shared/sums.ts';
 import type { ConsoleData } from './data.ts';
 import type { SetFilters } from './filters.ts';
 import { isNear } from './people.tsx';
@@ -85,7 +85,7 @@ const Stat = (props: {
 );
 
 function Spend({ data: { byModel, days } }: { readonly data: ConsoleData }) {
-  const models = sumBy(byModel.data, ({ model }) => model);
+  const models = sumBy(byModel.data, modelOf);
   if (models.length === 0) {
     return (
       <section class="card">
@@ -96,7 +96,7 @@ function Spend({ data: { byModel, days } }: { readonly data: ConsoleData }) {
       </section>
     );
   }
-  const series = seriesByModel(byModel.data, days);
+  const series = seriesBy(byModel.data, days, modelOf);
   const colorOf = new Map(series.map(({ name }, index) => [name, index]));
   return (
     <section class="card">

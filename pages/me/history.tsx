@@ -3,12 +3,12 @@ import type { UsageAnswer } from '../shared/api.ts';
 import { StackedBars } from '../shared/chart.tsx';
 import { formatCount, formatUsd, lastDays } from '../shared/format.ts';
 import { Foreign } from '../shared/parts.tsx';
-import { seriesByModel, sumBy } from '../shared/sums.ts';
+import { modelOf, seriesBy, sumBy } from '../shared/sums.ts';
 
 export const HISTORY_DAYS = 30;
 
 export function History({ usage, nowMs }: { readonly usage: UsageAnswer; readonly nowMs: number }) {
-  const models = sumBy(usage.data, ({ model }) => model);
+  const models = sumBy(usage.data, modelOf);
   const days = lastDays(HISTORY_DAYS, nowMs);
   if (models.length === 0) {
     return (
@@ -19,12 +19,12 @@ export function History({ usage, nowMs }: { readonly usage: UsageAnswer; readonl
     );
   }
   const colorOf = new Map(
-    seriesByModel(usage.data, days).map(({ name }, index) => [name, index] as const),
+    seriesBy(usage.data, days, modelOf).map(({ name }, index) => [name, index] as const),
   );
   return (
     <section class="card noprint">
       <h2>Last {HISTORY_DAYS} days</h2>
-      <StackedBars days={days} series={seriesByModel(usage.data, days)} height={240} />
+      <StackedBars days={days} series={seriesBy(usage.data, days, modelOf)} height={240} />
       {usage.truncated && (
         <p class="small quiet">There is more than could be read; the sums are too small.</p>
       )}

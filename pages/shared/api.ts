@@ -23,17 +23,19 @@ export interface CallOptions {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** What the path is below. @default `v1` */
+  readonly base?: string;
 }
 
-/** Sends a request below `v1/`. @throws Refusal for anything but a success */
+/** Sends a request. @throws Refusal for anything but a success */
 export async function send(
   credential: string,
   path: string,
-  { method = 'GET', body, headers, signal }: CallOptions = {},
+  { method = 'GET', body, headers, signal, base = 'v1' }: CallOptions = {},
 ): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(`v1/${path}`, {
+    response = await fetch(`${base}/${path}`, {
       method,
       headers: {
         authorization: `Bearer ${credential}`,
@@ -106,6 +108,7 @@ export interface ModelInfo {
 export interface UsageLine {
   readonly day?: string;
   readonly model?: string | null;
+  readonly key?: string;
   readonly user?: string | null;
   readonly user_source?: string | null;
   readonly wallet?: string;

@@ -16,11 +16,13 @@ export interface Sum {
 
 const NAMELESS = 'unknown';
 
+/** A name of a line. */
+export type NameOf = (line: UsageLine) => string | null | undefined;
+
+export const modelOf: NameOf = ({ model }) => model;
+
 /** Sums lines by a name of theirs, dearest first. */
-export function sumBy(
-  lines: readonly UsageLine[],
-  nameOf: (line: UsageLine) => string | null | undefined,
-): readonly Sum[] {
+export function sumBy(lines: readonly UsageLine[], nameOf: NameOf): readonly Sum[] {
   const sums = new Map<string, Sum>();
   for (const line of lines) {
     const name = nameOf(line) ?? NAMELESS;
@@ -36,19 +38,21 @@ export function sumBy(
   return [...sums.values()].toSorted((a, b) => (a.cost < b.cost ? 1 : -1));
 }
 
-/** Makes one series a model, dearest first; models beyond the last colour share one. */
-export function seriesByModel(
+/** Makes one series a name, dearest first; names beyond the last colour share one. */
+export function seriesBy(
   lines: readonly UsageLine[],
   days: readonly string[],
+  nameOf: NameOf,
 ): readonly Series[] {
-  const models = sumBy(lines, ({ model }) => model).map(({ name }) => name);
-  const shown = models.length > SERIES_MAX ? models.slice(0, SERIES_MAX - 1) : models;
-  const names = models.length > shown.length ? [...shown, 'other models'] : shown;
+  const all = sumBy(lines, nameOf).map(({ name }) => name);
+  const shown = all.length > SERIES_MAX ? all.slice(0, SERIES_MAX - 1) : all;
+  const names = all.length > shown.length ? [...shown, 'all others'] : shown;
   const costs = names.map(() => days.map((): NanoUsd => ZERO_USD));
   const dayIndex = new Map(days.map((day, index) => [day, index]));
   const colorOf = new Map(shown.map((name, index) => [name, index]));
-  for (const { day = '', model, usd } of lines) {
-    const row = costs[colorOf.get(model ?? NAMELESS) ?? names.length - 1];
+  for (const line of lines) {
+    const { day = '', usd } = line;
+    const row = costs[colorOf.get(nameOf(line) ?? NAMELESS) ?? names.length - 1];
     const index = dayIndex.get(day);
     if (row === undefined || index === undefined) continue;
     row[index] = asNanoUsd((row[index] ?? 0n) + toNano(usd));

@@ -1,8 +1,9 @@
 /** The built files: as new as their source, small, with no other origin in them. */
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { buildPageFiles } from '../../bin/page-files.ts';
+import { buildOperatorFiles, buildPageFiles } from '../../bin/page-files.ts';
 import { PAGE_FILES, type PageFile } from '../../lambdas/pages.ts';
+import operator from '../../pages/dist/operator.json' with { type: 'json' };
 
 const textOf = ({ br }: PageFile): string =>
   brotliDecompressSync(Buffer.from(br, 'base64')).toString();
@@ -29,6 +30,15 @@ describe('the built files of the pages', () => {
       expect([path, textOf(fileAt(path))]).toEqual([path, textOf(file)]);
       expect(fileAt(path).hash).toBe(file.hash);
     }
+  });
+
+  test('of hallpass console are as new as their source, and the gateway serves none of its own', async () => {
+    const built = await buildOperatorFiles();
+    expect(Object.keys(operator)).toEqual(Object.keys(built));
+    for (const [path, file] of Object.entries<PageFile>(operator)) {
+      expect([path, textOf(file)]).toEqual([path, textOf(built[path] ?? file)]);
+    }
+    expect(Object.keys(PAGE_FILES).filter((path) => path.includes('operator'))).toEqual([]);
   });
 
   test('hold the same text in both forms', () => {

@@ -1,0 +1,148 @@
+/**
+ * The loopback server of `hallpass console`.
+ *
+ * For each request, in this order:
+ * 1. the Host is exactly this server's address, so that no other name leads here (DNS rebinding);
+ * 2. an Origin is exactly this server's, and every request that changes something has one;
+ * 3. files are for anyone, the session for its code, all else for the session's bearer.
+ *
+ * Guarantees: it listens on 127.0.0.1 alone, sets no cookie, and no AWS credential leaves the process.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { brotliDecompressSync } from 'node:zlib';
+import { PAGE_HEADERS } from '../../adapters/api-gateway/responses.ts';
+import { GatewayError, toGatewayError } from '../../core/base/errors.ts';
+import { type JsonObject, parseStrictObject } from '../../core/base/json.ts';
+import files from '../../pages/dist/operator.json' with { type: 'json' };
+import type { Session } from './session.ts';
+
+const HOST = '127.0.0.1';
+const BODY_BYTES_MAX = 65_536;
+
+/** Answers one request of the page. */
+export type ConsoleRoute = (
+  segments: readonly string[],
+  query: URLSearchParams,
+  body: JsonObject,
+) => Promise<unknown>;
+
+export interface ConsoleServer {
+  /** `http://127.0.0.1:P`. */
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts it on a port that the system chooses.
+ * @param routes by method and first segment below `/api/`: `GET keys`
+ */
+export async function startConsoleServer(
+  session: Session,
+  routes: ReadonlyMap<string, ConsoleRoute>,
+): Promise<ConsoleServer> {
+  let origin = '';
+  const server = createServer((request, response) => {
+    answer(request, { origin, session, routes }).then(
+      ({ status, headers, body }) => send(response, status, headers, body),
+      (thrown) => {
+        const { status, code, message } = toGatewayError(thrown);
+        sendJson(response, status, { error: { code, message } });
+      },
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, HOST, resolve);
+  });
+  const address = server.address();
+  origin = `http://${HOST}:${typeof address === 'object' ? address?.port : ''}`;
+  return {
+    origin,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Context {
+  readonly origin: string;
+  readonly session: Session;
+  readonly routes: ReadonlyMap<string, ConsoleRoute>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+const toJson = (value: unknown): Answer => ({
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from(JSON.stringify(value)),
+});
+
+async function answer(request: IncomingMessage, context: Context): Promise<Answer> {
+  const { origin, session, routes } = context;
+  const { method = 'GET', headers } = request;
+  if (headers.host !== new URL(origin).host) throw forbidden('Host');
+  if ((headers.origin ?? (method === 'GET' ? origin : '')) !== origin) throw forbidden('Origin');
+  const url = new URL(request.url ?? '/', origin);
+  const file = findFile(url.pathname);
+  if (method === 'GET' && file !== undefined) {
+    const body = brotliDecompressSync(Buffer.from(file.br, 'base64'));
+    return { status: 200, headers: { 'content-type': file.type }, body };
+  }
+  const [, top, first = '', ...segments] = url.pathname.split('/').map(decodeURIComponent);
+  if (top !== 'api') throw new GatewayError('not_found');
+  const body = method === 'GET' ? {} : await readBody(request);
+  if (`${method} ${first}` === 'POST session') {
+    const bearer = session.open(String(body.code));
+    if (bearer === undefined) throw new GatewayError('invalid_api_key');
+    return toJson({ bearer });
+  }
+  if (!session.isOpenFor(headers.authorization)) throw new GatewayError('invalid_api_key');
+  const route = routes.get(`${method} ${first}`);
+  if (route === undefined) throw new GatewayError('not_found');
+  return toJson(await route(segments, url.searchParams, body));
+}
+
+const forbidden = (header: string): GatewayError =>
+  new GatewayError('route_not_allowed', { message: `the ${header} is not this server's` });
+
+const findFile = (path: string) => Object.entries(files).find(([name]) => name === path)?.[1];
+
+/** @throws request_too_large, invalid_request */
+async function readBody(request: IncomingMessage): Promise<JsonObject> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new GatewayError('request_too_large');
+    chunks.push(chunk);
+  }
+  const body = parseStrictObject(Buffer.concat(chunks).toString());
+  if (body === undefined) throw new GatewayError('invalid_request');
+  return body;
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: Buffer,
+): void {
+  response
+    .writeHead(status, { ...PAGE_HEADERS, 'cache-control': 'no-store', ...headers })
+    .end(body);
+}
+
+const sendJson = (response: ServerResponse, status: number, value: object): void =>
+  send(
+    response,
+    status,
+    { 'content-type': 'application/json' },
+    Buffer.from(JSON.stringify(value)),
+  );

@@ -1,0 +1,56 @@
+/**
+ * What the operator's page reads and changes through the command's loopback server.
+ */
+import { call, type UsageLine } from '../shared/api.ts';
+
+/** A key, without its string. */
+export interface KeyRow {
+  readonly name: string;
+  readonly kid: string;
+  readonly kind: 'server' | 'client' | 'personal';
+  readonly user: string | null;
+  readonly disabled: boolean;
+  readonly former: { readonly until: string } | null;
+  readonly models: readonly string[] | null;
+  /** `user:usd:week=5` */
+  readonly limits: readonly string[];
+  readonly max_token_lifetime_seconds: number;
+  readonly created_at: string;
+}
+
+/** A new key string, shown once. */
+export interface MadeKey extends KeyRow {
+  readonly key: string;
+}
+
+export interface KeyUsage {
+  readonly data: readonly UsageLine[];
+  readonly truncated: boolean;
+}
+
+export interface KeyEvent {
+  readonly id: string;
+  readonly at: string;
+  readonly by: string;
+  readonly action: string;
+  readonly fields: Readonly<Record<string, unknown>> | readonly unknown[];
+}
+
+export const ask = <T>(
+  bearer: string,
+  path: string,
+  options: { readonly method?: 'POST' | 'PATCH'; readonly body?: object } = {},
+): Promise<T> => call<T>(bearer, path, { ...options, base: 'api' });
+
+/** Changes the code of the link for the bearer of this session, once. */
+export async function openSession(code: string): Promise<string> {
+  const { bearer } = await ask<{ bearer: string }>('-', 'session', {
+    method: 'POST',
+    body: { code },
+  });
+  return bearer;
+}
+
+/** Splits `a, b` into its parts. */
+export const toList = (text: string): readonly string[] =>
+  text.split(/[\s,]+/).filter((part) => part !== '');
