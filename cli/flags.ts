@@ -14,11 +14,8 @@ import {
   parseModelPatterns,
   USER_CHARS_MAX,
 } from '../core/base/names.ts';
-import {
-  LIMITS_MAX,
-  TOKEN_LIFETIME_MAX_SECONDS,
-  TOKEN_LIFETIME_MIN_SECONDS,
-} from '../core/keys/key-record.ts';
+import { TOKEN_LIFETIME_MAX_SECONDS, TOKEN_LIFETIME_MIN_SECONDS } from '../core/keys/key-record.ts';
+import { LIMITS_MAX } from '../core/keys/tier.ts';
 import { JTI_CHARS_MAX } from '../core/tokens/scoped-claims.ts';
 import type { GatewayPlace } from './gateway/connect.ts';
 

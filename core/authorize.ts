@@ -21,7 +21,7 @@ import {
   readConversation,
   requireAllowedIdentity,
 } from './access/identity.ts';
-import { grantOf } from './access/key-grant.ts';
+import { applyTier, grantOf } from './access/key-grant.ts';
 import { isJudgedRoute } from './access/model-routes.ts';
 import { ANY_ORIGIN, requireAllowedOrigin } from './access/origin.ts';
 import { GatewayError } from './base/errors.ts';
@@ -29,6 +29,7 @@ import type { Headers, HttpRequest } from './base/http.ts';
 import type { Clock, Secrets } from './base/ports.ts';
 import { verifyClientJwt } from './jwt/client-jwt.ts';
 import type { JwtKeys } from './jwt/ports.ts';
+import { formatRequired } from './jwt/required-claim.ts';
 import { hashOfKey, isWellFormed } from './keys/api-key.ts';
 import type { KeyRecord } from './keys/key-record.ts';
 import { findFault, type KeyUse, type ValidVersion, validVersionsOf } from './keys/key-use.ts';
@@ -160,8 +161,14 @@ async function identifyByJwt(
   const { key: material, algorithms } = verifier;
   ports.onPassed?.({ check: 'verifier', kind: material.kind, algorithms });
   const trustEmail = identity?.trustEmail ?? false;
-  const user = await verifyClientJwt(jwt, { id, verifier, trustEmail }, ports);
-  const grant: Grant = { ...grantOf(record), credential: 'client-access', former };
+  const { tiers = [] } = record;
+  const rules = tiers.map(({ when }) => when);
+  const user = await verifyClientJwt(jwt, { id, verifier, trustEmail, rules }, ports);
+  const tier = user.rule === undefined ? undefined : tiers[user.rule];
+  if (tiers.length > 0) {
+    ports.onPassed?.({ check: 'tier', when: tier && formatRequired(tier.when) });
+  }
+  const grant: Grant = { ...applyTier(grantOf(record), tier), credential: 'client-access', former };
   return { record, grant, claimant: claimantOfJwt(user) };
 }
 

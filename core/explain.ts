@@ -110,6 +110,8 @@ function wordsOfFact(fact: AccessFact): string {
     case 'audience':
     case 'azp':
       return fact.isRestricted ? 'one that the key names' : 'any is allowed';
+    case 'tier':
+      return fact.when ?? "no rule fits, so the key's own limits and models apply";
     case 'times':
       return `in force until ${new Date(fact.untilMs).toISOString()}`;
     default:

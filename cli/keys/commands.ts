@@ -14,6 +14,7 @@ import {
   setKey,
 } from '../../core/keys/key-admin.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
+import type { Tier } from '../../core/keys/tier.ts';
 import { config } from '../../hallpass.config.ts';
 import { wrongUse } from '../failure.ts';
 import {
@@ -21,8 +22,6 @@ import {
   toDuration,
   toExpiry,
   toKeyName,
-  toLimits,
-  toModelsOrAny,
   toTokenLifetime,
   toUser,
   withAuthor,
@@ -31,6 +30,7 @@ import {
 import { makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
+import { requireWholeRules, withRules } from './rule-flags.ts';
 import { changeTable, keyLines, keyTable, toChangeJson, toKeyJson, toMadeJson } from './text.ts';
 
 interface SettingFlags extends PlaceFlags, IdentityFlags {
@@ -39,6 +39,7 @@ interface SettingFlags extends PlaceFlags, IdentityFlags {
   readonly maxTokenLifetime?: number;
   readonly expires?: number | 'never';
   readonly managedBy?: string;
+  readonly when?: readonly Tier[];
 }
 
 interface CreateFlags extends SettingFlags {
@@ -117,17 +118,7 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
 }
 
 const withSettings = (command: Command): Command =>
-  withIdentity(withAuthor(withPlace(command)))
-    .option(
-      '--models <models>',
-      'allowed models: exact ids or "provider/*", or "any"; repeatable',
-      toModelsOrAny,
-    )
-    .option(
-      '--limit <limit>',
-      'per:unit:window=value such as user:usd:week=5, or "none"; repeatable',
-      toLimits,
-    )
+  withRules(withIdentity(withAuthor(withPlace(command))))
     .option('--max-token-lifetime <time>', 'longest lifetime of its tokens', toTokenLifetime)
     .option(
       '--expires <when>',
@@ -188,7 +179,7 @@ function printMade(made: MadeKey, flags: PlaceFlags, terminal: Terminal): void {
 }
 
 async function readSettings(
-  { models, limit, maxTokenLifetime, expires, managedBy, ...flags }: SettingFlags,
+  { models, limit, maxTokenLifetime, expires, managedBy, when, ...flags }: SettingFlags,
   terminal: Terminal,
 ): Promise<Partial<KeySettings>> {
   return {
@@ -198,6 +189,7 @@ async function readSettings(
     ...(maxTokenLifetime !== undefined && { maxTokenLifetimeSeconds: maxTokenLifetime }),
     ...(expires !== undefined && { expiresAtMs: expires === 'never' ? undefined : expires }),
     ...(managedBy !== undefined && { managedBy }),
+    ...(when !== undefined && { tiers: requireWholeRules(when) }),
   };
 }
 

@@ -7,7 +7,7 @@ import { kidOf } from '../../core/jwt/kid.ts';
 import { formatRequired } from '../../core/jwt/required-claim.ts';
 import type { Verifier } from '../../core/jwt/verifier.ts';
 import type { MadeKey } from '../../core/keys/key-admin.ts';
-import { verifierFields } from '../../core/keys/key-fields.ts';
+import { tierText, verifierFields } from '../../core/keys/key-fields.ts';
 import {
   DEFAULT_CONVERSATION_HEADER,
   DEFAULT_USER_HEADER,
@@ -16,6 +16,7 @@ import {
 } from '../../core/keys/key-record.ts';
 import type { KeyChange } from '../../core/keys/ports.ts';
 import { toInstant, toTable } from '../output.ts';
+import { toRuleJson } from './rule-flags.ts';
 
 /** Formats a key, without its string. */
 export const toKeyJson = (record: KeyRecord, nowMs: number) => ({
@@ -33,6 +34,7 @@ export const toKeyJson = (record: KeyRecord, nowMs: number) => ({
   max_token_lifetime_seconds: record.maxTokenLifetimeSeconds,
   verifier: record.verifier === undefined ? null : toVerifierJson(record.verifier),
   identity: toIdentityJson(record.identity),
+  tiers: record.tiers?.map(toRuleJson) ?? null,
   allowed_origins: record.allowedOrigins ?? null,
   expires_at: record.expiresAtMs === undefined ? null : toInstant(record.expiresAtMs),
   managed_by: record.managedBy ?? null,
@@ -114,6 +116,7 @@ export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [
     ['tokens', `at most ${toWords(record.maxTokenLifetimeSeconds)}`],
     ...Object.entries(record.verifier ? verifierFields(record.verifier) : {}),
     ...identityLines(record.identity),
+    ...(record.tiers ?? []).map((tier) => ['when', tierText(tier)] as const),
     ...(record.allowedOrigins ? [['origins', record.allowedOrigins.join(', ')] as const] : []),
     ...(record.expiresAtMs ? [['expires', toInstant(record.expiresAtMs)] as const] : []),
     ...(record.managedBy ? [['managed by', record.managedBy] as const] : []),

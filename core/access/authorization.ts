@@ -34,5 +34,7 @@ export type AccessFact =
       readonly algorithms: readonly JwtAlgorithm[];
     }
   | { readonly check: 'claims' }
+  /** `when`: the claim of the first rule that fits; undefined: none does. */
+  | { readonly check: 'tier'; readonly when: string | undefined }
   | { readonly check: 'times'; readonly untilMs: number }
   | { readonly check: 'enforced' | 'domain' | 'origin' | 'conversation' };

@@ -3,6 +3,7 @@
  */
 import type { Limit } from '../base/limits.ts';
 import type { KeyRecord } from '../keys/key-record.ts';
+import type { Tier } from '../keys/tier.ts';
 
 /** Returns the part of a grant that is the same for every caller of a key. */
 export const grantOf = (record: KeyRecord) => ({
@@ -21,3 +22,19 @@ const limitsOfRecord = ({ kind, limits }: KeyRecord): readonly Limit[] =>
   kind === 'personal'
     ? limits.map((limit) => (limit.per === 'key' ? { ...limit, per: 'user' } : limit))
     : limits;
+
+/** Puts the limits and models of a tier in the place of the key's own, per unit and window. */
+export function applyTier<T extends { readonly limits: readonly Limit[] }>(
+  grant: T,
+  tier: Tier | undefined,
+): T {
+  if (tier === undefined) return grant;
+  const isReplaced = ({ per, unit, window }: Limit): boolean =>
+    per === 'user' && tier.limits.some((own) => own.unit === unit && own.window === window);
+  const kept = grant.limits.filter((limit) => !isReplaced(limit));
+  return {
+    ...grant,
+    limits: [...kept, ...tier.limits],
+    ...(tier.models && { models: tier.models }),
+  };
+}

@@ -16,7 +16,7 @@ import type { RequiredClaim, VerifiedUser, Verifier, VerifyingKey } from './veri
  */
 export function readVerifiedUser(
   claims: JsonObject,
-  key: Pick<VerifyingKey, 'verifier' | 'trustEmail'>,
+  key: Pick<VerifyingKey, 'verifier' | 'trustEmail' | 'rules'>,
   options: { readonly nowMs: number; readonly onPassed?: ((fact: JwtFact) => void) | undefined },
 ): VerifiedUser {
   const { nowMs, onPassed } = options;
@@ -35,7 +35,13 @@ export function readVerifiedUser(
   for (const each of required) requireClaim(claims, each);
   if (required.length > 0) onPassed?.({ check: 'required claims' });
   const email = readEmail(claims, key.trustEmail);
-  return { issuer: nameOfIssuer(issuer), id, ...(email !== undefined && { email }) };
+  const rule = key.rules?.findIndex((each) => fitsClaim(claims, each)) ?? -1;
+  return {
+    issuer: nameOfIssuer(issuer),
+    id,
+    ...(email !== undefined && { email }),
+    ...(rule !== -1 && { rule }),
+  };
 }
 
 const invalid = (claim: string, reason: string): GatewayError =>

@@ -62,6 +62,8 @@ export interface VerifiedUser {
   readonly id: string;
   /** Absent: there is none, or it is not verified. Domain rules apply to it in `access/identity.ts`. */
   readonly email?: string;
+  /** The place of the first rule whose claim fits; absent: none does. */
+  readonly rule?: number;
 }
 
 /** The part of a key's record that verifies its users' JWTs. */
@@ -70,4 +72,6 @@ export interface VerifyingKey {
   readonly verifier: Verifier;
   /** Accepts the issuer's e-mail addresses even if they are not verified. */
   readonly trustEmail: boolean;
+  /** Claims of rules of which the first that fits is chosen. @default no rules */
+  readonly rules?: readonly RequiredClaim[];
 }

@@ -7,20 +7,21 @@ import { formatLimit } from '../base/limit-text.ts';
 import { formatRequired } from '../jwt/required-claim.ts';
 import type { Verifier, VerifierKey } from '../jwt/verifier.ts';
 import type { KeyRecord } from './key-record.ts';
+import type { Tier } from './tier.ts';
 
 /** The settings of a key that commands change. */
 type SettableFields = Pick<KeyRecord, 'limits' | 'maxTokenLifetimeSeconds'> &
   Partial<
     Pick<
       KeyRecord,
-      'models' | 'verifier' | 'identity' | 'allowedOrigins' | 'expiresAtMs' | 'managedBy'
+      'models' | 'verifier' | 'identity' | 'tiers' | 'allowedOrigins' | 'expiresAtMs' | 'managedBy'
     >
   >;
 
 /** Returns the settings of a key as texts. Settings that a key lacks are left out, except models and limits. */
 export function toFields(record: SettableFields): Readonly<Record<string, string>> {
   const { models, limits, maxTokenLifetimeSeconds, verifier, identity, allowedOrigins } = record;
-  const { expiresAtMs, managedBy } = record;
+  const { tiers, expiresAtMs, managedBy } = record;
   return {
     models: models?.join(',') ?? 'any',
     limits: limits.length === 0 ? 'none' : limits.map(formatLimit).join(','),
@@ -30,10 +31,15 @@ export function toFields(record: SettableFields): Readonly<Record<string, string
       Object.entries(identity ?? {}).map(([name, value]) => [name, String(value)]),
     ),
     ...(allowedOrigins && { allowedOrigins: allowedOrigins.join(',') }),
+    ...(tiers && { tiers: tiers.map(tierText).join('; ') }),
     ...(expiresAtMs !== undefined && { expires: new Date(expiresAtMs).toISOString() }),
     ...(managedBy !== undefined && { managedBy }),
   };
 }
+
+/** Formats a tier as the flags that make it: `tier=pro user:usd:month=20 openai/*`. */
+export const tierText = ({ when, limits, models = [] }: Tier): string =>
+  [formatRequired(when), ...limits.map(formatLimit), ...models].join(' ');
 
 /** Returns the fields that differ between two states of a key, as `old -> new`. */
 export function changesBetween(

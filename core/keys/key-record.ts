@@ -13,18 +13,20 @@ import {
   type KeyId,
   type TokenId,
 } from '../base/ids.ts';
-import { formatLimit, parseLimit } from '../base/limit-text.ts';
+import { formatLimit } from '../base/limit-text.ts';
 import type { Limit } from '../base/limits.ts';
-import {
-  isDomain,
-  isName,
-  isOrigin,
-  KEY_NAME_CHARS_MAX,
-  parseModelPatterns,
-  USER_CHARS_MAX,
-} from '../base/names.ts';
+import { isDomain, isName, isOrigin, KEY_NAME_CHARS_MAX, USER_CHARS_MAX } from '../base/names.ts';
 import type { Verifier } from '../jwt/verifier.ts';
 import { verifierSchema } from '../jwt/verifier-record.ts';
+import {
+  formatTier,
+  limitsSchema,
+  modelsSchema,
+  type PlainTier,
+  TIERS_MAX,
+  type Tier,
+  tierSchema,
+} from './tier.ts';
 
 /**
  * `server`: for backends; may sign scoped tokens. `personal`: for one user, in whose name it always speaks; signs
@@ -84,6 +86,8 @@ export interface KeyRecord {
   /** The rules for the JWT behind the key. A client key always has them, a personal key never. */
   readonly verifier?: Verifier;
   readonly identity?: IdentityControls;
+  /** Rules in order, of which the first that fits counts. Only beside a verifier; never empty. */
+  readonly tiers?: readonly Tier[];
   /** Origins whose pages may use this key, as browsers send them, or `null`; never empty. @default any */
   readonly allowedOrigins?: readonly string[];
   /** Tokens revoked by `jti` (contract.md, DELETE /v1/scoped-jwt). */
@@ -92,9 +96,6 @@ export interface KeyRecord {
   /** The id of the last change (`key-admin.ts`), not counting revocations; absent: no command changed the record. */
   readonly revision?: string;
 }
-
-/** The most limits of a key. */
-export const LIMITS_MAX = 16;
 
 export const DEFAULT_USER_HEADER = 'x-user-email';
 export const DEFAULT_CONVERSATION_HEADER = 'x-conversation-id';
@@ -125,11 +126,6 @@ const keyName = v.pipe(
   v.string(),
   v.check((text) => isName(text, KEY_NAME_CHARS_MAX)),
 );
-const modelPatterns = v.pipe(
-  v.array(v.string()),
-  v.check((list) => parseModelPatterns(list) !== undefined),
-);
-
 const textList = (max: number, isMember: (text: string) => boolean) =>
   v.pipe(v.array(v.pipe(v.string(), v.check(isMember))), v.minLength(1), v.maxLength(max));
 
@@ -163,19 +159,8 @@ const recordSchema = v.strictObject({
       v.check((text) => isName(text, USER_CHARS_MAX)),
     ),
   ),
-  models: v.exactOptional(modelPatterns),
-  limits: v.pipe(
-    v.array(v.string()),
-    v.maxLength(LIMITS_MAX),
-    v.rawTransform<string[], Limit[]>(({ dataset, addIssue, NEVER }) => {
-      try {
-        return dataset.value.map(parseLimit);
-      } catch {
-        addIssue({ message: 'has a limit that cannot be read' });
-        return NEVER;
-      }
-    }),
-  ),
+  models: v.exactOptional(modelsSchema),
+  limits: limitsSchema,
   maxTokenLifetimeSeconds: v.pipe(
     v.number(),
     v.integer(),
@@ -184,6 +169,7 @@ const recordSchema = v.strictObject({
   ),
   verifier: v.exactOptional(verifierSchema),
   identity: v.exactOptional(identitySchema),
+  tiers: v.exactOptional(v.pipe(v.array(tierSchema), v.minLength(1), v.maxLength(TIERS_MAX))),
   allowedOrigins: v.exactOptional(textList(ORIGINS_MAX, isOrigin)),
   revoked: v.pipe(v.array(v.pipe(digest(22), v.transform(asTokenId))), v.maxLength(REVOKED_MAX)),
   createdAtMs: instant,
@@ -211,7 +197,13 @@ export function parseKeyRecord(value: unknown): KeyRecord {
   return record;
 }
 
-type ContradictoryField = 'user' | 'verifier' | 'identity' | 'managedBy' | 'identityNamespace';
+type ContradictoryField =
+  | 'user'
+  | 'verifier'
+  | 'identity'
+  | 'managedBy'
+  | 'identityNamespace'
+  | 'tiers';
 
 /**
  * Returns the field that contradicts the kind of a key: a client key has a verifier, a personal key has a user and no
@@ -224,12 +216,14 @@ export function contradictionIn({
   verifier,
   identity,
   managedBy,
-}: Pick<KeyRecord, 'kind' | 'user' | 'verifier' | 'identity' | 'managedBy'>):
+  tiers,
+}: Pick<KeyRecord, 'kind' | 'user' | 'verifier' | 'identity' | 'managedBy' | 'tiers'>):
   | ContradictoryField
   | undefined {
   if ((kind === 'personal') !== (user !== undefined)) return 'user';
   if (kind === 'client' && verifier === undefined) return 'verifier';
   if (kind === 'personal' && verifier !== undefined) return 'verifier';
+  if (tiers !== undefined && verifier === undefined) return 'tiers';
   if (kind === 'server' && managedBy !== undefined) return 'managedBy';
   const isJoined = identity?.identityNamespace !== undefined;
   if (isJoined && (identity.trustEmail || kind === 'personal')) return 'identityNamespace';
@@ -240,10 +234,17 @@ export function contradictionIn({
 const unreadable = (fields: string): GatewayError =>
   new GatewayError('service_unavailable', { detail: `key record: cannot be read at "${fields}"` });
 
-type PlainKeyRecord = Omit<KeyRecord, 'limits'> & { readonly limits: readonly string[] };
+type PlainKeyRecord = Omit<KeyRecord, 'limits' | 'tiers'> & {
+  readonly limits: readonly string[];
+  readonly tiers?: readonly PlainTier[];
+};
 
-/** Writes a record as plain JSON: limits as text, everything else as in `KeyRecord`. The inverse of `parseKeyRecord`. */
-export const formatKeyRecord = (record: KeyRecord): PlainKeyRecord => ({
+/**
+ * Writes a record as plain JSON: limits and the claims of tiers as text, everything else as in `KeyRecord`. The inverse
+ * of `parseKeyRecord`.
+ */
+export const formatKeyRecord = ({ tiers, ...record }: KeyRecord): PlainKeyRecord => ({
   ...record,
   limits: record.limits.map(formatLimit),
+  ...(tiers && { tiers: tiers.map(formatTier) }),
 });

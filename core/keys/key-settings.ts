@@ -17,6 +17,7 @@ import {
   type IdentityControls,
   type KeyRecord,
 } from './key-record.ts';
+import type { Tier } from './tier.ts';
 
 /** The settings that a command may give a key. */
 export interface KeySettings {
@@ -30,6 +31,8 @@ export interface KeySettings {
   readonly identity?: IdentityControls;
   /** Undefined: any. */
   readonly allowedOrigins?: readonly string[] | undefined;
+  /** Empty: none. */
+  readonly tiers?: readonly Tier[];
   /** Undefined: the key does not end. */
   readonly expiresAtMs?: number | undefined;
   /** Undefined: no other key's owner sees its users. */
@@ -46,8 +49,8 @@ export function applySettings(
   { version, allowLoopback }: Omit<MakeOptions, 'seen'>,
 ): { readonly record: KeyRecord; readonly made: MadeVerifier | undefined } {
   const { models: _, identity: __, allowedOrigins: ___, expiresAtMs: ____, ...others } = seen;
-  const { managedBy: _____, ...rest } = others;
-  const { models, allowedOrigins, expiresAtMs, managedBy } = { ...seen, ...settings };
+  const { managedBy: _____, tiers: ______, ...rest } = others;
+  const { models, allowedOrigins, expiresAtMs, managedBy, tiers = [] } = { ...seen, ...settings };
   const { limits = seen.limits, maxTokenLifetimeSeconds = seen.maxTokenLifetimeSeconds } = settings;
   const identity = mergeControls(seen.identity, settings.identity);
   const made =
@@ -65,6 +68,7 @@ export function applySettings(
     ...(made && { verifier: made.verifier }),
     ...(identity && { identity }),
     ...(allowedOrigins && { allowedOrigins }),
+    ...(tiers.length > 0 && { tiers }),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
     ...(managedBy !== undefined && { managedBy }),
   };
@@ -79,6 +83,7 @@ const limitsFault = ({ kind }: KeyRecord, { limits = [] }: Partial<KeySettings>)
   kind === 'personal' && limits.some(({ per }) => per === 'key') ? 'limits' : undefined;
 
 const CONTRADICTIONS = {
+  tiers: 'rules by claim (--when) need a verifier, whose JWTs have the claims',
   limits: 'a personal key has no "key:" limits, because all keys of its user share one budget',
   user: 'a personal key has one user, and no other kind of key has one',
   verifier:

@@ -80,6 +80,7 @@ describe('the life of a key', () => {
         conversation_header: 'x-conversation-id',
         identity_namespace: null,
       },
+      tiers: null,
       allowed_origins: null,
       revoked_tokens: 0,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
