@@ -42,7 +42,8 @@ export function countMessages(request: MessagesRequest, betas: string | undefine
     },
     repeats: repeatsOf(tools, messages),
     hasHostedTools: types.some((type) => isHostedTool(String(type))),
-    hasDeferredTools: tools.some((tool) => Object(tool).defer_loading === true),
+    // Claude Code always sends a deferred tool. Without a reference, its schema is no input.
+    hasDeferredTools: referencesIn(messages).length > 0,
   });
 }
 
@@ -50,26 +51,38 @@ export function countMessages(request: MessagesRequest, betas: string | undefine
 const partsOf = (message: Message): readonly Part[] =>
   Array.isArray(message?.content) ? (message.content.filter(isRecord) as readonly Part[]) : [];
 
+/**
+ * A text alone is a list of one part. Claude Code sends a message as a list with a cache mark first, and then as a text:
+ * both have to be one prefix.
+ */
+const withParts = (message: Message): object =>
+  typeof message?.content === 'string'
+    ? { ...message, content: [{ type: 'text', text: message.content }] }
+    : message;
+
 function toParts(message: Message): MessageParts {
   const parts = partsOf(message);
   return {
-    message,
+    message: withParts(message),
     role: message?.role,
     endsInToolResult: parts.at(-1)?.type === 'tool_result',
     hasHiddenReasoning: parts.some(({ type }) => /^(?:redacted_)?thinking$/.test(type)),
   };
 }
 
+/** The names of the tools whose schemas the messages bring in. */
+const referencesIn = (messages: readonly Message[]): readonly unknown[] =>
+  messages
+    .flatMap(partsOf)
+    .flatMap((part) =>
+      part.type === 'tool_result' && Array.isArray(part.content) ? part.content : [],
+    )
+    .flatMap((inner) => (inner?.type === 'tool_reference' ? [inner.tool_name] : []));
+
 /** A reference to a tool brings in its schema. The first one to a deferred tool is the schema that the head counts. */
 function repeatsOf(tools: readonly Tool[], messages: readonly Message[]): readonly Repeat[] {
   const times = new Map<unknown, number>();
-  for (const part of messages.flatMap(partsOf)) {
-    if (part.type !== 'tool_result' || !Array.isArray(part.content)) continue;
-    for (const inner of part.content) {
-      if (inner?.type !== 'tool_reference') continue;
-      times.set(inner.tool_name, (times.get(inner.tool_name) ?? 0) + 1);
-    }
-  }
+  for (const name of referencesIn(messages)) times.set(name, (times.get(name) ?? 0) + 1);
   return tools.flatMap((tool) => {
     const more = (times.get(Object(tool).name) ?? 0) - (Object(tool).defer_loading ? 1 : 0);
     return more > 0 ? [{ text: countJson(tool).text, times: more }] : [];

@@ -114,8 +114,18 @@ describe('what the bound counts', () => {
     const { text = '', times } = parse(references(3)).input.repeats[0] ?? {};
     expect([text.length > 1_000, times]).toEqual([true, 2]);
     expect(parse(references(1)).input).toMatchObject({ repeats: [], hasDeferredTools: true });
+    expect(parse({ tools }).input).toMatchObject({ repeats: [], hasDeferredTools: false });
     const [one = 0, three = 0] = [boundOf(references(1)), boundOf(references(3))];
     expect(three - one).toBeGreaterThan(2_000);
+  });
+
+  test('is the same for a message that is a text as for a list of that text alone, with a mark', () => {
+    const text = (role: string, content: unknown) => ({ role, content });
+    const list = [{ type: 'text', text: 'x', cache_control: MARK }];
+    const inputOf = (...messages: readonly object[]) => parse({ messages }).input.messages;
+    expect(inputOf(text('user', list), text('system', list), text('assistant', list))).toEqual(
+      inputOf(text('user', 'x'), text('system', 'x'), text('assistant', 'x')),
+    );
   });
 
   test('is a schema of the answer like a tool', () => {
