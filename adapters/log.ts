@@ -21,6 +21,7 @@ const FIELDS: readonly Exclude<keyof LogEntry, 'cause'>[] = [
   'firstByteMs',
   'writeUnits',
   'costNanoUsd',
+  'overrunNanoUsd',
   'usageStatus',
   'count',
 ];

@@ -234,6 +234,8 @@ type EncodedCell = readonly [
   output: number,
   tokens: number,
   costNanoUsd: string,
+  /** Missing in cells that an earlier version wrote: zero. */
+  overrunNanoUsd?: string,
 ];
 
 const encodeCell = (cell: UsageCell): EncodedCell => [
@@ -247,13 +249,14 @@ const encodeCell = (cell: UsageCell): EncodedCell => [
   cell.outputTokens,
   cell.tokens,
   String(cell.costNanoUsd),
+  String(cell.overrunNanoUsd),
 ];
 
 const encodeIdentity = ({ source, issuer, id }: Identity) => [source, issuer, id] as const;
 
 function decodeCell(encoded: EncodedCell): UsageCell {
-  const [wallet, token, model, identity, requests, input, cachedInput, output, tokens, cost] =
-    encoded;
+  const [wallet, token, model, identity, requests, input, cachedInput, output, ...rest] = encoded;
+  const [tokens, cost, overrun = '0'] = rest;
   return {
     walletId: asWalletId(wallet),
     ...(token === 0 ? {} : { tokenId: asTokenId(token) }),
@@ -267,5 +270,6 @@ function decodeCell(encoded: EncodedCell): UsageCell {
     outputTokens: output,
     tokens,
     costNanoUsd: asNanoUsd(BigInt(cost)),
+    overrunNanoUsd: asNanoUsd(BigInt(overrun)),
   };
 }

@@ -17,6 +17,7 @@ import { CommandError, wrongUse } from '../failure.ts';
 import { type PlaceFlags, toKeyName, withPlace } from '../flags.ts';
 import { type Gateway, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toInstant, toTable } from '../output.ts';
+import { listRows, toRowJson, toRowTable } from './rows.ts';
 import { toReportCsv, toReportJson, toReportTable, type UsageSummary } from './text.ts';
 
 interface UsageFlags extends PlaceFlags {
@@ -25,6 +26,7 @@ interface UsageFlags extends PlaceFlags {
   readonly to?: string;
   readonly key?: string;
   readonly csv?: true;
+  readonly estimated?: true;
 }
 
 /** The most reads of a report. An operator may wait longer than a request. */
@@ -41,13 +43,17 @@ export function addUsageCommands(program: Command, terminal: Terminal): void {
     .option('--from <when>', 'a date, or an instant such as 2026-12-01T12:00Z')
     .option('--to <when>', 'a date (inclusive) or an instant (exclusive)')
     .option('--csv', 'print CSV to standard output')
+    .option(
+      '--estimated',
+      'list the requests that were counted in full because nothing was reported',
+    )
     .enablePositionalOptions() // Flags after "audit" belong to the audit.
     .action((flags: UsageFlags) => report(flags, terminal));
 
   withKey(withPlace(usage.command('audit')))
     .summary('recompute the counters from the usage rows')
     .description(
-      'Compares each counter and slice of every wallet with the usage rows of its window, and each pool with its wallets. Exit status 1 if one differs.',
+      'Compares each counter and slice of every wallet with the usage rows of its window, and each pool with its wallets. Also lists the requests that cost more than they held. Exit status 1 if there is any of these.',
     )
     .action((_: PlaceFlags, command: Command) => audit(command.optsWithGlobals(), terminal));
 }
@@ -77,6 +83,7 @@ const portsOf = ({ dynamodb, environment: { usageTable, walletsTable } }: Gatewa
 async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
   if (flags.csv && flags.json) throw wrongUse('--csv and --json cannot be used together');
   const ask = readQuery(flags);
+  if (flags.estimated) return reportEstimated(flags, ask, terminal);
   const made = await withGateway(flags, terminal.variables, async (gateway) =>
     reportAll(await keysOf(flags.key, gateway), ask, gateway),
   );
@@ -85,6 +92,27 @@ async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
   if (made.truncated) {
     throw new CommandError('there is more usage than one report reads, so the sums are too small');
   }
+}
+
+/** Lists the rows whose cost is a bound and not a report. The owner may give credit for them. */
+async function reportEstimated(
+  flags: UsageFlags,
+  span: UsageQuery,
+  terminal: Terminal,
+): Promise<void> {
+  if (flags.csv) throw wrongUse('--csv and --estimated cannot be used together');
+  const { rows, truncated } = await withGateway(flags, terminal.variables, async (gateway) =>
+    listRows(
+      await keysOf(flags.key, gateway),
+      { ...span, readsMax: READS_MAX },
+      portsOf(gateway).usage,
+    ),
+  );
+  printResult(flags, terminal, {
+    json: { data: rows.map(toRowJson), truncated },
+    text: () => toRowTable(rows),
+  });
+  if (truncated) throw new CommandError('there are more rows than one command reads');
 }
 
 type UsageQuery = Pick<UsageSummary, 'fromMs' | 'toMs' | 'groupBy'>;
@@ -144,6 +172,8 @@ async function audit(
   if (differences > 0) {
     throw new CommandError(`counters that differ from the rows of their windows: ${differences}`);
   }
+  const overruns = audits.reduce((sum, { found }) => sum + found.overruns.length, 0);
+  if (overruns > 0) throw new CommandError(`requests that cost more than they held: ${overruns}`);
   const unread = audits.filter(({ found }) => found.truncated).map(({ name }) => name);
   if (unread.length > 0) {
     throw new CommandError(`these keys have more rows than one audit reads: ${unread.join(', ')}`);
@@ -168,6 +198,7 @@ const toAuditJson = ({ name, found }: KeyAudit) => ({
     counted: String(counted),
     expected: String(expected),
   })),
+  overruns: found.overruns.map(toRowJson),
   busy: found.busy,
   totals_checked: found.totalsChecked,
   truncated: found.truncated,
@@ -175,22 +206,26 @@ const toAuditJson = ({ name, found }: KeyAudit) => ({
 
 function toAuditText(audits: readonly KeyAudit[]): string {
   const summary = toTable(
-    ['KEY', 'ROWS', 'WALLETS', 'COUNTERS', 'POOLS', 'DIFFERENCES', 'BUSY'],
+    ['KEY', 'ROWS', 'WALLETS', 'COUNTERS', 'POOLS', 'DIFFERENCES', 'OVERRUNS', 'BUSY'],
     audits.map(({ name, found }) => [
       name,
       ...[found.rows, found.wallets, found.counters, found.pools].map(String),
       String(found.differences.length),
+      String(found.overruns.length),
       String(found.busy.length),
     ]),
   );
   const differences = audits.flatMap(({ found }) => found.differences);
+  const overruns = audits.flatMap(({ found }) => found.overruns);
+  const passed = overruns.length === 0 ? '' : `\n\n${toRowTable(overruns)}`;
   if (differences.length === 0)
-    return `${summary}\n\nas of ${toInstant(Date.now())}, no counter differs`;
+    return `${summary}\n\nas of ${toInstant(Date.now())}, no counter differs${passed}`;
   const lines = differences.map((each) => [
     each.itemId,
     each.counter,
     String(each.counted),
     String(each.expected),
   ]);
-  return `${summary}\n\n${toTable(['ITEM', 'COUNTER', 'COUNTED', 'EXPECTED'], lines)}`;
+  const head = ['ITEM', 'COUNTER', 'COUNTED', 'EXPECTED'];
+  return `${summary}\n\n${toTable(head, lines)}${passed}`;
 }

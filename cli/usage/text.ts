@@ -50,12 +50,20 @@ export const toReportJson = (report: UsageSummary) => ({
   truncated: report.truncated,
 });
 
-const SUMS = ['requests', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'usd'] as const;
+const SUMS = [
+  'requests',
+  'input_tokens',
+  'cached_input_tokens',
+  'output_tokens',
+  'usd',
+  'overrun_usd',
+] as const;
 
 /** Formats sums as cells. Dollars have all digits, unlike a double. */
 const cellsOf = (sums: UsageSums): readonly string[] => [
   ...[sums.requests, sums.inputTokens, sums.cachedInputTokens, sums.outputTokens].map(String),
   toUsdText(sums.costNanoUsd),
+  toUsdText(sums.overrunNanoUsd),
 ];
 
 const NONE = '(none)';
@@ -74,7 +82,7 @@ export function toReportTable(report: UsageSummary): string {
     ...cellsOf(line.sums),
   ]);
   const label = groupBy.map((_, place) => (place === 0 ? 'total' : ''));
-  const heading = [...groupBy, 'requests', 'input', 'cached', 'output', 'USD'];
+  const heading = [...groupBy, 'requests', 'input', 'cached', 'output', 'USD', 'overrun'];
   const span = `${toInstant(report.fromMs)} to ${toInstant(report.toMs)}`;
   const names = heading.map((name) => name.toUpperCase());
   return `${toTable(names, [...rows, [...label, ...cellsOf(total)]])}\n\n${span}`;

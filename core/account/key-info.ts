@@ -56,6 +56,7 @@ export async function describeKey(
       limit_reset: tightest ? RESETS[tightest.limit.window] : null,
       usage: usdFromNano(spent.settled),
       reserved: usdFromNano(spent.reserved),
+      overrun: usdOf(overrunIn(limits)),
       expires_at: expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString(),
       models: modelsOf(grant),
       user: grant.identity?.id ?? null,
@@ -140,6 +141,13 @@ const usdOf = (amount: bigint): number => usdFromNano(asNanoUsd(amount));
 /** Returns the rest of a limit; zero if the limit was lowered below the spend. */
 const remainingOf = ({ limit, used }: LimitState): bigint =>
   limit.amount > used ? limit.amount - used : 0n;
+
+/** Returns the most by which settled spend is above one of the USD limits; zero if none is passed. */
+const overrunIn = (states: readonly LimitState[]): bigint =>
+  states
+    .filter(({ limit }) => limit.unit === 'usd')
+    .map(({ limit, used, reserved }) => used - reserved - limit.amount)
+    .reduce((most, above) => (above > most ? above : most), 0n);
 
 function tightestOf(states: readonly LimitState[]): LimitState | undefined {
   return states

@@ -101,6 +101,7 @@ export const toBody = (sums: UsageSums): JsonObject => ({
   output_tokens: sums.outputTokens,
   tokens: sums.tokens,
   usd: usdFromNano(sums.costNanoUsd),
+  overrun_usd: usdFromNano(sums.overrunNanoUsd),
 });
 
 /** The most days of a report. */

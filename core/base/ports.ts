@@ -44,6 +44,8 @@ export interface LogEntry {
   readonly firstByteMs?: number;
   readonly writeUnits?: number;
   readonly costNanoUsd?: bigint;
+  /** The part of the cost beyond the hold. */
+  readonly overrunNanoUsd?: bigint;
   readonly usageStatus?: string;
   readonly count?: number;
 }

@@ -188,6 +188,14 @@ export async function closeCall(
     ports,
   );
   ports.log.write(logEntryOf(call, outcome, { row, writeUnits: call.writeUnits + writeUnits }));
+  if (row.overrunNanoUsd > 0n) {
+    const { overrunNanoUsd } = row;
+    ports.log.write({
+      ...{ level: 'warn', event: 'overrun', overrunNanoUsd },
+      ...subjectOf(call),
+      ...targetOf(call),
+    });
+  }
   if (!settled) ports.log.write({ level: 'warn', event: 'left_to_lease', ...subjectOf(call) });
   return row;
 }
@@ -198,6 +206,11 @@ const subjectOf = ({ requestId, hold, grant }: ProviderCall) => ({
   walletId: hold.walletId,
 });
 
+const targetOf = ({ plan: { target } }: ProviderCall) => ({
+  provider: target.provider,
+  model: target.id,
+});
+
 const logEntryOf = (
   call: ProviderCall,
   { error }: CallOutcome,
@@ -206,8 +219,7 @@ const logEntryOf = (
   level: error === undefined ? 'info' : 'warn',
   event: 'request',
   ...subjectOf(call),
-  provider: call.plan.target.provider,
-  model: call.plan.target.id,
+  ...targetOf(call),
   usageStatus: row.status,
   costNanoUsd: row.cost.usd,
   writeUnits,

@@ -18,6 +18,8 @@ export interface UsageSums {
   /** Tokens as limits count them: input and output, and the held ones of a request that died. */
   readonly tokens: number;
   readonly costNanoUsd: NanoUsd;
+  /** Of the cost, the part beyond what requests held. Only this part can pass a limit. */
+  readonly overrunNanoUsd: NanoUsd;
 }
 
 export const NO_USAGE: UsageSums = {
@@ -27,6 +29,7 @@ export const NO_USAGE: UsageSums = {
   outputTokens: 0,
   tokens: 0,
   costNanoUsd: ZERO_USD,
+  overrunNanoUsd: ZERO_USD,
 };
 
 /** Sums with the payer, token and model that they belong to. */
@@ -40,13 +43,14 @@ export interface UsageCell extends UsageSums {
 }
 
 /** Returns the sums of one row. */
-export const sumsOfRow = ({ status, tokens, cost }: UsageRow): UsageSums => ({
+export const sumsOfRow = ({ status, tokens, cost, overrunNanoUsd }: UsageRow): UsageSums => ({
   requests: status === 'released' ? 0 : 1,
   inputTokens: tokens.input,
   cachedInputTokens: tokens.cachedInput,
   outputTokens: tokens.output,
   tokens: Number(cost.tokens),
   costNanoUsd: cost.usd,
+  overrunNanoUsd,
 });
 
 export const addSums = (a: UsageSums, b: UsageSums): UsageSums => ({
@@ -56,6 +60,7 @@ export const addSums = (a: UsageSums, b: UsageSums): UsageSums => ({
   outputTokens: a.outputTokens + b.outputTokens,
   tokens: a.tokens + b.tokens,
   costNanoUsd: asNanoUsd(a.costNanoUsd + b.costNanoUsd),
+  overrunNanoUsd: asNanoUsd(a.overrunNanoUsd + b.overrunNanoUsd),
 });
 
 /** The sums of consecutive rows of a day. A day's rollup is a chain of segments. */

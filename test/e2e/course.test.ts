@@ -153,7 +153,7 @@ test(
       .split('\n')
       .slice(1)
       .map((line) => line.split(','));
-    const used = new Map(rows.map((cells) => [cells[0], nanoOf(cells.at(-1) ?? '')]));
+    const used = new Map(rows.map((cells) => [cells[0], nanoOf(cells.at(-2) ?? '')]));
     expect(used.size).toBe(STUDENTS);
     expect(used).toEqual(books());
     await run(['usage', 'audit', '--key', 'course']);

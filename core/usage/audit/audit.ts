@@ -8,6 +8,7 @@ import { DAY_MS, isShortWindow, windowEndMs } from '../../base/limits.ts';
 import type { Clock } from '../../base/ports.ts';
 import { amountOf } from '../../wallet/hold.ts';
 import type { Slice, Wallet, Wallets } from '../../wallet/ports.ts';
+import type { UsageRow } from '../../wallet/usage-row.ts';
 import { isLongPast, parseCounterName } from '../../wallet/wallet.ts';
 import type { UsageReader } from '../ports.ts';
 import { add, addTo, type Book, NO_ROWS, nameOf, readBooks, SLICE, type Span } from './books.ts';
@@ -38,6 +39,8 @@ export interface AuditReport {
   /** Compared pools of key-wide budgets. */
   readonly pools: number;
   readonly differences: readonly AuditDifference[];
+  /** Rows that cost more than was held, 1,000 at most: only they can pass a limit. */
+  readonly overruns: readonly UsageRow[];
   /** Wallets and pools that differed, but changed during each of three passes. They are neither right nor wrong. */
   readonly busy: readonly (WalletId | PoolId)[];
   /** False if `total` counters were left out, because rows of the key's first days are gone. */
@@ -67,7 +70,10 @@ export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<Audi
   const oldestMs = nowMs - DAYS_MAX * DAY_MS;
   const span = { keyId: ask.keyId, fromMs: Math.max(ask.createdAtMs, oldestMs), nowMs };
   const judging = { nowMs, totalsChecked: ask.createdAtMs >= oldestMs };
-  const none = { rows: 0, wallets: 0, counters: 0, pools: 0, differences: [], busy: [] };
+  const none = {
+    ...{ rows: 0, wallets: 0, counters: 0, pools: 0 },
+    ...{ differences: [], overruns: [], busy: [] },
+  };
   const found = await auditWallets(span, judging, ports);
   if (found === undefined)
     return { ...none, totalsChecked: judging.totalsChecked, truncated: true };
@@ -78,6 +84,7 @@ export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<Audi
     counters: found.counters,
     pools: pools.compared,
     differences: [...found.differences, ...pools.differences],
+    overruns: found.overruns,
     busy: [...found.busy, ...pools.busy],
     totalsChecked: judging.totalsChecked,
     truncated: false,
@@ -88,6 +95,7 @@ interface AuditedWallets {
   readonly rows: number;
   readonly counters: number;
   readonly differences: readonly WalletDifference[];
+  readonly overruns: readonly UsageRow[];
   readonly busy: readonly WalletId[];
   /** All audited wallets, and the names of the slices that they have or should have. */
   readonly walletIds: ReadonlySet<WalletId>;
@@ -131,7 +139,9 @@ async function auditWallets(
     }
     suspects = next;
   }
-  return { rows: first.rows, counters, differences, busy: [...suspects.keys()], walletIds, slices };
+  const { rows, overruns } = first;
+  const busy = [...suspects.keys()];
+  return { rows, counters, differences, overruns, busy, walletIds, slices };
 }
 
 /** Returns the spent and held part of a slice. */

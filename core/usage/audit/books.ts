@@ -21,6 +21,9 @@ const READS_MAX = 5_000;
 /** Older than any hold in flight: a lease lasts a quarter of an hour, and the sweep comes minutes after its end. */
 const IN_FLIGHT_MAX_MS = DAY_MS;
 
+/** The most rows with an overrun that are listed. */
+const OVERRUNS_MAX = 1_000;
+
 /** The sums of one wallet's rows. */
 export interface Book {
   readonly counters: Map<string, bigint>;
@@ -36,6 +39,14 @@ export interface Span {
   readonly nowMs: number;
 }
 
+/** The rows of a span, summed per wallet. */
+export interface Books {
+  readonly rows: number;
+  readonly wallets: ReadonlyMap<WalletId, Book>;
+  /** The first rows that cost more than was held. */
+  readonly overruns: readonly UsageRow[];
+}
+
 /**
  * Sums a key's rows per wallet.
  * @returns undefined if there is more than one audit reads
@@ -44,7 +55,8 @@ export async function readBooks(
   { keyId, fromMs, nowMs }: Span,
   only: { has(walletId: WalletId): boolean } | undefined,
   usage: Pick<UsageReader, 'readRows'>,
-): Promise<{ readonly rows: number; readonly wallets: ReadonlyMap<WalletId, Book> } | undefined> {
+): Promise<Books | undefined> {
+  const overruns: UsageRow[] = [];
   const wallets = new Map<WalletId, Book>();
   let rows = 0;
   let reads = 0;
@@ -57,12 +69,13 @@ export async function readBooks(
       const page = await usage.readRows({ keyId, day: isoDay(dayMs), ...(after && { after }) });
       for (const { row } of page.rows) {
         rows += 1;
+        if (row.overrunNanoUsd > 0n && overruns.length < OVERRUNS_MAX) overruns.push(row);
         if (only === undefined || only.has(row.walletId)) enter(row, wallets, nowMs);
       }
       after = page.next;
     } while (after !== undefined);
   }
-  return { rows, wallets };
+  return { rows, wallets, overruns };
 }
 
 function enter(row: UsageRow, wallets: Map<WalletId, Book>, nowMs: number): void {

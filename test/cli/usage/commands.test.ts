@@ -60,13 +60,15 @@ describe('usage', () => {
 
   test('prints a table by day, and CSV without formulas', async () => {
     const { stdout: table } = await usage();
-    expect(table).toMatch(/^DAY {9}REQUESTS {2}INPUT {2}CACHED {2}OUTPUT {2}USD$/m);
+    expect(table).toMatch(/^DAY {9}REQUESTS {2}INPUT {2}CACHED {2}OUTPUT {2}USD +OVERRUN$/m);
     expect(table).toMatch(/^\d{4}-\d\d-\d\d {2}3 /m);
     expect(table).toMatch(/^total {7}3 /m);
     const { stdout: csv } = await usage('--by', 'user', '--csv', '--key', 'demo');
     const [heading, bob, ada, end] = csv.split('\n');
-    expect(heading).toBe('user,requests,input_tokens,cached_input_tokens,output_tokens,usd');
-    expect(bob).toMatch(/^"'=1\+1, ""bob""",1,\d+,0,\d+,0\.0\d+$/);
+    expect(heading).toBe(
+      'user,requests,input_tokens,cached_input_tokens,output_tokens,usd,overrun_usd',
+    );
+    expect(bob).toMatch(/^"'=1\+1, ""bob""",1,\d+,0,\d+,0\.0\d+,0$/);
     expect(ada).toMatch(/^ada,2,/);
     expect(end).toBe('');
   });

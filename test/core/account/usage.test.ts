@@ -64,6 +64,7 @@ describe('usage', () => {
           output_tokens: 4,
           tokens: 14,
           usd: 2e-9,
+          overrun_usd: 0,
         },
         {
           day: '2026-11-20',
@@ -73,6 +74,7 @@ describe('usage', () => {
           output_tokens: 12,
           tokens: 42,
           usd: 1.000000013,
+          overrun_usd: 0,
         },
       ],
       total: {
@@ -82,6 +84,7 @@ describe('usage', () => {
         output_tokens: 16,
         tokens: 56,
         usd: 1.000000015,
+        overrun_usd: 0,
       },
       truncated: false,
     });

@@ -71,6 +71,7 @@ describe('a report', () => {
         outputTokens: 0,
         tokens: 109,
         costNanoUsd: 12_445_678_901n,
+        overrunNanoUsd: 0n,
       },
     ]);
     expect((await wallets.find(served.walletId))?.counters.get('usd:total')).toBe(12_445_678_901n);

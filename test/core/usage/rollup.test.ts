@@ -40,6 +40,7 @@ describe('a rollup', () => {
       outputTokens: 8,
       tokens: 20,
       costNanoUsd: 9_007_199_254_741_003n,
+      overrunNanoUsd: 0n,
     });
     expect([before.rowReads, after.rowReads]).toEqual([4, 3]);
     expect(await at.marksLeft()).toBe(0);

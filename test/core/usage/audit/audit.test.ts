@@ -100,6 +100,7 @@ describe('the audit', () => {
       counters: 10,
       pools: 0,
       differences: [],
+      overruns: [],
       busy: [],
       totalsChecked: true,
       truncated: false,
