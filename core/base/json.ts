@@ -9,6 +9,9 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export const isRecord = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** True unless a member is absent or null: the two mean the same. */
+export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
 const DEPTH_MAX = 16;
 
 /**

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { toErrorBody } from '../base/error-body.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Dialect, ParsedRequest } from './dialect.ts';
-import { makeEventMeter } from './event-meter.ts';
+import { makeSilentMeter } from './event-meter.ts';
 import { readRequest } from './read-request.ts';
 import { countInput, type RequestInput } from './request-input.ts';
 import { NO_OUTPUT } from './request-output.ts';
@@ -119,8 +119,7 @@ export const EMBEDDINGS: Dialect = {
   family: 'openai',
   isBilled: true,
   parse: parseEmbeddings,
-  // An answer is never a stream; nothing of it is output.
-  makeMeter: () => makeEventMeter({ said: /(?!)/g, telling: /(?!)/, read: (_, state) => state }),
+  makeMeter: makeSilentMeter,
   readUsage: readEmbeddingUsage,
   toErrorEvents: (error) => `data: ${JSON.stringify(toErrorBody('openai', error))}\n\n`,
   endEvents: '',

@@ -75,6 +75,10 @@ export function makeEventMeter({ said, telling, read }: EventRules): Meter {
   };
 }
 
+/** The meter of answers that are never a stream, and of which nothing is output. */
+export const makeSilentMeter = (): Meter =>
+  makeEventMeter({ said: /(?!)/g, telling: /(?!)/, read: (_, state) => state });
+
 /** Where the event that starts at `start` ends, with its blank line; the text's end if it has none. */
 function endOfEvent(text: string, start: number): number {
   EVENT_ENDS.lastIndex = start;

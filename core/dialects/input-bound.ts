@@ -5,7 +5,6 @@
  * docs/limits.md.
  */
 import { textTokensMax, type Vocabulary } from './bound/text-bound.ts';
-import { utf8BytesMax } from './bound/utf8-bytes.ts';
 import type { CountedMessage, RequestInput } from './request-input.ts';
 
 /** Default system prompts and the template's frame around a conversation. */
@@ -37,7 +36,6 @@ export interface BoundRules {
  * @returns undefined when there is input by reference, and nothing bounds it
  */
 export function inputTokensMax(input: RequestInput, rules: BoundRules): number | undefined {
-  if (input.preparedTokens !== undefined) return input.preparedTokens;
   // The provider refuses what the model cannot take, so the window bounds the whole input.
   if (input.reference !== undefined) return rules.contextWindow;
   const { head, headImages, messages, tools, repeats } = input;
@@ -66,55 +64,3 @@ export const messageTokensMax = (
 
 const sumOf = <T>(items: readonly T[], tokensOf: (item: T) => number): number =>
   items.reduce((sum, item) => sum + tokensOf(item), 0);
-
-/** What of a body is not text: found by whoever knows the wire format. */
-
-export interface FoundInput {
-  images: number;
-  /** Characters, and so bytes, of the base64 texts that become pixels and not text. */
-  imageChars: number;
-  /** The first input whose size its bytes do not bound: `messages[0].content[1].image_url`. */
-  reference: string | undefined;
-  /** The first field that names what is stored at the provider. */
-  stored: string | undefined;
-}
-
-export const nothingFound = (): FoundInput => ({
-  images: 0,
-  imageChars: 0,
-  reference: undefined,
-  stored: undefined,
-});
-
-export interface InputRules {
-  /** The provider's most tokens for one image sent in the request itself. */
-  readonly imageTokensMax: number;
-  /** In tokens: bounds input that is given by reference. Undefined: not known. */
-  readonly contextWindow: number | undefined;
-}
-
-/** Images whose base64 text is sure to be plain ASCII without an escape in JSON. */
-export const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
-
-/**
- * The most tokens of a body as it will be sent.
- * @param parts how many messages and tools it has
- * @returns undefined when there is input by reference, and nothing bounds it
- */
-export function boundOf(
-  serialised: string,
-  { images, imageChars, reference }: FoundInput,
-  parts: { readonly messages: number; readonly tools: number },
-  { imageTokensMax, contextWindow }: InputRules,
-): number | undefined {
-  // What the model cannot take, the provider refuses: so the window bounds the whole input.
-  if (reference !== undefined) return contextWindow;
-  return (
-    utf8BytesMax(serialised) -
-    imageChars +
-    images * imageTokensMax +
-    REQUEST_OVERHEAD_TOKENS +
-    parts.messages * MESSAGE_OVERHEAD_TOKENS +
-    (parts.tools === 0 ? 0 : TOOLS_OVERHEAD_TOKENS + parts.tools * TOOL_OVERHEAD_TOKENS)
-  );
-}

@@ -43,6 +43,24 @@ export class ImageData extends Leaf {
   }
 }
 
+/** A text in base64, as it is sent: the provider counts what it says. */
+export class EncodedText extends Leaf {
+  readonly #sent: string;
+
+  constructor(sent: string) {
+    super();
+    this.#sent = sent;
+  }
+
+  get text(): string {
+    return Buffer.from(this.#sent, 'base64').toString();
+  }
+
+  toJSON(): string {
+    return this.#sent;
+  }
+}
+
 /**
  * Input that its bytes do not bound.
  * `data`: in the request itself, such as a PDF. `url`: public, and may grow. `stored`: at the provider.
@@ -80,6 +98,7 @@ export function countJson(value: unknown): Counted {
     const leaf = this[name];
     if (!(leaf instanceof Leaf)) return sent;
     leaves.push(leaf);
+    if (leaf instanceof EncodedText) return leaf.text;
     return leaf instanceof Reference ? sent : undefined;
   });
   return { text, leaves };

@@ -27,6 +27,10 @@ export const unreadable = (param: string, allowed: string, value: unknown): Gate
     param,
   });
 
+/** Refuses a field that could be read in two ways. */
+export const ambiguous = (param: string, why: string): GatewayError =>
+  new GatewayError('invalid_request', { message: `"${param}" ${why}`, param });
+
 /** Refuses a field that nothing bounds while a limit in USD or tokens applies. */
 export const notBounded = (param: string, allowed?: string): GatewayError =>
   new GatewayError('invalid_request', {

@@ -58,8 +58,6 @@ export interface RequestInput {
   readonly hasDeferredTools: boolean;
   /** The dearest cache that the input is written to; `5m`: at the price row's price of a write. */
   readonly cacheMark: 'none' | CacheLife;
-  /** Of dialects that are not parsed yet. */
-  readonly preparedTokens?: number;
 }
 
 export interface ToolCounts {

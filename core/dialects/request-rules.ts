@@ -8,6 +8,8 @@ export interface RequestRules {
   readonly row: ProviderRow;
   /** The provider's own id of the model. */
   readonly model: string;
+  /** The model as the path writes it; undefined: the body names it. */
+  readonly pathModel: string | undefined;
   /** A USD limit applies: every field must be bounded in money. */
   readonly isCapped: boolean;
   /** A USD or token limit applies: every field must be bounded, and an output cap is always sent. */

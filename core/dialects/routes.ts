@@ -1,5 +1,5 @@
 /**
- * Which wire format a path is asked in, and what the path says beside it. Flow: **route** > body > policy.
+ * Routes: the dialect of a path, and what the path says beside it. Flow: **route** > body > policy.
  * Invariant: a path that is not named here is no route of the proxy's.
  */
 import { GatewayError } from '../base/errors.ts';
@@ -7,6 +7,8 @@ import type { HttpRequest } from '../base/http.ts';
 import { CHAT } from './chat/chat.ts';
 import type { Dialect } from './dialect.ts';
 import { EMBEDDINGS } from './embeddings.ts';
+import { GOOGLE_COUNT_TOKENS } from './google/count.ts';
+import { GOOGLE_BATCH_EMBED, GOOGLE_EMBED } from './google/embed.ts';
 import { GOOGLE } from './google/google.ts';
 import { COUNT_TOKENS, MESSAGES } from './messages/messages.ts';
 import { RESPONSES } from './responses/responses.ts';
@@ -27,8 +29,16 @@ const PATHS: ReadonlyMap<string, Dialect> = new Map([
   ['/v1/messages/count_tokens', COUNT_TOKENS],
 ]);
 
-/** Google's: the model stands in the path, with its slashes or with `%2F` for them. */
-const GOOGLE_PATH = /^\/v1(?:beta)?\/models\/(.{1,600}):(generateContent|streamGenerateContent)$/;
+/** Google's paths hold the model, with its slashes or with `%2F` for them. */
+const GOOGLE_PATH = /^\/v1(?:beta)?\/models\/(.{1,600}):([A-Za-z]{1,32})$/;
+
+const GOOGLE_ACTIONS: ReadonlyMap<string | undefined, Dialect> = new Map([
+  ['generateContent', GOOGLE],
+  ['streamGenerateContent', GOOGLE],
+  ['countTokens', GOOGLE_COUNT_TOKENS],
+  ['embedContent', GOOGLE_EMBED],
+  ['batchEmbedContents', GOOGLE_BATCH_EMBED],
+]);
 
 /**
  * The route of a request; undefined: there is none. All are POST.
@@ -40,10 +50,11 @@ export function findRoute({ method, path, query }: HttpRequest): Route | undefin
   const dialect = PATHS.get(path);
   if (dialect !== undefined) return { dialect, isStreamRoute: false };
   const [, model, action] = GOOGLE_PATH.exec(path) ?? [];
-  if (model === undefined) return undefined;
+  const googleDialect = GOOGLE_ACTIONS.get(action);
+  if (model === undefined || googleDialect === undefined) return undefined;
   const isStreamRoute = action === 'streamGenerateContent';
   requireAlt(query.alt, isStreamRoute ? 'sse' : 'json', isStreamRoute);
-  return { dialect: GOOGLE, modelId: decode(model), isStreamRoute };
+  return { dialect: googleDialect, modelId: decode(model), isStreamRoute };
 }
 
 /** https://cloud.google.com/apis/docs/system-parameters: without `alt=sse` a stream is one JSON list. */

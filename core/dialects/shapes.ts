@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import type { GatewayError } from '../base/errors.ts';
 import { isRecord, type JsonObject } from '../base/json.ts';
 import { CacheMark, ImageData, Reference } from './leaves.ts';
-import { nameField, notBounded, notOwned, unreadable } from './refusals.ts';
+import { ambiguous, nameField, notBounded, notOwned, unreadable } from './refusals.ts';
 import { findStoredName, isPublicUrl } from './stored.ts';
 
 /** Reads any JSON into what was understood of it. */
@@ -94,7 +94,7 @@ export const switches = recordOf(
   (value) => value === null || typeof value === 'number' || typeof value === 'boolean',
 );
 
-const BASE64 = /^[A-Za-z0-9+/_=\r\n-]*$/;
+export const BASE64 = /^[A-Za-z0-9+/_=\r\n-]*$/;
 
 /** The base64 of an image. */
 export const imageData = v.pipe(
@@ -139,8 +139,8 @@ export const imageMediaType = v.pipe(
   v.regex(/^image\/[a-z0-9.+-]{1,32}$/i, 'a type of an image'),
 ) as unknown as Shape<ImageMediaType>;
 
-type Members = v.ObjectEntries;
-type ReadMembers<M extends Members> = v.InferOutput<v.StrictObjectSchema<M, undefined>>;
+export type Members = v.ObjectEntries;
+export type ReadMembers<M extends Members> = v.InferOutput<v.StrictObjectSchema<M, undefined>>;
 type ReadTyped<T extends Readonly<Record<string, Members>>> = {
   [K in keyof T]: { readonly type: K } & ReadMembers<T[K]>;
 }[keyof T];
@@ -160,7 +160,7 @@ export interface ObjectShapes {
 export function objectShapes(strictness: Strictness): ObjectShapes {
   const isBounded = strictness === 'bounded';
   const object = <M extends Members>(members: M): Shape<ReadMembers<M>> =>
-    byKind({ object: isBounded ? closed(members) : open(members) }) as Shape<never>;
+    byKind({ object: membersOf(strictness, members) }) as Shape<never>;
   const unknownType = (allowed: readonly string[]): Shape =>
     isBounded ? v.looseObject({ type: notBoundedBut(allowed) }) : open({});
   return {
@@ -182,12 +182,28 @@ export function objectShapes(strictness: Strictness): ObjectShapes {
   };
 }
 
-/** Refuses all but a few constants, because nothing bounds what the others cost. */
+/** Refuses values that nothing bounds. */
+export const limitedTo = (isAllowed: (value: unknown) => boolean, allowed: string): Shape<string> =>
+  v.custom<string>(isAllowed, allowed) as Shape<string>;
+
 const notBoundedBut = (allowed: readonly string[]): Shape =>
-  v.custom<string>(
+  limitedTo(
     (value) => typeof value === 'string' && allowed.includes(value),
     allowed.length === 0 ? '' : `one of ${allowed.join(', ')}`,
   );
+
+/** The members of an object: `open` lets all others ride along. */
+export function membersOf<M extends Members>(
+  strictness: Strictness | 'open',
+  members: M,
+): Shape<ReadMembers<M>> {
+  const shapes: Readonly<Record<typeof strictness, Shape>> = {
+    bounded: closed(members),
+    scoped: open(members),
+    open: v.looseObject(members),
+  };
+  return shapes[strictness] as Shape<never>;
+}
 
 const UNKNOWN = 'a known member';
 const STORED = 'nothing stored';
@@ -259,6 +275,8 @@ function toRefusal(issue: v.BaseIssue<unknown>): GatewayError {
   switch (issue.type) {
     case 'raw_check':
       return issue.expected === STORED ? notOwned(path) : notBounded(path);
+    case 'raw_transform':
+      return ambiguous(path, issue.message);
     case 'custom':
       return notBounded(path, issue.message || undefined);
     case 'object':

@@ -11,7 +11,10 @@ export type DialectName =
   | 'embeddings'
   | 'messages'
   | 'count_tokens'
-  | 'google';
+  | 'google'
+  | 'google_count_tokens'
+  | 'google_embed'
+  | 'google_batch_embed';
 
 /** The header in which a provider reads its key. */
 export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
@@ -57,6 +60,9 @@ export const GOOGLE_ENDPOINTS = {
     streamPath: '/models/{model}:streamGenerateContent?alt=sse',
     auth: 'x-goog-api-key',
   },
+  google_count_tokens: { path: '/models/{model}:countTokens', auth: 'x-goog-api-key' },
+  google_embed: { path: '/models/{model}:embedContent', auth: 'x-goog-api-key' },
+  google_batch_embed: { path: '/models/{model}:batchEmbedContents', auth: 'x-goog-api-key' },
 } as const;
 
 /** OpenAI itself. Its count route reads responses alone; a chat request is rewritten for it. */
@@ -79,13 +85,18 @@ export const ANTHROPIC_OWN_ENDPOINTS = {
 } as const;
 
 /** Google itself, whose base URL is that of its OpenAI-compatible endpoint. */
+const GOOGLE_OWN = { leavesOut: '/openai' } as const;
+
 export const GOOGLE_OWN_ENDPOINTS = {
   google: {
     ...GOOGLE_ENDPOINTS.google,
-    countPath: '/models/{model}:countTokens',
+    ...GOOGLE_OWN,
+    countPath: GOOGLE_ENDPOINTS.google_count_tokens.path,
     countsInputFirst: true,
-    leavesOut: '/openai',
   },
+  google_count_tokens: { ...GOOGLE_ENDPOINTS.google_count_tokens, ...GOOGLE_OWN },
+  google_embed: { ...GOOGLE_ENDPOINTS.google_embed, ...GOOGLE_OWN },
+  google_batch_embed: { ...GOOGLE_ENDPOINTS.google_batch_embed, ...GOOGLE_OWN },
 } as const;
 
 export const AZURE_ENDPOINTS = {
@@ -133,4 +144,7 @@ export const FAMILY_OF: Readonly<Record<DialectName, ApiFamily>> = {
   messages: 'anthropic',
   count_tokens: 'anthropic',
   google: 'google',
+  google_count_tokens: 'google',
+  google_embed: 'google',
+  google_batch_embed: 'google',
 };

@@ -220,6 +220,9 @@ const ROUTES_OF: Readonly<Record<DialectName, string>> = {
   messages: '/v1/messages',
   count_tokens: '/v1/messages/count_tokens',
   google: '/v1beta/models/{model}:generateContent',
+  google_count_tokens: '/v1beta/models/{model}:countTokens',
+  google_embed: '/v1beta/models/{model}:embedContent',
+  google_batch_embed: '/v1beta/models/{model}:batchEmbedContents',
 };
 
 const AUTH_HEADERS: Readonly<Record<EndpointAuth, Endpoint['toAuthHeaders']>> = {

@@ -98,6 +98,7 @@ export function planCall(
   const request = dialect.parse(body, {
     row: provider.row,
     model: target.model,
+    pathModel: route.modelId,
     isCapped: isCapped(limits),
     isBounded,
     isServerKey: isBareServerKey(grant),

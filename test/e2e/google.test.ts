@@ -125,6 +125,31 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(COST_USD);
   });
 
+  test('counts tokens at no cost', async () => {
+    provider.reply({ headers: JSON_TYPE, steps: [{ write: '{"totalTokens":9}' }] });
+    const { models, apiKey } = clientOf();
+    const { totalTokens } = await models.countTokens({ model: MODEL, contents: 'Hi' });
+    expect(totalTokens).toBe(9);
+    expect(provider.requests.at(-1)?.path).toBe('/v1/models/gemini-2.5-flash:countTokens');
+    expect(await spentOf(apiKey)).toBe(0);
+  });
+
+  test('embeds texts and is billed for them', async () => {
+    const embeddings = [{ values: [1, 2] }];
+    const usageMetadata = { promptTokenCount: 1_000 };
+    const write = JSON.stringify({ embeddings, usageMetadata });
+    provider.reply({ headers: JSON_TYPE, steps: [{ write }] });
+    const { models, apiKey } = clientOf();
+    const model = 'gemini-embedding-001';
+    const answer = await models.embedContent({ model, contents: ['Hi'] });
+    expect(answer.embeddings?.[0]?.values).toEqual([1, 2]);
+    const seen = provider.requests.at(-1);
+    expect(seen?.path).toBe(`/v1/models/${model}:batchEmbedContents`);
+    expect(JSON.parse(seen?.body ?? '').requests).toMatchObject([{ model: `models/${model}` }]);
+    // 1,000 × 0.15 USD a million.
+    expect(await spentOf(apiKey)).toBe(0.00015);
+  });
+
   test('names a model with its provider', async () => {
     provider.reply(whole([{ text: 'Hello' }]));
     const { models } = clientOf({ models: ['google/gemini-2.5-flash'] });

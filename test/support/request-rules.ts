@@ -7,6 +7,7 @@ import { GENERIC_ROW } from '../../core/providers/known.ts';
 export const REQUEST_RULES: RequestRules = {
   row: GENERIC_ROW,
   model: 'm',
+  pathModel: undefined,
   isCapped: true,
   isBounded: true,
   isServerKey: false,

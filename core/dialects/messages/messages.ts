@@ -3,7 +3,7 @@
  */
 import { toErrorBody } from '../../base/error-body.ts';
 import type { GatewayError } from '../../base/errors.ts';
-import { isRecord } from '../../base/json.ts';
+import { isGiven, isRecord } from '../../base/json.ts';
 import type { Dialect } from '../dialect.ts';
 import { makeEventMeter } from '../event-meter.ts';
 import { parseCount, parseMessages } from './request.ts';
@@ -32,7 +32,7 @@ export const MESSAGES: Dialect = {
           }
           case 'message_delta': {
             const usage = readMessagesUsage(event.usage, state.usage);
-            const stopped = isRecord(event.delta) && (event.delta.stop_reason ?? null) !== null;
+            const stopped = isRecord(event.delta) && isGiven(event.delta.stop_reason);
             return { ...state, usage, isFinished: state.isFinished || stopped };
           }
           case 'message_stop':

@@ -8,7 +8,7 @@ import type { Clock, Random } from '../../base/ports.ts';
 import type { Upstream, UpstreamResponse } from '../ports.ts';
 import { DEMO_COUNT_TOKENS, DEMO_MESSAGES } from './anthropic.ts';
 import type { DemoAnswer, DemoFormat } from './format.ts';
-import { DEMO_GOOGLE } from './google.ts';
+import { demoGoogle } from './google.ts';
 import { DEMO_CHAT, DEMO_EMBEDDINGS, DEMO_RESPONSES } from './openai.ts';
 
 /** The provider's name. A configured provider of that name replaces it. */
@@ -34,7 +34,7 @@ const CHUNK_INTERVAL_MS = 20;
 /** Makes the demo provider as an upstream. One word is one token. Its URLs are paths. */
 export const makeDemo = ({ clock, random }: { clock: Clock; random: Random }): Upstream => ({
   async send(request) {
-    const format = FORMATS.get(request.url) ?? DEMO_GOOGLE;
+    const format = FORMATS.get(request.url) ?? demoGoogle(request.url);
     const body = JSON.parse(request.body) as JsonObject;
     const { texts, cap, isStream } = format.read(body, request.url);
     const answer = answerTo(texts, cap);

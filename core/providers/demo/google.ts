@@ -2,6 +2,7 @@
  * The built-in provider in Google's dialect.
  */
 import { isRecord, type JsonObject } from '../../base/json.ts';
+import { embed } from './embed.ts';
 import {
   capOf,
   type DemoAnswer,
@@ -12,13 +13,49 @@ import {
   textsOf,
 } from './format.ts';
 
-export const DEMO_GOOGLE: DemoFormat = {
-  read: ({ systemInstruction, contents, generationConfig: config }, path) => ({
-    texts: [
-      ...(isRecord(systemInstruction) ? given(systemInstruction.parts) : []),
-      ...textsOf(contents, 'parts'),
-    ],
-    cap: isRecord(config) ? capOf(config.maxOutputTokens) : undefined,
+const inputOf = ({ systemInstruction, contents }: JsonObject): readonly string[] => [
+  ...(isRecord(systemInstruction) ? given(systemInstruction.parts) : []),
+  ...textsOf(contents, 'parts'),
+];
+
+const DEMO_COUNT: DemoFormat = {
+  read: ({ generateContentRequest: request, ...body }) => ({
+    texts: inputOf(isRecord(request) ? request : body),
+    cap: undefined,
+    isStream: false,
+  }),
+  toWhole: ({ inputTokens }) => ({ totalTokens: inputTokens }),
+};
+
+const embeddingOf = (text: string) => ({ values: embed(text) });
+const usageOf = ({ inputTokens }: DemoAnswer) => ({ promptTokenCount: inputTokens });
+
+const DEMO_EMBED: DemoFormat = {
+  read: (body) => ({ texts: textsOf([body.content], 'parts'), cap: undefined, isStream: false }),
+  toWhole: (answer) => ({
+    embedding: embeddingOf(answer.texts[0] ?? ''),
+    usageMetadata: usageOf(answer),
+  }),
+};
+
+const DEMO_BATCH_EMBED: DemoFormat = {
+  read: ({ requests }) => ({
+    texts: (Array.isArray(requests) ? requests : []).flatMap(({ content }) =>
+      textsOf([content], 'parts'),
+    ),
+    cap: undefined,
+    isStream: false,
+  }),
+  toWhole: (answer) => ({
+    embeddings: answer.texts.map(embeddingOf),
+    usageMetadata: usageOf(answer),
+  }),
+};
+
+const DEMO_GENERATE: DemoFormat = {
+  read: (body, path) => ({
+    texts: inputOf(body),
+    cap: isRecord(body.generationConfig) ? capOf(body.generationConfig.maxOutputTokens) : undefined,
     isStream: path.includes(':streamGenerateContent'),
   }),
   toWhole: (answer, facts) => contentOf(answer.words.join(''), answer, facts, true),
@@ -28,6 +65,16 @@ export const DEMO_GOOGLE: DemoFormat = {
     return data(contentOf(answer.words[part] ?? '', answer, facts, false));
   },
 };
+
+const FORMATS: readonly (readonly [string, DemoFormat])[] = [
+  [':countTokens', DEMO_COUNT],
+  [':embedContent', DEMO_EMBED],
+  [':batchEmbedContents', DEMO_BATCH_EMBED],
+];
+
+/** Returns the format of a path of Google's, which holds the model. */
+export const demoGoogle = (path: string): DemoFormat =>
+  FORMATS.find(([action]) => path.endsWith(action))?.[1] ?? DEMO_GENERATE;
 
 const contentOf = (
   text: string,

@@ -2,6 +2,7 @@
  * The built-in provider in OpenAI's dialects: chat completions, responses, embeddings.
  */
 import { isRecord } from '../../base/json.ts';
+import { embed } from './embed.ts';
 import {
   capOf,
   type DemoAnswer,
@@ -130,15 +131,6 @@ const itemOf = ({ id }: DemoFacts, status: string, content: readonly object[]) =
 });
 
 const partOf = (text: string) => ({ type: 'output_text', text, annotations: [] });
-
-const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
-
-/** Returns the letter frequencies of a text as a vector of length one. Similar texts have similar vectors. */
-function embed(text: string): readonly number[] {
-  const counts = [...LETTERS].map((letter) => text.toLowerCase().split(letter).length - 1);
-  const length = Math.hypot(...counts);
-  return counts.map((count) => (length === 0 ? 0 : count / length));
-}
 
 export const DEMO_EMBEDDINGS: DemoFormat = {
   read: ({ input }) => ({

@@ -13,6 +13,7 @@ import { REQUEST_RULES } from '../../support/request-rules.ts';
 
 const FORMATS: readonly DialectName[] = [
   ...(['chat', 'responses', 'embeddings', 'messages', 'count_tokens', 'google'] as const),
+  ...(['google_count_tokens', 'google_embed', 'google_batch_embed'] as const),
 ];
 const BEARER = 'authorization: Bearer KEY';
 const OPENAI = {
@@ -22,6 +23,8 @@ const OPENAI = {
 const CHAT = { chat: OPENAI.chat };
 const RESPONSES = { responses: `/responses, ${BEARER}` };
 const X_API_KEY = 'x-api-key: KEY';
+const googleAt = (action: string) =>
+  `https://generativelanguage.googleapis.com/v1beta/models/m:${action}, x-goog-api-key: KEY`;
 
 interface Line {
   readonly baseUrl: string;
@@ -90,8 +93,10 @@ const LINES: Readonly<Record<string, Line>> = {
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
     endpoints: {
       ...OPENAI,
-      google:
-        'https://generativelanguage.googleapis.com/v1beta/models/m:generateContent, x-goog-api-key: KEY',
+      google: googleAt('generateContent'),
+      google_count_tokens: googleAt('countTokens'),
+      google_embed: googleAt('embedContent'),
+      google_batch_embed: googleAt('batchEmbedContents'),
     },
     keyVariable: 'GEMINI_API_KEY',
     sent: USUAL,
