@@ -17,6 +17,10 @@ const toBody = ({ limits, models, lifetime }: Settings) => ({
   ...(lifetime !== '' && { max_token_lifetime: lifetime }),
 });
 
+/** What is left empty is what the configuration says for new keys. */
+const toNewBody = (settings: Settings) =>
+  Object.fromEntries(Object.entries(toBody(settings)).filter(([, value]) => value.length > 0));
+
 /** Runs a change, and keeps what the server refused. */
 function useChange() {
   const [refusal, setRefusal] = useState<Refusal>();
@@ -93,7 +97,7 @@ export function MakeKey(props: { readonly bearer: string; onChanged(): void }) {
   const make = (event: Event) => {
     event.preventDefault();
     run(async () => {
-      const body = { name, ...(user !== '' && { user }), ...toBody(settings) };
+      const body = { name, ...(user !== '' && { user }), ...toNewBody(settings) };
       setMade(await ask<MadeKey>(props.bearer, 'keys', { method: 'POST', body }));
       props.onChanged();
     });

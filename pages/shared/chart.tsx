@@ -15,7 +15,7 @@ export interface Series {
 export const SERIES_MAX = 6;
 
 const WIDTH = 900;
-const LEFT = 64;
+const LEFT = 84;
 const TOP = 24;
 const LABELS_HEIGHT = 28;
 const BAR_SHARE = 0.7;

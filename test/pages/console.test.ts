@@ -13,6 +13,7 @@ import {
 } from '../support/browser.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import {
+  BROWSER_TEST,
   findUnreached,
   isTooWide,
   LOOKS,
@@ -27,7 +28,7 @@ const START_TIMEOUT_MS = 60_000;
 const HOSTILE = '<img src=x onerror=alert(1)>\u202E';
 const USERS = ['ada@example.edu', 'lin@example.edu', HOSTILE];
 
-describe.skipIf(!hasBrowser)('the console of a key', () => {
+describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;

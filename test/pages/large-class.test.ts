@@ -9,13 +9,13 @@ import {
 } from '../support/browser.ts';
 import { makePerson, makeUsage } from '../support/class-data.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { isTooWide, LOOKS, nameOfLook, visit } from '../support/page-visit.ts';
+import { BROWSER_TEST, isTooWide, LOOKS, nameOfLook, visit } from '../support/page-visit.ts';
 
 const PEOPLE = 1_000;
 const DAYS = 90;
 const INTERACTIVE_MS_MAX = 5_000;
 
-describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
+describe.skipIf(!hasBrowser)('the console of a class of 1,000', BROWSER_TEST, () => {
   let gateway: TestGateway;
   let browser: Browser;
   const changes: { url: string; body: unknown; key: string | undefined }[] = [];
@@ -108,18 +108,42 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     await close();
   });
 
-  test.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
-    'fits a %s screen, and axe finds nothing',
-    async (name, look) => {
-      for (const view of ['overview', 'people']) {
-        const { page, faults, close } = await open(view, look);
-        await page.getByText('80 % or more').or(page.getByText('1 to 50 of 1,000')).waitFor();
-        await takeScreenshot(page, `class-${view}-${name}`);
-        expect(await findAccessibilityProblems(page)).toEqual([]);
-        expect(await isTooWide(page)).toBe(false);
-        expect(await faults()).toEqual([]);
-        await close();
-      }
+  // guarantee: pages-show-text
+  test('shows hostile names of models and conversations, and hostile notes, as text', async () => {
+    const bad = `<img src=x onerror=alert(1)>\u202E${'w'.repeat(100)}`;
+    const { page, faults, close } = await open('overview', LOOKS[2]);
+    const usage = makeUsage(1, Date.now());
+    const data = usage.data.map((line) => ({ ...line, model: bad, conversation: bad, user: bad }));
+    const person = { ...makePerson(1), user: bad, note: bad, blocked: null };
+    await page.route('**/v1/usage**', (route) => route.fulfill({ json: { ...usage, data } }));
+    await page.route('**/v1/users**', (route) =>
+      route.fulfill({ json: { data: [person], next: null } }),
+    );
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    for (const view of ['Overview', 'People', 'Conversations']) {
+      await page.getByRole('button', { name: view, exact: true }).click();
+      await page.locator('td bdi', { hasText: 'onerror' }).first().waitFor();
+      expect(await page.locator('td bdi').first().textContent()).toBe(bad);
+      expect(await page.locator('main img').count()).toBe(0);
+      expect(await isTooWide(page)).toBe(false);
+    }
+    expect(await faults()).toEqual([]);
+    await close();
+  });
+
+  const SHOWN = LOOKS.flatMap((look) =>
+    (['overview', 'people'] as const).map((view) => [view, nameOfLook(look), look] as const),
+  );
+  test.each(SHOWN)(
+    'fits its view "%s" on a %s screen, and axe finds nothing',
+    async (view, name, look) => {
+      const { page, faults, close } = await open(view, look);
+      await page.getByText('80 % or more').or(page.getByText('1 to 50 of 1,000')).waitFor();
+      await takeScreenshot(page, `class-${view}-${name}`);
+      expect(await findAccessibilityProblems(page)).toEqual([]);
+      expect(await isTooWide(page)).toBe(false);
+      expect(await faults()).toEqual([]);
+      await close();
     },
   );
 });

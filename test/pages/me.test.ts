@@ -11,13 +11,20 @@ import {
   startBrowser,
   takeScreenshot,
 } from '../support/browser.ts';
-import { findUnreached, isTooWide, LOOKS, nameOfLook, visit } from '../support/page-visit.ts';
+import {
+  BROWSER_TEST,
+  findUnreached,
+  isTooWide,
+  LOOKS,
+  nameOfLook,
+  visit,
+} from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const HOUR_SECONDS = 3_600;
 
-describe.skipIf(!hasBrowser)('the page of a pass', () => {
+describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;

@@ -16,12 +16,12 @@ import {
   takeScreenshot,
 } from '../support/browser.ts';
 import { HALLPASS_COMMAND } from '../support/hallpass-command.ts';
-import { findUnreached, isTooWide, visit } from '../support/page-visit.ts';
+import { BROWSER_TEST, findUnreached, isTooWide, visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
 const START_TIMEOUT_MS = 60_000;
 
-describe.skipIf(!hasBrowser)('hallpass console', () => {
+describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;

@@ -12,7 +12,13 @@ import { SYNTH_MS_MAX, type SynthResult, synthesize } from '../support/synth.ts'
 import { makeHold } from '../support/wallet-fixtures.ts';
 import { makeSandboxes, type Sandboxes } from './sandboxes.ts';
 
-const TIMEOUT_MS = { authorizer: 10_000, proxy: 900_000, account: 30_000, sweep: 300_000 };
+const TIMEOUT_MS = {
+  authorizer: 10_000,
+  proxy: 900_000,
+  account: 30_000,
+  sweep: 300_000,
+  pages: 10_000,
+};
 
 let gateway: TestGateway;
 let sandboxes: Record<keyof typeof TIMEOUT_MS, Sandboxes>;
@@ -27,11 +33,13 @@ beforeAll(async () => {
         proxy: start('proxy'),
         account: start('account'),
         sweep: start('sweep'),
+        pages: start('pages'),
       };
       return {
         authorizer: sandboxes.authorizer.buffered,
         proxy: sandboxes.proxy.streaming,
         account: sandboxes.account.buffered,
+        pages: sandboxes.pages.streaming,
         sweep: async () => {
           await sandboxes.sweep.buffered.invoke({});
         },
@@ -199,4 +207,17 @@ describe("under AWS's runtime", () => {
     const next = await send(`${gateway.url}/chat/completions`, chat(token));
     expect(next.status).toBe(200);
   });
+});
+
+test('pages are read without a credential: whole, by their head, and not again when they are known', async () => {
+  const url = gateway.url.replace(/v1$/, 'me');
+  const page = await send(url);
+  expect(page.status).toBe(200);
+  expect(page.text).toMatch(/^<!doctype html>[\s\S]*<\/html>\s*$/);
+  const head = await send(url, { method: 'HEAD' });
+  expect([head.status, head.headers.etag]).toEqual([200, page.headers.etag]);
+  const known = await send(url, { headers: { 'if-none-match': String(page.headers.etag) } });
+  expect([known.status, known.text]).toEqual([304, '']);
+  const redirect = await send(`${url}/`);
+  expect([redirect.status, redirect.headers.location]).toEqual([308, '../me']);
 });

@@ -1,6 +1,9 @@
 /** Pages in a real browser, with a record of all that must not happen: faults, blocked content, other origins, leaks. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
+/** For a test in a browser on a machine that is busy. */
+export const BROWSER_TEST = { timeout: 60_000 };
+
 /** 360 px is the narrowest phone; the other a laptop. */
 export const SIZES = { phone: { width: 360, height: 740 }, laptop: { width: 1180, height: 800 } };
 
