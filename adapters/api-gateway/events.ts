@@ -9,6 +9,7 @@ import type {
   APIGatewayRequestAuthorizerEvent,
 } from 'aws-lambda';
 import type { Authorization } from '../../core/access/authorization.ts';
+import { CREDENTIAL_MESSAGES } from '../../core/access/credential.ts';
 import type { Grant } from '../../core/access/grant.ts';
 import {
   decodeGrant,
@@ -83,7 +84,7 @@ export function readGrant(event: APIGatewayProxyEvent): Grant {
 /**
  * Makes the authorizer's result. Context values are strings. A grant and a refusal both let the request through to the
  * function, which answers in the route's dialect. A denial is answered by API Gateway itself (ACCESS_DENIED, 401),
- * whose template does not escape: only constants of the table of errors go there.
+ * whose template does not escape: only constants go there, those of the table of errors and `CREDENTIAL_MESSAGES`.
  * @param methodArn `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`
  */
 export function toAuthorizerResult(
@@ -100,8 +101,9 @@ export function toAuthorizerResult(
         refusal: encodeRefusal(authorization.error),
       });
     case 'denied': {
-      const { code } = authorization.error;
-      const { type, message } = ERRORS[code];
+      const { code, message: own } = authorization.error;
+      const { type, message: usual } = ERRORS[code];
+      const message = CREDENTIAL_MESSAGES.includes(own) ? own : usual;
       return toPolicy('Deny', methodArn, 'denied', { type, code, message });
     }
   }

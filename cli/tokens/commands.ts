@@ -67,7 +67,7 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
   withAuthor(withPlace(tokens.command('revoke')))
     .summary('end tokens before they expire')
     .description(
-      "Revokes one token (its next request is refused), all tokens with a jti (within 10 seconds), or all of a user's tokens issued until now (from their next request). --jti and --user need --key.",
+      "Revokes one token (its next request is refused), all tokens with a jti (within 10 seconds), or all of a user's tokens issued until five seconds from now (from their next request). --jti and --user need --key.",
     )
     .argument('[token]', TOKEN)
     .option('--jti <name>', 'revoke all tokens with this name', toJti)

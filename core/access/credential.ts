@@ -15,24 +15,28 @@ export type Credential =
 /** The headers in which official SDKs send a key: OpenAI, Anthropic, Google, Azure. */
 const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'x-goog-api-key', 'api-key'] as const;
 
+const TWO_CREDENTIALS = 'The request carries two different credentials.';
+const SENT_TWICE = 'One of the headers for a credential was sent twice.';
+
+/** The messages of credentials that are refused before anything is read of them. They may be shown to a stranger. */
+export const CREDENTIAL_MESSAGES: readonly string[] = [TWO_CREDENTIALS, SENT_TWICE];
+
 /**
  * Reads the credential. The same text in two headers is one credential, because some clients send a key both ways.
- * @throws invalid_request for two different credentials or one of the headers twice; invalid_api_key for no credential
- *   and for any other form
+ * @throws invalid_api_key for two different credentials or one of the headers twice, with a message that says so; also
+ *   for no credential and for any other form
  */
 export function readCredential(headers: Headers): Credential {
   let text: string | undefined;
   for (const name of CREDENTIAL_HEADERS) {
     const values = headers.get(name) ?? [];
     if (values.length > 1) {
-      throw new GatewayError('invalid_request', { message: `the header "${name}" was sent twice` });
+      throw new GatewayError('invalid_api_key', { message: SENT_TWICE });
     }
     const other = credentialIn(name, values[0]);
     if (other === '' || other === text) continue;
     if (text !== undefined) {
-      throw new GatewayError('invalid_request', {
-        message: 'the request carries two different credentials',
-      });
+      throw new GatewayError('invalid_api_key', { message: TWO_CREDENTIALS });
     }
     text = other;
   }

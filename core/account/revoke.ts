@@ -1,5 +1,5 @@
 /**
- * Revocation of one token, of a `jti`, or of all of a user's tokens issued until now. Flow: Grant > **mark**.
+ * Revocation of one token, of a `jti`, or of all of a user's tokens issued until now, with five seconds' grace. Flow: Grant > **mark**.
  * Invariant: a revocation lasts as long as any token that it names could be valid.
  */
 import type { Grant } from '../access/grant.ts';
@@ -60,10 +60,13 @@ export async function revokeJti(
   await revokedList.add(key, { tokenId: tokenIdOf(jti, ''), keepUntilMs, nowMs });
 }
 
+/** The lead of an issuer's clock over ours. A token with a later `iat` is not in force yet. */
+const ISSUER_LEAD_MS = 5_000;
+
 /**
- * Revokes all of a user's tokens issued until now: their next request is refused. `iat` is in whole seconds, so a token
- * of this second is revoked too. A token without `iat` counts as issued at its `exp` less the longest token lifetime.
- * @returns the instant
+ * Revokes all of a user's tokens issued until five seconds from now, because an issuer's clock may be ahead: their next
+ * request is refused. A token without `iat` counts as issued at its `exp` less the longest token lifetime.
+ * @returns the last instant of issue that is revoked
  * @throws service_unavailable
  */
 export async function revokeUser(
@@ -71,7 +74,7 @@ export async function revokeUser(
   user: string,
   { marks, clock }: { readonly marks: WalletMarks; readonly clock: Clock },
 ): Promise<{ readonly notBeforeMs: number }> {
-  const notBeforeMs = clock.nowMs();
+  const notBeforeMs = clock.nowMs() + ISSUER_LEAD_MS;
   const identity = claimantOfToken(user)?.identity;
   const walletId = walletIdOf({ keyId: key.keyId, ...(identity && { identity }) });
   await marks.raiseNotBefore(walletId, notBeforeMs);
@@ -92,7 +95,7 @@ export const EFFECTIVE_WITHIN_SECONDS = 10;
 
 /**
  * `DELETE /v1/scoped-jwt`: revokes one token (`jwtoken`, also an expired one), all tokens with one `jti`, or all of a
- * user's tokens issued until now. `effective_within_seconds` is 0 if the next request is refused.
+ * user's tokens issued until `issued_until`. `effective_within_seconds` is 0 if the next request is refused.
  * @throws route_not_allowed for anything but a server key in force, invalid_request with the parameter,
  *   service_unavailable
  */

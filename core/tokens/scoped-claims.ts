@@ -34,6 +34,7 @@ export function parseScopedClaims(
   claims: JsonObject,
   key: { readonly account: string; readonly maxTokenLifetimeSeconds: number },
 ): ScopedClaims {
+  requireSpelling(claims);
   if (claims.sub !== key.account) throw invalid('sub');
   const expiresAtMs = instantOf(claims, 'exp');
   if (expiresAtMs === undefined) throw invalid('exp');
@@ -77,6 +78,25 @@ const invalid = (claim: ClaimName): GatewayError =>
     param: claim,
     detail: `claim "${claim}" must be ${CLAIM_RULES[claim]}`,
   });
+
+/** A claim's name without what a slip of the pen changes: case, `_` and `-`. */
+const fold = (name: string): string => name.toLowerCase().replace(/[_-]/g, '');
+
+const CLAIM_OF_FOLDED: ReadonlyMap<string, string> = new Map(
+  Object.keys(CLAIM_RULES).map((name) => [fold(name), name]),
+);
+
+/** Refuses `spendingLimit` and the like. An unknown claim is ignored, and a misspelt cap must not be no cap. */
+function requireSpelling(claims: JsonObject): void {
+  for (const name of Object.keys(claims)) {
+    const known = CLAIM_OF_FOLDED.get(fold(name));
+    if (known === undefined || Object.hasOwn(CLAIM_RULES, name)) continue;
+    throw new GatewayError('token_claim_invalid', {
+      param: known,
+      detail: `a claim must be spelt "${known}"`,
+    });
+  }
+}
 
 /** A NumericDate (RFC 7519, 2): seconds since 1970, fractions allowed, as whole milliseconds. */
 function instantOf(claims: JsonObject, name: 'exp' | 'iat' | 'nbf'): number | undefined {

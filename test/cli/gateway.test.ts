@@ -165,7 +165,7 @@ describe('explain', () => {
     [
       'credential',
       () => [gateway.key, '--header', 'x-api-key: sk-other'],
-      'invalid_request',
+      'invalid_api_key',
       'two different credentials',
     ],
     [

@@ -117,12 +117,19 @@ describe('an unknown credential', () => {
 });
 
 test.each([
-  ['two credentials', { ...bearer(KEY), 'api-key': [UNKNOWN_KEY] }],
-  ['a header twice', { 'x-api-key': [KEY, KEY] }],
   ['a conversation twice', { ...bearer(KEY), 'x-conversation-id': ['a', 'a'] }],
   ['a conversation of other characters', { ...bearer(KEY), 'x-conversation-id': ['a b'] }],
 ])('refuses %s as 400, which the function words', async (_, sent) => {
   expect(await decisionOf(sent)).toBe('refusal invalid_request');
+});
+
+// guarantee: one-credential
+test.each([
+  ['two credentials', { ...bearer(KEY), 'api-key': [UNKNOWN_KEY] }],
+  ['two credentials, both nonsense', { ...bearer('a'), 'api-key': ['b'] }],
+  ['a header twice', { 'x-api-key': [KEY, KEY] }],
+])('denies %s as 401, before any function of the gateway', async (_, sent) => {
+  expect(await decisionOf(sent)).toBe('denied invalid_api_key');
 });
 
 test('does not show an unknown caller that its conversation is malformed', async () => {

@@ -145,13 +145,13 @@ describe('a credential', () => {
     ];
 
     expect(await refusalOf(CHAT, two, chat())).toMatchObject({
-      status: 400,
-      code: 'invalid_request',
-      message: 'the request carries two different credentials',
+      status: 401,
+      code: 'invalid_api_key',
+      message: 'The request carries two different credentials.',
     });
     expect(await refusalOf(CHAT, doubled, chat())).toMatchObject({
-      status: 400,
-      message: 'the header "authorization" was sent twice',
+      status: 401,
+      message: 'One of the headers for a credential was sent twice.',
     });
   });
 

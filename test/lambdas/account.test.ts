@@ -111,7 +111,7 @@ describe('the account function', () => {
       functions.settings,
       makeLog(() => {}),
     );
-    const two = { 'x-api-key': [KEY], 'api-key': ['sk-other'] };
+    const two = { 'x-api-key': [KEY], origin: ['https://a.example', 'https://b.example'] };
     const { context } = await authorize(authorizerEvent(two), CONTEXT);
     const event = {
       httpMethod: 'GET',
@@ -126,7 +126,7 @@ describe('the account function', () => {
     const result = await answer(event as unknown as APIGatewayProxyEvent, CONTEXT);
     expect(result.statusCode).toBe(400);
     expect(JSON.parse(result.body).error).toEqual({
-      message: 'the request carries two different credentials',
+      message: 'the header "origin" was sent twice',
       type: 'invalid_request_error',
       param: null,
       code: 'invalid_request',

@@ -132,16 +132,16 @@ describe("under AWS's runtime", () => {
     expect(errorOf(answer.text)).toMatchObject({ code: 'invalid_api_key' });
   });
 
-  test("two credentials are refused by the function, in the route's dialect", async () => {
+  test('two credentials are denied by the authorizer', async () => {
     const { headers, ...rest } = chat(gateway.key);
     const answer = await send(`${gateway.url}/chat/completions`, {
       ...rest,
       headers: { ...headers, 'x-api-key': 'sk-other' },
     });
-    expect(answer.status).toBe(400);
+    expect(answer.status).toBe(401);
     expect(errorOf(answer.text)).toMatchObject({
-      code: 'invalid_request',
-      message: 'the request carries two different credentials',
+      code: 'invalid_api_key',
+      message: 'The request carries two different credentials.',
     });
   });
 

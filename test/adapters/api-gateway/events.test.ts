@@ -148,6 +148,15 @@ describe('toAuthorizerResult', () => {
     });
   });
 
+  test.each([
+    'The request carries two different credentials.',
+    'One of the headers for a credential was sent twice.',
+  ])('denies with the message that %s', (message) => {
+    const error = new GatewayError('invalid_api_key', { message });
+    const { context } = toAuthorizerResult({ kind: 'denied', error }, ARN);
+    expect(context).toEqual({ type: 'authentication_error', code: 'invalid_api_key', message });
+  });
+
   test('denies with constants, whatever text the error has', () => {
     const error = new GatewayError('token_expired', { message: '"CANARY', detail: 'CANARY' });
     expect(toAuthorizerResult({ kind: 'denied', error }, ARN)).toEqual({

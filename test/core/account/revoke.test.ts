@@ -64,13 +64,14 @@ describe('a jti', () => {
 });
 
 describe("a user's tokens", () => {
-  test("are revoked up to now by a mark on the user's wallet", async () => {
+  // guarantee: revoked-with-lead
+  test("are revoked up to five seconds from now by a mark on the user's wallet", async () => {
     const { body, marked } = await revoke({ user: 'ada' });
-    expect(marked).toEqual([['notBefore', 'K1#ug1CRPRPoT7skVK4PBEcM9L', NOW_MS]]);
+    expect(marked).toEqual([['notBefore', 'K1#ug1CRPRPoT7skVK4PBEcM9L', NOW_MS + 5_000]]);
     expect(body).toEqual({
       revoked: true,
       user: 'ada',
-      issued_until: '2026-11-20T12:00:00.000Z',
+      issued_until: '2026-11-20T12:00:05.000Z',
       effective_within_seconds: 0,
     });
   });

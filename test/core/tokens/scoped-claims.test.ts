@@ -113,6 +113,34 @@ describe('parseScopedClaims', () => {
   });
 });
 
+// guarantee: misspelt-cap
+test.each([
+  ['spendingLimit', 'spending_limit'],
+  ['SPENDING_LIMIT', 'spending_limit'],
+  ['spending-limit', 'spending_limit'],
+  ['Models', 'models'],
+  ['mo_del', 'model'],
+  ['userId', 'user_id'],
+  ['User', 'user'],
+  ['JTI', 'jti'],
+  ['EXP', 'exp'],
+])('refuses the claim %s, which is %s misspelt', (name, known) => {
+  expect(() => parse({ [name]: 1 })).toThrow(
+    expect.objectContaining({
+      code: 'token_claim_invalid',
+      facts: { param: known },
+      detail: `a claim must be spelt "${known}"`,
+    }),
+  );
+});
+
+test.each(['aud', 'iss', 'spending', 'limit', 'users', '__proto__', ''])(
+  'ignores the claim "%s", which is none of ours',
+  (name) => {
+    expect(parse({ [name]: 1 })).toEqual(parse({}));
+  },
+);
+
 describe('requireInForce', () => {
   const judge = (claims: Record<string, unknown>, nowMs = NOW_MS, former?: FormerVersion) => {
     try {
