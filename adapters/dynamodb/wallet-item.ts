@@ -25,6 +25,7 @@ import {
   type RequestId,
   type TokenId,
 } from '../../core/base/ids.ts';
+import { parseCounterName } from '../../core/wallet/counter-name.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import { decodeHold } from '../../core/wallet/hold-codec.ts';
 import {
@@ -35,7 +36,6 @@ import {
 } from '../../core/wallet/memory.ts';
 import { decodeOwnLimits, type Person } from '../../core/wallet/person.ts';
 import type { Slice, Wallet } from '../../core/wallet/ports.ts';
-import { parseCounterName } from '../../core/wallet/wallet.ts';
 import { TABLES } from '../table-schema.ts';
 import { bytesOf, type Item, integerOf, readNumber, sizeOf, textOf } from './values.ts';
 
@@ -49,6 +49,8 @@ export const KEEP_UNTIL = 'x:';
 /** The prefixes of a slice's name: the rest, the sums that came in and went out, the limit at the last draw. */
 export const SLICE = { left: 'left:', in: 'in:', out: 'out:', cap: 'cap:' } as const;
 export const DRAWS = 'draws';
+/** How often tokens left the wallet. */
+export const SPILLS = 'spills';
 export const SALT = 'ms';
 export const PROMPT = 'm';
 /** When a request of the wallet last asked a provider to count its input, in ms. */
@@ -93,6 +95,7 @@ export function parseWallet(item: Item): Wallet {
   }
   const notBeforeMs = readNumber(item, NOT_BEFORE);
   const dueAtMs = readNumber(item, dueAt);
+  const spills = readNumber(item, SPILLS);
   const memory = readMemory(item);
   const person = readPerson(item);
   const seenDay = textOf(item[SEEN_DAY]);
@@ -109,6 +112,7 @@ export function parseWallet(item: Item): Wallet {
     ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
     ...(dueAtMs === undefined ? {} : { dueAtMs }),
     bytes: sizeOf(item),
+    ...(spills === undefined ? {} : { spills }),
     ...(memory && { memory }),
     ...(person && { person }),
     ...(seenDay === undefined ? {} : { seenDay }),

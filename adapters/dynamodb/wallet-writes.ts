@@ -43,6 +43,7 @@ import {
   SALT,
   SEEN_DAY,
   SLICE,
+  SPILLS,
   sliceAttributes,
 } from './wallet-item.ts';
 
@@ -54,7 +55,8 @@ const { partitionKey: listKey } = TABLES.wallets.listIndex;
  * Defeats: two requests that both saw room and both take it (check and add are one write); an attempt that arrives
  * after another attempt of the same request was written (`holdIsNew`); a slice that was drawn under a larger limit and
  * is spent after the limit was lowered (`sliceIsWithinLimit`); a limit of one person that is lowered, or a block, between
- * the look at their record and this write (`recordIsAsSeen`).
+ * the look at their record and this write (`recordIsAsSeen`); a token that left the wallet with what it has spent, and
+ * would start again from zero (`tokenIsCountedHere`).
  */
 export function toReserve(reservation: Reservation): Update {
   const { hold, counters, slices = [], inFlightMax } = reservation;
@@ -82,6 +84,7 @@ export function toReserve(reservation: Reservation): Update {
       ...slices.map(sliceHasEnough),
       ...slices.map(sliceIsWithinLimit),
       tokenId && tokenIsNotRevoked(tokenId),
+      tokenId && tokenIsCountedHere(tokenId, reservation.seenSpills),
       issuedAtMs === undefined ? undefined : isIssuedAfterNotBefore(issuedAtMs),
     ],
   };
@@ -124,6 +127,12 @@ const sliceIsWithinLimit = ({ name, limit }: SliceTake): Condition =>
 /** Keeps `token-not-revoked`. */
 const tokenIsNotRevoked = (tokenId: TokenId): Condition =>
   condition`attribute_not_exists(${attribute(REVOKED + tokenId)})`;
+
+/** Keeps `token-counted-once`. A token that the wallet does not count may have left it; each that leaves adds to `spills`. */
+const tokenIsCountedHere = (tokenId: TokenId, seenSpills: number | undefined): Condition =>
+  seenSpills === undefined
+    ? condition`(attribute_exists(${attribute(KEEP_UNTIL + tokenId)}) OR attribute_not_exists(${attribute(SPILLS)}))`
+    : condition`(attribute_exists(${attribute(KEEP_UNTIL + tokenId)}) OR ${attribute(SPILLS)} = ${toNumber(seenSpills)})`;
 
 /** Keeps `issued-after-revocation`. */
 const isIssuedAfterNotBefore = (issuedAtMs: number): Condition =>

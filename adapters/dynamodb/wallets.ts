@@ -9,6 +9,7 @@ import type { AwsCall } from '../aws/aws-call.ts';
 import { DUE_INDEX, TABLES } from '../table-schema.ts';
 import { makeLastSeen } from './last-seen.ts';
 import { makePools } from './pools.ts';
+import { makeSpills } from './spills.ts';
 import {
   FAILED_WRITE_UNITS,
   isConditionFailed,
@@ -62,6 +63,7 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
 
   return {
     ...makePools(call, table),
+    ...makeSpills(call, table),
     reserve: (reservation) => write(reservation.hold.walletId, toReserve(reservation)),
     settle: (settlement, timeoutMs) =>
       write(settlement.hold.walletId, toSettle(settlement), timeoutMs),

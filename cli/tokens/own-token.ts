@@ -11,6 +11,7 @@ import { requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { ScopedClaims, tokenIdOf } from '../../core/tokens/scoped-claims.ts';
 import { walletIdOfToken } from '../../core/wallet/payer.ts';
+import { findWithTokens } from '../../core/wallet/spills.ts';
 import { CommandError } from '../failure.ts';
 import type { Gateway } from '../gateway/connect.ts';
 
@@ -55,7 +56,7 @@ export async function readSpend(
   { dynamodb, environment }: Gateway,
 ): Promise<TokenSpend> {
   const wallets = makeWallets(dynamodb, environment.walletsTable);
-  const wallet = await wallets.find(walletIdOfToken(record.id, { id, user }));
+  const wallet = await findWithTokens(wallets, walletIdOfToken(record.id, { id, user }), [id]);
   const isListed = record.revoked.includes(id);
   return tokenSpendOf({ ...token, id }, wallet, { isListed, atMs: clock.nowMs() });
 }

@@ -22,6 +22,7 @@ import { jtiOfRow, type RosterRow } from '../../core/tokens/roster.ts';
 import { tokenIdOf } from '../../core/tokens/scoped-claims.ts';
 import { walletIdOfToken } from '../../core/wallet/payer.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
+import { findWithTokens } from '../../core/wallet/spills.ts';
 import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
@@ -107,7 +108,9 @@ async function replaceToken(
   const nameOf = (generation: number) => jtiOfRow(ask.period, email, generation);
   const idOf = (generation: number) => tokenIdOf(nameOf(generation), '');
   const walletId = walletIdOfToken(record.id, { id: idOf(1), user: email });
-  const leaked = generationInForce(await wallets.find(walletId), idOf);
+  const ids = [...Array(GENERATIONS_MAX).keys()].map((at) => idOf(at + 1));
+  const readWallet = () => findWithTokens(wallets, walletId, ids);
+  const leaked = generationInForce(await readWallet(), idOf);
   const revoked = nameOf(leaked);
   const token = { id: idOf(leaked), expiresAtMs: ask.expiresAtMs, user: email };
   await revokeToken(keyOf(record), token, portsOf(gateway));
@@ -118,7 +121,7 @@ async function replaceToken(
   if (limit === undefined) return made;
   const left = leftOf(
     limit,
-    await wallets.find(walletId),
+    await readWallet(),
     [...Array(leaked).keys()].map((at) => idOf(at + 1)),
   );
   if (left > 0n) return { ...made, spendingLimit: usdFromNano(asNanoUsd(left)) };

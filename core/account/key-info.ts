@@ -15,6 +15,7 @@ import { isKeyRate, keyWalletIdOf, limitsOf, walletIdOf } from '../wallet/payer.
 import type { Wallet, Wallets } from '../wallet/ports.ts';
 import { toLimitFacts } from '../wallet/refusal.ts';
 import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from '../wallet/slices.ts';
+import { findWithTokens } from '../wallet/spills.ts';
 import { decideRefusal, limitStatesOf } from '../wallet/wallet.ts';
 
 /** The values of `limit_reset`: OpenRouter's, and ours for windows that it does not have. */
@@ -71,9 +72,10 @@ export async function describeKey(
  */
 export async function findLiveWallet(
   grant: Grant,
-  wallets: Pick<KeyWallets, 'find'>,
+  wallets: Pick<KeyWallets, 'find' | 'findSpilled'>,
 ): Promise<Wallet | undefined> {
-  const wallet = await wallets.find(walletIdOf(grant));
+  const tokenIds = grant.token === undefined ? [] : [grant.token.id];
+  const wallet = await findWithTokens(wallets, walletIdOf(grant), tokenIds);
   if (grant.token !== undefined && isRevoked(grant.token, wallet)) {
     throw new GatewayError('token_revoked');
   }
@@ -183,7 +185,10 @@ function toLimitInfo(state: LimitState): JsonObject {
 }
 
 /** The reads of wallets and pools that these routes need. */
-export type KeyWallets = Pick<Wallets, 'find' | 'findAll' | 'findDrawn' | 'findHolders'>;
+export type KeyWallets = Pick<
+  Wallets,
+  'find' | 'findSpilled' | 'findAll' | 'findDrawn' | 'findHolders'
+>;
 
 /** Wallets per page, and pages. With more than 2,048 wallets, unused slices of the others count as used. */
 const PAGE_SIZE = 32;

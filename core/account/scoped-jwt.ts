@@ -26,6 +26,7 @@ import {
 } from '../tokens/scoped-token.ts';
 import { walletIdOfToken } from '../wallet/payer.ts';
 import type { Wallets } from '../wallet/ports.ts';
+import { findWithTokens } from '../wallet/spills.ts';
 import { tokenSpendOf } from './key-info.ts';
 
 const DEFAULT_LIFETIME_SECONDS = 86_400;
@@ -152,7 +153,7 @@ export async function describeToken(
   request: HttpRequest,
   grant: Grant,
   ports: {
-    readonly wallets: Pick<Wallets, 'find'>;
+    readonly wallets: Pick<Wallets, 'find' | 'findSpilled'>;
     readonly revokedList: RevokedList;
     readonly clock: Clock;
   },
@@ -162,7 +163,7 @@ export async function describeToken(
   const { user, token } = claims;
   const { wallets, revokedList, clock } = ports;
   const [wallet, isListed] = await Promise.all([
-    wallets.find(walletIdOfToken(grant.keyId, { id, user })),
+    findWithTokens(wallets, walletIdOfToken(grant.keyId, { id, user }), [id]),
     revokedList.has(grant, id),
   ]);
   const limit = token.spendingLimitNanoUsd;

@@ -37,7 +37,7 @@ export async function describeUsage(
   { query }: HttpRequest,
   grant: Grant,
   ports: {
-    readonly wallets: Pick<Wallets, 'find'>;
+    readonly wallets: Pick<Wallets, 'find' | 'findSpilled'>;
     readonly usage: UsageReader;
     readonly clock: Clock;
   },

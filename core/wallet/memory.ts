@@ -70,7 +70,7 @@ export function decodePrompt(bytes: Buffer): RememberedPrompt | undefined {
 }
 
 /** Above this many bytes an item gives up its memory. DynamoDB bills a write by each kilobyte of its item. */
-const ITEM_BYTES_MAX = 1_000;
+export const ITEM_BYTES_MAX = 1_000;
 
 /** The most that a prompt adds to an item: its name and bytes, and those of the salt. */
 const PROMPT_BYTES_MAX = 50;

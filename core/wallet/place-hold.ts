@@ -132,7 +132,7 @@ const GIVEN_UP = 'the wallet of the key holds an attempt that was given up';
  * a request of a person who is blocked: it would be judged by the record that stands, and no clause looks at the block.
  */
 async function writeHold(
-  { limits, budgets, inFlightMax, token, person, listing }: HoldTarget,
+  { limits, budgets, inFlightMax, token, person, spills, listing }: HoldTarget,
   hold: Hold,
   { wallets }: SettlePorts,
 ): Promise<WriteOutcome> {
@@ -150,6 +150,7 @@ async function writeHold(
     ...token,
     ...listing,
     ...(person && { seenRev: person.rev }),
+    ...(spills === undefined ? {} : { seenSpills: spills }),
   });
 }
 

@@ -34,6 +34,11 @@ export interface Reservation {
   readonly inFlightMax: number;
   /** Refused when the wallet has the mark `revoked:<token>`. */
   readonly tokenId?: TokenId;
+  /**
+   * How often tokens had left the wallet when the token's own item was looked for and not found. A token that the wallet
+   * does not count is refused when more have left since. @default none had ever left
+   */
+  readonly seenSpills?: number;
   /** Refused unless later than the wallet's `notBefore`, if it has one. */
   readonly issuedAtMs?: number;
   /** When the token's counters may go at the earliest; kept as `x:<token>`, only ever later. */
@@ -108,6 +113,8 @@ export interface Wallet {
   readonly notBeforeMs?: number;
   readonly tokenKeepUntilMs: ReadonlyMap<TokenId, number>;
   readonly dueAtMs?: number;
+  /** How often tokens left the wallet; absent: never. It only grows. */
+  readonly spills?: number;
   /** The size of the item, as the table bills it. */
   readonly bytes: number;
   /** What was remembered of prompts; absent: nothing. */
@@ -185,8 +192,39 @@ export interface Pools {
   retire(walletId: WalletId, seenDraws: number, dropSlices: readonly string[]): Promise<boolean>;
 }
 
+/** All that a wallet counts of one token. */
+export interface TokenPart {
+  readonly tokenId: TokenId;
+  readonly keepUntilMs: number;
+  readonly isRevoked: boolean;
+  /** By name, such as `t:<token>:usd:total`. */
+  readonly counters: ReadonlyMap<string, bigint>;
+}
+
+/** Tokens that leave a wallet for items of their own. */
+export interface Spill {
+  readonly walletId: WalletId;
+  /** The wallet's `spills` as they were seen. */
+  readonly seenSpills: number | undefined;
+  /** Each as it was seen, 1 to 8. */
+  readonly tokens: readonly TokenPart[];
+}
+
+/** Tokens outside their wallet. Fails closed. Each move changes both items or neither, and happens once. */
+export interface Spills {
+  /** False: a token or the wallet's `spills` changed since they were seen. */
+  spill(spill: Spill): Promise<{ readonly moved: boolean; readonly writeUnits: number }>;
+  /** A token that left a wallet; undefined: it is not outside. */
+  findSpilled(walletId: WalletId, tokenId: TokenId): Promise<TokenPart | undefined>;
+  /** Moves a token back. False: it changed since it was seen, or the wallet counts it already. */
+  unspill(
+    walletId: WalletId,
+    token: TokenPart,
+  ): Promise<{ readonly moved: boolean; readonly writeUnits: number }>;
+}
+
 /** Wallets. Fails closed: `service_unavailable` means the outcome is not known. Never retries by itself. */
-export interface Wallets extends Pools {
+export interface Wallets extends Pools, Spills {
   reserve(reservation: Reservation): Promise<WriteOutcome>;
   /** @param timeoutMs the answer counts as lost after that. @default what the adapter gives any call */
   settle(settlement: Settlement, timeoutMs?: number): Promise<WriteOutcome>;

@@ -81,6 +81,8 @@ export interface HoldTarget {
   readonly per: LimitPer;
   /** The record of the person whose limits these are; the wallet must still have it. */
   readonly person: Person | undefined;
+  /** The wallet's `spills` when the token's own item was looked for. */
+  readonly spills: number | undefined;
   /** How the wallet is listed; absent: it is not a person's. */
   readonly listing?: Pick<Reservation, 'listedUnder' | 'seenDay'>;
 }
@@ -103,14 +105,20 @@ const IN_FLIGHT_MAX = 128;
 /** Requests of everyone at once in a key's wallet: as many as one account's functions run by default. */
 const KEY_IN_FLIGHT_MAX = 1_000;
 
+/** The facts of a payer's wallet that a reserve names. */
+export interface PlannedWith {
+  readonly person?: Person | undefined;
+  readonly spills?: number | undefined;
+}
+
 /**
  * The wallets of a request. All its tries share one `reservedAtMs`, so that they find the same usage row.
- * @param person the payer's record as it was last seen
+ * @param seen the payer's wallet as it was last seen
  */
 export function planReserve(
   request: ReserveRequest,
   nowMs: number,
-  person?: Person | undefined,
+  { person, spills }: PlannedWith = {},
 ): ReservePlan {
   const { requestId, leaseEndsAtMs } = request;
   const grant = withPerson(request.grant, person, nowMs);
@@ -142,6 +150,7 @@ export function planReserve(
     inFlightMax: inFlightMaxOf(request, limits),
     per: payerKind(grant),
     person,
+    spills,
     ...(grant.identity && {
       listing: { listedUnder: bookOf(payerId), seenDay: isoDay(nowMs) },
     }),
@@ -156,6 +165,7 @@ export function planReserve(
     inFlightMax: KEY_IN_FLIGHT_MAX,
     per: 'key',
     person: undefined,
+    spills: undefined,
   };
   return { payer, key };
 }

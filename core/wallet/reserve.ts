@@ -4,7 +4,8 @@
  *
  * Tries, in order:
  * 1. place the hold;
- * 2. judge by the person's record that stands, if it changed, then again (`RECORDS_MAX` times at most);
+ * 2. judge by the person's record that stands, and move the token back that left the wallet, then again (`LOOKS_MAX`
+ *    times at most);
  * 3. close holds whose lease ended, then again (once a wallet);
  * 4. draw more of the key's budgets, then again (`DRAWS_MAX` times at most);
  * 5. ask the caller for smaller amounts, then again (`LOWERINGS_MAX` times at most);
@@ -34,6 +35,7 @@ import {
 } from './reserve-plan.ts';
 import { closeExpiredHolds, rowOf, type SettlePorts, settleAtRow } from './settle.ts';
 import type { BudgetRefusal } from './slices.ts';
+import { mayBeSpilled, returnToken } from './spills.ts';
 import type { OpenHold } from './wallet.ts';
 
 export interface ReserveOutcome {
@@ -45,9 +47,12 @@ export interface ReserveOutcome {
 
 const LOWERINGS_MAX = 2;
 
-/** Records of a person that one request is judged by. Each change of the record by its owner may cost one. */
-const RECORDS_MAX = 4;
-const KEEPS_CHANGING = { detail: 'the record of a person keeps changing', transient: true };
+/**
+ * Times that one request looks at the wallet anew, because the record of its person changed or tokens left the wallet.
+ * Each such change by others may cost one.
+ */
+const LOOKS_MAX = 4;
+const KEEPS_CHANGING = { detail: 'a wallet keeps changing', transient: true };
 
 /** Expired holds closed in one wallet. */
 const CLOSINGS_MAX = 8;
@@ -62,10 +67,11 @@ export async function reserve(
   ports: SettlePorts,
 ): Promise<ReserveOutcome> {
   const nowMs = ports.clock.nowMs();
-  let plan = planReserve(request, nowMs, ports.wallets.lastSeen(walletIdOf(request.grant))?.person);
+  const lastSeen = ports.wallets.lastSeen(walletIdOf(request.grant));
+  let plan = planReserve(request, nowMs, { person: lastSeen?.person });
   const closedIn = new Set<WalletId>();
   let { amounts } = request;
-  let [attempts, writeUnits, draws, lowerings, records] = [0, 0, 0, 0, 0];
+  let [attempts, writeUnits, draws, lowerings, looks] = [0, 0, 0, 0, 0];
   let mayStand = false;
   try {
     for (;;) {
@@ -77,11 +83,14 @@ export async function reserve(
       if (placement.kind === 'held') {
         return { hold: placement.hold, limits: statesOf(placement), writeUnits };
       }
-      if (isByOldRecord(placement)) {
-        records += 1;
-        if (records > RECORDS_MAX) throw new GatewayError('service_unavailable', KEEPS_CHANGING);
-        plan = planReserve(request, nowMs, placement.wallet?.person);
-        amounts = amountsUnderRecord(request, placement.wallet?.person, nowMs) ?? amounts;
+      if (isByOldRecord(placement) || isOfLeftToken(placement)) {
+        looks += 1;
+        if (looks > LOOKS_MAX) throw new GatewayError('service_unavailable', KEEPS_CHANGING);
+        writeUnits += await lookForToken(placement, ports);
+        plan = planReserve(request, nowMs, placement.wallet);
+        if (isByOldRecord(placement)) {
+          amounts = amountsUnderRecord(request, placement.wallet?.person, nowMs) ?? amounts;
+        }
         continue;
       }
       const { walletId } = placement.target.hold;
@@ -115,6 +124,16 @@ export async function reserve(
 /** True if the wallet has another record of its person than the limits are of. */
 const isByOldRecord = ({ target, wallet }: SeenWallet): boolean =>
   target.person?.rev !== wallet?.person?.rev;
+
+/** True if the token may be in an item of its own, for which nobody has looked since the last one left. */
+const isOfLeftToken = ({ target, wallet }: SeenWallet): boolean =>
+  mayBeSpilled(wallet, target.token?.tokenId, target.spills);
+
+const lookForToken = async (seen: SeenWallet, { wallets }: SettlePorts): Promise<number> => {
+  const { hold, token } = seen.target;
+  if (token?.tokenId === undefined || !isOfLeftToken(seen)) return 0;
+  return returnToken(hold.walletId, token.tokenId, wallets);
+};
 
 /**
  * The amounts of a request under the record that stands; undefined: as before.

@@ -13,6 +13,7 @@ import type { TokenUsage } from '../base/token-usage.ts';
 import type { Hold } from './hold.ts';
 import type { Settlement, UsageRows, Wallet, Wallets } from './ports.ts';
 import { poolIdOf, sliceOf } from './slices.ts';
+import { spillTokens } from './spills.ts';
 import type { UsageRow } from './usage-row.ts';
 import { expiredHolds, type OpenHold, settlementOf } from './wallet.ts';
 
@@ -99,12 +100,10 @@ export async function settleAtRow(
     writeUnits += outcome.writeUnits;
     const standing = outcome.written ? undefined : outcome.wallet?.holds.get(hold.requestId);
     if (standing?.attempt !== hold.attempt) {
-      const covered = outcome.written
-        ? await coverOverruns(settlement, outcome.wallet, wallets)
-        : 0;
+      const more = outcome.written ? await tidy(settlement, outcome.wallet, wallets) : 0;
       const beside =
         hold.inKeyWallet === undefined ? 0 : await settleAtRow(hold.inKeyWallet, row, ports);
-      return writeUnits + covered + beside;
+      return writeUnits + more + beside;
     }
     settlement = {
       ...settlementOf({ ...hold, ...standing }, row, clock.nowMs()),
@@ -120,6 +119,16 @@ export async function settleAtRow(
  */
 const STANDING_TRIES_MAX = 3;
 const KEEPS_CHANGING = 'a hold keeps changing';
+
+/** After a settle: draws what was billed beyond a slice, and lets tokens leave a wallet that has too many. */
+async function tidy(
+  settlement: Settlement,
+  wallet: Wallet | undefined,
+  wallets: Wallets,
+): Promise<number> {
+  const covered = await coverOverruns(settlement, wallet, wallets);
+  return covered + (await spillTokens(wallet, settlement.hold.tokenId, wallets));
+}
 
 /**
  * Draws from the pool what was billed beyond a slice, whatever the limit, so that the next reserve of any wallet sees

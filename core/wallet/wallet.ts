@@ -4,14 +4,13 @@
  * Invariant: a counter = what settled requests cost + what the holds that count in it hold.
  */
 
-import { asTokenId, type TokenId } from '../base/ids.ts';
+import type { TokenId } from '../base/ids.ts';
 import {
   type CounterKind,
   counterName,
   DAY_MS,
   HOUR_MS,
   isShortWindow,
-  LIMIT_WINDOWS,
   type Limit,
   type LimitWindow,
   MINUTE_MS,
@@ -19,6 +18,7 @@ import {
   windowEndMs,
 } from '../base/limits.ts';
 import { ZERO_USD } from '../base/money.ts';
+import { parseCounterName } from './counter-name.ts';
 import { type Amounts, amountOf, type Hold, type LimitState } from './hold.ts';
 import { isTooLargeToRemember, type Remembered } from './memory.ts';
 import type { CounterAdd, Settlement, Wallet } from './ports.ts';
@@ -146,19 +146,6 @@ const DROPPED_SLICES_MAX = 4;
 /** Longer than a lease or a clock's error: an open hold or a slow clock still finds its counter. */
 const LONG_WINDOW_GRACE_MS = HOUR_MS;
 const SHORT_WINDOW_GRACE_MS = 2 * MINUTE_MS;
-
-const COUNTER_PATTERN =
-  /^(?:t:([^:]+):)?(?:requests|tokens|usd):(minute|hour|day|week|month|total)(?::(.+))?$/;
-
-/** The parts of a counter's name; undefined when it is not one. */
-export function parseCounterName(
-  name: string,
-): { tokenId: TokenId | undefined; window: LimitWindow; windowName: string } | undefined {
-  const [matched, token, text, windowName = ''] = COUNTER_PATTERN.exec(name) ?? [];
-  const window = LIMIT_WINDOWS.find((each) => each === text);
-  if (matched === undefined || window === undefined) return undefined;
-  return { tokenId: token === undefined ? undefined : asTokenId(token), window, windowName };
-}
 
 /** True if a window ended so long ago that its counter may be removed. */
 export function isLongPast(window: LimitWindow, windowName: string, nowMs: number): boolean {

@@ -17,6 +17,7 @@ const makePorts = (wallet?: Wallet, keys = makeMemoryKeys(), secrets = keys) => 
   authorize: makeAuthorizePorts(keys, secrets),
   wallets: {
     find: async () => wallet,
+    findSpilled: async () => undefined,
     findAll: async () => [],
     findDrawn: async () => 0n,
     findHolders: async () => [],

@@ -104,8 +104,10 @@ describe('tables', () => {
     });
   });
 
-  test('of wallets and keys never expire items', () => {
+  test('of keys never expire items, and of wallets only those with a time', () => {
     expect(tableOf('Keys')?.Properties).not.toHaveProperty('TimeToLiveSpecification');
-    expect(tableOf('Wallets')?.Properties).not.toHaveProperty('TimeToLiveSpecification');
+    expect(tableOf('Wallets')?.Properties).toMatchObject({
+      TimeToLiveSpecification: { AttributeName: 'expiresAtSeconds', Enabled: true },
+    });
   });
 });

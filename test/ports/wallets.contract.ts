@@ -19,6 +19,7 @@ import { describeDueWallets } from './due-wallets.contract.ts';
 import { describeGiveBack } from './give-back.contract.ts';
 import { describeMemory } from './memory.contract.ts';
 import { describePeople } from './people.contract.ts';
+import { describeSpills } from './spills.contract.ts';
 
 /** What the contract needs of an implementation beside the port. */
 export interface WalletsUnderTest {
@@ -339,6 +340,7 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
 
     describeGiveBack({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
     describeMemory({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
+    describeSpills({ wallets: () => wallets, makeWalletId, holdIn, under: () => under });
     describePeople({ people: () => under.people, wallets: () => wallets, makeWalletId, holdIn });
     describeDueWallets({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
 

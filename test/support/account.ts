@@ -117,6 +117,7 @@ async function ask(
     random: { uuid: () => '00000000-0000-4000-8000-000000000001' },
     wallets: {
       find: async (id) => wallets[id],
+      findSpilled: async () => undefined,
       findAll: async () => [],
       findDrawn: async () => 0n,
       findHolders: async () => [],

@@ -18,6 +18,7 @@ export interface StoredWallet {
   countedAtMs?: number | undefined;
   salt?: string | undefined;
   person?: Person | undefined;
+  spills?: number | undefined;
   listedUnder?: string | undefined;
   seenDay?: string | undefined;
   movedTo?: WalletId | undefined;

@@ -12,6 +12,7 @@ import type {
 } from '../../core/wallet/ports.ts';
 import { makeMemoryPeople } from './memory-people.ts';
 import { makeMemoryPools, type StoredWallet } from './memory-pools.ts';
+import { makeMemorySpills } from './memory-spills.ts';
 
 export interface MemoryWallets extends Wallets {
   /** The records of the people whose wallets these are. */
@@ -59,6 +60,7 @@ export function makeMemoryWallets(): MemoryWallets {
 
   return {
     ...makeMemoryPools(wallets, open, look),
+    ...makeMemorySpills(wallets, open),
     shardOf,
     people: makeMemoryPeople(wallets, open),
 
@@ -170,6 +172,8 @@ function isAdmitted(reservation: Reservation, wallet: StoredWallet | undefined):
   if (wallet === undefined) return inFlightMax > 0 && slices.length === 0;
   if (wallet.holds.has(hold.requestId) || wallet.holds.size >= inFlightMax) return false;
   if (tokenId !== undefined && wallet.revokedTokens.has(tokenId)) return false;
+  const isCounted = tokenId === undefined || wallet.tokenKeepUntilMs.has(tokenId);
+  if (!isCounted && wallet.spills !== reservation.seenSpills) return false;
   const { notBeforeMs } = wallet;
   if (issuedAtMs !== undefined && notBeforeMs !== undefined && issuedAtMs <= notBeforeMs) {
     return false;
@@ -212,6 +216,7 @@ const toWallet = (id: WalletId, stored: StoredWallet): Wallet => ({
   ...(stored.notBeforeMs === undefined ? {} : { notBeforeMs: stored.notBeforeMs }),
   ...(stored.dueAtMs === undefined ? {} : { dueAtMs: stored.dueAtMs }),
   bytes: bytesIn(stored),
+  ...(stored.spills === undefined ? {} : { spills: stored.spills }),
   ...(stored.person && { person: stored.person }),
   ...(stored.seenDay === undefined ? {} : { seenDay: stored.seenDay }),
   ...(stored.movedTo === undefined ? {} : { movedTo: stored.movedTo }),

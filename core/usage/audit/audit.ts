@@ -6,10 +6,11 @@
 import type { KeyId, PoolId, WalletId } from '../../base/ids.ts';
 import { DAY_MS, isShortWindow, windowEndMs } from '../../base/limits.ts';
 import type { Clock } from '../../base/ports.ts';
+import { parseCounterName } from '../../wallet/counter-name.ts';
 import { amountOf } from '../../wallet/hold.ts';
 import type { Slice, Wallet, Wallets } from '../../wallet/ports.ts';
 import type { UsageRow } from '../../wallet/usage-row.ts';
-import { isLongPast, parseCounterName } from '../../wallet/wallet.ts';
+import { isLongPast } from '../../wallet/wallet.ts';
 import type { UsageReader } from '../ports.ts';
 import { add, addTo, type Book, NO_ROWS, nameOf, readBooks, SLICE, type Span } from './books.ts';
 import { auditPools, type PoolDifference, readHolders } from './pools.ts';

@@ -2,9 +2,10 @@
  * Audit of pools: checks that a pool's `drawn` = the sum over its wallets of in − out. It changes nothing.
  */
 import type { KeyId, PoolId, WalletId } from '../../base/ids.ts';
+import { parseCounterName } from '../../wallet/counter-name.ts';
 import type { Wallets } from '../../wallet/ports.ts';
 import { poolIdOf, sliceOf } from '../../wallet/slices.ts';
-import { isLongPast, parseCounterName } from '../../wallet/wallet.ts';
+import { isLongPast } from '../../wallet/wallet.ts';
 
 export interface PoolsAsk {
   readonly keyId: KeyId;

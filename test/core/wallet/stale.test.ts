@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { asTokenId, type TokenId } from '../../../core/base/ids.ts';
+import { parseCounterName } from '../../../core/wallet/counter-name.ts';
 import type { Hold } from '../../../core/wallet/hold.ts';
 import type { Wallet } from '../../../core/wallet/ports.ts';
-import { hasNothingLeft, parseCounterName, staleOf } from '../../../core/wallet/wallet.ts';
+import { hasNothingLeft, staleOf } from '../../../core/wallet/wallet.ts';
 import { makeHold, NOW_MS, WALLET_ID } from '../../support/wallet-fixtures.ts';
 
 const OTHER = asTokenId('tokenB');

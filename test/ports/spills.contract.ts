@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { asTokenId, type TokenId, type WalletId } from '../../core/base/ids.ts';
+import type { Reservation, Spill, TokenPart } from '../../core/wallet/ports.ts';
+import { NOW_MS } from '../support/wallet-fixtures.ts';
+import type { WalletKit } from './due-wallets.contract.ts';
+
+interface SpillsKit extends Pick<WalletKit, 'wallets' | 'makeWalletId' | 'holdIn'> {
+  readonly under: () => {
+    revokeToken(walletId: WalletId, tokenId: TokenId): Promise<void> | void;
+  };
+}
+
+const [A, B] = [asTokenId('tokA'), asTokenId('tokB')];
+
+/** Tokens that leave their wallet and come back. */
+export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsKit): void {
+  const partOf = (tokenId: TokenId, counted = 5n): TokenPart => ({
+    tokenId,
+    keepUntilMs: NOW_MS,
+    isRevoked: false,
+    counters: new Map([[`t:${tokenId}:usd:total`, counted]]),
+  });
+  const use = (walletId: WalletId, tokenId: TokenId, overrides: Partial<Reservation> = {}) =>
+    wallets().reserve({
+      hold: holdIn(walletId, `r${tokenId}`),
+      counters: [{ name: `t:${tokenId}:usd:total`, add: 5n }],
+      inFlightMax: 128,
+      tokenId,
+      tokenKeepUntilMs: NOW_MS,
+      ...overrides,
+    });
+  const spillOf = (walletId: WalletId, ...tokens: readonly TokenPart[]): Spill => ({
+    walletId,
+    seenSpills: undefined,
+    tokens,
+  });
+  const again = (walletId: WalletId, tokenId: TokenId, seenSpills?: number) =>
+    use(walletId, tokenId, {
+      hold: holdIn(walletId, `again ${tokenId} ${seenSpills}`),
+      ...(seenSpills === undefined ? {} : { seenSpills }),
+    });
+
+  describe('a spill', () => {
+    // guarantee: spill-once
+    test('moves tokens into items of their own, once', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await use(id, B);
+      const spill = spillOf(id, partOf(A), partOf(B));
+
+      const first = await wallets().spill(spill);
+      const second = await wallets().spill(spill);
+
+      expect([first.moved, second.moved]).toEqual([true, false]);
+      const wallet = await wallets().find(id);
+      expect([wallet?.spills, wallet?.counters, wallet?.tokenKeepUntilMs]).toEqual([
+        1,
+        new Map(),
+        new Map(),
+      ]);
+      expect(await wallets().findSpilled(id, A)).toEqual(partOf(A));
+      expect(await wallets().findSpilled(id, B)).toEqual(partOf(B));
+    });
+
+    // guarantee: spill-idle-token-only
+    test('moves nothing if a token was used or revoked since it was seen', async () => {
+      const [used, revoked] = [makeWalletId(), makeWalletId()];
+      await use(used, A);
+      await use(revoked, A);
+      await again(used, A);
+      await under().revokeToken(revoked, A);
+
+      expect((await wallets().spill(spillOf(used, partOf(A)))).moved).toBe(false);
+      expect((await wallets().spill(spillOf(revoked, partOf(A)))).moved).toBe(false);
+
+      expect(await wallets().findSpilled(used, A)).toBeUndefined();
+    });
+
+    // guarantee: token-counted-once
+    test('lets no reserve begin a token anew', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await wallets().spill(spillOf(id, partOf(A)));
+
+      const unseen = await again(id, A);
+      const seenBefore = await again(id, A, 0);
+      const seen = await again(id, A, 1);
+
+      expect([unseen.written, seenBefore.written, seen.written]).toEqual([false, false, true]);
+      expect(unseen.wallet?.spills).toBe(1);
+    });
+
+    test('leaves a token that is counted in the wallet as it was', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await use(id, B);
+      await wallets().spill(spillOf(id, partOf(B)));
+
+      expect((await again(id, A)).written).toBe(true);
+    });
+  });
+
+  describe('a return', () => {
+    // guarantee: return-once
+    test('moves a token back once, with its revocation', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await under().revokeToken(id, A);
+      const token = { ...partOf(A), isRevoked: true };
+      await wallets().spill(spillOf(id, token));
+
+      const first = await wallets().unspill(id, token);
+      const second = await wallets().unspill(id, token);
+
+      expect([first.moved, second.moved]).toEqual([true, false]);
+      const wallet = await wallets().find(id);
+      expect(wallet?.counters).toEqual(new Map([['t:tokA:usd:total', 5n]]));
+      expect(wallet?.revokedTokens).toEqual(new Set([A]));
+      expect(wallet?.tokenKeepUntilMs).toEqual(new Map([[A, NOW_MS]]));
+      expect(await wallets().findSpilled(id, A)).toBeUndefined();
+    });
+
+    // guarantee: return-once
+    test('that is late finds the token as it is now, and changes nothing', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await wallets().spill(spillOf(id, partOf(A)));
+      await wallets().unspill(id, partOf(A));
+      await again(id, A);
+      await wallets().spill({ ...spillOf(id, partOf(A, 10n)), seenSpills: 1 });
+
+      expect((await wallets().unspill(id, partOf(A))).moved).toBe(false);
+      expect(await wallets().findSpilled(id, A)).toEqual(partOf(A, 10n));
+    });
+  });
+}
