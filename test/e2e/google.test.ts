@@ -257,7 +257,7 @@ describe.each([
     expect(await spentOf(apiKey)).toBe(0);
   });
 
-  test('raises an error in mid-stream and is billed for what was streamed', async () => {
+  test('raises an error in mid-stream and is billed all that it may have thought', async () => {
     const { reply, breakOff } = broken();
     provider.reply(reply);
     const { models, apiKey } = clientOf();
@@ -267,8 +267,8 @@ describe.each([
       }
     };
     expect((await raisedBy(reading()))?.name).toMatch(/Error/);
-    // 30 × 0.30 + ⌈3 bytes ÷ 4⌉ × 2.50 USD a million.
-    expect(await spentOf(apiKey)).toBe(0.0000115);
+    // 30 × 0.30 + 200 × 2.50 USD a million: thoughts are billed and not streamed.
+    expect(await spentOf(apiKey)).toBe(0.000509);
   });
 });
 

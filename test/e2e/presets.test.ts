@@ -40,13 +40,24 @@ async function makeKey(name: string, ...flags: string[]): Promise<string> {
 }
 
 /** `user` as the gateway knows them, or the code of the refusal. */
+/** The user of a JWT that may call a model, else the code of the refusal: domains judge only routes that call one. */
 async function ask(key: string, jwt: string): Promise<string> {
-  const { status, text } = await send(`${gateway.url}/key`, {
-    headers: { authorization: `Bearer ${key}:${jwt}` },
+  const headers = { authorization: `Bearer ${key}:${jwt}`, 'content-type': 'application/json' };
+  const called = await send(`${gateway.url}/chat/completions`, {
+    method: 'POST',
+    headers,
+    body: CHAT,
   });
-  const body = JSON.parse(text);
-  return status === 200 ? body.data.user : body.error.code;
+  if (called.status !== 200) return JSON.parse(called.text).error.code;
+  const { text } = await send(`${gateway.url}/key`, { headers });
+  return JSON.parse(text).data.user;
 }
+
+const CHAT = JSON.stringify({
+  model: 'demo/echo',
+  max_tokens: 16,
+  messages: [{ role: 'user', content: 'Hello' }],
+});
 
 interface Case {
   readonly provider: string;

@@ -21,6 +21,7 @@ async function chat(user: string, key?: string): Promise<void> {
       authorization: `Bearer ${key ?? gateway.sign({ user, jti: user })}`,
       'content-type': 'application/json',
       'x-conversation-id': 'c1',
+      ...(key !== undefined && { 'x-user-email': user }),
     },
     body: JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: user }] }),
   });
@@ -78,15 +79,14 @@ describe('usage', () => {
       'keys',
       'create',
       'other',
-      '--user',
-      'ada',
+      '--identity-header',
       '--limit',
       'key:usd:month=5',
       '--json',
       '--data',
       folder,
     ]);
-    await chat('personal ada', JSON.parse(made.stdout).key);
+    await chat('ada', JSON.parse(made.stdout).key);
     const byUser = await json('--by', 'user');
     expect(byUser.group_by).toEqual(['key', 'user']);
     expect(byUser.data.map(({ key, user }: never) => [key, user])).toEqual([
