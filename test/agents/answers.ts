@@ -7,7 +7,8 @@ import type { JsonObject } from '../../core/base/json.ts';
 export type Answer = { readonly body: object } | { readonly events: readonly string[] };
 
 export const LAST_TEXT = 'The turn has ended.';
-const OTHER_TEXT = 'Nothing was found.';
+/** Where no result came back, and the answer to requests beside the turn. */
+export const OTHER_TEXT = 'Nothing was found.';
 const SEAL = 'c2VhbA==';
 
 /** What each request bills. */

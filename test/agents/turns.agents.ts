@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
 import { type Started, start } from '../support/start-process.ts';
 import { AGENTS, type Agent } from './agents.ts';
-import { LAST_TEXT, SHELL, TOOL_SEARCH, VIEWER, WEB_SEARCH } from './answers.ts';
+import { LAST_TEXT, OTHER_TEXT, SHELL, TOOL_SEARCH, VIEWER, WEB_SEARCH } from './answers.ts';
 import type { AgentFixture } from './fixture.ts';
 import { WITHOUT_FIGURES } from './models.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
@@ -36,11 +36,12 @@ interface Books {
 }
 
 describe.each([
-  ['its shell', SHELL],
-  ['a picture', VIEWER],
-  ['a schema that it finds by name', TOOL_SEARCH],
-  ['a search of the web', WEB_SEARCH],
-])('an agent that uses %s', (_, use) => {
+  ['its shell', SHELL, LAST_TEXT, 0],
+  ['a picture', VIEWER, LAST_TEXT, 0],
+  ['a schema that it finds by name', TOOL_SEARCH, LAST_TEXT, 0],
+  // Nothing bounds the search: that request alone is refused, and the turn goes on without its result.
+  ['a search of the web', WEB_SEARCH, OTHER_TEXT, 1],
+])('an agent that uses %s', (_, use, lastText, refused) => {
   const agents = AGENTS.filter((agent) => agent.use === use && isPriced(agent));
   let folder: string;
   let provider: StandIn;
@@ -82,12 +83,12 @@ describe.each([
     test.each(agents)('$name ends its turn', async (agent) => {
       const token = newToken(agent);
       const turn = await run(agent, token);
-      expect(turn).toMatchObject({ status: 0, stdout: expect.stringContaining(LAST_TEXT) });
+      expect(turn).toMatchObject({ status: 0, stdout: expect.stringContaining(lastText) });
       const books = await read<Books>('key', token);
       expect(books).toMatchObject({ reserved: 0, limit: LIMIT_USD });
       expect(books.usage).toBeGreaterThan(0);
       const usage = await read<readonly object[]>('usage', token);
-      expect(usage).toMatchObject([{ requests: recordedOf(agent).length }]);
+      expect(usage).toMatchObject([{ requests: recordedOf(agent).length - refused }]);
     });
   });
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
 import { config } from '../../hallpass.config.ts';
 import { SHELL } from '../agents/answers.ts';
-import type { AgentFixture } from '../agents/fixture.ts';
+import type { AgentFixture, AgentRequest } from '../agents/fixture.ts';
 import { type Models, WITHOUT_FIGURES } from '../agents/models.ts';
 import { type StandIn, startStandIn } from '../agents/stand-in.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
@@ -42,31 +42,46 @@ afterAll(async () => {
   await provider?.close();
 });
 
-/** These wait for the dialects and the price table, by agent and number. */
-const WAITING: readonly string[] = [
-  ...['claude-code-search 2', 'gemini-cli-search 3', 'gemini-cli-picture 3'],
-  ...['codex 1', 'codex 2', 'codex-before 1', 'codex-before 2'],
-  ...['codex-picture 1', 'codex-picture 2'],
-  ...['codex-plain-tools 1', 'codex-plain-tools 2'],
-];
+/** Searches of the web, in requests of their own, by agent and number: nothing bounds them. */
+const SEARCHES: readonly string[] = ['claude-code-search 2', 'gemini-cli-search 3'];
+/** Waits for the route that counts. */
+const WAITING: readonly string[] = ['gemini-cli-picture 3'];
 
 const requests = fixtures
   .flatMap(({ agent, requests }) =>
-    requests.map((request, index) => ({ agent, number: index + 1, request })),
+    requests.map((request, index) => ({ name: `${agent} ${index + 1}`, request })),
   )
-  .filter(({ agent, number }) => !WAITING.includes(`${agent} ${number}`));
+  .filter(({ name }) => !WAITING.includes(name));
+
+const send = (request: AgentRequest, token: string): Promise<Response> =>
+  fetch(gateway.url.replace(/\/v1$/, request.path), {
+    method: 'POST',
+    headers: { ...request.headers, authorization: `Bearer ${token}` },
+    body: JSON.stringify(request.body),
+  });
 
 describe('a token with a USD limit', () => {
-  test.each(requests)('is served request $number of $agent', async ({ request }) => {
-    const token = gateway.newToken({ spending_limit: 5 });
-    const answer = await fetch(gateway.url.replace(/\/v1$/, request.path), {
-      method: 'POST',
-      headers: { ...request.headers, authorization: `Bearer ${token}` },
-      body: JSON.stringify(request.body),
-    });
-    expect(`${answer.status} ${await answer.text()}`).toMatch(/^200 /);
-    expect(await gateway.aboutKey(token)).toMatchObject({ reserved: 0, usage: expect.any(Number) });
-  });
+  test.each(requests.filter(({ name }) => !SEARCHES.includes(name)))(
+    'is served request $name',
+    async ({ request }) => {
+      const token = gateway.newToken({ spending_limit: 5 });
+      const answer = await send(request, token);
+      expect(`${answer.status} ${await answer.text()}`).toMatch(/^200 /);
+      expect(await gateway.aboutKey(token)).toMatchObject({
+        reserved: 0,
+        usage: expect.any(Number),
+      });
+    },
+  );
+
+  test.each(requests.filter(({ name }) => SEARCHES.includes(name)))(
+    'is refused $name, by the name of the tool that nothing bounds',
+    async ({ request }) => {
+      const answer = await send(request, gateway.newToken({ spending_limit: 5 }));
+      expect(answer.status).toBe(400);
+      expect(await answer.text()).toContain('"message":"\\"tools');
+    },
+  );
 });
 
 test('what is recorded comes from the versions that are installed', () => {
