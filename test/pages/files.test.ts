@@ -1,4 +1,5 @@
 /** The built files: as new as their source, small, with no other origin in them. */
+import { readdirSync, statSync } from 'node:fs';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { buildOperatorFiles, buildPageFiles } from '../../bin/page-files.ts';
@@ -80,4 +81,12 @@ describe('the built files of the pages', () => {
       expect(text).not.toMatch(/https?:\/\//);
     }
   });
+});
+
+test('the pictures of the README are under 200 kB together', () => {
+  const folder = new URL('../../docs/images/', import.meta.url);
+  const names = readdirSync(folder);
+  expect(names.sort()).toEqual(['console.png', 'me.png']);
+  const bytes = names.reduce((sum, name) => sum + statSync(new URL(name, folder)).size, 0);
+  expect(bytes).toBeLessThan(200_000);
 });
