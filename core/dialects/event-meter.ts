@@ -5,7 +5,7 @@
  */
 
 import { endOfString, type JsonObject } from '../base/json.ts';
-import { bytesOfRaw, type Meter, parseEvent } from './meter.ts';
+import { bytesOfRaw, endOfEvent, type Meter, parseEvent } from './meter.ts';
 import type { ReportedUsage } from './usage.ts';
 
 /** What the events so far say. */
@@ -31,7 +31,6 @@ export interface EventRules {
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
-const EVENT_ENDS = /\n\n|\n\r\n|\r\r/g;
 
 export function makeEventMeter({ said, telling, read }: EventRules): Meter {
   let state: MeterState = { isFinished: false, hasFailed: false, isLast: false };
@@ -78,9 +77,3 @@ export function makeEventMeter({ said, telling, read }: EventRules): Meter {
 /** The meter of answers that are never a stream, and of which nothing is output. */
 export const makeSilentMeter = (): Meter =>
   makeEventMeter({ said: /(?!)/g, telling: /(?!)/, read: (_, state) => state });
-
-/** Where the event that starts at `start` ends, with its blank line; the text's end if it has none. */
-function endOfEvent(text: string, start: number): number {
-  EVENT_ENDS.lastIndex = start;
-  return EVENT_ENDS.exec(text) === null ? text.length : EVENT_ENDS.lastIndex;
-}

@@ -71,13 +71,12 @@ export function makeMeter({ dropsUsageEvent }: MeterOptions): Meter {
       if (events.length === 0) return { forward: NOTHING, end: undefined };
       // One character a byte: names and numbers are ASCII, and lengths are bytes.
       const text = events.toString('latin1');
-      const usageAt = scan(text);
-      usage = lastUsage(text, usageAt) ?? usage;
+      const reports = eventsAt(text, scan(text));
+      usage = lastUsage(reports) ?? usage;
       const doneAt = findDone(text);
       if (doneAt >= 0) isFinished = true;
       const until = doneAt < 0 ? events.length : doneAt;
-      const dropped =
-        dropsUsageEvent && usageAt.length > 0 ? findUsageEvents(text, usageAt, until) : [];
+      const dropped = dropsUsageEvent ? findUsageEvents(reports, until) : [];
       return {
         forward: without(events.subarray(0, until), dropped),
         end: doneAt < 0 ? undefined : events.subarray(doneAt),
@@ -119,35 +118,44 @@ export const bytesOfRaw = (raw: string): number =>
     ? raw.replace(/\\u[\da-fA-F]{4}/g, '...').replace(/\\./g, '.').length
     : raw.length;
 
-/** The usage of the last event whose report can be read. */
-function lastUsage(events: string, usageAt: readonly number[]): ReportedUsage | undefined {
-  for (const at of usageAt.toReversed()) {
-    const event = parseEvent(eventAround(events, at).text);
-    const usage = readUsage(event?.usage ?? Object(event?.x_groq).usage);
-    if (usage !== undefined) return usage;
-  }
-  return undefined;
-}
-
 interface EventSpan {
   readonly start: number;
   readonly end: number;
   readonly text: string;
 }
 
-const BLANK_LINES = ['\n\n', '\n\r\n', '\r\r'] as const;
-
-/** The event that a position lies in, with the blank line that ends it. */
-function eventAround(events: string, at: number): EventSpan {
+/** The events that some positions lie in, each once, with the blank line that ends it. */
+function eventsAt(events: string, positions: readonly number[]): readonly EventSpan[] {
+  const spans: EventSpan[] = [];
   let start = 0;
-  let end = events.length;
-  for (const line of BLANK_LINES) {
-    const before = events.lastIndexOf(line, at);
-    if (before >= 0) start = Math.max(start, before + line.length);
-    const after = events.indexOf(line, at);
-    if (after >= 0) end = Math.min(end, after + line.length);
+  let end = 0;
+  for (const at of positions) {
+    if (at < end) continue;
+    while (end <= at) {
+      start = end;
+      end = endOfEvent(events, start);
+    }
+    spans.push({ start, end, text: events.slice(start, end) });
   }
-  return { start, end, text: events.slice(start, end) };
+  return spans;
+}
+
+const EVENT_ENDS = /\n\n|\n\r\n|\r\r/g;
+
+/** Where the event that starts at `start` ends, with its blank line; the text's end if it has none. */
+export function endOfEvent(text: string, start: number): number {
+  EVENT_ENDS.lastIndex = start;
+  return EVENT_ENDS.exec(text) === null ? text.length : EVENT_ENDS.lastIndex;
+}
+
+/** The usage of the last event whose report can be read. */
+function lastUsage(events: readonly EventSpan[]): ReportedUsage | undefined {
+  for (const { text } of events.toReversed()) {
+    const event = parseEvent(text);
+    const usage = readUsage(event?.usage ?? Object(event?.x_groq).usage);
+    if (usage !== undefined) return usage;
+  }
+  return undefined;
 }
 
 /** The JSON of an event's data, its text as bytes; undefined when it is no object. */
@@ -175,18 +183,12 @@ function findDone(events: string): number {
   return -1;
 }
 
-/** Events that hold usage and an empty list of choices, before `until`. */
-function findUsageEvents(
-  events: string,
-  usageAt: readonly number[],
-  until: number,
-): readonly EventSpan[] {
-  if (!EMPTY_CHOICES.test(events)) return [];
-  return usageAt
-    .filter((at) => at < until)
-    .map((at) => eventAround(events, at))
-    .filter(({ text }) => EMPTY_CHOICES.test(text) && isUsageEvent(parseEvent(text)));
-}
+/** Of events that hold usage, those with an empty list of choices, before `until`. */
+const findUsageEvents = (events: readonly EventSpan[], until: number): readonly EventSpan[] =>
+  events.filter(
+    ({ start, text }) =>
+      start < until && EMPTY_CHOICES.test(text) && isUsageEvent(parseEvent(text)),
+  );
 
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/;
 

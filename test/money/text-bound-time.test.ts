@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { textTokensMax } from '../../core/dialects/bound/text-bound.ts';
+import { measureGrowth } from '../support/growth.ts';
 
 /** What is slow somewhere: in sorting marks, in growing, in short runs, in classes that change at every character. */
 const UNITS: Readonly<Record<string, string>> = {
@@ -21,32 +22,18 @@ const UNITS: Readonly<Record<string, string>> = {
   blanks: ' ',
 };
 
-const SMALL_CHARS = 50_000;
-const LARGE_CHARS = 200_000;
-/** Four times the text: four times the work, and twice that for the noise of a busy machine. Squared it is 16. */
-const GROWTH_MAX = 8;
-/** What is faster is not measured well. */
-const LEAST_MS = 5;
-const TRIES = 2;
+const CHARS = 50_000;
 
 const repeatTo = (unit: string, chars: number): string =>
   unit.repeat(Math.ceil(chars / unit.length)).slice(0, chars);
 
-/** Processor time, which other processes do not add to. */
-function measureMs(text: string): number {
-  const begun = process.cpuUsage();
-  textTokensMax(text, 'either');
-  const { user, system } = process.cpuUsage(begun);
-  return (user + system) / 1_000;
-}
-
-const leastMs = (text: string): number =>
-  Math.min(...Array.from({ length: TRIES }, () => measureMs(text)));
-
 describe('the time of both rules grows with the text and no faster', () => {
   test.each(Object.entries(UNITS))('for %s', (_, unit) => {
-    const small = leastMs(repeatTo(unit, SMALL_CHARS));
-    const large = leastMs(repeatTo(unit, LARGE_CHARS));
-    expect(large).toBeLessThan(GROWTH_MAX * Math.max(small, LEAST_MS));
+    const make = (chars: number) => {
+      const text = repeatTo(unit, chars);
+      return () => textTokensMax(text, 'either');
+    };
+    const { largeMs, largeMsMax } = measureGrowth(make, CHARS);
+    expect(largeMs).toBeLessThan(largeMsMax);
   });
 });
