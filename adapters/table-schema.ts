@@ -75,9 +75,14 @@ export const ENVIRONMENT = {
   localIssuers: 'HALLPASS_LOCAL_ISSUERS',
   /** Names the deployment; the default account is a hash of it. */
   deployment: 'HALLPASS_DEPLOYMENT',
+  /** The stack's name: metrics are counted for each gateway. Absent on this machine, where nothing is counted. */
+  gateway: 'HALLPASS_GATEWAY',
   /** JSON object: provider name to another base URL (local gateway only). */
   providerUrls: 'HALLPASS_PROVIDER_URLS',
 } as const;
+
+/** The field of the stack template's metadata that holds the configuration. It holds no secret. */
+export const CONFIG_METADATA = 'HallpassConfig';
 
 /** Makes the `pk` of a key's record from the digest of its name. */
 export const recordPk = (account: string, nameDigest: string): string =>

@@ -1,9 +1,10 @@
 /**
  * Hallpass under measurement: the local gateway in this process, its table in another, with token, wallet and metering.
  */
+
+import { config } from '#config';
 import { readEnvironment } from '../adapters/aws/environment.ts';
 import { signScopedToken } from '../core/tokens/scoped-token.ts';
-import { config } from '../hallpass.config.ts';
 import { startLocalGateway } from '../local/gateway.ts';
 import { serveCommands } from './child.ts';
 import type { Target } from './load.ts';

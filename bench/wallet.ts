@@ -3,6 +3,7 @@
  * wallets, 4 and 64 requests of one payer in flight, a key-wide budget.
  */
 import { Command } from 'commander';
+import { config } from '#config';
 import { type Environment, readEnvironment } from '../adapters/aws/environment.ts';
 import { callDynamoDb } from '../adapters/aws/https-call.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
@@ -14,7 +15,6 @@ import { parseLimit } from '../core/base/limit-text.ts';
 import { asNanoUsd } from '../core/base/money.ts';
 import { reserve } from '../core/wallet/reserve.ts';
 import { settle } from '../core/wallet/settle.ts';
-import { config } from '../hallpass.config.ts';
 import { startLocalGateway } from '../local/gateway.ts';
 import { type Child, startChild } from './child.ts';
 import { percentile } from './load.ts';

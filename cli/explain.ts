@@ -12,7 +12,6 @@ import { makeKeySets } from '../core/jwt/issuer-keys.ts';
 import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
-import { config } from '../hallpass.config.ts';
 import { CommandError, wrongUse } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
 import { type Gateway, withGateway } from './gateway/connect.ts';
@@ -61,7 +60,7 @@ async function explainCredential(
   }
 }
 
-function makePorts({ account, environment, dynamodb, secretsManager }: Gateway) {
+function makePorts({ account, config, environment, dynamodb, secretsManager }: Gateway) {
   const { keysTable, walletsTable, secretPrefix, providerUrls, allowLocalIssuers } = environment;
   const secrets = makeSecrets(secretsManager, secretPrefix, clock);
   const fetchKeySet = makeKeySetFetch({ allowLocal: allowLocalIssuers });

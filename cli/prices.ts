@@ -2,6 +2,7 @@
  * `hallpass prices`: the price of each model, and its source.
  */
 import type { Command } from 'commander';
+import { config } from '#config';
 import { GatewayError } from '../core/base/errors.ts';
 import { asNanoUsd, toUsdText } from '../core/base/money.ts';
 import { makeCatalogue } from '../core/models/catalogue.ts';
@@ -9,7 +10,6 @@ import { resolveModel } from '../core/models/policy.ts';
 import { makePriceBook, PRICE_TABLE, type Price, type PriceTier } from '../core/models/pricing.ts';
 import { DEMO_PROVIDER } from '../core/providers/demo/demo.ts';
 import { type ModelTarget, pricePartsOf } from '../core/providers/provider.ts';
-import { config } from '../hallpass.config.ts';
 import { CommandError } from './failure.ts';
 import { withJson } from './flags.ts';
 import { printResult, type Terminal, toLines, toTable } from './output.ts';

@@ -128,6 +128,12 @@ export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaul
   };
 }
 
+/** Writes a checked configuration as `defineConfig` reads it, as JSON: a stack bundles it and keeps it on record. */
+export const toConfigInput = ({ defaults, ...rest }: Config): ConfigInput => ({
+  ...rest,
+  defaults: { ...defaults, limits: defaults.limits.map(formatLimit) },
+});
+
 /**
  * Checks a configuration and fills in its defaults.
  * @throws TypeError with the path of the field and what is wrong

@@ -28,7 +28,10 @@ import { pricePartsOf } from '../core/providers/provider.ts';
 
 const CALL_TIMEOUT_MS = 3_000;
 
-export function makeAccountHandler(settings: FunctionSettings, log: Log = makeLog()) {
+export function makeAccountHandler(
+  settings: FunctionSettings,
+  log: Log = makeLog(undefined, settings.environment),
+) {
   const ports = makePorts(settings);
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>().handler(async (event) => {
     const requestId = asRequestId(random.uuid());

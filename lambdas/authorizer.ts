@@ -22,7 +22,10 @@ import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
 /** A decision takes four calls at most, one after the other, and the function has 10 s. */
 const CALL_TIMEOUT_MS = 2_000;
 
-export function makeAuthorizerHandler(settings: FunctionSettings, log: Log = makeLog()) {
+export function makeAuthorizerHandler(
+  settings: FunctionSettings,
+  log: Log = makeLog(undefined, settings.environment),
+) {
   const ports = makePorts(settings);
   return middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthorizerResult>()
     .handler(async (event) => {

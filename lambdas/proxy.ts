@@ -45,7 +45,10 @@ interface StreamedResult extends AnswerHead {
   readonly body: Readable | string;
 }
 
-export function makeProxyHandler(settings: FunctionSettings, log: Log = makeLog()) {
+export function makeProxyHandler(
+  settings: FunctionSettings,
+  log: Log = makeLog(undefined, settings.environment),
+) {
   const ports = makePorts(settings, log);
   const proxy = toProxySettings(settings);
   return middy<APIGatewayProxyEvent, StreamedResult>({

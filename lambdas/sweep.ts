@@ -1,6 +1,6 @@
 /**
  * The sweep: runs every five minutes, closes the holds that requests left open, sums the rows of past days, and logs
- * the numbers.
+ * the numbers. Throws at its end if something could not be written.
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
@@ -27,7 +27,7 @@ type MakeTableCall = (endpoint: TablesEndpoint, timeoutMs: number) => AwsCall;
 export function makeSweepHandler(
   { environment }: FunctionSettings,
   makeTableCall: MakeTableCall,
-  log: Log = makeLog(),
+  log: Log = makeLog(undefined, environment),
 ) {
   const ports = makePorts(environment, makeTableCall(environment, CALL_TIMEOUT_MS));
   return middy<unknown, void>().handler(async (_event: unknown, context: Context) => {
@@ -38,6 +38,7 @@ export function makeSweepHandler(
       level: failed > 0 || !finished ? 'warn' : 'info',
       event: finished ? 'sweep finished' : 'sweep stopped early',
       count: swept + settled,
+      swept,
       detail: `wallets ${wallets}, holds swept ${swept}, holds settled ${settled}, failed ${failed}`,
     });
     // Holds come first: they keep money from people. Rollups only save reads.
@@ -48,6 +49,8 @@ export function makeSweepHandler(
       count: made.days,
       detail: `days ${made.days}, rows ${made.rows}, failed ${made.failed}`,
     });
+    // Lambda counts as errors only what is thrown, and an alarm counts those.
+    if (failed > 0 || made.failed > 0) throw new Error('service_unavailable');
   });
 }
 

@@ -2,7 +2,7 @@
  * Makes the HTTP API: routes, authorizer, preflight, gateway responses, access log.
  * Invariant: every method is behind the authorizer, but OPTIONS on every path and the `GET` and `HEAD` of pages.
  */
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   AuthorizationType,
@@ -12,23 +12,21 @@ import {
   type Integration,
   type IResource,
   LogGroupLogDestination,
-  type MethodDeploymentOptions,
-  MethodLoggingLevel,
   type MethodOptions,
-  MockIntegration,
   RequestAuthorizer,
   ResponseTransferMode,
   ResponseType,
   RestApi,
+  SecurityPolicy,
 } from 'aws-cdk-lib/aws-apigateway';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import {
   CORS_HEADERS,
   GATEWAY_RESPONSES,
-  PREFLIGHT_HEADERS,
   toGatewayBody,
 } from '../adapters/api-gateway/responses.ts';
 import {
@@ -37,27 +35,24 @@ import {
   PROXIED_PARENTS,
   PROXIED_RESOURCES,
 } from '../adapters/api-gateway/routes.ts';
+import { addMethods, mapValues, quote, withAncestors } from './api-methods.ts';
+import { acknowledgeFindings, endpointOf, NO_EXECUTION_LOG, setThrottles } from './api-settings.ts';
 import { type Functions, STREAM_TIMEOUT } from './functions.ts';
+import type { HallpassProps } from './props.ts';
 
 const STAGE = 'prod';
-/** Requests for one page per second, and at once. Strangers take them from no one else's share of the stage. */
-const PAGE_THROTTLE = { throttlingRateLimit: 50, throttlingBurstLimit: 100 };
-/** Execution logs hold headers and queries, and so credentials. */
-const NO_EXECUTION_LOG = { loggingLevel: MethodLoggingLevel.OFF, dataTraceEnabled: false };
+const REQUESTS_PER_SECOND_MAX = 200;
+const BURST_MAX = 400;
 
-export interface ApiProps {
-  readonly functions: Functions;
-  /** Requests per second that are accepted, before any function runs. */
-  readonly requestsPerSecond: number;
-  /** Requests at one instant that are accepted. */
-  readonly burst: number;
-  /** True sets the role by which API Gateway writes logs, one for each account and region. */
-  readonly setLogRole: boolean;
+export interface ApiProps extends HallpassProps {
+  readonly lambdas: Functions;
 }
 
 /** API Gateway fills these in. Each is a constant or a number: no path, query, header or error message. */
 const ACCESS_LOG = {
+  // The `x-request-id` of an answer of API Gateway itself, and that of a function's answer.
   requestId: '$context.requestId',
+  functionRequestId: '$context.integration.requestId',
   time: '$context.requestTimeEpoch',
   ip: '$context.identity.sourceIp',
   method: '$context.httpMethod',
@@ -74,76 +69,59 @@ const ACCESS_LOG = {
 
 export class Api extends Construct {
   readonly restApi: RestApi;
+  private readonly props: ApiProps;
 
   constructor(scope: Construct, id: string, props: ApiProps) {
     super(scope, id);
-    this.restApi = this.makeRestApi(props);
+    this.props = props;
+    this.restApi = this.makeRestApi();
     for (const response of GATEWAY_RESPONSES) this.addGatewayResponse(response);
-    this.addRoutes(props.functions);
+    this.addRoutes(props.lambdas);
+    setThrottles(this.restApi, props.throttles);
+    this.addDomain();
+    if (props.webAclArn !== undefined) this.addWebAcl(props.webAclArn);
   }
 
   /** The URL for clients, which ends in `/v1`. */
   get baseUrl(): string {
-    return this.restApi.urlForPath('/v1');
+    const { domain } = this.props;
+    if (domain === undefined) return this.restApi.urlForPath('/v1');
+    const { name, basePath } = domain;
+    return `https://${name}${basePath === undefined ? '' : `/${basePath}`}/v1`;
   }
 
-  private makeRestApi({ functions, requestsPerSecond, burst, setLogRole }: ApiProps): RestApi {
+  /** The name to which the domain's record must point, if there is a domain. */
+  get domainTarget(): string | undefined {
+    return this.restApi.domainName?.domainNameAliasDomainName;
+  }
+
+  private makeRestApi(): RestApi {
+    const { stageName = STAGE, setLogRole = false, tracing = false, privateEndpoint } = this.props;
+    const { requestsPerSecondMax = REQUESTS_PER_SECOND_MAX, burstMax = BURST_MAX } = this.props;
+    const { encryptionKey } = this.props;
     const accessLog = new LogGroup(this, 'AccessLog', {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
+      ...(encryptionKey && { encryptionKey }),
     });
     const restApi = new RestApi(this, 'RestApi', {
-      restApiName: 'hallpass',
-      // An EDGE endpoint closes a stream that is silent for 30 seconds, a REGIONAL one after 5 minutes.
-      endpointConfiguration: { types: [EndpointType.REGIONAL] },
+      restApiName: Stack.of(this).stackName,
+      ...endpointOf(privateEndpoint),
       cloudWatchRole: setLogRole,
       deployOptions: {
-        stageName: STAGE,
-        throttlingRateLimit: requestsPerSecond,
-        throttlingBurstLimit: burst,
+        stageName,
+        throttlingRateLimit: requestsPerSecondMax,
+        throttlingBurstLimit: burstMax,
         metricsEnabled: true,
         ...NO_EXECUTION_LOG,
-        methodOptions: functions.pages === undefined ? {} : pageThrottles(),
-        tracingEnabled: false,
+        tracingEnabled: tracing,
         accessLogDestination: new LogGroupLogDestination(accessLog),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
       },
     });
     restApi.node.tryRemoveChild('Endpoint'); // Its output lacks /v1. The stack has the output that clients need.
-    this.acknowledgeFindings(restApi);
+    acknowledgeFindings(restApi);
     return restApi;
-  }
-
-  private acknowledgeFindings(restApi: RestApi): void {
-    const logPolicy = 'service-role/AmazonAPIGatewayPushToCloudWatchLogs';
-    Validations.of(restApi).acknowledge(
-      {
-        id: 'AwsSolutions-APIG2',
-        reason:
-          'Bodies are parsed by the functions, which refuse them in the words of the dialect.',
-      },
-      {
-        id: 'AwsSolutions-APIG3',
-        reason: 'A web ACL costs money while idle; throttling and the authorizer come first.',
-      },
-      {
-        id: 'AwsSolutions-APIG6',
-        reason:
-          'Execution logs hold headers and queries, and so credentials; there are access logs.',
-      },
-      {
-        id: 'Serverless-APIGWXrayEnabled',
-        reason: 'Access logs hold the times of each part; a trace costs more than its request.',
-      },
-      {
-        id: 'AwsSolutions-COG4',
-        reason: 'Callers hold keys and scoped tokens, which the Lambda authorizer verifies.',
-      },
-      {
-        id: `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${logPolicy}]`,
-        reason: 'The role of API Gateway itself; AWS keeps its policy to what log delivery needs.',
-      },
-    );
   }
 
   private addGatewayResponse(response: (typeof GATEWAY_RESPONSES)[number]): void {
@@ -159,6 +137,24 @@ export class Api extends Construct {
     });
   }
 
+  private addDomain(): void {
+    const { domain } = this.props;
+    if (domain === undefined) return;
+    const { name: domainName, certificate, basePath } = domain;
+    this.restApi.addDomainName('Domain', {
+      domainName,
+      certificate,
+      endpointType: EndpointType.REGIONAL,
+      securityPolicy: SecurityPolicy.TLS_1_2,
+      ...(basePath === undefined ? {} : { basePath }),
+    });
+  }
+
+  private addWebAcl(webAclArn: string): void {
+    const { stageArn: resourceArn } = this.restApi.deploymentStage;
+    new CfnWebACLAssociation(this, 'WebAcl', { resourceArn, webAclArn });
+  }
+
   /** Runs for every request. Each header that it reads may be absent, so none can identify a cached result. */
   private makeAuthorizer(handler: IFunction): RequestAuthorizer {
     const authorizer = new RequestAuthorizer(this, 'Authorizer', {
@@ -169,6 +165,8 @@ export class Api extends Construct {
     const resource = authorizer.node.defaultChild;
     // CDK writes an empty text, but there must be none.
     if (resource instanceof CfnAuthorizer) resource.addPropertyDeletionOverride('IdentitySource');
+    // A changed authorizer needs a new deployment. CDK sees to it only under a flag, which a consumer's app may lack.
+    this.restApi.latestDeployment?.addToLogicalId({ authorizer: handler.functionArn });
     return authorizer;
   }
 
@@ -237,64 +235,3 @@ export class Api extends Construct {
     }
   }
 }
-
-/** The throttle of each open method, by its path. */
-function pageThrottles(): Record<string, MethodDeploymentOptions> {
-  const methods = PAGE_RESOURCES.flatMap((path) => PAGE_METHODS.map((name) => `${path}/${name}`));
-  const options = { ...PAGE_THROTTLE, ...NO_EXECUTION_LOG, metricsEnabled: true };
-  return Object.fromEntries(methods.map((method) => [method, options]));
-}
-
-/** Returns the resources and all their ancestors, each once. */
-function withAncestors(resources: Iterable<IResource>): Set<IResource> {
-  const all = new Set<IResource>();
-  for (let resource of resources) {
-    all.add(resource);
-    while (resource.parentResource) {
-      resource = resource.parentResource;
-      all.add(resource);
-    }
-  }
-  return all;
-}
-
-/** Adds `ANY` behind the authorizer and the one open method, `OPTIONS`, which API Gateway answers by itself. */
-function addMethods(resource: IResource, to: Integration, guarded: MethodOptions): void {
-  resource.addMethod('ANY', to, guarded);
-  const inMethod = (name: string) => `method.response.header.${name}`;
-  const headers = {
-    ...mapValues(PREFLIGHT_HEADERS, quote),
-    'x-request-id': 'context.requestId',
-  };
-  const preflight = new MockIntegration({
-    requestTemplates: { 'application/json': '{"statusCode":204}' },
-    integrationResponses: [
-      {
-        statusCode: '204',
-        responseParameters: mapKeys(headers, inMethod),
-      },
-    ],
-  });
-  const options = resource.addMethod('OPTIONS', preflight, {
-    authorizationType: AuthorizationType.NONE,
-    methodResponses: [
-      {
-        statusCode: '204',
-        responseParameters: mapValues(mapKeys(headers, inMethod), () => true),
-      },
-    ],
-  });
-  Validations.of(options).acknowledge({
-    id: 'AwsSolutions-APIG4',
-    reason: 'A browser sends no credential with a preflight; the answer holds constants only.',
-  });
-}
-
-/** Spells a constant for API Gateway's mappings. */
-const quote = (value: string): string => `'${value}'`;
-
-const mapValues = <A, B>(record: Readonly<Record<string, A>>, to: (value: A) => B) =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]));
-
-const mapKeys = <A>(record: Readonly<Record<string, A>>, to: (name: string) => string) =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [to(name), value]));

@@ -1,15 +1,16 @@
 /**
  * Makes the functions: bundle, size, role and log of each.
  */
-import { fileURLToPath } from 'node:url';
-import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   ApplicationLogLevel,
   Architecture,
   LoggingFormat,
   Runtime,
   SystemLogLevel,
+  Tracing,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -17,11 +18,11 @@ import { Construct } from 'constructs';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockFindings } from './bedrock.ts';
-import { FUNCTION_NAMES, type FunctionName, permissionsOf } from './permissions.ts';
+import { moduleOf, pathOf } from './paths.ts';
+import { permissionsOf } from './permissions.ts';
+import { FUNCTION_NAMES, type FunctionName, type HallpassProps } from './props.ts';
 import type { SecretsOfGateway } from './secrets.ts';
 import type { Tables } from './tables.ts';
-
-const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
 /** The longest time of a streamed answer, which API Gateway and Lambda allow. */
 export const STREAM_TIMEOUT = Duration.minutes(15);
@@ -43,15 +44,22 @@ const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
  */
 const MEMORY_MIB = 256;
 
-export interface FunctionsProps {
+/** Streams at once, of the 1,000 functions at once that an account has at first. */
+const STREAMS_MAX = 200;
+
+export interface FunctionsProps
+  extends Pick<
+    HallpassProps,
+    'encryptionKey' | 'functions' | 'network' | 'streamsMax' | 'tracing'
+  > {
   readonly tables: Tables;
   readonly secrets: SecretsOfGateway;
   /** The services that the proxy calls with its own role. */
   readonly signings: readonly RequestSigning[];
-  /** Streams at once, 1 to 10,000, reserved from the account's concurrency. @default the account's unreserved rest */
-  readonly streamsMax?: number | undefined;
   /** Whether the open pages are served. */
   readonly pages: boolean;
+  /** The module that is bundled in the place of `#config`. */
+  readonly configModule: string;
 }
 
 export class Functions extends Construct {
@@ -61,26 +69,33 @@ export class Functions extends Construct {
   readonly sweep: NodejsFunction;
   /** Absent where the configuration switches pages off. */
   readonly pages: NodejsFunction | undefined;
+  private readonly props: FunctionsProps;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    const { tables, secrets, signings, streamsMax } = props;
+    this.props = props;
+    const { tables, secrets, signings, streamsMax = STREAMS_MAX } = props;
     const environment = {
       [ENVIRONMENT.keysTable]: tables.keys.tableName,
       [ENVIRONMENT.walletsTable]: tables.wallets.tableName,
       [ENVIRONMENT.usageTable]: tables.usage.tableName,
       [ENVIRONMENT.secretPrefix]: secrets.prefix,
-      [ENVIRONMENT.deployment]: Aws.STACK_ID,
+      [ENVIRONMENT.deployment]: secrets.deployment,
+      [ENVIRONMENT.gateway]: Stack.of(this).stackName,
     };
     this.authorizer = this.make('authorizer', environment);
-    this.proxy = this.make('proxy', environment, streamsMax);
+    this.proxy = this.make(
+      'proxy',
+      environment,
+      streamsMax === 'unreserved' ? undefined : streamsMax,
+    );
     this.account = this.make('account', environment);
     this.sweep = this.make('sweep', environment);
     this.pages = props.pages ? this.make('pages', {}) : undefined;
     // The next run comes five minutes later.
     this.sweep.configureAsyncInvoke({ retryAttempts: 0 });
 
-    const permissions = permissionsOf(tables, secrets, signings);
+    const permissions = permissionsOf(tables, secrets, signings, props.encryptionKey);
     for (const name of FUNCTION_NAMES) {
       for (const statement of permissions[name]) this[name]?.addToRolePolicy(statement);
     }
@@ -111,26 +126,39 @@ export class Functions extends Construct {
     reservedConcurrentExecutions?: number,
   ): NodejsFunction {
     const id = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    const { encryptionKey, functions, network, tracing = false, configModule } = this.props;
+    const { memoryMiB = MEMORY_MIB, logRetention = RetentionDays.ONE_MONTH } =
+      functions?.[name] ?? {};
     const logGroup = new LogGroup(this, `${id}Log`, {
-      retention: RetentionDays.ONE_MONTH,
+      retention: logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
+      ...withKey(encryptionKey),
     });
     const role = new Role(this, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      ...(network && { managedPolicies: [networkPolicy()] }),
     });
     logGroup.grantWrite(role);
     return new NodejsFunction(this, id, {
       description: `Hallpass ${name}`,
-      entry: pathOf(`lambdas/entry/${name}.ts`),
+      entry: moduleOf(`lambdas/entry/${name}`),
       handler: 'handler',
       projectRoot: pathOf('.'),
-      depsLockFilePath: pathOf('package-lock.json'),
+      // Only its name is read: nothing is installed for a bundle. An installed package has no lock of its own.
+      depsLockFilePath: pathOf('package.json'),
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      memorySize: MEMORY_MIB,
+      memorySize: memoryMiB,
       timeout: TIMEOUTS[name],
       ...(reservedConcurrentExecutions === undefined ? {} : { reservedConcurrentExecutions }),
       environment,
+      ...(encryptionKey && { environmentEncryption: encryptionKey }),
+      ...(network && {
+        vpc: network.vpc,
+        ...(network.subnets && { vpcSubnets: network.subnets }),
+        ...(network.securityGroups && { securityGroups: network.securityGroups }),
+      }),
+      tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       awsSdkConnectionReuse: false,
       role,
       logGroup,
@@ -146,8 +174,15 @@ export class Functions extends Construct {
         sourceMap: false,
         // Nothing is taken from the runtime: its SDK has another version.
         externalModules: [],
+        esbuildArgs: { '--alias:#config': configModule },
         logLevel: LogLevel.ERROR,
       },
     });
   }
 }
+
+const withKey = (encryptionKey: IKey | undefined) => (encryptionKey ? { encryptionKey } : {});
+
+/** Lets a function make its network interfaces, which no policy of ours could narrow further. */
+const networkPolicy = () =>
+  ManagedPolicy.fromAwsManagedPolicyName('service-role/AWSLambdaVPCAccessExecutionRole');

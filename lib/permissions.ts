@@ -2,14 +2,13 @@
  * The permissions of each function, one list a function. It may do nothing else.
  */
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { REVOKED_LIST_ATTRIBUTES, TABLES } from '../adapters/table-schema.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockStatements } from './bedrock.ts';
+import type { FunctionName } from './props.ts';
 import type { SecretsOfGateway } from './secrets.ts';
 import type { Tables } from './tables.ts';
-
-export const FUNCTION_NAMES = ['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const;
-export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 const allow = (sid: string, actions: string[], resources: string[]): PolicyStatement =>
   new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources });
@@ -34,11 +33,24 @@ const revokeInRecords = (keysTableArn: string): PolicyStatement =>
     },
   });
 
+/** Tables and secrets decrypt with the rights of who reads them. It never reaches the key but through these services. */
+const useEncryptionKey = (keyArn: string): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'UseEncryptionKey',
+    effect: Effect.ALLOW,
+    actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey'],
+    resources: [keyArn],
+    conditions: {
+      StringLike: { 'kms:ViaService': ['dynamodb.*', 'secretsmanager.*', 'lambda.*'] },
+    },
+  });
+
 /** Returns the statements of each function. A statement without resources is left out: it would mean all. */
 export function permissionsOf(
   tables: Tables,
   secrets: SecretsOfGateway,
   signings: readonly RequestSigning[],
+  encryptionKey?: IKey,
 ): Readonly<Record<FunctionName, readonly PolicyStatement[]>> {
   const keys = [tables.keys.tableArn];
   const wallets = [tables.wallets.tableArn];
@@ -46,7 +58,7 @@ export function permissionsOf(
   const dueIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.index.name}`];
   const openIndex = [`${tables.usage.tableArn}/index/${TABLES.usage.index.name}`];
   const slicesIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.slicesIndex.name}`];
-  const providerSecrets = secrets.providers.map((secret) => secret.secretArn);
+  const providerSecrets = [...secrets.providerArns];
 
   // A transaction needs the permissions of its parts: draws and recalls are updates.
   const holdAndSettle = [
@@ -57,12 +69,15 @@ export function permissionsOf(
     allow('FindSlices', ['dynamodb:Query'], slicesIndex),
     allow('ReadSlices', ['dynamodb:BatchGetItem'], wallets),
   ];
+  const useKey = encryptionKey === undefined ? [] : [useEncryptionKey(encryptionKey.keyArn)];
   return {
     authorizer: [
+      ...useKey,
       allow('ReadKeys', ['dynamodb:GetItem'], keys),
       allow('ReadKeySecrets', ['secretsmanager:GetSecretValue'], [secrets.keyArns]),
     ],
     proxy: [
+      ...useKey,
       ...holdAndSettle,
       ...findSlices,
       ...(providerSecrets.length === 0
@@ -71,6 +86,7 @@ export function permissionsOf(
       ...bedrockStatements(signings),
     ],
     account: [
+      ...useKey,
       // It writes only revocation marks into wallets. No policy can limit it to them, because counters are beside them.
       allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
       revokeInRecords(tables.keys.tableArn),
@@ -78,6 +94,7 @@ export function permissionsOf(
       ...findSlices,
     ],
     sweep: [
+      ...useKey,
       allow('FindDue', ['dynamodb:Query'], dueIndex),
       ...holdAndSettle,
       allow('FindOpenDays', ['dynamodb:Query'], openIndex),

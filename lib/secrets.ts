@@ -1,18 +1,16 @@
 /**
- * Makes one secret for each provider that needs an API key, with a placeholder that means "not set". The command line
- * makes the secrets of keys, below `<prefix>/key/`, together with each key.
+ * Names the secrets of a gateway. The stack makes none: the command line makes the secrets of keys, below
+ * `<prefix>/key/`, together with each key, and those of providers, below `<prefix>/provider/`, when it is given one.
  */
-import { Aws, Fn, RemovalPolicy, SecretValue, Stack, Validations } from 'aws-cdk-lib';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Aws, Fn, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { keySecretName, providerSecretName } from '../adapters/table-schema.ts';
-
-/** The value of a provider's secret until an operator puts the API key there. It means "not set". */
-const PLACEHOLDER = '{"placeholder":true}';
+import type { ExistingGateway } from './props.ts';
 
 export interface SecretsProps {
   /** Names of the provider secrets, each once. */
   readonly providers: readonly string[];
+  readonly existing?: ExistingGateway | undefined;
 }
 
 export class SecretsOfGateway extends Construct {
@@ -21,44 +19,48 @@ export class SecretsOfGateway extends Construct {
    * of a deleted stack stay, as its tables do, and would clash with those of the next stack of that name.
    */
   readonly prefix: string;
-  readonly providers: readonly Secret[];
-  private readonly deployment: string;
+  /** Names the deployment. The default account is a hash of it. */
+  readonly deployment: string;
+  private readonly providers: readonly string[];
+  private readonly shownPrefix: string;
 
-  constructor(scope: Construct, id: string, { providers }: SecretsProps) {
+  constructor(scope: Construct, id: string, { providers, existing = {} }: SecretsProps) {
     super(scope, id);
     const { stackName } = Stack.of(this);
     const stackUuid = Fn.select(2, Fn.split('/', Aws.STACK_ID));
-    this.deployment = Fn.select(0, Fn.split('-', stackUuid));
-    this.prefix = `hallpass/${stackName}/${this.deployment}`;
-    this.providers = providers.map((provider) => this.makeProviderSecret(provider));
+    const part = Fn.select(0, Fn.split('-', stackUuid));
+    this.prefix = existing.secretPrefix ?? `hallpass/${stackName}/${part}`;
+    this.deployment = existing.deployment ?? Aws.STACK_ID;
+    this.providers = providers;
+    this.shownPrefix =
+      existing.secretPrefix ??
+      `hallpass/${stackName}/${JSON.stringify(Stack.of(this).resolve(part))}`;
   }
 
   /** Matches the ARNs of the secrets of keys and of their JWTs: a key's id, `/jwt`, and six letters of Secrets Manager's. */
   get keyArns(): string {
-    const name = keySecretName(this.prefix, '*');
-    return Stack.of(this).formatArn({ service: 'secretsmanager', resource: `secret:${name}` });
+    return this.arnOf(keySecretName(this.prefix, '*'));
+  }
+
+  /** Returns the ARN of one key's secret, less the six letters that Secrets Manager adds. */
+  keyArnOf(keyId: string): string {
+    return this.arnOf(`${keySecretName(this.prefix, keyId)}-??????`);
+  }
+
+  /** Match the ARNs of the secrets that hold the configured providers' API keys, each less its six letters. */
+  get providerArns(): readonly string[] {
+    return this.providers.map((name) =>
+      this.arnOf(`${providerSecretName(this.prefix, name)}-??????`),
+    );
   }
 
   /** Spells `keyArns` as cdk-nag does in the name of a finding. */
   get keyArnsFinding(): string {
-    const { stackName } = Stack.of(this);
-    const deployment = JSON.stringify(Stack.of(this).resolve(this.deployment));
-    const name = keySecretName(`hallpass/${stackName}/${deployment}`, '*');
+    const name = keySecretName(this.shownPrefix, '*');
     return `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${name}`;
   }
 
-  private makeProviderSecret(provider: string): Secret {
-    const secret = new Secret(this, provider, {
-      secretName: providerSecretName(this.prefix, provider),
-      description: `API key of the provider "${provider}", as plain text`,
-      // CloudFormation writes this placeholder once. It never changes, so no update overwrites the API key.
-      secretStringValue: SecretValue.unsafePlainText(PLACEHOLDER),
-      removalPolicy: RemovalPolicy.RETAIN,
-    });
-    Validations.of(secret).acknowledge({
-      id: 'AwsSolutions-SMG4',
-      reason: 'A provider issues its API key by hand; Secrets Manager cannot rotate it.',
-    });
-    return secret;
+  private arnOf(name: string): string {
+    return Stack.of(this).formatArn({ service: 'secretsmanager', resource: `secret:${name}` });
   }
 }

@@ -5,35 +5,67 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import {
   AttributeType,
   BillingMode,
+  type ITable,
   ProjectionType,
   Table,
   TableEncryption,
 } from 'aws-cdk-lib/aws-dynamodb';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { indexesOf, NUMERIC_KEYS, TABLES, type TableSchema } from '../adapters/table-schema.ts';
+import type { ExistingGateway } from './props.ts';
 
 const attribute = (name: string) => ({
   name,
   type: NUMERIC_KEYS.includes(name) ? AttributeType.NUMBER : AttributeType.STRING,
 });
 
-/** Keys, Wallets and Usage: billed on demand, restorable to any second of 35 days, kept when the stack is deleted. */
+/** A table that the stack makes, or one that was there. */
+export type GatewayTable = Table | ITable;
+
+export interface TablesProps {
+  readonly existing?: ExistingGateway | undefined;
+  readonly encryptionKey?: IKey | undefined;
+  readonly removalPolicy?: RemovalPolicy | undefined;
+}
+
+/**
+ * Keys, Wallets and Usage: billed on demand, restorable to any second of 35 days, kept when the stack is deleted. Their
+ * names are random, so those of a deployment that failed are not in the way of the next one.
+ */
 export class Tables extends Construct {
-  readonly keys = this.make('Keys', TABLES.keys);
-  readonly wallets = this.make('Wallets', TABLES.wallets);
-  readonly usage = this.make('Usage', TABLES.usage);
+  readonly keys: GatewayTable;
+  readonly wallets: GatewayTable;
+  readonly usage: GatewayTable;
+  private readonly props: TablesProps;
+
+  constructor(scope: Construct, id: string, props: TablesProps = {}) {
+    super(scope, id);
+    this.props = props;
+    const { existing } = props;
+    this.keys = this.findOrMake('Keys', TABLES.keys, existing?.keysTable);
+    this.wallets = this.findOrMake('Wallets', TABLES.wallets, existing?.walletsTable);
+    this.usage = this.findOrMake('Usage', TABLES.usage, existing?.usageTable);
+  }
+
+  private findOrMake(id: string, schema: TableSchema, name: string | undefined): GatewayTable {
+    return name === undefined ? this.make(id, schema) : Table.fromTableName(this, id, name);
+  }
 
   private make(id: string, schema: TableSchema): Table {
     const { partitionKey, sortKey, ttlAttribute } = schema;
+    const { encryptionKey, removalPolicy = RemovalPolicy.RETAIN } = this.props;
     const table = new Table(this, id, {
       partitionKey: attribute(partitionKey),
       ...(sortKey ? { sortKey: attribute(sortKey) } : {}),
       ...(ttlAttribute ? { timeToLiveAttribute: ttlAttribute } : {}),
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      encryption: TableEncryption.AWS_MANAGED,
-      deletionProtection: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      ...(encryptionKey
+        ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }
+        : { encryption: TableEncryption.AWS_MANAGED }),
+      deletionProtection: removalPolicy !== RemovalPolicy.DESTROY,
+      removalPolicy,
     });
     for (const index of indexesOf(schema)) {
       table.addGlobalSecondaryIndex({

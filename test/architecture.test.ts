@@ -49,7 +49,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'core/explain.ts': `${ROOMS_OF_CORE} core/authorize.ts`,
 
   'adapters/table-schema.ts': '',
-  'adapters/log.ts': 'core/base/',
+  'adapters/log.ts': 'core/base/ adapters/metrics.ts',
+  'adapters/metrics.ts': 'core/base/',
   'adapters/system.ts': 'core/base/ node:*',
   'adapters/aws/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} @aws-sdk/client-dynamodb @aws-sdk/client-secrets-manager node:*`,
   'adapters/dynamodb/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} adapters/aws/ node:*`,
@@ -67,7 +68,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   // The stack knows the functions by their path only.
   'lib/':
     'adapters/table-schema.ts adapters/api-gateway/responses.ts adapters/api-gateway/routes.ts ' +
-    'core/config.ts core/providers/provider.ts aws-cdk-lib constructs node:*',
+    'adapters/metrics.ts core/config.ts core/providers/provider.ts aws-cdk-lib constructs node:*',
 
   'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/tokens/ cli/usage/ core/explain.ts`,
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.

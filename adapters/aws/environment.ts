@@ -27,6 +27,8 @@ export interface Environment {
   readonly providerUrls: Readonly<Record<string, string>>;
   /** True lets issuers' key sets come from this machine. */
   readonly allowLocalIssuers: boolean;
+  /** The gateway that metrics are counted for; undefined on this machine. */
+  readonly gateway?: string | undefined;
 }
 
 /** The settings of a function's process and the deployment's configuration. */
@@ -56,6 +58,36 @@ const ACCOUNT_HASH_CHARS = 16;
 export const accountOfDeployment = (deployment: string): string =>
   `acct_${sha256(`account ${deployment}`).replaceAll(/[-_]/g, '').slice(0, ACCOUNT_HASH_CHARS)}`;
 
+/** The variable that replaces the URL of one service. `AWS_ENDPOINT_URL` replaces those of all. */
+const ENDPOINT_VARIABLES = {
+  dynamodb: 'AWS_ENDPOINT_URL_DYNAMODB',
+  secretsmanager: 'AWS_ENDPOINT_URL_SECRETS_MANAGER',
+  sts: 'AWS_ENDPOINT_URL_STS',
+} as const;
+
+/**
+ * Returns the URL of a service of AWS as its SDKs choose it: from the variables, else by region, with FIPS-validated
+ * cryptography if `AWS_USE_FIPS_ENDPOINT` is `true`.
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+export function awsUrl(
+  service: keyof typeof ENDPOINT_VARIABLES,
+  region: string,
+  variables: Variables,
+): string {
+  const given = variables[ENDPOINT_VARIABLES[service]] || variables.AWS_ENDPOINT_URL;
+  if (given) return given;
+  const fips = variables.AWS_USE_FIPS_ENDPOINT === 'true' ? '-fips' : '';
+  return `https://${service}${fips}.${region}.${suffixOf(region)}`;
+}
+
+/** Each partition has a domain of its own; GovCloud shares that of the standard one. */
+function suffixOf(region: string): string {
+  if (region.startsWith('cn-')) return 'amazonaws.com.cn';
+  if (region.startsWith('eusc-')) return 'amazonaws.eu';
+  return 'amazonaws.com';
+}
+
 /** @throws TypeError that names the missing variable */
 export function readEnvironment(variables: Variables): Environment {
   const need = (name: string): string => {
@@ -64,7 +96,7 @@ export function readEnvironment(variables: Variables): Environment {
       throw new TypeError(`environment variable "${name}" is not set`);
     return value;
   };
-  const region = need('AWS_REGION');
+  const region = variables.AWS_REGION || need('AWS_DEFAULT_REGION');
   return {
     keysTable: need(ENVIRONMENT.keysTable),
     walletsTable: need(ENVIRONMENT.walletsTable),
@@ -76,12 +108,11 @@ export function readEnvironment(variables: Variables): Environment {
       accessKeyId: need('AWS_ACCESS_KEY_ID'),
       secretAccessKey: need('AWS_SECRET_ACCESS_KEY'),
     },
-    dynamodbUrl: variables.AWS_ENDPOINT_URL_DYNAMODB ?? `https://dynamodb.${region}.amazonaws.com`,
-    secretsManagerUrl:
-      variables.AWS_ENDPOINT_URL_SECRETS_MANAGER ??
-      `https://secretsmanager.${region}.amazonaws.com`,
+    dynamodbUrl: awsUrl('dynamodb', region, variables),
+    secretsManagerUrl: awsUrl('secretsmanager', region, variables),
     providerUrls: parseUrls(variables[ENVIRONMENT.providerUrls]),
     allowLocalIssuers: variables[ENVIRONMENT.localIssuers] === 'allow',
+    gateway: variables[ENVIRONMENT.gateway],
   };
 }
 

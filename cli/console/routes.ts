@@ -1,6 +1,8 @@
 /**
  * What the page of `hallpass console` may read and change: all keys of the account, their usage, their audit trail.
  */
+
+import { config } from '#config';
 import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { parseDuration } from '../../core/base/duration.ts';
@@ -26,7 +28,6 @@ import {
 } from '../../core/keys/key-admin.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import { reportUsage } from '../../core/usage/report.ts';
-import { config } from '../../hallpass.config.ts';
 import type { Gateway } from '../gateway/connect.ts';
 import { toChangeJson, toKeyJson, toMadeJson } from '../keys/text.ts';
 import type { ConsoleRoute } from './server.ts';

@@ -3,15 +3,16 @@
  * line's: variables, profiles, single sign-on.
  */
 import type { AwsCredentials, Variables } from '../../adapters/aws/environment.ts';
-import { ENVIRONMENT } from '../../adapters/table-schema.ts';
+import { CONFIG_METADATA, ENVIRONMENT } from '../../adapters/table-schema.ts';
+import { type Config, type ConfigInput, defineConfig } from '../../core/config.ts';
 import { CommandError } from '../failure.ts';
 
 /** The way to a deployed gateway. */
 export interface StackConnection {
   /** The variables that its functions have, with the operator's credentials of now. */
   readonly variables: Variables;
-  /** The account of the configuration it was deployed with. @default the deployment's own */
-  readonly account: string | undefined;
+  /** The configuration it was deployed with. */
+  readonly config: Config;
   /** Returns the operator's credentials, renewed where they have expired. */
   readonly findCredentials: () => Promise<AwsCredentials>;
 }
@@ -27,10 +28,12 @@ const OUTPUTS = {
 
 /** @throws CommandError when AWS refuses, or the stack is not a gateway's */
 export async function connectStack(name: string, own: Variables): Promise<StackConnection> {
-  const { CloudFormationClient, DescribeStacksCommand } = await import(
+  const { CloudFormationClient, DescribeStacksCommand, GetTemplateCommand } = await import(
     '@aws-sdk/client-cloudformation'
   );
-  const client = new CloudFormationClient({});
+  // The SDK for JavaScript does not read this variable, which all other tools of AWS do.
+  const region = own.AWS_REGION || own.AWS_DEFAULT_REGION;
+  const client = new CloudFormationClient(region ? { region } : {});
   try {
     const { Stacks: stacks = [] } = await client.send(
       new DescribeStacksCommand({ StackName: name }),
@@ -44,6 +47,8 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_SESSION_TOKEN: sessionToken,
+      AWS_ENDPOINT_URL: own.AWS_ENDPOINT_URL,
+      AWS_USE_FIPS_ENDPOINT: own.AWS_USE_FIPS_ENDPOINT,
       AWS_ENDPOINT_URL_DYNAMODB: own.AWS_ENDPOINT_URL_DYNAMODB,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: own.AWS_ENDPOINT_URL_SECRETS_MANAGER,
       ...Object.fromEntries(
@@ -54,12 +59,33 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
     if (missing !== undefined) {
       throw new CommandError(`it has no output "${missing}", so it is not a gateway's stack`);
     }
+    const template = await client.send(new GetTemplateCommand({ StackName: name }));
+    const config = parseTemplateConfig(template.TemplateBody);
     const findCredentials = () => client.config.credentials();
-    return { variables, account: outputs.get('Account'), findCredentials };
+    return { variables, config, findCredentials };
   } catch (error) {
     throw new CommandError(`the stack "${name}" cannot be used: ${wordsOf(error)}`);
   } finally {
     client.destroy();
+  }
+}
+
+/** Reads the configuration from the template's metadata: an output has no room for it, a parameter would be one more cost. */
+function parseTemplateConfig(template = ''): Config {
+  const input = Object(parseTemplate(template)).Metadata?.[CONFIG_METADATA];
+  if (input === undefined) {
+    throw new CommandError(
+      `its template has no "${CONFIG_METADATA}" in its metadata; deploy it again with this version`,
+    );
+  }
+  return defineConfig(input as ConfigInput);
+}
+
+function parseTemplate(template: string): unknown {
+  try {
+    return JSON.parse(template);
+  } catch {
+    throw new CommandError('its template is not JSON, which CDK deploys');
   }
 }
 

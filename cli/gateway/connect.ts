@@ -3,9 +3,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
+import { config } from '#config';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { findCallerIdentity } from '../../adapters/aws/caller-identity.ts';
 import {
+  awsUrl,
   type Environment,
   readEnvironment,
   type Variables,
@@ -14,9 +16,9 @@ import { callDynamoDb, callSecretsManager } from '../../adapters/aws/https-call.
 import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
 import { systemClock as clock, systemRandom } from '../../adapters/system.ts';
+import type { Config } from '../../core/config.ts';
 import type { KeyAdminPorts } from '../../core/keys/key-admin.ts';
 import type { KeyStore } from '../../core/keys/ports.ts';
-import { config } from '../../hallpass.config.ts';
 import { CommandError } from '../failure.ts';
 import { connectLocal } from './connect-local.ts';
 import { connectStack } from './connect-stack.ts';
@@ -31,6 +33,8 @@ export interface GatewayPlace {
 
 export interface Gateway {
   readonly account: string;
+  /** What the gateway runs with: the stack's own, or this folder's for a gateway on this machine. */
+  readonly config: Config;
   readonly environment: Environment;
   readonly dynamodb: AwsCall;
   readonly secretsManager: AwsCall;
@@ -62,31 +66,32 @@ export async function withGateway<T>(
 }
 
 async function makeStackGateway(stack: string, own: Variables): Promise<Gateway> {
-  const { variables, account, findCredentials } = await connectStack(stack, own);
+  const { variables, config: deployed, findCredentials } = await connectStack(stack, own);
   const environment = readEnvironment(variables);
   // Loaded only here: the SDK takes a tenth of a second.
   const sdk = await import('../../adapters/aws/sdk-call.ts');
   const endpoint = { ...environment, credentials: findCredentials };
-  return toGateway(environment, account, {
+  return toGateway(environment, deployed, {
     dynamodb: sdk.callDynamoDbBySdk(endpoint, CALL_TIMEOUT_MS),
     secretsManager: sdk.callSecretsManagerBySdk(endpoint, CALL_TIMEOUT_MS),
   });
 }
 
 const makeLocalGateway = (environment: Environment): Gateway =>
-  toGateway(environment, config.account, {
+  toGateway(environment, config, {
     dynamodb: callDynamoDb(environment, CALL_TIMEOUT_MS),
     secretsManager: callSecretsManager(environment, CALL_TIMEOUT_MS),
   });
 
 function toGateway(
   environment: Environment,
-  account: string | undefined,
+  settings: Config,
   calls: Pick<Gateway, 'dynamodb' | 'secretsManager'>,
 ): Gateway {
   const { defaultAccount, keysTable } = environment;
   const keys = makeKeyStore(calls.dynamodb, keysTable);
-  return { account: account ?? defaultAccount, environment, ...calls, keys };
+  const account = settings.account ?? defaultAccount;
+  return { account, config: settings, environment, ...calls, keys };
 }
 
 /** Makes what changes of keys need, with the name of who makes them. @throws CommandError when AWS gives no name */
@@ -115,7 +120,7 @@ function localUser(): string {
 }
 
 async function awsIdentity({ region, credentials }: Environment, own: Variables): Promise<string> {
-  const url = own.AWS_ENDPOINT_URL_STS ?? `https://sts.${region}.amazonaws.com`;
+  const url = awsUrl('sts', region, own);
   const identity = await findCallerIdentity({ url, region, credentials });
   if (identity !== undefined) return identity;
   throw new CommandError('AWS did not name the user of these credentials; name yourself with --as');

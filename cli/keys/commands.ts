@@ -3,6 +3,7 @@
  */
 import { type Command, Option } from 'commander';
 import type { Limit } from '../../core/base/limits.ts';
+import type { Config } from '../../core/config.ts';
 import {
   createKey,
   disableKey,
@@ -15,7 +16,6 @@ import {
 } from '../../core/keys/key-admin.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import type { Tier } from '../../core/keys/tier.ts';
-import { config } from '../../hallpass.config.ts';
 import { wrongUse } from '../failure.ts';
 import {
   type PlaceFlags,
@@ -138,13 +138,14 @@ const toKeyExpiry = (text: string): number | 'never' =>
 const withAdmin = <T>(
   flags: PlaceFlags,
   terminal: Terminal,
-  use: (ports: KeyAdminPorts) => Promise<T>,
+  use: (ports: KeyAdminPorts, config: Config) => Promise<T>,
   isNew = false,
 ): Promise<T> =>
   withGateway(
     flags,
     terminal.variables,
-    async (gateway) => use(await makeAdminPorts(gateway, flags, terminal.variables)),
+    async (gateway) =>
+      use(await makeAdminPorts(gateway, flags, terminal.variables), gateway.config),
     isNew,
   );
 
@@ -153,18 +154,19 @@ async function create(
   { user, clientAccess, ...flags }: CreateFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const { limits, maxTokenLifetimeSeconds } = config.defaults;
   const own = await readSettings(flags, terminal);
   if (clientAccess && own.verifier === undefined) {
     throw wrongUse(
       'a client key needs a verifier: give --jwt-secret -, --jwt-public-key, --jwks-url or --preset',
     );
   }
-  const settings = { models: undefined, limits, maxTokenLifetimeSeconds, ...own };
   const made = await withAdmin(
     flags,
     terminal,
-    (ports) => createKey({ name, user, clientAccess, settings }, ports),
+    (ports, { defaults: { limits, maxTokenLifetimeSeconds } }) => {
+      const settings = { models: undefined, limits, maxTokenLifetimeSeconds, ...own };
+      return createKey({ name, user, clientAccess, settings }, ports);
+    },
     true,
   );
   terminal.note(`made the key "${name}"; it is shown only once`);

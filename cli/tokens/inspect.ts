@@ -1,13 +1,14 @@
 /**
  * `hallpass tokens inspect`: a token's claims, and with a gateway its spend.
  */
+
+import { config } from '#config';
 import { isExpired } from '../../core/access/grant.ts';
 import type { TokenSpend } from '../../core/account/key-info.ts';
 import { toWords } from '../../core/base/duration.ts';
 import { usdFromNano } from '../../core/base/money.ts';
 import { parseScopedClaims, type ScopedClaims } from '../../core/tokens/scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken } from '../../core/tokens/scoped-token.ts';
-import { config } from '../../hallpass.config.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { withGateway } from '../gateway/connect.ts';
 import { printResult, readSecret, type Terminal, toInstant, toLines } from '../output.ts';

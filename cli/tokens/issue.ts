@@ -2,9 +2,9 @@
  * `hallpass tokens issue`: signs a token with only a key.
  */
 import { randomUUID } from 'node:crypto';
+import { config } from '#config';
 import { toWords } from '../../core/base/duration.ts';
 import { type IssueRequest, issueOffline } from '../../core/tokens/issue.ts';
-import { config } from '../../hallpass.config.ts';
 import { wrongUse } from '../failure.ts';
 import { printResult, type Terminal, toInstant } from '../output.ts';
 

@@ -48,6 +48,12 @@ export interface LogEntry {
   readonly overrunNanoUsd?: bigint;
   readonly usageStatus?: string;
   readonly count?: number;
+  /** Holds that the sweep closed at their whole amount. */
+  readonly swept?: number;
+  /** Input and output. */
+  readonly tokens?: number;
+  /** True if the request cost more than it held. */
+  readonly isOverrun?: boolean;
 }
 
 /** Writes the log. Fails open: it never throws. */

@@ -1,5 +1,5 @@
+import { config } from '#config';
 import { readEnvironment } from '../../adapters/aws/environment.ts';
-import { config } from '../../hallpass.config.ts';
 import { makeAccountHandler } from '../account.ts';
 
 export const handler = makeAccountHandler({ environment: readEnvironment(process.env), config });

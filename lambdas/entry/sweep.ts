@@ -1,6 +1,6 @@
+import { config } from '#config';
 import { readEnvironment } from '../../adapters/aws/environment.ts';
 import { callDynamoDbBySdk } from '../../adapters/aws/sdk-call.ts';
-import { config } from '../../hallpass.config.ts';
 import { makeSweepHandler } from '../sweep.ts';
 
 const environment = readEnvironment(process.env);

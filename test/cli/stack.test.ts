@@ -11,6 +11,9 @@ let aws: Server;
 let variables: Record<string, string>;
 const asked: string[] = [];
 
+/** The configuration of the stack, which differs from that of the folder. */
+const CONFIG = { providers: { openai: {} }, defaults: { limits: ['user:requests:day=7'] } };
+
 const ARN = 'arn:aws:iam::123456789012:user/grace';
 
 const outputsOf = ({ environment, deployment }: { environment: object; deployment: string }) => {
@@ -41,6 +44,11 @@ beforeAll(async () => {
       response.writeHead(400);
       response.end(
         '<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id Gone does not exist</Message></Error></ErrorResponse>',
+      );
+    } else if (form.get('Action') === 'GetTemplate') {
+      const text = JSON.stringify({ Metadata: { HallpassConfig: CONFIG } });
+      response.end(
+        `<GetTemplateResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><GetTemplateResult><TemplateBody>${text.replaceAll('"', '&quot;')}</TemplateBody></GetTemplateResult></GetTemplateResponse>`,
       );
     } else {
       const isOurs = form.get('StackName') === 'Hallpass';
@@ -83,12 +91,16 @@ describe('--stack', () => {
     const shown = await run('keys', 'show', 'course', '--audit', '--stack', 'Hallpass', '--json');
     expect(JSON.parse(shown.stdout)).toMatchObject({
       account,
+      // The stack's default, not the folder's.
+      limits: ['user:requests:day=7'],
       audit: [{ action: 'create', by: ARN }],
     });
     expect(asked.splice(0)).toEqual([
       'DescribeStacks Hallpass',
+      'GetTemplate Hallpass',
       'GetCallerIdentity',
       'DescribeStacks Hallpass',
+      'GetTemplate Hallpass',
     ]);
   });
 

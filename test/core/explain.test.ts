@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { config } from '#config';
 import { GatewayError } from '../../core/base/errors.ts';
 import { defineConfig } from '../../core/config.ts';
 import { explain } from '../../core/explain.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
-import { config } from '../../hallpass.config.ts';
 import { EMPTY, hold, J1 } from '../support/account.ts';
 import { makeAuthorizePorts } from '../support/authorize-ports.ts';
 import { mintJwt } from '../support/jwts.ts';

@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { config } from '#config';
 import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
-import { config } from '../../hallpass.config.ts';
 import { SHELL } from '../agents/answers.ts';
 import type { AgentFixture, AgentRequest } from '../agents/fixture.ts';
 import { type Models, WITHOUT_FIGURES } from '../agents/models.ts';

@@ -31,8 +31,11 @@ const contextWith = (remainingMs: number): Context => ({
   succeed: () => undefined,
 });
 
-async function runSweep(url: string, remainingMs: number): Promise<LogEntry[]> {
-  const entries: LogEntry[] = [];
+async function runSweep(
+  url: string,
+  remainingMs: number,
+  entries: LogEntry[] = [],
+): Promise<LogEntry[]> {
   const handler = makeSweepHandler(
     {
       config: defineConfig({ providers: {} }),
@@ -68,6 +71,7 @@ test('closes holds whose lease has ended, rolls up past days, and logs the numbe
       level: 'info',
       event: 'sweep finished',
       count: 1,
+      swept: 1,
       detail: 'wallets 1, holds swept 1, holds settled 0, failed 0',
     },
     // Of the row that the sweep wrote, whose day ended long before any.
@@ -110,14 +114,19 @@ test('stops when its time is up, and the next run continues', async () => {
   }
 });
 
-test('warns when the table is out of reach, and does not throw', async () => {
-  const entries = await runSweep('http://127.0.0.1:9', 300_000);
+// guarantee: alarms-can-fire
+test('warns when the table is out of reach, and fails, which an alarm counts', async () => {
+  const entries: LogEntry[] = [];
+  await expect(runSweep('http://127.0.0.1:9', 300_000, entries)).rejects.toThrow(
+    'service_unavailable',
+  );
 
   expect(entries).toEqual([
     {
       level: 'warn',
       event: 'sweep stopped early',
       count: 0,
+      swept: 0,
       detail: 'wallets 0, holds swept 0, holds settled 0, failed 4',
     },
     {

@@ -323,6 +323,7 @@ describe('the stage', () => {
       '$context.httpMethod',
       '$context.identity.sourceIp',
       '$context.integration.latency',
+      '$context.integration.requestId',
       '$context.integration.status',
       '$context.requestId',
       '$context.requestTimeEpoch',
@@ -333,8 +334,8 @@ describe('the stage', () => {
     ]);
   });
 
-  test('sets the account’s log role, unless another stack has set it', () => {
-    template.resourceCountIs('AWS::ApiGateway::Account', 1);
-    makeTemplate({ setLogRole: false }).resourceCountIs('AWS::ApiGateway::Account', 0);
+  test('leaves the account’s log role, which other teams share, unless it is to be set', () => {
+    template.resourceCountIs('AWS::ApiGateway::Account', 0);
+    makeTemplate({ setLogRole: true }).resourceCountIs('AWS::ApiGateway::Account', 1);
   });
 });

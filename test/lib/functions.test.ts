@@ -39,6 +39,7 @@ describe('functions', () => {
         HALLPASS_USAGE_TABLE: { Ref: expect.stringMatching(/^TablesUsage/) },
         HALLPASS_SECRET_PREFIX: expect.anything(),
         HALLPASS_DEPLOYMENT: { Ref: 'AWS::StackId' },
+        HALLPASS_GATEWAY: 'Hallpass',
       });
     }
   });
@@ -60,12 +61,14 @@ describe('functions', () => {
     for (const { Properties } of Object.values(all)) expect(Properties.RetentionInDays).toBe(30);
   });
 
-  test('use the account’s concurrency, unless streams have a reserved part', () => {
+  // guarantee: room-for-the-authorizer
+  test('streams take 200 of the account’s concurrency, another number, or all that is not reserved', () => {
     const key = 'ReservedConcurrentExecutions';
-    expect(functionOf('proxy')).not.toHaveProperty(key);
-    const reserved = makeTemplate({ streamsMax: 50 });
-    expect(functionOf('proxy', reserved)).toMatchObject({ [key]: 50 });
-    expect(functionOf('authorizer', reserved)).not.toHaveProperty(key);
+    expect(functionOf('proxy')).toMatchObject({ [key]: 200 });
+    expect(functionOf('authorizer')).not.toHaveProperty(key);
+    expect(functionOf('proxy', makeTemplate({ streamsMax: 50 }))).toMatchObject({ [key]: 50 });
+    const shared = makeTemplate({ streamsMax: 'unreserved' });
+    expect(functionOf('proxy', shared)).not.toHaveProperty(key);
   });
 });
 

@@ -76,8 +76,8 @@ describe('what each function may do, and nothing else', () => {
       'Allow dynamodb:PutItem on <TablesUsage.Arn>',
       'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
       'Allow dynamodb:BatchGetItem on <TablesWallets.Arn>',
-      'Allow secretsmanager:GetSecretValue on <Secretsopenai>',
-      'Allow secretsmanager:GetSecretValue on <Secretsgroqteam>',
+      'Allow secretsmanager:GetSecretValue on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:hallpass/Hallpass/<part of <part of <AWS::StackId>>>/provider/openai-??????',
+      'Allow secretsmanager:GetSecretValue on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:hallpass/Hallpass/<part of <part of <AWS::StackId>>>/provider/groq-team-??????',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { config } from '../../hallpass.config.ts';
+import { config } from '#config';
 import { readFlags } from '../../local/flags.ts';
 
 const said: string[] = [];

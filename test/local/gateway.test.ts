@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { config } from '#config';
 import { defineConfig } from '../../core/config.ts';
-import { config } from '../../hallpass.config.ts';
 import { type LocalGateway, startLocalGateway } from '../../local/gateway.ts';
 import { send } from '../support/http-client.ts';
 

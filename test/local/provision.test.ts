@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { config } from '#config';
 import { parsePayload, parseScopedToken } from '../../core/tokens/scoped-token.ts';
-import { config } from '../../hallpass.config.ts';
 import { signDemoToken } from '../../local/provision.ts';
 
 /** 2026-11-20T12:00:00Z */

@@ -1,6 +1,8 @@
 /**
  * The whole gateway in this process, in memory, on a port of its own, for tests and measurements.
  */
+
+import { config as defaultConfig } from '#config';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { type Environment, readEnvironment } from '../../adapters/aws/environment.ts';
 import { callDynamoDb } from '../../adapters/aws/https-call.ts';
@@ -10,7 +12,6 @@ import type { Log } from '../../core/base/ports.ts';
 import type { Config } from '../../core/config.ts';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
 import type { UsageRows, Wallets } from '../../core/wallet/ports.ts';
-import { config as defaultConfig } from '../../hallpass.config.ts';
 import { makeFunctions } from '../../local/functions.ts';
 import { type LocalGatewayOptions, startLocalGateway } from '../../local/gateway.ts';
 

@@ -49,6 +49,10 @@ export function importsOf({ path, text }: SourceFile): readonly string[] {
   return found
     .map(([, name = '']) => name)
     .map((name) =>
+      // The `imports` of package.json, which the stack replaces by its own configuration.
+      name === '#config' ? 'hallpass.config.ts' : name,
+    )
+    .map((name) =>
       name.startsWith('.') ? posix.normalize(posix.join(posix.dirname(path), name)) : name,
     );
 }

@@ -4,7 +4,7 @@
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { defineConfig } from '../../core/config.ts';
-import { type HallpassProps, HallpassStack } from '../../lib/stack.ts';
+import { HallpassStack, type HallpassStackProps } from '../../lib/stack.ts';
 
 /** Two providers with a secret each, one of them under another name, and one that needs none. */
 const config = defineConfig({
@@ -15,7 +15,7 @@ const config = defineConfig({
   },
 });
 
-export type StackSettings = Partial<Omit<HallpassProps, 'env'>>;
+export type StackSettings = Partial<Omit<HallpassStackProps, 'env'>>;
 
 /** An app with the stack in it. */
 export function makeStack(settings: StackSettings = {}): { app: App; stack: HallpassStack } {

@@ -1,0 +1,50 @@
+/**
+ * The configuration of one gateway as a module, which is bundled into its functions in the place of `#config`.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Stage } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import { type Config, toConfigInput } from '../core/config.ts';
+import { findProvider } from '../core/providers/provider.ts';
+import { moduleOf } from './paths.ts';
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Returns the configuration without the providers that only this machine can reach, such as `ollama`.
+ * @throws TypeError if one of them is the default provider
+ */
+export function toDeployedConfig(config: Config): Config {
+  const isReachable = (name: string): boolean => {
+    const url = findProvider(config, {}, name)?.baseUrl;
+    return !url || !LOOPBACK.test(new URL(url).hostname);
+  };
+  const providers = Object.entries(config.providers).filter(([name]) => isReachable(name));
+  const { defaultProvider } = config;
+  if (defaultProvider !== undefined && !isReachable(defaultProvider)) {
+    throw new TypeError(
+      `"defaultProvider" must be reachable from AWS, got "${defaultProvider}", which is on this machine`,
+    );
+  }
+  return { ...config, providers: Object.fromEntries(providers) };
+}
+
+/**
+ * Writes the module into the folder of the app's output, under a name that its content decides.
+ * @returns its path
+ */
+export function writeConfigModule(scope: IConstruct, config: Config): string {
+  const text = [
+    `import { defineConfig } from ${JSON.stringify(moduleOf('core/config'))};`,
+    `export const config = defineConfig(${JSON.stringify(toConfigInput(config))});`,
+    '',
+  ].join('\n');
+  const folder = Stage.of(scope)?.assetOutdir ?? 'cdk.out';
+  const name = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const path = join(folder, `hallpass-config-${name}.mjs`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
