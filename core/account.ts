@@ -11,7 +11,7 @@ import { GatewayError } from './base/errors.ts';
 import type { HttpAnswer, HttpRequest } from './base/http.ts';
 import type { Clock, Random } from './base/ports.ts';
 import type { RevokedList } from './keys/ports.ts';
-import { findModel, listModels, type ModelCatalogue, modelReaderOf } from './models/catalogue.ts';
+import { findModel, listModels, type ModelLists, modelReaderOf } from './models/catalogue.ts';
 import type { UsageReader } from './usage/ports.ts';
 import type { WalletMarks } from './wallet/ports.ts';
 
@@ -22,7 +22,7 @@ export interface AccountPorts {
   readonly marks: WalletMarks;
   readonly revokedList: RevokedList;
   readonly usage: UsageReader;
-  readonly catalogue: ModelCatalogue;
+  readonly models: ModelLists;
 }
 
 type RouteHandler = (
@@ -34,7 +34,7 @@ type RouteHandler = (
 const ROUTES: ReadonlyMap<string, RouteHandler> = new Map<string, RouteHandler>([
   [
     'GET /v1/models',
-    (request, grant, { catalogue }) => listModels(modelReaderOf(request), grant, catalogue),
+    (request, grant, { models }) => listModels(modelReaderOf(request), grant, models),
   ],
   ['GET /v1/key', (_, grant, ports) => describeKey(grant, ports)],
   ['POST /v1/scoped-jwt', issueToken],
@@ -65,8 +65,8 @@ export async function account(
 function modelRoute({ method, path }: HttpRequest): RouteHandler | undefined {
   const escaped = MODEL_PATH.exec(path)?.[1];
   if (method !== 'GET' || escaped === undefined) return undefined;
-  return (request, grant, { catalogue }) =>
-    findModel(decode(escaped), modelReaderOf(request), grant, catalogue);
+  return (request, grant, { models }) =>
+    findModel(decode(escaped), modelReaderOf(request), grant, models);
 }
 
 function decode(escaped: string): string {

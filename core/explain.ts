@@ -209,7 +209,7 @@ function explainModel(
 ): Least {
   const target = resolveModel(id, settings.config, settings.providerUrls);
   checks.push(toPassed('model', `"${target.model}" of the provider "${target.provider}"`));
-  requireAllowedModel(grant, target.id);
+  requireAllowedModel(grant, target.id, settings);
   checks.push(toPassed('allowed', `"${target.id}" may be called`));
   const { dialect, body } = smallestFor(target, settings);
   const route = { dialect, modelId: id, isStreamRoute: false };
@@ -257,9 +257,11 @@ async function explainLimits(
 ): Promise<readonly Check[]> {
   const { clock } = ports.authorize;
   requireLiveToken(grant, clock.nowMs());
-  const { limits } = parseInfo(await describeKey(grant, { wallets: ports.wallets, clock }));
+  const { wallets, settings } = ports;
+  const info = await describeKey(grant, { wallets, clock, models: { names: settings } });
+  const { limits } = parseInfo(info);
   const revocation = grant.token ? [toPassed('revocation', 'not revoked')] : [];
-  return [...revocation, ...limits.map((info) => toLimitCheck(info, least))];
+  return [...revocation, ...limits.map((limit) => toLimitCheck(limit, least))];
 }
 
 interface LimitInfo {

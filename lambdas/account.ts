@@ -65,6 +65,9 @@ function makePorts({ environment, config }: FunctionSettings): AccountPorts {
       readRows: makeUsageRows(dynamodb, usageTable).readRows,
       readRollups: makeRollups(dynamodb, usageTable).readRollups,
     },
-    catalogue: makeCatalogue({ config, providerUrls, prices, table: PRICE_TABLE }),
+    models: {
+      catalogue: makeCatalogue({ config, providerUrls, prices, table: PRICE_TABLE }),
+      names: { config, providerUrls },
+    },
   };
 }

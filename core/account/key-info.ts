@@ -9,7 +9,8 @@ import type { JsonObject } from '../base/json.ts';
 import { type LimitWindow, windowAt } from '../base/limits.ts';
 import { asNanoUsd, type NanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
 import type { Clock } from '../base/ports.ts';
-import { isAllowedModel } from '../models/policy.ts';
+import type { ModelLists } from '../models/catalogue.ts';
+import { allowedEntries } from '../models/policy.ts';
 import type { LimitState } from '../wallet/hold.ts';
 import { isKeyRate, keyWalletIdOf, limitsOf, walletIdOf } from '../wallet/payer.ts';
 import type { Wallet, Wallets } from '../wallet/ports.ts';
@@ -28,6 +29,12 @@ const RESETS: Readonly<Record<LimitWindow, string | null>> = {
   total: null,
 };
 
+interface KeyInfoPorts {
+  readonly wallets: KeyWallets;
+  readonly clock: Clock;
+  readonly models: Pick<ModelLists, 'names'>;
+}
+
 /**
  * Describes the credential: what it may use, its total spend, and the USD limit with the least left.
  * Amounts are dollars; `usage` is settled, `reserved` is held by requests in flight.
@@ -36,7 +43,7 @@ const RESETS: Readonly<Record<LimitWindow, string | null>> = {
  */
 export async function describeKey(
   grant: Grant,
-  { wallets, clock }: { readonly wallets: KeyWallets; readonly clock: Clock },
+  { wallets, clock, models }: KeyInfoPorts,
 ): Promise<JsonObject> {
   const wallet = await findLiveWallet(grant, wallets);
   const { token } = grant;
@@ -59,7 +66,7 @@ export async function describeKey(
       reserved: usdFromNano(spent.reserved),
       overrun: usdOf(overrunIn(limits)),
       expires_at: expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString(),
-      models: modelsOf(grant),
+      models: allowedEntries(grant, models.names) ?? null,
       user: grant.identity?.id ?? null,
       limits: limits.map(toLimitInfo),
     },
@@ -159,13 +166,6 @@ function tightestOf(states: readonly LimitState[]): LimitState | undefined {
         least === undefined || remainingOf(state) < remainingOf(least) ? state : least,
       undefined,
     );
-}
-
-/** Returns the entries that both the key's list and the token's allow; null if any model is allowed. */
-function modelsOf(grant: Grant): readonly string[] | null {
-  const listed = [...(grant.token?.models ?? []), ...(grant.models ?? [])];
-  if (listed.length === 0) return null;
-  return [...new Set(listed)].filter((entry) => isAllowedModel(grant, entry));
 }
 
 /** Formats a limit with the field names of a refusal. `used` includes `reserved`. */

@@ -11,6 +11,7 @@ import { type JsonObject, parseStrictObject } from '../base/json.ts';
 import { usdFromNano } from '../base/money.ts';
 import type { Clock, Random } from '../base/ports.ts';
 import type { RevokedList } from '../keys/ports.ts';
+import { type ModelLists, unmatchedEntries } from '../models/catalogue.ts';
 import {
   CLAIM_RULES,
   parseScopedClaims,
@@ -36,6 +37,12 @@ const FIELD_NAME_CHARS_MAX = 64;
 const CLAIM_FIELDS = ['models', 'spending_limit', 'user', 'jti'] as const;
 const FIELDS: readonly string[] = [...CLAIM_FIELDS, 'expires_delta', 'expires_at', 'api_key_name'];
 
+interface IssuePorts {
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly models: ModelLists;
+}
+
 /**
  * `POST`: issues a token. A field that is null counts as absent.
  * @throws route_not_allowed for anything but a server key in force, invalid_request with the field
@@ -43,7 +50,7 @@ const FIELDS: readonly string[] = [...CLAIM_FIELDS, 'expires_delta', 'expires_at
 export function issueToken(
   request: HttpRequest,
   grant: Grant,
-  { clock, random }: { readonly clock: Clock; readonly random: Pick<Random, 'uuid'> },
+  { clock, random, models }: IssuePorts,
 ): JsonObject {
   const key = requireCurrentKey(request, grant, 'signs');
   const fields = parseFields(request.body);
@@ -56,7 +63,7 @@ export function issueToken(
   const claims: Record<string, unknown> = { sub: grant.account, iat: issuedAtSeconds, exp };
   for (const name of CLAIM_FIELDS) if (fields[name] !== undefined) claims[name] = fields[name];
   claims.jti ??= random.uuid();
-  requireAcceptable(claims, grant, clock.nowMs());
+  requireAcceptable(claims, grant, { nowMs: clock.nowMs(), models });
   const { account, keyName: name } = grant;
   return { token: signScopedToken({ account, keyName: name, key }, claims), expires_at: exp };
 }
@@ -133,14 +140,30 @@ function tokenExpiryOf(fields: JsonObject, nowSeconds: number, lifetimeSeconds: 
 const isWithin = (value: unknown, least: number, most: number): value is number =>
   typeof value === 'number' && value >= least && value <= most;
 
+/** Refuses a list with an entry that no model of this gateway can match. */
+function requireMatching(entries: readonly string[] = [], models: ModelLists): void {
+  const unmatched = unmatchedEntries(entries, models);
+  if (unmatched.length === 0) return;
+  throw badField('models', `has entries that match no model here: ${unmatched.join(', ')}`);
+}
+
 /** Checks claims as the authorizer will, and refuses with the name of the body's field. */
-function requireAcceptable(claims: JsonObject, grant: Grant, nowMs: number): void {
+function requireAcceptable(
+  claims: JsonObject,
+  grant: Grant,
+  { nowMs, models }: { readonly nowMs: number; readonly models: ModelLists },
+): void {
   try {
-    requireInForce(parseScopedClaims(claims, grant), grant.maxTokenLifetimeSeconds, nowMs);
+    const read = parseScopedClaims(claims, grant);
+    requireInForce(read, grant.maxTokenLifetimeSeconds, nowMs);
+    requireMatching(read.token.models, models);
   } catch (error) {
-    const { param } = toGatewayError(error).facts;
+    const { code, facts } = toGatewayError(error);
+    const { param } = facts;
     const field = CLAIM_FIELDS.find((name) => name === param);
-    throw field === undefined ? error : badField(field, `must be ${CLAIM_RULES[field]}`);
+    throw field === undefined || code === 'invalid_request'
+      ? error
+      : badField(field, `must be ${CLAIM_RULES[field]}`);
   }
 }
 

@@ -17,7 +17,13 @@ import {
   type ProviderUrls,
   pricePartsOf,
 } from '../providers/provider.ts';
-import { isAllowedModel, modelNotFound, resolveModel } from './policy.ts';
+import {
+  idsOfEntry,
+  isAllowedModel,
+  type ModelNames,
+  modelNotFound,
+  resolveModel,
+} from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 
 /** A model by the id that a request may use. */
@@ -36,16 +42,22 @@ export interface ListedModel {
 export type ModelCatalogue = readonly ListedModel[];
 
 /** The configuration of a deployment, its prices, and the price table. */
-export interface CatalogueSource {
-  readonly config: Config;
-  readonly providerUrls: ProviderUrls;
+export interface CatalogueSource extends ModelNames {
   readonly prices: PriceBook;
   readonly table: Pick<PriceTable, 'models'>;
+  /** False for a provider without its key: its models are not listed. @default all providers can answer */
+  readonly canAnswer?: (provider: string) => boolean;
+}
+
+/** The models of a deployment, and what their ids stand for. */
+export interface ModelLists {
+  readonly catalogue: ModelCatalogue;
+  readonly names: ModelNames;
 }
 
 /** Makes the catalogue of a deployment: models of the table and of its own prices, built-in models, and aliases. */
 export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
-  const { config, providerUrls, prices, table } = source;
+  const { config, providerUrls, prices, table, canAnswer = () => true } = source;
   const parts = new Map([
     ...Object.keys(table.models).map((name) => [name, [name]] as const),
     ...pricePartsOf(config),
@@ -66,6 +78,7 @@ export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
     const target = findTarget(id, config, providerUrls);
     if (target === undefined) return [];
     const { provider } = target;
+    if (!canAnswer(provider)) return [];
     const price = prices.find(provider, target.model);
     if (price === undefined) return [];
     const found = findProvider(config, providerUrls, provider);
@@ -85,6 +98,28 @@ function findTarget(id: string, config: Config, urls: ProviderUrls): ModelTarget
   }
 }
 
+/**
+ * Returns the entries of a list of allowed models that can match no model. An id with a known provider may be one that
+ * the table lacks; an id without a provider must be a model of a provider whose models are listed.
+ */
+export function unmatchedEntries(
+  entries: readonly string[],
+  { catalogue, names }: ModelLists,
+): readonly string[] {
+  const listed = new Set(catalogue.map(({ target }) => target));
+  const providers = new Set(catalogue.map(({ provider }) => provider));
+  const isKnown = (id: string): boolean =>
+    listed.has(id) || !providers.has(id.slice(0, id.indexOf('/')));
+  return entries.filter((entry) => {
+    const ids = idsOfEntry(entry, names);
+    if (entry.startsWith(`${DEMO_PROVIDER}/`))
+      return !ids.some((id) => id.endsWith('/*') || isKnown(id));
+    const { aliases } = names.config;
+    const isNamed = ids.includes((Object.hasOwn(aliases, entry) && aliases[entry]) || entry);
+    return ids.length === 0 || !(isNamed || ids.some(isKnown));
+  });
+}
+
 /** The client's API family. Anthropic's and OpenAI's `/v1/models` have the same path and different answers. */
 export type ModelReader = 'anthropic' | 'openai';
 
@@ -96,9 +131,9 @@ export const modelReaderOf = ({ headers }: HttpRequest): ModelReader =>
 export function listModels(
   reader: ModelReader,
   grant: Grant,
-  catalogue: ModelCatalogue,
+  { catalogue, names }: ModelLists,
 ): JsonObject {
-  const models = catalogue.filter((model) => isShown(model, reader, grant));
+  const models = catalogue.filter((model) => isShown(model, { reader, grant, names }));
   if (reader === 'openai') return { object: 'list', data: models.map(toAnswer) };
   return {
     data: models.map(toAnthropicAnswer),
@@ -116,17 +151,25 @@ export function findModel(
   id: string,
   reader: ModelReader,
   grant: Grant,
-  catalogue: ModelCatalogue,
+  { catalogue, names }: ModelLists,
 ): JsonObject {
   const ids = reader === 'anthropic' ? [id, `anthropic/${id}`] : [id];
-  const model = catalogue.find((each) => ids.includes(each.id) && isShown(each, reader, grant));
+  const model = catalogue.find(
+    (each) => ids.includes(each.id) && isShown(each, { reader, grant, names }),
+  );
   if (model !== undefined) return reader === 'openai' ? toAnswer(model) : toAnthropicAnswer(model);
   // The message repeats the id only if it is a well-formed one.
   throw isModelPattern(id) ? modelNotFound(id) : new GatewayError('model_not_found');
 }
 
-const isShown = (model: ListedModel, reader: ModelReader, grant: Grant): boolean =>
-  isAllowedModel(grant, model.target) && (reader === 'openai' || model.speaksMessages);
+interface Viewer {
+  readonly reader: ModelReader;
+  readonly grant: Grant;
+  readonly names: ModelNames;
+}
+
+const isShown = (model: ListedModel, { reader, grant, names }: Viewer): boolean =>
+  isAllowedModel(grant, model.target, names) && (reader === 'openai' || model.speaksMessages);
 
 const toAnswer = ({ id, provider, price }: ListedModel): JsonObject => ({
   id,

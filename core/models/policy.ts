@@ -1,7 +1,7 @@
 /**
  * Finds the model that a request names, and checks that its credential may use it.
- * Flow: grant > **policy** > price > reserve. Invariant: aliases are resolved before ids are compared, and both the
- * key's list and the token's must allow the model.
+ * Flow: grant > **policy** > price > reserve. Invariant: requests and lists are read by one rule before ids are compared,
+ * and both the key's list and the token's must allow the model.
  */
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
@@ -50,29 +50,78 @@ export const modelNotFound = (id: string): GatewayError =>
     param: 'model',
   });
 
-/** Returns true if a list allows a model, by its exact id or by `provider/*`. Without a list any model is allowed. */
-const isListed = (list: readonly string[] | undefined, id: string): boolean =>
-  list === undefined || list.includes(id) || list.includes(`${id.slice(0, id.indexOf('/'))}/*`);
+/** What ids stand for in this deployment. */
+export interface ModelNames {
+  readonly config: Config;
+  readonly providerUrls: ProviderUrls;
+}
+
+/** Providers whose own format takes ids without a provider, as `fallbackOf` in proxy/call-plan.ts picks them. */
+const OWN_FORMAT_PROVIDERS = ['openai', 'anthropic', 'google'] as const;
+
+/**
+ * Resolves an entry of a list of allowed models by the rule for the model of a request: an alias first, then the
+ * provider it names, else each provider that a request without one may go to.
+ * @returns ids with a provider, or `provider/*`; none if no provider serves it
+ */
+export function idsOfEntry(entry: string, { config, providerUrls }: ModelNames): readonly string[] {
+  if (entry.endsWith('/*')) {
+    return isConfigured(entry.slice(0, -2), config, providerUrls) ? [entry] : [];
+  }
+  const own = OWN_FORMAT_PROVIDERS.filter((name) => isConfigured(name, config, providerUrls));
+  const fallbacks = [
+    ...(config.defaultProvider === undefined ? [] : [config.defaultProvider]),
+    ...own,
+  ];
+  const ids = [undefined, ...fallbacks].flatMap((fallback) => {
+    try {
+      return [resolveModel(entry, config, providerUrls, fallback).id];
+    } catch {
+      return []; // No provider serves it that way.
+    }
+  });
+  return [...new Set(ids)];
+}
+
+/** Returns true if a list allows a model, by its id, an alias of it, or `provider/*`. Without a list any is allowed. */
+function isListed(list: readonly string[] | undefined, id: string, names: ModelNames): boolean {
+  if (list === undefined) return true;
+  const all = `${id.slice(0, id.indexOf('/'))}/*`;
+  return list.some((entry) => idsOfEntry(entry, names).some((each) => each === id || each === all));
+}
 
 /** Returns true if both the key's list and the token's allow a model, by its full id. */
-export const isAllowedModel = ({ models, token }: Grant, id: string): boolean =>
-  isListed(models, id) && isListed(token?.models, id);
+export const isAllowedModel = (
+  { models, token }: Pick<Grant, 'models' | 'token'>,
+  id: string,
+  names: ModelNames,
+): boolean => isListed(models, id, names) && isListed(token?.models, id, names);
 
 /** @throws model_not_allowed with the model and the allowed ones */
-export function requireAllowedModel(grant: Grant, id: string): void {
-  if (isAllowedModel(grant, id)) return;
+export function requireAllowedModel(grant: Grant, id: string, names: ModelNames): void {
+  if (isAllowedModel(grant, id, names)) return;
   throw new GatewayError('model_not_allowed', {
-    message: `this credential may not use the model "${id}", allowed are ${nameModels(grant)}`,
+    message: `this credential may not use the model "${id}", allowed are ${nameModels(grant, names)}`,
     param: 'model',
   });
 }
 
+/** Returns the entries of both lists that both allow; undefined if there is no list. */
+export function allowedEntries(grant: Grant, names: ModelNames): readonly string[] | undefined {
+  const { models, token } = grant;
+  if (models === undefined && token?.models === undefined) return undefined;
+  const entries = [...new Set([...(token?.models ?? []), ...(models ?? [])])];
+  return entries.filter((entry) =>
+    idsOfEntry(entry, names).some((id) => isAllowedModel(grant, id, names)),
+  );
+}
+
 /** Names the models that both lists allow: the token's entries within the key's list, else the key's within the token's. */
-function nameModels({ models, token }: Grant): string {
-  const own = token?.models ?? models ?? [];
-  const allowed = own.filter((entry) => isListed(models, entry));
-  const overlap =
-    allowed.length > 0 ? allowed : (models ?? []).filter((entry) => isListed(own, entry));
+function nameModels(grant: Grant, names: ModelNames): string {
+  const own = new Set(grant.token?.models ?? grant.models);
+  const allowed = allowedEntries(grant, names) ?? [];
+  const ofOwn = allowed.filter((entry) => own.has(entry));
+  const overlap = ofOwn.length > 0 ? ofOwn : allowed;
   if (overlap.length === 0) return 'none';
   const named = overlap.slice(0, NAMED_MODELS_MAX).join(', ');
   const more = overlap.length - NAMED_MODELS_MAX;

@@ -84,7 +84,7 @@ export function planCall(
   const id = route.modelId ?? readModelId(body);
   const fallback = fallbackOf(dialect, config, providerUrls);
   const target = resolveModel(id, config, providerUrls, fallback);
-  requireAllowedModel(grant, target.id);
+  requireAllowedModel(grant, target.id, { config, providerUrls });
   const provider = findProvider(config, providerUrls, target.provider);
   if (provider === undefined) throw modelNotFound(id);
   const endpoint = requireEndpoint(provider, dialect.name, target, isStreamRoute);

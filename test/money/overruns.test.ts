@@ -7,6 +7,7 @@ import { reportUsage } from '../../core/usage/report.ts';
 import { completion, usageOf } from '../support/fake-provider.ts';
 import { makeMemoryUsage } from '../support/memory-usage.ts';
 import { makeMemoryWallets } from '../support/memory-wallets.ts';
+import { MODEL_NAMES } from '../support/model-names.ts';
 import { ask, CAPPED, makeProxy } from '../support/proxy-fixtures.ts';
 import { KEY_ID, makeGrant, NOW_MS, userGrant } from '../support/wallet-fixtures.ts';
 
@@ -57,12 +58,15 @@ describe('a request that costs more than it held', () => {
   test('is in GET /v1/key, as far as it passes a limit', async () => {
     const grant = makeGrant(['token:usd:total=0.0001', 'user:usd:day=0.00012']);
     const { proxy, wallets } = await serveOne(250, grant);
-    const { data } = await describeKey(grant, { wallets, clock: proxy.ports.clock });
+    const { data } = await describeKey(grant, {
+      ...{ wallets, clock: proxy.ports.clock },
+      models: { names: MODEL_NAMES },
+    });
     expect((data as JsonObject).overrun).toBe(0.00015);
     expect((data as JsonObject).limit_remaining).toBe(0);
     const bob = await describeKey(userGrant('bob', 'user:usd:day=1'), {
-      wallets,
-      clock: proxy.ports.clock,
+      ...{ wallets, clock: proxy.ports.clock },
+      models: { names: MODEL_NAMES },
     });
     expect((bob.data as JsonObject).overrun).toBe(0);
   });

@@ -6,6 +6,7 @@ import type { Grant } from '../../core/access/grant.ts';
 import { type AccountPorts, account } from '../../core/account.ts';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/base/ids.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
+import { defineConfig } from '../../core/config.ts';
 import type { ListedModel } from '../../core/models/catalogue.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
@@ -51,6 +52,10 @@ const model = (id: string, target = id): ListedModel => ({
   provider: target.split('/')[0] ?? '',
   speaksMessages: false,
   price: price(2_500_000_000n, 10_000_000_000n),
+});
+const CONFIG = defineConfig({
+  providers: { openai: {}, google: {}, openrouter: {} },
+  aliases: { fast: 'google/gemini-2.5-flash' },
 });
 const CATALOGUE: readonly ListedModel[] = [
   {
@@ -137,7 +142,7 @@ async function ask(
       },
     },
     usage: { readRows: usage.readRows, readRollups: async () => ({ entries: [] }) },
-    catalogue: CATALOGUE,
+    models: { catalogue: CATALOGUE, names: { config: CONFIG, providerUrls: {} } },
   };
   const credential = grant.credential === 'key' ? key : 'jwt:a.b.c';
   const request = {

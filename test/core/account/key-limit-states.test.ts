@@ -6,6 +6,7 @@ import { reserve } from '../../../core/wallet/reserve.ts';
 import { type SettlePorts, settle } from '../../../core/wallet/settle.ts';
 import { makeMemoryUsage } from '../../support/memory-usage.ts';
 import { makeMemoryWallets } from '../../support/memory-wallets.ts';
+import { MODEL_NAMES } from '../../support/model-names.ts';
 import {
   fixedRandom,
   makeGrant,
@@ -41,7 +42,7 @@ async function spend(name: string, held: number, cost?: number): Promise<void> {
   if (cost !== undefined) await settle(hold, makeRow(hold, usd(cost, 4n)), ports);
 }
 const dataOf = async (grant: Grant) => {
-  const { data } = await describeKey(grant, ports);
+  const { data } = await describeKey(grant, { ...ports, models: { names: MODEL_NAMES } });
   return data as { limits: object[]; limit: number | null; limit_remaining: number | null };
 };
 

@@ -108,6 +108,11 @@ describe('POST /v1/scoped-jwt', () => {
       'x'.repeat(64),
     ],
     [{ models: [] }, '"models" must be a list of 1 to 64 model ids or "provider/*"', 'models'],
+    [
+      { models: ['openai/gpt-5', 'nobody/*', 'gpt-99'] },
+      '"models" has entries that match no model here: nobody/*, gpt-99',
+      'models',
+    ],
     [{ models: 'a/b' }, '"models" must be a list of 1 to 64 model ids or "provider/*"', 'models'],
     [
       { spending_limit: 0 },

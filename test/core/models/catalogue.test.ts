@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type ConfigInput, defineConfig } from '../../../core/config.ts';
-import { makeCatalogue } from '../../../core/models/catalogue.ts';
+import { makeCatalogue, unmatchedEntries } from '../../../core/models/catalogue.ts';
 import { makePriceBook, type PriceTable } from '../../../core/models/pricing.ts';
 import { pricePartsOf } from '../../../core/providers/provider.ts';
 
@@ -102,4 +102,34 @@ test('lists models of Bedrock under their configured names, by region', () => {
     'bedrock/here',
     'europe/everywhere',
   ]);
+});
+
+test('lists no model of a provider that cannot answer', () => {
+  const config = defineConfig({ providers: { openai: {}, anthropic: {} }, demo: false });
+  const prices = makePriceBook(TABLE, {});
+  const canAnswer = (provider: string) => provider === 'anthropic';
+  const source = { config, providerUrls: {}, prices, table: TABLE, canAnswer };
+  expect(makeCatalogue(source).map(({ id }) => id)).toEqual(['anthropic/claude-sonnet-4']);
+});
+
+test('names the entries of a list that can match no model', () => {
+  const config = defineConfig({
+    providers: { openai: {}, vllm: {} },
+    aliases: { fast: 'openai/gpt-5-mini', gone: 'anthropic/claude' },
+  });
+  const prices = makePriceBook(TABLE, {});
+  const names = { config, providerUrls: {} };
+  const catalogue = makeCatalogue({ ...names, prices, table: TABLE });
+  const good = [
+    'openai/*',
+    'openai/gpt-5',
+    'openai/newest',
+    'gpt-5',
+    'fast',
+    'vllm/any',
+    'demo/echo',
+    'demo/*',
+  ];
+  const bad = ['nobody/*', 'nobody/m', 'gpt-99', 'gone', 'demo/other'];
+  expect(unmatchedEntries([...good, ...bad], { catalogue, names })).toEqual(bad);
 });

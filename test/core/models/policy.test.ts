@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { defineConfig } from '../../../core/config.ts';
-import { isAllowedModel, requireAllowedModel, resolveModel } from '../../../core/models/policy.ts';
+import {
+  allowedEntries,
+  idsOfEntry,
+  isAllowedModel,
+  requireAllowedModel,
+  resolveModel,
+} from '../../../core/models/policy.ts';
 import { makeGrant, NOW_MS, TOKEN_ID } from '../../support/wallet-fixtures.ts';
 
 const config = defineConfig({
@@ -81,6 +87,47 @@ describe('resolveModel', () => {
   );
 });
 
+const NAMES = {
+  config: defineConfig({
+    providers: { openai: {}, google: {}, mistral: {}, deepinfra: {} },
+    aliases: { smart: 'openai/gpt-5', 'openai/old': 'openai/gpt-5', 'openai/gpt-6': 'google/x' },
+    defaultProvider: 'deepinfra',
+  }),
+  providerUrls: {},
+};
+
+// guarantee: lists-by-one-rule
+describe('an entry of a list of allowed models', () => {
+  test.each([
+    ['openai/gpt-5', ['openai/gpt-5']],
+    ['openai/*', ['openai/*']],
+    ['nobody/*', []],
+    ['smart', ['openai/gpt-5']],
+    ['openai/old', ['openai/gpt-5']],
+    ['deepseek-ai/DeepSeek-R1', ['deepinfra/', 'openai/', 'google/']],
+    ['gpt-5', ['deepinfra/', 'openai/', 'google/']],
+  ])('%s stands for %j', (entry, ids) => {
+    const full = ids.map((id) => (id.endsWith('/') ? `${id}${entry}` : id));
+    expect(idsOfEntry(entry, NAMES)).toEqual(full);
+  });
+
+  test.each([
+    ['an alias', ['smart'], 'openai/gpt-5', true],
+    ['an id without a provider', ['gpt-5'], 'openai/gpt-5', true],
+    ["DeepInfra's id, by the default provider", ['a/m'], 'deepinfra/a/m', true],
+    ['an alias that hides the id', ['openai/gpt-6'], 'openai/gpt-6', false],
+    ['an alias that hides the id, by its target', ['openai/gpt-6'], 'google/x', true],
+  ])('allows by %s: %j, %s, %s', (_how, models, id, allowed) => {
+    expect(isAllowedModel(grantOf(models), id, NAMES)).toBe(allowed);
+    expect(isAllowedModel(grantOf(undefined, models), id, NAMES)).toBe(allowed);
+  });
+
+  test('is shown if the other list allows it under another name', () => {
+    expect(allowedEntries(grantOf(['openai/*'], ['smart', 'google/x']), NAMES)).toEqual(['smart']);
+    expect(allowedEntries(grantOf(), NAMES)).toBeUndefined();
+  });
+});
+
 describe('requireAllowedModel', () => {
   test.each([
     ['no lists', undefined, undefined, true],
@@ -95,12 +142,12 @@ describe('requireAllowedModel', () => {
     ['the key but not the token', ['openai/gpt-5'], ['google/*'], false],
     ['a bare star', ['*'], undefined, false],
   ])('decides openai/gpt-5 under %s', (_, models, tokenModels, allowed) => {
-    expect(isAllowedModel(grantOf(models, tokenModels), 'openai/gpt-5')).toBe(allowed);
+    expect(isAllowedModel(grantOf(models, tokenModels), 'openai/gpt-5', NAMES)).toBe(allowed);
   });
 
   test('names the model and what both lists allow', () => {
     const grant = grantOf(['openai/*', 'google/*'], ['openai/gpt-5', 'mistral/large']);
-    expect(() => requireAllowedModel(grant, 'google/gemini')).toThrowError(
+    expect(() => requireAllowedModel(grant, 'google/gemini', NAMES)).toThrowError(
       expect.objectContaining({
         code: 'model_not_allowed',
         status: 403,
@@ -111,14 +158,14 @@ describe('requireAllowedModel', () => {
 
   test('names the first 20 of many, and counts the rest', () => {
     const many = Array.from({ length: 23 }, (_, index) => `openai/m${index}`);
-    expect(() => requireAllowedModel(grantOf(many), 'openai/x')).toThrowError(
+    expect(() => requireAllowedModel(grantOf(many), 'openai/x', NAMES)).toThrowError(
       /openai\/m19 and 3 more$/,
     );
   });
 
   test('says so if the two lists allow nothing together', () => {
-    expect(() => requireAllowedModel(grantOf(['a/b'], ['c/d']), 'a/b')).toThrowError(
-      /allowed are none$/,
-    );
+    expect(() =>
+      requireAllowedModel(grantOf(['openai/b'], ['google/d']), 'openai/b', NAMES),
+    ).toThrowError(/allowed are none$/);
   });
 });
