@@ -25,7 +25,7 @@ export interface Agent {
   /** The tool that the provider's stand-in calls. */
   readonly use: ToolUse;
   /** Files of its home folder, by path. */
-  files?(gateway: Gateway): Readonly<Record<string, object>>;
+  files?(gateway: Gateway): Readonly<Record<string, string>>;
 }
 
 /** Every agent is asked to use its shell, and the stand-in for its provider makes it do so. */
@@ -81,11 +81,11 @@ const GEMINI: Agent = {
     GEMINI_CLI_TRUST_WORKSPACE: 'true',
   }),
   files: () => ({
-    '.gemini/settings.json': {
+    '.gemini/settings.json': JSON.stringify({
       security: { auth: { selectedType: 'gemini-api-key' } },
       privacy: { usageStatisticsEnabled: false },
       general: { enableAutoUpdate: false },
-    },
+    }),
   }),
 };
 
@@ -105,7 +105,7 @@ function opencode(name: string, model: string): Agent {
     files: ({ origin }) => {
       const options = { baseURL: `${origin}/v1`, apiKey: '{env:HALLPASS_TOKEN}' };
       return {
-        '.config/opencode/opencode.json': {
+        '.config/opencode/opencode.json': JSON.stringify({
           autoupdate: false,
           share: 'disabled',
           permission: 'allow',
@@ -118,7 +118,7 @@ function opencode(name: string, model: string): Agent {
               models: { 'openai/gpt-5.6': {} },
             },
           },
-        },
+        }),
       };
     },
   };
