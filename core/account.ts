@@ -1,12 +1,15 @@
 /**
  * The account function's routes: models, the credential itself, scoped tokens, usage.
- * Flow: Grant > **answer**. Invariant: no route reserves, and only a revocation writes. An unknown route is a 404.
+ * Flow: Grant > **answer**. Invariant: no route reserves. Only revocations and changes of users write. An unknown route is
+ * a 404.
  */
 import { type Grant, requireNotExpired } from './access/grant.ts';
 import { describeKey, type KeyWallets } from './account/key-info.ts';
 import { revoke } from './account/revoke.ts';
 import { describeToken, issueToken } from './account/scoped-jwt.ts';
 import { describeUsage } from './account/usage.ts';
+import { describeUsers } from './account/user-list.ts';
+import { changeUser, describeUser, type UsersPorts } from './account/users.ts';
 import { GatewayError } from './base/errors.ts';
 import type { HttpAnswer, HttpRequest } from './base/http.ts';
 import type { Clock, Random } from './base/ports.ts';
@@ -15,9 +18,9 @@ import { findModel, listModels, type ModelLists, modelReaderOf } from './models/
 import type { UsageReader } from './usage/ports.ts';
 import type { WalletMarks } from './wallet/ports.ts';
 
-export interface AccountPorts {
+export interface AccountPorts extends UsersPorts {
   readonly clock: Clock;
-  readonly random: Pick<Random, 'uuid'>;
+  readonly random: Random;
   readonly wallets: KeyWallets;
   readonly marks: WalletMarks;
   readonly revokedList: RevokedList;
@@ -41,8 +44,10 @@ const ROUTES: ReadonlyMap<string, RouteHandler> = new Map<string, RouteHandler>(
   ['GET /v1/scoped-jwt', describeToken],
   ['DELETE /v1/scoped-jwt', revoke],
   ['GET /v1/usage', describeUsage],
+  ['GET /v1/users', describeUsers],
 ]);
 
+const USER_PATH = /^\/v1\/users\/(.+)$/;
 const MODEL_PATH = /^\/v1\/models\/(.+)$/;
 
 /**
@@ -56,7 +61,8 @@ export async function account(
 ): Promise<HttpAnswer> {
   requireNotExpired(grant, ports.clock.nowMs());
   if (grant.token?.revoked) throw new GatewayError('token_revoked');
-  const route = ROUTES.get(`${request.method} ${request.path}`) ?? modelRoute(request);
+  const route =
+    ROUTES.get(`${request.method} ${request.path}`) ?? modelRoute(request) ?? userRoute(request);
   if (route === undefined) throw new GatewayError('not_found');
   return { status: 200, body: await route(request, grant, ports) };
 }
@@ -69,10 +75,26 @@ function modelRoute({ method, path }: HttpRequest): RouteHandler | undefined {
     findModel(decode(escaped), modelReaderOf(request), grant, models);
 }
 
+/** `/v1/users/{user}`. */
+function userRoute({ method, path }: HttpRequest): RouteHandler | undefined {
+  const escaped = USER_PATH.exec(path)?.[1];
+  if (escaped === undefined) return undefined;
+  const user = decode(escaped);
+  switch (method) {
+    case 'GET':
+      return (_, grant, ports) => describeUser(user, grant, ports);
+    case 'PATCH':
+      return (request, grant, ports) =>
+        changeUser(user, request, { grant, by: `key ${grant.keyName}` }, ports);
+    default:
+      return undefined;
+  }
+}
+
 function decode(escaped: string): string {
   try {
     return decodeURIComponent(escaped);
   } catch {
-    return escaped; // Not a valid escape, so no model has this id.
+    return escaped; // Not a valid escape, so no model and no user has this id.
   }
 }

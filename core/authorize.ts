@@ -96,6 +96,7 @@ async function requireGrant(
   return {
     ...grant,
     ...(claimant && { identity: claimant.identity }),
+    ...(claimant?.identity.source === 'jwt' && claimant.email && { email: claimant.email }),
     ...(conversation !== undefined && { conversation }),
   };
 }

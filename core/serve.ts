@@ -40,6 +40,7 @@ import { parseBody } from './proxy/request-body.ts';
 import { streamAnswer } from './proxy/stream-answer.ts';
 import { type PassedAnswer, passAnswer, passRefusal } from './proxy/whole-answer.ts';
 import type { Amounts } from './wallet/hold.ts';
+import type { Introductions } from './wallet/introduce.ts';
 import { limitHeaders } from './wallet/limit-headers.ts';
 import { reserve } from './wallet/reserve.ts';
 import type { AmountsLeft } from './wallet/reserve-plan.ts';
@@ -61,6 +62,8 @@ export interface ProxyCall {
 
 export interface ProxyPorts extends CallPorts {
   readonly secrets: Secrets;
+  /** What is kept of people beside their wallets. @default nothing */
+  readonly introductions?: Introductions;
   readonly upstream: Upstream;
   /** The built-in provider. */
   readonly demo: Upstream;
@@ -88,12 +91,22 @@ export async function serve(
   const startedAtMs = ports.clock.nowMs();
   requireLiveToken(grant, startedAtMs);
   const body = parseBody(call.body);
-  const plan = planCall({ route, headers: clientHeaders, body }, grant, settings);
+  const replan = (current: Grant): CallPlan =>
+    planCall({ route, headers: clientHeaders, body }, current, settings);
+  const plan = replan(grant);
   const providerKey = await readProviderKey(plan.provider, settings, ports.secrets);
-  const providerCall = await hold({ call, plan, startedAtMs }, ports);
+  const providerCall = await hold({ call, plan, replan, startedAtMs }, ports).catch((error) =>
+    refuse(grant, toGatewayError(error), ports),
+  );
+  ports.introductions?.introduce(grant);
   const response = await forward({ providerCall, deadlineAtMs, providerKey }, ports);
   const headers = answerHeaders(providerCall, ports.clock.nowMs());
   return passOn(providerCall, guardKey(response, providerKey), { headers, ports });
+}
+
+/** Throws the refusal in the words that its user should read. */
+async function refuse(grant: Grant, error: GatewayError, ports: ProxyPorts): Promise<never> {
+  throw (await ports.introductions?.refused(grant, error)) ?? error;
 }
 
 /** The provider's key, read before anything is held. */
@@ -111,14 +124,20 @@ async function readProviderKey(
 interface CallToHold {
   readonly call: ProxyCall;
   readonly plan: CallPlan;
+  /** Plans the call under another grant of the same caller. */
+  readonly replan: (grant: Grant) => CallPlan;
   readonly startedAtMs: number;
 }
 
-/** Holds what the call may cost, with a lower output cap if the budget affords no more. */
+/**
+ * Holds what the call may cost, with a lower output cap if the budget affords no more. If the user has limits of their
+ * own that were not known, the call is planned again under them.
+ */
 async function hold(
-  { call: { grant, requestId, leaseEndsAtMs }, plan, startedAtMs }: CallToHold,
+  { call: { grant, requestId, leaseEndsAtMs }, plan: first, replan, startedAtMs }: CallToHold,
   ports: ProxyPorts,
 ): Promise<ProviderCall> {
+  let plan = first;
   let cap = plan.request.output.cap;
   const afford = (left: AmountsLeft): Amounts | undefined => {
     const lower = affordableCap(plan, left, cap);
@@ -130,6 +149,11 @@ async function hold(
     {
       ...{ grant, requestId, leaseEndsAtMs, afford },
       amounts: amountsUnder(plan, cap),
+      replan: (current) => {
+        plan = replan(current);
+        cap = plan.request.output.cap;
+        return amountsUnder(plan, cap);
+      },
       hasShares: true,
       needs: neededAmounts(plan),
     },

@@ -12,9 +12,11 @@ import {
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { callDynamoDb } from '../adapters/aws/https-call.ts';
 import { makeWalletMarks } from '../adapters/dynamodb/marks.ts';
+import { makePeople } from '../adapters/dynamodb/people.ts';
 import { makeRevokedList } from '../adapters/dynamodb/revoked-list.ts';
 import { makeRollups } from '../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
+import { makeUserChanges } from '../adapters/dynamodb/user-changes.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
@@ -59,6 +61,8 @@ function makePorts({ environment, config }: FunctionSettings): AccountPorts {
     clock,
     random,
     wallets: makeWallets(dynamodb, walletsTable),
+    people: makePeople(dynamodb, walletsTable),
+    userChanges: makeUserChanges(dynamodb, usageTable),
     marks: makeWalletMarks(dynamodb, walletsTable),
     revokedList: makeRevokedList(dynamodb, keysTable),
     usage: {

@@ -18,6 +18,7 @@ import { toEventStream } from '../adapters/api-gateway/response-stream.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
+import { makePeople } from '../adapters/dynamodb/people.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeSignedUpstream } from '../adapters/http/signed-upstream.ts';
@@ -33,6 +34,7 @@ import { makeDemo } from '../core/providers/demo/demo.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
 import type { ProxySettings } from '../core/proxy/call-plan.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
+import { makeIntroductions } from '../core/wallet/introduce.ts';
 
 /** Time of one call of the table or the secrets. */
 const CALL_TIMEOUT_MS = 3_000;
@@ -122,6 +124,7 @@ function makePorts(
   return {
     wallets: makeWallets(dynamodb, environment.walletsTable),
     usage: makeUsageRows(dynamodb, environment.usageTable),
+    introductions: makeIntroductions(makePeople(dynamodb, environment.walletsTable), clock),
     secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
     upstream: makeSignedUpstream(makeUpstream(clock), clock, findProviderCredentials),
     demo: makeDemo({ clock, random }),

@@ -45,6 +45,16 @@ const useEncryptionKey = (keyArn: string): PolicyStatement =>
     },
   });
 
+/** Allows new rows in the lists of changed users, but no row of usage. */
+const listUserChanges = (usageTableArn: string): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'ListUserChanges',
+    effect: Effect.ALLOW,
+    actions: ['dynamodb:PutItem'],
+    resources: [usageTableArn],
+    conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*#people'] } },
+  });
+
 /** Returns the statements of each function. A statement without resources is left out: it would mean all. */
 export function permissionsOf(
   tables: Tables,
@@ -58,6 +68,7 @@ export function permissionsOf(
   const dueIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.index.name}`];
   const openIndex = [`${tables.usage.tableArn}/index/${TABLES.usage.index.name}`];
   const slicesIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.slicesIndex.name}`];
+  const listIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.listIndex.name}`];
   const providerSecrets = [...secrets.providerArns];
 
   // A transaction needs the permissions of its parts: draws and recalls are updates.
@@ -87,9 +98,12 @@ export function permissionsOf(
     ],
     account: [
       ...useKey,
-      // It writes only revocation marks into wallets. No policy can limit it to them, because counters are beside them.
+      // It writes only marks and records of people into wallets. No policy can limit it to them, because counters are beside
+      // them.
       allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
       revokeInRecords(tables.keys.tableArn),
+      allow('FindUsers', ['dynamodb:Query'], listIndex),
+      listUserChanges(tables.usage.tableArn),
       allow('ReadUsage', ['dynamodb:Query'], usage),
       ...findSlices,
     ],

@@ -20,7 +20,7 @@ export const CORS_HEADERS: Readonly<Record<string, string>> = {
 /** Headers of the answer to OPTIONS. Chromium keeps it for two hours at most. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',
-  'access-control-allow-methods': 'GET,POST,DELETE,OPTIONS',
+  'access-control-allow-methods': 'GET,POST,PATCH,DELETE,OPTIONS',
   'access-control-allow-headers': CORS_ALLOW_HEADERS,
   'access-control-max-age': '7200',
 };

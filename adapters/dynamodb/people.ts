@@ -8,6 +8,7 @@ import {
   type MadeChange,
   type NoteTexts,
   type PersonChange,
+  type PersonNames,
   type PersonNote,
 } from '../../core/wallet/person.ts';
 import type { People } from '../../core/wallet/ports.ts';
@@ -15,10 +16,12 @@ import type { AwsCall } from '../aws/aws-call.ts';
 import { LIST_INDEX, TABLES } from '../table-schema.ts';
 import { transact } from './transact.ts';
 import {
+  adds,
   assignment,
   attribute,
   type Condition,
   condition,
+  isWritten,
   ONE,
   rethrow,
   setsIfAbsent,
@@ -60,6 +63,33 @@ export function makePeople(call: AwsCall, table: string): People {
       return item && parseNote(item);
     },
 
+    async findNotes(walletIds) {
+      const notes = new Map<WalletId, PersonNote>();
+      if (walletIds.length === 0) return notes;
+      const keys = walletIds.map((walletId) => toKey(noteIdOf(walletId)));
+      const request = { Keys: keys, ConsistentRead: true };
+      const answer = await call('BatchGetItem', { RequestItems: { [table]: request } }).catch(
+        rethrow,
+      );
+      const items = Object(answer.Responses)[table];
+      for (const each of Array.isArray(items) ? items : []) {
+        const item = parseItem(each);
+        const id = item && readText(item, partitionKey);
+        if (id !== undefined) notes.set(asWalletId(id.slice(0, -1)), parseNote(item ?? {}));
+      }
+      return notes;
+    },
+
+    async introduce(walletId, names) {
+      await isWritten(
+        call('UpdateItem', toInput(table, noteIdOf(walletId), toIntroduction(names))),
+      );
+    },
+
+    async countRefusal(walletId, nowMs) {
+      await isWritten(call('UpdateItem', toInput(table, noteIdOf(walletId), toRefusal(nowMs))));
+    },
+
     async change(change) {
       const { failed } = await transact(call, [
         toInput(table, change.walletId, toRecordChange(change)),
@@ -83,6 +113,27 @@ export function makePeople(call: AwsCall, table: string): People {
     },
   };
 }
+
+const toIntroduction = (names: PersonNames): Update => ({
+  set: TEXTS.map((name) => {
+    const text = Object(names)[name];
+    return typeof text === 'string' ? assignment`${attribute(name)} = ${toText(text)}` : undefined;
+  }),
+  remove: [],
+  conditions: [condition`attribute_not_exists(${attribute('name')})`],
+});
+
+const MINUTE_MS = 60_000;
+const REFUSED_AT = 'hitAt';
+
+/** Invariant: `hits` is a number of minutes. Defeats: a script that tries a hundred times a second. */
+const toRefusal = (nowMs: number): Update => ({
+  set: [adds(MINUTES_REFUSED, ONE), assignment`${attribute(REFUSED_AT)} = ${toNumber(nowMs)}`],
+  remove: [],
+  conditions: [
+    condition`(attribute_not_exists(${attribute(REFUSED_AT)}) OR ${attribute(REFUSED_AT)} <= ${toNumber(nowMs - MINUTE_MS)})`,
+  ],
+});
 
 function parseNote(item: Item): PersonNote {
   const texts = TEXTS.flatMap((name) => {

@@ -52,6 +52,7 @@ const grantSchema = v.strictObject({
       id: v.string(),
     }),
   ),
+  email: v.exactOptional(v.string()),
   token: v.exactOptional(tokenSchema),
   models: v.exactOptional(strings),
   limits: v.pipe(

@@ -5,7 +5,7 @@
 import type { HttpRequest } from '../base/http.ts';
 
 /** The routes about the credential itself and about its owner's keys, tokens and people. None calls a model. */
-const OWN_ROUTE = /^\/v1\/(?:key|usage|scoped-jwt|users(?:\/[^/]+)?)$/;
+const OWN_ROUTE = /^\/v1\/(?:key|usage|scoped-jwt|users(?:\/.+)?)$/;
 const MODEL_LIST = /^\/v1(?:beta)?\/models(?:\/|$)/;
 
 /** True unless the route is one of the owner's own, which a key answers whatever its identity controls say. */

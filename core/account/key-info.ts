@@ -168,8 +168,20 @@ function tightestOf(states: readonly LimitState[]): LimitState | undefined {
     );
 }
 
-/** Formats a limit with the field names of a refusal. `used` includes `reserved`. */
-function toLimitInfo(state: LimitState): JsonObject {
+/** A limit with the field names of a refusal. `used` includes `reserved`. */
+export interface LimitInfo {
+  readonly per: string;
+  readonly unit: string;
+  readonly window: string;
+  readonly limit: number;
+  readonly used: number;
+  readonly reserved: number;
+  readonly remaining: number;
+  readonly resets_at: string | null;
+}
+
+/** Formats a limit. */
+export function toLimitInfo(state: LimitState): LimitInfo {
   const { per, unit, window, limitValue, used, reserved, resetsAtMs } = toLimitFacts(state);
   const remaining = remainingOf(state);
   return {

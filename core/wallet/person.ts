@@ -38,6 +38,9 @@ export interface PersonNote {
   readonly changes: ReadonlyMap<string, MadeChange>;
 }
 
+/** Who a person is. */
+export type PersonNames = Pick<PersonNote, 'email'> & Required<Pick<PersonNote, 'name' | 'source'>>;
+
 /** A change that was made once and is not made again. */
 export interface MadeChange {
   readonly madeAtMs: number;

@@ -6,7 +6,7 @@
 import type { KeyId, PoolId, RequestId, TokenId, WalletId } from '../base/ids.ts';
 import type { Amounts, Hold } from './hold.ts';
 import type { Memory, Remembered } from './memory.ts';
-import type { Person, PersonChange, PersonNote } from './person.ts';
+import type { Person, PersonChange, PersonNames, PersonNote } from './person.ts';
 import type { UsageRow } from './usage-row.ts';
 
 /** One counter of a reserve: `name` grows by `add`, if that leaves it at `max` or less (no `max`: always). */
@@ -257,6 +257,12 @@ export interface Wallets extends Pools, Spills {
 export interface People {
   /** What reports and refusals need of a person; undefined: nothing is known. */
   findNote(walletId: WalletId): Promise<PersonNote | undefined>;
+  /** The notes of these wallets (100 at most). One that could not be read now is missing. */
+  findNotes(walletIds: readonly WalletId[]): Promise<ReadonlyMap<WalletId, PersonNote>>;
+  /** Writes who a person is, unless their note says so already. */
+  introduce(walletId: WalletId, texts: PersonNames): Promise<void>;
+  /** Counts a minute in which a request of this person was refused; once for several refusals within a minute. */
+  countRefusal(walletId: WalletId, nowMs: number): Promise<void>;
   /** `record-changed`: it is not as it was seen. `repeated`: a change with this idempotency key was made before. */
   change(change: PersonChange): Promise<'changed' | 'record-changed' | 'repeated'>;
   /** Ids of wallets listed in a book: one page, in order, after an id. One made a moment ago may be missing. */

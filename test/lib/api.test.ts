@@ -139,7 +139,8 @@ describe('routes', () => {
             StatusCode: '204',
             ResponseParameters: {
               'method.response.header.access-control-allow-origin': "'*'",
-              'method.response.header.access-control-allow-methods': "'GET,POST,DELETE,OPTIONS'",
+              'method.response.header.access-control-allow-methods':
+                "'GET,POST,PATCH,DELETE,OPTIONS'",
               'method.response.header.access-control-allow-headers': expect.stringMatching(
                 /^'authorization,[a-z0-9,-]*\buser-agent\b[a-z0-9,-]*'$/,
               ),

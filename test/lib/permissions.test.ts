@@ -82,20 +82,22 @@ describe('what each function may do, and nothing else', () => {
   });
 
   // guarantee: least-privilege
-  test('the account function reads wallets and usage, and writes revocation marks', () => {
+  test('the account function reads wallets and usage, and writes marks, records of people and the list of their changes', () => {
     expect(permissionsOf('Account')).toEqual([
       ...logs('Account'),
       'Allow dynamodb:GetItem on <TablesWallets.Arn>',
       'Allow dynamodb:UpdateItem on <TablesWallets.Arn>',
       'Allow dynamodb:GetItem on <TablesKeys.Arn>',
       'Allow dynamodb:UpdateItem on <TablesKeys.Arn>',
+      'Allow dynamodb:Query on <TablesWallets.Arn>/index/byKey',
+      'Allow dynamodb:PutItem on <TablesUsage.Arn>',
       'Allow dynamodb:Query on <TablesUsage.Arn>',
       'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
       'Allow dynamodb:BatchGetItem on <TablesWallets.Arn>',
     ]);
   });
 
-  test('the account function can read and write only the revoked list in the keys table', () => {
+  test('the account function writes only the revoked list in the keys table, and only changes of users in the usage table', () => {
     const statements = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
       ({ Properties }) => Properties.PolicyDocument.Statement,
     );
@@ -110,6 +112,10 @@ describe('what each function may do, and nothing else', () => {
             'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'],
           },
         },
+      },
+      {
+        Sid: 'ListUserChanges',
+        Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*#people'] } },
       },
     ]);
   });

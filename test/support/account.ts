@@ -12,6 +12,7 @@ import type { Hold } from '../../core/wallet/hold.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { KEY } from './memory-keys.ts';
+import { makeMemoryPeople } from './memory-people.ts';
 import { makeMemoryUsage } from './memory-usage.ts';
 import { NOW_MS } from './tokens.ts';
 
@@ -119,7 +120,11 @@ async function ask(
   for (const row of rows) await usage.put(row);
   const ports: AccountPorts = {
     clock: { nowMs: () => NOW_MS, sleep: async () => {} },
-    random: { uuid: () => '00000000-0000-4000-8000-000000000001' },
+    random: { uuid: () => '00000000-0000-4000-8000-000000000001', fraction: () => 0 },
+    people: makeMemoryPeople(new Map(), () => {
+      throw new TypeError('these tests change nobody');
+    }),
+    userChanges: { put: async () => {}, list: async () => [] },
     wallets: {
       find: async (id) => wallets[id],
       findSpilled: async () => undefined,

@@ -4,9 +4,17 @@ import type { People } from '../../core/wallet/ports.ts';
 import type { StoredWallet } from './memory-pools.ts';
 
 interface StoredNote {
+  refusedAtMs?: number;
+  minutesRefused?: number;
   texts: Omit<PersonNote, 'changes' | 'minutesRefused'>;
   readonly changes: Map<string, MadeChange>;
 }
+
+const toNote = ({ texts, changes, minutesRefused }: StoredNote): PersonNote => ({
+  ...texts,
+  ...(minutesRefused === undefined ? {} : { minutesRefused }),
+  changes: new Map(changes),
+});
 
 /** Records of people in memory beside their wallets: the rules of the port in plain words. */
 export function makeMemoryPeople(
@@ -14,15 +22,38 @@ export function makeMemoryPeople(
   open: (id: WalletId) => StoredWallet,
 ): People {
   const notes = new Map<WalletId, StoredNote>();
+  const noteOf = (id: WalletId): StoredNote => notes.get(id) ?? { texts: {}, changes: new Map() };
   return {
     async findNote(walletId) {
       const note = notes.get(walletId);
-      return note && { ...note.texts, changes: new Map(note.changes) };
+      return note && toNote(note);
+    },
+
+    findNotes: async (walletIds) =>
+      new Map(
+        walletIds.flatMap((id) => {
+          const note = notes.get(id);
+          return note === undefined ? [] : [[id, toNote(note)] as const];
+        }),
+      ),
+
+    async introduce(walletId, names) {
+      const note = noteOf(walletId);
+      if (note.texts.name !== undefined) return;
+      notes.set(walletId, { ...note, texts: { ...note.texts, ...names } });
+    },
+
+    async countRefusal(walletId, nowMs) {
+      const note = noteOf(walletId);
+      notes.set(walletId, note);
+      if (nowMs - (note.refusedAtMs ?? Number.NEGATIVE_INFINITY) < 60_000) return;
+      note.refusedAtMs = nowMs;
+      note.minutesRefused = (note.minutesRefused ?? 0) + 1;
     },
 
     async change({ walletId, seenRev, person, listedUnder, ...change }) {
       const { idempotencyKey, digest, nowMs, forget, texts } = change;
-      const note = notes.get(walletId) ?? { texts: {}, changes: new Map() };
+      const note = noteOf(walletId);
       if (note.changes.has(idempotencyKey) && !forget.includes(idempotencyKey)) return 'repeated';
       const wallet = wallets.get(walletId);
       if (wallet?.person?.rev !== seenRev || wallet?.movedTo !== undefined) return 'record-changed';

@@ -30,7 +30,7 @@ describe('the identity controls of a key', () => {
     ['POST', '/v1/chat/completions'],
     ['POST', '/v1/messages'],
     ['POST', '/v1/models/google/gemini-x:streamGenerateContent'],
-    ['POST', '/v1/users/a/b'],
+    ['POST', '/v1/usersx'],
     ['GET', '/v1/keys'],
     ['GET', '/v1/modelsx'],
     ['GET', '/anything'],

@@ -85,7 +85,7 @@ describe('routes', () => {
     expect(answer.status).toBe(204);
     expect(answer.headers).toMatchObject({
       'access-control-allow-origin': '*',
-      'access-control-allow-methods': 'GET,POST,DELETE,OPTIONS',
+      'access-control-allow-methods': 'GET,POST,PATCH,DELETE,OPTIONS',
       'access-control-max-age': '7200',
     });
     expect(answer.headers['access-control-allow-headers']).toContain('authorization');

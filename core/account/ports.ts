@@ -1,0 +1,25 @@
+/**
+ * What the owner's routes need from outside.
+ */
+import type { KeyId } from '../base/ids.ts';
+
+/** A change of a user by the owner of a key, as the audit lists it. */
+export interface UserChangeRow {
+  readonly keyId: KeyId;
+  /** Names the change; the same change that is sent again has the same id. */
+  readonly id: string;
+  readonly atMs: number;
+  /** The key, or the person or system that ran a command. */
+  readonly by: string;
+  readonly user: string;
+  /** The fields to change, as JSON. No secret is in it. */
+  readonly fields: string;
+}
+
+/** The list of changes of users. Fails closed. */
+export interface UserChanges {
+  /** Adds a change. May be repeated: the first one stays. */
+  put(row: UserChangeRow): Promise<void>;
+  /** The changes of a key's users, the last one first; 1,000 at most. */
+  list(keyId: KeyId): Promise<readonly UserChangeRow[]>;
+}

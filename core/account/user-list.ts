@@ -1,0 +1,140 @@
+/**
+ * `GET /v1/users`: the users of a key, a page at a time. Flow: Grant > **answer**.
+ */
+import type { Grant } from '../access/grant.ts';
+import { GatewayError } from '../base/errors.ts';
+import type { HttpRequest } from '../base/http.ts';
+import { asWalletId, type WalletId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
+import { listUsers, readUsers, USERS_MAX } from './find-users.ts';
+import { digestOf } from './user-id.ts';
+import { type UserView, viewUser } from './user-view.ts';
+import { requireOwner, type UsersPorts } from './users.ts';
+
+const PARAMETERS: readonly string[] = ['limit', 'after', 'near', 'sort'];
+const SORTS = ['spent', 'left', 'seen', 'near'] as const;
+type Sort = (typeof SORTS)[number];
+
+const LIMIT_DEFAULT = 100;
+const LIMIT_MAX = 200;
+const DIGEST = /^u[\w-]{22}$/;
+
+interface ListRequest {
+  readonly limit: number;
+  readonly after: string | undefined;
+  readonly near: number | undefined;
+  readonly sort: Sort | undefined;
+}
+
+const refuse = (message: string, param: string): GatewayError =>
+  new GatewayError('invalid_request', { message, param });
+
+function readListRequest(query: HttpRequest['query']): ListRequest {
+  const unknown = Object.keys(query).find((name) => !PARAMETERS.includes(name));
+  if (unknown !== undefined) {
+    throw refuse(`a parameter is unknown, allowed are ${PARAMETERS.join(', ')}`, 'query');
+  }
+  const { after } = query;
+  if (after !== undefined && !DIGEST.test(after)) {
+    throw refuse('"after" must be the "next" of the page before', 'after');
+  }
+  const sort = SORTS.find((each) => each === query.sort);
+  if (query.sort !== undefined && sort === undefined) {
+    throw refuse(`"sort" must be one of ${SORTS.join(', ')}`, 'sort');
+  }
+  return {
+    limit: readNumber('limit', query.limit, 1, LIMIT_MAX) ?? LIMIT_DEFAULT,
+    after,
+    near: readNumber('near', query.near, 0, 100),
+    sort,
+  };
+}
+
+function readNumber(
+  name: string,
+  text: string | undefined,
+  least: number,
+  most: number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const number = /^\d{1,3}$/.test(text) ? Number(text) : -1;
+  if (number >= least && number <= most) return number;
+  throw refuse(`"${name}" must be a whole number from ${least} to ${most}`, name);
+}
+
+/**
+ * Lists users. In the order of their ids a page costs its own reads; sorted or filtered, all users are read.
+ * @throws route_not_allowed, invalid_request with the parameter, service_unavailable
+ */
+export async function describeUsers(
+  { query }: HttpRequest,
+  grant: Grant,
+  ports: UsersPorts,
+): Promise<JsonObject> {
+  requireOwner(grant);
+  const request = readListRequest(query);
+  const isPlain = request.sort === undefined && request.near === undefined;
+  return isPlain ? listPage(request, grant, ports) : listSorted(request, grant, ports);
+}
+
+/** Reads one page, in the order of ids. */
+async function listPage(
+  { limit, after }: ListRequest,
+  grant: Grant,
+  ports: UsersPorts,
+): Promise<JsonObject> {
+  const start = after === undefined ? '' : asWalletId(`${grant.keyId}#${after}`);
+  const ids = await listUsers(grant.keyId, start, limit + 1, ports);
+  const page = await readUsers(ids.slice(0, limit), ports);
+  const nowMs = ports.clock.nowMs();
+  return {
+    data: page.map((items) => viewUser(items, grant, nowMs)),
+    next: ids.length > limit ? nextOf(ids[limit - 1]) : null,
+  };
+}
+
+const nextOf = (walletId: WalletId | undefined): string | null =>
+  walletId === undefined ? null : digestOf(walletId);
+
+/** Reads all users, and answers a page of those that are near their limit, in the order asked for. */
+async function listSorted(
+  { limit, after, near = 0, sort = 'near' }: ListRequest,
+  grant: Grant,
+  ports: UsersPorts,
+): Promise<JsonObject> {
+  const ids = await listUsers(grant.keyId, '', USERS_MAX, ports);
+  const nowMs = ports.clock.nowMs();
+  const all = (await readUsers(ids, ports))
+    .map((items) => ({ walletId: items.walletId, view: viewUser(items, grant, nowMs) }))
+    .filter(({ view }) => near === 0 || (view.nearest?.percent ?? 0) >= near)
+    .sort((a, b) => rankOf(b.view, sort) - rankOf(a.view, sort));
+  const start =
+    after === undefined ? 0 : all.findIndex(({ walletId }) => digestOf(walletId) === after) + 1;
+  const page = all.slice(start, start + limit);
+  return {
+    data: page.map(({ view }) => view),
+    next: start + limit < all.length ? nextOf(page.at(-1)?.walletId) : null,
+    truncated: ids.length === USERS_MAX,
+  };
+}
+
+/** The users with the highest rank come first. */
+function rankOf(view: UserView, sort: Sort): number {
+  switch (sort) {
+    case 'spent':
+      return view.usage_usd;
+    case 'left':
+      return -leastLeft(view);
+    case 'seen':
+      return view.last_seen === null ? 0 : Date.parse(view.last_seen);
+    case 'near':
+      return view.nearest?.percent ?? -1;
+  }
+}
+
+/** Dollars left under the tightest limit; a user without one comes last. */
+const leastLeft = ({ limits }: UserView): number =>
+  Math.min(
+    Number.MAX_SAFE_INTEGER,
+    ...limits.filter(({ unit }) => unit === 'usd').map(({ remaining }) => remaining),
+  );

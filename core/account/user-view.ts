@@ -1,0 +1,121 @@
+/**
+ * What an owner sees of one user. Flow: wallet and note > **user** > answer.
+ */
+import type { Grant } from '../access/grant.ts';
+import type { WalletId } from '../base/ids.ts';
+import { asNanoUsd, usdFromNano } from '../base/money.ts';
+import type { LimitState } from '../wallet/hold.ts';
+import { limitsOf, withPerson } from '../wallet/payer.ts';
+import type { PersonNote } from '../wallet/person.ts';
+import type { Wallet } from '../wallet/ports.ts';
+import { limitStatesOf } from '../wallet/wallet.ts';
+import { type LimitInfo, spentOf, toLimitInfo } from './key-info.ts';
+import { userIdOf } from './user-id.ts';
+
+/** A user as `GET /v1/users` shows them. */
+export interface UserView {
+  readonly id: string;
+  readonly user: string;
+  readonly email: string | null;
+  readonly source: string | null;
+  readonly usage_usd: number;
+  readonly reserved_usd: number;
+  readonly limits: readonly UserLimit[];
+  readonly nearest: Nearest | null;
+  /** A day in UTC. */
+  readonly last_seen: string | null;
+  readonly minutes_refused: number;
+  /** The reason of the block. */
+  readonly blocked: string | null;
+  readonly note: string | null;
+  readonly credit_usd: number;
+}
+
+export interface UserLimit extends LimitInfo {
+  /** The person's own, in place of their tier's or key's. */
+  readonly own: boolean;
+  readonly until: string | null;
+}
+
+export interface Nearest {
+  readonly per: string;
+  readonly unit: string;
+  readonly window: string;
+  /** Of the limit, settled and held together; more than 100 after an overrun. */
+  readonly percent: number;
+}
+
+/** A user's wallet and note; absent: they have none yet. */
+export interface UserItems {
+  readonly walletId: WalletId;
+  readonly wallet: Wallet | undefined;
+  readonly note: PersonNote | undefined;
+}
+
+/** The grant of a key as it is for one of its users: any identity will do, because only limits are read of it. */
+const asUser = (grant: Grant): Grant => ({
+  ...grant,
+  identity: { source: 'token', issuer: '', id: 'anyone' },
+});
+
+/** Returns the limits of one user: their own, else the key's. The claims of a JWT, and so its tier, are not known here. */
+const limitsOfUser = (grant: Grant, wallet: Wallet | undefined, nowMs: number) =>
+  limitsOf(withPerson(asUser(grant), wallet?.person, nowMs)).filter(({ per }) => per === 'user');
+
+/** Describes a user of the key. */
+export function viewUser(items: UserItems, grant: Grant, nowMs: number): UserView {
+  const { walletId, wallet, note } = items;
+  const states = limitStatesOf(wallet, limitsOfUser(grant, wallet, nowMs), { atMs: nowMs });
+  const spent = spentOf(wallet, undefined, nowMs);
+  const id = userIdOf(walletId, note);
+  return {
+    id,
+    user: note?.name ?? id,
+    email: note?.email ?? emailIn(note),
+    source: note?.source?.replace(/:.*$/su, '') ?? null,
+    usage_usd: usdFromNano(spent.settled),
+    reserved_usd: usdFromNano(spent.reserved),
+    limits: states.map((state) => toUserLimit(state, wallet, nowMs)),
+    nearest: nearestOf(states),
+    last_seen: wallet?.seenDay ?? null,
+    minutes_refused: note?.minutesRefused ?? 0,
+    blocked: wallet?.person?.isBlocked ? (note?.reason ?? '') : null,
+    note: note?.note ?? null,
+    credit_usd: usdFromNano(asNanoUsd(wallet?.person?.creditNanoUsd ?? 0n)),
+  };
+}
+
+/** The name itself, where it has the form of an address and its owner vouches for it. */
+const emailIn = (note: PersonNote | undefined): string | null =>
+  note?.name !== undefined &&
+  !note.source?.startsWith('jwt:') &&
+  /^[^@\s]+@[^@\s]+$/.test(note.name)
+    ? note.name
+    : null;
+
+function toUserLimit(state: LimitState, wallet: Wallet | undefined, nowMs: number): UserLimit {
+  const { unit, window } = state.limit;
+  const own = wallet?.person?.limits.find(
+    (each) =>
+      each.unit === unit &&
+      each.window === window &&
+      (each.untilMs === undefined || nowMs < each.untilMs),
+  );
+  const until = own?.untilMs === undefined ? null : new Date(own.untilMs).toISOString();
+  return { ...toLimitInfo(state), own: own !== undefined, until };
+}
+
+/** The limit of which the largest part is used. A limit of zero is used up. */
+function nearestOf(states: readonly LimitState[]): Nearest | null {
+  let nearest: Nearest | null = null;
+  for (const { limit, used } of states) {
+    const percent = percentOf(used, limit.amount);
+    if (nearest !== null && nearest.percent >= percent) continue;
+    nearest = { per: limit.per, unit: limit.unit, window: limit.window, percent };
+  }
+  return nearest;
+}
+
+/** Whole percent, cut off, so that 100 means used up. */
+export const percentOf = (used: bigint, amount: bigint): number =>
+  amount <= 0n ? 100 : Number((used * 100n) / amount);

@@ -1,0 +1,192 @@
+/**
+ * `GET /v1/users`, `GET` and `PATCH /v1/users/{user}`: the owner of a server key sees and changes its users.
+ * Flow: Grant > **answer**. Invariant: only the key in force changes a user; a user's own credential never does.
+ */
+import { type Grant, type Identity, isBareServerKey } from '../access/grant.ts';
+import { GatewayError } from '../base/errors.ts';
+import type { HttpRequest } from '../base/http.ts';
+import { sha256 } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
+import { type ChangePersonPorts, changePerson, type PersonState } from '../wallet/change-person.ts';
+import { namesOf } from '../wallet/introduce.ts';
+import type { PersonChange } from '../wallet/person.ts';
+import { type FindUsersPorts, type FoundUser, findUsers, readUser } from './find-users.ts';
+import type { UserChanges } from './ports.ts';
+import { parseUserChange, type UserChange } from './user-change.ts';
+import { userIdOf } from './user-id.ts';
+import { type UserItems, viewUser } from './user-view.ts';
+
+export interface UsersPorts extends FindUsersPorts, Pick<ChangePersonPorts, 'clock' | 'random'> {
+  readonly userChanges: UserChanges;
+}
+
+/**
+ * Refuses everyone but the owner: the key in force of a server key, sent alone and for no user.
+ * @throws route_not_allowed
+ */
+export function requireOwner(grant: Grant): void {
+  if (isBareServerKey(grant) && !grant.former && grant.identity === undefined) return;
+  throw new GatewayError('route_not_allowed', {
+    message: 'only a server key in force, without a token, a JWT or a user, may use this route',
+  });
+}
+
+/**
+ * `GET /v1/users/{user}`.
+ * @throws route_not_allowed, invalid_request for an id that can name nobody, not_found, service_unavailable
+ */
+export async function describeUser(
+  text: string,
+  grant: Grant,
+  ports: UsersPorts,
+): Promise<JsonObject> {
+  requireOwner(grant);
+  const wallets = await findUsers(text, grant, ports);
+  const found = wallets.filter(exists);
+  const [user] = found;
+  if (user === undefined) {
+    throw new GatewayError('not_found', { message: 'the key has no such user' });
+  }
+  if (found.length > 1) throw ambiguous(found);
+  return { data: viewUser(user, grant, ports.clock.nowMs()) };
+}
+
+const exists = ({ wallet, note }: UserItems): boolean => wallet !== undefined || note !== undefined;
+
+const ambiguous = (users: readonly UserItems[]): GatewayError =>
+  new GatewayError('invalid_request', {
+    message: `the key has several users of this name, use one of ${users
+      .map(({ walletId, note }) => JSON.stringify(userIdOf(walletId, note)))
+      .join(', ')}`,
+    param: 'user',
+  });
+
+/**
+ * `PATCH /v1/users/{user}`. The change is listed before it is made. A block by e-mail alone holds for every wallet of that
+ * person, and for those that are not made yet; other changes need exactly one.
+ * @throws route_not_allowed, invalid_request with the field, service_unavailable
+ */
+export async function changeUser(
+  text: string,
+  request: Pick<HttpRequest, 'body' | 'headers'>,
+  { grant, by }: { readonly grant: Grant; readonly by: string },
+  ports: UsersPorts,
+): Promise<JsonObject> {
+  requireOwner(grant);
+  const change = parseUserChange(request.body);
+  const sentKey = readIdempotencyKey(request);
+  const idempotencyKey = sentKey ?? ports.random.uuid();
+  const users = chooseUsers(await findUsers(text, grant, ports), change);
+  const nowMs = ports.clock.nowMs();
+  const id = sha256(`${text}\0${idempotencyKey}`);
+  const fields = request.body ?? '';
+  for (const user of users) requireAllowed(user, { change, idempotencyKey, grant, nowMs });
+  await ports.userChanges.put({ keyId: grant.keyId, id, atMs: nowMs, by, user: text, fields });
+  for (const { walletId, identity, note } of users) {
+    await changePerson(
+      {
+        walletId,
+        idempotencyKey,
+        digest: change.digest,
+        edit: (current) => editOf(change, current, grant, nowMs),
+        texts: textsOf(change, note === undefined ? identity : undefined),
+      },
+      ports,
+    );
+  }
+  const after = await Promise.all(
+    users.map(({ walletId, identity }) => readUser(walletId, identity, ports)),
+  );
+  const shown = after.find(({ wallet }) => wallet?.seenDay !== undefined) ?? after[0];
+  return { data: shown ? viewUser(shown, grant, nowMs) : null };
+}
+
+/** Refuses a change that the record as it stands does not allow, unless it was made already. */
+function requireAllowed(
+  { wallet, note }: FoundUser,
+  {
+    change,
+    idempotencyKey,
+    grant,
+    nowMs,
+  }: {
+    readonly change: UserChange;
+    readonly idempotencyKey: string;
+    readonly grant: Grant;
+    readonly nowMs: number;
+  },
+): void {
+  if (note?.changes.has(idempotencyKey)) return;
+  editOf(change, wallet?.person ?? NOBODY, grant, nowMs);
+}
+
+const NOBODY: PersonState = { limits: [], creditNanoUsd: 0n, isBlocked: false };
+
+/** Only a block, and its end, may mean several wallets. */
+function chooseUsers(users: readonly FoundUser[], change: UserChange): readonly FoundUser[] {
+  const isBlockOnly = change.limits === undefined && change.creditNanoUsd === undefined;
+  if (isBlockOnly || users.length === 1) return users;
+  const found = users.filter(exists);
+  if (found.length === 1) return found;
+  throw ambiguous(
+    (found.length === 0 ? users : found).map((user) => ({
+      ...user,
+      note: user.note ?? (user.identity && { ...namesOf(user.identity), changes: new Map() }),
+    })),
+  );
+}
+
+const IDEMPOTENCY_KEY = 'idempotency-key';
+
+function readIdempotencyKey({ headers }: Pick<HttpRequest, 'headers'>): string | undefined {
+  const [key, ...more] = headers.get(IDEMPOTENCY_KEY) ?? [];
+  if (key === undefined) return undefined;
+  if (more.length === 0 && /^[A-Za-z0-9._-]{1,64}$/.test(key)) return key;
+  throw new GatewayError('invalid_request', {
+    message: `the header "${IDEMPOTENCY_KEY}" must be sent once, as 1 to 64 of A-Za-z0-9._-`,
+    param: IDEMPOTENCY_KEY,
+  });
+}
+
+function editOf(
+  { limits, creditNanoUsd = 0n, blocked }: UserChange,
+  current: PersonState,
+  grant: Grant,
+  nowMs: number,
+): PersonState {
+  const next: PersonState = {
+    limits: limits ?? current.limits.filter(({ untilMs = nowMs + 1 }) => nowMs < untilMs),
+    creditNanoUsd: current.creditNanoUsd + creditNanoUsd,
+    isBlocked: blocked === undefined ? current.isBlocked : blocked !== null,
+  };
+  if (creditNanoUsd !== 0n) requirePrepaid(next, grant);
+  return next;
+}
+
+/** Credit adds to a limit, so there must be one, and the sum is never below zero. */
+function requirePrepaid({ limits, creditNanoUsd }: PersonState, grant: Grant): void {
+  const isPrepaid = (limit: { per: string; unit: string; window: string }): boolean =>
+    limit.per === 'user' && limit.unit === 'usd' && limit.window === 'total';
+  const base = limits.find(isPrepaid) ?? grant.limits.find(isPrepaid);
+  if (base === undefined) {
+    throw new GatewayError('invalid_request', {
+      message: '"credit_usd" needs a limit user:usd:total, of the user or of the key',
+      param: 'credit_usd',
+    });
+  }
+  if (base.amount + creditNanoUsd >= 0n) return;
+  throw new GatewayError('invalid_request', {
+    message: '"credit_usd" would bring the limit below 0',
+    param: 'credit_usd',
+  });
+}
+
+/** The texts of the note: the reason, the note, and who it is if nobody wrote that yet. */
+const textsOf = (
+  { blocked, note }: UserChange,
+  identity: Identity | undefined,
+): PersonChange['texts'] => ({
+  ...(identity && namesOf(identity)),
+  ...(blocked !== undefined && { reason: blocked }),
+  ...(note !== undefined && { note }),
+});
