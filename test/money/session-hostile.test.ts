@@ -2,8 +2,10 @@
  * Sessions that a bound of remembered prompts could be fooled by: no bill passes its hold, and the books hold every bill.
  */
 import { describe, expect, test } from 'vitest';
+import { asNanoUsd, usdFromNano, ZERO_USD } from '../../core/base/money.ts';
 import { costOf } from '../../core/models/pricing.ts';
 import {
+  type About,
   type Gateway,
   makeMessagesConversation,
   makeResponsesConversation,
@@ -11,7 +13,13 @@ import {
   pieces,
   priceOf,
 } from './session.ts';
-import { type CountText, countClaude, countGpt, makeSessionProvider } from './session-provider.ts';
+import {
+  type CountText,
+  countClaude,
+  countGpt,
+  makeSessionProvider,
+  type SessionProvider,
+} from './session-provider.ts';
 
 const MODEL = 'anthropic/claude-sonnet-5';
 const PATH = '/v1/messages';
@@ -43,9 +51,14 @@ function start(options: Partial<ProviderOptions> = {}, limitUsd = LIMIT_USD) {
   return { provider, gateway: makeSessionGateway(provider, limitUsd) };
 }
 
-/** All bills at the price table, also of answers that never arrived. */
-const billedBy = ({ bills }: ReturnType<typeof makeSessionProvider>): bigint =>
-  bills.reduce((total, bill) => total + costOf(priceOf(MODEL), bill), 0n);
+/** What `/v1/key` says when each answer was billed as the provider reported it, and nothing passed its hold. */
+const exactBooks = ({ bills }: SessionProvider): About => ({
+  usage: usdFromNano(
+    bills.reduce((total, bill) => asNanoUsd(total + costOf(priceOf(MODEL), bill)), ZERO_USD),
+  ),
+  reserved: 0,
+  overrun: 0,
+});
 
 const overruns = (gateway: Gateway): readonly bigint[] =>
   gateway.rows().map(({ overrunNanoUsd }) => overrunNanoUsd);
@@ -76,7 +89,7 @@ describe('a bill never passes its hold, and the limit counts every bill', () => 
       expect(code).toBeUndefined();
     }
     expect(overruns(gateway)).toEqual(Array(TURNS).fill(0n));
-    expect(await gateway.used()).toBe(billedBy(provider));
+    expect(await gateway.about()).toEqual(exactBooks(provider));
   });
 
   test('when a URL of the prompt holds more at each turn', async () => {
@@ -90,7 +103,7 @@ describe('a bill never passes its hold, and the limit counts every bill', () => 
     }
     expect(gateway.rows().length).toBeGreaterThan(10);
     expect(overruns(gateway)).toEqual(gateway.rows().map(() => 0n));
-    expect(await gateway.used()).toBe(billedBy(provider));
+    expect(await gateway.about()).toEqual(exactBooks(provider));
   });
 
   test('when a text costs 2.33 tokens a byte', async () => {
@@ -104,7 +117,7 @@ describe('a bill never passes its hold, and the limit counts every bill', () => 
       expect(code).toBeUndefined();
     }
     expect(overruns(gateway)).toEqual(Array(TURNS).fill(0n));
-    expect(await gateway.used()).toBe(billedBy(provider));
+    expect(await gateway.about()).toEqual(exactBooks(provider));
   });
 
   test.each([
@@ -127,8 +140,8 @@ describe('a bill never passes its hold, and the limit counts every bill', () => 
       if (isThird(turn)) expect(cost.usd).toBeGreaterThanOrEqual(bill);
       else expect(cost.usd).toBe(bill);
     }
-    const booked = rows.reduce((total, { cost }) => total + cost.usd, 0n);
-    expect(await gateway.used()).toBe(booked);
-    expect(booked).toBeLessThanOrEqual(BigInt(limitUsd) * 1_000_000_000n);
+    const booked = usdFromNano(asNanoUsd(rows.reduce((total, { cost }) => total + cost.usd, 0n)));
+    expect(await gateway.about()).toEqual({ usage: booked, reserved: 0, overrun: 0 });
+    expect(booked).toBeLessThanOrEqual(limitUsd);
   });
 });

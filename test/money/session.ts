@@ -2,6 +2,7 @@
  * A coding agent's session through `serve`, with tables in memory: each turn sends the prompt before and a little more.
  */
 import type { Grant } from '../../core/access/grant.ts';
+import { describeKey } from '../../core/account/key-info.ts';
 import { toGatewayError } from '../../core/base/errors.ts';
 import { asRequestId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
@@ -11,6 +12,7 @@ import { type ProxyPorts, serve } from '../../core/serve.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { makeMemoryUsage } from '../support/memory-usage.ts';
 import { makeMemoryWallets } from '../support/memory-wallets.ts';
+import { MODEL_NAMES } from '../support/model-names.ts';
 import { readAnswer } from '../support/proxy-fixtures.ts';
 import { readSource } from '../support/source.ts';
 import { fixedRandom, makeGrant, makeManualClock, NOW_MS } from '../support/wallet-fixtures.ts';
@@ -33,11 +35,17 @@ export interface Turn {
   readonly row: UsageRow | undefined;
 }
 
+export interface About {
+  readonly usage: number;
+  readonly reserved: number;
+  readonly overrun: number;
+}
+
 export interface Gateway {
   /** One request; it returns when the answer has ended. */
   ask(path: string, body: object): Promise<Turn>;
-  /** What the limit of the token has used: settled and held. */
-  used(): Promise<bigint>;
+  /** `usage`, `reserved` and `overrun` of `GET /v1/key`, in USD. */
+  about(): Promise<About>;
   rows(): readonly UsageRow[];
 }
 
@@ -99,12 +107,11 @@ export function makeSessionGateway(upstream: SessionProvider, limitUsd: number):
       const row = usage.rows.get(requestId);
       return { ...outcome, heldNanoUsd: held.get(requestId) ?? 0n, row };
     },
-    async used() {
-      const [row] = usage.rows.values();
-      const wallet = row && (await wallets.find(row.walletId));
-      const counters = [...(wallet?.counters ?? [])];
-      const [, used = 0n] = counters.find(([name]) => name.endsWith(':usd:total')) ?? [];
-      return used;
+    async about() {
+      const models = { names: MODEL_NAMES };
+      const { data } = await describeKey(grant, { wallets, clock, models });
+      const { usage: spent, reserved, overrun } = data as About;
+      return { usage: spent, reserved, overrun };
     },
     rows: () => [...usage.rows.values()],
   };
