@@ -20,30 +20,16 @@ import type { Secrets } from './base/ports.ts';
 import type { Route } from './dialects/routes.ts';
 import type { Upstream, UpstreamResponse } from './providers/ports.ts';
 import { isDemo, type Provider, providerKeyMissing } from './providers/provider.ts';
-import {
-  affordableCap,
-  amountsUnder,
-  type CallPlan,
-  neededAmounts,
-  type ProxySettings,
-  planCall,
-} from './proxy/call-plan.ts';
+import { type CallPlan, type ProxySettings, planCall } from './proxy/call-plan.ts';
 import type { CallEnd } from './proxy/ends.ts';
+import { type HoldPorts, holdCall } from './proxy/hold-call.ts';
 import { type GuardedResponse, guardKey } from './proxy/key-leak.ts';
-import {
-  type CallPorts,
-  chargedError,
-  closeCall,
-  type ProviderCall,
-} from './proxy/provider-call.ts';
+import { chargedError, closeCall, type ProviderCall } from './proxy/provider-call.ts';
 import { parseBody } from './proxy/request-body.ts';
 import { streamAnswer } from './proxy/stream-answer.ts';
 import { type PassedAnswer, passAnswer, passRefusal } from './proxy/whole-answer.ts';
-import type { Amounts } from './wallet/hold.ts';
 import type { Introductions } from './wallet/introduce.ts';
 import { limitHeaders } from './wallet/limit-headers.ts';
-import { reserve } from './wallet/reserve.ts';
-import type { AmountsLeft } from './wallet/reserve-plan.ts';
 
 /** A request to the proxy, with the grant of its caller. */
 export interface ProxyCall {
@@ -60,11 +46,10 @@ export interface ProxyCall {
   readonly leaseEndsAtMs: number;
 }
 
-export interface ProxyPorts extends CallPorts {
+export interface ProxyPorts extends HoldPorts {
   readonly secrets: Secrets;
   /** What is kept of people beside their wallets. @default nothing */
   readonly introductions?: Introductions;
-  readonly upstream: Upstream;
   /** The built-in provider. */
   readonly demo: Upstream;
 }
@@ -95,7 +80,9 @@ export async function serve(
     planCall({ route, headers: clientHeaders, body }, current, settings);
   const plan = replan(grant);
   const providerKey = await readProviderKey(plan.provider, settings, ports.secrets);
-  const providerCall = await hold({ call, plan, replan, startedAtMs }, ports).catch((error) =>
+  const { requestId, leaseEndsAtMs } = call;
+  const toHold = { grant, requestId, leaseEndsAtMs, plan, replan, providerKey, startedAtMs };
+  const providerCall = await holdCall(toHold, ports).catch((error) =>
     refuse(grant, toGatewayError(error), ports),
   );
   ports.introductions?.introduce(grant);
@@ -119,47 +106,6 @@ async function readProviderKey(
   const key = await secrets.findProviderKey(provider.secret);
   if (key === undefined && provider.keyRequired) throw providerKeyMissing(config, provider);
   return key;
-}
-
-interface CallToHold {
-  readonly call: ProxyCall;
-  readonly plan: CallPlan;
-  /** Plans the call under another grant of the same caller. */
-  readonly replan: (grant: Grant) => CallPlan;
-  readonly startedAtMs: number;
-}
-
-/**
- * Holds what the call may cost, with a lower output cap if the budget affords no more. If the user has limits of their
- * own that were not known, the call is planned again under them.
- */
-async function hold(
-  { call: { grant, requestId, leaseEndsAtMs }, plan: first, replan, startedAtMs }: CallToHold,
-  ports: ProxyPorts,
-): Promise<ProviderCall> {
-  let plan = first;
-  let cap = plan.request.output.cap;
-  const afford = (left: AmountsLeft): Amounts | undefined => {
-    const lower = affordableCap(plan, left, cap);
-    if (lower === undefined) return undefined;
-    cap = lower;
-    return amountsUnder(plan, lower);
-  };
-  const outcome = await reserve(
-    {
-      ...{ grant, requestId, leaseEndsAtMs, afford },
-      amounts: amountsUnder(plan, cap),
-      replan: (current) => {
-        plan = replan(current);
-        cap = plan.request.output.cap;
-        return amountsUnder(plan, cap);
-      },
-      hasShares: true,
-      needs: neededAmounts(plan),
-    },
-    ports,
-  );
-  return { grant, requestId, plan, cap, startedAtMs, ...outcome };
 }
 
 interface CallToForward {

@@ -33,6 +33,7 @@ import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
 import { makeDemo } from '../core/providers/demo/demo.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
 import type { ProxySettings } from '../core/proxy/call-plan.ts';
+import { makeCountSlots } from '../core/proxy/count-input.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
 import { makeIntroductions } from '../core/wallet/introduce.ts';
 
@@ -128,6 +129,7 @@ function makePorts(
     secrets: makeSecrets(secretsManager, environment.secretPrefix, clock),
     upstream: makeSignedUpstream(makeUpstream(clock), clock, findProviderCredentials),
     demo: makeDemo({ clock, random }),
+    countSlots: makeCountSlots(),
     clock,
     random,
     log,

@@ -8,7 +8,7 @@ import { textTokensMax, type Vocabulary } from './bound/text-bound.ts';
 import type { CountedMessage, RequestInput } from './request-input.ts';
 
 /** Default system prompts and the template's frame around a conversation. */
-const REQUEST_OVERHEAD_TOKENS = 64;
+export const REQUEST_OVERHEAD_TOKENS = 64;
 
 /** A template's role markers; an empty message is 26 bytes of JSON already. */
 const MESSAGE_OVERHEAD_TOKENS = 8;

@@ -130,7 +130,9 @@ export function planCall(
 /** @throws invalid_request when a limit applies and nothing bounds the input */
 function boundInput(input: RequestInput, rules: BoundRules, isBounded: boolean): number {
   const tokens = inputTokensMax(input, rules);
-  if (tokens !== undefined) return tokens;
+  const { contextWindow } = rules;
+  // The provider refuses what its model cannot take.
+  if (tokens !== undefined) return Math.min(tokens, contextWindow ?? tokens);
   if (isBounded) throw notBounded(input.reference ?? 'input', 'input in the request itself');
   // Nothing is held by it; an answer without usage is booked with what the request itself holds.
   return inputTokensMax({ ...input, reference: undefined }, rules) ?? 0;
@@ -149,6 +151,12 @@ function fallbackOf(
   const found = defaultProvider && findProvider(config, providerUrls, defaultProvider);
   return found && found.row.endpoints[name] !== undefined ? defaultProvider : ownProvider;
 }
+
+/** A plan with a smaller bound of its input, if it is smaller. */
+export const withInputBound = (plan: CallPlan, tokens: number | undefined): CallPlan =>
+  tokens === undefined || tokens >= plan.inputTokensMax
+    ? plan
+    : { ...plan, inputTokensMax: tokens };
 
 /** The most a call can take under an output cap, at the highest price it can meet. */
 export function amountsUnder(plan: CallPlan, cap: number): Amounts {

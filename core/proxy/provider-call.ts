@@ -10,6 +10,7 @@ import type { RequestId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
 import type { Log, LogEntry } from '../base/ports.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
+import { outputTokensMax } from '../dialects/request-output.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import { costOf } from '../models/pricing.ts';
 import type { Amounts, LimitState } from '../wallet/hold.ts';
@@ -18,6 +19,7 @@ import type { UsageRow, UsageStatus } from '../wallet/usage-row.ts';
 import type { OpenHold } from '../wallet/wallet.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type Bill, billOf, type CallEnd } from './ends.ts';
+import { charsOf, type PromptToRemember, toRemembered } from './prompt-memory.ts';
 
 /** A call under its hold. */
 export interface ProviderCall {
@@ -32,6 +34,8 @@ export interface ProviderCall {
   readonly limits: readonly LimitState[];
   /** Write units of the reserve. */
   readonly writeUnits: number;
+  /** To remember with the input that the provider reports; absent: nothing. */
+  readonly prompt?: PromptToRemember;
 }
 
 /** The end of the provider's part. */
@@ -40,6 +44,8 @@ export interface CallOutcome {
   /** The provider's status, or ours where it gave none. */
   readonly httpStatus: number;
   readonly firstByteAtMs?: number | undefined;
+  /** The provider left out a part of the prompt, so its count is not that of the prompt. @default false */
+  readonly isPromptEdited?: boolean;
   readonly error?: GatewayError | undefined;
 }
 
@@ -111,10 +117,10 @@ const costOfTokens = (
 });
 
 /** The tokens of the hold, so that a row's tokens sum up to what limits count. */
-function tokensHeld({ plan, hold }: ProviderCall): TokenUsage {
+function tokensHeld({ plan, cap, hold }: ProviderCall): TokenUsage {
   const held = Number(hold.amounts.tokens);
-  const input = Math.min(plan.inputTokensMax, held);
-  return { ...NO_TOKENS, input, output: held - input };
+  const output = Math.min(outputTokensMax(plan.request.output, cap), held);
+  return { ...NO_TOKENS, input: held - output, output };
 }
 
 /** The cost of reported usage. A provider's own figure counts if its row has `reportsCost`. */
@@ -125,10 +131,18 @@ export function costOfUsage({ price, provider }: CallPlan, usage: ReportedUsage)
   return asNanoUsd(costOf(price, tokens, longCacheWrite) + toolsNanoUsd);
 }
 
+/** The bill of a call. A broken stream's report of the input counts only if it may be that of the whole prompt. */
+function billOfCall({ plan }: ProviderCall, end: CallEnd): Bill {
+  const bill = billOf(end, { row: plan.provider.row, dialect: plan.dialect });
+  const usage = 'usage' in end ? end.usage : undefined;
+  if (bill !== 'input-reported' || usage === undefined) return bill;
+  return isCredibleInput(plan, usage) ? bill : 'hold';
+}
+
 /** The usage row of a call. */
 export function usageRowOf(call: ProviderCall, outcome: CallOutcome, nowMs: number): UsageRow {
   const { grant, hold, plan, startedAtMs } = call;
-  const bill = billOf(outcome.end, { row: plan.provider.row, dialect: plan.dialect });
+  const bill = billOfCall(call, outcome.end);
   const { status, cost, tokens } = billedAs(bill, call, outcome.end);
   return {
     keyId: grant.keyId,
@@ -155,6 +169,20 @@ export function usageRowOf(call: ProviderCall, outcome: CallOutcome, nowMs: numb
       : { firstByteMs: outcome.firstByteAtMs - startedAtMs }),
   };
 }
+
+/** A list of edits with an entry (Anthropic's context management). Inside a text its quotes would be escaped. */
+const APPLIED_EDITS = /"applied_edits"\s*:\s*\[\s*[^\]\s]/;
+
+/** True if a provider says that it left out a part of the prompt. */
+export const isPromptEdited = (answer: Buffer): boolean =>
+  answer.includes('"applied_edits"') && APPLIED_EDITS.test(answer.toString('latin1'));
+
+/** A reported input of fewer tokens than a sixteenth of its characters is not believed. */
+const CHARS_PER_TOKEN_MAX = 16;
+
+/** True if a report may be that of the whole prompt. */
+export const isCredibleInput = (plan: CallPlan, { tokens }: ReportedUsage): boolean =>
+  tokens.input > 0 && tokens.input * CHARS_PER_TOKEN_MAX >= charsOf(plan);
 
 /** Added to an error whose call is billed without a report. */
 const COUNTED_IN_FULL = 'It is counted in full, because the provider may bill it.';
@@ -183,7 +211,7 @@ export async function closeCall(
   ports: CallPorts,
 ): Promise<UsageRow> {
   const { row, settled, writeUnits } = await settle(
-    call.hold,
+    withRemembered(call, outcome),
     usageRowOf(call, outcome, ports.clock.nowMs()),
     ports,
   );
@@ -198,6 +226,16 @@ export async function closeCall(
   }
   if (!settled) ports.log.write({ level: 'warn', event: 'left_to_lease', ...subjectOf(call) });
   return row;
+}
+
+/** The hold, with the prompt to remember if its whole input was reported. */
+function withRemembered(
+  { hold, prompt, plan }: ProviderCall,
+  { end, isPromptEdited }: CallOutcome,
+): OpenHold {
+  const usage = end.kind === 'complete' ? end.usage : undefined;
+  if (prompt === undefined || usage === undefined || isPromptEdited) return hold;
+  return isCredibleInput(plan, usage) ? { ...hold, remember: toRemembered(prompt, usage) } : hold;
 }
 
 const subjectOf = ({ requestId, hold, grant }: ProviderCall) => ({

@@ -8,6 +8,7 @@ import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Meter } from '../dialects/meter.ts';
 import { outputTokensMax } from '../dialects/request-output.ts';
+import { giveBack } from '../wallet/give-back.ts';
 import type { CallEnd } from './ends.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
 import {
@@ -15,6 +16,8 @@ import {
   chargedError,
   closeCall,
   costOfUsage,
+  isCredibleInput,
+  isPromptEdited,
   type ProviderCall,
 } from './provider-call.ts';
 import { makeEventSplitter } from './sse.ts';
@@ -54,15 +57,24 @@ export async function* streamAnswer(
   };
   let firstByteAtMs: number | undefined;
   let ending: Ending | undefined;
+  let isEdited = false;
+  let isInputSeen = false;
+  let current = call;
   try {
     for await (const read of response.body) {
       firstByteAtMs ??= ports.clock.nowMs();
       const { unread, events } = splitter.push(read);
       if (unread.length > 0) yield checked(unread);
+      isEdited ||= isPromptEdited(events);
       const { forward, end } = meter.take(events);
+      if (!isInputSeen && meter.usage() !== undefined) {
+        isInputSeen = true;
+        if (!meter.isFinished()) current = await withLessHeld(call, meter, ports);
+      }
       if (forward.length > 0) yield checked(forward);
       if (end !== undefined) ending = { last: [checked(end)] };
-      else if (isRunaway(call, meter)) ending = cutShort(call, meter, splitter.isMidEvent(), ports);
+      else if (isRunaway(current, meter))
+        ending = cutShort(call, meter, splitter.isMidEvent(), ports);
       if (ending !== undefined) break;
     }
     ending ??= endOf(meter, checked(splitter.rest()));
@@ -73,13 +85,41 @@ export async function* streamAnswer(
         : { last: [], shown: leak, error: leak };
   }
   const { error, shown, last } = ending;
-  const outcome = { end: toEnd(meter, ending), httpStatus: response.status, firstByteAtMs, error };
-  const row = await closeCall(call, outcome, ports);
+  const outcome = {
+    ...{ end: toEnd(meter, ending), httpStatus: response.status, firstByteAtMs },
+    ...{ isPromptEdited: isEdited, error },
+  };
+  const row = await closeCall(current, outcome, ports);
   for (const bytes of last) {
     if (bytes.length > 0) yield bytes;
   }
   if (shown !== undefined)
     yield toErrorEvent(dialect, chargedError(shown, row), splitter.isMidEvent());
+}
+
+/** A give-back is a write: it is worth this much. */
+const GIVE_BACK_NANO_USD_MIN = 50_000_000n;
+
+/**
+ * Gives back what the input cannot cost any more, where a stream begins with its exact input: a prompt that was read from
+ * a cache then holds its own cost and the output cap, and not what a miss would cost.
+ */
+async function withLessHeld(
+  call: ProviderCall,
+  meter: Meter,
+  ports: CallPorts,
+): Promise<ProviderCall> {
+  const { plan, cap, hold } = call;
+  const usage = plan.isBounded ? meter.usage() : undefined;
+  const isExact = plan.provider.row.endpoints[plan.dialect.name]?.countsInputFirst === true;
+  if (usage === undefined || !isExact || plan.request.input.hasHostedTools) return call;
+  if (!isCredibleInput(plan, usage)) return call;
+  const output = outputTokensMax(plan.request.output, cap);
+  const usd = costOfUsage(plan, { ...usage, tokens: { ...usage.tokens, output } });
+  if (hold.amounts.usd - usd < GIVE_BACK_NANO_USD_MIN) return call;
+  const amounts = { usd, tokens: BigInt(usage.tokens.input + output) };
+  const { hold: lowered, writeUnits } = await giveBack(hold, amounts, ports);
+  return { ...call, hold: lowered, writeUnits: call.writeUnits + writeUnits };
 }
 
 function toEnd(meter: Meter, { isCut = false }: Ending): CallEnd {

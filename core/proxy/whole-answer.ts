@@ -17,6 +17,7 @@ import {
   type CallPorts,
   chargedError,
   closeCall,
+  isPromptEdited,
   type ProviderCall,
 } from './provider-call.ts';
 
@@ -63,6 +64,7 @@ export async function passAnswer(
     end: { kind: 'complete', usage },
     httpStatus: response.status,
     firstByteAtMs,
+    isPromptEdited: isPromptEdited(bytes),
     error,
   };
   const row = await closeCall(call, outcome, ports);

@@ -10,6 +10,7 @@ import { asNanoUsd, type NanoUsd, toUsdText, usdFromNano } from '../base/money.t
 import type { Amounts, LimitState } from './hold.ts';
 import {
   type Afford,
+  type AmountsLeft,
   type NeededAmounts,
   type ReserveRequest,
   refusalIn,
@@ -146,6 +147,17 @@ export interface RefusedReserve extends SeenWallet {
   readonly budget: BudgetRefusal | undefined;
 }
 
+/** The amounts of a request that was counted, if it is refused for money or tokens. */
+export async function recountOf(
+  refused: RefusedReserve,
+  recount: NonNullable<ReserveRequest['recount']>,
+): Promise<Amounts | undefined> {
+  const refusal = causeOf(refused);
+  if (refusal?.cause !== 'limit' || refusal.state.limit.unit === 'requests') return undefined;
+  const { budget } = refused;
+  return recount(leftIn([...statesOf(refused), ...(budget ? [budget.state] : [])]));
+}
+
 /** Smaller amounts that fit into the wallet as it was seen. Undefined if more than usd and tokens is short. */
 export function smallerAmounts(
   refused: RefusedReserve,
@@ -223,14 +235,19 @@ const causeOf = (refused: RefusedReserve): Refusal | undefined =>
 
 /** Amounts that `afford` answers for what these limits leave, if they fit. */
 function affordIn(states: readonly LimitState[], afford: Afford | undefined): Amounts | undefined {
-  const usd = leastLeft(states, 'usd');
-  const tokens = leastLeft(states, 'tokens');
-  const smaller = afford?.({
-    ...(usd === undefined ? {} : { usd: asNanoUsd(usd) }),
-    ...(tokens === undefined ? {} : { tokens }),
-  });
+  const smaller = afford?.(leftIn(states));
   const fits = smaller !== undefined && states.every((each) => fitsIn(each, smaller));
   return fits ? smaller : undefined;
+}
+
+/** The rest under the tightest limit of each unit. */
+export function leftIn(states: readonly LimitState[]): AmountsLeft {
+  const usd = leastLeft(states, 'usd');
+  const tokens = leastLeft(states, 'tokens');
+  return {
+    ...(usd === undefined ? {} : { usd: asNanoUsd(usd) }),
+    ...(tokens === undefined ? {} : { tokens }),
+  };
 }
 
 /** The rest under the tightest limit of a unit; zero when the limit is passed already. */

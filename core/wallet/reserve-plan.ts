@@ -45,6 +45,11 @@ export interface ReserveRequest {
   readonly replan?: (grant: Grant) => Amounts;
   /** A payer without a USD limit of its own holds at most a share of a key's USD budget at once. @default false */
   readonly hasShares?: boolean;
+  /**
+   * Called once, before `afford`, when the amounts do not fit. Returns smaller amounts for the same request, whose input
+   * was counted meanwhile; undefined: they stay.
+   */
+  readonly recount?: (left: AmountsLeft) => Promise<Amounts | undefined>;
   /** The amounts that a refusal for money is judged by. */
   readonly needs?: NeededAmounts;
 }

@@ -8,8 +8,9 @@
  *    times at most);
  * 3. close holds whose lease ended, then again (once a wallet);
  * 4. draw more of the key's budgets, then again (`DRAWS_MAX` times at most);
- * 5. ask the caller for smaller amounts, then again (`LOWERINGS_MAX` times at most);
- * 6. refuse, naming the limit that is short.
+ * 5. let the caller count its input, then again (once);
+ * 6. ask the caller for smaller amounts, then again (`LOWERINGS_MAX` times at most);
+ * 7. refuse, naming the limit that is short.
  * Each "again" has its bound, so the loop ends.
  *
  * Guarantees: no limit is ever exceeded, in whatever order writes arrive. A lost answer leaves at most one hold, which
@@ -24,7 +25,7 @@ import { isCapped, limitsOf, walletIdOf, withPerson } from './payer.ts';
 import type { Person } from './person.ts';
 import { placeHold } from './place-hold.ts';
 import type { Wallet } from './ports.ts';
-import { smallerAmounts, toReserveError } from './refusal.ts';
+import { recountOf, smallerAmounts, toReserveError } from './refusal.ts';
 import {
   planReserve,
   type ReservePlan,
@@ -40,6 +41,8 @@ import type { OpenHold } from './wallet.ts';
 
 export interface ReserveOutcome {
   readonly hold: OpenHold;
+  /** The payer's wallet after the hold, as far as it is known. */
+  readonly wallet: Wallet | undefined;
   /** The state of the limits that are counted in the payer's wallet, after this hold. */
   readonly limits: readonly LimitState[];
   readonly writeUnits: number;
@@ -72,6 +75,7 @@ export async function reserve(
   const closedIn = new Set<WalletId>();
   let { amounts } = request;
   let [attempts, writeUnits, draws, lowerings, looks] = [0, 0, 0, 0, 0];
+  let { recount } = request;
   let mayStand = false;
   try {
     for (;;) {
@@ -81,7 +85,8 @@ export async function reserve(
       mayStand ||= placement.mayStand;
       if (placement.kind === 'failed') throw placement.error;
       if (placement.kind === 'held') {
-        return { hold: placement.hold, limits: statesOf(placement), writeUnits };
+        const { wallet } = placement;
+        return { hold: placement.hold, wallet, limits: statesOf(placement), writeUnits };
       }
       if (isByOldRecord(placement) || isOfLeftToken(placement)) {
         looks += 1;
@@ -108,6 +113,12 @@ export async function reserve(
       }
 
       const refused = { ...placement, amounts, budget };
+      const counted = recount && (await recountOf(refused, recount));
+      recount = undefined;
+      if (counted !== undefined) {
+        amounts = counted;
+        continue;
+      }
       const smaller = smallerAmounts(refused, request.afford);
       if (smaller === undefined || lowerings === LOWERINGS_MAX) {
         throw toReserveError(refused, request, ports.random.fraction());

@@ -171,6 +171,7 @@ describe('a completion', () => {
         model: 'openai/m',
         usageStatus: 'exact',
         costNanoUsd: 4_000n,
+        tokens: 13,
         writeUnits: 3,
         httpStatus: 200,
         durationMs: 1,

@@ -1,0 +1,80 @@
+/**
+ * The memory of prompts, between a call and its payer's wallet.
+ * Flow: policy > **reserve** > forward > meter > **settle**. Invariant: it needs no read of its own after the reserve,
+ * and a prompt is stored only with the provider's own report of its whole input.
+ */
+import { sha256 } from '../base/ids.ts';
+import { boundByMemory, promptHashes, promptToRemember } from '../dialects/bound/prefix.ts';
+import type { ReportedUsage } from '../dialects/usage.ts';
+import {
+  hasRoomToRemember,
+  MEMORY_SLOTS,
+  type Memory,
+  PROMPT_HASHES_MAX,
+  type Remembered,
+} from '../wallet/memory.ts';
+import type { Wallet } from '../wallet/ports.ts';
+import type { CallPlan } from './call-plan.ts';
+
+/** Shorter prompts are held by their bytes: there is nothing to win. */
+const REMEMBERED_CHARS_MIN = 8_192;
+
+const MODEL_TAG_HEX_CHARS = 4;
+const SALT_HEX_CHARS = 16;
+
+/** A prompt as it will be remembered if its provider reports the input. */
+export interface PromptToRemember {
+  readonly hashes: readonly string[];
+  readonly slot: number;
+  readonly salt: string;
+  readonly modelTag: string;
+}
+
+const digestOf = (text: string): Buffer => Buffer.from(sha256(text), 'base64url');
+
+const modelNameOf = ({ target, dialect }: CallPlan): string => `${dialect.name} ${target.id}`;
+
+const modelTagOf = (plan: CallPlan): string =>
+  digestOf(modelNameOf(plan)).toString('hex').slice(0, MODEL_TAG_HEX_CHARS);
+
+/** The most input tokens by what the wallet remembers; undefined: no prefix of the prompt is there. */
+export function rememberedBound(plan: CallPlan, memory: Memory | undefined): number | undefined {
+  if (memory === undefined) return undefined;
+  const { input } = plan.request;
+  const hashes = promptHashes(input, { model: modelNameOf(plan), salt: memory.salt });
+  if (hashes === undefined) return undefined;
+  const tag = modelTagOf(plan);
+  const billed = [...memory.prompts.values()].filter(({ modelTag }) => modelTag === tag);
+  return boundByMemory(input, hashes, { billed, rules: plan.boundRules });
+}
+
+/**
+ * What to remember of a call; undefined: nothing, because it is short, changes from request to request, or the wallet
+ * has no room.
+ * @param freshSalt made at random, for a wallet without memory
+ */
+export function promptOf(
+  plan: CallPlan,
+  wallet: Wallet | undefined,
+  freshSalt: string,
+): PromptToRemember | undefined {
+  const { input } = plan.request;
+  if (!plan.isBounded || !plan.dialect.isBilled || charsOf(plan) < REMEMBERED_CHARS_MIN) return;
+  const salt = wallet?.memory?.salt ?? digestOf(freshSalt).toString('hex').slice(0, SALT_HEX_CHARS);
+  const hashes = promptHashes(input, { model: modelNameOf(plan), salt });
+  if (hashes === undefined) return undefined;
+  const kept = promptToRemember(input, hashes).slice(0, PROMPT_HASHES_MAX);
+  const slot = digestOf(input.messages[0]?.text ?? '').readUInt32BE() % MEMORY_SLOTS;
+  if (kept.length === 0 || (wallet !== undefined && !hasRoomToRemember(wallet, slot))) return;
+  return { hashes: kept, slot, salt, modelTag: modelTagOf(plan) };
+}
+
+/** Characters of the prompt: never more than its bytes. */
+export const charsOf = ({ request: { input } }: CallPlan): number =>
+  input.messages.reduce((sum, { text }) => sum + text.length, input.head.length);
+
+/** The prompt for the settle to store, with the input that its provider reported. */
+export const toRemembered = (
+  { hashes, slot, salt, modelTag }: PromptToRemember,
+  { tokens: { input: inputTokens } }: ReportedUsage,
+): Remembered => ({ slot, salt, prompt: { hashes, inputTokens, modelTag } });
