@@ -1,5 +1,5 @@
 /**
- * What this deployment serves. Read by `npm start` and by `npx cdk deploy`; every field is described in core/config.ts.
+ * The configuration of this deployment. Read by `npm start` and by `npx cdk deploy`; every field is described in core/config.ts.
  * Provider keys are not here: locally they come from the environment (OPENAI_API_KEY, …), deployed from Secrets Manager.
  */
 import { defineConfig } from './core/config.ts';

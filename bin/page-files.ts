@@ -46,7 +46,7 @@ const DOCUMENTS = [
   ['/llms.txt', 'llms.txt', TEXT],
 ] as const;
 
-/** What `hallpass console` serves on loopback, and no gateway does. */
+/** The files that `hallpass console` serves on loopback. No gateway serves them. */
 const OPERATOR = {
   bundles: [BUNDLES[0], BUNDLES[3], ['operator.js', 'operator/main.tsx', SCRIPT]],
   documents: [['/', 'operator.html', HTML]],

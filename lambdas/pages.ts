@@ -19,7 +19,7 @@ import built from '../pages/dist/pages.json' with { type: 'json' };
 /** A file in the two forms in which it is sent, as base64. */
 export interface PageFile {
   readonly type: string;
-  /** Of the uncompressed bytes, as hex. */
+  /** The hash of the uncompressed bytes, as hex. */
   readonly hash: string;
   readonly br: string;
   readonly gzip: string;

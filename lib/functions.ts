@@ -56,7 +56,7 @@ export interface FunctionsProps
   readonly secrets: SecretsOfGateway;
   /** The services that the proxy calls with its own role. */
   readonly signings: readonly RequestSigning[];
-  /** Whether the open pages are served. */
+  /** True if the open pages are served. */
   readonly pages: boolean;
   /** The module that is bundled in the place of `#config`. */
   readonly configModule: string;

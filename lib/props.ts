@@ -55,7 +55,7 @@ export interface HallpassProps {
   readonly dashboard?: boolean;
   /** Tables, secrets and identity of an earlier gateway, to go on with, after a restore for example. @default new ones */
   readonly existing?: ExistingGateway;
-  /** What becomes of the tables when the stack is deleted. DESTROY also takes their deletion protection off. @default RETAIN */
+  /** The fate of the tables when the stack is deleted. DESTROY also takes their deletion protection off. @default RETAIN */
   readonly removalPolicy?: RemovalPolicy;
 }
 

@@ -147,7 +147,7 @@ function toReplacement(seen: KeyRecord, next: KeyRecord): object {
   };
 }
 
-/** Of two commands that read one revision, the second finds another revision and changes nothing. */
+/** If two commands read one revision, the second finds another revision and changes nothing. */
 const revisionIs = (seen: string | undefined): Condition =>
   seen === undefined
     ? condition`attribute_not_exists(${attribute('revision')})`

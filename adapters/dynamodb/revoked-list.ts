@@ -67,7 +67,7 @@ export function makeRevokedList(call: AwsCall, table: string): RevokedList {
   };
 }
 
-/** Of several commands that add at once, none exceeds the maximum. A set that is absent has room. */
+/** If several commands add at once, none exceeds the maximum. A set that is absent has room. */
 const listHasRoom = (): Condition =>
   condition`NOT size(${attribute('revoked')}) >= ${toNumber(REVOKED_MAX)}`;
 

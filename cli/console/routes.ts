@@ -1,5 +1,5 @@
 /**
- * What the page of `hallpass console` may read and change: all keys of the account, their usage, their audit trail.
+ * Routes of the page of `hallpass console`: all keys of the account, their usage, their audit trail.
  */
 
 import { config } from '#config';

@@ -33,7 +33,7 @@ export interface GatewayPlace {
 
 export interface Gateway {
   readonly account: string;
-  /** What the gateway runs with: the stack's own, or this folder's for a gateway on this machine. */
+  /** The configuration of the gateway: the stack's own, or this folder's for a gateway on this machine. */
   readonly config: Config;
   readonly environment: Environment;
   readonly dynamodb: AwsCall;

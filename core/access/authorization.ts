@@ -1,5 +1,5 @@
 /**
- * What the authorizer decides about a credential, and the checks that led there. Flow: **authorization** > function.
+ * The authorizer's decision about a credential, and the checks that led there. Flow: **authorization** > function.
  * Invariant: no decision and no fact holds a key, a token, a signature or a header's value.
  */
 import type { GatewayError } from '../base/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * What a key's record grants to its callers. Flow: verify > **grant** > function.
+ * The grant that a key's record gives to its callers. Flow: verify > **grant** > function.
  */
 import type { Limit } from '../base/limits.ts';
 import type { KeyRecord } from '../keys/key-record.ts';

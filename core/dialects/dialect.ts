@@ -31,7 +31,7 @@ export interface ParsedRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What an event that the gateway makes up may say. */
+/** Facts that an event made by the gateway may state. */
 export interface CutFacts {
   readonly requestId: RequestId;
   /** The model's full id. */

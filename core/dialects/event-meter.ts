@@ -8,7 +8,7 @@ import { endOfString, type JsonObject } from '../base/json.ts';
 import { bytesOfRaw, endOfEvent, type Meter, parseEvent } from './meter.ts';
 import type { ReportedUsage } from './usage.ts';
 
-/** What the events so far say. */
+/** The facts read from the events so far. */
 
 export interface MeterState {
   readonly usage?: ReportedUsage | undefined;

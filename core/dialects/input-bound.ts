@@ -16,7 +16,7 @@ const MESSAGE_OVERHEAD_TOKENS = 8;
 /** The system prompt that tools bring with them: 313 to 346 with Claude, 530 with the computer tools. */
 const TOOLS_OVERHEAD_TOKENS = 640;
 
-/** What a rendered function schema has beyond its JSON. */
+/** Tokens of a rendered function schema beyond its JSON. */
 const TOOL_OVERHEAD_TOKENS = 16;
 
 /** The system prompt of a tool of the provider's own making: up to 735 with Anthropic's. */
@@ -27,7 +27,7 @@ export interface BoundRules {
   readonly imageTokensMax: number;
   /** In tokens: bounds input that is given by reference. Undefined: not known. */
   readonly contextWindow: number | undefined;
-  /** Of the model: how many tokens a text can be. */
+  /** Decides how many tokens a text of this model can be. */
   readonly vocabulary: Vocabulary;
 }
 

@@ -142,7 +142,7 @@ function eventsAt(events: string, positions: readonly number[]): readonly EventS
 
 const EVENT_ENDS = /\n\n|\n\r\n|\r\r/g;
 
-/** Where the event that starts at `start` ends, with its blank line; the text's end if it has none. */
+/** The end of the event that starts at `start`, with its blank line; the text's end if it has none. */
 export function endOfEvent(text: string, start: number): number {
   EVENT_ENDS.lastIndex = start;
   return EVENT_ENDS.exec(text) === null ? text.length : EVENT_ENDS.lastIndex;
@@ -173,7 +173,7 @@ export function parseEvent(text: string): JsonObject | undefined {
   }
 }
 
-/** Where `data: [DONE]` stands; negative: nowhere. */
+/** The position of `data: [DONE]`; negative if it is missing. */
 function findDone(events: string): number {
   for (let at = events.indexOf('[DONE]'); at >= 0; at = events.indexOf('[DONE]', at + 1)) {
     const start = events[at - 1] === ' ' ? at - 'data: '.length : at - 'data:'.length;
@@ -183,7 +183,7 @@ function findDone(events: string): number {
   return -1;
 }
 
-/** Of events that hold usage, those with an empty list of choices, before `until`. */
+/** Events before `until` that hold usage and an empty list of choices. */
 const findUsageEvents = (events: readonly EventSpan[], until: number): readonly EventSpan[] =>
   events.filter(
     ({ start, text }) =>

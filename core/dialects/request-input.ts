@@ -62,7 +62,7 @@ export interface RequestInput {
 
 export interface ToolCounts {
   readonly count: number;
-  /** Of these, tools with a system prompt of the provider's making. */
+  /** Those of the tools that bring a system prompt of the provider. */
   readonly typed: number;
 }
 
@@ -75,7 +75,7 @@ export interface MessageParts extends Omit<CountedMessage, 'text' | 'images'> {
   readonly message: unknown;
 }
 
-/** What a dialect says of its input. */
+/** The input of a request as its dialect reads it. */
 export interface InputParts {
   readonly head: JsonObject;
   readonly messages: readonly MessageParts[];

@@ -1,5 +1,6 @@
 /**
- * What a request is read by: its provider, its model, and what its credential may do. Flow: policy > **parse** > bound.
+ * The rules by which a request is read: its provider, its model, and what its credential may do.
+ * Flow: policy > **parse** > bound.
  */
 import type { Headers } from '../base/http.ts';
 import type { ProviderRow } from '../providers/known.ts';
@@ -17,7 +18,7 @@ export interface RequestRules {
   /** The credential is a server key that speaks for itself: it may name data stored at the provider. */
   readonly isServerKey: boolean;
   readonly defaultMaxOutputTokens: number;
-  /** Of the model, in tokens; undefined: not known. */
+  /** The model's own figure in tokens; undefined if it is not known. */
   readonly contextWindow: number | undefined;
   /** The most output that the model gives, in tokens; undefined: not known. */
   readonly maxOutputTokens: number | undefined;

@@ -13,11 +13,11 @@ import { findStoredName, isPublicUrl } from './stored.ts';
 /** Reads any JSON into what was understood of it. */
 export type Shape<T = unknown> = v.GenericSchema<unknown, T>;
 
-/** What a shape reads. */
+/** The value that a shape reads. */
 export type Read<S extends Shape> = v.InferOutput<S>;
 
 /**
- * What becomes of the unknown: `bounded`, a limit in USD or tokens applies, refuses it. `scoped`, for credentials
+ * How a shape treats what it does not know: `bounded`, a limit in USD or tokens applies, refuses it. `scoped`, for credentials
  * without one, lets it ride along unless it could name data stored at the provider.
  */
 export type Strictness = 'bounded' | 'scoped';

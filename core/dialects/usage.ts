@@ -9,11 +9,11 @@ import type { TokenUsage } from '../base/token-usage.ts';
 
 export interface ReportedUsage {
   readonly tokens: TokenUsage;
-  /** What the provider says it billed (OpenRouter's `usage.cost`); undefined: it does not say. */
+  /** The cost that the provider reports (OpenRouter's `usage.cost`); undefined if it reports none. */
   readonly costNanoUsd?: NanoUsd;
-  /** Of `tokens.cacheWrite`, those to a cache that lasts an hour (Anthropic's). */
+  /** The part of `tokens.cacheWrite` that went to a cache of an hour (Anthropic's). */
   readonly longCacheWrite?: number;
-  /** What the provider's own tools cost beside tokens. */
+  /** The cost of the provider's own tools beside tokens. */
   readonly toolsNanoUsd?: NanoUsd;
 }
 

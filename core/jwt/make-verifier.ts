@@ -12,7 +12,7 @@ import type { JwtAlgorithm, RequiredClaim, Verifier } from './verifier.ts';
 export interface VerifierRequest {
   /** `provider:what` (presets.ts). */
   readonly preset?: string;
-  /** What verifies signatures; the UTF-8 bytes of a secret's text are used. */
+  /** The material that verifies signatures; of a secret's text, its UTF-8 bytes. */
   readonly material?:
     | { readonly kind: 'secret'; readonly secret: string }
     | { readonly kind: 'pem'; readonly pem: string }

@@ -1,11 +1,11 @@
 /**
- * What verifying a JWT needs from outside: issuers' public keys and keys' shared secrets. Each port fails closed.
+ * Ports for verifying a JWT: issuers' public keys and keys' shared secrets. Each port fails closed.
  */
 import type { KeyObject } from 'node:crypto';
 import type { CryptoKey } from 'jose';
 import type { JwtAlgorithm, VerifyingKey } from './verifier.ts';
 
-/** What a token's header says about its key. */
+/** The key that a token's header asks for. */
 export interface WantedKey {
   /** Undefined: the token names none. */
   readonly kid: string | undefined;

@@ -17,7 +17,7 @@ import type { KeyChange, KeyStore, KeyVault } from './ports.ts';
 const KEY_ID_BYTES = 16;
 const KEY_BYTES = 32;
 
-/** What changes of keys need from outside. */
+/** Ports for changes of keys. */
 export interface KeyAdminPorts {
   readonly account: string;
   /** The name of the person or system that makes the change. */

@@ -1,5 +1,5 @@
 /**
- * What a key may be used for now, and which of its versions are valid. Flow: record > **use** > grant.
+ * The present use of a key, and which of its versions are valid. Flow: record > **use** > grant.
  */
 import type { FormerVersion, KeyRecord } from './key-record.ts';
 

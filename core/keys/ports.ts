@@ -1,5 +1,5 @@
 /**
- * What keys need from outside: their records, their secrets and their changes. Each port fails closed.
+ * Ports of keys: their records, their secrets and their changes. Each port fails closed.
  */
 import type { KeyHash, KeyId, TokenId } from '../base/ids.ts';
 import type { KeyRecord } from './key-record.ts';

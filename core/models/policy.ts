@@ -50,7 +50,7 @@ export const modelNotFound = (id: string): GatewayError =>
     param: 'model',
   });
 
-/** What ids stand for in this deployment. */
+/** The meaning of model ids in this deployment. */
 export interface ModelNames {
   readonly config: Config;
   readonly providerUrls: ProviderUrls;

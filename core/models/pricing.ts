@@ -251,7 +251,7 @@ export type CacheMark = 'none' | '5m' | '1h';
 export interface HoldBounds {
   /** Never less than the provider will count. */
   readonly inputTokensMax: number;
-  /** Of all choices, under the cap that is sent upstream. */
+  /** The sum over all choices, under the cap that is sent upstream. */
   readonly outputTokensMax: number;
   readonly cacheMark: CacheMark;
 }

@@ -56,7 +56,7 @@ export interface CallPlan {
   readonly price: Price | undefined;
   readonly priceVersion: string;
   readonly request: ParsedRequest;
-  /** What the input is bounded by. */
+  /** The bound of the input. */
   readonly boundRules: BoundRules;
   /** The most input tokens that the provider can count. */
   readonly inputTokensMax: number;

@@ -18,7 +18,7 @@ export interface UsageSums {
   /** Tokens as limits count them: input and output, and the held ones of a request that died. */
   readonly tokens: number;
   readonly costNanoUsd: NanoUsd;
-  /** Of the cost, the part beyond what requests held. Only this part can pass a limit. */
+  /** The part of the cost beyond what requests held. Only this part can pass a limit. */
   readonly overrunNanoUsd: NanoUsd;
 }
 

@@ -35,7 +35,7 @@ export interface RowsAsk {
 export interface RowsPage {
   /** `isMarked`: the row has the mark by which the sweep finds days to roll up. */
   readonly rows: readonly { readonly row: UsageRow; readonly isMarked: boolean }[];
-  /** Where the next page begins; absent on the last page. */
+  /** The start of the next page; absent on the last page. */
   readonly next?: string;
 }
 

@@ -35,7 +35,7 @@ export interface Hold {
   readonly payerId?: WalletId;
   /** The key of the request, in a hold of a personal wallet, whose id does not name a key. */
   readonly keyId?: KeyId;
-  /** What a later version wrote into the hold, kept as it is: `~` and text, any number of times. */
+  /** Text that a later version wrote into the hold, kept as it is: `~` and text, any number of times. */
   readonly unread?: string;
 }
 

@@ -80,7 +80,7 @@ export interface Settlement {
  */
 export interface GiveBack {
   readonly hold: Hold;
-  /** What the request holds from now on; nowhere more than before. */
+  /** The amounts that the request holds from now on; none is larger than before. */
   readonly amounts: Amounts;
   /** Below zero each. */
   readonly counters: readonly { readonly name: string; readonly add: bigint }[];
@@ -117,7 +117,7 @@ export interface Wallet {
   readonly spills?: number;
   /** The size of the item, as the table bills it. */
   readonly bytes: number;
-  /** What was remembered of prompts; absent: nothing. */
+  /** Remembered prompts; absent if there are none. */
   readonly memory?: Memory;
   /** The payer's own record; absent: nobody made one. */
   readonly person?: Person;
@@ -255,7 +255,7 @@ export interface Wallets extends Pools, Spills {
 
 /** Records of people. Fails closed. A change alters the wallet and the note beside it together or neither. */
 export interface People {
-  /** What reports and refusals need of a person; undefined: nothing is known. */
+  /** The facts of a person that reports and refusals need; undefined if nothing is known. */
   findNote(walletId: WalletId): Promise<PersonNote | undefined>;
   /** The notes of these wallets (100 at most). One that could not be read now is missing. */
   findNotes(walletIds: readonly WalletId[]): Promise<ReadonlyMap<WalletId, PersonNote>>;

@@ -35,7 +35,7 @@ export interface RefusalContext {
   readonly seesKeyFigures: boolean;
 }
 
-/** What a request needs at least, and what is left. */
+/** The least that a request needs, and the amount left. */
 export interface TooExpensive {
   readonly neededNanoUsd: NanoUsd;
   /** Undefined: the figures of the limit are hidden from the caller. */

@@ -81,7 +81,7 @@ export const withoutHolds = (state: LimitState): LimitState => ({
   reserved: 0n,
 });
 
-/** What a reserve checks in a wallet besides limits. */
+/** The checks of a reserve in a wallet besides limits. */
 export interface Admission {
   readonly inFlightMax: number;
   readonly tokenId?: TokenId | undefined;

@@ -1,5 +1,5 @@
 /**
- * What the console reads with one server key: its limits, its usage, its people.
+ * Reads everything the console shows with one server key: its limits, its usage, its people.
  */
 import {
   call,

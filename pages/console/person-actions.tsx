@@ -1,4 +1,4 @@
-/** What an owner does to one person: give more, block or unblock, take back their passes, look at conversations. */
+/** The actions of an owner on one person: give more, block or unblock, take back their passes, look at conversations. */
 import { useState } from 'preact/hooks';
 import { call, Refusal } from '../shared/api.ts';
 import { Notice } from '../shared/parts.tsx';

@@ -221,7 +221,7 @@ function firstModel(info: KeyInfo, models: readonly ModelInfo[] | undefined): st
   return named ?? ids?.find((id) => id === 'demo/echo') ?? ids?.[0];
 }
 
-/** What is printed beside the pass: a code that opens this page with it. */
+/** The QR code printed beside the pass. It opens this page with it. */
 const Card = ({ credential }: { readonly credential: string }) => (
   <section class="only-print printed">
     <QrCode text={`${location.href}#${credential}`} label="Opens this page with the pass" />

@@ -5,7 +5,7 @@
 export interface Snippet {
   readonly id: string;
   readonly label: string;
-  /** Where it goes. */
+  /** The file or place it belongs in. */
   readonly place: string;
   readonly text: string;
 }

@@ -1,5 +1,5 @@
 /**
- * What the operator's page reads and changes through the command's loopback server.
+ * Reads and changes of the operator's page through the command's loopback server.
  */
 import { call, type UsageLine } from '../shared/api.ts';
 

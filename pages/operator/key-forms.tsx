@@ -17,7 +17,7 @@ const toBody = ({ limits, models, lifetime }: Settings) => ({
   ...(lifetime !== '' && { max_token_lifetime: lifetime }),
 });
 
-/** What is left empty is what the configuration says for new keys. */
+/** An empty field takes the configuration's value for new keys. */
 const toNewBody = (settings: Settings) =>
   Object.fromEntries(Object.entries(toBody(settings)).filter(([, value]) => value.length > 0));
 

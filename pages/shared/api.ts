@@ -23,7 +23,7 @@ export interface CallOptions {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** What the path is below. @default `v1` */
+  /** The prefix of the path. @default `v1` */
   readonly base?: string;
 }
 

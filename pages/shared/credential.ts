@@ -3,7 +3,7 @@
  * It is kept in memory alone.
  */
 
-/** What a scoped token says about itself. Not verified here: the gateway does that. */
+/** The claims of a scoped token about itself. Not verified here: the gateway does that. */
 export interface TokenClaims {
   readonly keyName?: string | undefined;
   readonly user?: string | undefined;

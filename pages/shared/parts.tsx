@@ -67,7 +67,7 @@ export function CopyButton(props: {
   );
 }
 
-/** What is wrong, in plain words, and what to do next. */
+/** A fault in plain words, and the next step. */
 export const Notice = (props: {
   readonly state: EndState;
   readonly isMild?: boolean;

@@ -5,14 +5,14 @@
 import { call, Refusal } from './api.ts';
 import { decodePart } from './credential.ts';
 
-/** Who signs: the key, and the names under which the gateway knows it. */
+/** The signing key, and the names under which the gateway knows it. */
 export interface Signer {
   readonly key: string;
   readonly kid: string;
   readonly account: string;
 }
 
-/** What a pass says. Times are unix seconds. */
+/** The claims of a pass. Times are unix seconds. */
 export interface PassClaims {
   readonly user?: string | undefined;
   readonly jti: string;

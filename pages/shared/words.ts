@@ -51,7 +51,7 @@ export interface EndState {
 }
 
 interface EndFacts {
-  /** Who gave the pass: the name of the key. */
+  /** The name of the key that gave the pass. */
   readonly giver: string;
   readonly expiresAtMs?: number | undefined;
   readonly nowMs: number;

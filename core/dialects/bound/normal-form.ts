@@ -18,7 +18,7 @@ export const MARK = '[\\p{M}\\uFF9E\\uFF9F]';
 const LONG_MARK_RUN = new RegExp(`.?${MARK}{${MARKS_MAX + 1},}`, 'gsu');
 const SHORT_PIECE = new RegExp(`.{1,${MARKS_MAX}}`, 'gsu');
 
-/** What a form is without its last step, which puts characters together. That step never makes UTF-8 longer. */
+/** A form without its last step, which puts characters together. That step never makes UTF-8 longer. */
 const DECOMPOSED = { NFC: 'NFD', NFKC: 'NFKD' } as const;
 
 /** A text in a normal form, except that longer runs of marks stay decomposed and partly unsorted. */

@@ -1,5 +1,5 @@
 /**
- * What a chat completion request is counted by. Flow: policy > parse > **bound** > reserve.
+ * The input of a chat completion request, as the bounds count it. Flow: policy > parse > **bound** > reserve.
  */
 import { isRecord } from '../../base/json.ts';
 import {
@@ -48,7 +48,7 @@ const ROLES: ReadonlyMap<unknown, MessageRole> = new Map([
   ['function', 'tool'],
 ]);
 
-/** Of an open request, a message may be anything. */
+/** A message of an open request may be anything. */
 function toParts(message: Message): MessageParts {
   const role = ROLES.get(message?.role) ?? 'user';
   return {

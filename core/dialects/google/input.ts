@@ -1,5 +1,5 @@
 /**
- * What Google's requests are counted by. Flow: policy > parse > **bound** > reserve.
+ * The input of Google's requests, as the bounds count it. Flow: policy > parse > **bound** > reserve.
  */
 import type { JsonObject } from '../../base/json.ts';
 import {
@@ -48,7 +48,7 @@ export function countGenerate(request: GenerateRequest): RequestInput {
   });
 }
 
-/** Of an open request, a content may be anything. */
+/** A content of an open request may be anything. */
 export function toParts(content: Content): MessageParts {
   const parts = Array.isArray(content?.parts) ? content.parts : [];
   const endsInToolResult = Boolean(parts.at(-1)?.functionResponse);

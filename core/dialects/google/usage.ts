@@ -1,5 +1,5 @@
 /**
- * What Google reports of a generated content, in the one form that is priced. Flow: forward > **meter** > settle.
+ * Google's report of a generated content, in the one form that is priced. Flow: forward > **meter** > settle.
  * Its prompt includes what was read from a cache; its thoughts stand beside its candidates.
  * https://ai.google.dev/api/generate-content#UsageMetadata
  */

@@ -1,5 +1,5 @@
 /**
- * What Google's dialects share whose answer is never a stream, and has no output that is billed.
+ * Shared parts of Google's dialects whose answer is never a stream and has no billed output.
  * Flow: forward > **meter** > settle.
  */
 import { toErrorBody } from '../../base/error-body.ts';

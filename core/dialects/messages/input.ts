@@ -1,5 +1,5 @@
 /**
- * What an Anthropic message request is counted by. Flow: policy > parse > **bound** > reserve.
+ * The input of an Anthropic message request, as the bounds count it. Flow: policy > parse > **bound** > reserve.
  */
 import { isRecord } from '../../base/json.ts';
 import { countJson } from '../leaves.ts';
@@ -47,7 +47,7 @@ export function countMessages(request: MessagesRequest, betas: string | undefine
   });
 }
 
-/** Of an open request, a message may be anything. */
+/** A message of an open request may be anything. */
 const partsOf = (message: Message): readonly Part[] =>
   Array.isArray(message?.content) ? (message.content.filter(isRecord) as readonly Part[]) : [];
 

@@ -1,5 +1,5 @@
 /**
- * What Anthropic reports of a message, in the one form that is priced. Flow: forward > **meter** > settle.
+ * Anthropic's report of a message, in the one form that is priced. Flow: forward > **meter** > settle.
  * Its input excludes what was read from a cache and written to one; ours includes both.
  * https://docs.anthropic.com/en/api/messages#response-usage
  */

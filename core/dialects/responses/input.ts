@@ -1,5 +1,5 @@
 /**
- * What a response request is counted by. Flow: policy > parse > **bound** > reserve.
+ * The input of a response request, as the bounds count it. Flow: policy > parse > **bound** > reserve.
  */
 import {
   countInput,
@@ -52,7 +52,7 @@ const itemsOf = (input: ResponsesRequest['input']): readonly Item[] => {
 const toolsIn = (item: Item) =>
   item?.type === 'tool_search_output' || item?.type === 'additional_tools' ? item.tools : [];
 
-/** Of an open request, an item may be anything. */
+/** An item of an open request may be anything. */
 function toParts(item: Item): MessageParts {
   const type: unknown = item?.type ?? 'message';
   const isOutput = typeof type === 'string' && type.endsWith('_output');

@@ -21,7 +21,7 @@ function readResponseUsage(usage: unknown): ReportedUsage | undefined {
   });
 }
 
-/** Of an event that the gateway adds: behind all of the provider's, in every client's integer. Clients demand one. */
+/** The number of an event that the gateway adds. Clients demand one. It is larger than all of the provider's. */
 const LAST_SEQUENCE_NUMBER = 2_147_483_647;
 
 const LAST_EVENTS: ReadonlySet<unknown> = new Set([
