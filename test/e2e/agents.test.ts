@@ -84,6 +84,41 @@ describe('a token with a USD limit', () => {
   );
 });
 
+describe('a provider', () => {
+  const sentFor = async (name: string, limitUsd: number) => {
+    const { request } = requests.find((each) => each.name === name) ?? {};
+    if (request === undefined) throw new Error(`no request "${name}"`);
+    const answer = await send(request, gateway.newToken({ spending_limit: limitUsd }));
+    await answer.text();
+    const body = JSON.parse(provider.requests.at(-1)?.body ?? '{}');
+    const dropped = answer.headers.get('x-hallpass-dropped');
+    return { status: answer.status, body, dropped };
+  };
+
+  test.each([
+    ['codex 1', { max_output_tokens: 32_000 }],
+    ['claude-code 1', { max_tokens: 128_000 }],
+  ])('is sent the output cap of %s, or 32,000 where it has none', async (name, caps) => {
+    const { body } = await sentFor(name, 5);
+    expect(body).toMatchObject(caps);
+  });
+
+  test('gets nothing from Codex when the limit affords less than 4,096 output tokens, which would end its turn', async () => {
+    expect(await sentFor('codex 1', 0.05)).toMatchObject({ status: 200 });
+    const before = provider.requests.length;
+    expect(await sentFor('codex 1', 0.04)).toMatchObject({ status: 402 });
+    expect(provider.requests).toHaveLength(before);
+  });
+
+  test('is sent the tools of Codex without its search of the web, which the client is told', async () => {
+    const { body, dropped } = await sentFor('codex-plain-tools 1', 5);
+    expect(dropped).toBe('web_search');
+    expect(body.tools.map(({ type }: { readonly type: string }) => type)).not.toContain(
+      'web_search',
+    );
+  });
+});
+
 test('what is recorded comes from the versions that are installed', () => {
   const { optionalDependencies } = JSON.parse(readFileSync(PACKAGES, 'utf8'));
   const recorded = Object.fromEntries(
@@ -92,10 +127,10 @@ test('what is recorded comes from the versions that are installed', () => {
   expect(recorded).toEqual(optionalDependencies);
 });
 
-test('a model that an agent offers has a price', () => {
+test('a model that an agent offers has a price, unless it has no public figures', () => {
   const book = makePriceBook(PRICE_TABLE, {});
   const unpriced = Object.entries(models).flatMap(([provider, ids]) =>
     ids.filter((id) => book.find(provider, id) === undefined),
   );
-  expect(unpriced.filter((id) => !WITHOUT_FIGURES.includes(id))).toEqual([]);
+  expect(unpriced.toSorted()).toEqual(WITHOUT_FIGURES.toSorted());
 });
