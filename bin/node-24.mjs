@@ -15,3 +15,7 @@ if (major < 24) {
 module.enableCompileCache(
   fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)),
 );
+
+// An import of `node:http` reads all its exports. These three load undici, which takes 40 ms. Nothing here uses them.
+const http = process.getBuiltinModule('node:http');
+for (const name of ['WebSocket', 'CloseEvent', 'MessageEvent']) delete http[name];

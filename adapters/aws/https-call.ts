@@ -3,7 +3,7 @@
  * processor time, and next to nothing at a function's start (docs/decisions/0002).
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
  */
-import http, { type ClientRequest, type RequestOptions } from 'node:http';
+import type { ClientRequest, OutgoingHttpHeaders, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { urlToHttpOptions } from 'node:url';
 import {
@@ -19,6 +19,9 @@ import {
   type TablesEndpoint,
 } from './aws-call.ts';
 import { makeRequestSigner, type SignerOptions } from './signature.ts';
+
+// An import of it loads undici too, which takes 40 ms (docs/performance.md).
+const http = process.getBuiltinModule('node:http');
 
 /** Closes idle connections before the service does: AWS keeps them for longer, a frozen Lambda does not notice. */
 const IDLE_SOCKET_MS = 20_000;
@@ -68,7 +71,7 @@ function makeHttpsCall(options: HttpsCallOptions): AwsCall {
 }
 
 /** Makes what starts a request to the URL: over TLS, or in plain text to this machine. */
-function makeOpener(url: string): (headers: http.OutgoingHttpHeaders) => ClientRequest {
+function makeOpener(url: string): (headers: OutgoingHttpHeaders) => ClientRequest {
   const { protocol, hostname, port, path } = urlToHttpOptions(new URL(url));
   // An agent's `timeout` ends only connections that no request is using.
   const sockets = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: IDLE_SOCKET_MS };

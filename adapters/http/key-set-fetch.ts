@@ -5,13 +5,16 @@
  */
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import http, { type IncomingMessage, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { KeySetFetch } from '../../core/jwt/ports.ts';
 import { untilAborted } from '../system.ts';
 import { isLoopbackAddress, isPublicAddress } from './public-address.ts';
+
+// An import of it loads undici too, which takes 40 ms (docs/performance.md).
+const http = process.getBuiltinModule('node:http');
 
 export interface KeySetFetchOptions {
   /** Allows loopback addresses, by plain HTTP too, for an issuer on this machine. Never when deployed. */

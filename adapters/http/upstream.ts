@@ -3,17 +3,14 @@
  * CPU a request, and 300 ms more on its first use at a small Lambda's share.
  * A failure before the provider can have accepted the request is `transient`; after any other it may have billed.
  */
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientRequest, Agent as HttpAgent, IncomingMessage, RequestOptions } from 'node:http';
+import https, { type Agent as HttpsAgent } from 'node:https';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { Clock } from '../../core/base/ports.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../../core/providers/ports.ts';
+
+// An import of it loads undici too, which takes 40 ms (docs/performance.md).
+const http = process.getBuiltinModule('node:http');
 
 export interface UpstreamOptions {
   /** Name look-up, TCP and TLS together, in ms. @default 10000 */
@@ -56,8 +53,8 @@ export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptio
   const sockets = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: FREE_SOCKETS_MAX };
   // An agent's `timeout` ends only connections that no request is using.
   const agents = {
-    http: new HttpAgent({ ...sockets, timeout: freeMs ?? PLAIN_FREE_MS }),
-    https: new HttpsAgent({ ...sockets, timeout: freeMs ?? TLS_FREE_MS }),
+    http: new http.Agent({ ...sockets, timeout: freeMs ?? PLAIN_FREE_MS }),
+    https: new https.Agent({ ...sockets, timeout: freeMs ?? TLS_FREE_MS }),
   };
   return {
     async send(request) {
@@ -100,7 +97,7 @@ function startRequest(
       'content-length': Buffer.byteLength(body),
     },
   };
-  const request = isTls ? httpsRequest(url, options) : httpRequest(url, options);
+  const request = isTls ? https.request(url, options) : http.request(url, options);
   let reason: GatewayError | undefined;
   let failure: NodeJS.ErrnoException | undefined;
   const end = (error: GatewayError): void => {

@@ -2,7 +2,10 @@
  * The compiled part of AWS's runtime client, in TypeScript: it fetches invocations and posts whole answers.
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
  */
-import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+
+// AWS's own part is compiled and loads none of Node's modules. An import would load undici too.
+const { Agent, request } = process.getBuiltinModule('node:http');
 
 const PATH = '/2018-06-01/runtime/invocation';
 const XRAY_CAUSE_CHARS_MAX = 4_096;
