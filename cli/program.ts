@@ -11,6 +11,7 @@ import type { Terminal } from './output.ts';
 import { addPriceCommand } from './prices.ts';
 import { addTokenCommands } from './tokens/commands.ts';
 import { addUsageCommands } from './usage/commands.ts';
+import { addUserCommands } from './users/commands.ts';
 
 const HELP = `
 Exit status: 0 done, 1 refused or failed, 2 wrong use.
@@ -30,6 +31,7 @@ function makeProgram(terminal: Terminal): Command {
   addKeyCommands(program, terminal);
   addTokenCommands(program, terminal);
   addUsageCommands(program, terminal);
+  addUserCommands(program, terminal);
   addPriceCommand(program, terminal);
   addExplainCommand(program, terminal);
   addConsoleCommand(program, terminal);

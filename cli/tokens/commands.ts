@@ -13,6 +13,7 @@ import {
   withAuthor,
   withPlace,
 } from '../flags.ts';
+import { withUrl } from '../gateway/by-key.ts';
 import type { Terminal } from '../output.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
 import { type IssueFlags, issue } from './issue.ts';
@@ -56,18 +57,18 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
         : issueRoster(flags, nowMs, terminal),
     );
 
-  withPlace(tokens.command('inspect'))
+  withUrl(withPlace(tokens.command('inspect')))
     .summary("show a token's claims and spend")
     .description(
-      'Reads a token offline, and checks its signature if HALLPASS_KEY is set. With --data or --stack it also shows what the gateway knows: spent, held, left, revoked.',
+      'Reads a token offline, and checks its signature if HALLPASS_KEY is set. With --url, --data or --stack it also shows what the gateway knows: spent, held, left, revoked.',
     )
     .argument('<token>', TOKEN)
     .action((token: string, flags: InspectFlags) => inspect(token, flags, terminal));
 
-  withAuthor(withPlace(tokens.command('revoke')))
+  withUrl(withAuthor(withPlace(tokens.command('revoke'))))
     .summary('end tokens before they expire')
     .description(
-      "Revokes one token (its next request is refused), all tokens with a jti (within 10 seconds), or all of a user's tokens issued until five seconds from now (from their next request). --jti and --user need --key.",
+      "Revokes one token (its next request is refused), all tokens with a jti (within 10 seconds), or all of a user's tokens issued until five seconds from now (from their next request). With --url it uses the key in HALLPASS_KEY; otherwise --jti and --user need --key.",
     )
     .argument('[token]', TOKEN)
     .option('--jti <name>', 'revoke all tokens with this name', toJti)

@@ -6,15 +6,17 @@ import { config } from '#config';
 import { isExpired } from '../../core/access/grant.ts';
 import type { TokenSpend } from '../../core/account/key-info.ts';
 import { toWords } from '../../core/base/duration.ts';
+import type { JsonObject } from '../../core/base/json.ts';
 import { usdFromNano } from '../../core/base/money.ts';
 import { parseScopedClaims, type ScopedClaims } from '../../core/tokens/scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken } from '../../core/tokens/scoped-token.ts';
 import type { PlaceFlags } from '../flags.ts';
+import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
 import { withGateway } from '../gateway/connect.ts';
 import { printResult, readSecret, type Terminal, toInstant, toLines } from '../output.ts';
 import { findOwnToken, readSpend } from './own-token.ts';
 
-export type InspectFlags = PlaceFlags;
+export type InspectFlags = PlaceFlags & UrlFlag;
 
 /** The description of a token, with the field names of `GET /v1/scoped-jwt`. */
 interface TokenDescription extends Partial<TokenSpend> {
@@ -46,6 +48,15 @@ export async function inspect(
   const offline = describe({ account, keyName, claims }, nowMs);
   const holds = key ? isSignedWith(token, key) : null;
   const isOnline = flags.data !== undefined || flags.stack !== undefined;
+  if (flags.url !== undefined) {
+    const known = await callByKey(
+      flags.url,
+      `/scoped-jwt?${new URLSearchParams({ jwtoken: text })}`,
+      terminal,
+    );
+    const json: TokenDescription = { ...offline, signature_holds: true, ...spendIn(known) };
+    return printResult(flags, terminal, { json, text: () => toLines(linesOf(json, nowMs)) });
+  }
   const json: TokenDescription = isOnline
     ? await withGateway(flags, terminal.variables, async (gateway) => {
         const own = await findOwnToken(text, { account, keyName }, gateway);
@@ -54,6 +65,12 @@ export async function inspect(
     : { ...offline, signature_holds: holds };
   printResult(flags, terminal, { json, text: () => toLines(linesOf(json, nowMs)) });
 }
+
+/** Returns the spend in the gateway's answer. */
+const spendIn = (answer: JsonObject): Partial<TokenSpend> => {
+  const { spent, reserved, remaining, revoked } = answer as unknown as TokenSpend;
+  return { spent, reserved, remaining, revoked };
+};
 
 function describe(
   { account, keyName, claims }: { account: string; keyName: string; claims: ScopedClaims },

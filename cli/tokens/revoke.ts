@@ -16,11 +16,12 @@ import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { parseScopedToken } from '../../core/tokens/scoped-token.ts';
 import { wrongUse } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
+import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
 import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import { readSecret, type Terminal, toJson } from '../output.ts';
 import { findOwnToken } from './own-token.ts';
 
-export interface RevokeFlags extends PlaceFlags {
+export interface RevokeFlags extends PlaceFlags, UrlFlag {
   readonly jti?: string;
   readonly user?: string;
   readonly key?: string;
@@ -43,6 +44,7 @@ export async function revoke(
   if ([argument, jti, user].filter((each) => each !== undefined).length !== 1) {
     throw wrongUse('there must be exactly one of a token, --jti and --user');
   }
+  if (flags.url !== undefined) return revokeByKey(flags.url, argument, flags, terminal);
   if (argument === undefined && key === undefined) {
     throw wrongUse('--jti and --user need --key, the name of the key that signed the tokens');
   }
@@ -67,6 +69,27 @@ export async function revoke(
       effective_within_seconds: effectiveWithinSeconds,
     }),
   );
+}
+
+/** Revokes tokens of the key in HALLPASS_KEY. */
+async function revokeByKey(
+  url: string,
+  argument: string | undefined,
+  flags: RevokeFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const { jti, user, key } = flags;
+  if (key !== undefined) throw wrongUse('--key goes with --data or --stack, not with --url');
+  const named = argument === undefined ? undefined : await readSecret(argument, terminal);
+  const query = new URLSearchParams({
+    ...(named !== undefined && { jwtoken: named }),
+    ...(jti !== undefined && { jti }),
+    ...(user !== undefined && { user }),
+  });
+  const answer = await callByKey(url, `/scoped-jwt?${query}`, terminal, { method: 'DELETE' });
+  const isNow = answer.effective_within_seconds === 0;
+  terminal.note(`revoked: refused ${isNow ? 'from the next request' : 'within 10 seconds'}`);
+  if (flags.json) terminal.print(toJson(answer));
 }
 
 async function revokeOne(

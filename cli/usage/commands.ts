@@ -15,12 +15,14 @@ import { addSums, NO_USAGE } from '../../core/usage/cells.ts';
 import { type GroupBy, reportUsage } from '../../core/usage/report.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import { type PlaceFlags, toKeyName, withPlace } from '../flags.ts';
+import { callByKey, type UrlFlag, withUrl } from '../gateway/by-key.ts';
 import { type Gateway, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toInstant, toTable } from '../output.ts';
+import { toAnswerCsv, toAnswerTable } from './answer-text.ts';
 import { listRows, toRowJson, toRowTable } from './rows.ts';
 import { toReportCsv, toReportJson, toReportTable, type UsageSummary } from './text.ts';
 
-interface UsageFlags extends PlaceFlags {
+interface UsageFlags extends PlaceFlags, UrlFlag {
   readonly by: string;
   readonly from?: string;
   readonly to?: string;
@@ -34,7 +36,7 @@ const READS_MAX = 20_000;
 
 /** Adds the commands to the program. */
 export function addUsageCommands(program: Command, terminal: Terminal): void {
-  const usage = withKey(withPlace(program.command('usage')))
+  const usage = withUrl(withKey(withPlace(program.command('usage'))))
     .summary('show usage by user, token, model or day')
     .description(
       'Sums usage by one or more of user, token, key, model, day, conversation. A date means its whole day, UTC. Without --from, the report starts with this month.',
@@ -83,6 +85,7 @@ const portsOf = ({ dynamodb, environment: { usageTable, walletsTable } }: Gatewa
 async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
   if (flags.csv && flags.json) throw wrongUse('--csv and --json cannot be used together');
   const ask = readQuery(flags);
+  if (flags.url !== undefined) return reportByKey(flags.url, flags, terminal);
   if (flags.estimated) return reportEstimated(flags, ask, terminal);
   const made = await withGateway(flags, terminal.variables, async (gateway) =>
     reportAll(await keysOf(flags.key, gateway), ask, gateway),
@@ -90,9 +93,24 @@ async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
   const text = () => (flags.csv ? toReportCsv(made) : toReportTable(made));
   printResult(flags, terminal, { json: toReportJson(made), text });
   if (made.truncated) {
-    throw new CommandError('there is more usage than one report reads, so the sums are too small');
+    throw new CommandError(TOO_MUCH);
   }
 }
+
+/** Asks the gateway for the report of the key in HALLPASS_KEY. */
+async function reportByKey(url: string, flags: UsageFlags, terminal: Terminal): Promise<void> {
+  const { by, from, to, key, estimated } = flags;
+  if (key !== undefined || estimated) {
+    throw wrongUse('--key and --estimated go with --data or --stack, not with --url');
+  }
+  const query = new URLSearchParams({ group_by: by, ...(from && { from }), ...(to && { to }) });
+  const answer = await callByKey(url, `/usage?${query}`, terminal);
+  const text = () => (flags.csv ? toAnswerCsv(answer, by) : toAnswerTable(answer, by));
+  printResult(flags, terminal, { json: answer, text });
+  if (answer.truncated === true) throw new CommandError(TOO_MUCH);
+}
+
+const TOO_MUCH = 'there is more usage than one report reads, so the sums are too small';
 
 /** Lists the rows whose cost is a bound and not a report. The owner may give credit for them. */
 async function reportEstimated(
