@@ -12,9 +12,12 @@ import { describeUsers } from './account/user-list.ts';
 import { changeUser, describeUser, type UsersPorts } from './account/users.ts';
 import { GatewayError } from './base/errors.ts';
 import type { HttpAnswer, HttpRequest } from './base/http.ts';
+import { sha256 } from './base/ids.ts';
+import type { JsonObject } from './base/json.ts';
 import type { Clock, Random } from './base/ports.ts';
 import type { RevokedList } from './keys/ports.ts';
-import { findModel, listModels, type ModelLists, modelReaderOf } from './models/catalogue.ts';
+import type { ModelLists } from './models/catalogue.ts';
+import { findModel, listModels, modelReaderOf } from './models/model-list.ts';
 import type { UsageReader } from './usage/ports.ts';
 import type { WalletMarks } from './wallet/ports.ts';
 
@@ -28,17 +31,18 @@ export interface AccountPorts extends UsersPorts {
   readonly models: ModelLists;
 }
 
+/** 132 bits of a hash. */
+const TAG_CHARS = 22;
+
 type RouteHandler = (
   request: HttpRequest,
   grant: Grant,
   ports: AccountPorts,
-) => HttpAnswer['body'] | Promise<HttpAnswer['body']>;
+) => JsonObject | Promise<JsonObject>;
 
 const ROUTES: ReadonlyMap<string, RouteHandler> = new Map<string, RouteHandler>([
-  [
-    'GET /v1/models',
-    (request, grant, { models }) => listModels(modelReaderOf(request), grant, models),
-  ],
+  ['GET /v1/models', (request, grant, { models }) => listModels(request, grant, models)],
+  ['GET /v1beta/models', (request, grant, { models }) => listModels(request, grant, models)],
   ['GET /v1/key', (_, grant, ports) => describeKey(grant, ports)],
   ['POST /v1/scoped-jwt', issueToken],
   ['GET /v1/scoped-jwt', describeToken],
@@ -48,7 +52,7 @@ const ROUTES: ReadonlyMap<string, RouteHandler> = new Map<string, RouteHandler>(
 ]);
 
 const USER_PATH = /^\/v1\/users\/(.+)$/;
-const MODEL_PATH = /^\/v1\/models\/(.+)$/;
+const MODEL_PATH = /^\/v1(?:beta)?\/models\/(.+)$/;
 
 /**
  * Answers a request to one of the account's routes.
@@ -64,10 +68,27 @@ export async function account(
   const route =
     ROUTES.get(`${request.method} ${request.path}`) ?? modelRoute(request) ?? userRoute(request);
   if (route === undefined) throw new GatewayError('not_found');
-  return { status: 200, body: await route(request, grant, ports) };
+  const body = await route(request, grant, ports);
+  return MODEL_LIST.test(request.path) ? withTag(request, body) : { status: 200, body };
 }
 
-/** `GET /v1/models/{id}`. Some SDKs escape the slash of an id, others do not. */
+const MODEL_LIST = /^\/v1(?:beta)?\/models$/;
+
+/**
+ * Adds the tag of a list, so that a client that has the same list already gets 304 without it. The credential decides
+ * what is in a list, so only the client itself may keep it.
+ */
+function withTag({ headers }: HttpRequest, body: JsonObject): HttpAnswer {
+  const etag = `"${sha256(JSON.stringify(body)).slice(0, TAG_CHARS)}"`;
+  const known = (headers.get('if-none-match') ?? []).flatMap((value) => value.split(','));
+  const isKnown = known.some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  const tagged = { etag, 'cache-control': 'private, no-cache' };
+  return isKnown
+    ? { status: 304, body: undefined, headers: tagged }
+    : { status: 200, body, headers: tagged };
+}
+
+/** `GET /v1/models/{id}` and `/v1beta/models/{id}`. Some SDKs escape the slash of an id, others do not. */
 function modelRoute({ method, path }: HttpRequest): RouteHandler | undefined {
   const escaped = MODEL_PATH.exec(path)?.[1];
   if (method !== 'GET' || escaped === undefined) return undefined;

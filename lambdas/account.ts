@@ -39,8 +39,9 @@ export function makeAccountHandler(
     const requestId = asRequestId(random.uuid());
     try {
       const request = readHttpRequest(event);
-      const { status, body } = await account(request, readGrant(event), ports);
-      return toJsonResult(status, body, requestId);
+      const { status, body, headers } = await account(request, readGrant(event), ports);
+      const result = toJsonResult(status, body, requestId);
+      return { ...result, headers: { ...result.headers, ...headers } };
     } catch (thrown) {
       const error = toGatewayError(thrown);
       const { code, status: httpStatus, detail, cause } = error;

@@ -144,15 +144,15 @@ export const answerHeaders = (requestId: RequestId): Record<string, string> => (
   'x-request-id': requestId,
 });
 
-/** Makes a buffered JSON answer. */
+/** Makes a buffered JSON answer, or one without a body. */
 export const toJsonResult = (
   statusCode: number,
-  body: Readonly<Record<string, unknown>>,
+  body: Readonly<Record<string, unknown>> | undefined,
   requestId: RequestId,
 ): APIGatewayProxyResult & AnswerHead => ({
   statusCode,
   headers: answerHeaders(requestId),
-  body: JSON.stringify(body),
+  body: body === undefined ? '' : JSON.stringify(body),
 });
 
 /** Makes an error's answer, in the dialect of the path. */

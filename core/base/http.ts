@@ -21,5 +21,8 @@ export interface HttpRequest {
 /** A complete answer, for routes that do not stream. */
 export interface HttpAnswer {
   readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
+  /** Undefined: the answer has no body. */
+  readonly body: Readonly<Record<string, unknown>> | undefined;
+  /** Headers in place of those that every answer has, or beside them. */
+  readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,13 +1,7 @@
 /**
- * `GET /v1/models`: the models that a credential may call and whose price is known. Flow: Grant > **answer**.
- * OpenAI's clients get OpenAI's list with OpenRouter's `pricing`: https://openrouter.ai/docs/api-reference/list-available-models
- * Anthropic's clients get Anthropic's list of the models with its dialect: https://docs.anthropic.com/en/api/models-list
+ * The catalogue: the models of a deployment whose price is known, by the ids that requests may use.
+ * Flow: configuration > **catalogue** > `GET /v1/models`.
  */
-import type { Grant } from '../access/grant.ts';
-import { GatewayError } from '../base/errors.ts';
-import type { HttpRequest } from '../base/http.ts';
-import type { JsonObject } from '../base/json.ts';
-import { isModelPattern } from '../base/names.ts';
 import type { Config } from '../config.ts';
 import { DEMO_MODELS, DEMO_PROVIDER } from '../providers/demo/demo.ts';
 import {
@@ -17,13 +11,7 @@ import {
   type ProviderUrls,
   pricePartsOf,
 } from '../providers/provider.ts';
-import {
-  idsOfEntry,
-  isAllowedModel,
-  type ModelNames,
-  modelNotFound,
-  resolveModel,
-} from './policy.ts';
+import { idsOfEntry, type ModelNames, resolveModel } from './policy.ts';
 import type { Price, PriceBook, PriceTable } from './pricing.ts';
 
 /** A model by the id that a request may use. */
@@ -35,6 +23,8 @@ export interface ListedModel {
   readonly provider: string;
   /** True if `/v1/messages` serves it. */
   readonly speaksMessages: boolean;
+  /** True if Google's routes serve it. */
+  readonly speaksGoogle: boolean;
   readonly price: Price;
 }
 
@@ -81,9 +71,9 @@ export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
     if (!canAnswer(provider)) return [];
     const price = prices.find(provider, target.model);
     if (price === undefined) return [];
-    const found = findProvider(config, providerUrls, provider);
-    const speaksMessages = found?.row.endpoints.messages !== undefined;
-    return [{ id, target: target.id, provider, speaksMessages, price }];
+    const { messages, google } = findProvider(config, providerUrls, provider)?.row.endpoints ?? {};
+    const speaks = { speaksMessages: messages !== undefined, speaksGoogle: google !== undefined };
+    return [{ id, target: target.id, provider, ...speaks, price }];
   });
 }
 
@@ -118,93 +108,4 @@ export function unmatchedEntries(
     const isNamed = ids.includes((Object.hasOwn(aliases, entry) && aliases[entry]) || entry);
     return ids.length === 0 || !(isNamed || ids.some(isKnown));
   });
-}
-
-/** The client's API family. Anthropic's and OpenAI's `/v1/models` have the same path and different answers. */
-export type ModelReader = 'anthropic' | 'openai';
-
-/** Returns the API family of a client. Only Anthropic's clients send a version header. */
-export const modelReaderOf = ({ headers }: HttpRequest): ModelReader =>
-  headers.has('anthropic-version') ? 'anthropic' : 'openai';
-
-/** Returns the list of the models that a credential may call. */
-export function listModels(
-  reader: ModelReader,
-  grant: Grant,
-  { catalogue, names }: ModelLists,
-): JsonObject {
-  const models = catalogue.filter((model) => isShown(model, { reader, grant, names }));
-  if (reader === 'openai') return { object: 'list', data: models.map(toAnswer) };
-  return {
-    data: models.map(toAnthropicAnswer),
-    has_more: false,
-    first_id: models.at(0)?.id ?? null,
-    last_id: models.at(-1)?.id ?? null,
-  };
-}
-
-/**
- * Returns a model by its id. For Anthropic's clients, an id without a provider is Anthropic's.
- * @throws model_not_found, also for a model that the credential may not call
- */
-export function findModel(
-  id: string,
-  reader: ModelReader,
-  grant: Grant,
-  { catalogue, names }: ModelLists,
-): JsonObject {
-  const ids = reader === 'anthropic' ? [id, `anthropic/${id}`] : [id];
-  const model = catalogue.find(
-    (each) => ids.includes(each.id) && isShown(each, { reader, grant, names }),
-  );
-  if (model !== undefined) return reader === 'openai' ? toAnswer(model) : toAnthropicAnswer(model);
-  // The message repeats the id only if it is a well-formed one.
-  throw isModelPattern(id) ? modelNotFound(id) : new GatewayError('model_not_found');
-}
-
-interface Viewer {
-  readonly reader: ModelReader;
-  readonly grant: Grant;
-  readonly names: ModelNames;
-}
-
-const isShown = (model: ListedModel, { reader, grant, names }: Viewer): boolean =>
-  isAllowedModel(grant, model.target, names) && (reader === 'openai' || model.speaksMessages);
-
-const toAnswer = ({ id, provider, price }: ListedModel): JsonObject => ({
-  id,
-  object: 'model',
-  created: 0, // The price table does not have the date, and clients require the field.
-  owned_by: provider,
-  ...(price.contextWindow !== undefined && { context_length: price.contextWindow }),
-  pricing: pricingOf(price),
-});
-
-const toAnthropicAnswer = ({ id, price }: ListedModel): JsonObject => ({
-  type: 'model',
-  id,
-  display_name: id,
-  created_at: '1970-01-01T00:00:00Z', // Anthropic's value for an unknown date.
-  max_input_tokens: price.contextWindow ?? null,
-  max_tokens: null,
-  capabilities: null,
-  pricing: pricingOf(price),
-});
-
-const pricingOf = (price: Price): JsonObject => ({
-  prompt: usdPerToken(price.inputNanoPerMillion),
-  completion: usdPerToken(price.outputNanoPerMillion),
-  input_cache_read: usdPerToken(price.cachedInputNanoPerMillion),
-  input_cache_write: usdPerToken(price.cacheWriteNanoPerMillion),
-});
-
-/** A nano-dollar per million tokens is 1e-15 dollars a token. */
-const FRACTION_DIGITS = 15;
-
-/** Formats dollars per token as a plain decimal. A double would be rounded and printed with an exponent. */
-function usdPerToken(nanoPerMillion: bigint): string {
-  const digits = String(nanoPerMillion).padStart(FRACTION_DIGITS + 1, '0');
-  const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, '');
-  const whole = digits.slice(0, -FRACTION_DIGITS);
-  return fraction === '' ? whole : `${whole}.${fraction}`;
 }

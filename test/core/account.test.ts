@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../core/access/grant.ts';
-import { bodyOf, errorOf, SERVER, TOKEN } from '../support/account.ts';
+import { answerOf, bodyOf, errorOf, SERVER, TOKEN } from '../support/account.ts';
 import { NOW_MS } from '../support/tokens.ts';
 
 describe('an unknown route', () => {
@@ -150,5 +150,80 @@ describe('GET /v1/models from an Anthropic client', () => {
     expect((await errorOf('GET /v1/models/openai/gpt-5', { headers })).code).toBe(
       'model_not_found',
     );
+  });
+});
+
+describe('GET /v1beta/models', () => {
+  const FLASH = {
+    name: 'models/google/gemini-2.5-flash',
+    displayName: 'google/gemini-2.5-flash',
+    supportedGenerationMethods: ['generateContent', 'streamGenerateContent', 'countTokens'],
+  };
+
+  test('returns Google’s list of the models with its dialect', async () => {
+    expect(await bodyOf('GET /v1beta/models')).toEqual({
+      models: [{ ...FLASH, name: 'models/fast', displayName: 'fast' }, FLASH],
+    });
+  });
+
+  test('shows one model by its full id and by Google’s own', async () => {
+    expect(await bodyOf('GET /v1beta/models/google/gemini-2.5-flash')).toEqual(FLASH);
+    expect(await bodyOf('GET /v1beta/models/gemini-2.5-flash')).toEqual(FLASH);
+    expect((await errorOf('GET /v1beta/models/openai/gpt-5')).code).toBe('model_not_found');
+  });
+
+  test('has pages', async () => {
+    const first = await bodyOf('GET /v1beta/models', { query: { pageSize: '1' } });
+    expect(first).toMatchObject({ models: [{ name: 'models/fast' }], nextPageToken: 'fast' });
+    const query = { pageSize: '1', pageToken: 'fast' };
+    expect(await bodyOf('GET /v1beta/models', { query })).toEqual({ models: [FLASH] });
+  });
+});
+
+describe('a page of models', () => {
+  test('begins after the last model of the page before, also if that one is gone', async () => {
+    const query = { limit: '2', after: 'google/a' };
+    const body = await bodyOf('GET /v1/models', { query });
+    expect(body).toMatchObject({
+      data: [{ id: 'google/gemini-2.5-flash' }, { id: 'openai/gpt-5' }],
+      has_more: true,
+    });
+  });
+
+  test('of an Anthropic client says if there are more', async () => {
+    const headers = [['anthropic-version', ['2023-06-01']]] as const;
+    const body = await bodyOf('GET /v1/models', { headers, query: { limit: '1' } });
+    expect(body).toMatchObject({ has_more: false, last_id: 'demo/echo' });
+  });
+
+  test.each(['0', '1001', '1.5', 'x', ''])('is not of the size "%s"', async (limit) => {
+    expect(await errorOf('GET /v1/models', { query: { limit } })).toEqual({
+      code: 'invalid_request',
+      message: '"limit" must be a whole number from 1 to 1000',
+      param: 'limit',
+    });
+  });
+});
+
+describe('the tag of a list of models', () => {
+  const tagOf = async (grant: Grant) =>
+    (await answerOf('GET /v1/models', { grant })).headers?.etag ?? '';
+
+  test.each([
+    ['the tag', (tag: string) => [tag]],
+    ['a weak one', (tag: string) => [`W/${tag}`]],
+    ['one of several', (tag: string) => [`"other", ${tag}`]],
+  ])('spares the list for a client that sends %s', async (_what, toValues) => {
+    const headers = [['if-none-match', toValues(await tagOf(SERVER))]] as const;
+    const answer = await answerOf('GET /v1/models', { headers });
+    expect(answer).toMatchObject({ status: 304, body: undefined });
+    expect(answer.headers).toMatchObject({ 'cache-control': 'private, no-cache' });
+  });
+
+  test('is another for a credential that may call other models', async () => {
+    const tag = await tagOf({ ...SERVER, models: ['openai/*'] });
+    expect(tag).toMatch(/^"[\w-]{22}"$/);
+    const headers = [['if-none-match', [tag]]] as const;
+    expect(await answerOf('GET /v1/models', { headers })).toMatchObject({ status: 200 });
   });
 });

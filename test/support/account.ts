@@ -52,6 +52,7 @@ const model = (id: string, target = id): ListedModel => ({
   target,
   provider: target.split('/')[0] ?? '',
   speaksMessages: false,
+  speaksGoogle: id.includes('google') || target.startsWith('google'),
   price: price(2_500_000_000n, 10_000_000_000n),
 });
 const CONFIG = defineConfig({
@@ -159,7 +160,9 @@ async function ask(
   };
   return account(request, grant, ports);
 }
-export const bodyOf = async (route: string, options?: Ask) => (await ask(route, options)).body;
+export const answerOf = ask;
+export const bodyOf = async (route: string, options?: Ask) =>
+  (await ask(route, options)).body ?? {};
 export const errorOf = async (route: string, options?: Ask) => {
   const error = await ask(route, options).catch((thrown) => thrown);
   return { code: error.code, message: error.message, param: error.facts?.param };
