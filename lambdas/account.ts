@@ -53,7 +53,7 @@ export function makeAccountHandler(
   });
 }
 
-function makePorts({ environment, config }: FunctionSettings): AccountPorts {
+function makePorts({ environment, config, canAnswer }: FunctionSettings): AccountPorts {
   const { providerUrls } = environment;
   const { keysTable, walletsTable, usageTable } = environment;
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
@@ -73,6 +73,7 @@ function makePorts({ environment, config }: FunctionSettings): AccountPorts {
     models: {
       catalogue: makeCatalogue({ config, providerUrls, prices, table: PRICE_TABLE }),
       names: { config, providerUrls },
+      canAnswer,
     },
   };
 }

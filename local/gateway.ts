@@ -124,7 +124,13 @@ async function startParts(
   const make = options.makeFunctions ?? ((settings) => makeFunctions(settings));
   // Credentials are not in `variables`, because those are written to a file.
   const findProviderCredentials = () => findAwsCredentials(options.variables);
-  const functions = make({ environment, config, findProviderCredentials }, variables);
+  const canAnswer = (name: string): boolean => {
+    const provider = findProvider(config, options.providerUrls, name);
+    if (provider?.signing !== undefined) return findProviderCredentials() !== undefined;
+    const secret = providerSecretName(SECRET_PREFIX, provider?.secret ?? name);
+    return provider !== undefined && (!provider.keyRequired || secrets.has(secret));
+  };
+  const functions = make({ environment, config, findProviderCredentials, canAnswer }, variables);
   const gateway = await startApiGateway({
     ...functions,
     port,

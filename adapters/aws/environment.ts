@@ -37,6 +37,8 @@ export interface FunctionSettings {
   readonly config: Config;
   /** Returns the credentials that sign requests to providers such as Bedrock, if there are any. @default the role's */
   readonly findProviderCredentials?: () => AwsCredentials | undefined;
+  /** Returns true for a provider whose key is known, or that needs none. @default all providers */
+  readonly canAnswer?: (provider: string) => boolean;
 }
 
 /** Environment variables of a process. */

@@ -35,19 +35,19 @@ export type ModelCatalogue = readonly ListedModel[];
 export interface CatalogueSource extends ModelNames {
   readonly prices: PriceBook;
   readonly table: Pick<PriceTable, 'models'>;
-  /** False for a provider without its key: its models are not listed. @default all providers can answer */
-  readonly canAnswer?: (provider: string) => boolean;
 }
 
 /** The models of a deployment, and what their ids stand for. */
 export interface ModelLists {
   readonly catalogue: ModelCatalogue;
   readonly names: ModelNames;
+  /** False for a provider without its key: its models are not listed. @default all providers can answer */
+  readonly canAnswer?: ((provider: string) => boolean) | undefined;
 }
 
 /** Makes the catalogue of a deployment: models of the table and of its own prices, built-in models, and aliases. */
 export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
-  const { config, providerUrls, prices, table, canAnswer = () => true } = source;
+  const { config, providerUrls, prices, table } = source;
   const parts = new Map([
     ...Object.keys(table.models).map((name) => [name, [name]] as const),
     ...pricePartsOf(config),
@@ -68,7 +68,6 @@ export function makeCatalogue(source: CatalogueSource): ModelCatalogue {
     const target = findTarget(id, config, providerUrls);
     if (target === undefined) return [];
     const { provider } = target;
-    if (!canAnswer(provider)) return [];
     const price = prices.find(provider, target.model);
     if (price === undefined) return [];
     const { messages, google } = findProvider(config, providerUrls, provider)?.row.endpoints ?? {};

@@ -14,15 +14,15 @@ import type { ListedModel, ModelLists } from './catalogue.ts';
 import { isAllowedModel, modelNotFound } from './policy.ts';
 import type { Price } from './pricing.ts';
 
-/** The form of a client's answer. Anthropic's and OpenAI's `/v1/models` have the same path. */
+/** The form of a client's answer. All three may have the path `/v1/models`. */
 export type ModelReader = 'anthropic' | 'google' | 'openai';
 
-/** Returns the form for a client. Only Anthropic's clients send a version header; `/v1beta` is Google's. */
+/** Returns the form for a client. Anthropic's clients send a version; Google's newest use `/v1` with their own key header. */
 export function modelReaderOf({
   headers,
   path,
 }: Pick<HttpRequest, 'headers' | 'path'>): ModelReader {
-  if (path.startsWith('/v1beta/')) return 'google';
+  if (path.startsWith('/v1beta/') || headers.has('x-goog-api-key')) return 'google';
   return headers.has('anthropic-version') ? 'anthropic' : 'openai';
 }
 
@@ -118,9 +118,10 @@ interface Viewer {
 }
 
 function isShown(model: ListedModel, { reader, grant, lists }: Viewer): boolean {
-  const { target, speaksMessages, speaksGoogle } = model;
+  const { target, provider, speaksMessages, speaksGoogle } = model;
+  const { names, canAnswer = () => true } = lists;
   const isSpoken = { openai: true, anthropic: speaksMessages, google: speaksGoogle }[reader];
-  return isSpoken && isAllowedModel(grant, target, lists.names);
+  return isSpoken && canAnswer(provider) && isAllowedModel(grant, target, names);
 }
 
 const toAnswer = ({ id, provider, price }: ListedModel): JsonObject => ({

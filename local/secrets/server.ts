@@ -21,6 +21,8 @@ export interface LocalSecretsOptions {
 export interface LocalSecrets {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
+  /** Returns true if there is a secret of this name. */
+  has(name: string): boolean;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export async function startSecrets(options: LocalSecretsOptions): Promise<LocalS
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
+    has: (name) => store.secrets.has(name),
     url: `http://127.0.0.1:${port}`,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -78,6 +78,14 @@ describe('GET /v1/models', () => {
     ]);
   });
 
+  test('lists no model of a provider that cannot answer here', async () => {
+    const canAnswer = (provider: string) => provider === 'openai';
+    expect(await bodyOf('GET /v1/models', { canAnswer })).toMatchObject({
+      data: [{ id: 'openai/gpt-5' }],
+    });
+    expect((await errorOf('GET /v1/models/demo/echo', { canAnswer })).code).toBe('model_not_found');
+  });
+
   test('shows one model, with its slash escaped or not', async () => {
     expect(await bodyOf('GET /v1/models/openai/gpt-5')).toMatchObject({ id: 'openai/gpt-5' });
     expect(await bodyOf('GET /v1/models/openai%2Fgpt-5')).toMatchObject({ id: 'openai/gpt-5' });
@@ -170,6 +178,14 @@ describe('GET /v1beta/models', () => {
     expect(await bodyOf('GET /v1beta/models/google/gemini-2.5-flash')).toEqual(FLASH);
     expect(await bodyOf('GET /v1beta/models/gemini-2.5-flash')).toEqual(FLASH);
     expect((await errorOf('GET /v1beta/models/openai/gpt-5')).code).toBe('model_not_found');
+  });
+
+  test('is also at /v1 for a client that sends its key as Google’s do', async () => {
+    const headers = [['x-goog-api-key', ['sk-a']]] as const;
+    const query = { pageSize: '1' };
+    expect(await bodyOf('GET /v1/models', { headers, query })).toMatchObject({
+      models: [{ name: 'models/fast' }],
+    });
   });
 
   test('has pages', async () => {

@@ -344,3 +344,23 @@ test('answers of an independent fake of Google pass through, whole and streamed'
     await mock.stop();
   }
 });
+
+describe('the list of models', () => {
+  test('is read by Google’s client, all pages of it, and a model by its own id', async () => {
+    const apiKey = gateway.sign({ models: ['google/*', 'demo/echo'] });
+    const httpOptions = { baseUrl: gateway.url.replace(/\/v1$/, '') };
+    const client = new GoogleGenAI({ apiKey, httpOptions });
+    const names: (string | undefined)[] = [];
+    for await (const { name } of await client.models.list({ config: { pageSize: 20 } })) {
+      names.push(name);
+    }
+    expect(names.length).toBeGreaterThan(20);
+    expect(names).toContain('models/demo/echo');
+    expect(new Set(names).size).toBe(names.length);
+    const found = await client.models.get({ model: 'gemini-2.5-flash' });
+    expect(found).toMatchObject({
+      name: 'models/google/gemini-2.5-flash',
+      inputTokenLimit: expect.any(Number),
+    });
+  });
+});

@@ -102,6 +102,8 @@ export interface Ask {
   readonly wallets?: Readonly<Record<string, Wallet>>;
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string>>;
+  /** @default every provider */
+  readonly canAnswer?: (provider: string) => boolean;
   /** Beside the credential. */
   readonly headers?: readonly (readonly [string, readonly string[]])[];
   readonly key?: string;
@@ -116,7 +118,7 @@ async function ask(
   { grant = SERVER, wallets = {}, body, query = {}, key = KEY, ...more }: Ask = {},
 ) {
   const [method = '', path = ''] = route.split(' ');
-  const { listed = [], rows = [], marked = [], headers = [] } = more;
+  const { listed = [], rows = [], marked = [], headers = [], canAnswer } = more;
   const usage = makeMemoryUsage();
   for (const row of rows) await usage.put(row);
   const ports: AccountPorts = {
@@ -148,7 +150,7 @@ async function ask(
       },
     },
     usage: { readRows: usage.readRows, readRollups: async () => ({ entries: [] }) },
-    models: { catalogue: CATALOGUE, names: { config: CONFIG, providerUrls: {} } },
+    models: { catalogue: CATALOGUE, names: { config: CONFIG, providerUrls: {} }, canAnswer },
   };
   const credential = grant.credential === 'key' ? key : 'jwt:a.b.c';
   const request = {

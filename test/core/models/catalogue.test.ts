@@ -104,14 +104,6 @@ test('lists models of Bedrock under their configured names, by region', () => {
   ]);
 });
 
-test('lists no model of a provider that cannot answer', () => {
-  const config = defineConfig({ providers: { openai: {}, anthropic: {} }, demo: false });
-  const prices = makePriceBook(TABLE, {});
-  const canAnswer = (provider: string) => provider === 'anthropic';
-  const source = { config, providerUrls: {}, prices, table: TABLE, canAnswer };
-  expect(makeCatalogue(source).map(({ id }) => id)).toEqual(['anthropic/claude-sonnet-4']);
-});
-
 test('names the entries of a list that can match no model', () => {
   const config = defineConfig({
     providers: { openai: {}, vllm: {} },
