@@ -10,6 +10,7 @@ import { DUE_INDEX, TABLES } from '../table-schema.ts';
 import { makeLastSeen } from './last-seen.ts';
 import { makePools } from './pools.ts';
 import { makeSpills } from './spills.ts';
+import { transact } from './transact.ts';
 import {
   FAILED_WRITE_UNITS,
   isConditionFailed,
@@ -29,6 +30,7 @@ import {
   writeUnitsOf,
 } from './values.ts';
 import { parseWallet } from './wallet-item.ts';
+import { toFormer, toJoined } from './wallet-move.ts';
 import { toClaimCount, toGiveBack, toMoveDue, toReserve, toSettle } from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
@@ -92,6 +94,14 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
         Limit: pageSize,
       }).catch(rethrow);
       return itemsOf(answer).map((item) => asWalletId(readText(item, partitionKey) ?? ''));
+    },
+
+    moveWallet: async (move) => {
+      const { failed } = await transact(call, [
+        toInput(table, move.from.id, toFormer(move)),
+        toInput(table, move.to, toJoined(move)),
+      ]);
+      return failed === undefined;
     },
 
     moveDue: (walletId, seenDueAtMs, nextDueAtMs) => {

@@ -1,8 +1,8 @@
 import type { TokenId, WalletId } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import { isSameHold } from '../../core/wallet/hold-codec.ts';
+import type { People } from '../../core/wallet/people.ts';
 import type {
-  People,
   Reservation,
   Settlement,
   Slice,
@@ -10,6 +10,7 @@ import type {
   Wallets,
   WriteOutcome,
 } from '../../core/wallet/ports.ts';
+import { moveInMemory } from './memory-moves.ts';
 import { makeMemoryPeople } from './memory-people.ts';
 import { makeMemoryPools, type StoredWallet } from './memory-pools.ts';
 import { makeMemorySpills } from './memory-spills.ts';
@@ -141,6 +142,8 @@ export function makeMemoryWallets(): MemoryWallets {
         .sort((a, b) => a.dueAtMs - b.dueAtMs)
         .slice(0, pageSize)
         .map(({ id }) => id),
+
+    moveWallet: async (move) => moveInMemory(wallets, open, move),
 
     async moveDue(id, seenDueAtMs, nextDueAtMs) {
       const wallet = wallets.get(id);
