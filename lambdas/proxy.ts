@@ -26,7 +26,7 @@ import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeSignedUpstream } from '../adapters/http/signed-upstream.ts';
 import { makeUpstream } from '../adapters/http/upstream.ts';
 import { makeLog } from '../adapters/log.ts';
-import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
+import { systemClock as clock, systemRandom as random, startAlarm } from '../adapters/system.ts';
 import { GatewayError, toGatewayError } from '../core/base/errors.ts';
 import type { RequestId } from '../core/base/ids.ts';
 import type { Log } from '../core/base/ports.ts';
@@ -132,6 +132,7 @@ function makePorts(
     upstream: makeSignedUpstream(makeUpstream(clock), clock, findProviderCredentials),
     demo: makeDemo({ clock, random }),
     countSlots: makeCountSlots(),
+    startAlarm,
     clock,
     random,
     log,

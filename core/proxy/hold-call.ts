@@ -69,7 +69,7 @@ export interface CallToHold {
 export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<ProviderCall> {
   const { grant, requestId, leaseEndsAtMs, startedAtMs } = call;
   let { plan } = call;
-  let cap = plan.request.output.cap;
+  let { cap } = plan;
   let isCounted = false;
   const count = async (left: AmountsLeft): Promise<Amounts | undefined> => {
     if (isCounted) return undefined;
@@ -95,7 +95,7 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
   };
   const replan = (current: Grant): Amounts => {
     plan = call.replan(current);
-    cap = plan.request.output.cap;
+    cap = plan.cap;
     return amountsUnder(plan, cap);
   };
   const { wallet, ...held } = await reserve(
