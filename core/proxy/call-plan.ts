@@ -15,6 +15,7 @@ import { notBounded } from '../dialects/refusals.ts';
 import type { RequestInput } from '../dialects/request-input.ts';
 import { OUTPUT_CAP_MIN, outputTokensMax } from '../dialects/request-output.ts';
 import type { Route } from '../dialects/routes.ts';
+import { maxPriceOf } from '../models/max-price.ts';
 import { modelNotFound, requireAllowedModel, resolveModel } from '../models/policy.ts';
 import {
   holdCostOf,
@@ -107,6 +108,7 @@ export function planCall(
     defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
     contextWindow,
     maxOutputTokens: price?.maxOutputTokens,
+    maxPrice: provider.row.reportsCost && isCapped(limits) ? maxPriceOf(price) : undefined,
     isStreamRoute,
     headers,
   });
