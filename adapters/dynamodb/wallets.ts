@@ -10,7 +10,6 @@ import { DUE_INDEX, TABLES } from '../table-schema.ts';
 import { makeLastSeen } from './last-seen.ts';
 import { makePools } from './pools.ts';
 import { makeSpills } from './spills.ts';
-import { transact } from './transact.ts';
 import {
   FAILED_WRITE_UNITS,
   isConditionFailed,
@@ -30,8 +29,14 @@ import {
   writeUnitsOf,
 } from './values.ts';
 import { parseWallet } from './wallet-item.ts';
-import { toFormer, toJoined } from './wallet-move.ts';
-import { toClaimCount, toGiveBack, toMoveDue, toReserve, toSettle } from './wallet-writes.ts';
+import {
+  toClaimAnotherCount,
+  toClaimCount,
+  toGiveBack,
+  toMoveDue,
+  toReserve,
+  toSettle,
+} from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
@@ -70,8 +75,11 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
     settle: (settlement, timeoutMs) =>
       write(settlement.hold.walletId, toSettle(settlement), timeoutMs),
     giveBack: (giveBack) => write(giveBack.hold.walletId, toGiveBack(giveBack)),
-    claimCount: (walletId, nowMs) =>
-      isWritten(call('UpdateItem', toInput(table, walletId, toClaimCount(nowMs)))),
+    async claimCount(walletId, nowMs) {
+      const claim = (update: Update): Promise<boolean> =>
+        isWritten(call('UpdateItem', toInput(table, walletId, update)));
+      return (await claim(toClaimCount(nowMs))) || claim(toClaimAnotherCount(nowMs));
+    },
 
     async find(walletId) {
       const input = { TableName: table, Key: toKey(walletId), ConsistentRead: true };
@@ -94,14 +102,6 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
         Limit: pageSize,
       }).catch(rethrow);
       return itemsOf(answer).map((item) => asWalletId(readText(item, partitionKey) ?? ''));
-    },
-
-    moveWallet: async (move) => {
-      const { failed } = await transact(call, [
-        toInput(table, move.from.id, toFormer(move)),
-        toInput(table, move.to, toJoined(move)),
-      ]);
-      return failed === undefined;
     },
 
     moveDue: (walletId, seenDueAtMs, nextDueAtMs) => {

@@ -15,6 +15,8 @@ const http = process.getBuiltinModule('node:http');
 export interface UpstreamOptions {
   /** Name look-up, TCP and TLS together, in ms. @default 10000 */
   readonly connectTimeoutMs?: number;
+  /** From the request to the answer's headers, in ms. @default 285000, below API Gateway's five minutes of silence */
+  readonly headersTimeoutMs?: number;
   /** Between two reads of the answer, in ms. @default 300000 */
   readonly idleTimeoutMs?: number;
   /**
@@ -44,6 +46,7 @@ interface Agents {
 export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptions = {}): Upstream {
   const timeouts: Timeouts = {
     connectTimeoutMs: 10_000,
+    headersTimeoutMs: 285_000,
     idleTimeoutMs: 300_000,
     ...options,
   };
@@ -80,7 +83,7 @@ interface StartedRequest {
 function startRequest(
   { url, method, headers, body, deadlineAtMs }: UpstreamRequest,
   agents: Agents,
-  { connectTimeoutMs }: Timeouts,
+  { connectTimeoutMs, headersTimeoutMs }: Timeouts,
   clock: Clock,
 ): StartedRequest {
   const isTls = url.startsWith('https:');
@@ -103,6 +106,7 @@ function startRequest(
   };
   const timeLeftMs = Math.max(0, deadlineAtMs - clock.nowMs());
   const deadline = setTimeout(() => end(timedOut('the deadline')), timeLeftMs);
+  const headersDue = setTimeout(() => end(timedOut('no headers')), headersTimeoutMs);
   const connection = watchConnection(request, connectTimeoutMs, end);
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve);
@@ -112,7 +116,10 @@ function startRequest(
       const isUntaken = !connection.isMade() || error.syscall === 'write';
       reject(reason ?? toUpstreamError(error, isUntaken));
     });
-  }).finally(() => connection.stopWaiting());
+  }).finally(() => {
+    clearTimeout(headersDue);
+    connection.stopWaiting();
+  });
   request.once('close', () => clearTimeout(deadline));
   request.end(body);
   return {
