@@ -5,7 +5,6 @@
  */
 import * as v from 'valibot';
 import {
-  atFirstUse,
   byKind,
   cacheMark,
   each,
@@ -198,8 +197,8 @@ function requestShape(strictness: Strictness) {
 }
 
 export const CHAT_SHAPES = {
-  bounded: atFirstUse(() => requestShape('bounded')),
-  scoped: atFirstUse(() => requestShape('scoped')),
+  bounded: requestShape('bounded'),
+  scoped: requestShape('scoped'),
   open: v.looseObject({
     messages: list(json),
     ...each(maybe(whole()), 'max_tokens', 'max_completion_tokens'),

@@ -4,7 +4,6 @@
  * counts. https://ai.google.dev/api/generate-content#request-body
  */
 import {
-  atFirstUse,
   each,
   flag,
   json,
@@ -99,8 +98,8 @@ const openShape = message('open', {
 });
 
 export const GENERATE_SHAPES = {
-  bounded: atFirstUse(() => generateShape('bounded')),
-  scoped: atFirstUse(() => generateShape('scoped')),
+  bounded: generateShape('bounded'),
+  scoped: generateShape('scoped'),
   open: openShape,
 };
 

@@ -5,7 +5,6 @@
 import * as v from 'valibot';
 import type { JsonObject } from '../../base/json.ts';
 import {
-  atFirstUse,
   byKind,
   cacheMark,
   fileData,
@@ -209,8 +208,8 @@ function requestShape(strictness: Strictness) {
 }
 
 export const MESSAGES_SHAPES = {
-  bounded: atFirstUse(() => requestShape('bounded')),
-  scoped: atFirstUse(() => requestShape('scoped')),
+  bounded: requestShape('bounded'),
+  scoped: requestShape('scoped'),
   open: v.looseObject({
     messages: list(json),
     max_tokens: maybe(whole()),

@@ -4,7 +4,6 @@
  */
 import * as v from 'valibot';
 import {
-  atFirstUse,
   byKind,
   each,
   flag,
@@ -73,8 +72,8 @@ function requestShape(strictness: Strictness) {
 }
 
 export const RESPONSES_SHAPES = {
-  bounded: atFirstUse(() => requestShape('bounded')),
-  scoped: atFirstUse(() => requestShape('scoped')),
+  bounded: requestShape('bounded'),
+  scoped: requestShape('scoped'),
   open: v.looseObject({
     input: maybe(byKind({ text, list: list(json) })),
     max_output_tokens: maybe(whole()),
