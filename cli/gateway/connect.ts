@@ -39,8 +39,6 @@ export interface Gateway {
   readonly dynamodb: AwsCall;
   readonly secretsManager: AwsCall;
   readonly keys: KeyStore;
-  /** The ARN of the key that encrypts its secrets. @default AWS's own, or none on this machine */
-  readonly encryptionKey?: string | undefined;
 }
 
 const DEFAULT_DATA = '.hallpass';
@@ -68,21 +66,15 @@ export async function withGateway<T>(
 }
 
 async function makeStackGateway(stack: string, own: Variables): Promise<Gateway> {
-  const {
-    variables,
-    config: deployed,
-    encryptionKey,
-    findCredentials,
-  } = await connectStack(stack, own);
+  const { variables, config: deployed, findCredentials } = await connectStack(stack, own);
   const environment = readEnvironment(variables);
   // Loaded only here: the SDK takes a tenth of a second.
   const sdk = await import('../../adapters/aws/sdk-call.ts');
   const endpoint = { ...environment, credentials: findCredentials };
-  const gateway = toGateway(environment, deployed, {
+  return toGateway(environment, deployed, {
     dynamodb: sdk.callDynamoDbBySdk(endpoint, CALL_TIMEOUT_MS),
     secretsManager: sdk.callSecretsManagerBySdk(endpoint, CALL_TIMEOUT_MS),
   });
-  return { ...gateway, encryptionKey };
 }
 
 const makeLocalGateway = (environment: Environment): Gateway =>
@@ -104,7 +96,7 @@ function toGateway(
 
 /** Makes what changes of keys need, with the name of who makes them. @throws CommandError when AWS gives no name */
 export async function makeAdminPorts(
-  { account, environment, encryptionKey, secretsManager, keys }: Gateway,
+  { account, environment, secretsManager, keys }: Gateway,
   place: GatewayPlace,
   own: Variables,
 ): Promise<KeyAdminPorts> {
@@ -112,7 +104,7 @@ export async function makeAdminPorts(
     account,
     by: place.as ?? (place.stack === undefined ? localUser() : await awsIdentity(environment, own)),
     store: keys,
-    vault: makeSecretWriter(secretsManager, environment.secretPrefix, encryptionKey),
+    vault: makeSecretWriter(secretsManager, environment.secretPrefix),
     clock,
     random: { uuid: systemRandom.uuid, bytes: (count) => randomBytes(count) },
     allowLoopback: environment.allowLocalIssuers,

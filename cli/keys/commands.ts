@@ -3,6 +3,7 @@
  */
 import { type Command, Option } from 'commander';
 import type { Limit } from '../../core/base/limits.ts';
+import type { Config } from '../../core/config.ts';
 import {
   createKey,
   disableKey,
@@ -15,7 +16,6 @@ import {
 } from '../../core/keys/key-admin.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import type { Tier } from '../../core/keys/tier.ts';
-import type { ModelNames } from '../../core/models/policy.ts';
 import { wrongUse } from '../failure.ts';
 import {
   type PlaceFlags,
@@ -27,10 +27,9 @@ import {
   withAuthor,
   withPlace,
 } from '../flags.ts';
-import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
-import { requireMatchingModels } from './model-check.ts';
 import { requireWholeRules, withRules } from './rule-flags.ts';
 import { changeTable, keyLines, keyTable, toChangeJson, toKeyJson, toMadeJson } from './text.ts';
 
@@ -135,22 +134,18 @@ const withSettings = (command: Command): Command =>
 const toKeyExpiry = (text: string): number | 'never' =>
   text === 'never' ? text : toExpiry(Date.now())(text);
 
-const toNames = ({ config, environment }: Gateway): ModelNames => ({
-  config,
-  providerUrls: environment.providerUrls,
-});
-
 /** Runs something that changes keys. */
 const withAdmin = <T>(
   flags: PlaceFlags,
   terminal: Terminal,
-  use: (ports: KeyAdminPorts, gateway: Gateway) => Promise<T>,
+  use: (ports: KeyAdminPorts, config: Config) => Promise<T>,
   isNew = false,
 ): Promise<T> =>
   withGateway(
     flags,
     terminal.variables,
-    async (gateway) => use(await makeAdminPorts(gateway, flags, terminal.variables), gateway),
+    async (gateway) =>
+      use(await makeAdminPorts(gateway, flags, terminal.variables), gateway.config),
     isNew,
   );
 
@@ -168,9 +163,7 @@ async function create(
   const made = await withAdmin(
     flags,
     terminal,
-    async (ports, gateway) => {
-      await requireMatchingModels(own, toNames(gateway));
-      const { limits, maxTokenLifetimeSeconds } = gateway.config.defaults;
+    (ports, { defaults: { limits, maxTokenLifetimeSeconds } }) => {
       const settings = { models: undefined, limits, maxTokenLifetimeSeconds, ...own };
       return createKey({ name, user, clientAccess, settings }, ports);
     },
@@ -241,10 +234,7 @@ async function set(name: string, flags: SettingFlags, terminal: Terminal): Promi
   if (Object.keys(settings).length === 0) {
     throw wrongUse('nothing to set: see the flags in "hallpass keys set --help"');
   }
-  const record = await withAdmin(flags, terminal, async (ports, gateway) => {
-    await requireMatchingModels(settings, toNames(gateway));
-    return setKey(name, settings, ports);
-  });
+  const record = await withAdmin(flags, terminal, (ports) => setKey(name, settings, ports));
   const nowMs = Date.now();
   const json = toKeyJson(record, nowMs);
   printResult(flags, terminal, { json, text: () => toLines(keyLines(record, nowMs)) });
