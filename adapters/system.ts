@@ -3,7 +3,16 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Clock, Random } from '../core/base/ports.ts';
+import type { Alarm, Clock, Random } from '../core/base/ports.ts';
+
+/** Starts a time that does not keep the process alive. */
+export function startAlarm(durationMs: number): Alarm {
+  let timer: NodeJS.Timeout | undefined;
+  const rung = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, durationMs).unref();
+  });
+  return { rung, cancel: () => clearTimeout(timer) };
+}
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),

@@ -4,11 +4,14 @@
 import { Command, CommanderError } from 'commander';
 import { GatewayError } from '../core/base/errors.ts';
 import { addConsoleCommand } from './console/commands.ts';
+import { addCostCommand } from './cost.ts';
 import { addExplainCommand } from './explain.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './failure.ts';
 import { addKeyCommands } from './keys/commands.ts';
 import type { Terminal } from './output.ts';
 import { addPriceCommand } from './prices.ts';
+import { addProviderCommands } from './provider.ts';
+import { addSmokeCommand } from './smoke.ts';
 import { addTokenCommands } from './tokens/commands.ts';
 import { addUsageCommands } from './usage/commands.ts';
 import { addUserCommands } from './users/commands.ts';
@@ -34,6 +37,9 @@ function makeProgram(terminal: Terminal): Command {
   addUserCommands(program, terminal);
   addPriceCommand(program, terminal);
   addExplainCommand(program, terminal);
+  addProviderCommands(program, terminal);
+  addSmokeCommand(program, terminal);
+  addCostCommand(program, terminal);
   addConsoleCommand(program, terminal);
   return program;
 }

@@ -16,7 +16,7 @@ import { GatewayError, toGatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
 import type { RequestId } from './base/ids.ts';
 import { toUsdText } from './base/money.ts';
-import type { Secrets } from './base/ports.ts';
+import type { Secrets, StartAlarm } from './base/ports.ts';
 import type { Route } from './dialects/routes.ts';
 import type { Upstream, UpstreamResponse } from './providers/ports.ts';
 import { isDemo, type Provider, providerKeyMissing } from './providers/provider.ts';
@@ -24,6 +24,7 @@ import { type CallPlan, type ProxySettings, planCall } from './proxy/call-plan.t
 import type { CallEnd } from './proxy/ends.ts';
 import { type HoldPorts, holdCall } from './proxy/hold-call.ts';
 import { type GuardedResponse, guardKey } from './proxy/key-leak.ts';
+import { answerInTime } from './proxy/late-answer.ts';
 import { chargedError, closeCall, type ProviderCall } from './proxy/provider-call.ts';
 import { parseBody } from './proxy/request-body.ts';
 import { streamAnswer } from './proxy/stream-answer.ts';
@@ -50,6 +51,8 @@ export interface ProxyPorts extends HoldPorts {
   readonly secrets: Secrets;
   /** What is kept of people beside their wallets. @default nothing */
   readonly introductions?: Introductions;
+  /** @default an answer is waited for however long it takes, with nothing sent meanwhile */
+  readonly startAlarm?: StartAlarm;
   /** The built-in provider. */
   readonly demo: Upstream;
 }
@@ -86,9 +89,17 @@ export async function serve(
     refuse(grant, toGatewayError(error), ports),
   );
   ports.introductions?.introduce(grant);
-  const response = await forward({ providerCall, deadlineAtMs, providerKey }, ports);
   const headers = answerHeaders(providerCall, ports.clock.nowMs());
-  return passOn(providerCall, guardKey(response, providerKey), { headers, ports });
+  const answer = async (): Promise<ProxyAnswer> => {
+    const response = await forward({ providerCall, deadlineAtMs, providerKey }, ports);
+    return passOn(providerCall, guardKey(response, providerKey), { headers, ports });
+  };
+  return answerInTime(answer(), {
+    dialect: plan.dialect,
+    isStream: plan.request.isStream,
+    headers,
+    startAlarm: ports.startAlarm,
+  });
 }
 
 /** Throws the refusal in the words that its user should read. */

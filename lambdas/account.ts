@@ -6,6 +6,8 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import {
   readGrant,
   readHttpRequest,
+  readPath,
+  readRequestId,
   toErrorResult,
   toJsonResult,
 } from '../adapters/api-gateway/events.ts';
@@ -22,7 +24,6 @@ import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
 import { type AccountPorts, account } from '../core/account.ts';
 import { toGatewayError } from '../core/base/errors.ts';
-import { asRequestId } from '../core/base/ids.ts';
 import type { Log } from '../core/base/ports.ts';
 import { makeCatalogue } from '../core/models/catalogue.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
@@ -35,8 +36,8 @@ export function makeAccountHandler(
   log: Log = makeLog(undefined, settings.environment),
 ) {
   const ports = makePorts(settings);
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>().handler(async (event) => {
-    const requestId = asRequestId(random.uuid());
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>().handler(async (event, context) => {
+    const requestId = readRequestId(context);
     try {
       const request = readHttpRequest(event);
       const { status, body, headers } = await account(request, readGrant(event), ports);
@@ -48,7 +49,7 @@ export function makeAccountHandler(
       const level = httpStatus >= 500 ? 'error' : 'info';
       const more = detail === undefined ? {} : { detail };
       log.write({ level, event: 'refused', requestId, code, httpStatus, ...more, cause });
-      return toErrorResult(error, event.path, requestId);
+      return toErrorResult(error, readPath(event), requestId);
     }
   });
 }

@@ -29,7 +29,7 @@ export function makeAuthorizerHandler(
   const ports = makePorts(settings);
   return middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthorizerResult>()
     .handler(async (event) => {
-      const headers = readHeaders(event.multiValueHeaders);
+      const headers = readHeaders(event);
       const route = { method: event.httpMethod, path: event.path };
       const authorization = await authorize({ headers, route }, ports);
       if (authorization.kind === 'denied') {

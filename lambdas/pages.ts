@@ -9,7 +9,7 @@ import { brotliDecompressSync } from 'node:zlib';
 import middy from '@middy/core';
 import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { type AnswerHead, readHeaders } from '../adapters/api-gateway/events.ts';
+import { type AnswerHead, readHeaders, readPath } from '../adapters/api-gateway/events.ts';
 import { PAGE_HEADERS } from '../adapters/api-gateway/responses.ts';
 import { toErrorBody } from '../core/base/error-body.ts';
 import { GatewayError } from '../core/base/errors.ts';
@@ -46,7 +46,8 @@ export function makePagesHandler(files: PageFiles = PAGE_FILES) {
 }
 
 function answer(event: APIGatewayProxyEvent, files: PageFiles): PageAnswer {
-  const { path, httpMethod, requestContext } = event;
+  const { httpMethod, requestContext } = event;
+  const path = readPath(event);
   const headers = { ...PAGE_HEADERS, 'x-request-id': requestContext.requestId };
   const location = findRedirect(path, requestContext.path);
   if (location !== undefined)
@@ -56,7 +57,7 @@ function answer(event: APIGatewayProxyEvent, files: PageFiles): PageAnswer {
     const body = JSON.stringify(toErrorBody('openai', new GatewayError('not_found')));
     return { statusCode: 404, headers: { ...headers, 'content-type': 'application/json' }, body };
   }
-  const sent = readHeaders(event.multiValueHeaders);
+  const sent = readHeaders(event);
   const encoding = chooseEncoding(sent);
   const etag = `"${file.hash}-${encoding}"`;
   const shared = {

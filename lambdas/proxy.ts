@@ -12,6 +12,8 @@ import {
   answerHeaders,
   readGrant,
   readHttpRequest,
+  readPath,
+  readRequestId,
   toErrorResult,
 } from '../adapters/api-gateway/events.ts';
 import { toEventStream } from '../adapters/api-gateway/response-stream.ts';
@@ -24,9 +26,9 @@ import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeSignedUpstream } from '../adapters/http/signed-upstream.ts';
 import { makeUpstream } from '../adapters/http/upstream.ts';
 import { makeLog } from '../adapters/log.ts';
-import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
+import { systemClock as clock, systemRandom as random, startAlarm } from '../adapters/system.ts';
 import { GatewayError, toGatewayError } from '../core/base/errors.ts';
-import { asRequestId, type RequestId } from '../core/base/ids.ts';
+import type { RequestId } from '../core/base/ids.ts';
 import type { Log } from '../core/base/ports.ts';
 import { findRoute } from '../core/dialects/routes.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
@@ -58,7 +60,7 @@ export function makeProxyHandler(
     executionMode: executionModeStreamifyResponse,
     timeoutEarlyInMillis: 0,
   }).handler(async (event: APIGatewayProxyEvent, context: Context) => {
-    const requestId = asRequestId(random.uuid());
+    const requestId = readRequestId(context);
     try {
       const request = readHttpRequest(event);
       const { headers, body } = request;
@@ -71,7 +73,7 @@ export function makeProxyHandler(
       const call = { requestId, grant, route, headers, body, deadlineAtMs, leaseEndsAtMs };
       return toStreamedResult(await serve(call, proxy, ports), requestId, deadlineAtMs);
     } catch (error) {
-      return refuse(toGatewayError(error), event.path, requestId, log);
+      return refuse(toGatewayError(error), readPath(event), requestId, log);
     }
   });
 }
@@ -130,6 +132,7 @@ function makePorts(
     upstream: makeSignedUpstream(makeUpstream(clock), clock, findProviderCredentials),
     demo: makeDemo({ clock, random }),
     countSlots: makeCountSlots(),
+    startAlarm,
     clock,
     random,
     log,

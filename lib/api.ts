@@ -128,7 +128,8 @@ export class Api extends Construct {
     const { type, status, headers, error } = response;
     this.restApi.addGatewayResponse(type, {
       type: ResponseType.of(type),
-      statusCode: String(status),
+      // A status here would be that of every type without a row.
+      ...(type.startsWith('DEFAULT_') ? {} : { statusCode: String(status) }),
       responseHeaders: {
         ...mapValues({ ...CORS_HEADERS, ...headers, 'content-type': 'application/json' }, quote),
         'x-request-id': 'context.requestId',

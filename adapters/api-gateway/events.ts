@@ -6,7 +6,7 @@ import type {
   APIGatewayAuthorizerResult,
   APIGatewayProxyEvent,
   APIGatewayProxyResult,
-  APIGatewayRequestAuthorizerEvent,
+  Context,
 } from 'aws-lambda';
 import type { Authorization } from '../../core/access/authorization.ts';
 import { CREDENTIAL_MESSAGES } from '../../core/access/credential.ts';
@@ -20,22 +20,51 @@ import {
 import { familyOfPath, toErrorBody, toErrorHeaders } from '../../core/base/error-body.ts';
 import { ERRORS, GatewayError } from '../../core/base/errors.ts';
 import type { Headers, HttpRequest } from '../../core/base/http.ts';
-import type { RequestId } from '../../core/base/ids.ts';
+import { asRequestId, type RequestId } from '../../core/base/ids.ts';
 import { CORS_HEADERS } from './responses.ts';
 
-type SentHeaders = APIGatewayRequestAuthorizerEvent['multiValueHeaders'];
+/** The headers of an event. Only `headers` is documented for an authorizer's. */
+export interface SentHeaders {
+  readonly headers?: Readonly<Record<string, string | undefined>> | null;
+  readonly multiValueHeaders?: Readonly<Record<string, readonly string[] | undefined>> | null;
+}
 
 /**
- * Reads the headers of an event, by lower-case name. Reads `multiValueHeaders` only, because `headers` keeps just the
- * last of a header that was sent twice. Two spellings of one name are one header.
+ * Reads the headers of an event, by lower-case name. `headers` keeps just the last of a header that was sent twice, so
+ * it is read only where there is no `multiValueHeaders`. Two spellings of one name are one header.
  */
-export function readHeaders(sent: SentHeaders): Headers {
+export function readHeaders({ headers: single, multiValueHeaders }: SentHeaders): Headers {
   const headers = new Map<string, string[]>();
-  for (const [name, values] of Object.entries(sent ?? {})) {
+  for (const [name, values] of Object.entries(multiValueHeaders ?? single ?? {})) {
     const key = name.toLowerCase();
-    headers.set(key, [...(headers.get(key) ?? []), ...(values ?? [])]);
+    headers.set(key, [
+      ...(headers.get(key) ?? []),
+      ...(values === undefined ? [] : [values].flat()),
+    ]);
   }
   return headers;
+}
+
+/**
+ * Returns Lambda's id of this call, under which its own log lines and the access log have it. A client cannot choose
+ * it, so it can name a hold; API Gateway's `requestId` is one that a client may choose.
+ */
+export const readRequestId = ({ awsRequestId }: Context): RequestId => asRequestId(awsRequestId);
+
+/**
+ * Reads the path without the base path of a custom domain, with which `path` may begin. The resource says where the
+ * route begins. A base path is one word, and never the start of a route (lib/props.ts).
+ */
+export function readPath({
+  path,
+  resource,
+}: Pick<APIGatewayProxyEvent, 'path' | 'resource'>): string {
+  const route = resource?.replace('{proxy+}', '') ?? '';
+  if (route === '' || path.startsWith(route)) {
+    return resource === '/' ? '/' : path;
+  }
+  const start = path.indexOf('/', 1);
+  return start > 0 && path.startsWith(route, start) ? path.slice(start) : path;
 }
 
 /**
@@ -49,9 +78,9 @@ export function readHttpRequest(event: APIGatewayProxyEvent): HttpRequest {
   }
   return {
     method: event.httpMethod,
-    path: event.path,
+    path: readPath(event),
     query,
-    headers: readHeaders(event.multiValueHeaders),
+    headers: readHeaders(event),
     body: readBody(event),
   };
 }

@@ -35,7 +35,7 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 export interface GatewayResponse {
-  /** API Gateway's response type. */
+  /** API Gateway's response type. The two `DEFAULT_…` answer every type without a row, under its own status. */
   readonly type: string;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -109,6 +109,29 @@ export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
       type: 'timeout_error',
       code: 'upstream_timeout',
       message: 'The provider did not answer in time.',
+    },
+  },
+  {
+    type: 'WAF_FILTERED',
+    status: 403,
+    headers: {},
+    error: { ...invalid, code: 'invalid_request', message: 'A firewall refused the request.' },
+  },
+  {
+    type: 'UNSUPPORTED_MEDIA_TYPE',
+    status: 415,
+    headers: {},
+    error: { ...invalid, code: 'invalid_request', message: 'The content type must be JSON.' },
+  },
+  // A function that AWS throttles ends here.
+  {
+    type: 'INTEGRATION_FAILURE',
+    status: 503,
+    headers: { 'retry-after': '1' },
+    error: {
+      type: 'api_error',
+      code: 'service_unavailable',
+      message: 'The gateway has no room for the request now.',
     },
   },
   {

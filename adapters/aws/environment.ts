@@ -98,7 +98,7 @@ export function readEnvironment(variables: Variables): Environment {
       throw new TypeError(`environment variable "${name}" is not set`);
     return value;
   };
-  const region = variables.AWS_REGION || need('AWS_DEFAULT_REGION');
+  const region = variables.AWS_REGION || variables.AWS_DEFAULT_REGION || need('AWS_REGION');
   return {
     keysTable: need(ENVIRONMENT.keysTable),
     walletsTable: need(ENVIRONMENT.walletsTable),

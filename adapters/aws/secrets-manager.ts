@@ -118,7 +118,7 @@ function parseVersions(text: string): Readonly<Record<string, unknown>> {
 const parseProviderKey = (text = ''): string | undefined =>
   /^(?!\{)[!-~]+$/.test(text.trim()) ? text.trim() : undefined;
 
-/** Writes secrets of keys, for commands. */
+/** Writes secrets, for commands. */
 export interface SecretWriter {
   /**
    * Makes the secret of a new key. May be repeated with the same arguments.
@@ -137,13 +137,24 @@ export interface SecretWriter {
    * @throws service_unavailable
    */
   putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
+  /**
+   * Sets the API key of a provider, in force within five minutes; within ten seconds if there was none.
+   * @throws service_unavailable
+   */
+  putProviderKey(provider: string, key: string): Promise<void>;
 }
 
-export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter => ({
+/** @param encryptionKey the ARN of the key that encrypts new secrets. @default AWS's own */
+export const makeSecretWriter = (
+  call: AwsCall,
+  prefix: string,
+  encryptionKey?: string,
+): SecretWriter => ({
   async createKeySecret(keyId, version, key) {
     try {
       await call('CreateSecret', {
         Name: keySecretName(prefix, keyId),
+        ...withKmsKey(encryptionKey),
         SecretString: JSON.stringify({ versions: { [version]: key } }),
         // The service treats a second call with the same token and text as a repetition of the first.
         ClientRequestToken: sha256(`${keyId} ${version}`),
@@ -159,6 +170,7 @@ export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter =>
     try {
       await call('CreateSecret', {
         Name: name,
+        ...withKmsKey(encryptionKey),
         SecretString: JSON.stringify({ versions: { [version]: secret } }),
         ClientRequestToken: sha256(`${keyId} ${version} jwt`),
       });
@@ -169,7 +181,28 @@ export const makeSecretWriter = (call: AwsCall, prefix: string): SecretWriter =>
       await addVersion(call, name, version, secret);
     }
   },
+  async putProviderKey(provider, key) {
+    const name = providerSecretName(prefix, provider);
+    try {
+      await call('CreateSecret', { Name: name, SecretString: key, ...withKmsKey(encryptionKey) });
+    } catch (cause) {
+      if (!isNamed(cause, 'ResourceExistsException')) {
+        throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
+      }
+      await replaceText(call, name, key);
+    }
+  },
 });
+
+const withKmsKey = (arn: string | undefined) => (arn === undefined ? {} : { KmsKeyId: arn });
+
+async function replaceText(call: AwsCall, secretId: string, text: string): Promise<void> {
+  try {
+    await call('PutSecretValue', { SecretId: secretId, SecretString: text });
+  } catch (cause) {
+    throw new GatewayError('service_unavailable', { detail: 'a secret cannot be changed', cause });
+  }
+}
 
 async function addVersion(
   call: AwsCall,

@@ -20,8 +20,9 @@ export function makeLastSeen(walletsMax = WALLETS_MAX): LastSeenWallets {
     find: (walletId) => seen.get(walletId),
     note: (walletId, wallet) => {
       seen.delete(walletId);
-      if (wallet?.person === undefined) return;
-      seen.set(walletId, { person: wallet.person });
+      const { person, movedTo } = wallet ?? {};
+      if (person === undefined && movedTo === undefined) return;
+      seen.set(walletId, { ...(person && { person }), ...(movedTo && { movedTo }) });
       const [oldest] = seen.keys();
       if (seen.size > walletsMax && oldest !== undefined) seen.delete(oldest);
     },

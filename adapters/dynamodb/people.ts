@@ -3,15 +3,14 @@
  * item beside it, `<wallet>!`, so that the wallet stays within one write unit.
  */
 import { asWalletId, type WalletId } from '../../core/base/ids.ts';
-import {
-  encodeOwnLimits,
-  type MadeChange,
-  type NoteTexts,
-  type PersonChange,
-  type PersonNames,
-  type PersonNote,
+import type { People } from '../../core/wallet/people.ts';
+import type {
+  MadeChange,
+  NoteTexts,
+  PersonChange,
+  PersonNames,
+  PersonNote,
 } from '../../core/wallet/person.ts';
-import type { People } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { LIST_INDEX, TABLES } from '../table-schema.ts';
 import { transact } from './transact.ts';
@@ -40,6 +39,7 @@ import {
   toText,
 } from './values.ts';
 import { PERSON } from './wallet-item.ts';
+import { toPerson } from './wallet-move.ts';
 import { recordIsAsSeen, walletHasNotMoved } from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
@@ -164,19 +164,9 @@ const parseChange = (text: string): MadeChange => ({
  * write what it saw before the first (`recordIsAsSeen`).
  */
 function toRecordChange({ seenRev, person, listedUnder }: PersonChange): Update {
-  const { rev, limits, creditNanoUsd, isBlocked } = person;
+  const { limits, creditNanoUsd, isBlocked } = person;
   return {
-    set: [
-      assignment`${attribute(PERSON.rev)} = ${toText(rev)}`,
-      setsIfAbsent(listKey, toText(listedUnder)),
-      limits.length === 0
-        ? undefined
-        : assignment`${attribute(PERSON.limits)} = ${toText(encodeOwnLimits(limits))}`,
-      creditNanoUsd === 0n
-        ? undefined
-        : assignment`${attribute(PERSON.credit)} = ${toNumber(creditNanoUsd)}`,
-      isBlocked ? assignment`${attribute(PERSON.blocked)} = ${ONE}` : undefined,
-    ],
+    set: [...toPerson(person), setsIfAbsent(listKey, toText(listedUnder))],
     remove: [
       ...(limits.length === 0 ? [PERSON.limits] : []),
       ...(creditNanoUsd === 0n ? [PERSON.credit] : []),

@@ -55,10 +55,10 @@ export function makeSpills(call: AwsCall, table: string): Spills {
       return { tokenId, keepUntilMs, isRevoked: revokedTokens.has(tokenId), counters };
     },
 
-    unspill: (walletId, token) =>
+    unspill: (walletId, token, from = walletId) =>
       move([
         toInput(table, walletId, toWalletReturn(token)),
-        toInput(table, itemIdOf(walletId, token.tokenId), toTokenReturn(token)),
+        toInput(table, itemIdOf(from, token.tokenId), toTokenReturn(token)),
       ]),
   };
 }

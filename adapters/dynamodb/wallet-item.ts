@@ -1,21 +1,6 @@
 /**
  * The item of a wallet: its attributes, and how it is read. Attributes are flat, so that a wallet needs no creation and
- * a new window starts at zero by itself. Sizes are bytes of name and value.
- *
- * | attribute | bytes | content | written by | removed by |
- * |---|---|---|---|---|
- * | `pk` | 45 | the wallet id | the first write | |
- * | `usd:month:2026-11`, `requests:minute:…`, … | 20 to 30 | a counter of the payer | reserve, settle | a settle, when its window is long past |
- * | `t:<token>:usd:total`, … | 45 | a counter of one token | reserve, settle | a settle, with `x:<token>` |
- * | `x:<token>` | 35 | the day until which a token's attributes are kept, in ms | reserve, revocation | a settle, a day after |
- * | `h:<request>` | 110 | a hold (core/wallet/hold-codec.ts) | reserve | settle |
- * | `inFlight` | 10 | number of holds | reserve, settle | |
- * | `due`, `dueAt` | 20 | the index of the sweep: shard and first lease end | reserve, sweep | sweep |
- * | `revoked:<token>` | 33 | a revoked token | revocation | a settle, with `x:<token>` |
- * | `notBefore` | 17 | tokens issued until this instant are refused | revocation | |
- * | `left:`, `in:`, `out:`, `cap:<slice>` | 100 | a slice of a key-wide budget | draw, recall; `left` also reserve, settle | a settle or `retire`, when its window is long past |
- * | `draws` | 7 | number of draws | draw | |
- * | `slices` | 28 | the index of wallets that may have something left, by key id | draw | `retire` |
+ * a new window starts at zero by itself. ARCHITECTURE.md lists them: bytes, who writes them, when they go.
  */
 
 import {

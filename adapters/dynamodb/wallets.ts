@@ -10,6 +10,7 @@ import { DUE_INDEX, TABLES } from '../table-schema.ts';
 import { makeLastSeen } from './last-seen.ts';
 import { makePools } from './pools.ts';
 import { makeSpills } from './spills.ts';
+import { transact } from './transact.ts';
 import {
   FAILED_WRITE_UNITS,
   isConditionFailed,
@@ -29,14 +30,8 @@ import {
   writeUnitsOf,
 } from './values.ts';
 import { parseWallet } from './wallet-item.ts';
-import {
-  toClaimAnotherCount,
-  toClaimCount,
-  toGiveBack,
-  toMoveDue,
-  toReserve,
-  toSettle,
-} from './wallet-writes.ts';
+import { toFormer, toJoined } from './wallet-move.ts';
+import { toClaimCount, toGiveBack, toMoveDue, toReserve, toSettle } from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
@@ -75,11 +70,8 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
     settle: (settlement, timeoutMs) =>
       write(settlement.hold.walletId, toSettle(settlement), timeoutMs),
     giveBack: (giveBack) => write(giveBack.hold.walletId, toGiveBack(giveBack)),
-    async claimCount(walletId, nowMs) {
-      const claim = (update: Update): Promise<boolean> =>
-        isWritten(call('UpdateItem', toInput(table, walletId, update)));
-      return (await claim(toClaimCount(nowMs))) || claim(toClaimAnotherCount(nowMs));
-    },
+    claimCount: (walletId, nowMs) =>
+      isWritten(call('UpdateItem', toInput(table, walletId, toClaimCount(nowMs)))),
 
     async find(walletId) {
       const input = { TableName: table, Key: toKey(walletId), ConsistentRead: true };
@@ -102,6 +94,14 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
         Limit: pageSize,
       }).catch(rethrow);
       return itemsOf(answer).map((item) => asWalletId(readText(item, partitionKey) ?? ''));
+    },
+
+    moveWallet: async (move) => {
+      const { failed } = await transact(call, [
+        toInput(table, move.from.id, toFormer(move)),
+        toInput(table, move.to, toJoined(move)),
+      ]);
+      return failed === undefined;
     },
 
     moveDue: (walletId, seenDueAtMs, nextDueAtMs) => {

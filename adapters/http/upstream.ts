@@ -15,8 +15,6 @@ const http = process.getBuiltinModule('node:http');
 export interface UpstreamOptions {
   /** Name look-up, TCP and TLS together, in ms. @default 10000 */
   readonly connectTimeoutMs?: number;
-  /** From the request to the answer's headers, in ms. @default 285000, below API Gateway's five minutes of silence */
-  readonly headersTimeoutMs?: number;
   /** Between two reads of the answer, in ms. @default 300000 */
   readonly idleTimeoutMs?: number;
   /**
@@ -46,7 +44,6 @@ interface Agents {
 export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptions = {}): Upstream {
   const timeouts: Timeouts = {
     connectTimeoutMs: 10_000,
-    headersTimeoutMs: 285_000,
     idleTimeoutMs: 300_000,
     ...options,
   };
@@ -83,7 +80,7 @@ interface StartedRequest {
 function startRequest(
   { url, method, headers, body, deadlineAtMs }: UpstreamRequest,
   agents: Agents,
-  { connectTimeoutMs, headersTimeoutMs }: Timeouts,
+  { connectTimeoutMs }: Timeouts,
   clock: Clock,
 ): StartedRequest {
   const isTls = url.startsWith('https:');
@@ -106,7 +103,6 @@ function startRequest(
   };
   const timeLeftMs = Math.max(0, deadlineAtMs - clock.nowMs());
   const deadline = setTimeout(() => end(timedOut('the deadline')), timeLeftMs);
-  const headersDue = setTimeout(() => end(timedOut('no headers')), headersTimeoutMs);
   const connection = watchConnection(request, connectTimeoutMs, end);
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve);
@@ -116,10 +112,7 @@ function startRequest(
       const isUntaken = !connection.isMade() || error.syscall === 'write';
       reject(reason ?? toUpstreamError(error, isUntaken));
     });
-  }).finally(() => {
-    clearTimeout(headersDue);
-    connection.stopWaiting();
-  });
+  }).finally(() => connection.stopWaiting());
   request.once('close', () => clearTimeout(deadline));
   request.end(body);
   return {

@@ -2,7 +2,6 @@
  * Routes of the page of `hallpass console`: all keys of the account, their usage, their audit trail.
  */
 
-import { config } from '#config';
 import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { parseDuration } from '../../core/base/duration.ts';
@@ -59,7 +58,11 @@ export function makeRoutes(
         return { data: (await listChanges(record, gateway.keys)).map(toChangeJson) };
       },
     ],
-    ['POST keys', async (_, __, body) => toMadeJson(await createKey(toNewKey(body), admin))],
+    [
+      'POST keys',
+      async (_, __, body) =>
+        toMadeJson(await createKey(toNewKey(body, gateway.config.defaults), admin)),
+    ],
     [
       'PATCH keys',
       async ([name = ''], _, body) =>
@@ -74,8 +77,10 @@ export function makeRoutes(
   ]);
 }
 
-function toNewKey({ name, user, ...settings }: JsonObject) {
-  const { limits, maxTokenLifetimeSeconds } = config.defaults;
+function toNewKey(
+  { name, user, ...settings }: JsonObject,
+  { limits, maxTokenLifetimeSeconds }: Gateway['config']['defaults'],
+) {
   if (typeof name !== 'string' || !isName(name, KEY_NAME_CHARS_MAX)) {
     throw bad('name', `must be 1 to ${KEY_NAME_CHARS_MAX} characters, none a control character`);
   }

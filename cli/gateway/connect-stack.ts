@@ -13,6 +13,8 @@ export interface StackConnection {
   readonly variables: Variables;
   /** The configuration it was deployed with. */
   readonly config: Config;
+  /** The ARN of the key that encrypts its secrets. @default AWS's own */
+  readonly encryptionKey: string | undefined;
   /** Returns the operator's credentials, renewed where they have expired. */
   readonly findCredentials: () => Promise<AwsCredentials>;
 }
@@ -62,7 +64,8 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
     const template = await client.send(new GetTemplateCommand({ StackName: name }));
     const config = parseTemplateConfig(template.TemplateBody);
     const findCredentials = () => client.config.credentials();
-    return { variables, config, findCredentials };
+    const encryptionKey = outputs.get('EncryptionKey');
+    return { variables, config, encryptionKey, findCredentials };
   } catch (error) {
     throw new CommandError(`the stack "${name}" cannot be used: ${wordsOf(error)}`);
   } finally {

@@ -39,6 +39,8 @@ export interface Gateway {
   readonly dynamodb: AwsCall;
   readonly secretsManager: AwsCall;
   readonly keys: KeyStore;
+  /** The ARN of the key that encrypts its secrets. @default AWS's own, or none on this machine */
+  readonly encryptionKey?: string | undefined;
 }
 
 const DEFAULT_DATA = '.hallpass';
@@ -66,15 +68,21 @@ export async function withGateway<T>(
 }
 
 async function makeStackGateway(stack: string, own: Variables): Promise<Gateway> {
-  const { variables, config: deployed, findCredentials } = await connectStack(stack, own);
+  const {
+    variables,
+    config: deployed,
+    encryptionKey,
+    findCredentials,
+  } = await connectStack(stack, own);
   const environment = readEnvironment(variables);
   // Loaded only here: the SDK takes a tenth of a second.
   const sdk = await import('../../adapters/aws/sdk-call.ts');
   const endpoint = { ...environment, credentials: findCredentials };
-  return toGateway(environment, deployed, {
+  const gateway = toGateway(environment, deployed, {
     dynamodb: sdk.callDynamoDbBySdk(endpoint, CALL_TIMEOUT_MS),
     secretsManager: sdk.callSecretsManagerBySdk(endpoint, CALL_TIMEOUT_MS),
   });
+  return { ...gateway, encryptionKey };
 }
 
 const makeLocalGateway = (environment: Environment): Gateway =>
@@ -96,7 +104,7 @@ function toGateway(
 
 /** Makes what changes of keys need, with the name of who makes them. @throws CommandError when AWS gives no name */
 export async function makeAdminPorts(
-  { account, environment, secretsManager, keys }: Gateway,
+  { account, environment, encryptionKey, secretsManager, keys }: Gateway,
   place: GatewayPlace,
   own: Variables,
 ): Promise<KeyAdminPorts> {
@@ -104,7 +112,7 @@ export async function makeAdminPorts(
     account,
     by: place.as ?? (place.stack === undefined ? localUser() : await awsIdentity(environment, own)),
     store: keys,
-    vault: makeSecretWriter(secretsManager, environment.secretPrefix),
+    vault: makeSecretWriter(secretsManager, environment.secretPrefix, encryptionKey),
     clock,
     random: { uuid: systemRandom.uuid, bytes: (count) => randomBytes(count) },
     allowLoopback: environment.allowLocalIssuers,

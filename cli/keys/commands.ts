@@ -3,7 +3,6 @@
  */
 import { type Command, Option } from 'commander';
 import type { Limit } from '../../core/base/limits.ts';
-import type { Config } from '../../core/config.ts';
 import {
   createKey,
   disableKey,
@@ -16,6 +15,7 @@ import {
 } from '../../core/keys/key-admin.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import type { Tier } from '../../core/keys/tier.ts';
+import type { ModelNames } from '../../core/models/policy.ts';
 import { wrongUse } from '../failure.ts';
 import {
   type PlaceFlags,
@@ -27,9 +27,10 @@ import {
   withAuthor,
   withPlace,
 } from '../flags.ts';
-import { makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
+import { requireMatchingModels } from './model-check.ts';
 import { requireWholeRules, withRules } from './rule-flags.ts';
 import { changeTable, keyLines, keyTable, toChangeJson, toKeyJson, toMadeJson } from './text.ts';
 
@@ -134,18 +135,22 @@ const withSettings = (command: Command): Command =>
 const toKeyExpiry = (text: string): number | 'never' =>
   text === 'never' ? text : toExpiry(Date.now())(text);
 
+const toNames = ({ config, environment }: Gateway): ModelNames => ({
+  config,
+  providerUrls: environment.providerUrls,
+});
+
 /** Runs something that changes keys. */
 const withAdmin = <T>(
   flags: PlaceFlags,
   terminal: Terminal,
-  use: (ports: KeyAdminPorts, config: Config) => Promise<T>,
+  use: (ports: KeyAdminPorts, gateway: Gateway) => Promise<T>,
   isNew = false,
 ): Promise<T> =>
   withGateway(
     flags,
     terminal.variables,
-    async (gateway) =>
-      use(await makeAdminPorts(gateway, flags, terminal.variables), gateway.config),
+    async (gateway) => use(await makeAdminPorts(gateway, flags, terminal.variables), gateway),
     isNew,
   );
 
@@ -163,7 +168,9 @@ async function create(
   const made = await withAdmin(
     flags,
     terminal,
-    (ports, { defaults: { limits, maxTokenLifetimeSeconds } }) => {
+    async (ports, gateway) => {
+      await requireMatchingModels(own, toNames(gateway));
+      const { limits, maxTokenLifetimeSeconds } = gateway.config.defaults;
       const settings = { models: undefined, limits, maxTokenLifetimeSeconds, ...own };
       return createKey({ name, user, clientAccess, settings }, ports);
     },
@@ -234,7 +241,10 @@ async function set(name: string, flags: SettingFlags, terminal: Terminal): Promi
   if (Object.keys(settings).length === 0) {
     throw wrongUse('nothing to set: see the flags in "hallpass keys set --help"');
   }
-  const record = await withAdmin(flags, terminal, (ports) => setKey(name, settings, ports));
+  const record = await withAdmin(flags, terminal, async (ports, gateway) => {
+    await requireMatchingModels(settings, toNames(gateway));
+    return setKey(name, settings, ports);
+  });
   const nowMs = Date.now();
   const json = toKeyJson(record, nowMs);
   printResult(flags, terminal, { json, text: () => toLines(keyLines(record, nowMs)) });

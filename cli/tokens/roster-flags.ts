@@ -2,6 +2,7 @@
  * The flags of `hallpass tokens issue` that are only for a roster.
  */
 import { type Command, InvalidArgumentError } from 'commander';
+import { foldUser } from '../../core/base/names.ts';
 import { isPeriod, PERIOD_CHARS_MAX } from '../../core/tokens/roster.ts';
 import { wrongUse } from '../failure.ts';
 import { type PlaceFlags, toUsd } from '../flags.ts';
@@ -26,7 +27,10 @@ const REPLACED_MAX = 100;
 /** Adds the flags of a roster. */
 export const withRoster = (command: Command): Command =>
   command
-    .option('--roster <file>', 'CSV file with email,name,section; "-" is standard input')
+    .option(
+      '--roster <file>',
+      'CSV file with email,name,section, or a Canvas gradebook; "-" is standard input',
+    )
     .option('--out <file>', 'file for the tokens, which only you can read')
     .option(
       '--cards <file>',
@@ -61,7 +65,7 @@ function toPeriod(text: string): string {
 }
 
 function toReplaced(text: string, others: readonly string[] = []): readonly string[] {
-  const rows = [...new Set([...others, text.trim().toLowerCase()])];
+  const rows = [...new Set([...others, foldUser(text)])];
   if (rows.length <= REPLACED_MAX) return rows;
   throw new InvalidArgumentError(`It must be given at most ${REPLACED_MAX} times.`);
 }

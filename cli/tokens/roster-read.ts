@@ -2,14 +2,16 @@
  * Reads the rows of a roster file one at a time, so that memory does not grow with the file.
  * Invariant: after the first invalid row no row is returned, but all are checked, and the end of the file is an error.
  */
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { type InfoRecord, parse } from 'csv-parse';
 import {
+  isNoStudent,
   parseHeading,
   parseRow,
   ROSTER_ROWS_MAX,
   type RosterColumns,
   type RosterRow,
+  separatorOf,
 } from '../../core/tokens/roster.ts';
 import { CommandError } from '../failure.ts';
 
@@ -33,7 +35,8 @@ export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
   const lineOfEmail = new Map<string, number>();
   let columns: RosterColumns | undefined;
   let width = 0;
-  for await (const { record, info } of parseCsv(input, faults)) {
+  const { separator, whole } = await readSeparator(input);
+  for await (const { record, info } of parseCsv(whole, separator, faults)) {
     if (columns === undefined) {
       const heading = parseHeading(record);
       if (typeof heading === 'string') throw new CommandError(`line ${info.lines}: ${heading}`);
@@ -45,6 +48,7 @@ export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
       faults.add(info.lines, `a roster has at most ${ROSTER_ROWS_MAX} rows`);
       break;
     }
+    if (isNoStudent(record, columns)) continue;
     const row = parseRow(record, columns, { line: info.lines, width });
     if (typeof row === 'string') {
       faults.add(info.lines, row);
@@ -59,10 +63,32 @@ export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
   if (lineOfEmail.size === 0) throw new CommandError('the roster has no rows');
 }
 
+/** Reads the first line for the separator of the file, and puts it back before the rest. */
+async function readSeparator(
+  input: Readable,
+): Promise<{ readonly separator: ',' | ';'; readonly whole: Readable }> {
+  const chunks = input[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const start: Buffer[] = [];
+  let length = 0;
+  while (length < ROW_CHARS_MAX && !start.at(-1)?.includes('\n')) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    start.push(value);
+    length += value.length;
+  }
+  const [firstLine = ''] = Buffer.concat(start).toString().split('\n', 1);
+  async function* all(): AsyncGenerator<Buffer> {
+    yield* start;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  }
+  return { separator: separatorOf(firstLine), whole: Readable.from(all()) };
+}
+
 /** Parses the records of a CSV file. Faults in its quotes are reported by the parser, before earlier rows are read. */
-function parseCsv(input: Readable, faults: Faults): AsyncIterable<Parsed> {
+function parseCsv(input: Readable, delimiter: string, faults: Faults): AsyncIterable<Parsed> {
   const parser = parse({
     bom: true,
+    delimiter,
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,

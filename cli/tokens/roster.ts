@@ -8,7 +8,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { toWords } from '../../core/base/duration.ts';
 import { nanoUsdFromUsd } from '../../core/base/money.ts';
 import { issueOffline, requireKid } from '../../core/tokens/issue.ts';
-import { jtiOfRow, periodOf, type RosterRow } from '../../core/tokens/roster.ts';
+import { expiryOf, jtiOfRow, periodOf, type RosterRow } from '../../core/tokens/roster.ts';
 import { toCsvLine, toSafeCell } from '../csv.ts';
 import { CommandError } from '../failure.ts';
 import { type Terminal, toInstant, toJson } from '../output.ts';
@@ -146,12 +146,18 @@ async function* issueRows(
   onProgress(count);
 }
 
-function issueRow({ email, name, section }: RosterRow, plan: Plan): Card {
+function issueRow(row: RosterRow, plan: Plan): Card {
   const { ask, period, baseUrl, replaced, nowMs } = plan;
-  const { generation, spendingLimit = ask.spendingLimit } = replaced.get(email) ?? {};
-  const limit = spendingLimit === undefined ? {} : { spendingLimit };
+  const { email, name, section, limitUsd, models = ask.models, expires } = row;
+  const { generation, spendingLimit = limitUsd ?? ask.spendingLimit } = replaced.get(email) ?? {};
+  const own: CommonAsk = {
+    ...ask,
+    ...(spendingLimit === undefined ? {} : { spendingLimit }),
+    ...(models && { models }),
+    expiresAtMs: (expires && expiryOf(expires, nowMs)) || ask.expiresAtMs,
+  };
   const jti = jtiOfRow(period, email, generation);
-  const { token, expiresAtMs } = issueOffline({ ...ask, ...limit, user: email, jti }, nowMs);
+  const { token, expiresAtMs } = issueOffline({ ...own, user: email, jti }, nowMs);
   const amount = spendingLimit === undefined ? 'The limits of its key' : `${spendingLimit} USD`;
   return { email, name, section, token, amount, expiresAt: toInstant(expiresAtMs), baseUrl };
 }

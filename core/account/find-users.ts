@@ -6,7 +6,8 @@ import { GatewayError } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { namesOf } from '../wallet/introduce.ts';
 import { walletIdOf } from '../wallet/payer.ts';
-import type { People, Wallets } from '../wallet/ports.ts';
+import type { People } from '../wallet/people.ts';
+import type { Wallets } from '../wallet/ports.ts';
 import { readUserId } from './user-id.ts';
 import type { UserItems } from './user-view.ts';
 

@@ -40,3 +40,18 @@ export const USER_CHARS_MAX = 256;
 /** The most entries of a list of allowed models, and their characters together. */
 export const MODELS_MAX = 64;
 const MODELS_CHARS_MAX = 2048;
+
+const ASCII = /^[ -~]*$/;
+const ASCII_EMAIL = /^[!-?A-~]+@[!-?A-~]+$/;
+
+/**
+ * Returns the one form of a user's id: trimmed, in NFC, and in lower case if it is an e-mail address of ASCII letters
+ * alone. Look-alikes stay apart: NFC would make U+212A (KELVIN SIGN) a "K", so a text that it would turn into ASCII is
+ * left as it is. A form that is folded again is the same.
+ */
+export function foldUser(text: string): string {
+  const user = text.trim();
+  if (ASCII.test(user)) return ASCII_EMAIL.test(user) ? user.toLowerCase() : user;
+  const composed = user.normalize('NFC');
+  return ASCII.test(composed) ? user : composed;
+}

@@ -11,6 +11,14 @@ export interface Clock {
   sleep(durationMs: number): Promise<void>;
 }
 
+/** A time that passes unless it is cancelled. It does not keep a process alive. */
+export interface Alarm {
+  readonly rung: Promise<void>;
+  cancel(): void;
+}
+
+export type StartAlarm = (durationMs: number) => Alarm;
+
 /** Random values. `fraction` is in [0, 1), for jitter only. */
 export interface Random {
   uuid(): string;

@@ -56,7 +56,10 @@ export interface RequestInput {
   readonly hasHostedTools: boolean;
   /** A message can bring in a tool's schema by its name. */
   readonly hasDeferredTools: boolean;
-  /** The dearest cache that the input is written to; `5m`: at the price row's price of a write. */
+  /**
+   * The dearest cache that the request asks to write its input to; `5m`: at the price row's price of a write. A provider
+   * that writes unasked is known by its price row.
+   */
   readonly cacheMark: 'none' | CacheLife;
 }
 
@@ -86,8 +89,6 @@ export interface InputParts {
   readonly tokens?: number;
   readonly hasHostedTools?: boolean;
   readonly hasDeferredTools?: boolean;
-  /** The cache that is written to without a mark. @default none */
-  readonly unmarkedCache?: 'none' | '5m';
 }
 
 /** The members of a request that are counted before its messages: all that are not listed. */
@@ -96,7 +97,7 @@ export const headOf = (request: object, uncounted: ReadonlySet<string>): JsonObj
 
 /** Counts the input of a request. */
 export function countInput(parts: InputParts): RequestInput {
-  const { listName, tools, repeats = [], tokens = 0, unmarkedCache = 'none' } = parts;
+  const { listName, tools, repeats = [], tokens = 0 } = parts;
   const { hasHostedTools = false, hasDeferredTools = false } = parts;
   const head = countJson(parts.head);
   const counted = parts.messages.map((each) => ({ ...each, ...countJson(each.message) }));
@@ -120,7 +121,7 @@ export function countInput(parts: InputParts): RequestInput {
     reference: references[0] && placeOf(references[0], places),
     stored: stored && placeOf(stored, places),
     isInline: references.every(({ kind }) => kind === 'data'),
-    cacheMark: dearestMark(places, unmarkedCache),
+    cacheMark: dearestMark(places),
   };
 }
 
@@ -145,8 +146,8 @@ function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
   return place && pathOf(place.value, leaf, place.path);
 }
 
-function dearestMark(places: readonly Place[], unmarked: 'none' | '5m'): 'none' | CacheLife {
+function dearestMark(places: readonly Place[]): 'none' | CacheLife {
   const marks = places.flatMap(({ leaves }) => leaves.filter((leaf) => leaf instanceof CacheMark));
-  if (marks.length === 0) return unmarked;
+  if (marks.length === 0) return 'none';
   return marks.some(({ life }) => life === '1h') ? '1h' : '5m';
 }

@@ -5,6 +5,12 @@
 import type { Headers } from '../base/http.ts';
 import type { ProviderRow } from '../providers/known.ts';
 
+/** The most that a server may ask, in dollars a million tokens. */
+export interface MaxPrice {
+  readonly prompt: number;
+  readonly completion: number;
+}
+
 export interface RequestRules {
   readonly row: ProviderRow;
   /** The provider's own id of the model. */
@@ -22,6 +28,8 @@ export interface RequestRules {
   readonly contextWindow: number | undefined;
   /** The most output that the model gives, in tokens; undefined: not known. */
   readonly maxOutputTokens: number | undefined;
+  /** Sent to a provider that chooses among servers of different prices. @default none */
+  readonly maxPrice?: MaxPrice | undefined;
   /** The path asks for a stream, as Google's does. */
   readonly isStreamRoute: boolean;
   /** The request's own. */

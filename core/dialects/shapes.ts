@@ -54,6 +54,18 @@ export const list = <S extends Shape>(item: S) => v.array(item, 'a list');
 
 export const texts = list(text);
 
+/**
+ * A shape that is built when it first reads a value, and once. A process reads few of the dialects, and to build the
+ * shapes of all would be a quarter of the proxy's own start.
+ */
+export function atFirstUse<T>(build: () => Shape<T>): Shape<T> {
+  let built: Shape<T> | undefined;
+  return v.lazy(() => {
+    built ??= build();
+    return built;
+  });
+}
+
 /** Chooses a shape by the kind of the value: text, list or object. Kinds that are not given are refused. */
 export function byKind<S extends Readonly<Partial<Record<'text' | 'list' | 'object', Shape>>>>(
   shapes: S,
@@ -197,12 +209,7 @@ export function membersOf<M extends Members>(
   strictness: Strictness | 'open',
   members: M,
 ): Shape<ReadMembers<M>> {
-  const shapes: Readonly<Record<typeof strictness, Shape>> = {
-    bounded: closed(members),
-    scoped: open(members),
-    open: v.looseObject(members),
-  };
-  return shapes[strictness] as Shape<never>;
+  return makeMembers[strictness](members) as Shape<never>;
 }
 
 const UNKNOWN = 'a known member';
@@ -219,6 +226,12 @@ const closed = <M extends Members>(members: M) =>
 /** Members beside the known ones ride along, unless one of them could name data stored at the provider. */
 const open = <M extends Members>(members: M) =>
   v.pipe(v.unknown(), judgeOthers(members, STORED, findStoredName), v.looseObject(members));
+
+const makeMembers: Readonly<Record<Strictness | 'open', (members: Members) => Shape>> = {
+  bounded: closed,
+  scoped: open,
+  open: v.looseObject,
+};
 
 /**
  * Refuses an object for the first member that is not known and does not pass.

@@ -15,6 +15,7 @@ import { notBounded } from '../dialects/refusals.ts';
 import type { RequestInput } from '../dialects/request-input.ts';
 import { OUTPUT_CAP_MIN, outputTokensMax } from '../dialects/request-output.ts';
 import type { Route } from '../dialects/routes.ts';
+import { maxPriceOf } from '../models/max-price.ts';
 import { modelNotFound, requireAllowedModel, resolveModel } from '../models/policy.ts';
 import {
   holdCostOf,
@@ -62,6 +63,8 @@ export interface CallPlan {
   readonly inputTokensMax: number;
   /** A USD or token limit applies: the output cap is enforced. */
   readonly isBounded: boolean;
+  /** The output cap to begin with: the request's own, or what of it one answer can hold. */
+  readonly cap: number;
 }
 
 /** A client's request, parsed as JSON. */
@@ -105,6 +108,7 @@ export function planCall(
     defaultMaxOutputTokens: config.defaults.defaultMaxOutputTokens,
     contextWindow,
     maxOutputTokens: price?.maxOutputTokens,
+    maxPrice: provider.row.reportsCost && isCapped(limits) ? maxPriceOf(price) : undefined,
     isStreamRoute,
     headers,
   });
@@ -122,9 +126,33 @@ export function planCall(
     priceVersion: prices.version,
     request,
     isBounded,
+    cap: isBounded ? readableCap(request, body) : request.output.cap,
     boundRules,
     inputTokensMax: boundInput(request.input, boundRules, isBounded),
   };
+}
+
+/** Bytes of an answer that is no stream, held in memory: some 2 million tokens of text. */
+export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
+
+/** The name, probability and bytes of one token in a list of log probabilities. */
+const LOG_PROBABILITY_BYTES = 200;
+const TOKEN_BYTES = 64;
+const TOP_LOG_PROBABILITIES_MAX = 20;
+
+/**
+ * The output cap under which an answer with log probabilities can be read: they take kilobytes a token, and an answer that
+ * is too long to read costs its whole hold.
+ * @throws invalid_request if not even the lowest useful cap can be read
+ */
+function readableCap({ output, isStream }: ParsedRequest, body: JsonObject): number {
+  const { logprobs, top_logprobs: top } = body;
+  if (isStream || output.choices === 0 || (!logprobs && !top)) return output.cap;
+  const asked = typeof top === 'number' ? Math.min(top, TOP_LOG_PROBABILITIES_MAX) : 0;
+  const tokenBytes = TOKEN_BYTES + LOG_PROBABILITY_BYTES * (1 + asked);
+  const readable = Math.floor(ANSWER_BYTES_MAX / (output.choices * tokenBytes));
+  if (readable < output.capMin) throw notBounded('top_logprobs', 'a stream, or fewer choices');
+  return Math.min(output.cap, readable);
 }
 
 /** @throws invalid_request when a limit applies and nothing bounds the input */

@@ -9,7 +9,7 @@ import { isRecord, type JsonObject } from '../base/json.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import type { UpstreamResponse } from '../providers/ports.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
-import type { CallPlan } from './call-plan.ts';
+import { ANSWER_BYTES_MAX, type CallPlan } from './call-plan.ts';
 import type { CallEnd } from './ends.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
 import {
@@ -20,9 +20,6 @@ import {
   isPromptEdited,
   type ProviderCall,
 } from './provider-call.ts';
-
-/** Bytes of an answer held in memory: some 2 million tokens of text. */
-export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
 
 /** Bytes of a provider's refusal that are read. */
 const REFUSAL_BYTES_MAX = 256 * 1024;

@@ -9,8 +9,15 @@ import { DAY_MS } from '../base/limits.ts';
 import type { Clock, Random } from '../base/ports.ts';
 import { type RetryPolicy, retry } from '../base/retry.ts';
 import { bookOf } from './payer.ts';
-import { encodeOwnLimits, OWN_LIMITS_BYTES_MAX, type Person, type PersonChange } from './person.ts';
-import type { People, Wallets } from './ports.ts';
+import type { People } from './people.ts';
+import {
+  encodeOwnLimits,
+  makeRev,
+  OWN_LIMITS_BYTES_MAX,
+  type Person,
+  type PersonChange,
+} from './person.ts';
+import type { Wallets } from './ports.ts';
 
 export interface ChangePersonPorts {
   readonly people: Pick<People, 'findNote' | 'change'>;
@@ -100,8 +107,3 @@ function requireShort({ limits }: PersonState): void {
     param: 'limits',
   });
 }
-
-const REV_CHARS = 8;
-
-/** The first 8 digits of a UUID, which are 32 random bits: only the records of one person are told apart by it. */
-const makeRev = (random: Random): string => random.uuid().replaceAll('-', '').slice(0, REV_CHARS);

@@ -8,8 +8,8 @@ import { GatewayError } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import type { Clock } from '../base/ports.ts';
 import { walletIdOf } from './payer.ts';
+import type { People } from './people.ts';
 import type { PersonNames } from './person.ts';
-import type { People } from './ports.ts';
 
 export interface Introductions {
   /** Writes who a grant's user is, once in the life of a process. Does not wait for the write. */

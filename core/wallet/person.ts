@@ -7,6 +7,7 @@
 import { parseBase36 } from '../base/base36.ts';
 import type { WalletId } from '../base/ids.ts';
 import { LIMIT_UNITS, LIMIT_WINDOWS, type Limit } from '../base/limits.ts';
+import type { Random } from '../base/ports.ts';
 
 /** A `user` limit of one person, in place of their tier's or key's of the same unit and window. */
 export interface OwnLimit extends Limit {
@@ -105,3 +106,9 @@ export function decodeOwnLimits(text: string): readonly OwnLimit[] {
     };
   });
 }
+
+const REV_CHARS = 8;
+
+/** The first 8 digits of a UUID, which are 32 random bits: only the records of one person are told apart by it. */
+export const makeRev = (random: Random): string =>
+  random.uuid().replaceAll('-', '').slice(0, REV_CHARS);

@@ -6,7 +6,7 @@
 import type { KeyId, PoolId, RequestId, TokenId, WalletId } from '../base/ids.ts';
 import type { Amounts, Hold } from './hold.ts';
 import type { Memory, Remembered } from './memory.ts';
-import type { Person, PersonChange, PersonNames, PersonNote } from './person.ts';
+import type { Person } from './person.ts';
 import type { UsageRow } from './usage-row.ts';
 
 /** One counter of a reserve: `name` grows by `add`, if that leaves it at `max` or less (no `max`: always). */
@@ -128,7 +128,7 @@ export interface Wallet {
 }
 
 /** Facts of a wallet that a reserve must name as they are. */
-export type LastSeen = Pick<Wallet, 'person'>;
+export type LastSeen = Pick<Wallet, 'person' | 'movedTo'>;
 
 export interface WriteOutcome {
   /** False: the condition failed and nothing was written. */
@@ -220,7 +220,22 @@ export interface Spills {
   unspill(
     walletId: WalletId,
     token: TokenPart,
+    /** The wallet that the token left. @default the same */
+    from?: WalletId,
   ): Promise<{ readonly moved: boolean; readonly writeUnits: number }>;
+}
+
+/** All that one wallet counts, joined to another one. */
+export interface WalletMove {
+  /** The wallet as it was seen: nothing in flight, no token, not moved. */
+  readonly from: Wallet;
+  readonly to: WalletId;
+  /** What the other wallet had when it was seen. */
+  readonly seen: Pick<Wallet, 'person' | 'spills' | 'notBeforeMs'>;
+  /** What it has afterwards; absent: nothing of it. */
+  readonly joined: Pick<Wallet, 'person' | 'spills' | 'notBeforeMs'>;
+  /** Slices of a budget that both wallets draw from. */
+  readonly slices: ReadonlyMap<string, Slice>;
 }
 
 /** Wallets. Fails closed: `service_unavailable` means the outcome is not known. Never retries by itself. */
@@ -230,7 +245,7 @@ export interface Wallets extends Pools, Spills {
   settle(settlement: Settlement, timeoutMs?: number): Promise<WriteOutcome>;
   giveBack(giveBack: GiveBack): Promise<WriteOutcome>;
   /**
-   * True for a request that may ask a provider to count its input: four of a wallet at the same moment, then one in 10 s.
+   * True for the one request of a wallet that may ask a provider to count its input: none did so in the last 10 s.
    * A lost answer counts as a request that did.
    */
   claimCount(walletId: WalletId, nowMs: number): Promise<boolean>;
@@ -246,27 +261,16 @@ export interface Wallets extends Pools, Spills {
    * Moves a wallet's due mark from what was seen to the next lease end, or removes it (undefined), the latter
    * only when nothing is in flight. False: the wallet changed meanwhile; look again at the next sweep.
    */
+  /**
+   * Joins a wallet to another one, both or neither. Afterwards it only says where it went, and admits nothing, in this
+   * version or the one before. False: one of them changed since it was seen.
+   */
+  moveWallet(move: WalletMove): Promise<boolean>;
   moveDue(
     walletId: WalletId,
     seenDueAtMs: number,
     nextDueAtMs: number | undefined,
   ): Promise<boolean>;
-}
-
-/** Records of people. Fails closed. A change alters the wallet and the note beside it together or neither. */
-export interface People {
-  /** The facts of a person that reports and refusals need; undefined if nothing is known. */
-  findNote(walletId: WalletId): Promise<PersonNote | undefined>;
-  /** The notes of these wallets (100 at most). One that could not be read now is missing. */
-  findNotes(walletIds: readonly WalletId[]): Promise<ReadonlyMap<WalletId, PersonNote>>;
-  /** Writes who a person is, unless their note says so already. */
-  introduce(walletId: WalletId, texts: PersonNames): Promise<void>;
-  /** Counts a minute in which a request of this person was refused; once for several refusals within a minute. */
-  countRefusal(walletId: WalletId, nowMs: number): Promise<void>;
-  /** `record-changed`: it is not as it was seen. `repeated`: a change with this idempotency key was made before. */
-  change(change: PersonChange): Promise<'changed' | 'record-changed' | 'repeated'>;
-  /** Ids of wallets listed in a book: one page, in order, after an id. One made a moment ago may be missing. */
-  findListed(book: string, after: string, pageSize: number): Promise<readonly WalletId[]>;
 }
 
 /** Usage rows. Fails closed before the provider is called; afterwards the lease closes the hold. */

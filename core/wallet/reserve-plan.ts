@@ -4,7 +4,7 @@
  * Invariant: a request is held in its payer's wallet, and also in the key's wallet if rates of the whole key apply.
  */
 import type { Grant } from '../access/grant.ts';
-import type { KeyId, RequestId } from '../base/ids.ts';
+import type { KeyId, RequestId, WalletId } from '../base/ids.ts';
 import { isoDay, type Limit, type LimitPer } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
 import type { Amounts, Hold, LimitState } from './hold.ts';
@@ -38,6 +38,8 @@ export interface ReserveRequest {
    * that do, to which the caller then lowers the request, or undefined if no useful request is that small.
    */
   readonly afford?: Afford;
+  /** A wallet that the same person had under another spelling; it is moved into theirs first. @default none */
+  readonly formerWalletId?: WalletId;
   /**
    * Called when the payer's record is not the one that was planned with. Returns the amounts of the request under this
    * grant, whose limits are those of the new record. Needed where a request without a USD limit is not bounded.

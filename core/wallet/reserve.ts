@@ -21,6 +21,7 @@ import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { drawMissing, shortagesOf } from './draw.ts';
 import type { Amounts, Hold, LimitState } from './hold.ts';
+import { moveWallet } from './move-wallet.ts';
 import { isCapped, limitsOf, walletIdOf, withPerson } from './payer.ts';
 import type { Person } from './person.ts';
 import { placeHold } from './place-hold.ts';
@@ -69,6 +70,7 @@ export async function reserve(
   request: ReserveRequest,
   ports: SettlePorts,
 ): Promise<ReserveOutcome> {
+  await joinFormer(request, ports);
   const nowMs = ports.clock.nowMs();
   const lastSeen = ports.wallets.lastSeen(walletIdOf(request.grant));
   let plan = planReserve(request, nowMs, { person: lastSeen?.person });
@@ -91,7 +93,7 @@ export async function reserve(
       if (isByOldRecord(placement) || isOfLeftToken(placement)) {
         looks += 1;
         if (looks > LOOKS_MAX) throw new GatewayError('service_unavailable', KEEPS_CHANGING);
-        writeUnits += await lookForToken(placement, ports);
+        writeUnits += await lookForToken(placement, request, ports);
         plan = planReserve(request, nowMs, placement.wallet);
         if (isByOldRecord(placement)) {
           amounts = amountsUnderRecord(request, placement.wallet?.person, nowMs) ?? amounts;
@@ -140,11 +142,28 @@ const isByOldRecord = ({ target, wallet }: SeenWallet): boolean =>
 const isOfLeftToken = ({ target, wallet }: SeenWallet): boolean =>
   mayBeSpilled(wallet, target.token?.tokenId, target.spills);
 
-const lookForToken = async (seen: SeenWallet, { wallets }: SettlePorts): Promise<number> => {
+const lookForToken = async (
+  seen: SeenWallet,
+  { formerWalletId: formerId }: ReserveRequest,
+  { wallets }: SettlePorts,
+): Promise<number> => {
   const { hold, token } = seen.target;
   if (token?.tokenId === undefined || !isOfLeftToken(seen)) return 0;
-  return returnToken(hold.walletId, token.tokenId, wallets);
+  return returnToken(hold.walletId, { tokenId: token.tokenId, formerId }, wallets);
 };
+
+/**
+ * Moves the former wallet of a person into theirs.
+ * @throws budget_in_use while something is in flight in the former one
+ */
+async function joinFormer(
+  { grant, formerWalletId }: ReserveRequest,
+  ports: SettlePorts,
+): Promise<void> {
+  if (formerWalletId === undefined) return;
+  if ((await moveWallet(formerWalletId, walletIdOf(grant), ports)) === 'done') return;
+  throw new GatewayError('budget_in_use', { retryAfterSeconds: 1 });
+}
 
 /**
  * The amounts of a request under the record that stands; undefined: as before.

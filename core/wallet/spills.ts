@@ -70,6 +70,20 @@ export async function spillTokens(
   }
 }
 
+/** Batches of tokens that one try of a move takes out. */
+const BATCHES_MAX = 4;
+
+/** Takes tokens out of a wallet that is to be moved: all of them, or the first batches of many. */
+export async function spillAll(wallet: Wallet, { spill }: Pick<Spills, 'spill'>): Promise<void> {
+  const { id, spills = 0 } = wallet;
+  const parts = tokenPartsOf(wallet);
+  for (let batch = 0; batch < BATCHES_MAX && batch * SPILLED_MAX < parts.length; batch += 1) {
+    const tokens = parts.slice(batch * SPILLED_MAX, (batch + 1) * SPILLED_MAX);
+    const seenSpills = spills + batch === 0 ? undefined : spills + batch;
+    if (!(await spill({ walletId: id, seenSpills, tokens })).moved) return;
+  }
+}
+
 /** True if a wallet refuses a token only because it may be in an item of its own. */
 export const mayBeSpilled = (
   wallet: Wallet | undefined,
@@ -84,16 +98,22 @@ export const mayBeSpilled = (
 /**
  * Looks for a token's own item, and moves it back into the wallet. It is looked for after the wallet was seen, so if it
  * is not there, it can only come by a spill that the wallet's `spills` will show.
+ * @param own.formerId the wallet of the same person that was moved into this one
  * @returns the write units it took
  * @throws service_unavailable
  */
 export async function returnToken(
   walletId: WalletId,
-  tokenId: TokenId,
+  { tokenId, formerId }: { readonly tokenId: TokenId; readonly formerId: WalletId | undefined },
   wallets: Pick<Spills, 'findSpilled' | 'unspill'>,
 ): Promise<number> {
-  const token = await wallets.findSpilled(walletId, tokenId);
-  return token === undefined ? 0 : (await wallets.unspill(walletId, token)).writeUnits;
+  let writeUnits = 0;
+  for (const from of formerId === undefined ? [walletId] : [walletId, formerId]) {
+    const token = await wallets.findSpilled(from, tokenId);
+    if (token === undefined) continue;
+    writeUnits += (await wallets.unspill(walletId, token, from)).writeUnits;
+  }
+  return writeUnits;
 }
 
 /**

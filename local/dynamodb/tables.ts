@@ -17,7 +17,10 @@ export interface TableNames {
   readonly usageTable: string;
 }
 
-/** Makes the tables that do not exist yet, and waits until each is active. */
+/**
+ * Makes the tables that do not exist yet, and waits until each is active. A table that was made before one of its indexes
+ * is made anew with all of its items.
+ */
 export async function createTables(call: AwsCall, names: TableNames): Promise<void> {
   await createTable(call, names.keysTable, TABLES.keys);
   await createTable(call, names.walletsTable, TABLES.wallets);
@@ -25,6 +28,22 @@ export async function createTables(call: AwsCall, names: TableNames): Promise<vo
 }
 
 async function createTable(call: AwsCall, name: string, schema: TableSchema): Promise<void> {
+  const copy = `${name}.copy`;
+  if (await lacksAnIndex(call, name, schema)) {
+    // Whatever a start that was interrupted has copied is copied again.
+    await deleteTable(call, copy);
+    await makeTable(call, copy, schema);
+    await copyItems(call, name, copy);
+    await deleteTable(call, name);
+  }
+  await makeTable(call, name, schema);
+  // The copy is complete once the table that lacked an index is gone.
+  if ((await describe(call, copy)) === undefined) return;
+  await copyItems(call, copy, name);
+  await deleteTable(call, copy);
+}
+
+async function makeTable(call: AwsCall, name: string, schema: TableSchema): Promise<void> {
   try {
     await call('CreateTable', toCreateTable(name, schema));
   } catch (error) {
@@ -32,6 +51,51 @@ async function createTable(call: AwsCall, name: string, schema: TableSchema): Pr
     throw error;
   }
   await waitUntilActive(call, name);
+}
+
+/** The description of a table as text; undefined: there is no such table. */
+async function describe(call: AwsCall, name: string): Promise<string | undefined> {
+  try {
+    return JSON.stringify(await call('DescribeTable', { TableName: name }));
+  } catch (error) {
+    if (error instanceof AwsCallError && error.name === 'ResourceNotFoundException')
+      return undefined;
+    throw error;
+  }
+}
+
+async function lacksAnIndex(call: AwsCall, name: string, schema: TableSchema): Promise<boolean> {
+  const description = await describe(call, name);
+  if (description === undefined) return false;
+  return indexesOf(schema).some((index) => !description.includes(`"IndexName":"${index.name}"`));
+}
+
+async function deleteTable(call: AwsCall, name: string): Promise<void> {
+  if ((await describe(call, name)) === undefined) return;
+  await call('DeleteTable', { TableName: name });
+  for (let attempt = 0; attempt < ACTIVE_ATTEMPTS_MAX; attempt += 1) {
+    if ((await describe(call, name)) === undefined) return;
+  }
+  throw new Error(`table "${name}" was not deleted`);
+}
+
+/** A page of a scan is 1 MB, so this is some ten gigabytes. */
+const PAGES_MAX = 10_000;
+
+async function copyItems(call: AwsCall, from: string, to: string): Promise<void> {
+  let start: object = {};
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const { Items: items, LastEvaluatedKey: last } = await call('Scan', {
+      TableName: from,
+      ...start,
+    });
+    for (const item of Array.isArray(items) ? items : []) {
+      await call('PutItem', { TableName: to, Item: item });
+    }
+    if (last === undefined) return;
+    start = { ExclusiveStartKey: last };
+  }
+  throw new Error(`table "${from}" is too large to copy`);
 }
 
 const ACTIVE_ATTEMPTS_MAX = 1_000;

@@ -178,6 +178,8 @@ describe('gateway responses', () => {
     expect(Object.fromEntries(statuses)).toEqual({
       ACCESS_DENIED: '401',
       UNAUTHORIZED: '401',
+      UNSUPPORTED_MEDIA_TYPE: '415',
+      WAF_FILTERED: '403',
       AUTHORIZER_FAILURE: '503',
       AUTHORIZER_CONFIGURATION_ERROR: '503',
       MISSING_AUTHENTICATION_TOKEN: '404',
@@ -185,8 +187,10 @@ describe('gateway responses', () => {
       REQUEST_TOO_LARGE: '413',
       THROTTLED: '429',
       INTEGRATION_TIMEOUT: '504',
-      DEFAULT_4XX: '400',
-      DEFAULT_5XX: '500',
+      // Under each type's own status.
+      DEFAULT_4XX: undefined,
+      DEFAULT_5XX: undefined,
+      INTEGRATION_FAILURE: '503',
     });
   });
 

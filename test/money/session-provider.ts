@@ -125,17 +125,14 @@ function billedMessages(messages: readonly unknown[]): readonly unknown[] {
   return messages.map((message, index) => (index < last ? withoutThinking(message) : message));
 }
 
-const partsOf = (message: unknown): readonly JsonObject[] =>
-  isRecord(message) && Array.isArray(message.content) ? message.content.filter(isRecord) : [];
-
 const isUserText = (message: unknown): boolean =>
   isRecord(message) &&
   message.role === 'user' &&
-  !partsOf(message).some(({ type }) => type === 'tool_result');
+  !JSON.stringify(message).includes('"tool_result"');
 
 const withoutThinking = (message: unknown): unknown =>
-  partsOf(message).some(({ type }) => type === 'thinking')
-    ? { ...Object(message), content: partsOf(message).filter(({ type }) => type !== 'thinking') }
+  isRecord(message) && Array.isArray(message.content)
+    ? { ...message, content: message.content.filter((part) => part?.type !== 'thinking') }
     : message;
 
 /** The tokens of all texts in a value. Names, types and marks are free here. */

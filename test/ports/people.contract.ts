@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { People } from '../../core/wallet/people.ts';
 import type { OwnLimit, Person, PersonChange } from '../../core/wallet/person.ts';
-import type { People, Reservation } from '../../core/wallet/ports.ts';
+import type { Reservation } from '../../core/wallet/ports.ts';
 import { NOW_MS } from '../support/wallet-fixtures.ts';
 import type { WalletKit } from './due-wallets.contract.ts';
 

@@ -62,6 +62,17 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
       expect(await wallets().findSpilled(id, B)).toEqual(partOf(B));
     });
 
+    // guarantee: spill-once
+    test('that is late changes nothing, also when its token came back unchanged', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await wallets().spill(spillOf(id, partOf(A)));
+      await wallets().unspill(id, partOf(A));
+
+      expect((await wallets().spill(spillOf(id, partOf(A)))).moved).toBe(false);
+      expect((await wallets().find(id))?.spills).toBe(1);
+    });
+
     // guarantee: spill-idle-token-only
     test('moves nothing if a token was used or revoked since it was seen', async () => {
       const [used, revoked] = [makeWalletId(), makeWalletId()];

@@ -7,17 +7,13 @@ import {
   type WalletId,
 } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
-import type {
-  CounterAdd,
-  People,
-  Reservation,
-  Settlement,
-  Wallets,
-} from '../../core/wallet/ports.ts';
+import type { People } from '../../core/wallet/people.ts';
+import type { CounterAdd, Reservation, Settlement, Wallets } from '../../core/wallet/ports.ts';
 import { makeHold, NOW_MS, TOKEN_ID } from '../support/wallet-fixtures.ts';
 import { describeDueWallets } from './due-wallets.contract.ts';
 import { describeGiveBack } from './give-back.contract.ts';
 import { describeMemory } from './memory.contract.ts';
+import { describeMoves } from './moves.contract.ts';
 import { describePeople } from './people.contract.ts';
 import { describeSpills } from './spills.contract.ts';
 
@@ -340,6 +336,14 @@ export function describeWallets(name: string, start: () => Promise<WalletsUnderT
 
     describeGiveBack({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
     describeMemory({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });
+    describeMoves({
+      wallets: () => wallets,
+      makeWalletId,
+      holdIn,
+      reserve,
+      settle,
+      under: () => under,
+    });
     describeSpills({ wallets: () => wallets, makeWalletId, holdIn, under: () => under });
     describePeople({ people: () => under.people, wallets: () => wallets, makeWalletId, holdIn });
     describeDueWallets({ wallets: () => wallets, makeWalletId, holdIn, reserve, settle });

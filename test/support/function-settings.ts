@@ -60,7 +60,16 @@ export const unreachable = ({ environment, config }: FunctionSettings): Function
   },
 });
 
-export const CONTEXT = { getRemainingTimeInMillis: () => 10_000 } as unknown as Context;
+let calls = 0;
+
+/** Each call has an id of its own. */
+export const CONTEXT = {
+  getRemainingTimeInMillis: () => 10_000,
+  get awsRequestId() {
+    calls += 1;
+    return `00000000-0000-4000-8000-${String(calls).padStart(12, '0')}`;
+  },
+} as unknown as Context;
 
 export const authorizerEvent = (
   headers: Readonly<Record<string, readonly string[]>>,

@@ -1,6 +1,6 @@
 import type { WalletId } from '../../core/base/ids.ts';
+import type { People } from '../../core/wallet/people.ts';
 import type { MadeChange, PersonNote } from '../../core/wallet/person.ts';
-import type { People } from '../../core/wallet/ports.ts';
 import type { StoredWallet } from './memory-pools.ts';
 
 interface StoredNote {

@@ -15,7 +15,7 @@ export interface StoredWallet {
   readonly tokenKeepUntilMs: Map<TokenId, number>;
   notBeforeMs?: number | undefined;
   dueAtMs?: number | undefined;
-  countedUntilMs?: number | undefined;
+  countedAtMs?: number | undefined;
   salt?: string | undefined;
   person?: Person | undefined;
   spills?: number | undefined;

@@ -35,8 +35,8 @@ export function makeMemorySpills(
 
     findSpilled: async (walletId, tokenId) => outside.get(`${walletId}#${tokenId}`),
 
-    async unspill(walletId, token) {
-      const id = `${walletId}#${token.tokenId}`;
+    async unspill(walletId, token, from = walletId) {
+      const id = `${from}#${token.tokenId}`;
       const wallet = open(walletId);
       const isCounted = wallet.tokenKeepUntilMs.has(token.tokenId);
       if (isCounted || wallet.movedTo !== undefined || !isSame(outside.get(id), token))

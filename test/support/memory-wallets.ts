@@ -1,8 +1,8 @@
 import type { TokenId, WalletId } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import { isSameHold } from '../../core/wallet/hold-codec.ts';
+import type { People } from '../../core/wallet/people.ts';
 import type {
-  People,
   Reservation,
   Settlement,
   Slice,
@@ -10,6 +10,7 @@ import type {
   Wallets,
   WriteOutcome,
 } from '../../core/wallet/ports.ts';
+import { moveInMemory } from './memory-moves.ts';
 import { makeMemoryPeople } from './memory-people.ts';
 import { makeMemoryPools, type StoredWallet } from './memory-pools.ts';
 import { makeMemorySpills } from './memory-spills.ts';
@@ -126,9 +127,8 @@ export function makeMemoryWallets(): MemoryWallets {
 
     async claimCount(id, nowMs) {
       const wallet = open(id);
-      const countedUntilMs = Math.max(wallet.countedUntilMs ?? 0, nowMs);
-      if (countedUntilMs > nowMs + 30_000) return false;
-      wallet.countedUntilMs = countedUntilMs + 10_000;
+      if ((wallet.countedAtMs ?? 0) > nowMs - 10_000) return false;
+      wallet.countedAtMs = nowMs;
       return true;
     },
 
@@ -142,6 +142,8 @@ export function makeMemoryWallets(): MemoryWallets {
         .sort((a, b) => a.dueAtMs - b.dueAtMs)
         .slice(0, pageSize)
         .map(({ id }) => id),
+
+    moveWallet: async (move) => moveInMemory(wallets, open, move),
 
     async moveDue(id, seenDueAtMs, nextDueAtMs) {
       const wallet = wallets.get(id);

@@ -35,8 +35,6 @@ export function countChat(request: ChatRequest): RequestInput {
     messages: messages.map(toParts),
     listName: 'messages',
     tools: { count, typed: 0 },
-    // Several providers write to a cache unasked.
-    unmarkedCache: '5m',
   });
 }
 

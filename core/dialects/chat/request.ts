@@ -65,7 +65,7 @@ interface SentCap {
 }
 
 function write(request: ChatRequest, sent: SentCap, rules: RequestRules): string {
-  const { row, model, isBounded } = rules;
+  const { row, model, isBounded, maxPrice } = rules;
   const members = new Map<string, unknown>([['model', model]]);
   for (const [name, value] of Object.entries(request)) {
     if (UNSENT.has(name) || row.dropFields.includes(name)) continue;
@@ -80,6 +80,7 @@ function write(request: ChatRequest, sent: SentCap, rules: RequestRules): string
   }
   const tier = row.endpoints.chat?.serviceTier;
   if (isBounded && tier !== undefined) members.set('service_tier', tier);
+  if (maxPrice !== undefined) members.set('provider', { max_price: maxPrice });
   if (isBounded || sent.isCapGiven) {
     members.set(row.capField, sent.cap);
     for (const [name, value] of budgetsUnder(request, sent)) members.set(name, value);

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import {
+  atFirstUse,
   byKind,
   cacheMark,
   each,
@@ -197,8 +198,8 @@ function requestShape(strictness: Strictness) {
 }
 
 export const CHAT_SHAPES = {
-  bounded: requestShape('bounded'),
-  scoped: requestShape('scoped'),
+  bounded: atFirstUse(() => requestShape('bounded')),
+  scoped: atFirstUse(() => requestShape('scoped')),
   open: v.looseObject({
     messages: list(json),
     ...each(maybe(whole()), 'max_tokens', 'max_completion_tokens'),

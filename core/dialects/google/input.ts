@@ -43,8 +43,6 @@ export function countGenerate(request: GenerateRequest): RequestInput {
     hasHostedTools: toolList.some((tool) =>
       Object.keys(Object(tool)).some((name) => name !== 'functionDeclarations'),
     ),
-    // Implicit caching has no price of its own, or the row's.
-    unmarkedCache: '5m',
   });
 }
 

@@ -4,6 +4,7 @@
  * counts. https://ai.google.dev/api/generate-content#request-body
  */
 import {
+  atFirstUse,
   each,
   flag,
   json,
@@ -98,8 +99,8 @@ const openShape = message('open', {
 });
 
 export const GENERATE_SHAPES = {
-  bounded: generateShape('bounded'),
-  scoped: generateShape('scoped'),
+  bounded: atFirstUse(() => generateShape('bounded')),
+  scoped: atFirstUse(() => generateShape('scoped')),
   open: openShape,
 };
 

@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import type { JsonObject } from '../../base/json.ts';
 import {
+  atFirstUse,
   byKind,
   cacheMark,
   fileData,
@@ -208,8 +209,8 @@ function requestShape(strictness: Strictness) {
 }
 
 export const MESSAGES_SHAPES = {
-  bounded: requestShape('bounded'),
-  scoped: requestShape('scoped'),
+  bounded: atFirstUse(() => requestShape('bounded')),
+  scoped: atFirstUse(() => requestShape('scoped')),
   open: v.looseObject({
     messages: list(json),
     max_tokens: maybe(whole()),

@@ -38,8 +38,6 @@ export function countResponses(request: ResponsesRequest): RequestInput {
     },
     hasHostedTools: facts.some(({ hasHosted }) => hasHosted),
     hasDeferredTools: facts.some(({ hasDeferred }) => hasDeferred),
-    // OpenAI writes to its cache unasked.
-    unmarkedCache: '5m',
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import {
+  atFirstUse,
   byKind,
   each,
   flag,
@@ -72,8 +73,8 @@ function requestShape(strictness: Strictness) {
 }
 
 export const RESPONSES_SHAPES = {
-  bounded: requestShape('bounded'),
-  scoped: requestShape('scoped'),
+  bounded: atFirstUse(() => requestShape('bounded')),
+  scoped: atFirstUse(() => requestShape('scoped')),
   open: v.looseObject({
     input: maybe(byKind({ text, list: list(json) })),
     max_output_tokens: maybe(whole()),

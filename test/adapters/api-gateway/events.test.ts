@@ -4,6 +4,7 @@ import {
   readGrant,
   readHeaders,
   readHttpRequest,
+  readPath,
   toAuthorizerResult,
   toErrorResult,
   toJsonResult,
@@ -44,7 +45,8 @@ const event = (fields: object): APIGatewayProxyEvent => ({
 
 describe('readHeaders', () => {
   test('joins all spellings of a name, and keeps each value', () => {
-    const headers = readHeaders({ 'X-Api-Key': ['a', 'b'], 'x-api-key': ['c'], Accept: undefined });
+    const multiValueHeaders = { 'X-Api-Key': ['a', 'b'], 'x-api-key': ['c'], Accept: undefined };
+    const headers = readHeaders({ headers: { 'x-api-key': 'c' }, multiValueHeaders });
     expect([...headers]).toEqual([
       ['x-api-key', ['a', 'b', 'c']],
       ['accept', []],
@@ -52,8 +54,36 @@ describe('readHeaders', () => {
   });
 
   test('takes an event without headers', () => {
-    expect(readHeaders(null).size).toBe(0);
+    expect(readHeaders({ multiValueHeaders: null }).size).toBe(0);
   });
+
+  test('are those of the plain form where there is no other, as is documented for authorizers', () => {
+    const headers = readHeaders({ headers: { Authorization: 'Bearer a', Host: undefined } });
+    expect([...headers]).toEqual([
+      ['authorization', ['Bearer a']],
+      ['host', []],
+    ]);
+  });
+});
+
+describe('the path', () => {
+  test.each([
+    ['/v1/key', '/{proxy+}', '/v1/key'],
+    ['/v1/chat/completions', '/v1/chat/completions', '/v1/chat/completions'],
+    ['/ai/v1/chat/completions', '/v1/chat/completions', '/v1/chat/completions'],
+    ['/ai/v1/models/m:generateContent', '/v1/models/{proxy+}', '/v1/models/m:generateContent'],
+    ['/ai/v1/models/a/v1/models/b', '/v1/models/{proxy+}', '/v1/models/a/v1/models/b'],
+    ['/v1/models/x/v1/models/b', '/v1/models/{proxy+}', '/v1/models/x/v1/models/b'],
+    ['/ai/me', '/me', '/me'],
+    ['/ai', '/', '/'],
+    ['/ai/', '/', '/'],
+    ['/', '/', '/'],
+  ])(
+    '%s at the resource %s is %s: the base path of a domain is not of it',
+    (path, resource, route) => {
+      expect(readPath({ path, resource })).toBe(route);
+    },
+  );
 });
 
 describe('readHttpRequest', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   accountOfDeployment,
+  awsUrl,
   findAwsCredentials,
   readEnvironment,
 } from '../../../adapters/aws/environment.ts';
@@ -64,5 +65,27 @@ describe('accountOfDeployment', () => {
     expect(account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
     expect(account).not.toContain('123456789012');
     expect(accountOfDeployment('another')).not.toBe(account);
+  });
+});
+
+describe('awsUrl', () => {
+  test.each([
+    ['eu-central-1', {}, 'https://dynamodb.eu-central-1.amazonaws.com'],
+    ['us-gov-west-1', {}, 'https://dynamodb.us-gov-west-1.amazonaws.com'],
+    ['cn-north-1', {}, 'https://dynamodb.cn-north-1.amazonaws.com.cn'],
+    ['eusc-de-east-1', {}, 'https://dynamodb.eusc-de-east-1.amazonaws.eu'],
+    [
+      'us-east-1',
+      { AWS_USE_FIPS_ENDPOINT: 'true' },
+      'https://dynamodb-fips.us-east-1.amazonaws.com',
+    ],
+    ['us-east-1', { AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' }, 'http://127.0.0.1:4566'],
+    [
+      'us-east-1',
+      { AWS_ENDPOINT_URL: 'http://127.0.0.1:4566', AWS_ENDPOINT_URL_DYNAMODB: 'http://10.0.0.1' },
+      'http://10.0.0.1',
+    ],
+  ])('in %s with %j is %s', (region, variables, url) => {
+    expect(awsUrl('dynamodb', region, variables)).toBe(url);
   });
 });

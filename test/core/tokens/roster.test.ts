@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  isNoStudent,
   isPeriod,
   jtiOfRow,
   parseHeading,
   parseRow,
   periodOf,
+  separatorOf,
 } from '../../../core/tokens/roster.ts';
 import { JTI_CHARS_MAX } from '../../../core/tokens/scoped-claims.ts';
 
@@ -16,14 +18,22 @@ describe('the heading of a roster', () => {
   test.each([
     [['email', 'name', 'section'], { email: 0, name: 1, section: 2 }],
     [[' Section', 'EMAIL ', 'id', 'Name'], { email: 1, name: 3, section: 0 }],
-    [['email'], { email: 0, name: -1, section: -1 }],
+    [['email'], { email: 0 }],
+    [
+      ['email', 'limit_usd', 'models', 'expires'],
+      { email: 0, limit_usd: 1, models: 2, expires: 3 },
+    ],
+    [
+      ['Student', 'ID', 'SIS User ID', 'SIS Login ID', 'Section', 'Homework 1'],
+      { email: 3, name: 0, section: 4, isCanvas: true },
+    ],
   ])('is read in any order and case: %j', (cells, columns) => {
     expect(parseHeading(cells)).toEqual(columns);
   });
 
   test.each([
     [['name', 'section'], /must name the column email/],
-    [['email;name;section'], /with commas between them/],
+    [['email;name;section'], /with commas or semicolons between them/],
     [['email', 'name', 'Email'], /has the column "email" twice/],
     [[], /must name the column email/],
   ])('%j is refused', (cells, words) => {
@@ -42,7 +52,7 @@ describe('a row of a roster', () => {
   });
 
   test('has an empty name if the file has no such column', () => {
-    const columns = { email: 0, name: -1, section: -1 };
+    const columns = { email: 0 };
     expect(parseRow(['a@b.c'], columns, { line: 2, width: 1 })).toEqual({
       line: 2,
       email: 'a@b.c',
@@ -120,4 +130,53 @@ describe('the name of a token', () => {
     ]);
     expect([isPeriod('x'.repeat(64)), isPeriod('x'.repeat(65))]).toEqual([true, false]);
   });
+});
+
+describe('a row with settings of its own', () => {
+  const columns = { email: 0, limit_usd: 1, models: 2, expires: 3 };
+  const readOwn = (...cells: string[]) => parseRow(cells, columns, { line: 2, width: 4 });
+
+  test("has a limit, models and an end in place of the command's", () => {
+    expect(readOwn('a@b.c', '2.50', 'openai/* demo/echo', '7d')).toMatchObject({
+      limitUsd: 2.5,
+      models: ['openai/*', 'demo/echo'],
+      expires: '7d',
+    });
+    expect(readOwn('a@b.c', '', '', '')).toEqual({
+      line: 2,
+      email: 'a@b.c',
+      name: '',
+      section: '',
+    });
+  });
+
+  test.each([
+    [['a@b.c', '2,50', '', ''], 'the limit_usd must be dollars such as 2.50'],
+    [['a@b.c', '0', '', ''], 'the limit_usd must be dollars such as 2.50'],
+    [['a@b.c', '', 'a b/*c', ''], /^the models must be/],
+    [['a@b.c', '', '', 'soon'], /^the expires must be/],
+  ])('%j is refused', (cells, words) => {
+    expect(readOwn(...cells)).toEqual(
+      typeof words === 'string' ? words : expect.stringMatching(words),
+    );
+  });
+});
+
+test('look-alike addresses of other scripts stay two people', () => {
+  expect(read('\u212Aelvin@b.c', '', '')).toMatchObject({ email: '\u212Aelvin@b.c' });
+  expect(read('Kelvin@b.c', '', '')).toMatchObject({ email: 'kelvin@b.c' });
+});
+
+test('semicolons separate the cells of a file whose first line has more of them', () => {
+  expect(separatorOf('email;name;section')).toBe(';');
+  expect(separatorOf('email,name')).toBe(',');
+  expect(separatorOf('email')).toBe(',');
+});
+
+test('rows that Canvas adds are no students', () => {
+  const canvas = { email: 1, name: 0, isCanvas: true } as const;
+  expect(isNoStudent(['    Points Possible', ''], canvas)).toBe(true);
+  expect(isNoStudent(['Student, Test', '0a1b'], canvas)).toBe(true);
+  expect(isNoStudent(['Lovelace, Ada', 'ada@x.edu'], canvas)).toBe(false);
+  expect(isNoStudent(['Points Possible', ''], { email: 1, name: 0 })).toBe(false);
 });

@@ -10,10 +10,12 @@ import { asRequestId, asTokenId, type TokenId } from '../../../core/base/ids.ts'
 import { parseLimit } from '../../../core/base/limit-text.ts';
 import { isoDay } from '../../../core/base/limits.ts';
 import { sweep } from '../../../core/sweep.ts';
+import { giveBack } from '../../../core/wallet/give-back.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import type { Wallet } from '../../../core/wallet/ports.ts';
 import { reserve } from '../../../core/wallet/reserve.ts';
 import { type SettlePorts, settle } from '../../../core/wallet/settle.ts';
+import { findWithTokens } from '../../../core/wallet/spills.ts';
 import type { UsageRow } from '../../../core/wallet/usage-row.ts';
 import { countersToReserve, type OpenHold } from '../../../core/wallet/wallet.ts';
 import { type Fault, makeFaultyLine } from '../../support/faulty.ts';
@@ -36,6 +38,11 @@ const fault = fc.constantFrom<Fault>(
   ...(['none', 'none', 'none', 'none', 'dropped', 'answer-lost', 'late', 'doubled'] as const),
 );
 const faults = fc.array(fault, { maxLength: 4 });
+const person = fc.record({
+  day: fc.constantFrom(undefined, 200n, 1_500n),
+  isBlocked: fc.boolean(),
+  credit: fc.constantFrom(0n, 300n, -300n),
+});
 const step = fc.oneof(
   {
     weight: 6,
@@ -44,6 +51,8 @@ const step = fc.oneof(
       token: fc.constantFrom('A', 'B'),
       nanoUsd: fc.integer({ min: 1, max: 400 }),
       isLowered: fc.boolean(),
+      /** A change of the user's record between the look at it and the write. */
+      change: fc.option(person, { nil: undefined, freq: 4 }),
       faults,
     }),
   },
@@ -57,6 +66,17 @@ const step = fc.oneof(
       faults,
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('give back' as const),
+      which: fc.nat(),
+      share: fc.integer({ min: 0, max: 100 }),
+      faults,
+    }),
+  },
+  fc.record({ kind: fc.constant('spill' as const), token: fc.constantFrom('A', 'B'), faults }),
+  fc.record({ kind: fc.constant('person' as const), person }),
   fc.record({ kind: fc.constant('crash' as const), which: fc.nat() }),
   fc.record({ kind: fc.constant('deliver' as const) }),
   fc.record({ kind: fc.constant('sweep' as const), isMet: fc.boolean() }),
@@ -72,6 +92,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('revoke all' as const) }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+type PersonChange = typeof person extends fc.Arbitrary<infer T> ? T : never;
 type PlayedReserve = Omit<Step & { kind: 'reserve' }, 'faults'> & {
   readonly faults: readonly Fault[];
 };
@@ -81,6 +102,7 @@ const MEETING = {
   token: 'A',
   nanoUsd: 1,
   isLowered: false,
+  change: undefined,
   faults: [],
 } as const satisfies PlayedReserve;
 
@@ -107,7 +129,10 @@ function startGateway() {
     usage: { put: (row) => through(() => usage.put(row)) },
     wallets: {
       ...wallets,
-      reserve: (reservation) => {
+      reserve: async (reservation) => {
+        const change = meeting;
+        meeting = undefined;
+        if (change !== undefined) await playPerson(change);
         for (const { name, max } of reservation.counters) {
           const before = largest.get(name) ?? 0n;
           if (max !== undefined && max > before) largest.set(name, max);
@@ -120,8 +145,13 @@ function startGateway() {
         return through(() => wallets.reserve(reservation));
       },
       settle: (settlement) => through(() => wallets.settle(settlement)),
+      giveBack: (write) => through(() => wallets.giveBack(write)),
+      spill: (write) => through(() => wallets.spill(write)),
+      unspill: (...write) => through(() => wallets.unspill(...write)),
     },
   };
+  let changes = 0;
+  let meeting: PersonChange | undefined;
 
   /** A token of today: tomorrow's students have tomorrow's tokens, and the old ones are forgotten in time. */
   function grantOf(token: string): Grant {
@@ -142,6 +172,7 @@ function startGateway() {
     const grant = grantOf(next.token);
     count += 1;
     pending = [...next.faults];
+    meeting = next.change;
     const ask = {
       grant,
       requestId: asRequestId(`r${count}`),
@@ -154,10 +185,21 @@ function startGateway() {
     };
     const before = await wallets.find(WALLET_ID);
     const outcome = await reserve(ask, flaky).catch(() => undefined);
+    meeting = undefined;
     if (outcome === undefined) return;
     open.push(outcome.hold);
+    await expectWithinRecord();
     expect(grant.token && revoked.has(grant.token.id), 'admits a revoked token').toBe(false);
     expect(clock.nowMs() - 1 > (before?.notBeforeMs ?? 0), 'admits before notBefore').toBe(true);
+  }
+
+  /** Who is admitted is not blocked now, and is within the own limit of now. */
+  async function expectWithinRecord(): Promise<void> {
+    const wallet = await wallets.find(WALLET_ID);
+    expect(wallet?.person?.isBlocked ?? false, 'admits a person who is blocked').toBe(false);
+    const [own] = wallet?.person?.limits ?? [];
+    const used = wallet?.counters.get(`usd:day:${isoDay(clock.nowMs())}`) ?? 0n;
+    if (own !== undefined) expect(used <= own.amount, 'passes an own limit').toBe(true);
   }
 
   async function playSettle(next: Step & { readonly kind: 'settle' }): Promise<void> {
@@ -167,6 +209,55 @@ function startGateway() {
     const row = makeRow(hold, usd((hold.amounts.usd * BigInt(next.share)) / 100n, 1n));
     await settle(hold, row, flaky);
     if (next.isTwice) await settle(hold, row, steady);
+  }
+
+  /** The hold may be lowered; its settle knows that it was, or does not. */
+  async function playGiveBack(next: Step & { readonly kind: 'give back' }): Promise<void> {
+    const at = next.which % (open.length || 1);
+    const hold = open[at];
+    if (hold === undefined) return;
+    pending = [...next.faults];
+    const amounts = usd((hold.amounts.usd * BigInt(next.share)) / 100n, 1n);
+    open[at] = (await giveBack(hold, amounts, flaky)).hold;
+  }
+
+  /** A token that holds nothing leaves the wallet. */
+  async function playSpill(next: Step & { readonly kind: 'spill' }): Promise<void> {
+    pending = [...next.faults];
+    const tokenId = grantOf(next.token).token?.id;
+    const wallet = await wallets.find(WALLET_ID);
+    const keepUntilMs = tokenId && wallet?.tokenKeepUntilMs.get(tokenId);
+    const isIdle = [...(wallet?.holds.values() ?? [])].every((hold) => hold.tokenId !== tokenId);
+    if (wallet === undefined || !tokenId || keepUntilMs === undefined || !isIdle) return;
+    const counters = [...wallet.counters].filter(([name]) => name.startsWith(`t:${tokenId}:`));
+    const isRevoked = wallet.revokedTokens.has(tokenId);
+    const tokens = [{ tokenId, keepUntilMs, isRevoked, counters: new Map(counters) }];
+    await flaky.wallets
+      .spill({ walletId: WALLET_ID, seenSpills: wallet.spills, tokens })
+      .catch(() => undefined);
+  }
+
+  async function playPerson(next: PersonChange): Promise<void> {
+    changes += 1;
+    const own = { per: 'user', unit: 'usd', window: 'day' } as const;
+    const person = {
+      rev: `rev${changes}`,
+      limits: next.day === undefined ? [] : [{ ...own, amount: next.day }],
+      creditNanoUsd: next.credit,
+      isBlocked: next.isBlocked,
+    };
+    const seenRev = (await wallets.find(WALLET_ID))?.person?.rev;
+    await wallets.people.change({
+      walletId: WALLET_ID,
+      listedUnder: 'k',
+      seenRev,
+      person,
+      texts: {},
+      idempotencyKey: `i${changes}`,
+      digest: '',
+      nowMs: clock.nowMs(),
+      forget: [],
+    });
   }
 
   /** `meet` happens while the sweep looks at a wallet, before it moves its mark. */
@@ -189,6 +280,15 @@ function startGateway() {
         break;
       case 'settle':
         await playSettle(next);
+        break;
+      case 'give back':
+        await playGiveBack(next);
+        break;
+      case 'spill':
+        await playSpill(next);
+        break;
+      case 'person':
+        await playPerson(next.person);
         break;
       case 'crash':
         open.splice(next.which % (open.length || 1), 1);
@@ -274,7 +374,10 @@ test('whatever is lost, late, doubled or dead: never over a limit, and exact at 
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
       const { play, runSweep, line, clock, wallets, rows, largest } = startGateway();
       const check = async () => {
-        const wallet = await wallets.find(WALLET_ID);
+        // A token that left the wallet counts as if it had not.
+        const day = isoDay(clock.nowMs());
+        const tokenIds = [`A${day}`, `B${day}`].map(asTokenId);
+        const wallet = await findWithTokens(wallets, WALLET_ID, tokenIds);
         expectNeverOver(wallet, largest);
         expectExact(wallet, rows, clock.nowMs());
       };

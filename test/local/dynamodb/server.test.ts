@@ -83,6 +83,14 @@ test('makes the tables once, with the indexes of wallets', async () => {
           { AttributeName: 'pk', KeyType: 'RANGE' },
         ],
       },
+      {
+        IndexName: 'byKey',
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+        KeySchema: [
+          { AttributeName: 'of', KeyType: 'HASH' },
+          { AttributeName: 'pk', KeyType: 'RANGE' },
+        ],
+      },
     ],
   });
 });

@@ -175,8 +175,8 @@ describe('what it takes at most', () => {
     });
   });
 
-  test('is written to a cache without a mark, as several providers do', () => {
-    expect(parse({}).input.cacheMark).toBe('5m');
+  test('is written to no cache without a mark: the price row knows the providers that write unasked', () => {
+    expect(parse({}).input.cacheMark).toBe('none');
   });
 });
 

@@ -327,7 +327,7 @@ describe('what the bound counts', () => {
     expect(input).toMatchObject({
       head: '{"systemInstruction":{"parts":[{"text":"Hi"}]},"tools":[{"functionDeclarations":[{"name":"f"}]}],"generationConfig":{"responseJsonSchema":{}}}',
       tools: { count: 3, typed: 0 },
-      cacheMark: '5m',
+      cacheMark: 'none',
       hasHostedTools: false,
     });
     expect(input.messages).toEqual([

@@ -143,7 +143,7 @@ describe('a request of an agent', () => {
     expect(flagged('hasHiddenReasoning')).toEqual([2, 11]);
     expect(input).toMatchObject({
       tools: { count: 7, typed: 2 },
-      cacheMark: '5m',
+      cacheMark: 'none',
       reference: undefined,
       hasHostedTools: false,
     });

@@ -1,0 +1,130 @@
+/**
+ * The move of a wallet into another one of the same person: one transaction of two updates.
+ * Invariant: what was counted is counted once, and the former wallet admits nothing any more.
+ * Defeats: a move that is sent twice or late (the former wallet says where it went: `walletHasNotMoved`); a reserve,
+ * settle, draw or revocation in the former wallet since it was seen (`formerIsAsSeen`); a change of the record, a
+ * revocation or a spill in the other one (`otherIsAsSeen`).
+ */
+import { encodeOwnLimits, type Person } from '../../core/wallet/person.ts';
+import type { Wallet, WalletMove } from '../../core/wallet/ports.ts';
+import { TABLES } from '../table-schema.ts';
+import {
+  type Assignment,
+  adds,
+  assignment,
+  attribute,
+  type Condition,
+  condition,
+  ONE,
+  setsIfAbsent,
+  type Update,
+} from './update.ts';
+import { toNumber, toText } from './values.ts';
+import {
+  COUNTED,
+  DRAWS,
+  IN_FLIGHT,
+  MOVED_TO,
+  memoryAttributes,
+  NOT_BEFORE,
+  PERSON,
+  SEEN_DAY,
+  SLICE,
+  SPILLS,
+  sliceAttributes,
+} from './wallet-item.ts';
+import { nothingIsInFlight, recordIsAsSeen, walletHasNotMoved } from './wallet-writes.ts';
+
+const { index, slicesIndex, listIndex } = TABLES.wallets;
+
+/** More than any reserve allows in flight: the version before knows no moved wallets, and this keeps it out. */
+const FENCE = 1_000_000_000;
+
+/** The former wallet: it keeps its id and says where it went. */
+export const toFormer = ({ from, to }: WalletMove): Update => ({
+  set: [
+    assignment`${attribute(MOVED_TO)} = ${toText(to)}`,
+    assignment`${attribute(IN_FLIGHT)} = ${toNumber(FENCE)}`,
+  ],
+  remove: [
+    ...from.counters.keys(),
+    ...[...from.slices.keys()].flatMap(sliceAttributes),
+    ...memoryAttributes(),
+    ...Object.values(PERSON),
+    ...[COUNTED, DRAWS, NOT_BEFORE, SEEN_DAY, SPILLS],
+    ...[index.partitionKey, index.sortKey, slicesIndex.partitionKey, listIndex.partitionKey],
+  ],
+  conditions: [
+    walletHasNotMoved(),
+    nothingIsInFlight(),
+    recordIsAsSeen(from.person?.rev),
+    isAsSeen(NOT_BEFORE, from.notBeforeMs),
+    isAsSeen(SPILLS, from.spills),
+    ...formerIsAsSeen(from),
+  ],
+});
+
+/** Keeps `move-exact`. */
+const formerIsAsSeen = ({ counters, slices }: Wallet): readonly Condition[] => [
+  ...[...counters].map(([name, counted]) => isAsSeen(name, counted)),
+  ...[...slices].flatMap(([name, { left, drawnIn, recalledOut }]) => [
+    isAsSeen(SLICE.left + name, left),
+    isAsSeen(SLICE.in + name, drawnIn === 0n ? undefined : drawnIn),
+    isAsSeen(SLICE.out + name, recalledOut === 0n ? undefined : recalledOut),
+  ]),
+];
+
+/** Keeps `move-exact`. */
+const isAsSeen = (name: string, seen: bigint | number | undefined): Condition =>
+  seen === undefined
+    ? condition`attribute_not_exists(${attribute(name)})`
+    : condition`${attribute(name)} = ${toNumber(seen)}`;
+
+/** The other wallet: everything is added to what it has by then. */
+export const toJoined = ({ from, to, seen, joined, slices }: WalletMove): Update => ({
+  set: [
+    ...[...from.counters].map(([name, counted]) => adds(name, toNumber(counted))),
+    ...[...slices].flatMap(([name, { left, drawnIn, recalledOut, limit }]) => [
+      adds(SLICE.left + name, toNumber(left)),
+      adds(SLICE.in + name, toNumber(drawnIn)),
+      recalledOut === 0n ? undefined : adds(SLICE.out + name, toNumber(recalledOut)),
+      setsIfAbsent(SLICE.cap + name, toNumber(limit)),
+    ]),
+    slices.size === 0 ? undefined : adds(DRAWS, ONE),
+    slices.size === 0
+      ? undefined
+      : assignment`${attribute(slicesIndex.partitionKey)} = ${toText(to.slice(0, to.indexOf('#')))}`,
+    joined.spills === undefined
+      ? undefined
+      : assignment`${attribute(SPILLS)} = ${toNumber(joined.spills)}`,
+    joined.notBeforeMs === undefined
+      ? undefined
+      : assignment`${attribute(NOT_BEFORE)} = ${toNumber(joined.notBeforeMs)}`,
+    ...(joined.person === undefined ? [] : toPerson(joined.person)),
+  ],
+  conditions: [walletHasNotMoved(), ...otherIsAsSeen(seen)],
+});
+
+/** Keeps `move-exact`, `judged-by-current-record`. */
+const otherIsAsSeen = (seen: WalletMove['seen']): readonly Condition[] => [
+  recordIsAsSeen(seen.person?.rev),
+  isAsSeen(SPILLS, seen.spills),
+  isAsSeen(NOT_BEFORE, seen.notBeforeMs),
+];
+
+/** The attributes of a record that are set; those that are not stay as they are. */
+export const toPerson = ({
+  rev,
+  limits,
+  creditNanoUsd,
+  isBlocked,
+}: Person): readonly (Assignment | undefined)[] => [
+  assignment`${attribute(PERSON.rev)} = ${toText(rev)}`,
+  limits.length === 0
+    ? undefined
+    : assignment`${attribute(PERSON.limits)} = ${toText(encodeOwnLimits(limits))}`,
+  creditNanoUsd === 0n
+    ? undefined
+    : assignment`${attribute(PERSON.credit)} = ${toNumber(creditNanoUsd)}`,
+  isBlocked ? assignment`${attribute(PERSON.blocked)} = ${ONE}` : undefined,
+];

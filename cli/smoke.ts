@@ -1,0 +1,81 @@
+/**
+ * `hallpass smoke`: checks a gateway from outside, as after its first deployment.
+ */
+import type { Command } from 'commander';
+import { CommandError, wrongUse } from './failure.ts';
+import { withJson } from './flags.ts';
+import { printResult, type Terminal, toTable } from './output.ts';
+import { SMOKE_CHECKS, SmokeFailure, SmokeSkipped, type SmokeTarget } from './smoke-checks.ts';
+
+interface SmokeFlags {
+  readonly url: string;
+  readonly model: string;
+  readonly longModel?: string;
+  readonly json?: true;
+}
+
+type State = 'passed' | 'failed' | 'skipped';
+
+interface Result {
+  readonly check: string;
+  readonly state: State;
+  readonly found: string;
+}
+
+/** Adds the command to the program. */
+export function addSmokeCommand(program: Command, terminal: Terminal): void {
+  withJson(program.command('smoke'))
+    .summary('check a deployed gateway from outside')
+    .description(
+      'Calls a gateway with the server key in HALLPASS_KEY, and checks streams, refusals, CORS, pages and billing. It asks the model six times.',
+    )
+    .requiredOption('--url <url>', 'base URL of the gateway, which ends in /v1')
+    .option('--model <model>', 'model to ask', 'demo/echo')
+    .option('--long-model <model>', 'model whose answer streams for longer than 29 seconds')
+    .action((flags: SmokeFlags) => smoke(flags, terminal));
+}
+
+async function smoke(flags: SmokeFlags, terminal: Terminal): Promise<void> {
+  const { url, model, longModel } = flags;
+  const key = terminal.variables.HALLPASS_KEY?.trim();
+  if (!key) throw wrongUse('HALLPASS_KEY must be set to a server key');
+  if (!/^https?:\/\/[^?#]+\/v1\/?$/.test(url)) {
+    throw wrongUse(`"--url" must be a URL that ends in /v1, got "${url}"`);
+  }
+  const target = { url: url.replace(/\/$/, ''), key, model, longModel };
+  const results: Result[] = [];
+  for (const { name, run } of SMOKE_CHECKS) {
+    results.push({ check: name, ...(await judge(run, target)) });
+    terminal.redraw?.(`${results.length} of ${SMOKE_CHECKS.length}`);
+  }
+  terminal.redraw?.('');
+  const failed = results.filter(({ state }) => state === 'failed').length;
+  printResult(flags, terminal, {
+    json: { passed: failed === 0, checks: results },
+    text: () => toText(results),
+  });
+  if (failed > 0) throw new CommandError(`${failed} of ${results.length} checks failed`);
+}
+
+const toText = (results: readonly Result[]): string =>
+  toTable(
+    ['state', 'check', 'found'],
+    results.map(({ state, check, found }) => [state, check, found]),
+  );
+
+async function judge(
+  run: (target: SmokeTarget) => Promise<string>,
+  target: SmokeTarget,
+): Promise<{ readonly state: State; readonly found: string }> {
+  try {
+    return { state: 'passed', found: await run(target) };
+  } catch (error) {
+    if (error instanceof SmokeSkipped) return { state: 'skipped', found: error.message };
+    if (error instanceof SmokeFailure) return { state: 'failed', found: error.message };
+    // What a client of HTTP throws may quote what it sent.
+    return {
+      state: 'failed',
+      found: `no answer (${error instanceof Error ? error.name : 'unknown'})`,
+    };
+  }
+}

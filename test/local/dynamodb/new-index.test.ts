@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { AwsCall } from '../../../adapters/aws/aws-call.ts';
+import { startDynamoDb } from '../../../local/dynamodb/server.ts';
+import { createTables } from '../../../local/dynamodb/tables.ts';
+import { makeTestCall, TABLE_NAMES } from '../../support/dynamodb.ts';
+
+const ITEMS = Array.from({ length: 30 }, (_, index) => ({
+  pk: { S: `k#u${String(index).padStart(2, '0')}` },
+  of: { S: 'k' },
+}));
+
+let call: AwsCall;
+let close: () => Promise<void>;
+beforeEach(async () => {
+  const server = await startDynamoDb({});
+  ({ close } = server);
+  call = makeTestCall(server.url);
+  // A table of the version before: it has no index by key.
+  await call('CreateTable', {
+    TableName: 'wallets',
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+    KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+  });
+  while (!JSON.stringify(await call('DescribeTable', { TableName: 'wallets' })).includes('ACTIVE'));
+  for (const Item of ITEMS) await call('PutItem', { TableName: 'wallets', Item });
+});
+afterEach(() => close());
+
+const findListed = async () => {
+  const { Items } = await call('Query', {
+    TableName: 'wallets',
+    IndexName: 'byKey',
+    KeyConditionExpression: '#of = :k',
+    ExpressionAttributeNames: { '#of': 'of' },
+    ExpressionAttributeValues: { ':k': { S: 'k' } },
+  });
+  return Items;
+};
+
+/** Fails at one call, as a process that ends there. */
+const endingAt = (count: number): AwsCall => {
+  let calls = 0;
+  return (operation, input) => {
+    calls += 1;
+    if (calls === count) throw new Error('the process ended');
+    return call(operation, input);
+  };
+};
+
+test('a table of the version before gets its new index, with all items', async () => {
+  await createTables(call, TABLE_NAMES);
+
+  expect(await findListed()).toEqual(ITEMS);
+  expect((await call('ListTables', {})).TableNames).toEqual(['keys', 'usage', 'wallets']);
+});
+
+test('a start that ends at any call is made good by the next', async () => {
+  for (let count = 5; count < 90; count += 12) {
+    await createTables(endingAt(count), TABLE_NAMES).catch(() => undefined);
+  }
+  await createTables(call, TABLE_NAMES);
+
+  expect(await findListed()).toEqual(ITEMS);
+  expect((await call('ListTables', {})).TableNames).toEqual(['keys', 'usage', 'wallets']);
+});
