@@ -181,6 +181,7 @@ describe('client access', () => {
       keyName: 'course',
       keyKind: 'client',
       credential: 'client-access',
+      email: 'ada@example.edu',
       former: false,
       identity: ada,
       limits: [],
