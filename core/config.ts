@@ -79,7 +79,10 @@ const configSchema = v.strictObject({
   providers: v.record(providerName, providerSchema),
   /** Your own model ids: `fast` for `google/gemini-2.5-flash`. */
   aliases: v.optional(v.record(modelId, modelId), {}),
-  /** The provider of model ids that name none. @default none: such an id is `model_not_found` */
+  /**
+   * The provider of model ids that name none. @default the first provider with a price for the whole id, as for
+   * `deepseek-ai/DeepSeek-R1`; otherwise `model_not_found`
+   */
   defaultProvider: v.optional(providerName),
   /**
    * Prices that replace those of the table or add to them, by `provider/model`: rates, or a model of the table with the

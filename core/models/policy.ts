@@ -6,7 +6,9 @@
 import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
+import { KNOWN_PROVIDERS } from '../providers/known.ts';
 import { isConfigured, type ModelTarget, type ProviderUrls } from '../providers/provider.ts';
+import { PRICE_TABLE } from './pricing.ts';
 
 const MODEL_ID = /^[\w.:@/-]{1,200}$/;
 
@@ -14,8 +16,8 @@ const MODEL_ID = /^[\w.:@/-]{1,200}$/;
 const NAMED_MODELS_MAX = 20;
 
 /**
- * Resolves an alias, then finds the provider: the part before the first slash if a provider has that name, else the
- * fallback.
+ * Resolves an alias, then finds the provider: the part before the first slash if a provider has that name; else, without
+ * a default provider, the first one that lists the whole id; else the fallback.
  * @param fallback the provider of ids that name none
  * @throws invalid_request for an id longer than 200 or with other characters than A-Za-z0-9_.:@/-, model_not_found if
  *   no provider serves it
@@ -39,8 +41,23 @@ export function resolveModel(
   if (slash > 0 && model !== '' && isConfigured(provider, config, providerUrls)) {
     return { provider, model, id: resolved };
   }
-  if (fallback === undefined || model === '') throw modelNotFound(id);
-  return { provider: fallback, model: resolved, id: `${fallback}/${resolved}` };
+  const found = (slash > 0 && listerOf(resolved, provider, config)) || fallback;
+  if (found === undefined || model === '') throw modelNotFound(id);
+  return { provider: found, model: resolved, id: `${found}/${resolved}` };
+}
+
+/**
+ * Returns the first provider of the configuration whose own id is the whole id and has a price, as `deepinfra` for
+ * `meta-llama/Llama-3.3-70B-Instruct`. None if there is a default provider, or if the first part is a known provider
+ * that is not configured: its models are not another's.
+ */
+function listerOf(id: string, owner: string, config: Config): string | undefined {
+  if (config.defaultProvider !== undefined || KNOWN_PROVIDERS.has(owner)) return undefined;
+  return Object.keys(config.providers).find(
+    (name) =>
+      Object.hasOwn(PRICE_TABLE.models[name] ?? {}, id) ||
+      Object.hasOwn(config.prices, `${name}/${id}`),
+  );
 }
 
 /** Returns the refusal of a model that does not exist. */

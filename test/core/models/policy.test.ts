@@ -19,6 +19,14 @@ const withDefault = defineConfig({
   demo: false,
 });
 
+const listing = defineConfig({
+  providers: { openai: {}, openrouter: {}, deepinfra: {}, together: {} },
+  prices: {
+    'together/lab/own': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
+    'openrouter/anthropic/claude-3': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
+  },
+});
+
 const grantOf = (models?: readonly string[], tokenModels?: readonly string[]) =>
   makeGrant([], {
     ...(models === undefined ? {} : { models }),
@@ -52,6 +60,27 @@ describe('resolveModel', () => {
     ['demo/echo', 'demo/echo', 'openai/demo/echo'],
   ])('gives %s to the default provider when it names none', (asked, model, id) => {
     expect(resolveModel(asked, withDefault)).toEqual({ provider: 'openai', model, id });
+  });
+
+  // guarantee: deepinfra-as-documented
+  test.each([
+    ['meta-llama/Llama-3.3-70B-Instruct', 'deepinfra/meta-llama/Llama-3.3-70B-Instruct'],
+    ['deepseek-ai/DeepSeek-V3', 'deepinfra/deepseek-ai/DeepSeek-V3'],
+    ['lab/own', 'together/lab/own'],
+  ])('gives %s to the first provider that lists the whole id', (asked, id) => {
+    expect(resolveModel(asked, listing)).toMatchObject({ id, model: asked });
+    expect(resolveModel(asked, listing, {}, 'anthropic')).toMatchObject({ id });
+    expect(idsOfEntry(asked, { config: listing, providerUrls: {} })).toEqual([id]);
+  });
+
+  test.each([
+    ['the model of a known provider that is not configured', 'anthropic/claude-3'],
+    ['an id in other letters', 'deepseek-ai/deepseek-v3'],
+    ['a part of an id', 'deepseek-ai/DeepSeek-V'],
+  ])('finds no provider for %s', (_what, id) => {
+    expect(() => resolveModel(id, listing)).toThrowError(
+      expect.objectContaining({ code: 'model_not_found' }),
+    );
   });
 
   test('finds a provider that only a URL adds', () => {
