@@ -195,18 +195,34 @@ export const toGiveBack = ({ hold, amounts, counters, slices }: GiveBack): Updat
   conditions: [holdIsAsKnown(hold)],
 });
 
-/** The least time between two counts of one wallet. */
-const COUNT_EVERY_MS = 10_000;
+/** Each count of a wallet takes up so much time. */
+const COUNT_MS = 10_000;
 
-/** Claims a provider's count. Invariant: a wallet claims one in ten seconds. Defeats: two requests at the same moment. */
+/** Counts of a wallet at the same moment, such as those of an agent and its helpers. */
+const COUNTS_AT_ONCE = 4;
+
+/**
+ * Claims a provider's count for a wallet that has none in its way: `counted` is when the claims so far are over.
+ * Invariant: four at a moment, and one in ten seconds after them. Defeats: requests at the same moment.
+ */
 export const toClaimCount = (nowMs: number): Update => ({
-  set: [assignment`${attribute(COUNTED)} = ${toNumber(nowMs)}`],
-  conditions: [lastCountIsOld(nowMs)],
+  set: [assignment`${attribute(COUNTED)} = ${toNumber(nowMs + COUNT_MS)}`],
+  conditions: [countsAreOver(nowMs)],
 });
 
-/** Keeps `count-claimed-once`. */
-const lastCountIsOld = (nowMs: number): Condition =>
-  condition`NOT ${attribute(COUNTED)} > ${toNumber(nowMs - COUNT_EVERY_MS)}`;
+/** Claims a count behind others. The same invariant. */
+export const toClaimAnotherCount = (nowMs: number): Update => ({
+  set: [adds(COUNTED, toNumber(COUNT_MS))],
+  conditions: [countsAreFew(nowMs)],
+});
+
+/** Keeps `counts-have-a-pace`. */
+const countsAreOver = (nowMs: number): Condition =>
+  condition`NOT ${attribute(COUNTED)} > ${toNumber(nowMs)}`;
+
+/** Keeps `counts-have-a-pace`. */
+const countsAreFew = (nowMs: number): Condition =>
+  condition`${attribute(COUNTED)} <= ${toNumber(nowMs + (COUNTS_AT_ONCE - 1) * COUNT_MS)}`;
 
 /** Keeps `drop-unused-token-only`. Every reserve of a token moves its mark. */
 const tokenIsUnused = ({ tokenId, seenKeepUntilMs }: Settlement['dropTokens'][number]): Condition =>

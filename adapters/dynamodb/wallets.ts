@@ -31,7 +31,14 @@ import {
 } from './values.ts';
 import { parseWallet } from './wallet-item.ts';
 import { toFormer, toJoined } from './wallet-move.ts';
-import { toClaimCount, toGiveBack, toMoveDue, toReserve, toSettle } from './wallet-writes.ts';
+import {
+  toClaimAnotherCount,
+  toClaimCount,
+  toGiveBack,
+  toMoveDue,
+  toReserve,
+  toSettle,
+} from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
@@ -70,8 +77,11 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
     settle: (settlement, timeoutMs) =>
       write(settlement.hold.walletId, toSettle(settlement), timeoutMs),
     giveBack: (giveBack) => write(giveBack.hold.walletId, toGiveBack(giveBack)),
-    claimCount: (walletId, nowMs) =>
-      isWritten(call('UpdateItem', toInput(table, walletId, toClaimCount(nowMs)))),
+    async claimCount(walletId, nowMs) {
+      const claim = (update: Update): Promise<boolean> =>
+        isWritten(call('UpdateItem', toInput(table, walletId, update)));
+      return (await claim(toClaimCount(nowMs))) || claim(toClaimAnotherCount(nowMs));
+    },
 
     async find(walletId) {
       const input = { TableName: table, Key: toKey(walletId), ConsistentRead: true };

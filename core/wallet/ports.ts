@@ -245,7 +245,7 @@ export interface Wallets extends Pools, Spills {
   settle(settlement: Settlement, timeoutMs?: number): Promise<WriteOutcome>;
   giveBack(giveBack: GiveBack): Promise<WriteOutcome>;
   /**
-   * True for the one request of a wallet that may ask a provider to count its input: none did so in the last 10 s.
+   * True for a request that may ask a provider to count its input: four of a wallet at the same moment, then one in 10 s.
    * A lost answer counts as a request that did.
    */
   claimCount(walletId: WalletId, nowMs: number): Promise<boolean>;

@@ -10,7 +10,7 @@ const PROMPT = {
 };
 const OTHER = { hashes: ['1111111111111111'], inputTokens: 4_294_967_295, modelTag: '0000' };
 
-/** Prompts that a settle stores, and counts of which one at a time is claimed. */
+/** Prompts that a settle stores, and counts that are claimed at a pace. */
 export function describeMemory({
   wallets,
   makeWalletId,
@@ -53,17 +53,30 @@ export function describeMemory({
   });
 
   describe('a count', () => {
-    // guarantee: count-claimed-once
-    test('is claimed by one of ten at once, and again after 10 s', async () => {
+    // guarantee: counts-have-a-pace
+    test('is claimed by four of ten at once, and then by one in 10 s', async () => {
       const id = makeWalletId();
 
       const claims = await Promise.all(
         Array.from({ length: 10 }, () => wallets().claimCount(id, NOW_MS)),
       );
 
-      expect(claims.filter((isClaimed) => isClaimed)).toHaveLength(1);
+      expect(claims.filter((isClaimed) => isClaimed)).toHaveLength(4);
       expect(await wallets().claimCount(id, NOW_MS + 9_999)).toBe(false);
       expect(await wallets().claimCount(id, NOW_MS + 10_000)).toBe(true);
+      expect(await wallets().claimCount(id, NOW_MS + 19_999)).toBe(false);
+    });
+
+    test('is claimed by four at once again when all before are 10 s old', async () => {
+      const id = makeWalletId();
+      const claimAt = (atMs: number) => wallets().claimCount(id, atMs);
+      for (let claims = 0; claims < 4; claims += 1) await claimAt(NOW_MS);
+
+      const atMs = NOW_MS + 40_000;
+      const claims = [];
+      for (let claim = 0; claim < 5; claim += 1) claims.push(await claimAt(atMs));
+
+      expect(claims).toEqual([true, true, true, true, false]);
     });
   });
 }

@@ -15,7 +15,7 @@ export interface StoredWallet {
   readonly tokenKeepUntilMs: Map<TokenId, number>;
   notBeforeMs?: number | undefined;
   dueAtMs?: number | undefined;
-  countedAtMs?: number | undefined;
+  countedUntilMs?: number | undefined;
   salt?: string | undefined;
   person?: Person | undefined;
   spills?: number | undefined;

@@ -127,8 +127,9 @@ export function makeMemoryWallets(): MemoryWallets {
 
     async claimCount(id, nowMs) {
       const wallet = open(id);
-      if ((wallet.countedAtMs ?? 0) > nowMs - 10_000) return false;
-      wallet.countedAtMs = nowMs;
+      const countedUntilMs = Math.max(wallet.countedUntilMs ?? 0, nowMs);
+      if (countedUntilMs > nowMs + 30_000) return false;
+      wallet.countedUntilMs = countedUntilMs + 10_000;
       return true;
     },
 
