@@ -5,11 +5,12 @@
  * 1. the bytes of the request, and the model's context window (call-plan.ts);
  * 2. for a long request whose hold is a part of its limit: the remembered prefix and the bytes of what is new;
  * 3. the provider's count, at most once: if no prefix is remembered and the hold is over an eighth of what is left, or
- *    after a refusal for money;
+ *    after a refusal for money, unless most of the prompt is remembered;
  * 4. if it is refused still: a lower output cap.
  */
 import type { Grant } from '../access/grant.ts';
 import type { RequestId } from '../base/ids.ts';
+import type { RememberedBound } from '../dialects/bound/prefix.ts';
 import type { Upstream } from '../providers/ports.ts';
 import { isDemo } from '../providers/provider.ts';
 import type { Amounts } from '../wallet/hold.ts';
@@ -32,6 +33,9 @@ import type { CallPorts, ProviderCall } from './provider-call.ts';
 
 /** In a shorter request there is little to win. */
 const LONG_CHARS_MIN = 16_384;
+
+/** A bound that is over a prefix's bill by less than this part of it would hardly be lowered by a count. */
+const CLOSE_PARTS = 8;
 
 /** A hold below this part of the tightest limit is in nobody's way. */
 const SMALL_HOLD_PARTS = 100n;
@@ -70,6 +74,7 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
   const { grant, requestId, leaseEndsAtMs, startedAtMs } = call;
   let { plan } = call;
   let { cap } = plan;
+  /** Counted, or known as well as a count would tell. */
   let isCounted = false;
   const count = async (left: AmountsLeft): Promise<Amounts | undefined> => {
     if (isCounted) return undefined;
@@ -83,7 +88,8 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
   if (isLong(plan, grant)) {
     const wallet = await ports.wallets.find(walletIdOf(grant)).catch(() => undefined);
     const remembered = rememberedBound(plan, wallet?.memory);
-    plan = withInputBound(plan, remembered);
+    plan = withInputBound(plan, remembered?.tokensMax);
+    isCounted = remembered !== undefined && isClose(remembered);
     const left = leftOf(grant, wallet, startedAtMs);
     if (remembered === undefined && isLarge(amountsUnder(plan, cap), left)) await count(left);
   }
@@ -118,6 +124,9 @@ function isLong(plan: CallPlan, grant: Grant): boolean {
   const limits = limitsOf(grant).filter(({ unit }) => unit !== 'requests');
   return limits.some(({ unit, amount }) => unit === 'tokens' || usd * SMALL_HOLD_PARTS > amount);
 }
+
+const isClose = ({ tokensMax, billedTokens }: RememberedBound): boolean =>
+  (tokensMax - billedTokens) * CLOSE_PARTS <= billedTokens;
 
 const leftOf = (grant: Grant, wallet: Wallet | undefined, atMs: number): AmountsLeft =>
   leftIn(

@@ -4,7 +4,12 @@
  * and a prompt is stored only with the provider's own report of its whole input.
  */
 import { sha256 } from '../base/ids.ts';
-import { boundByMemory, promptHashes, promptToRemember } from '../dialects/bound/prefix.ts';
+import {
+  boundByMemory,
+  promptHashes,
+  promptToRemember,
+  type RememberedBound,
+} from '../dialects/bound/prefix.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import {
   hasRoomToRemember,
@@ -37,8 +42,11 @@ const modelNameOf = ({ target, dialect }: CallPlan): string => `${dialect.name} 
 const modelTagOf = (plan: CallPlan): string =>
   digestOf(modelNameOf(plan)).toString('hex').slice(0, MODEL_TAG_HEX_CHARS);
 
-/** The most input tokens by what the wallet remembers; undefined: no prefix of the prompt is there. */
-export function rememberedBound(plan: CallPlan, memory: Memory | undefined): number | undefined {
+/** The bound by what the wallet remembers; undefined: no prefix of the prompt is there. */
+export function rememberedBound(
+  plan: CallPlan,
+  memory: Memory | undefined,
+): RememberedBound | undefined {
   if (memory === undefined) return undefined;
   const { input } = plan.request;
   const hashes = promptHashes(input, { model: modelNameOf(plan), salt: memory.salt });

@@ -115,7 +115,7 @@ describe('the bound of a prompt by what was billed before', () => {
           const input = inputOf(messages, { system });
           const hashes = promptHashes(input, NAMED) ?? [];
           const count = countOf(messages, system);
-          const bound = boundByMemory(input, hashes, { billed, rules });
+          const bound = boundByMemory(input, hashes, { billed, rules })?.tokensMax;
           if (bound !== undefined) {
             used += 1;
             expect(bound).toBeGreaterThanOrEqual(count);
@@ -140,7 +140,7 @@ describe('the bound of a prompt by what was billed before', () => {
     const hashes = promptToRemember(old, promptHashes(old, NAMED) ?? []);
     const input = inputOf(after, more);
     const billed = [{ hashes, inputTokens: 1_000 }];
-    return boundByMemory(input, promptHashes(input, NAMED) ?? [], { billed, rules });
+    return boundByMemory(input, promptHashes(input, NAMED) ?? [], { billed, rules })?.tokensMax;
   };
 
   test('is what was billed, 64, and the bytes of the messages behind it', () => {

@@ -13,6 +13,14 @@ import { sha256 } from '../../base/ids.ts';
 import { type BoundRules, messageTokensMax, REQUEST_OVERHEAD_TOKENS } from '../input-bound.ts';
 import type { CountedMessage, RequestInput } from '../request-input.ts';
 
+/** What is known of a prompt whose prefix was billed. */
+export interface RememberedBound {
+  /** The most input tokens. */
+  readonly tokensMax: number;
+  /** Of these, what was billed for the prefix: a count of the prompt is hardly below it. */
+  readonly billedTokens: number;
+}
+
 /** A prompt that a provider has billed. */
 interface BilledPrompt {
   /** Of the whole prompt, then of shorter prefixes. */
@@ -78,7 +86,7 @@ export function boundByMemory(
   input: RequestInput,
   hashes: readonly string[],
   { billed, rules }: { readonly billed: readonly BilledPrompt[]; readonly rules: BoundRules },
-): number | undefined {
+): RememberedBound | undefined {
   const { messages } = input;
   for (let at = messages.length; at > 0; at -= 1) {
     const hash = hashes[at];
@@ -88,12 +96,12 @@ export function boundByMemory(
     if (messages.slice(0, at).some(({ images }) => images > 0)) return undefined;
     if (!endsAlike(messages, at)) return undefined;
     const behind = messages.slice(at);
-    return (
+    const tokensMax =
       found.inputTokens +
       input.tokens +
       REQUEST_OVERHEAD_TOKENS +
-      behind.reduce((sum, message) => sum + messageTokensMax(message, rules), 0)
-    );
+      behind.reduce((sum, message) => sum + messageTokensMax(message, rules), 0);
+    return { tokensMax, billedTokens: found.inputTokens };
   }
   return undefined;
 }
