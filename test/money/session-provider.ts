@@ -125,14 +125,17 @@ function billedMessages(messages: readonly unknown[]): readonly unknown[] {
   return messages.map((message, index) => (index < last ? withoutThinking(message) : message));
 }
 
+const partsOf = (message: unknown): readonly JsonObject[] =>
+  isRecord(message) && Array.isArray(message.content) ? message.content.filter(isRecord) : [];
+
 const isUserText = (message: unknown): boolean =>
   isRecord(message) &&
   message.role === 'user' &&
-  !JSON.stringify(message).includes('"tool_result"');
+  !partsOf(message).some(({ type }) => type === 'tool_result');
 
 const withoutThinking = (message: unknown): unknown =>
-  isRecord(message) && Array.isArray(message.content)
-    ? { ...message, content: message.content.filter((part) => part?.type !== 'thinking') }
+  partsOf(message).some(({ type }) => type === 'thinking')
+    ? { ...Object(message), content: partsOf(message).filter(({ type }) => type !== 'thinking') }
     : message;
 
 /** The tokens of all texts in a value. Names, types and marks are free here. */

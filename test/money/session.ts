@@ -8,6 +8,7 @@ import { asRequestId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
 import { findRoute } from '../../core/dialects/routes.ts';
 import { makePriceBook, PRICE_TABLE, type Price } from '../../core/models/pricing.ts';
+import { makeCountSlots } from '../../core/proxy/count-input.ts';
 import { type ProxyPorts, serve } from '../../core/serve.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { makeMemoryUsage } from '../support/memory-usage.ts';
@@ -59,6 +60,7 @@ export function makeSessionGateway(upstream: SessionProvider, limitUsd: number):
   let requests = 0;
   const ports: ProxyPorts = {
     ...{ clock, usage, upstream, random: fixedRandom, log: { write: () => {} }, demo: upstream },
+    countSlots: makeCountSlots(),
     secrets: {
       readKey: async () => '',
       readJwtSecret: async () => new Uint8Array(),
@@ -172,6 +174,7 @@ export function makeMessagesConversation(options: ConversationOptions): Conversa
       {
         role: 'assistant',
         content: [
+          { type: 'thinking', thinking: '', signature: signatureOf(text) },
           { type: 'text', text: answer },
           { type: 'tool_use', id, name: 'Read', input },
         ],
@@ -198,6 +201,9 @@ export function makeMessagesConversation(options: ConversationOptions): Conversa
     },
   };
 }
+
+/** Sealed thinking: what it expands to is not seen. The provider of these tests counts it as the text that it is. */
+const signatureOf = (text: string): string => Buffer.from(text).toString('base64url').slice(0, 300);
 
 const TOOL = {
   name: 'Read',
@@ -234,6 +240,10 @@ export function makeResponsesConversation(options: ConversationOptions): Convers
     const path = JSON.stringify({ file_path: `/project/file-${calls}.ts` });
     input.push(
       { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: answer }] },
+      {
+        ...{ type: 'reasoning', id: `rs_${calls}`, summary: [] },
+        encrypted_content: signatureOf(output),
+      },
       { type: 'function_call', call_id, name: 'read', arguments: path },
       { type: 'function_call_output', call_id, output },
     );
