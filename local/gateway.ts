@@ -21,6 +21,7 @@ import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
 import { startApiGateway } from './api-gateway/server.ts';
 import { createTables } from './dynamodb/tables.ts';
+import { startDynamoDbThread } from './dynamodb/thread.ts';
 import { type LocalFunctions, makeFunctions } from './functions.ts';
 import {
   makeDeployment,
@@ -173,10 +174,8 @@ async function startTables(
 ): Promise<string> {
   const external = variables.AWS_ENDPOINT_URL_DYNAMODB;
   if (external !== undefined && external !== '') return external;
-  // Loaded only if used: it takes a third of the gateway's memory.
-  const { startDynamoDb } = await import('./dynamodb/server.ts');
   const folder = data === undefined ? {} : { path: join(data, 'tables') };
-  const tables = await startDynamoDb({ ...folder, accessKeyId });
+  const tables = await startDynamoDbThread({ ...folder, accessKeyId });
   closers.push(tables.close);
   return tables.url;
 }

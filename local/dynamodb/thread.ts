@@ -1,0 +1,35 @@
+/**
+ * The tables in a thread of their own: they take as much processor time as the gateway, and must not hold up its streams.
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { LocalDynamoDb, LocalDynamoDbOptions } from './server.ts';
+
+export type ThreadOptions = Pick<LocalDynamoDbOptions, 'path' | 'accessKeyId'>;
+
+/** The thread's first message: where its server listens, or why it could not start. */
+export type Started =
+  | { readonly url: string }
+  | { readonly message: string; readonly code: string | undefined };
+
+/**
+ * Starts a table server on loopback in a new thread. A fault of a running server ends the process.
+ * @throws Error when the folder cannot be opened; its cause has the code `LEVEL_LOCKED` when another server has it open
+ */
+export async function startDynamoDbThread(options: ThreadOptions): Promise<LocalDynamoDb> {
+  const worker = new Worker(new URL('./thread-main.ts', import.meta.url), { workerData: options });
+  const [started] = (await once(worker, 'message')) as [Started];
+  const ended = once(worker, 'exit');
+  if (!('url' in started)) {
+    await ended;
+    const { message, code } = started;
+    throw new Error(message, { cause: Object.assign(new Error(code ?? 'unknown'), { code }) });
+  }
+  return {
+    url: started.url,
+    async close() {
+      worker.postMessage('close');
+      await ended;
+    },
+  };
+}
