@@ -96,6 +96,7 @@ async function requireGrant(
   return {
     ...grant,
     ...(claimant && { identity: claimant.identity }),
+    ...(claimant?.formerUser !== undefined && { formerUser: claimant.formerUser }),
     ...(claimant?.identity.source === 'jwt' && claimant.email && { email: claimant.email }),
     ...(conversation !== undefined && { conversation }),
   };

@@ -4,14 +4,12 @@
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
-import { type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
+import { findTokenWallet, type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
 import { parseOwnToken } from '../../core/account/scoped-jwt.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import { requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { ScopedClaims, tokenIdOf } from '../../core/tokens/scoped-claims.ts';
-import { walletIdOfToken } from '../../core/wallet/payer.ts';
-import { findWithTokens } from '../../core/wallet/spills.ts';
 import { CommandError } from '../failure.ts';
 import type { Gateway } from '../gateway/connect.ts';
 
@@ -56,7 +54,7 @@ export async function readSpend(
   { dynamodb, environment }: Gateway,
 ): Promise<TokenSpend> {
   const wallets = makeWallets(dynamodb, environment.walletsTable);
-  const wallet = await findWithTokens(wallets, walletIdOfToken(record.id, { id, user }), [id]);
+  const wallet = await findTokenWallet(record.id, { id, user }, wallets);
   const isListed = record.revoked.includes(id);
   return tokenSpendOf({ ...token, id }, wallet, { isListed, atMs: clock.nowMs() });
 }

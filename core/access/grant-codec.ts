@@ -52,6 +52,7 @@ const grantSchema = v.strictObject({
       id: v.string(),
     }),
   ),
+  formerUser: v.exactOptional(v.string()),
   email: v.exactOptional(v.string()),
   token: v.exactOptional(tokenSchema),
   models: v.exactOptional(strings),

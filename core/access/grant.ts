@@ -47,6 +47,8 @@ export interface Grant {
   /** It was sent with, or signed by, the key's former string, which may not sign or revoke. */
   readonly former: boolean;
   readonly identity?: Identity;
+  /** The user as they were named, if that is not the one form of their id (`foldUser`). */
+  readonly formerUser?: string;
   /** The verified e-mail address of a JWT's user, for reports. */
   readonly email?: string;
   readonly token?: TokenGrant;

@@ -6,7 +6,7 @@
 import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import { shortDigest } from '../base/ids.ts';
-import { isName, USER_CHARS_MAX } from '../base/names.ts';
+import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { VerifiedUser } from '../jwt/verifier.ts';
 import {
   DEFAULT_CONVERSATION_HEADER,
@@ -21,12 +21,19 @@ export interface Claimant {
   readonly identity: Identity;
   /** The e-mail address for domain rules; undefined: there is none, or it is not verified. */
   readonly email: string | undefined;
+  /** The user as they were named, if that is not the one form of their id. Their wallet of before may be under it. */
+  readonly formerUser?: string;
 }
 
-const claimantOf = (source: Identity['source'], id: string): Claimant => ({
-  identity: { source, issuer: '', id },
-  email: id,
-});
+/** Returns the user in the one form of their id, so that `Ann@X.edu` and `ann@x.edu` are one person. */
+function claimantOf(source: Identity['source'], named: string): Claimant {
+  const id = foldUser(named) || named;
+  return {
+    identity: { source, issuer: '', id },
+    email: id,
+    ...(id !== named && { formerUser: named }),
+  };
+}
 
 /**
  * Returns the user of a bare key: the user of a personal key, whatever a header says; for a server key the user in the
@@ -75,7 +82,8 @@ export function joinNamespaces(
   const { identity, email } = claimant;
   if (identity.source === 'header') return claimantOf('token', identity.id);
   if (identity.source !== 'jwt') return claimant;
-  if (email !== undefined && domainOf(email) !== undefined) return claimantOf('token', email);
+  if (email !== undefined && domainOf(email) !== undefined)
+    return { ...claimantOf('token', email), email };
   throw new GatewayError('identity_required', {
     detail: 'the JWT has no verified e-mail address',
   });

@@ -3,8 +3,9 @@
  * https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key
  */
 import { expiryOf, type Grant, isBareServerKey, type TokenGrant } from '../access/grant.ts';
+import { claimantOfToken } from '../access/identity.ts';
 import { GatewayError } from '../base/errors.ts';
-import type { KeyId } from '../base/ids.ts';
+import type { KeyId, TokenId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type LimitWindow, windowAt } from '../base/limits.ts';
 import { asNanoUsd, type NanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
@@ -12,7 +13,14 @@ import type { Clock } from '../base/ports.ts';
 import type { ModelLists } from '../models/catalogue.ts';
 import { allowedEntries } from '../models/policy.ts';
 import type { LimitState } from '../wallet/hold.ts';
-import { isKeyRate, keyWalletIdOf, limitsOf, walletIdOf } from '../wallet/payer.ts';
+import {
+  formerWalletIdOf,
+  isKeyRate,
+  keyWalletIdOf,
+  limitsOf,
+  walletIdOf,
+  walletIdOfToken,
+} from '../wallet/payer.ts';
 import type { Wallet, Wallets } from '../wallet/ports.ts';
 import { toLimitFacts } from '../wallet/refusal.ts';
 import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from '../wallet/slices.ts';
@@ -82,11 +90,43 @@ export async function findLiveWallet(
   wallets: Pick<KeyWallets, 'find' | 'findSpilled'>,
 ): Promise<Wallet | undefined> {
   const tokenIds = grant.token === undefined ? [] : [grant.token.id];
-  const wallet = await findWithTokens(wallets, walletIdOf(grant), tokenIds);
+  const current = await findWithTokens(wallets, walletIdOf(grant), tokenIds);
+  const formerId = formerWalletIdOf(grant);
+  const former = formerId && (await findWithTokens(wallets, formerId, tokenIds));
+  const wallet = joinWallets(current, former);
   if (grant.token !== undefined && isRevoked(grant.token, wallet)) {
     throw new GatewayError('token_revoked');
   }
   return wallet;
+}
+
+/** Finds the wallet of a scoped token by its claims, with what its user spent under another spelling before. */
+export async function findTokenWallet(
+  keyId: KeyId,
+  token: { readonly id: TokenId; readonly user?: string | undefined },
+  wallets: Pick<KeyWallets, 'find' | 'findSpilled'>,
+): Promise<Wallet | undefined> {
+  const current = await findWithTokens(wallets, walletIdOfToken(keyId, token), [token.id]);
+  const claimant = claimantOfToken(token.user);
+  const formerId = claimant && formerWalletIdOf({ keyId, ...claimant });
+  const former = formerId && (await findWithTokens(wallets, formerId, [token.id]));
+  return joinWallets(current, former);
+}
+
+/** Returns two wallets of one person as one, for a look before the next request moves the former one. */
+function joinWallets(current: Wallet | undefined, former: Wallet | undefined): Wallet | undefined {
+  if (current === undefined || former === undefined) return current ?? former;
+  if (former.movedTo !== undefined) return current;
+  const counters = new Map(current.counters);
+  for (const [name, sum] of former.counters) counters.set(name, (counters.get(name) ?? 0n) + sum);
+  const notBeforeMs = Math.max(current.notBeforeMs ?? 0, former.notBeforeMs ?? 0);
+  return {
+    ...current,
+    counters,
+    holds: new Map([...current.holds, ...former.holds]),
+    revokedTokens: new Set([...current.revokedTokens, ...former.revokedTokens]),
+    ...(notBeforeMs > 0 && { notBeforeMs }),
+  };
 }
 
 /** Returns true if a wallet has a token marked as revoked, by its id or by its age. */

@@ -25,10 +25,8 @@ import {
   parseScopedToken,
   signScopedToken,
 } from '../tokens/scoped-token.ts';
-import { walletIdOfToken } from '../wallet/payer.ts';
 import type { Wallets } from '../wallet/ports.ts';
-import { findWithTokens } from '../wallet/spills.ts';
-import { tokenSpendOf } from './key-info.ts';
+import { findTokenWallet, tokenSpendOf } from './key-info.ts';
 
 const DEFAULT_LIFETIME_SECONDS = 86_400;
 const FIELD_NAME_CHARS_MAX = 64;
@@ -186,7 +184,7 @@ export async function describeToken(
   const { user, token } = claims;
   const { wallets, revokedList, clock } = ports;
   const [wallet, isListed] = await Promise.all([
-    findWithTokens(wallets, walletIdOfToken(grant.keyId, { id, user }), [id]),
+    findTokenWallet(grant.keyId, { id, user }, wallets),
     revokedList.has(grant, id),
   ]);
   const limit = token.spendingLimitNanoUsd;

@@ -4,7 +4,7 @@
  */
 import type { Identity, IdentitySource } from '../access/grant.ts';
 import { asWalletId, type KeyId, type WalletId } from '../base/ids.ts';
-import { isName, USER_CHARS_MAX } from '../base/names.ts';
+import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { PersonNote } from '../wallet/person.ts';
 
 /** The sources whose ids are the name alone. */
@@ -30,7 +30,9 @@ export type NamedUser =
 export function readUserId(text: string, keyId: KeyId): NamedUser | undefined {
   const [, prefix = '', rest = ''] = /^(token|header|personal|jwt|wallet):(.*)$/su.exec(text) ?? [];
   if (prefix === '') {
-    return isName(text, USER_CHARS_MAX) ? { kind: 'person', user: text } : undefined;
+    return isName(text, USER_CHARS_MAX)
+      ? { kind: 'person', user: foldUser(text) || text }
+      : undefined;
   }
   if (prefix === 'wallet') {
     const isDigest = /^u[\w-]{22}$/.test(rest);
@@ -44,7 +46,7 @@ export function readUserId(text: string, keyId: KeyId): NamedUser | undefined {
   return {
     kind: 'identity',
     identity: source
-      ? { source, issuer: '', id }
+      ? { source, issuer: '', id: foldUser(id) || id }
       : { source: 'jwt', issuer: rest.slice(0, space), id },
   };
 }

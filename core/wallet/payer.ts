@@ -27,6 +27,16 @@ export function walletIdOf({ keyId, identity, token }: Payer): WalletId {
   return token === undefined ? keyWalletIdOf(keyId) : asWalletId(`${keyId}#t${token.id}`);
 }
 
+/** The wallet in which a grant's user paid before ids had one form; undefined: they are named in that form. */
+export function formerWalletIdOf({
+  keyId,
+  identity,
+  formerUser,
+}: Pick<Grant, 'keyId' | 'identity' | 'formerUser'>): WalletId | undefined {
+  if (identity === undefined || formerUser === undefined) return undefined;
+  return walletIdOf({ keyId, identity: { ...identity, id: formerUser } });
+}
+
 /** The book that a wallet is listed in: all wallets of one key, by the first part of their ids. */
 export const bookOf = (walletId: WalletId): string => walletId.slice(0, walletId.indexOf('#'));
 

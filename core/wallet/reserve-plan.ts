@@ -39,7 +39,7 @@ export interface ReserveRequest {
    */
   readonly afford?: Afford;
   /** A wallet that the same person had under another spelling; it is moved into theirs first. @default none */
-  readonly formerWalletId?: WalletId;
+  readonly formerWalletId?: WalletId | undefined;
   /**
    * Called when the payer's record is not the one that was planned with. Returns the amounts of the request under this
    * grant, whose limits are those of the new record. Needed where a request without a USD limit is not bounded.

@@ -12,7 +12,17 @@ import type { Slice, Wallet, Wallets } from '../../wallet/ports.ts';
 import type { UsageRow } from '../../wallet/usage-row.ts';
 import { isLongPast } from '../../wallet/wallet.ts';
 import type { UsageReader } from '../ports.ts';
-import { add, addTo, type Book, NO_ROWS, nameOf, readBooks, SLICE, type Span } from './books.ts';
+import {
+  add,
+  addTo,
+  type Book,
+  joinMoved,
+  NO_ROWS,
+  nameOf,
+  readBooks,
+  SLICE,
+  type Span,
+} from './books.ts';
 import { auditPools, type PoolDifference, readHolders } from './pools.ts';
 
 export interface AuditAsk {
@@ -116,25 +126,33 @@ async function auditWallets(
   const holders = await readHolders(span.keyId, ports.wallets);
   const first = await readBooks(span, undefined, ports.usage);
   if (holders === undefined || first === undefined) return undefined;
-  const walletIds = new Set([...first.wallets.keys(), ...holders]);
+  const named = new Set([...first.wallets.keys(), ...holders]);
+  const found = new Map<WalletId, Wallet | undefined>();
+  for (const walletId of named) found.set(walletId, await ports.wallets.find(walletId));
+  const moves = movesOf(found);
+  const firstBooks = joinMoved(first.wallets, moves);
+  const walletIds = new Set([...firstBooks.keys(), ...holders]);
   const slices = new Set<string>();
   const differences: WalletDifference[] = [];
   let counters = 0;
   let suspects = new Map<WalletId, Wallet | undefined>();
   for (const walletId of walletIds) {
-    const wallet = await ports.wallets.find(walletId);
-    const judged = judge(walletId, first.wallets.get(walletId), wallet, judging);
+    const wallet = found.get(walletId) ?? (await ports.wallets.find(walletId));
+    const judged = judge(walletId, firstBooks.get(walletId), wallet, judging);
     counters += judged.counters;
     for (const name of judged.slices) slices.add(name);
     if (judged.differences.length > 0) suspects.set(walletId, wallet);
   }
   for (let pass = 1; pass < PASSES_MAX && suspects.size > 0; pass += 1) {
-    const books = await readBooks(span, suspects, ports.usage);
-    if (books === undefined) return undefined;
+    const wanted = suspects;
+    const isWanted = (id: WalletId): boolean => wanted.has(moves.get(id) ?? id);
+    const read = await readBooks(span, { has: isWanted }, ports.usage);
+    if (read === undefined) return undefined;
+    const books = joinMoved(read.wallets, moves);
     const next = new Map<WalletId, Wallet | undefined>();
     for (const [walletId, before] of suspects) {
       const wallet = await ports.wallets.find(walletId);
-      const judged = judge(walletId, books.wallets.get(walletId), wallet, judging);
+      const judged = judge(walletId, books.get(walletId), wallet, judging);
       if (isSame(before, wallet)) differences.push(...judged.differences);
       else if (judged.differences.length > 0) next.set(walletId, wallet);
     }
@@ -144,6 +162,16 @@ async function auditWallets(
   const busy = [...suspects.keys()];
   return { rows, counters, differences, overruns, busy, walletIds, slices };
 }
+
+/** Returns where the wallets that were moved went. */
+const movesOf = (
+  found: ReadonlyMap<WalletId, Wallet | undefined>,
+): ReadonlyMap<WalletId, WalletId> =>
+  new Map(
+    [...found].flatMap(([from, wallet]) =>
+      wallet?.movedTo === undefined ? [] : [[from, wallet.movedTo] as const],
+    ),
+  );
 
 /** Returns the spent and held part of a slice. */
 const takenOf = ({ drawnIn, recalledOut, left }: Slice): bigint => drawnIn - recalledOut - left;

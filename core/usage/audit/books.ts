@@ -113,3 +113,21 @@ const costIn = (unit: LimitUnit, { status, cost }: UsageRow): bigint =>
 export const add = (counters: Map<string, bigint>, name: string, amount: bigint): void => {
   counters.set(name, (counters.get(name) ?? 0n) + amount);
 };
+
+/** Returns the books with those of moved wallets added to the books of the wallets that they were moved to. */
+export function joinMoved(
+  books: ReadonlyMap<WalletId, Book>,
+  moves: ReadonlyMap<WalletId, WalletId>,
+): ReadonlyMap<WalletId, Book> {
+  const joined = new Map(books);
+  for (const [from, to] of moves) {
+    const moved = joined.get(from);
+    if (moved === undefined) continue;
+    const other = joined.get(to) ?? NO_ROWS;
+    const counters = new Map(other.counters);
+    for (const [name, sum] of moved.counters) add(counters, name, sum);
+    joined.set(to, { counters, recent: new Map([...other.recent, ...moved.recent]) });
+    joined.delete(from);
+  }
+  return joined;
+}
