@@ -7,7 +7,6 @@ import {
   Alarm,
   ComparisonOperator,
   type IMetric,
-  MathExpression,
   Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
@@ -120,7 +119,11 @@ export class Alarms extends Construct {
         description: 'Requests were refused because the account has no concurrency left',
         metric: authorizer.metricThrottles(period),
       },
-      { id: 'TableThrottles', ...throttlesOf(tables) },
+      ...throttlesOf(tables).map(([table, metric]) => ({
+        id: `${table}Throttles`,
+        description: `DynamoDB throttled the table of ${table}: requests are slow, or answered 503`,
+        metric,
+      })),
     ];
   }
 
@@ -138,19 +141,12 @@ export class Alarms extends Construct {
   }
 }
 
-/** Reads of keys and writes of wallets and usage: what a request waits for. */
+/** Reads of keys, and writes of wallets and usage: what a request waits for. */
 function throttlesOf({ keys, wallets, usage }: WatchedParts['tables']) {
   const sum = { statistic: Stats.SUM, period: PERIOD };
-  return {
-    description: 'DynamoDB throttled a table: requests are slow, or answered 503',
-    metric: new MathExpression({
-      expression: 'FILL(keys, 0) + FILL(wallets, 0) + FILL(usage, 0)',
-      period: PERIOD,
-      usingMetrics: {
-        keys: keys.metric('ReadThrottleEvents', sum),
-        wallets: wallets.metric('WriteThrottleEvents', sum),
-        usage: usage.metric('WriteThrottleEvents', sum),
-      },
-    }),
-  };
+  return [
+    ['Keys', keys.metric('ReadThrottleEvents', sum)],
+    ['Wallets', wallets.metric('WriteThrottleEvents', sum)],
+    ['Usage', usage.metric('WriteThrottleEvents', sum)],
+  ] as const;
 }

@@ -72,26 +72,17 @@ describe('an alarm of what AWS counts', () => {
       );
 
   // guarantee: alarms-can-fire
-  test('watches 5xx, the errors of authorizer and sweep, throttles, and a sweep that does not run', () => {
+  test('watches 5xx, the errors of authorizer and sweep, throttles of functions and tables, and a sweep that does not run', () => {
     expect(seen().toSorted()).toEqual([
-      '   GreaterThanThreshold 0 notBreaching'.slice(1),
       'AWS/ApiGateway 5XXError GreaterThanThreshold 0.05 notBreaching',
+      'AWS/DynamoDB ReadThrottleEvents GreaterThanThreshold 0 notBreaching',
+      'AWS/DynamoDB WriteThrottleEvents GreaterThanThreshold 0 notBreaching',
+      'AWS/DynamoDB WriteThrottleEvents GreaterThanThreshold 0 notBreaching',
       'AWS/Lambda Errors GreaterThanThreshold 0 notBreaching',
       'AWS/Lambda Errors GreaterThanThreshold 0 notBreaching',
       'AWS/Lambda Invocations LessThanThreshold 1 breaching',
       'AWS/Lambda Throttles GreaterThanThreshold 0 notBreaching',
       'AWS/Lambda Throttles GreaterThanThreshold 0 notBreaching',
-    ]);
-  });
-
-  test('adds up what a request waits for at the tables', () => {
-    const [tables] = alarmsOf(template).filter(({ Metrics }) => Metrics !== undefined);
-    const text = JSON.stringify(tables?.Metrics);
-    expect(text).toContain('FILL(keys, 0) + FILL(wallets, 0) + FILL(usage, 0)');
-    expect(text.match(/(Read|Write)ThrottleEvents/g)?.toSorted()).toEqual([
-      'ReadThrottleEvents',
-      'WriteThrottleEvents',
-      'WriteThrottleEvents',
     ]);
   });
 });

@@ -33,7 +33,7 @@ describe('a gateway in a stack of one’s own', () => {
     const { hallpass, template } = inOwnStack(() => ({}));
     const { Outputs } = template().toJSON();
     expect(Object.keys(Outputs)).toContain('SecretPrefix');
-    expect(hallpass.alarms).toHaveLength(10);
+    expect(hallpass.alarms).toHaveLength(12);
     expect(hallpass.baseUrl).toContain('/v1');
     expect(hallpass.functions.proxy.node.id).toBe('Proxy');
     expect(hallpass.tables.keys.node.id).toBe('Keys');

@@ -78,7 +78,7 @@ describe('alarms', () => {
     const config = defineConfig({ providers: {} });
     const stack = new HallpassStack(app, 'Second', { config, alarmTopic });
     const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
-    expect(alarms).toHaveLength(10);
+    expect(alarms).toHaveLength(12);
     for (const { Properties } of alarms) {
       expect(Properties.AlarmActions).toHaveLength(1);
       expect(Properties.OKActions).toEqual(Properties.AlarmActions);

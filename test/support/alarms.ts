@@ -61,7 +61,6 @@ export interface AlarmProperties {
   readonly Threshold: number;
   readonly ComparisonOperator: string;
   readonly TreatMissingData: string;
-  readonly Metrics?: readonly unknown[];
 }
 
 export const alarmsOf = (template: Template): readonly AlarmProperties[] =>
