@@ -36,6 +36,7 @@ import { makeDemo } from '../core/providers/demo/demo.ts';
 import { pricePartsOf } from '../core/providers/provider.ts';
 import type { ProxySettings } from '../core/proxy/call-plan.ts';
 import { makeCountSlots } from '../core/proxy/count-input.ts';
+import { makeModelFacts } from '../core/proxy/model-facts.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
 import { makeIntroductions } from '../core/wallet/introduce.ts';
 
@@ -133,6 +134,7 @@ function makePorts(
     demo: makeDemo({ clock, random }),
     countSlots: makeCountSlots(),
     startAlarm,
+    modelFacts: makeModelFacts(),
     clock,
     random,
     log,

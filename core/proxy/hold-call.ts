@@ -28,6 +28,7 @@ import {
   withInputBound,
 } from './call-plan.ts';
 import { type CountSlots, countInput, countRequestOf } from './count-input.ts';
+import { isCostUnknown } from './first-cost.ts';
 import { charsOf, promptOf, rememberedBound } from './prompt-memory.ts';
 import type { CallPorts, ProviderCall } from './provider-call.ts';
 
@@ -110,6 +111,7 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
       formerWalletId: formerWalletIdOf(grant),
       amounts: amountsUnder(plan, cap),
       hasShares: true,
+      isAlone: await isCostUnknown(plan, grant, ports),
       needs: neededAmounts(plan),
     },
     ports,

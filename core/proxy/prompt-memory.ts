@@ -21,7 +21,10 @@ import {
 import type { Wallet } from '../wallet/ports.ts';
 import type { CallPlan } from './call-plan.ts';
 
-/** Shorter prompts are held by their bytes: there is nothing to win. */
+/**
+ * Shorter prompts are held by their bytes: there is nothing to win. Those of a provider that reports its cost are
+ * remembered all the same: they show that a cost of the model is known.
+ */
 const REMEMBERED_CHARS_MIN = 8_192;
 
 const MODEL_TAG_HEX_CHARS = 4;
@@ -56,6 +59,12 @@ export function rememberedBound(
   return boundByMemory(input, hashes, { billed, rules: plan.boundRules });
 }
 
+/** True if a prompt of the plan's model is remembered. */
+export function remembersModel(plan: CallPlan, memory: Memory | undefined): boolean {
+  const tag = modelTagOf(plan);
+  return [...(memory?.prompts.values() ?? [])].some(({ modelTag }) => modelTag === tag);
+}
+
 /**
  * What to remember of a call; undefined: nothing, because it is short, changes from request to request, or the wallet
  * has no room.
@@ -67,7 +76,8 @@ export function promptOf(
   freshSalt: string,
 ): PromptToRemember | undefined {
   const { input } = plan.request;
-  if (!plan.isBounded || !plan.dialect.isBilled || charsOf(plan) < REMEMBERED_CHARS_MIN) return;
+  const charsMin = plan.provider.row.reportsCost ? 0 : REMEMBERED_CHARS_MIN;
+  if (!plan.isBounded || !plan.dialect.isBilled || charsOf(plan) < charsMin) return;
   const salt = wallet?.memory?.salt ?? digestOf(freshSalt).toString('hex').slice(0, SALT_HEX_CHARS);
   const hashes = promptHashes(input, { model: modelNameOf(plan), salt });
   if (hashes === undefined) return undefined;

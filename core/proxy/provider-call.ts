@@ -19,6 +19,7 @@ import type { UsageRow, UsageStatus } from '../wallet/usage-row.ts';
 import type { OpenHold } from '../wallet/wallet.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type Bill, billOf, type CallEnd } from './ends.ts';
+import { learnFromBill, type ModelFacts } from './model-facts.ts';
 import { charsOf, type PromptToRemember, toRemembered } from './prompt-memory.ts';
 
 /** A call under its hold. */
@@ -52,6 +53,8 @@ export interface CallOutcome {
 /** The ports that closing a call needs. */
 export interface CallPorts extends SettlePorts {
   readonly log: Log;
+  /** @default nothing is learned from bills */
+  readonly modelFacts?: ModelFacts;
 }
 
 const NO_TOKENS: TokenUsage = {
@@ -216,6 +219,8 @@ export async function closeCall(
     ports,
   );
   ports.log.write(logEntryOf(call, outcome, { row, writeUnits: call.writeUnits + writeUnits }));
+  const usage = 'usage' in outcome.end ? outcome.end.usage : undefined;
+  if (ports.modelFacts) learnFromBill(call.plan, { usage, row }, ports.modelFacts);
   if (row.overrunNanoUsd > 0n) {
     const { overrunNanoUsd } = row;
     ports.log.write({
@@ -235,8 +240,13 @@ function withRemembered(
 ): OpenHold {
   const usage = end.kind === 'complete' ? end.usage : undefined;
   if (prompt === undefined || usage === undefined || isPromptEdited) return hold;
+  if (plan.provider.row.reportsCost && !isCostWithin(hold, usage)) return hold;
   return isCredibleInput(plan, usage) ? { ...hold, remember: toRemembered(prompt, usage) } : hold;
 }
+
+/** True if the provider reported a cost that its hold covers. */
+const isCostWithin = ({ amounts }: OpenHold, { costNanoUsd }: ReportedUsage): boolean =>
+  costNanoUsd !== undefined && costNanoUsd <= amounts.usd;
 
 const subjectOf = ({ requestId, hold, grant }: ProviderCall) => ({
   requestId,

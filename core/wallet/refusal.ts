@@ -29,6 +29,8 @@ export interface RefusalContext {
   /** In [0, 1), random: spreads the retries of those who wait for money that others hold. */
   readonly fraction: number;
   readonly inFlightMax: number;
+  /** True if the request waits until nothing else of its payer is in flight. @default false */
+  readonly isAlone?: boolean;
   /** The kind of payer that the wallet belongs to. */
   readonly per: LimitFacts['per'];
   /** True if the caller may see the figures of key-wide limits. */
@@ -56,6 +58,9 @@ export function toRefusalError(refusal: Refusal, context: RefusalContext): Gatew
     case 'blocked':
       return new GatewayError('user_blocked');
     case 'concurrency':
+      if (context.isAlone) {
+        return new GatewayError('budget_in_use', { retryAfterSeconds: budgetRetry(context) });
+      }
       return new GatewayError('rate_limit_exceeded', {
         retryAfterSeconds: CONCURRENCY_RETRY_SECONDS,
         limit: toVisibleFacts(
@@ -84,7 +89,7 @@ function toVisibleFacts(facts: LimitFigures, { seesKeyFigures }: RefusalContext)
 }
 
 function toLimitError(state: LimitState, context: RefusalContext): GatewayError {
-  const { fitsLater, nowMs, fraction } = context;
+  const { fitsLater, nowMs } = context;
   const limit = toVisibleFacts(toLimitFacts(state), context);
   if (state.limit.unit !== 'usd') {
     const retryAfterSeconds = secondsUntil(state.resetsAtMs, nowMs);
@@ -95,9 +100,11 @@ function toLimitError(state: LimitState, context: RefusalContext): GatewayError 
   }
   if (context.tooExpensive !== undefined) return tooExpensiveError(context.tooExpensive, limit);
   if (!fitsLater) return new GatewayError('insufficient_quota', { limit });
-  const retryAfterSeconds = 1 + Math.floor(fraction * BUDGET_RETRY_MAX_SECONDS);
-  return new GatewayError('budget_in_use', { limit, retryAfterSeconds });
+  return new GatewayError('budget_in_use', { limit, retryAfterSeconds: budgetRetry(context) });
 }
+
+const budgetRetry = ({ fraction }: RefusalContext): number =>
+  1 + Math.floor(fraction * BUDGET_RETRY_MAX_SECONDS);
 
 function tooExpensiveError(
   { neededNanoUsd, availableNanoUsd, resetsAtMs }: TooExpensive,
@@ -200,6 +207,7 @@ export function toReserveError(
       nowMs: target.hold.reservedAtMs,
       fraction,
       inFlightMax: target.inFlightMax,
+      isAlone: target.isAlone,
       per: target.per,
       seesKeyFigures,
     },

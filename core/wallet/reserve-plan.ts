@@ -11,6 +11,7 @@ import type { Amounts, Hold, LimitState } from './hold.ts';
 import {
   bookOf,
   countersOf,
+  isCapped,
   isKeyRate,
   keepTokenUntilMs,
   keyCountersOf,
@@ -33,6 +34,8 @@ export interface ReserveRequest {
   readonly leaseEndsAtMs: number;
   /** Requests of this payer at once. @default 128 */
   readonly inFlightMax?: number;
+  /** Under a USD limit the request is held only while nothing else of its payer is in flight. @default false */
+  readonly isAlone?: boolean;
   /**
    * Called when the amounts do not fit into what is left of the tightest usd or tokens limit. Returns smaller amounts
    * that do, to which the caller then lowers the request, or undefined if no useful request is that small.
@@ -85,6 +88,8 @@ export interface HoldTarget {
   /** The scoped token whose revocations the wallet checks; absent: none. */
   readonly token?: Pick<Reservation, 'tokenId' | 'issuedAtMs' | 'tokenKeepUntilMs'>;
   readonly inFlightMax: number;
+  /** True if the request waits until nothing else is in flight. */
+  readonly isAlone: boolean;
   readonly per: LimitPer;
   /** The record of the person whose limits these are; the wallet must still have it. */
   readonly person: Person | undefined;
@@ -139,6 +144,7 @@ export function planReserve(
   const limits = limitsOf(grant);
   const payerId = walletIdOf(grant);
   const keyCounted = keyCountersOf(grant, limits);
+  const isAlone = request.isAlone === true && isCapped(limits);
   const payer: HoldTarget = {
     keyId,
     limits: limits.filter(
@@ -154,7 +160,8 @@ export function planReserve(
         tokenKeepUntilMs: keepTokenUntilMs(nowMs, grant.maxTokenLifetimeSeconds),
       },
     }),
-    inFlightMax: inFlightMaxOf(request, limits),
+    inFlightMax: isAlone ? 1 : inFlightMaxOf(request, limits),
+    isAlone,
     per: payerKind(grant),
     person,
     spills,
@@ -170,6 +177,7 @@ export function planReserve(
     isShared: false,
     hold: { ...hold, walletId: keyWalletIdOf(keyId), counted: keyCounted, payerId },
     inFlightMax: KEY_IN_FLIGHT_MAX,
+    isAlone: false,
     per: 'key',
     person: undefined,
     spills: undefined,

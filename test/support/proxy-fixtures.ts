@@ -1,7 +1,7 @@
 /** The proxy's flow with everything outside in memory. */
 
 import type { Grant } from '../../core/access/grant.ts';
-import { asRequestId } from '../../core/base/ids.ts';
+import { asRequestId, type RequestId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
 import { CHAT } from '../../core/dialects/chat/chat.ts';
@@ -56,7 +56,7 @@ export interface ProxyFixture {
   readonly wallet: (grant?: Grant) => Promise<Wallet | undefined>;
   /** True once the provider's answer was left or read to its end. */
   readonly isProviderLeft: () => boolean;
-  serve(body: unknown, grant?: Grant): Promise<ProxyAnswer>;
+  serve(body: unknown, grant?: Grant, requestId?: RequestId): Promise<ProxyAnswer>;
 }
 
 export const CAPPED: Grant = makeGrant(['token:usd:total=1']);
@@ -113,11 +113,11 @@ export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = 
     rows: () => [...usage.rows.values()],
     wallet: (grant) => wallets.find(grant === undefined ? WALLET_ID_OF_ADA : walletIdOf(grant)),
     isProviderLeft: () => isProviderLeft,
-    serve: (body, grant = CAPPED) =>
+    serve: (body, grant = CAPPED, requestId = REQUEST_ID) =>
       serve(
         {
           ...CHAT_ASK,
-          requestId: REQUEST_ID,
+          requestId,
           grant,
           body: typeof body === 'string' ? body : JSON.stringify(body),
           deadlineAtMs: NOW_MS + 60_000,
