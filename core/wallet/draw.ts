@@ -148,13 +148,13 @@ function roomOf(
   { target, wallet }: SeenWallet,
   { budget, name, slice }: Shortage,
 ): bigint | undefined {
-  const share = shareOf(budget, target.isShared);
+  const share = shareOf(budget, target.leastShare);
   return share && share - heldIn(wallet, name) - slice.left;
 }
 
 /** A refusal by the payer's share: as if others had used all but the share. */
 function shareRefusalOf({ target, wallet }: SeenWallet, { budget, name }: Shortage): BudgetRefusal {
-  const share = shareOf(budget, target.isShared) ?? budget.amount;
+  const share = shareOf(budget, target.leastShare) ?? budget.amount;
   const reserved = heldIn(wallet, name);
   const state = {
     limit: budget,

@@ -48,7 +48,10 @@ export interface ReserveRequest {
    * grant, whose limits are those of the new record. Needed where a request without a USD limit is not bounded.
    */
   readonly replan?: (grant: Grant) => Amounts;
-  /** A payer without a USD limit of its own holds at most a share of a key's USD budget at once. @default false */
+  /**
+   * A payer without a USD limit of its own holds at most a share of a key's USD budget at once, and a small request to
+   * the same model fits into it. @default false
+   */
   readonly hasShares?: boolean;
   /**
    * Called once, before `afford`, when the amounts do not fit. Returns smaller amounts for the same request, whose input
@@ -81,8 +84,8 @@ export interface HoldTarget {
   readonly limits: readonly Limit[];
   /** Budgets of the whole key, which the payer spends by slices. */
   readonly budgets: readonly Limit[];
-  /** True if the payer may hold at most a share of a key's USD budget at once. */
-  readonly isShared: boolean;
+  /** The least share of a key's USD budget, if the payer may hold only a share at once; undefined: it may hold all. */
+  readonly leastShare: bigint | undefined;
   /** The hold to write, without its attempt and amounts. */
   readonly hold: Omit<Hold, 'attempt' | 'amounts'>;
   /** The scoped token whose revocations the wallet checks; absent: none. */
@@ -132,7 +135,7 @@ export function planReserve(
   nowMs: number,
   { person, spills }: PlannedWith = {},
 ): ReservePlan {
-  const { requestId, leaseEndsAtMs } = request;
+  const { requestId, leaseEndsAtMs, needs } = request;
   const grant = withPerson(request.grant, person, nowMs);
   const { keyId, token } = grant;
   const hold = {
@@ -151,7 +154,7 @@ export function planReserve(
       (limit) => !isKeyBudget(limit) && (keyCounted.length === 0 || !isKeyRate(limit)),
     ),
     budgets: limits.filter(isKeyBudget),
-    isShared: request.hasShares === true && sharesBudget(grant, limits),
+    leastShare: request.hasShares && sharesBudget(grant, limits) ? (needs?.small ?? 0n) : undefined,
     hold: { ...hold, walletId: payerId, counted: countersOf(grant, limits) },
     ...(token && {
       token: {
@@ -174,7 +177,7 @@ export function planReserve(
     keyId,
     limits: limits.filter(isKeyRate),
     budgets: [],
-    isShared: false,
+    leastShare: undefined,
     hold: { ...hold, walletId: keyWalletIdOf(keyId), counted: keyCounted, payerId },
     inFlightMax: KEY_IN_FLIGHT_MAX,
     isAlone: false,

@@ -79,9 +79,14 @@ const SLICE_HOLDS_MAX = 16n;
  */
 const SHARE_PARTS = 4n;
 
-/** The most of a budget that a payer's slice may hold and keep at once; undefined: all of it. */
-export const shareOf = (budget: Limit, isShared: boolean): bigint | undefined =>
-  isShared && budget.unit === 'usd' ? budget.amount / SHARE_PARTS : undefined;
+/**
+ * The most of a budget that a payer's slice may hold and keep at once; undefined: all of it.
+ * @param least a share is not smaller than this, or a budget of few requests could never be spent. Absent: no shares
+ */
+export const shareOf = ({ unit, amount }: Limit, least: bigint | undefined): bigint | undefined =>
+  least === undefined || unit !== 'usd'
+    ? undefined
+    : smaller(amount, larger(amount / SHARE_PARTS, least));
 
 /**
  * The amount to draw. A fixed part of the limit would starve a class: the first wallets would take all of it.

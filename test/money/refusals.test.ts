@@ -125,8 +125,8 @@ describe('a payer without a USD limit of its own', () => {
       }
     };
   };
-  const user = (id: string) =>
-    makeGrant(['key:usd:month=0.000001'], { identity: { source: 'token', issuer: '', id } });
+  const userOf = (id: string) => ({ identity: { source: 'token', issuer: '', id } as const });
+  const user = (id: string) => makeGrant(['key:usd:month=0.000001'], userOf(id));
 
   test('holds at most a quarter of a key’s budget at once', async () => {
     const hold = holder(wallets());
@@ -135,6 +135,21 @@ describe('a payer without a USD limit of its own', () => {
     for (let at = 0; at < 4; at += 1) codes.push(await hold(ada, 100));
     expect(codes).toEqual(['held', 'held', 'budget_in_use', 'budget_in_use']);
     expect(await hold(user('bob'), 250)).toBe('held');
+  });
+
+  test('may hold a small request of a budget that is smaller than four of them', async () => {
+    const hold = holder(wallets());
+    const key = (id: string) => makeGrant(['key:usd:month=0.00000003'], userOf(id));
+    expect(await hold(key('ada'), 11)).toBe('request_too_expensive');
+    expect(await hold(key('ada'), 10)).toBe('held');
+    expect(await hold(key('ada'), 10)).toBe('budget_in_use');
+    expect(await hold(key('bob'), 10)).toBe('held');
+  });
+
+  test('may hold all of a budget that is smaller than a small request', async () => {
+    const hold = holder(wallets());
+    const ada = makeGrant(['key:usd:month=0.000000009'], userOf('ada'));
+    expect(await hold(ada, 9)).toBe('held');
   });
 
   test('cannot hold more than that by one request', async () => {
