@@ -2,7 +2,7 @@
  * Makes the HTTP API: routes, authorizer, preflight, gateway responses, access log.
  * Invariant: every method is behind the authorizer, but OPTIONS on every path and the `GET` and `HEAD` of pages.
  */
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   AuthorizationType,
@@ -25,6 +25,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import {
+  COMPRESSED_BYTES_MIN,
   CORS_HEADERS,
   GATEWAY_RESPONSES,
   toGatewayBody,
@@ -108,6 +109,7 @@ export class Api extends Construct {
       restApiName: Stack.of(this).stackName,
       ...endpointOf(privateEndpoint),
       cloudWatchRole: setLogRole,
+      minCompressionSize: Size.bytes(COMPRESSED_BYTES_MIN),
       deployOptions: {
         stageName,
         throttlingRateLimit: requestsPerSecondMax,

@@ -17,6 +17,9 @@ export const CORS_HEADERS: Readonly<Record<string, string>> = {
   'access-control-expose-headers': CORS_EXPOSE_HEADERS,
 };
 
+/** API Gateway compresses a buffered answer of this size or more for a client that accepts it. Streams pass as they are. */
+export const COMPRESSED_BYTES_MIN = 4_096;
+
 /** Headers of the answer to OPTIONS. Chromium keeps it for two hours at most. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',

@@ -15,6 +15,7 @@ import {
 } from '../../adapters/api-gateway/responses.ts';
 import { authorize } from './authorizer.ts';
 import { readBody } from './body.ts';
+import { encodeBody } from './compress.ts';
 import { type AuthorizerContext, headBytes, readHead, toProxyEvent } from './events.ts';
 import { type BufferedFunction, FunctionTimeout, type StreamingFunction } from './lambda.ts';
 import { IntegrationAnswer, readAnswerHead, STALL_MS } from './stream.ts';
@@ -139,7 +140,7 @@ async function handle(
     if (body === 'incomplete') return;
     const event = toProxyEvent(head, decision.context, body);
     if (head.integration === 'proxy') await invokeStreamed(options.proxy, event, response, refuse);
-    else await invokeBuffered(options, event, response, refuse);
+    else await invokeBuffered(options, event, { request, response, refuse });
   } catch (error) {
     options.onFault?.(error);
     if (!response.headersSent) refuse(responseTo(error));
@@ -170,17 +171,24 @@ async function invokeStreamed(
   await to.invoke(event, new IntegrationAnswer(response, (error) => refuse(responseTo(error))));
 }
 
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly refuse: Refuse;
+}
+
 async function invokeBuffered(
   { account }: ApiGatewayOptions,
   event: object,
-  response: ServerResponse,
-  refuse: Refuse,
+  { request, response, refuse }: Exchange,
 ): Promise<void> {
   const answer = await account.invoke(event);
   const head = readAnswerHead(answer);
-  const body = head === undefined ? undefined : readAnswerBody(answer);
-  if (head === undefined || body === undefined) return refuse('DEFAULT_5XX');
-  response.writeHead(head.status, { ...head.headers, 'content-length': body.length }).end(body);
+  const whole = head === undefined ? undefined : readAnswerBody(answer);
+  if (head === undefined || whole === undefined) return refuse('DEFAULT_5XX');
+  const { body, headers } = await encodeBody(whole, request.headers);
+  const length = { 'content-length': body.length };
+  response.writeHead(head.status, { ...head.headers, ...headers, ...length }).end(body);
 }
 
 function readAnswerBody(answer: unknown): Buffer | undefined {

@@ -253,6 +253,11 @@ describe('gateway responses', () => {
 });
 
 describe('the stage', () => {
+  // guarantee: model-list-small
+  test('compresses buffered answers of 4 kB or more', () => {
+    template.hasResourceProperties('AWS::ApiGateway::RestApi', { MinimumCompressionSize: 4_096 });
+  });
+
   interface Stage {
     readonly AccessLogSetting: { readonly Format: string };
     readonly MethodSettings: readonly {
