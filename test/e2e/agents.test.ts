@@ -44,14 +44,10 @@ afterAll(async () => {
 
 /** Searches of the web, in requests of their own, by agent and number: nothing bounds them. */
 const SEARCHES: readonly string[] = ['claude-code-search 2', 'gemini-cli-search 3'];
-/** Waits for the route that counts. */
-const WAITING: readonly string[] = ['gemini-cli-picture 3'];
 
-const requests = fixtures
-  .flatMap(({ agent, requests }) =>
-    requests.map((request, index) => ({ name: `${agent} ${index + 1}`, request })),
-  )
-  .filter(({ name }) => !WAITING.includes(name));
+const requests = fixtures.flatMap(({ agent, requests }) =>
+  requests.map((request, index) => ({ name: `${agent} ${index + 1}`, request })),
+);
 
 const send = (request: AgentRequest, token: string): Promise<Response> =>
   fetch(gateway.url.replace(/\/v1$/, request.path), {
@@ -60,6 +56,7 @@ const send = (request: AgentRequest, token: string): Promise<Response> =>
     body: JSON.stringify(request.body),
   });
 
+// guarantee: agents-with-defaults
 describe('a token with a USD limit', () => {
   test.each(requests.filter(({ name }) => !SEARCHES.includes(name)))(
     'is served request $name',

@@ -99,6 +99,7 @@ function coldCost(price: Price, { row }: Turn): bigint {
   return costOf(price, { ...tokens, cachedInput: 0, cacheWrite: tokens.input });
 }
 
+// guarantee: agent-spends-its-budget
 describe.each([
   ['Sonnet 5', SONNET, 0.88],
   ['GPT-5.6', GPT, 0.88],
