@@ -26,24 +26,24 @@ import {
 import { type ReportedUsage, readUsage } from './usage.ts';
 
 const TEXTS_MAX = 4_096;
-const INPUT = `a text, a list of tokens, or a list of 1 to ${TEXTS_MAX} of either`;
+const INPUT = `a text, a list of tokens, or a list of 1 to ${TEXTS_MAX} of one of the two`;
 
 const token = v.pipe(v.number(INPUT), v.integer(INPUT), v.minValue(0, INPUT));
 const tokens = v.pipe(list(token), v.minLength(1, INPUT));
-const inputs = v.pipe(
-  list(byKind({ text, list: tokens })),
-  v.minLength(1, INPUT),
-  v.maxLength(TEXTS_MAX, INPUT),
-);
-type Tokens = Read<typeof tokens>;
-type Inputs = Read<typeof inputs>;
+const oneToMany = <S extends Shape>(item: S) =>
+  v.pipe(list(item), v.minLength(1, INPUT), v.maxLength(TEXTS_MAX, INPUT));
+const texts = oneToMany(text);
+const tokenLists = oneToMany(byKind({ list: tokens }));
+type Inputs = Read<typeof tokens> | Read<typeof texts> | Read<typeof tokenLists>;
 
+/** The first item says what the others are. */
 const input = byKind({
   text,
-  list: v.lazy(
-    (items): Shape<Tokens | Inputs> =>
-      typeof (items as readonly unknown[])[0] === 'number' ? tokens : inputs,
-  ),
+  list: v.lazy((items): Shape<Inputs> => {
+    const [first] = items as readonly unknown[];
+    if (typeof first === 'number') return tokens;
+    return Array.isArray(first) ? tokenLists : texts;
+  }),
 });
 
 const shapeOf = (strictness: Strictness) =>
@@ -82,9 +82,7 @@ function parseEmbeddings(body: JsonObject, rules: RequestRules): ParsedRequest {
 }
 
 function countEmbeddings(request: Read<typeof SHAPES.bounded>): RequestInput {
-  const items = textsOf(request.input);
-  const texts = items.filter((item) => typeof item === 'string');
-  const tokenLists = items.filter((item) => typeof item !== 'string');
+  const items = itemsOf(request.input);
   const hasPrefix = Boolean(request.task ?? request.input_type);
   return countInput({
     head: {},
@@ -96,17 +94,18 @@ function countEmbeddings(request: Read<typeof SHAPES.bounded>): RequestInput {
     })),
     listName: 'input',
     tools: { count: 0, typed: 0 },
-    tokens:
-      tokenLists.reduce((sum, { length }) => sum + length, 0) +
-      (hasPrefix ? texts.length * PREFIX_TOKENS_MAX : 0),
+    tokens: items.reduce((sum, item) => {
+      if (typeof item !== 'string') return sum + item.length;
+      return sum + (hasPrefix ? PREFIX_TOKENS_MAX : 0);
+    }, 0),
   });
 }
 
-/** The texts and token lists of an input: a text alone, tokens alone, or a list of either. */
-const textsOf = (given: Tokens | Inputs | string): Inputs => {
+/** The texts or the lists of tokens of an input. */
+function itemsOf(given: string | Inputs): readonly (string | readonly number[])[] {
   if (typeof given === 'string') return [given];
-  return typeof given[0] === 'number' ? [given as Tokens] : (given as Inputs);
-};
+  return typeof given[0] === 'number' ? [given as number[]] : (given as string[] | number[][]);
+}
 
 /** Some providers report only the total, which is all input. */
 function readEmbeddingUsage({ usage }: JsonObject): ReportedUsage | undefined {

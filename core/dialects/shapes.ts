@@ -82,6 +82,10 @@ export function byKind<S extends Readonly<Partial<Record<'text' | 'list' | 'obje
   return shape as Shape<never>;
 }
 
+/** A flag, or another value. */
+export const flagOr = <S extends Shape>(other: S): Shape<boolean | Read<S>> =>
+  v.lazy((value): Shape<boolean | Read<S>> => (typeof value === 'boolean' ? flag : other) as never);
+
 /** A text, or a list of items. */
 export const textOrList = <S extends Shape>(item: S) => byKind({ text, list: list(item) });
 
@@ -115,17 +119,20 @@ export const imageData = v.pipe(
   v.transform((data) => new ImageData(data)),
 );
 
-/** The base64 of a file whose tokens its bytes do not bound. */
+/** A file whose tokens its bytes do not bound: its base64 or a data: URL. Some providers take an address as well. */
 export const fileData = v.pipe(
   text,
-  v.transform((data) => new Reference(data, 'data')),
+  v.transform((data) =>
+    data.startsWith('data:') || BASE64.test(data) ? new Reference(data, 'data') : fetched(data),
+  ),
 );
 
+/** Input that the provider fetches. Where not everyone may read it, it is stored there. */
+const fetched = (address: string): Reference =>
+  new Reference(address, isPublicUrl(address) ? 'url' : 'stored');
+
 /** The address of input that the provider fetches. */
-export const url = v.pipe(
-  text,
-  v.transform((address) => new Reference(address, isPublicUrl(address) ? 'url' : 'stored')),
-);
+export const url = v.pipe(text, v.transform(fetched));
 
 /** The id of data stored at the provider. */
 export const storedId = v.pipe(
@@ -140,8 +147,7 @@ export const imageUrl = v.pipe(
   text,
   v.transform((address) => {
     if (INLINE_IMAGE.test(address)) return new ImageData(address);
-    if (address.startsWith('data:')) return new Reference(address, 'data');
-    return new Reference(address, isPublicUrl(address) ? 'url' : 'stored');
+    return address.startsWith('data:') ? new Reference(address, 'data') : fetched(address);
   }),
 );
 
@@ -256,6 +262,9 @@ function judgeOthers(
     }
   });
 }
+
+/** An object of any JSON: a schema, arguments of a function. It counts by its bytes. */
+export const jsonObject = byKind({ object: v.record(v.string(), json) });
 
 /** The mark of a cache, which holds no member beside its own for any credential. */
 export const cacheMark = maybe(

@@ -13,11 +13,13 @@ import {
   flag,
   imageUrl,
   json,
+  jsonObject,
   labels,
   list,
   maybe,
   number,
   objectShapes,
+  oneOf,
   type Read,
   type Strictness,
   storedId,
@@ -67,9 +69,14 @@ function partShape(strictness: Strictness) {
 
 function messageShape(strictness: Strictness) {
   const { object, typed } = objectShapes(strictness);
-  const called = object({ name: maybe(text), arguments: maybe(json) });
+  // Mistral takes an object for the text of one.
+  const called = object({
+    name: maybe(text),
+    arguments: maybe(byKind({ text, object: jsonObject })),
+  });
   const toolCall = object({
-    ...each(maybe(text), 'id', 'type'),
+    id: maybe(text),
+    type: maybe(oneOf('function', 'custom')),
     index: maybe(number),
     function: maybe(called),
     custom: maybe(object({ name: text, input: text })),
@@ -102,8 +109,12 @@ function messageShape(strictness: Strictness) {
 function toolShapes(strictness: Strictness) {
   const { object, typed } = objectShapes(strictness);
   const described = { name: text, description: maybe(text) };
-  const declared = object({ ...described, parameters: maybe(json), strict: maybe(flag) });
-  const custom = object({ ...described, format: maybe(json) });
+  const declared = object({ ...described, parameters: maybe(jsonObject), strict: maybe(flag) });
+  const grammar = object(each(text, 'definition', 'syntax'));
+  const custom = object({
+    ...described,
+    format: maybe(typed({ text: {}, grammar: { grammar } })),
+  });
   const named = object({ name: text });
   const tool = typed({
     function: { function: declared, cache_control: cacheMark },
@@ -112,7 +123,7 @@ function toolShapes(strictness: Strictness) {
   const choice = typed({
     function: { function: named },
     custom: { custom: named },
-    allowed_tools: { allowed_tools: object({ mode: text, tools: list(json) }) },
+    allowed_tools: { allowed_tools: object({ mode: text, tools: list(jsonObject) }) },
   });
   return {
     tools: maybe(list(tool)),
@@ -150,7 +161,7 @@ function thinkingShapes(strictness: Strictness) {
     ),
     thinking_budget: maybe(number),
     // A template of the client's could write more input than its bytes.
-    chat_template_kwargs: maybe(strictness === 'bounded' ? switches : json),
+    chat_template_kwargs: maybe(strictness === 'bounded' ? switches : object({})),
     extra_body: maybe(
       object({ google: maybe(object({ thinking_config: maybe(googleThinking) })) }),
     ),
@@ -159,7 +170,7 @@ function thinkingShapes(strictness: Strictness) {
 
 function requestShape(strictness: Strictness) {
   const { object, limited, typed } = objectShapes(strictness);
-  const schema = maybe(json);
+  const schema = maybe(jsonObject);
   const prediction = typed({ content: { content: textOrList(typed({ text: { text } })) } });
   return object({
     model: maybe(text),

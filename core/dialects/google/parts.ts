@@ -8,8 +8,9 @@ import {
   BASE64,
   each,
   flag,
-  json,
+  jsonObject,
   limitedTo,
+  list,
   maybe,
   type Read,
   type Strictness,
@@ -70,13 +71,13 @@ function partShape(strictness: Strictness) {
     ...data,
     functionCall: of({
       ...each(maybe(text), 'id', 'name'),
-      args: maybe(json),
-      partialArgs: maybe(json),
+      args: maybe(jsonObject),
+      partialArgs: maybe(list(jsonObject)),
       willContinue: maybe(flag),
     }),
     functionResponse: of({
       ...each(maybe(text), 'id', 'name', 'scheduling'),
-      response: maybe(json),
+      response: maybe(jsonObject),
       parts: maybe(repeated(message(strictness, data))),
       willContinue: maybe(flag),
     }),
@@ -84,7 +85,7 @@ function partShape(strictness: Strictness) {
     codeExecutionResult: of(each(maybe(text), 'outcome', 'output', 'id')),
     // How fine an image is read: inside the bound of an image.
     mediaResolution: of({ level: maybe(text) }),
-    partMetadata: maybe(json),
+    partMetadata: maybe(jsonObject),
   });
 }
 

@@ -8,6 +8,7 @@ import {
   each,
   flag,
   json,
+  jsonObject,
   labels,
   limitedTo,
   list,
@@ -32,7 +33,8 @@ function configShape(strictness: Strictness) {
     candidateCount: maybe(whole(CANDIDATES_MAX)),
     // Speech and pictures have prices of their own.
     responseModalities: maybe(list(strictness === 'bounded' ? modality : text)),
-    ...each(maybe(json), 'responseSchema', 'responseJsonSchema', '_responseJsonSchema'),
+    responseSchema: maybe(jsonObject),
+    ...each(maybe(json), 'responseJsonSchema', '_responseJsonSchema'),
     responseMimeType: maybe(text),
     ...each(maybe(number), 'temperature', 'topP', 'topK', 'seed', 'logprobs'),
     ...each(maybe(number), 'presencePenalty', 'frequencyPenalty'),
@@ -53,7 +55,8 @@ function configShape(strictness: Strictness) {
 function toolShapes(strictness: Strictness) {
   const declaration = message(strictness, {
     ...each(maybe(text), 'name', 'description', 'behavior'),
-    ...each(maybe(json), 'parameters', 'parametersJsonSchema', 'response', 'responseJsonSchema'),
+    ...each(maybe(jsonObject), 'parameters', 'response'),
+    ...each(maybe(json), 'parametersJsonSchema', 'responseJsonSchema'),
   });
   const tool = message(strictness, { functionDeclarations: maybe(repeated(declaration)) });
   const calling = message(strictness, {

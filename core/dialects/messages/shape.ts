@@ -8,12 +8,14 @@ import {
   atFirstUse,
   byKind,
   cacheMark,
+  each,
   fileData,
   flag,
+  flagOr,
   imageData,
   imageMediaType,
   json,
-  labels,
+  jsonObject,
   list,
   maybe,
   number,
@@ -116,11 +118,11 @@ function toolShape(strictness: Strictness) {
   const { object, unknownType } = objectShapes(strictness);
   const common = {
     ...{ name: text, defer_loading: maybe(flag), strict: maybe(flag) },
-    ...{ allowed_callers: maybe(texts), input_examples: maybe(list(json)) },
+    ...{ allowed_callers: maybe(texts), input_examples: maybe(list(jsonObject)) },
     ...{ eager_input_streaming: maybe(flag), cache_control: cacheMark },
   };
   const own = object({
-    ...{ type: maybe(oneOf('custom')), description: maybe(text), input_schema: json },
+    ...{ type: maybe(oneOf('custom')), description: maybe(text), input_schema: jsonObject },
     ...common,
   });
   const defined = object({
@@ -141,9 +143,9 @@ function requestShape(strictness: Strictness) {
   const { object, limited, typed } = objectShapes(strictness);
   const { part, textPart } = partShapes(strictness);
   const effort = maybe(oneOf('low', 'medium', 'high', 'xhigh', 'max'));
-  const format = maybe(typed({ json_schema: { schema: json } }));
+  const format = maybe(typed({ json_schema: { schema: jsonObject } }));
   const parallel = { disable_parallel_tool_use: maybe(flag) };
-  const amount = maybe(object({ type: text, value: number }));
+  const amount = maybe(typed(each({ value: number }, 'input_tokens', 'tool_uses')));
   const shown = {
     display: maybe(text),
     block_binding: maybe(object({ prefix_mismatch_behavior: maybe(text) })),
@@ -177,11 +179,13 @@ function requestShape(strictness: Strictness) {
           list(
             typed({
               clear_thinking_20251015: {
-                keep: maybe(byKind({ text, object: object({ type: text, value: maybe(number) }) })),
+                keep: maybe(
+                  byKind({ text, object: typed({ thinking_turns: { value: number }, all: {} }) }),
+                ),
               },
               clear_tool_uses_20250919: {
                 ...{ trigger: amount, keep: amount, clear_at_least: amount },
-                ...{ exclude_tools: maybe(texts), clear_tool_inputs: maybe(json) },
+                ...{ exclude_tools: maybe(texts), clear_tool_inputs: maybe(flagOr(texts)) },
               },
             }),
           ),
@@ -200,7 +204,7 @@ function requestShape(strictness: Strictness) {
     stream: maybe(flag),
     ...{ temperature: maybe(number), top_p: maybe(number), top_k: maybe(number) },
     stop_sequences: maybe(texts),
-    metadata: maybe(labels),
+    metadata: maybe(object({ user_id: maybe(text) })),
     // The others change the price of every token.
     service_tier: maybe(limited('auto', 'standard_only')),
     speed: maybe(limited('standard')),

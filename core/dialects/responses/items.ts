@@ -12,6 +12,7 @@ import {
   imageData,
   imageUrl,
   json,
+  jsonObject,
   labels,
   list,
   maybe,
@@ -41,7 +42,7 @@ function partShape(strictness: Strictness) {
     output_text: {
       text,
       annotations: maybe(list(typed({ url_citation: citation }))),
-      logprobs: maybe(list(json)),
+      logprobs: maybe(list(jsonObject)),
     },
     refusal: { refusal: text },
     input_image: {
@@ -60,14 +61,26 @@ function partShape(strictness: Strictness) {
   });
 }
 
+/** The form of an answer. */
+export const formatShape = (strictness: Strictness) =>
+  objectShapes(strictness).typed({
+    text: {},
+    json_object: {},
+    json_schema: {
+      ...each(maybe(text), 'name', 'description'),
+      schema: jsonObject,
+      strict: maybe(flag),
+    },
+  });
+
 /** Calls of tools and what came of them, as agents send them back. */
 function callShapes(strictness: Strictness) {
   const { object, typed } = objectShapes(strictness);
-  const caller = maybe(object({ type: text, caller_id: maybe(text) }));
+  const caller = maybe(typed({ direct: {}, program: { caller_id: text } }));
   const item = { ...each(maybe(text), 'id', 'status', 'call_id'), caller };
   const called = { ...item, ...each(maybe(text), 'name', 'namespace'), async: maybe(flag) };
   const output = { ...called, output: textOrList(partShape(strictness)) };
-  const outcome = object({ type: text, exit_code: maybe(number) });
+  const outcome = typed({ timeout: {}, exit: { exit_code: number } });
   const told = object({ outcome, ...each(text, 'stdout', 'stderr') });
   const tools = list(toolShape(strictness));
   return {
@@ -77,12 +90,13 @@ function callShapes(strictness: Strictness) {
     custom_tool_call_output: output,
     local_shell_call: {
       ...item,
-      action: object({
-        type: text,
-        command: texts,
-        env: maybe(labels),
-        timeout_ms: maybe(number),
-        ...each(maybe(text), 'user', 'working_directory'),
+      action: typed({
+        exec: {
+          command: texts,
+          env: maybe(labels),
+          timeout_ms: maybe(number),
+          ...each(maybe(text), 'user', 'working_directory'),
+        },
       }),
     },
     local_shell_call_output: { ...item, output: text },
@@ -92,12 +106,15 @@ function callShapes(strictness: Strictness) {
         commands: texts,
         ...each(maybe(number), 'max_output_length', 'timeout_ms'),
       }),
-      environment: maybe(typed({ local: { skills: maybe(list(json)) } })),
+      environment: maybe(typed({ local: { skills: maybe(list(jsonObject)) } })),
     },
     shell_call_output: { ...item, output: list(told), max_output_length: maybe(number) },
     apply_patch_call: {
       ...item,
-      operation: object({ ...each(text, 'type', 'path'), diff: maybe(text) }),
+      operation: typed({
+        ...each({ path: text, diff: text }, 'create_file', 'update_file'),
+        delete_file: { path: text },
+      }),
     },
     apply_patch_call_output: { ...item, output: maybe(text) },
     tool_search_call: { ...item, execution: maybe(text), arguments: json },
@@ -106,11 +123,14 @@ function callShapes(strictness: Strictness) {
     web_search_call: {
       ...item,
       action: maybe(
-        object({
-          type: text,
-          ...each(maybe(text), 'query', 'url', 'pattern'),
-          queries: maybe(texts),
-          sources: maybe(list(object({ type: text, url: text }))),
+        typed({
+          search: {
+            query: maybe(text),
+            queries: maybe(texts),
+            sources: maybe(list(typed({ url: { url: text } }))),
+          },
+          open_page: { url: maybe(text) },
+          ...each(each(maybe(text), 'url', 'pattern'), 'find_in_page', 'find'),
         }),
       ),
     },
@@ -144,7 +164,7 @@ export function itemShape(strictness: Strictness) {
     configuration_update: {
       id: maybe(text),
       reasoning: maybe(object({ effort: maybe(text) })),
-      text: maybe(object({ format: json })),
+      text: maybe(object({ format: formatShape(strictness) })),
     },
     item_reference: { id: storedId },
   });

@@ -9,6 +9,7 @@ import {
   each,
   flag,
   json,
+  jsonObject,
   labels,
   list,
   maybe,
@@ -21,7 +22,7 @@ import {
   texts,
   whole,
 } from '../shapes.ts';
-import { itemShape } from './items.ts';
+import { formatShape, itemShape } from './items.ts';
 import { toolShape } from './tools.ts';
 
 function requestShape(strictness: Strictness) {
@@ -30,14 +31,8 @@ function requestShape(strictness: Strictness) {
   const choice = typed({
     function: named,
     custom: named,
-    allowed_tools: { mode: text, tools: list(json) },
+    allowed_tools: { mode: text, tools: list(jsonObject) },
     ...each({}, 'apply_patch', 'shell'),
-  });
-  const described = each(maybe(text), 'name', 'description');
-  const format = typed({
-    text: {},
-    json_object: {},
-    json_schema: { ...described, schema: json, strict: maybe(flag) },
   });
   const stored = byKind({ text: storedId, object: object({ id: storedId }) });
   return object({
@@ -48,7 +43,7 @@ function requestShape(strictness: Strictness) {
     tools: maybe(list(toolShape(strictness))),
     tool_choice: maybe(byKind({ text, object: choice })),
     parallel_tool_calls: maybe(flag),
-    text: maybe(object({ verbosity: maybe(text), format: maybe(format) })),
+    text: maybe(object({ verbosity: maybe(text), format: maybe(formatShape(strictness)) })),
     reasoning: maybe(
       object({
         ...each(maybe(text), 'effort', 'summary', 'generate_summary', 'context'),
@@ -58,7 +53,7 @@ function requestShape(strictness: Strictness) {
     ),
     previous_response_id: maybe(storedId),
     conversation: maybe(stored),
-    prompt: maybe(object({ id: storedId, version: maybe(text), variables: maybe(json) })),
+    prompt: maybe(object({ id: storedId, version: maybe(text), variables: maybe(jsonObject) })),
     include: maybe(texts),
     ...each(maybe(number), 'temperature', 'top_p', 'top_logprobs', 'max_tool_calls'),
     ...each(maybe(flag), 'stream', 'store', 'background'),
@@ -68,7 +63,8 @@ function requestShape(strictness: Strictness) {
     ...each(maybe(text), 'user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'),
     // A cache of 12 hours has a price of its own.
     prompt_cache_options: maybe(object({ mode: maybe(text), ttl: maybe(limited('30m')) })),
-    ...each(maybe(labels), 'metadata', 'client_metadata', 'access_programs'),
+    ...each(maybe(labels), 'metadata', 'client_metadata'),
+    access_programs: maybe(object({ cyber: maybe(text) })),
   });
 }
 

@@ -6,6 +6,7 @@ import {
   each,
   flag,
   json,
+  jsonObject,
   list,
   maybe,
   objectShapes,
@@ -26,10 +27,13 @@ export function toolShape(strictness: Strictness) {
   const own = {
     function: {
       ...common,
-      ...each(maybe(json), 'parameters', 'output_schema'),
+      ...each(maybe(jsonObject), 'parameters', 'output_schema'),
       strict: maybe(flag),
     },
-    custom: { ...common, format: maybe(json) },
+    custom: {
+      ...common,
+      format: maybe(typed({ text: {}, grammar: each(text, 'definition', 'syntax') })),
+    },
   };
   const skill = object(each(text, 'name', 'description', 'path'));
   return typed({

@@ -52,7 +52,12 @@ const CODEX = {
   ],
   tools: [
     FUNCTION,
-    { type: 'custom', name: 'apply_patch', description: 'x', format: { type: 'grammar' } },
+    {
+      type: 'custom',
+      name: 'apply_patch',
+      description: 'x',
+      format: { type: 'grammar', syntax: 'lark', definition: 'x' },
+    },
     { type: 'namespace', name: 'mcp', description: 'x', tools: [FUNCTION] },
     { type: 'tool_search', execution: 'client', description: 'x', parameters: {} },
     { type: 'local_shell' },
