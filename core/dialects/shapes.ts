@@ -6,9 +6,8 @@
 import * as v from 'valibot';
 import type { GatewayError } from '../base/errors.ts';
 import { isRecord, type JsonObject } from '../base/json.ts';
-import { CacheMark, ImageData, Reference } from './leaves.ts';
 import { ambiguous, nameField, notBounded, notOwned, unreadable } from './refusals.ts';
-import { findStoredName, isPublicUrl } from './stored.ts';
+import { findStoredName } from './stored.ts';
 
 /** Reads any JSON into what was understood of it. */
 export type Shape<T = unknown> = v.GenericSchema<unknown, T>;
@@ -110,53 +109,6 @@ export const switches = recordOf(
   (value) => value === null || typeof value === 'number' || typeof value === 'boolean',
 );
 
-export const BASE64 = /^[A-Za-z0-9+/_=\r\n-]*$/;
-
-/** The base64 of an image. */
-export const imageData = v.pipe(
-  text,
-  v.regex(BASE64, 'base64'),
-  v.transform((data) => new ImageData(data)),
-);
-
-/** A file whose tokens its bytes do not bound: its base64 or a data: URL. Some providers take an address as well. */
-export const fileData = v.pipe(
-  text,
-  v.transform((data) =>
-    data.startsWith('data:') || BASE64.test(data) ? new Reference(data, 'data') : fetched(data),
-  ),
-);
-
-/** Input that the provider fetches. Where not everyone may read it, it is stored there. */
-const fetched = (address: string): Reference =>
-  new Reference(address, isPublicUrl(address) ? 'url' : 'stored');
-
-/** The address of input that the provider fetches. */
-export const url = v.pipe(text, v.transform(fetched));
-
-/** The id of data stored at the provider. */
-export const storedId = v.pipe(
-  text,
-  v.transform((id) => new Reference(id, 'stored')),
-);
-
-const INLINE_IMAGE = /^data:image\/[a-z0-9.+-]{1,32};base64,[A-Za-z0-9+/_=-]*$/;
-
-/** An image by its address, or in the request itself by a data: URL. */
-export const imageUrl = v.pipe(
-  text,
-  v.transform((address) => {
-    if (INLINE_IMAGE.test(address)) return new ImageData(address);
-    return address.startsWith('data:') ? new Reference(address, 'data') : fetched(address);
-  }),
-);
-
-export type ImageMediaType = `image/${string}`;
-export const imageMediaType = v.pipe(
-  text,
-  v.regex(/^image\/[a-z0-9.+-]{1,32}$/i, 'a type of an image'),
-) as unknown as Shape<ImageMediaType>;
-
 export type Members = v.ObjectEntries;
 export type ReadMembers<M extends Members> = v.InferOutput<v.StrictObjectSchema<M, undefined>>;
 type ReadTyped<T extends Readonly<Record<string, Members>>> = {
@@ -221,8 +173,8 @@ export function membersOf<M extends Members>(
 const UNKNOWN = 'a known member';
 const STORED = 'nothing stored';
 
-/** No members beside the known ones; null is as good as absent. */
-const closed = <M extends Members>(members: M) =>
+/** No members beside the known ones, for any credential; null is as good as absent. */
+export const closed = <M extends Members>(members: M) =>
   v.pipe(
     v.unknown(),
     judgeOthers(members, UNKNOWN, (name, value) => (value === null ? undefined : nameField(name))),
@@ -264,17 +216,7 @@ function judgeOthers(
 }
 
 /** An object of any JSON: a schema, arguments of a function. It counts by its bytes. */
-export const jsonObject = byKind({ object: v.record(v.string(), json) });
-
-/** The mark of a cache, which holds no member beside its own for any credential. */
-export const cacheMark = maybe(
-  byKind({
-    object: v.pipe(
-      closed({ type: oneOf('ephemeral'), ttl: maybe(oneOf('5m', '1h')) }),
-      v.transform((mark) => new CacheMark(mark, mark.ttl === '1h' ? '1h' : '5m')),
-    ),
-  }),
-);
+export const jsonObject = byKind({ object: json as Shape<JsonObject> });
 
 /**
  * Reads a value by a shape.

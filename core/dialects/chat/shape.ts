@@ -4,14 +4,12 @@
  * counts. https://platform.openai.com/docs/api-reference/chat/create
  */
 import * as v from 'valibot';
+import { cacheMark, fileData, imageUrl, storedId, url } from '../leaf-shapes.ts';
 import {
   atFirstUse,
   byKind,
-  cacheMark,
   each,
-  fileData,
   flag,
-  imageUrl,
   json,
   jsonObject,
   labels,
@@ -22,11 +20,9 @@ import {
   oneOf,
   type Read,
   type Strictness,
-  storedId,
   switches,
   text,
   textOrList,
-  url,
   whole,
 } from '../shapes.ts';
 

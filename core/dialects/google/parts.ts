@@ -3,9 +3,9 @@
  * image, or bounded by the context window; nothing else has the price of text. https://ai.google.dev/api/caching#Part
  */
 import * as v from 'valibot';
+import { BASE64 } from '../leaf-shapes.ts';
 import { EncodedText, ImageData, Reference } from '../leaves.ts';
 import {
-  BASE64,
   each,
   flag,
   jsonObject,

@@ -3,6 +3,7 @@
  * Flow: policy > **parse** > bound > write. Invariant: each member costs nothing of its own, or lies in what the bound
  * counts. https://ai.google.dev/api/generate-content#request-body
  */
+import { storedId } from '../leaf-shapes.ts';
 import {
   atFirstUse,
   each,
@@ -16,7 +17,6 @@ import {
   number,
   type Read,
   type Strictness,
-  storedId,
   text,
   texts,
   whole,

@@ -4,16 +4,13 @@
  */
 import * as v from 'valibot';
 import type { JsonObject } from '../../base/json.ts';
+import { cacheMark, fileData, imageData, imageMediaType, storedId, url } from '../leaf-shapes.ts';
 import {
   atFirstUse,
   byKind,
-  cacheMark,
   each,
-  fileData,
   flag,
   flagOr,
-  imageData,
-  imageMediaType,
   json,
   jsonObject,
   list,
@@ -24,11 +21,9 @@ import {
   type Read,
   type Shape,
   type Strictness,
-  storedId,
   text,
   textOrList,
   texts,
-  url,
   whole,
 } from '../shapes.ts';
 

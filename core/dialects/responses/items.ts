@@ -4,13 +4,11 @@
  */
 import * as v from 'valibot';
 import type { JsonObject } from '../../base/json.ts';
+import { fileData, imageData, imageUrl, storedId, url } from '../leaf-shapes.ts';
 import {
   byKind,
   each,
-  fileData,
   flag,
-  imageData,
-  imageUrl,
   json,
   jsonObject,
   labels,
@@ -21,11 +19,9 @@ import {
   type Read,
   type Shape,
   type Strictness,
-  storedId,
   text,
   textOrList,
   texts,
-  url,
 } from '../shapes.ts';
 import { toolShape } from './tools.ts';
 

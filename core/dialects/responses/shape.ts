@@ -3,6 +3,7 @@
  * of its own, or lies in what the bound counts. https://platform.openai.com/docs/api-reference/responses/create
  */
 import * as v from 'valibot';
+import { storedId } from '../leaf-shapes.ts';
 import {
   atFirstUse,
   byKind,
@@ -17,7 +18,6 @@ import {
   objectShapes,
   type Read,
   type Strictness,
-  storedId,
   text,
   texts,
   whole,

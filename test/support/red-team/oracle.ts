@@ -139,6 +139,9 @@ function countFaults(sent: unknown, { input }: ParsedRequest): readonly string[]
   return faults;
 }
 
+/** Below these, a client may write what it likes: it is counted as text, or is a label. */
+const isFree = (path: string): boolean => FREE_JSON.test(path) || FREE_LABELS.test(path);
+
 const isUncounted = (path: string): boolean => FREE.test(path) || MARK.test(path);
 
 /** Names that the bound's frame covers: of the lists themselves. */
@@ -149,7 +152,7 @@ function referenceFaults(leaves: readonly Leaf[], { input }: ParsedRequest): rea
   if (input.reference !== undefined) return [];
   return leaves
     .filter(({ path, value }) => {
-      if (value === null || FREE_JSON.test(path) || FREE_LABELS.test(path)) return false;
+      if (value === null || isFree(path)) return false;
       if (/(?:^|\.)image_url(?:\.url)?$/.test(path)) return isAddress(value);
       if (/(?:action|annotations|citations|sources|url_citation)\.(?:\w+\.)*url$/.test(path))
         return false;
@@ -162,7 +165,9 @@ const isAddress = (value: unknown): boolean =>
   typeof value === 'string' && !value.startsWith('data:image/');
 
 function priceFaults(leaves: readonly Leaf[], { input }: ParsedRequest): readonly string[] {
-  const marks = leaves.filter(({ path, value }) => /cache_control$/.test(path) && value !== null);
+  const marks = leaves.filter(
+    ({ path, value }) => /cache_control$/.test(path) && value !== null && !isFree(path),
+  );
   const isLong = leaves.some(
     ({ path, value }) => /cache_control\.ttl$/.test(path) && value === '1h',
   );
@@ -317,7 +322,7 @@ const SHOWN = /(?:^|\.)(?:citations|annotations|url_citation|action|sources)\./;
 export const storedFaultsOf = (sent: unknown): readonly string[] =>
   leavesOf(sent)
     .filter(({ path, value }) => {
-      if (value === null || FREE_JSON.test(path) || FREE_LABELS.test(path)) return false;
+      if (value === null || isFree(path)) return false;
       const isFetched = /(?:url|[uU]ri|file_data)$/.test(path) && !SHOWN.test(path);
       const isGoogles = typeof value === 'string' && /^gs:|googleapis\.com/.test(value);
       return STORED.test(path) || value === 'item_reference' || (isFetched && isGoogles);
