@@ -80,7 +80,10 @@ export async function serve(
   requireLiveToken(grant, startedAtMs);
   const body = parseBody(call.body);
   const replan = (current: Grant): CallPlan =>
-    planCall({ route, headers: clientHeaders, body }, current, settings);
+    planCall({ route, headers: clientHeaders, body }, current, {
+      ...settings,
+      modelFacts: ports.modelFacts,
+    });
   const plan = replan(grant);
   const providerKey = await readProviderKey(plan.provider, settings, ports.secrets);
   const { requestId, leaseEndsAtMs } = call;

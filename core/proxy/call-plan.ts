@@ -38,6 +38,7 @@ import {
 import type { Amounts } from '../wallet/hold.ts';
 import { isCapped, limitsOf } from '../wallet/payer.ts';
 import type { AmountsLeft, NeededAmounts } from '../wallet/reserve-plan.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { readModelId } from './request-body.ts';
 
 /** The settings of the proxy: the configuration, the prices, and other base URLs for providers. */
@@ -45,6 +46,12 @@ export interface ProxySettings {
   readonly config: Config;
   readonly prices: PriceBook;
   readonly providerUrls: ProviderUrls;
+}
+
+/** The settings of one call, with the facts of models that the process learned. */
+export interface PlanSettings extends ProxySettings {
+  /** @default none */
+  readonly modelFacts?: ModelFacts | undefined;
 }
 
 export interface CallPlan {
@@ -80,7 +87,7 @@ export interface ClientRequest {
 export function planCall(
   { route, body, headers }: ClientRequest,
   grant: Grant,
-  { config, prices, providerUrls }: ProxySettings,
+  { config, prices, providerUrls, modelFacts }: PlanSettings,
 ): CallPlan {
   const limits = limitsOf(grant);
   const { dialect, isStreamRoute } = route;
@@ -97,7 +104,8 @@ export function planCall(
     throw priceUnknown(target);
   }
   const isBounded = limits.some(({ unit }) => unit !== 'requests');
-  const contextWindow = windowBoundOf(price, provider.row);
+  const isWindowPassed = modelFacts?.passedWindows.get(target.id) === true;
+  const contextWindow = isWindowPassed ? undefined : windowBoundOf(price, provider.row);
   const request = dialect.parse(body, {
     row: provider.row,
     model: target.model,

@@ -15,19 +15,27 @@ const MODELS_MAX = 1_024;
 export interface ModelFacts {
   /** Models of providers that report their cost: the last one was within its hold, or beyond it. */
   readonly costs: BoundedMap<string, 'within' | 'beyond'>;
+  /** Models of which more input was billed than their window has: it bounds nothing any more. */
+  readonly passedWindows: BoundedMap<string, true>;
 }
 
 /** Makes the facts of one process. */
-export const makeModelFacts = (): ModelFacts => ({ costs: makeBoundedMap(MODELS_MAX) });
+export const makeModelFacts = (): ModelFacts => ({
+  costs: makeBoundedMap(MODELS_MAX),
+  passedWindows: makeBoundedMap(MODELS_MAX),
+});
 
-/** Learns from the bill of a call. */
+/** Learns from the bill of a call. @returns true if it was for more input than the model's window has */
 export function learnFromBill(
-  { provider, target, isBounded }: CallPlan,
+  { provider, target, isBounded, boundRules: { contextWindow } }: CallPlan,
   { usage, row }: { readonly usage: ReportedUsage | undefined; readonly row: UsageRow },
-  facts: ModelFacts,
-): void {
-  if (usage === undefined) return;
+  facts: ModelFacts | undefined,
+): boolean {
+  if (usage === undefined) return false;
   if (provider.row.reportsCost && isBounded && usage.costNanoUsd !== undefined) {
-    facts.costs.set(target.id, row.overrunNanoUsd > 0n ? 'beyond' : 'within');
+    facts?.costs.set(target.id, row.overrunNanoUsd > 0n ? 'beyond' : 'within');
   }
+  const isPassed = contextWindow !== undefined && usage.tokens.input > contextWindow;
+  if (isPassed) facts?.passedWindows.set(target.id, true);
+  return isPassed;
 }

@@ -220,8 +220,8 @@ export async function closeCall(
   );
   ports.log.write(logEntryOf(call, outcome, { row, writeUnits: call.writeUnits + writeUnits }));
   const usage = 'usage' in outcome.end ? outcome.end.usage : undefined;
-  if (ports.modelFacts) learnFromBill(call.plan, { usage, row }, ports.modelFacts);
-  if (row.overrunNanoUsd > 0n) {
+  const isWindowPassed = learnFromBill(call.plan, { usage, row }, ports.modelFacts);
+  if (row.overrunNanoUsd > 0n || isWindowPassed) {
     const { overrunNanoUsd } = row;
     ports.log.write({
       ...{ level: 'warn', event: 'overrun', overrunNanoUsd },

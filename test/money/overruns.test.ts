@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { listRows } from '../../cli/usage/rows.ts';
 import { describeKey } from '../../core/account/key-info.ts';
 import type { JsonObject } from '../../core/base/json.ts';
+import { makeModelFacts } from '../../core/proxy/model-facts.ts';
 import { auditUsage } from '../../core/usage/audit/audit.ts';
 import { reportUsage } from '../../core/usage/report.ts';
 import { completion, usageOf } from '../support/fake-provider.ts';
@@ -79,6 +80,38 @@ describe('a request that costs more than it held', () => {
     expect(
       found.overruns.map(({ requestId, overrunNanoUsd }) => [requestId, overrunNanoUsd]),
     ).toEqual([['r1', 150_000n]]);
+  });
+});
+
+// guarantee: passed-window
+describe('input billed above a model’s context window', () => {
+  test('is an overrun, and the window bounds nothing in this process any more', async () => {
+    const modelFacts = makeModelFacts();
+    const imageOf = (proxy: ReturnType<typeof makeProxy>) =>
+      proxy.serve(
+        ask({
+          model: 'openai/windowed',
+          messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: URL } }] }],
+          max_tokens: 100,
+        }),
+      );
+    const URL = 'https://example.com/a.png';
+    const makeWith = (inputTokens: number, facts = modelFacts) =>
+      makeProxy(
+        {
+          headers: { 'content-type': 'application/json' },
+          reads: [completion('x', usageOf(inputTokens, 4))],
+        },
+        { modelFacts: facts },
+      );
+    await imageOf(makeWith(1_000));
+    const passing = makeWith(1_001);
+    await imageOf(passing);
+    expect(passing.log).toContainEqual(
+      expect.objectContaining({ level: 'warn', event: 'overrun' }),
+    );
+    await expect(imageOf(makeWith(9))).rejects.toMatchObject({ code: 'invalid_request' });
+    expect((await imageOf(makeWith(9, makeModelFacts()))).status).toBe(200);
   });
 });
 

@@ -35,6 +35,7 @@ export const config = defineConfig({
     'openai/m': OUTPUT_ONLY,
     'openrouter/m': OUTPUT_ONLY,
     'bedrock/m': OUTPUT_ONLY,
+    'openai/windowed': { ...OUTPUT_ONLY, contextWindow: 1_000 },
     'openai/both': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
   },
 });
