@@ -24,7 +24,7 @@ import {
 } from './update.ts';
 import { integerOf, itemsOf, parseItem, readText, toNumber, toText } from './values.ts';
 import { DRAWS, parseWallet, SLICE, sliceAttributes } from './wallet-item.ts';
-import { nothingIsInFlight, sliceHasEnough } from './wallet-writes.ts';
+import { nothingIsInFlight, sliceHasEnough, walletHasNotMoved } from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { partitionKey: sliceKey } = TABLES.wallets.slicesIndex;
@@ -92,7 +92,8 @@ const kindOf = (failed: readonly boolean[] | undefined): Move['kind'] =>
 /**
  * Draw. Invariant: a pool never gives more than its limit, and what it gave is what wallets received.
  * Defeats: a crash between two writes (pool and wallet change together or not at all); two wallets that both saw room
- * (`drawFitsTheLimit`); a draw that is sent twice or arrives late (`drawnInIsAsSeen`: `in` only grows).
+ * (`drawFitsTheLimit`); a draw that is sent twice or arrives late (`drawnInIsAsSeen`: `in` only grows), also after the
+ * wallet was moved and has no `in` any more (`walletHasNotMoved`).
  */
 const toPoolDraw = ({ amount, limit }: Draw): Update => ({
   set: [adds(DRAWN, toNumber(amount))],
@@ -117,7 +118,7 @@ const toWalletDraw = ({ walletId, name, amount, seenIn, limit }: Draw): Update =
       ? undefined
       : assignment`${attribute(SLICE.cap + name)} = ${toNumber(limit)}`,
   ],
-  conditions: [drawnInIsAsSeen(name, seenIn)],
+  conditions: [drawnInIsAsSeen(name, seenIn), walletHasNotMoved()],
 });
 
 const keyOf = (walletId: string): string => walletId.slice(0, walletId.indexOf('#'));

@@ -1,7 +1,7 @@
 /**
  * The move of a wallet into another one of the same person: one transaction of two updates.
  * Invariant: what was counted is counted once, and the former wallet admits nothing any more.
- * Defeats: a move that is sent twice or late (the former wallet says where it went: `walletHasNotMoved`); a reserve,
+ * Defeats: a move that is sent twice or late (the fence counts as in flight: `nothingIsInFlight`); a reserve,
  * settle, draw or revocation in the former wallet since it was seen (`formerIsAsSeen`); a change of the record, a
  * revocation or a spill in the other one (`otherIsAsSeen`).
  */
@@ -55,7 +55,6 @@ export const toFormer = ({ from, to }: WalletMove): Update => ({
     ...[index.partitionKey, index.sortKey, slicesIndex.partitionKey, listIndex.partitionKey],
   ],
   conditions: [
-    walletHasNotMoved(),
     nothingIsInFlight(),
     recordIsAsSeen(from.person?.rev),
     isAsSeen(NOT_BEFORE, from.notBeforeMs),
@@ -64,14 +63,11 @@ export const toFormer = ({ from, to }: WalletMove): Update => ({
   ],
 });
 
-/** Keeps `move-exact`. */
-const formerIsAsSeen = ({ counters, slices }: Wallet): readonly Condition[] => [
+/** Keeps `move-exact`. `draws` counts every draw, and without one what is left of a slice can only fall. */
+const formerIsAsSeen = ({ counters, slices, draws }: Wallet): readonly Condition[] => [
+  isAsSeen(DRAWS, draws === 0 ? undefined : draws),
   ...[...counters].map(([name, counted]) => isAsSeen(name, counted)),
-  ...[...slices].flatMap(([name, { left, drawnIn, recalledOut }]) => [
-    isAsSeen(SLICE.left + name, left),
-    isAsSeen(SLICE.in + name, drawnIn === 0n ? undefined : drawnIn),
-    isAsSeen(SLICE.out + name, recalledOut === 0n ? undefined : recalledOut),
-  ]),
+  ...[...slices].map(([name, { left }]) => isAsSeen(SLICE.left + name, left)),
 ];
 
 /** Keeps `move-exact`. */

@@ -1,13 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { asPoolId, type WalletId } from '../../core/base/ids.ts';
-import type { Wallet, WalletMove } from '../../core/wallet/ports.ts';
+import { asPoolId, asTokenId, type WalletId } from '../../core/base/ids.ts';
+import type { People } from '../../core/wallet/people.ts';
+import type { CounterAdd, TokenPart, Wallet, WalletMove } from '../../core/wallet/ports.ts';
 import { NOW_MS } from '../support/wallet-fixtures.ts';
 import type { WalletKit } from './due-wallets.contract.ts';
 
 interface MovesKit extends WalletKit {
-  readonly under: () => { setNotBefore(walletId: WalletId, atMs: number): Promise<void> | void };
+  readonly under: () => {
+    readonly people: People;
+    setNotBefore(walletId: WalletId, atMs: number): Promise<void> | void;
+  };
 }
 
+const TOKEN = asTokenId('tokA');
 const MONTH = 'usd:month:2026-11';
 
 /** Wallets that are moved into another one of the same person. */
@@ -23,6 +28,61 @@ export function describeMoves(kit: MovesKit): void {
     const { wallet } = await settle(hold);
     if (wallet === undefined) throw new TypeError('expected a wallet');
     return wallet;
+  }
+  async function read(id: WalletId): Promise<Wallet> {
+    const wallet = await wallets().find(id);
+    if (wallet === undefined) throw new TypeError('expected a wallet');
+    return wallet;
+  }
+  const spendIn = async (id: WalletId, counters: readonly CounterAdd[]): Promise<void> => {
+    const hold = holdIn(id, 'spent');
+    await reserve(hold, counters);
+    await settle(hold);
+  };
+  const drawIn = (walletId: WalletId, name: string, seenIn: bigint) =>
+    wallets().draw({
+      poolId: asPoolId(`pool#${walletId}`),
+      walletId,
+      name,
+      limit: 100n,
+      amount: seenIn === 0n ? 0n : 5n,
+      seenIn,
+    });
+  const recallIn = (walletId: WalletId) =>
+    wallets().recall({
+      poolId: asPoolId(`pool#${walletId}`),
+      walletId,
+      name: MONTH,
+      amount: 5n,
+      seenOut: 0n,
+    });
+  const changePerson = (walletId: WalletId) =>
+    under().people.change({
+      walletId,
+      listedUnder: 'k',
+      seenRev: undefined,
+      person: { rev: 'rev1', limits: [], creditNanoUsd: 0n, isBlocked: false },
+      texts: {},
+      idempotencyKey: 'i1',
+      digest: 'd1',
+      nowMs: NOW_MS,
+      forget: [],
+    });
+  /** A token is used for nothing, and leaves the wallet. */
+  async function spillOne(walletId: WalletId): Promise<TokenPart> {
+    const hold = holdIn(walletId, 'of a token', { tokenId: TOKEN });
+    const counters = [{ name: `t:${TOKEN}:usd:total`, add: 0n }];
+    const token = { tokenId: TOKEN, tokenKeepUntilMs: NOW_MS };
+    await wallets().reserve({ hold, counters, inFlightMax: 9, ...token });
+    await settle(hold);
+    const part: TokenPart = {
+      tokenId: TOKEN,
+      keepUntilMs: NOW_MS,
+      isRevoked: false,
+      counters: new Map([[`t:${TOKEN}:usd:total`, 0n]]),
+    };
+    await wallets().spill({ walletId, seenSpills: undefined, tokens: [part] });
+    return part;
   }
   const moveOf = (from: Wallet, overrides: Partial<WalletMove> = {}): WalletMove => ({
     from,
@@ -66,22 +126,91 @@ export function describeMoves(kit: MovesKit): void {
     });
 
     // guarantee: move-exact
-    test('changes nothing if one of the wallets changed since it was seen', async () => {
-      const [spent, held] = [await makeSpent(), await makeSpent()];
-      const [revoked, other] = [await makeSpent(), await makeSpent()];
-      const late = holdIn(spent.id, 'late');
-      await reserve(late, [{ name: 'usd:total', add: 1n }]);
-      await settle(late);
-      await reserve(holdIn(held.id, 'late'));
-      await under().setNotBefore(revoked.id, NOW_MS);
-      const to = makeWalletId();
-      await under().setNotBefore(to, NOW_MS);
+    test('of a wallet that counts nothing is made once', async () => {
+      const id = makeWalletId();
+      await spendIn(id, []);
+      const move = moveOf(await read(id));
 
-      const moves = [moveOf(spent), moveOf(held), moveOf(revoked), moveOf(other, { to })];
-      const moved = await Promise.all(moves.map((move) => wallets().moveWallet(move)));
-
-      expect(moved).toEqual([false, false, false, false]);
-      expect(await wallets().find(moves[0]?.to ?? to)).toBeUndefined();
+      expect(await wallets().moveWallet(move)).toBe(true);
+      expect(await wallets().moveWallet(move)).toBe(false);
     });
+
+    // guarantee: move-exact
+    test('of a wallet that drew nothing of a budget takes its slice along', async () => {
+      const id = makeWalletId();
+      const poolId = asPoolId(`pool#${id}`);
+      await wallets().draw({
+        poolId,
+        walletId: id,
+        name: MONTH,
+        limit: 9n,
+        amount: 0n,
+        seenIn: 0n,
+      });
+      const from = await read(id);
+      const move = moveOf(from);
+
+      expect(await wallets().moveWallet(move)).toBe(true);
+      expect((await wallets().find(move.to))?.slices).toEqual(from.slices);
+    });
+
+    // guarantee: draw-once
+    test('leaves a wallet behind that a late draw gives nothing', async () => {
+      const from = await makeSpent();
+      const draw = { poolId: asPoolId(`pool#${from.id}`), walletId: from.id, name: MONTH };
+      await wallets().moveWallet(moveOf(from));
+
+      const late = await wallets().draw({ ...draw, limit: 100n, amount: 30n, seenIn: 0n });
+
+      expect(late.kind).toBe('wallet-changed');
+      expect(await wallets().findDrawn(draw.poolId)).toBe(30n);
+    });
+
+    // guarantee: moved-wallet-admits-nothing
+    test('leaves a wallet behind to which no token returns', async () => {
+      const from = await makeSpent();
+      const part = await spillOne(from.id);
+      await wallets().moveWallet(moveOf(await read(from.id)));
+
+      expect((await wallets().unspill(from.id, part)).moved).toBe(false);
+      expect(await wallets().findSpilled(from.id, TOKEN)).toEqual(part);
+    });
+
+    const CHANGES: Readonly<Record<string, (id: WalletId) => Promise<unknown>>> = {
+      'a counter': (id) => spendIn(id, [{ name: 'usd:total', add: 1n }]),
+      'a hold': (id) => reserve(holdIn(id, 'late')),
+      'a spill': (id) => spillOne(id),
+      'a revocation': async (id) => under().setNotBefore(id, NOW_MS),
+      'a record': (id) => changePerson(id),
+      'a draw': (id) => drawIn(id, MONTH, 30n),
+      'a first draw of another budget': (id) => drawIn(id, 'usd:day:2026-11-29', 0n),
+      'a recall': (id) => recallIn(id),
+      'a move': async (id) => wallets().moveWallet(moveOf(await read(id))),
+    };
+
+    // guarantee: move-exact
+    test.each(Object.keys(CHANGES))(
+      'changes nothing after %s in the former wallet',
+      async (fact) => {
+        const from = await makeSpent();
+        await CHANGES[fact]?.(from.id);
+        const move = moveOf(from);
+
+        expect(await wallets().moveWallet(move)).toBe(false);
+        expect(await wallets().find(move.to)).toBeUndefined();
+      },
+    );
+
+    // guarantee: move-exact
+    test.each(['a spill', 'a revocation', 'a record', 'a move'])(
+      'changes nothing after %s in the other wallet',
+      async (fact) => {
+        const [from, other] = [await makeSpent(), await makeSpent()];
+        await CHANGES[fact]?.(other.id);
+
+        expect(await wallets().moveWallet(moveOf(from, { to: other.id }))).toBe(false);
+        expect(await read(from.id)).toEqual(from);
+      },
+    );
   });
 }

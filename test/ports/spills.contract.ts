@@ -132,6 +132,17 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
     });
 
     // guarantee: return-once
+    test('is refused while the wallet counts the token already', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await wallets().spill(spillOf(id, partOf(A)));
+      await use(id, A, { hold: holdIn(id, 'anew'), seenSpills: 1, tokenKeepUntilMs: NOW_MS + 1 });
+
+      expect((await wallets().unspill(id, partOf(A))).moved).toBe(false);
+      expect((await wallets().find(id))?.tokenKeepUntilMs).toEqual(new Map([[A, NOW_MS + 1]]));
+    });
+
+    // guarantee: return-once
     test('that is late finds the token as it is now, and changes nothing', async () => {
       const id = makeWalletId();
       await use(id, A);

@@ -3,6 +3,7 @@
  */
 import { expect } from 'vitest';
 import type { Grant } from '../../core/access/grant.ts';
+import type { WalletId } from '../../core/base/ids.ts';
 import type { Limit } from '../../core/base/limits.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import { walletIdOf } from '../../core/wallet/payer.ts';
@@ -63,6 +64,22 @@ export function booksOf(all: readonly Wallet[], rows: Iterable<UsageRow>) {
     }
   }
   return { spent, held };
+}
+
+/**
+ * All that is booked on an account.
+ * @param joined a wallet that was moved into the account's: what is booked on that one counts here too
+ */
+export function sumOf(
+  { spent, held }: ReturnType<typeof booksOf>,
+  account: string,
+  joined?: WalletId,
+): bigint {
+  const [id, ...rest] = account.split(' ');
+  const own = (spent.get(account) ?? 0n) + (held.get(account) ?? 0n);
+  if (joined === undefined || rest.length === 0 || id === joined) return own;
+  const other = [joined, ...rest].join(' ');
+  return own + (spent.get(other) ?? 0n) + (held.get(other) ?? 0n);
 }
 
 /** As `expect`, which takes its time, where it fails. */

@@ -25,7 +25,7 @@ import { type SettlePorts, settle } from '../../core/wallet/settle.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import type { OpenHold } from '../../core/wallet/wallet.ts';
 import { type Fault, makeFaultyLine, makeSeededFraction } from './faulty.ts';
-import { accountOf, booksOf, mustBe, mustBeWithin } from './joined-books.ts';
+import { accountOf, booksOf, mustBe, mustBeWithin, sumOf } from './joined-books.ts';
 import { makeGrant, makeManualClock, makeRow, usd } from './wallet-fixtures.ts';
 
 /** What a history is played on. */
@@ -43,9 +43,14 @@ export type Mishap = Fault | 'dies-before' | 'dies-after';
 export const USERS = ['ada', 'bob', 'eve'] as const;
 export const TOKENS = ['A', 'B'] as const;
 
+/** The first user under another spelling, as in requests of the version before. */
+const FORMER = 'Ada';
+
 /** A request: the plain key's, or one of a user's tokens. */
 export interface Asked {
   readonly user?: number;
+  /** The first user's, under the former spelling. */
+  readonly isFormer?: boolean;
   readonly token: (typeof TOKENS)[number];
   readonly nanoUsd: number;
   readonly takesLess: boolean;
@@ -160,6 +165,10 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
         return keep(() => wallets.draw(draw));
       },
       recall: (recall) => keep(() => wallets.recall(recall)),
+      unspill: (...write) => keep(() => wallets.unspill(...write)),
+      spill: (spill) => keep(() => wallets.spill(spill)),
+      moveWallet: (move) => keep(() => wallets.moveWallet(move)),
+      findSpilled: (...search) => look(() => wallets.findSpilled(...search)),
       retire: (...retire) => keep(() => wallets.retire(...retire)),
       find: (id) => look(() => wallets.find(id)),
       findDrawn: (id) => look(() => wallets.findDrawn(id)),
@@ -172,7 +181,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   }
 
   /** Tokens of today: tomorrow's students have tomorrow's, and the old ones are forgotten in time. */
-  function grantOf({ user, token }: Pick<Asked, 'user' | 'token'>): Grant {
+  function grantOf({ user, token, isFormer }: Pick<Asked, 'user' | 'token' | 'isFormer'>): Grant {
     const { token: _token, identity: _identity, ...common } = makeGrant([]);
     const grant: Grant = {
       ...common,
@@ -184,7 +193,11 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     const issuedAtMs = issuedAtMsOf(clock.nowMs());
     return {
       ...grant,
-      identity: { source: 'token', issuer: '', id: USERS[user] ?? '' },
+      identity: {
+        source: 'token',
+        issuer: '',
+        id: isFormer && user === 0 ? FORMER : (USERS[user] ?? ''),
+      },
       token: {
         id: asTokenId(`${USERS[user]}${token}${isoDay(issuedAtMs)}`),
         issuedAtMs,
@@ -192,6 +205,15 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
         revoked: false,
       },
     };
+  }
+
+  const [former, current] = [true, false].map((isFormer) =>
+    walletIdOf(grantOf({ user: 0, token: 'A', isFormer })),
+  ) as [WalletId, WalletId];
+
+  /** The other wallet that a wallet's books include. */
+  async function joinedTo(id: WalletId): Promise<WalletId | undefined> {
+    return id === current && (await wallets.find(former))?.movedTo === current ? former : undefined;
   }
 
   async function readAll(): Promise<readonly Wallet[]> {
@@ -207,9 +229,15 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     rows,
     steady,
     readAll,
+    joinedTo,
     overrun: () => overrun,
     drawnOf: (name: string) => wallets.findDrawn(asPoolId(`pool#${keyId}#${name}`)),
     ask: (asked: Asked, ports: SettlePorts = steady) => ask(asked, ports),
+    /** The former spelling has a wallet before the other one is known. */
+    begin: async () => {
+      await playReserve({ user: 0, isFormer: true, token: 'A', nanoUsd: 1, takesLess: false }, []);
+      await playSettle(0, 100, false, []);
+    },
     play: { reserve: playReserve, settle: playSettle, deliver, sweep: runSweep, revoke, revokeAll },
     setCaps: (caps: Caps) => {
       wasRaised ||= caps.keyMonth > keyMonth;
@@ -232,6 +260,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
         leaseEndsAtMs: clock.nowMs() + LEASE_MS,
         inFlightMax: IN_FLIGHT_MAX,
         ...(asked.takesLess && { afford }),
+        ...(walletIdOf(grant) === current && { formerWalletId: former }),
       },
       ports,
     );
@@ -265,28 +294,33 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     amount: bigint,
     atMs: number,
   ): Promise<void> {
+    const { movedTo, inFlight = 0 } = (await wallets.find(former)) ?? {};
+    // One spelling waits for the requests of the other, which has no wallet afterwards.
+    const outside = movedTo === undefined ? inFlight > 0 && current : former;
+    if (walletIdOf(grant) === outside) return;
     expect(code, 'a refusal').not.toBe('service_unavailable');
     if (code !== 'insufficient_quota' && code !== 'budget_in_use') return;
     // What a row says is gone, though its hold may still stand somewhere; what is held may come back.
     const all = code === 'budget_in_use' ? await readAll() : [];
-    const { spent, held } = booksOf(all, rows.values());
+    const books = booksOf(all, rows.values());
+    const joined = await joinedTo(walletIdOf(grant));
     const isShort = limitsOf(grant).some((limit) => {
       if (limit.unit !== 'usd') return false;
-      const account = accountOf(limit, grant, atMs);
-      return (spent.get(account) ?? 0n) + (held.get(account) ?? 0n) + amount > limit.amount;
+      return sumOf(books, accountOf(limit, grant, atMs), joined) + amount > limit.amount;
     });
     expect(isShort, `a false ${code}`).toBe(true);
   }
 
   /** Who is served is within the limits of now, however much larger they were before. */
   async function expectRoom(grant: Grant, atMs: number): Promise<void> {
-    const { spent, held } = booksOf(await readAll(), rows.values());
+    const books = booksOf(await readAll(), rows.values());
+    const joined = await joinedTo(walletIdOf(grant));
     for (const limit of limitsOf(grant)) {
       if (limit.unit !== 'usd' || limit.window === 'hour') continue;
       // What was drawn under a limit is there again when that limit is, whatever was drawn under a larger one since.
       if (limit.per === 'key' && wasRaised) continue;
       const account = accountOf(limit, grant, atMs);
-      const used = (spent.get(account) ?? 0n) + (held.get(account) ?? 0n);
+      const used = sumOf(books, account, joined);
       mustBeWithin(used, limit.amount, `${account} of one that was served`);
     }
   }
@@ -335,13 +369,20 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     }
   }
 
+  /** A revocation marks the wallets of both spellings. */
+  function spellingsOf(id: WalletId): readonly WalletId[] {
+    return id === current ? [current, former] : [id];
+  }
+
   async function revoke(asked: Pick<Asked, 'user' | 'token'>): Promise<void> {
     const grant = grantOf(asked);
     if (grant.token === undefined) return;
     revoked.add(grant.token.id);
     const keepUntilMs = clock.nowMs() + 3_000 * TOKEN_LIFE_SECONDS;
-    await marks.revokeToken(walletIdOf(grant), grant.token.id, keepUntilMs);
-    known.add(walletIdOf(grant));
+    for (const id of spellingsOf(walletIdOf(grant))) {
+      await marks.revokeToken(id, grant.token.id, keepUntilMs);
+      known.add(id);
+    }
   }
 
   /** All of a user's tokens issued until an instant; an earlier one that comes later changes nothing. */
@@ -351,9 +392,11 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     const atMs = { now: clock.nowMs(), 'last issue': issuedAtMs, 'before it': issuedAtMs - 1 }[
       until
     ];
-    notBeforeMs.set(walletId, Math.max(atMs, notBeforeMs.get(walletId) ?? 0));
-    await marks.raiseNotBefore(walletId, atMs);
-    known.add(walletId);
+    for (const id of spellingsOf(walletId)) {
+      notBeforeMs.set(id, Math.max(atMs, notBeforeMs.get(id) ?? 0));
+      await marks.raiseNotBefore(id, atMs);
+      known.add(id);
+    }
   }
 }
 

@@ -44,6 +44,7 @@ const isAsSeen = (old: StoredWallet, from: Wallet): boolean =>
   old.person?.rev === from.person?.rev &&
   old.notBeforeMs === from.notBeforeMs &&
   old.spills === from.spills &&
+  old.draws === from.draws &&
   [...from.counters].every(([name, counted]) => old.counters.get(name) === counted) &&
   [...from.slices].every(([name, { left, drawnIn, recalledOut }]) => {
     const now = old.slices.get(name);

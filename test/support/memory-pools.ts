@@ -41,6 +41,7 @@ export function makeMemoryPools(
 
     async draw({ poolId, walletId, name, amount, seenIn, limit }) {
       const slice = wallets.get(walletId)?.slices.get(name);
+      if (wallets.get(walletId)?.movedTo !== undefined) return WALLET_CHANGED;
       if ((slice?.drawnIn ?? 0n) !== seenIn) return WALLET_CHANGED;
       const drawn = pools.get(poolId);
       if (limit !== undefined && drawn !== undefined && drawn + amount > limit) {
