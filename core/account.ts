@@ -1,10 +1,11 @@
 /**
  * The account function's routes: models, the credential itself, scoped tokens, usage.
- * Flow: Grant > **answer**. Invariant: no route reserves. Only revocations and changes of users write. An unknown route is
- * a 404.
+ * Flow: Grant > count > **answer**. Invariant: no route costs money. Only revocations and changes of users write, and the
+ * count of a request that a `requests:` limit applies to. An unknown route is a 404.
  */
 import { type Grant, requireNotExpired } from './access/grant.ts';
-import { describeKey, type KeyWallets } from './account/key-info.ts';
+import { countRequest } from './account/count-request.ts';
+import { describeKey } from './account/key-info.ts';
 import { revoke } from './account/revoke.ts';
 import { describeToken, issueToken } from './account/scoped-jwt.ts';
 import { describeUsage } from './account/usage.ts';
@@ -19,15 +20,15 @@ import type { RevokedList } from './keys/ports.ts';
 import type { ModelLists } from './models/catalogue.ts';
 import { findModel, listModels, modelReaderOf } from './models/model-list.ts';
 import type { UsageReader } from './usage/ports.ts';
-import type { WalletMarks } from './wallet/ports.ts';
+import type { UsageRows, WalletMarks, Wallets } from './wallet/ports.ts';
 
 export interface AccountPorts extends UsersPorts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly wallets: KeyWallets;
+  readonly wallets: Wallets;
   readonly marks: WalletMarks;
   readonly revokedList: RevokedList;
-  readonly usage: UsageReader;
+  readonly usage: UsageReader & UsageRows;
   readonly models: ModelLists;
 }
 
@@ -56,7 +57,7 @@ const MODEL_PATH = /^\/v1(?:beta)?\/models\/(.+)$/;
 
 /**
  * Answers a request to one of the account's routes.
- * @throws not_found for an unknown route, token_expired, token_revoked, and the errors of each route
+ * @throws not_found for an unknown route, token_expired, token_revoked, rate_limit_exceeded, and the errors of each route
  */
 export async function account(
   request: HttpRequest,
@@ -68,6 +69,7 @@ export async function account(
   const route =
     ROUTES.get(`${request.method} ${request.path}`) ?? modelRoute(request) ?? userRoute(request);
   if (route === undefined) throw new GatewayError('not_found');
+  await countRequest(grant, ports);
   const body = await route(request, grant, ports);
   return MODEL_LIST.test(request.path) ? withTag(request, body) : { status: 200, body };
 }

@@ -68,7 +68,7 @@ function makePorts({ environment, config, canAnswer }: FunctionSettings): Accoun
     marks: makeWalletMarks(dynamodb, walletsTable),
     revokedList: makeRevokedList(dynamodb, keysTable),
     usage: {
-      readRows: makeUsageRows(dynamodb, usageTable).readRows,
+      ...makeUsageRows(dynamodb, usageTable),
       readRollups: makeRollups(dynamodb, usageTable).readRollups,
     },
     models: {

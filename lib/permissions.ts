@@ -45,16 +45,6 @@ const useEncryptionKey = (keyArn: string): PolicyStatement =>
     },
   });
 
-/** Allows new rows in the lists of changed users, but no row of usage. */
-const listUserChanges = (usageTableArn: string): PolicyStatement =>
-  new PolicyStatement({
-    sid: 'ListUserChanges',
-    effect: Effect.ALLOW,
-    actions: ['dynamodb:PutItem'],
-    resources: [usageTableArn],
-    conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*#people'] } },
-  });
-
 /** Returns the statements of each function. A statement without resources is left out: it would mean all. */
 export function permissionsOf(
   tables: Tables,
@@ -98,12 +88,12 @@ export function permissionsOf(
     ],
     account: [
       ...useKey,
-      // It writes only marks and records of people into wallets. No policy can limit it to them, because counters are beside
-      // them.
+      // Marks and records of people, and counts of requests.
       allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
       revokeInRecords(tables.keys.tableArn),
       allow('FindUsers', ['dynamodb:Query'], listIndex),
-      listUserChanges(tables.usage.tableArn),
+      // Rows in the lists of changed users, and of requests that count against a limit.
+      allow('WriteUsage', ['dynamodb:PutItem'], usage),
       allow('ReadUsage', ['dynamodb:Query'], usage),
       ...findSlices,
     ],

@@ -14,6 +14,7 @@ import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { KEY } from './memory-keys.ts';
 import { makeMemoryPeople } from './memory-people.ts';
 import { makeMemoryUsage } from './memory-usage.ts';
+import { makeMemoryWallets } from './memory-wallets.ts';
 import { NOW_MS } from './tokens.ts';
 
 export const SERVER: Grant = {
@@ -129,6 +130,7 @@ async function ask(
     }),
     userChanges: { put: async () => {}, list: async () => [] },
     wallets: {
+      ...makeMemoryWallets(),
       find: async (id) => wallets[id],
       findSpilled: async () => undefined,
       findAll: async () => [],
@@ -149,7 +151,7 @@ async function ask(
         marked.push(['list', { account, keyId, keyName }, entry]);
       },
     },
-    usage: { readRows: usage.readRows, readRollups: async () => ({ entries: [] }) },
+    usage: { ...usage, readRollups: async () => ({ entries: [] }) },
     models: { catalogue: CATALOGUE, names: { config: CONFIG, providerUrls: {} }, canAnswer },
   };
   const credential = grant.credential === 'key' ? key : 'jwt:a.b.c';
