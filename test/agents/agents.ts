@@ -166,5 +166,5 @@ export function findAbsent(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'Linux x64';
   return AGENTS.every((agent) => existsSync(programOf(agent)))
     ? undefined
-    : 'the agents (npm ci --prefix test/agents, 1.1 GB)';
+    : 'their binaries (npm ci --prefix test/agents, 1.1 GB)';
 }
