@@ -75,14 +75,21 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
 
     // guarantee: spill-idle-token-only
     test('moves nothing if a token was used or revoked since it was seen', async () => {
-      const [used, revoked] = [makeWalletId(), makeWalletId()];
+      const [used, revoked, kept] = [makeWalletId(), makeWalletId(), makeWalletId()];
       await use(used, A);
       await use(revoked, A);
+      await use(kept, A);
+      await use(kept, A, {
+        hold: holdIn(kept, 'of nothing'),
+        counters: [],
+        tokenKeepUntilMs: NOW_MS + 1,
+      });
       await again(used, A);
       await under().revokeToken(revoked, A);
 
       expect((await wallets().spill(spillOf(used, partOf(A)))).moved).toBe(false);
       expect((await wallets().spill(spillOf(revoked, partOf(A)))).moved).toBe(false);
+      expect((await wallets().spill(spillOf(kept, partOf(A)))).moved).toBe(false);
 
       expect(await wallets().findSpilled(used, A)).toBeUndefined();
     });
