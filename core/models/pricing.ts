@@ -87,7 +87,7 @@ export interface PriceBook {
  * its own, which a price per token does not bound. "research" alone is none of them.
  */
 const BILLED_PER_CALL =
-  /(?<!re)search|deep-research|sonar|[:-]online\b|audio|image|imagen|realtime|transcribe|tts|omni|lyria|video/i;
+  /(?<!re)search|deep-research|sonar|[:-]online\b|audio|image|imagen|nano-banana|realtime|transcribe|tts|omni|lyria|video/i;
 
 /** Returns true for a model whose provider bills more than its tokens. The table has no price for it. */
 export const isBilledPerCall = (model: string): boolean => BILLED_PER_CALL.test(model);

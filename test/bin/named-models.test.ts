@@ -7,7 +7,7 @@ const WITHOUT_FIGURES: readonly string[] = [
   ...['gpt-6.2-astra', 'gpt-6.2-sol', 'gemini-4-carbon'],
   ...['gpt-5.6-cyber', 'gpt-6-cyber', 'gpt-6-rosalind', 'gpt-rosalind-research'],
   ...['gpt-daybreak-blue-latest', 'gpt-daybreak-red-latest'],
-  ...['gemini-2.5-flash-lite-preview-09-2025', 'gemini-nano-banana-2.1'],
+  'gemini-2.5-flash-lite-preview-09-2025',
   ...['gemma-4-26b-a4b-it', 'gemma-4-31b-it'],
 ];
 
