@@ -52,6 +52,13 @@ export const notOwned = (param: string): GatewayError =>
     param,
   });
 
+/** Refuses a budget of thinking that the affordable output cap does not hold. */
+export const thinkingTooLarge = (cap: number): GatewayError =>
+  new GatewayError('invalid_request', {
+    message: `"thinking.budget_tokens" must be under the output cap that the budget affords, ${cap.toLocaleString('en-US')}`,
+    param: 'thinking.budget_tokens',
+  });
+
 /** Refuses `background: true`: the gateway could neither bill nor stop the request. */
 export const notInBackground = (): GatewayError =>
   new GatewayError('invalid_request', {

@@ -4,6 +4,7 @@
  */
 
 import { type Grant, isBareServerKey } from '../access/grant.ts';
+import type { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
 import { ZERO_USD } from '../base/money.ts';
@@ -11,7 +12,7 @@ import type { Config } from '../config.ts';
 import { vocabularyOf } from '../dialects/bound/text-bound.ts';
 import type { Dialect, ParsedRequest } from '../dialects/dialect.ts';
 import { type BoundRules, inputTokensMax } from '../dialects/input-bound.ts';
-import { notBounded } from '../dialects/refusals.ts';
+import { notBounded, thinkingTooLarge } from '../dialects/refusals.ts';
 import type { RequestInput } from '../dialects/request-input.ts';
 import { OUTPUT_CAP_MIN, outputTokensMax } from '../dialects/request-output.ts';
 import type { Route } from '../dialects/routes.ts';
@@ -235,6 +236,31 @@ export function affordableCap(
   left: AmountsLeft,
   below: number,
 ): number | undefined {
+  return largestCap(plan, left, { low: plan.request.output.capMin, high: below - 1 });
+}
+
+/**
+ * The refusal of a budget of thinking that does not fit under the output cap that is affordable. The client can lower it.
+ * Undefined: thinking is not why the request does not fit.
+ */
+export function thinkingRefusal(plan: CallPlan, left: AmountsLeft): GatewayError | undefined {
+  const { thinkingBudget, capMin } = plan.request.output;
+  if (thinkingBudget === undefined) return undefined;
+  const cap = largestCap(plan, left, { low: OUTPUT_CAP_MIN, high: capMin - 1 });
+  return cap === undefined ? undefined : thinkingTooLarge(cap);
+}
+
+interface Caps {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The largest output cap of some that fits into what is left; undefined: not even the lowest fits. */
+function largestCap(
+  plan: CallPlan,
+  left: AmountsLeft,
+  { low: lowest, high: highest }: Caps,
+): number | undefined {
   const fits = (cap: number): boolean => {
     const { usd, tokens } = amountsUnder(plan, cap);
     return (
@@ -242,8 +268,8 @@ export function affordableCap(
       (left.tokens === undefined || tokens <= left.tokens)
     );
   };
-  let low = plan.request.output.capMin;
-  let high = below - 1;
+  let low = lowest;
+  let high = highest;
   if (high < low || !fits(low)) return undefined;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);

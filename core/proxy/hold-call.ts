@@ -9,6 +9,7 @@
  * 4. if it is refused still: a lower output cap.
  */
 import type { Grant } from '../access/grant.ts';
+import { GatewayError } from '../base/errors.ts';
 import type { RequestId } from '../base/ids.ts';
 import type { RememberedBound } from '../dialects/bound/prefix.ts';
 import type { Upstream } from '../providers/ports.ts';
@@ -25,6 +26,7 @@ import {
   amountsUnder,
   type CallPlan,
   neededAmounts,
+  thinkingRefusal,
   withInputBound,
 } from './call-plan.ts';
 import { type CountSlots, countInput, countRequestOf } from './count-input.ts';
@@ -94,8 +96,11 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
     const left = leftOf(grant, wallet, startedAtMs);
     if (remembered === undefined && isLarge(amountsUnder(plan, cap), left)) await count(left);
   }
+  /** Says more than "too expensive": the client can lower its budget of thinking. */
+  let thinking: GatewayError | undefined;
   const afford = (left: AmountsLeft): Amounts | undefined => {
     const lower = affordableCap(plan, left, cap);
+    thinking = lower === undefined ? thinkingRefusal(plan, left) : undefined;
     if (lower === undefined) return undefined;
     cap = lower;
     return amountsUnder(plan, lower);
@@ -115,7 +120,10 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
       needs: neededAmounts(plan),
     },
     ports,
-  );
+  ).catch((error: unknown) => {
+    const isForMoney = error instanceof GatewayError && error.status === 402;
+    throw isForMoney && thinking !== undefined ? thinking : error;
+  });
   const prompt = promptOf(plan, wallet, ports.random.uuid());
   return { grant, requestId, plan, cap, startedAtMs, ...held, ...(prompt && { prompt }) };
 }

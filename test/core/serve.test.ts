@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../core/base/errors.ts';
+import { asRequestId } from '../../core/base/ids.ts';
+import { RESPONSES } from '../../core/dialects/responses/responses.ts';
 import { makePriceBook } from '../../core/models/pricing.ts';
 import { serve } from '../../core/serve.ts';
 import {
@@ -259,6 +261,41 @@ describe('a limit', () => {
     const served = await proxy.serve(ask());
     expect(JSON.parse(proxy.sent[0]?.body ?? '').max_completion_tokens).toBe(8_192);
     expect(served.headers).not.toHaveProperty('x-hallpass-max-output-tokens');
+  });
+
+  test('that cannot bound a tool of the provider’s leaves it out and says so', async () => {
+    const proxy = makeProxy(whole('{"output":[],"usage":{"input_tokens":1,"output_tokens":1}}'));
+    const shell = { type: 'local_shell' };
+    const tools = [shell, { type: 'web_search' }, { type: 'image_generation' }];
+    const body = { model: 'openai/m', input: 'hi', tools };
+    const served = await proxy.serve(body, CAPPED, REQUEST_ID, RESPONSES);
+    expect(served.headers['x-hallpass-dropped']).toBe('web_search, image_generation');
+    expect(JSON.parse(proxy.sent[0]?.body ?? '').tools).toEqual([shell]);
+    const plain = await proxy.serve(
+      { model: 'openai/m', input: 'hi' },
+      CAPPED,
+      asRequestId('r2'),
+      RESPONSES,
+    );
+    expect(plain.headers).not.toHaveProperty('x-hallpass-dropped');
+  });
+
+  test('that does not afford a budget of thinking says which output cap it affords', async () => {
+    const proxy = makeProxy();
+    const grant = makeGrant(['token:usd:total=0.0005']);
+    const body = ask({ max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 4_000 } });
+    await expect(proxy.serve(body, grant)).rejects.toThrowError(
+      expect.objectContaining({
+        code: 'invalid_request',
+        message:
+          '"thinking.budget_tokens" must be under the output cap that the budget affords, 500',
+      }),
+    );
+    expect(proxy.sent).toEqual([]);
+    const none = makeGrant(['token:usd:total=0.000001']);
+    await expect(proxy.serve(body, none)).rejects.toThrowError(
+      expect.objectContaining({ status: 402 }),
+    );
   });
 
   test('that does not afford 16 tokens refuses, and nothing is sent', async () => {

@@ -5,6 +5,7 @@ import { asRequestId, type RequestId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
 import { CHAT } from '../../core/dialects/chat/chat.ts';
+import type { Dialect } from '../../core/dialects/dialect.ts';
 import { makePriceBook } from '../../core/models/pricing.ts';
 import { makeDemo } from '../../core/providers/demo/demo.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../../core/providers/ports.ts';
@@ -57,7 +58,12 @@ export interface ProxyFixture {
   readonly wallet: (grant?: Grant) => Promise<Wallet | undefined>;
   /** True once the provider's answer was left or read to its end. */
   readonly isProviderLeft: () => boolean;
-  serve(body: unknown, grant?: Grant, requestId?: RequestId): Promise<ProxyAnswer>;
+  serve(
+    body: unknown,
+    grant?: Grant,
+    requestId?: RequestId,
+    dialect?: Dialect,
+  ): Promise<ProxyAnswer>;
 }
 
 export const CAPPED: Grant = makeGrant(['token:usd:total=1']);
@@ -114,10 +120,11 @@ export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = 
     rows: () => [...usage.rows.values()],
     wallet: (grant) => wallets.find(grant === undefined ? WALLET_ID_OF_ADA : walletIdOf(grant)),
     isProviderLeft: () => isProviderLeft,
-    serve: (body, grant = CAPPED, requestId = REQUEST_ID) =>
+    serve: (body, grant = CAPPED, requestId = REQUEST_ID, dialect = CHAT) =>
       serve(
         {
           ...CHAT_ASK,
+          route: { dialect, isStreamRoute: false },
           requestId,
           grant,
           body: typeof body === 'string' ? body : JSON.stringify(body),
