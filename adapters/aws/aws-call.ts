@@ -5,6 +5,7 @@
  * No adapter repeats a write: only its caller can tell two attempts apart.
  */
 import type { Readable } from 'node:stream';
+import { isRecord } from '../../core/base/json.ts';
 import type { AwsCredentials } from './environment.ts';
 
 /**
@@ -79,7 +80,9 @@ export function readAnswer(answer: Readable): Promise<Buffer> {
     });
     answer.on('end', () => resolve(Buffer.concat(chunks)));
     answer.on('error', reject);
-    answer.on('close', () => reject(new Error('the answer ended early')));
+    answer.on('close', () => {
+      if (!answer.readableEnded) reject(new Error('the answer ended early'));
+    });
   });
 }
 
@@ -87,7 +90,7 @@ export function readAnswer(answer: Readable): Promise<Buffer> {
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined; // The parser's words quote the answer; the caller names the fault.
   }

@@ -196,6 +196,7 @@ export function describeAwsCalls(name: string, adapter: AwsCallsUnderTest): void
       ['HTML of a proxy in between', 502, '<html>canary-of-the-answer</html>'],
       ['a 200 that is not JSON', 200, '{"Item":{"pk":{"S":"canary-of-the-answer"'],
       ['JSON that is not an object', 200, '"canary-of-the-answer"'],
+      ['a list', 200, '["canary-of-the-answer"]'],
       ['a 200 without a body', 200, ''],
       ['an error without a name', 500, '{"message":"canary-of-the-answer"}'],
     ])('names %s unreadable', async (_what, status, body) => {
