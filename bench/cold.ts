@@ -19,7 +19,8 @@ export interface ColdStart {
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const RUNS = 15;
 const FUNCTIONS = ['authorizer', 'proxy', 'account', 'sweep'];
-const VARIABLES = {
+/** The variables of the functions. */
+export const VARIABLES = {
   AWS_REGION: 'eu-central-1',
   AWS_ACCESS_KEY_ID: 'bench',
   AWS_SECRET_ACCESS_KEY: 'bench',
@@ -39,7 +40,7 @@ interface SynthesizedResource {
 }
 
 /** Synthesizes the stack and returns the paths of the bundles, by function name. */
-function synthesize(folder: string): Map<string, string> {
+export function synthesize(folder: string): Map<string, string> {
   execFileSync('npx', ['cdk', 'synth', '--quiet', '--output', folder], {
     cwd: ROOT,
     stdio: 'pipe',

@@ -1,0 +1,39 @@
+/**
+ * Lambda's share of a processor, as a quota of a control group: a function of 1,769 MB has one whole processor.
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+ */
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const WHOLE_PROCESSOR_MB = 1_769;
+
+/** Lambda's own period. */
+const PERIOD_MICROS = 20_000;
+
+const V1 = '/sys/fs/cgroup/cpu';
+const V2 = '/sys/fs/cgroup';
+
+export interface ProcessorShare {
+  /** The file that a process writes its id to, to be held to the share. */
+  readonly procs: string;
+  remove(): void;
+}
+
+/** Makes the share of a function of that memory; undefined where this machine or user cannot. */
+export function makeShare(memoryMb: number): ProcessorShare | undefined {
+  const isV1 = existsSync(join(V1, 'cpu.cfs_quota_us'));
+  const folder = join(isV1 ? V1 : V2, `hallpass-bench-${process.pid}-${memoryMb}`);
+  const quotaMicros = Math.round((PERIOD_MICROS * memoryMb) / WHOLE_PROCESSOR_MB);
+  try {
+    mkdirSync(folder);
+    if (isV1) {
+      writeFileSync(join(folder, 'cpu.cfs_period_us'), String(PERIOD_MICROS));
+      writeFileSync(join(folder, 'cpu.cfs_quota_us'), String(quotaMicros));
+    } else {
+      writeFileSync(join(folder, 'cpu.max'), `${quotaMicros} ${PERIOD_MICROS}`);
+    }
+  } catch {
+    return undefined; // No permission, or no such controller.
+  }
+  return { procs: join(folder, 'cgroup.procs'), remove: () => rmdirSync(folder) };
+}
