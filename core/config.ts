@@ -103,6 +103,11 @@ const configSchema = v.strictObject({
         v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(1_000_000)),
         8192,
       ),
+      /**
+       * Holds a prompt that was read from the provider's cache a moment ago at the price of a cache read. Then a limit can be
+       * passed: by one prompt for each payer, if the cache has expired. @default false
+       */
+      holdAtCachePrice: v.optional(v.boolean(), false),
     }),
     {},
   ),
@@ -128,6 +133,7 @@ export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaul
     readonly limits: readonly Limit[];
     readonly maxTokenLifetimeSeconds: number;
     readonly defaultMaxOutputTokens: number;
+    readonly holdAtCachePrice: boolean;
   };
 }
 

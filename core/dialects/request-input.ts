@@ -61,6 +61,8 @@ export interface RequestInput {
    * that writes unasked is known by its price row.
    */
   readonly cacheMark: 'none' | CacheLife;
+  /** The cache marks: how long each lasts, and how many messages from the end it stands, or `head`. */
+  readonly cacheMarks: readonly string[];
 }
 
 export interface ToolCounts {
@@ -122,6 +124,7 @@ export function countInput(parts: InputParts): RequestInput {
     stored: stored && placeOf(stored, places),
     isInline: references.every(({ kind }) => kind === 'data'),
     cacheMark: dearestMark(places),
+    cacheMarks: marksOf(places),
   };
 }
 
@@ -145,6 +148,14 @@ function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
   const place = places.find(({ leaves }) => leaves.includes(leaf));
   return place && pathOf(place.value, leaf, place.path);
 }
+
+/** Where the marks stand, as a client moves them along with the end of its conversation. */
+const marksOf = (places: readonly Place[]): readonly string[] =>
+  places.flatMap(({ leaves }, at) =>
+    leaves
+      .filter((leaf) => leaf instanceof CacheMark)
+      .map(({ life }) => `${life} ${at === 0 ? 'head' : places.length - at}`),
+  );
 
 function dearestMark(places: readonly Place[]): 'none' | CacheLife {
   const marks = places.flatMap(({ leaves }) => leaves.filter((leaf) => leaf instanceof CacheMark));

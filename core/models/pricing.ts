@@ -254,6 +254,8 @@ export interface HoldBounds {
   /** The sum over all choices, under the cap that is sent upstream. */
   readonly outputTokensMax: number;
   readonly cacheMark: CacheMark;
+  /** Input that is held at the price of a cache read. @default 0 */
+  readonly cachedTokens?: number;
 }
 
 /** A bound this close below a tier is held at the tier's rates: a count may differ by a few tokens from the bill. */
@@ -265,11 +267,13 @@ const TIER_EDGE_TOKENS = 2_000;
  */
 export function holdCostOf(price: Price, bounds: HoldBounds): NanoUsd {
   const { inputTokensMax, outputTokensMax, cacheMark } = bounds;
+  const cached = Math.min(bounds.cachedTokens ?? 0, inputTokensMax);
   const reachable =
     price.tiers?.filter((tier) => inputTokensMax + TIER_EDGE_TOKENS > tier.aboveInputTokens) ?? [];
   const costs = [price, ...reachable].map(
     (rates) =>
-      BigInt(inputTokensMax) * largest(inputRatesOf(rates, price, cacheMark)) +
+      BigInt(cached) * rates.cachedInputNanoPerMillion +
+      BigInt(inputTokensMax - cached) * largest(inputRatesOf(rates, price, cacheMark)) +
       BigInt(outputTokensMax) * rates.outputNanoPerMillion,
   );
   return asNanoUsd(ceilDivide(largest(costs), PER_MILLION) + (price.callNano ?? 0n));

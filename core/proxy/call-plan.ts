@@ -7,6 +7,7 @@ import { type Grant, isBareServerKey } from '../access/grant.ts';
 import type { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
+import type { Limit } from '../base/limits.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Config } from '../config.ts';
 import { vocabularyOf } from '../dialects/bound/text-bound.ts';
@@ -69,6 +70,10 @@ export interface CallPlan {
   readonly boundRules: BoundRules;
   /** The most input tokens that the provider can count. */
   readonly inputTokensMax: number;
+  /** Of these, how many are held at the price of a cache read. @default 0 */
+  readonly cachedTokens?: number;
+  /** The configuration lets a prompt be held at that price (`holdAtCachePrice`). */
+  readonly mayHoldAtCachePrice: boolean;
   /** A USD or token limit applies: the output cap is enforced. */
   readonly isBounded: boolean;
   /** The output cap to begin with: the request's own, or what of it one answer can hold. */
@@ -137,6 +142,7 @@ export function planCall(
     isBounded,
     cap: isBounded ? readableCap(request, body) : request.output.cap,
     boundRules,
+    mayHoldAtCachePrice: config.defaults.holdAtCachePrice && mayPass(limits, provider),
     inputTokensMax: boundInput(request.input, boundRules, isBounded),
   };
 }
@@ -163,6 +169,11 @@ function readableCap({ output, isStream }: ParsedRequest, body: JsonObject): num
   if (readable < output.capMin) throw notBounded('top_logprobs', 'a stream, or fewer choices');
   return Math.min(output.cap, readable);
 }
+
+/** False for a token with an allowance of its own, which nothing passes, and where the price is the provider's own. */
+const mayPass = (limits: readonly Limit[], { row }: Provider): boolean =>
+  !row.reportsCost &&
+  !limits.some(({ per, unit, window }) => per === 'token' && unit === 'usd' && window === 'total');
 
 /** @throws invalid_request when a limit applies and nothing bounds the input */
 function boundInput(input: RequestInput, rules: BoundRules, isBounded: boolean): number {
@@ -197,7 +208,7 @@ export const withInputBound = (plan: CallPlan, tokens: number | undefined): Call
 
 /** The most a call can take under an output cap, at the highest price it can meet. */
 export function amountsUnder(plan: CallPlan, cap: number): Amounts {
-  const { dialect, request, price, inputTokensMax } = plan;
+  const { dialect, request, price, inputTokensMax, cachedTokens = 0 } = plan;
   if (!dialect.isBilled) return { usd: ZERO_USD, tokens: 0n };
   const output = outputTokensMax(request.output, cap);
   const { cacheMark } = request.input;
@@ -205,7 +216,7 @@ export function amountsUnder(plan: CallPlan, cap: number): Amounts {
     usd:
       price === undefined
         ? ZERO_USD
-        : holdCostOf(price, { inputTokensMax, outputTokensMax: output, cacheMark }),
+        : holdCostOf(price, { inputTokensMax, outputTokensMax: output, cacheMark, cachedTokens }),
     tokens: BigInt(inputTokensMax) + BigInt(output),
   };
 }

@@ -31,7 +31,7 @@ import {
 } from './call-plan.ts';
 import { type CountSlots, countInput, countRequestOf } from './count-input.ts';
 import { isCostUnknown } from './first-cost.ts';
-import { charsOf, promptOf, rememberedBound } from './prompt-memory.ts';
+import { atCachePrice, charsOf, promptOf, rememberedBound } from './prompt-memory.ts';
 import type { CallPorts, ProviderCall } from './provider-call.ts';
 
 /** In a shorter request there is little to win. */
@@ -93,6 +93,7 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
     const remembered = rememberedBound(plan, wallet?.memory);
     plan = withInputBound(plan, remembered?.tokensMax);
     isCounted = remembered !== undefined && isClose(remembered);
+    if (wallet?.inFlight === 0) plan = atCachePrice(plan, remembered) ?? plan;
     const left = leftOf(grant, wallet, startedAtMs);
     if (remembered === undefined && isLarge(amountsUnder(plan, cap), left)) await count(left);
   }
@@ -110,13 +111,19 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
     cap = plan.cap;
     return amountsUnder(plan, cap);
   };
+  const besideOthers = (): Amounts => {
+    plan = { ...plan, cachedTokens: 0 };
+    return amountsUnder(plan, cap);
+  };
   const { wallet, ...held } = await reserve(
     {
       ...{ grant, requestId, leaseEndsAtMs, afford, replan, recount: count },
       formerWalletId: formerWalletIdOf(grant),
       amounts: amountsUnder(plan, cap),
       hasShares: true,
-      isAlone: await isCostUnknown(plan, grant, ports),
+      ...(plan.cachedTokens === undefined
+        ? { isAlone: await isCostUnknown(plan, grant, ports) }
+        : { isAlone: true, besideOthers }),
       needs: neededAmounts(plan),
     },
     ports,

@@ -27,6 +27,9 @@ import type { CallPlan } from './call-plan.ts';
  */
 const REMEMBERED_CHARS_MIN = 8_192;
 
+/** A prompt of which less was read from the cache is not held at the price of a cache read. */
+const CACHED_PERCENT_MIN = 90;
+
 const MODEL_TAG_HEX_CHARS = 4;
 const SALT_HEX_CHARS = 16;
 
@@ -36,6 +39,8 @@ export interface PromptToRemember {
   readonly slot: number;
   readonly salt: string;
   readonly modelTag: string;
+  /** Where its cache marks stand; absent: it is not to be held at the price of a cache read. */
+  readonly marks?: string;
 }
 
 const digestOf = (text: string): Buffer => Buffer.from(sha256(text), 'base64url');
@@ -44,6 +49,21 @@ const modelNameOf = ({ target, dialect }: CallPlan): string => `${dialect.name} 
 
 const modelTagOf = (plan: CallPlan): string =>
   digestOf(modelNameOf(plan)).toString('hex').slice(0, MODEL_TAG_HEX_CHARS);
+
+const marksTagOf = ({ request: { input } }: CallPlan): string =>
+  digestOf(input.cacheMarks.join('\n')).toString('hex').slice(0, MODEL_TAG_HEX_CHARS);
+
+/**
+ * The plan with its remembered prompt at the price of a cache read: only if the configuration says so, the last answer
+ * to this prompt read it from the cache, and the cache marks stand as they did. Else undefined.
+ */
+export function atCachePrice(
+  plan: CallPlan,
+  remembered: RememberedBound | undefined,
+): CallPlan | undefined {
+  if (!plan.mayHoldAtCachePrice || remembered?.cachedMarks !== marksTagOf(plan)) return undefined;
+  return { ...plan, cachedTokens: remembered.billedTokens };
+}
 
 /** The bound by what the wallet remembers; undefined: no prefix of the prompt is there. */
 export function rememberedBound(
@@ -84,7 +104,8 @@ export function promptOf(
   const kept = promptToRemember(input, hashes).slice(0, PROMPT_HASHES_MAX);
   const slot = digestOf(input.messages[0]?.text ?? '').readUInt32BE() % MEMORY_SLOTS;
   if (kept.length === 0 || (wallet !== undefined && !hasRoomToRemember(wallet, slot))) return;
-  return { hashes: kept, slot, salt, modelTag: modelTagOf(plan) };
+  const marks = plan.mayHoldAtCachePrice ? { marks: marksTagOf(plan) } : {};
+  return { hashes: kept, slot, salt, modelTag: modelTagOf(plan), ...marks };
 }
 
 /** Characters of the prompt: never more than its bytes. */
@@ -93,6 +114,10 @@ export const charsOf = ({ request: { input } }: CallPlan): number =>
 
 /** The prompt for the settle to store, with the input that its provider reported. */
 export const toRemembered = (
-  { hashes, slot, salt, modelTag }: PromptToRemember,
-  { tokens: { input: inputTokens } }: ReportedUsage,
-): Remembered => ({ slot, salt, prompt: { hashes, inputTokens, modelTag } });
+  { hashes, slot, salt, modelTag, marks }: PromptToRemember,
+  { tokens: { input: inputTokens, cachedInput } }: ReportedUsage,
+): Remembered => {
+  const isCached = cachedInput * 100 >= inputTokens * CACHED_PERCENT_MIN;
+  const cached = marks !== undefined && isCached ? { cachedMarks: marks } : {};
+  return { slot, salt, prompt: { hashes, inputTokens, modelTag, ...cached } };
+};

@@ -9,6 +9,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { Meter } from '../dialects/meter.ts';
 import { outputTokensMax } from '../dialects/request-output.ts';
 import { giveBack } from '../wallet/give-back.ts';
+import { amountsUnder } from './call-plan.ts';
 import type { CallEnd } from './ends.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
 import {
@@ -162,9 +163,14 @@ function isRunaway({ plan, cap, hold }: ProviderCall, meter: Meter): boolean {
   if (meter.contentBytes() > RUNAWAY_BYTES_PER_TOKEN * tokensMax) return true;
   const usage = meter.usage();
   if (usage === undefined) return false;
+  // A prompt that was held at the price of a cache read may be billed at its full price.
+  const isAtCachePrice = (plan.cachedTokens ?? 0) > 0;
+  const largestBill = isAtCachePrice
+    ? amountsUnder({ ...plan, cachedTokens: 0 }, cap).usd
+    : hold.amounts.usd;
   return (
     BigInt(usage.tokens.input + usage.tokens.output) > hold.amounts.tokens ||
-    (plan.price !== undefined && costOfUsage(plan, usage) > hold.amounts.usd)
+    (plan.price !== undefined && costOfUsage(plan, usage) > largestBill)
   );
 }
 

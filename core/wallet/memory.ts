@@ -19,6 +19,11 @@ export interface RememberedPrompt {
   readonly inputTokens: number;
   /** Tells models apart, whose tokens differ: 4 hex digits. */
   readonly modelTag: string;
+  /**
+   * Set if at least nine tenths of the prompt were read from the provider's cache: tells where its cache marks stood,
+   * in 4 hex digits.
+   */
+  readonly cachedMarks?: string;
 }
 
 /** All that a wallet remembers. */
@@ -42,20 +47,24 @@ const TAG_BYTES = 2;
 const TOKENS_BYTES = 4;
 const HASH_BYTES = 8;
 
-/** A prompt as bytes: the model's tag, the tokens, then the hashes; 38 at most. */
-export function encodePrompt({ hashes, inputTokens, modelTag }: RememberedPrompt): Buffer {
+/** A prompt as bytes: the model's tag, the tokens, the hashes, then the cache marks if there are; 40 at most. */
+export function encodePrompt(prompt: RememberedPrompt): Buffer {
+  const { hashes, inputTokens, modelTag, cachedMarks = '' } = prompt;
   const tokens = Buffer.alloc(TOKENS_BYTES);
   tokens.writeUInt32BE(inputTokens);
   return Buffer.concat([
     Buffer.from(modelTag, 'hex'),
     tokens,
     ...hashes.slice(0, PROMPT_HASHES_MAX).map((hash) => Buffer.from(hash, 'hex')),
+    Buffer.from(cachedMarks, 'hex'),
   ]);
 }
 
 /** The inverse of `encodePrompt`; undefined for bytes that it did not make: what cannot be read is not remembered. */
 export function decodePrompt(bytes: Buffer): RememberedPrompt | undefined {
-  const hashBytes = bytes.length - TAG_BYTES - TOKENS_BYTES;
+  const marksBytes =
+    (bytes.length - TAG_BYTES - TOKENS_BYTES) % HASH_BYTES === TAG_BYTES ? TAG_BYTES : 0;
+  const hashBytes = bytes.length - TAG_BYTES - TOKENS_BYTES - marksBytes;
   const count = hashBytes / HASH_BYTES;
   if (!Number.isInteger(count) || count < 1 || count > PROMPT_HASHES_MAX) return undefined;
   const hashes = Array.from({ length: count }, (_, index) => {
@@ -66,6 +75,7 @@ export function decodePrompt(bytes: Buffer): RememberedPrompt | undefined {
     hashes,
     inputTokens: bytes.readUInt32BE(TAG_BYTES),
     modelTag: bytes.toString('hex', 0, TAG_BYTES),
+    ...(marksBytes > 0 && { cachedMarks: bytes.toString('hex', bytes.length - marksBytes) }),
   };
 }
 
@@ -73,7 +83,7 @@ export function decodePrompt(bytes: Buffer): RememberedPrompt | undefined {
 export const ITEM_BYTES_MAX = 1_000;
 
 /** The most that a prompt adds to an item: its name and bytes, and those of the salt. */
-const PROMPT_BYTES_MAX = 50;
+const PROMPT_BYTES_MAX = 52;
 
 /** True if an item of this size has room for a prompt in a slot. */
 export const hasRoomToRemember = (

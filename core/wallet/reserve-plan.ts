@@ -37,6 +37,11 @@ export interface ReserveRequest {
   /** Under a USD limit the request is held only while nothing else of its payer is in flight. @default false */
   readonly isAlone?: boolean;
   /**
+   * Called when something else is in flight. Returns the amounts with which the request need not be alone. Absent: it is
+   * refused.
+   */
+  readonly besideOthers?: () => Amounts;
+  /**
    * Called when the amounts do not fit into what is left of the tightest usd or tokens limit. Returns smaller amounts
    * that do, to which the caller then lowers the request, or undefined if no useful request is that small.
    */

@@ -7,10 +7,11 @@
  * 2. judge by the person's record that stands, and move the token back that left the wallet, then again (`LOOKS_MAX`
  *    times at most);
  * 3. close holds whose lease ended, then again (once a wallet);
- * 4. draw more of the key's budgets, then again (`DRAWS_MAX` times at most);
- * 5. let the caller count its input, then again (once);
- * 6. ask the caller for smaller amounts, then again (`LOWERINGS_MAX` times at most);
- * 7. refuse, naming the limit that is short.
+ * 4. if something else is in flight, take the amounts with which the request need not be alone, then again (once);
+ * 5. draw more of the key's budgets, then again (`DRAWS_MAX` times at most);
+ * 6. let the caller count its input, then again (once);
+ * 7. ask the caller for smaller amounts, then again (`LOWERINGS_MAX` times at most);
+ * 8. refuse, naming the limit that is short.
  * Each "again" has its bound, so the loop ends.
  *
  * Guarantees: no limit is ever exceeded, in whatever order writes arrive. A lost answer leaves at most one hold, which
@@ -66,18 +67,15 @@ const CLOSINGS_MAX = 8;
  * @throws token_revoked, user_blocked, rate_limit_exceeded, insufficient_quota or budget_in_use with the limit that refused;
  *   service_unavailable when the table cannot be reached
  */
-export async function reserve(
-  request: ReserveRequest,
-  ports: SettlePorts,
-): Promise<ReserveOutcome> {
+export async function reserve(asked: ReserveRequest, ports: SettlePorts): Promise<ReserveOutcome> {
+  let request = asked;
   await joinFormer(request, ports);
   const nowMs = ports.clock.nowMs();
   const lastSeen = ports.wallets.lastSeen(walletIdOf(request.grant));
   let plan = planReserve(request, nowMs, { person: lastSeen?.person });
   const closedIn = new Set<WalletId>();
-  let { amounts } = request;
+  let { amounts, recount } = request;
   let [attempts, writeUnits, draws, lowerings, looks] = [0, 0, 0, 0, 0];
-  let { recount } = request;
   let mayStand = false;
   try {
     for (;;) {
@@ -105,6 +103,13 @@ export async function reserve(
       closedIn.add(walletId);
       if (isFirstRefusal && (await hasClosedExpired(placement.wallet, ports))) continue;
 
+      const beside = besideOthers(request, placement, amounts);
+      if (beside !== undefined) {
+        request = beside;
+        amounts = beside.amounts;
+        plan = planReserve(request, nowMs, placement.wallet);
+        continue;
+      }
       let budget: BudgetRefusal | undefined;
       if (isBudgetShort(placement, amounts)) {
         const drawn = await drawMissing({ seen: placement, amounts, drawsBefore: draws }, ports);
@@ -113,7 +118,6 @@ export async function reserve(
         if (drawn.refusal === undefined) continue;
         budget = drawn.refusal;
       }
-
       const refused = { ...placement, amounts, budget };
       const counted = recount && (await recountOf(refused, recount));
       recount = undefined;
@@ -132,6 +136,17 @@ export async function reserve(
     if (mayStand) await disown(plan, { attempt: attempts, amounts: request.amounts }, ports);
     throw toGatewayError(error);
   }
+}
+
+/** The request as it need not be alone, if it is refused because something else is in flight; else undefined. */
+function besideOthers(
+  { besideOthers: amountsBeside, ...rest }: ReserveRequest,
+  seen: SeenWallet,
+  amounts: Amounts,
+): ReserveRequest | undefined {
+  if (amountsBeside === undefined || !seen.target.isAlone) return undefined;
+  if (refusalIn(seen, amounts)?.cause !== 'concurrency') return undefined;
+  return { ...rest, isAlone: false, amounts: amountsBeside() };
 }
 
 /** True if the wallet has another record of its person than the limits are of. */

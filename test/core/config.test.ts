@@ -7,7 +7,12 @@ describe('defineConfig', () => {
       providers: { openai: {} },
       aliases: {},
       prices: {},
-      defaults: { limits: [], maxTokenLifetimeSeconds: 604_800, defaultMaxOutputTokens: 8192 },
+      defaults: {
+        limits: [],
+        maxTokenLifetimeSeconds: 604_800,
+        defaultMaxOutputTokens: 8192,
+        holdAtCachePrice: false,
+      },
       allowedOrigins: ['*'],
       demo: true,
       pages: true,

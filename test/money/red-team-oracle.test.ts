@@ -34,6 +34,7 @@ const pretend = (
     hasHostedTools: false,
     hasDeferredTools: false,
     cacheMark: 'none',
+    cacheMarks: [],
     ...more,
   },
   output: { cap: 9, capMin: 9, choices: 1, predictionBytes: 0, thinkingBudget: undefined },

@@ -3,7 +3,7 @@
 import type { Grant } from '../../core/access/grant.ts';
 import { asRequestId, type RequestId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
-import { defineConfig } from '../../core/config.ts';
+import { type Config, defineConfig } from '../../core/config.ts';
 import { CHAT } from '../../core/dialects/chat/chat.ts';
 import type { Dialect } from '../../core/dialects/dialect.ts';
 import { makePriceBook } from '../../core/models/pricing.ts';
@@ -37,6 +37,10 @@ export const config = defineConfig({
     'openrouter/m': OUTPUT_ONLY,
     'bedrock/m': OUTPUT_ONLY,
     'openai/windowed': { ...OUTPUT_ONLY, contextWindow: 1_000 },
+    'openai/cached': {
+      ...{ inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
+      cachedInputUsdPerMillion: 0.1,
+    },
     'openai/both': { inputUsdPerMillion: 1, outputUsdPerMillion: 1 },
   },
 });
@@ -69,7 +73,11 @@ export interface ProxyFixture {
 export const CAPPED: Grant = makeGrant(['token:usd:total=1']);
 export const UNCAPPED: Grant = makeGrant([]);
 
-export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = {}): ProxyFixture {
+export function makeProxy(
+  script: Script = {},
+  overrides: Partial<ProxyPorts> = {},
+  defaults: Partial<Config['defaults']> = {},
+): ProxyFixture {
   const clock = makeManualClock();
   const wallets = makeMemoryWallets();
   const usage = makeMemoryUsage();
@@ -131,7 +139,10 @@ export function makeProxy(script: Script = {}, overrides: Partial<ProxyPorts> = 
           deadlineAtMs: NOW_MS + 60_000,
           leaseEndsAtMs: NOW_MS + 120_000,
         },
-        { config, prices, providerUrls: {} },
+        {
+          config: { ...config, defaults: { ...config.defaults, ...defaults } },
+          ...{ prices, providerUrls: {} },
+        },
         ports,
       ),
   };

@@ -19,6 +19,8 @@ export interface RememberedBound {
   readonly tokensMax: number;
   /** Of these, what was billed for the prefix: a count of the prompt is hardly below it. */
   readonly billedTokens: number;
+  /** Where the cache marks of the billed prompt stood, if all of it is the prefix and most was read from the cache. */
+  readonly cachedMarks: string | undefined;
 }
 
 /** A prompt that a provider has billed. */
@@ -26,6 +28,7 @@ interface BilledPrompt {
   /** Of the whole prompt, then of shorter prefixes. */
   readonly hashes: readonly string[];
   readonly inputTokens: number;
+  readonly cachedMarks?: string;
 }
 
 /** Prefixes that are kept beside the whole prompt: a client that changes its last message still finds one. */
@@ -101,7 +104,8 @@ export function boundByMemory(
       input.tokens +
       REQUEST_OVERHEAD_TOKENS +
       behind.reduce((sum, message) => sum + messageTokensMax(message, rules), 0);
-    return { tokensMax, billedTokens: found.inputTokens };
+    const cachedMarks = found.hashes[0] === hash ? found.cachedMarks : undefined;
+    return { tokensMax, billedTokens: found.inputTokens, cachedMarks };
   }
   return undefined;
 }
