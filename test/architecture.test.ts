@@ -73,7 +73,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/tokens/ cli/usage/ core/explain.ts`,
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.
   'cli/gateway/': `${FOR_A_COMMAND} local/ ${LOCAL_ROOMS} @aws-sdk/client-cloudformation`,
-  'cli/console/': `${FOR_A_COMMAND} cli/keys/ pages/dist/operator.json`,
+  'cli/console/': `${FOR_A_COMMAND} cli/keys/ cli/users/ pages/dist/operator.json`,
   'cli/keys/': FOR_A_COMMAND,
   'cli/tokens/': `${FOR_A_COMMAND} pages/shared/qr-path.ts csv-parse`,
   'cli/usage/': FOR_A_COMMAND,

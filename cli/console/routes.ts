@@ -1,5 +1,5 @@
 /**
- * Routes of the page of `hallpass console`: all keys of the account, their usage, their audit trail.
+ * Routes of the page of `hallpass console`: all keys of the account, their usage, their people, their audit trail.
  */
 
 import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
@@ -20,7 +20,6 @@ import {
   createKey,
   disableKey,
   type KeyAdminPorts,
-  listChanges,
   requireKey,
   rotateKey,
   setKey,
@@ -28,7 +27,9 @@ import {
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import { reportUsage } from '../../core/usage/report.ts';
 import type { Gateway } from '../gateway/connect.ts';
+import { listAllChanges } from '../keys/changes.ts';
 import { toChangeJson, toKeyJson, toMadeJson } from '../keys/text.ts';
+import { makePeopleRoutes } from './people-routes.ts';
 import type { ConsoleRoute } from './server.ts';
 
 /** The most reads of a key's report. */
@@ -55,7 +56,7 @@ export function makeRoutes(
       'GET audit',
       async ([name = '']) => {
         const record = await requireKey(name, store);
-        return { data: (await listChanges(record, gateway.keys)).map(toChangeJson) };
+        return { data: (await listAllChanges(record, gateway)).map(toChangeJson) };
       },
     ],
     [
@@ -74,6 +75,7 @@ export function makeRoutes(
         toMadeJson(await rotateKey(name, now === true ? 0 : undefined, admin)),
     ],
     ['POST disable', async ([name = '']) => ({ changed: await disableKey(name, admin) })],
+    ...makePeopleRoutes(gateway, admin.by),
   ]);
 }
 

@@ -7,7 +7,6 @@ import {
   createKey,
   disableKey,
   type KeyAdminPorts,
-  listChanges,
   type MadeKey,
   requireKey,
   rotateKey,
@@ -29,6 +28,7 @@ import {
 } from '../flags.ts';
 import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
+import { listAllChanges } from './changes.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
 import { requireMatchingModels } from './model-check.ts';
 import { requireWholeRules, withRules } from './rule-flags.ts';
@@ -80,7 +80,9 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
 
   withPlace(keys.command('show'))
     .summary('show one key')
-    .description('Shows the settings of a key, and with --audit its changes.')
+    .description(
+      'Shows the settings of a key, and with --audit its changes and those of its people.',
+    )
     .argument('<name>', 'the key', toKeyName)
     .option('--audit', 'also show who changed what and when, latest first')
     .action((name: string, flags: PlaceFlags & { audit?: true }) => show(name, flags, terminal));
@@ -218,14 +220,14 @@ async function show(
   flags: PlaceFlags & { audit?: true },
   terminal: Terminal,
 ): Promise<void> {
-  const { record, changes } = await withGateway(
-    flags,
-    terminal.variables,
-    async ({ account, keys }) => {
-      const found = await requireKey(name, { account, store: keys });
-      return { record: found, changes: flags.audit ? await listChanges(found, keys) : undefined };
-    },
-  );
+  const { record, changes } = await withGateway(flags, terminal.variables, async (gateway) => {
+    const { account, keys } = gateway;
+    const found = await requireKey(name, { account, store: keys });
+    return {
+      record: found,
+      changes: flags.audit ? await listAllChanges(found, gateway) : undefined,
+    };
+  });
   const nowMs = Date.now();
   const audit = changes && { audit: changes.map(toChangeJson) };
   printResult(flags, terminal, {

@@ -14,8 +14,8 @@ import {
   type IdentityControls,
   type KeyRecord,
 } from '../../core/keys/key-record.ts';
-import type { KeyChange } from '../../core/keys/ports.ts';
 import { toInstant, toTable } from '../output.ts';
+import type { ListedChange } from './changes.ts';
 import { toRuleJson } from './rule-flags.ts';
 
 /** Formats a key, without its string. */
@@ -141,7 +141,7 @@ function identityLines(identity: IdentityControls = {}): readonly (readonly [str
   ];
 }
 
-export const toChangeJson = ({ id, atMs, by, action, fields }: KeyChange) => ({
+export const toChangeJson = ({ id, atMs, by, action, fields }: ListedChange) => ({
   id,
   at: toInstant(atMs),
   by,
@@ -149,7 +149,7 @@ export const toChangeJson = ({ id, atMs, by, action, fields }: KeyChange) => ({
   fields,
 });
 
-export const changeTable = (changes: readonly KeyChange[]): string =>
+export const changeTable = (changes: readonly ListedChange[]): string =>
   toTable(
     ['AT', 'BY', 'ACTION', 'WHAT'],
     changes.map(({ atMs, by, action, fields }) => [

@@ -35,6 +35,11 @@ export interface Users {
   change(user: string, fields: object): Promise<UserView>;
 }
 
+/** The users of a key in its tables. A page has the parameters and the shape of `GET /v1/users`. */
+export interface UsersInTables extends Users {
+  readonly page: ReadPage;
+}
+
 /** Runs something with the users of a key. */
 export async function withUsers<T>(
   flags: PlaceFlags & UrlFlag & UsersPlace,
@@ -93,7 +98,11 @@ function usersByKey(url: string, terminal: Terminal): Users {
 }
 
 /** The operator stands in for the key's owner, also for a client key. */
-async function usersInTables(gateway: Gateway, key: string, by: string): Promise<Users> {
+export async function usersInTables(
+  gateway: Gateway,
+  key: string,
+  by: string,
+): Promise<UsersInTables> {
   const { account, keys, dynamodb, environment } = gateway;
   const record = await requireKey(key, { account, store: keys });
   const grant: Grant = {
@@ -110,9 +119,10 @@ async function usersInTables(gateway: Gateway, key: string, by: string): Promise
     random,
   };
   const request = { method: 'GET', path: '/v1/users', headers: new Map(), body: undefined };
+  const page: ReadPage = (query) => describeUsers({ ...request, query }, grant, ports);
   return {
-    list: (query) =>
-      readAll(query, (page) => describeUsers({ ...request, query: page }, grant, ports)),
+    page,
+    list: (query) => readAll(query, page),
     find: async (user) => userIn(await describeUser(user, grant, ports)),
     change: async (user, fields) => {
       const body = JSON.stringify(fields);

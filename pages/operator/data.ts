@@ -36,6 +36,35 @@ export interface KeyEvent {
   readonly fields: Readonly<Record<string, unknown>> | readonly unknown[];
 }
 
+/** A user of a key: one of `data` of `GET /v1/users`. */
+export interface Person {
+  readonly id: string;
+  readonly user: string;
+  readonly usage_usd: number;
+  readonly nearest: {
+    readonly unit: string;
+    readonly window: string;
+    readonly percent: number;
+  } | null;
+  /** The reason of the block. */
+  readonly blocked: string | null;
+}
+
+export interface PersonOfKey extends Person {
+  readonly key: string;
+}
+
+export interface NearAnswer {
+  readonly data: readonly PersonOfKey[];
+  readonly truncated: boolean;
+}
+
+export interface PeopleAnswer {
+  readonly data: readonly Person[];
+  /** Where the next page begins. */
+  readonly next: string | null;
+}
+
 export const ask = <T>(
   bearer: string,
   path: string,

@@ -14,6 +14,7 @@ import { Choice, Foreign, Notice } from '../shared/parts.tsx';
 import { modelOf, type NameOf, seriesBy, sumBy } from '../shared/sums.ts';
 import { ask, type KeyRow, type KeyUsage, openSession } from './data.ts';
 import { ChangeKey, MakeKey } from './key-forms.tsx';
+import { KeyPeople, NearLimit } from './people.tsx';
 
 const { text: code } = takeFragment();
 const SPANS = ['7', '30', '90'] as const;
@@ -52,8 +53,11 @@ function Console({ bearer }: { readonly bearer: string }) {
   const [keys, setKeys] = useState<readonly KeyRow[]>();
   const [usage, setUsage] = useState<KeyUsage>();
   const [refusal, setRefusal] = useState<Refusal>();
+  const [revision, setRevision] = useState(0);
+  const readPeople = useCallback(() => setRevision((before) => before + 1), []);
   const load = useCallback(() => {
     setRefusal(undefined);
+    readPeople();
     Promise.all([
       ask<{ data: readonly KeyRow[] }>(bearer, 'keys'),
       ask<KeyUsage>(bearer, `usage?days=${span}`),
@@ -65,7 +69,7 @@ function Console({ bearer }: { readonly bearer: string }) {
       (error) =>
         setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.')),
     );
-  }, [bearer, span]);
+  }, [bearer, span, readPeople]);
   useEffect(load, [load]);
   return (
     <main class="operator">
@@ -94,7 +98,15 @@ function Console({ bearer }: { readonly bearer: string }) {
       {keys !== undefined && usage !== undefined && (
         <>
           <Spend usage={usage} span={Number(span)} by={by} onBy={setBy} />
-          <Keys bearer={bearer} keys={keys} usage={usage} onChanged={load} />
+          <NearLimit bearer={bearer} revision={revision} onChanged={readPeople} />
+          <Keys
+            bearer={bearer}
+            keys={keys}
+            usage={usage}
+            revision={revision}
+            onChanged={load}
+            onPersonChanged={readPeople}
+          />
           <MakeKey bearer={bearer} onChanged={load} />
         </>
       )}
@@ -154,9 +166,11 @@ function Keys(props: {
   readonly bearer: string;
   readonly keys: readonly KeyRow[];
   readonly usage: KeyUsage;
+  readonly revision: number;
   onChanged(): void;
+  onPersonChanged(): void;
 }) {
-  const { bearer, keys, usage, onChanged } = props;
+  const { bearer, keys, usage, revision, onChanged, onPersonChanged } = props;
   const [chosen, choose] = useState<string>();
   const spent = new Map(sumBy(usage.data, keyOf).map(({ name, cost }) => [name, cost]));
   return (
@@ -210,6 +224,12 @@ function Keys(props: {
                   <tr>
                     <td colSpan={5}>
                       <ChangeKey bearer={bearer} row={row} onChanged={onChanged} />
+                      <KeyPeople
+                        bearer={bearer}
+                        name={row.name}
+                        revision={revision}
+                        onChanged={onPersonChanged}
+                      />
                     </td>
                   </tr>
                 )}

@@ -15,7 +15,7 @@ import {
   startBrowser,
   takeScreenshot,
 } from '../support/browser.ts';
-import { HALLPASS_COMMAND } from '../support/hallpass-command.ts';
+import { HALLPASS_COMMAND, runHere } from '../support/hallpass-command.ts';
 import { BROWSER_TEST, findUnreached, isTooWide, visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
@@ -40,6 +40,14 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await gateway?.end();
     await rm(folder, { recursive: true, force: true });
   });
+
+  /** Runs a command on the data of the gateway. */
+  async function run(...args: string[]): Promise<void> {
+    const outcome = await runHere([...args, '--data', join(folder, 'data')]);
+    expect(outcome).toMatchObject({ status: 0 });
+  }
+  const keys = (...args: string[]) => run('keys', ...args);
+  const users = (...args: string[]) => run('users', ...args);
 
   /** Starts the command. @returns its process and the file that opens the page */
   async function startConsole(): Promise<{ child: ChildProcess; file: string }> {
@@ -100,6 +108,51 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(existsSync(file)).toBe(false);
+  });
+
+  test('shows who is near a limit over all keys and the people of a key, and blocks one of them', async () => {
+    await keys('create', 'lab', '--limit', 'user:usd:week=1');
+    await keys('create', 'own', '--user', 'zed@example.edu');
+    await users('set', 'token:ada', '--limit', 'usd:week=0', '--key', 'lab');
+    await users('set', 'token:bob', '--limit', 'requests:day=0', '--key', 'demo');
+    await users('set', 'token:cyd', '--note', 'new', '--key', 'lab');
+    const { child, file } = await startConsole();
+    const { page, faults, close } = await visit(browser, pathToFileURL(file).href);
+    const near = page.locator('section', {
+      has: page.getByRole('heading', { name: 'Near a limit' }),
+    });
+    await expect.poll(() => near.locator('tbody tr').count()).toBe(2);
+    const cells = near.locator('tbody td:nth-child(-n+3)');
+    expect((await cells.allInnerTexts()).sort()).toEqual([
+      ...['100 % requests:day', '100 % usd:week', 'ada', 'bob', 'demo', 'lab'],
+    ]);
+    await near.getByRole('button', { name: 'Block ada of lab' }).click();
+    await near.getByLabel('Reason; the person reads it').fill('left <b>early</b>');
+    await near.getByRole('button', { name: 'Block', exact: true }).click();
+    await near.getByText('left <b>early</b>').waitFor();
+    await takeScreenshot(page, 'operator-near');
+    expect(await findAccessibilityProblems(page)).toEqual([]);
+    expect(await findUnreached(page)).toEqual([]);
+
+    await page.getByRole('button', { name: 'Change lab' }).click();
+    const people = page.locator('.actions', { has: page.getByRole('heading', { name: 'People' }) });
+    await expect.poll(() => people.locator('tbody tr').count()).toBe(2);
+    await people.getByRole('button', { name: 'Unblock ada of lab' }).click();
+    await people.getByRole('button', { name: 'Unblock', exact: true }).click();
+    await people.getByRole('button', { name: 'Block ada of lab', exact: true }).waitFor();
+    await near.getByRole('button', { name: 'Block ada of lab', exact: true }).waitFor();
+    await takeScreenshot(page, 'operator-people');
+    expect(await findAccessibilityProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Who changed it' }).click();
+    const changes = page.getByRole('table', { name: 'Changes, the latest first' });
+    await expect.poll(() => changes.locator('tbody tr').count()).toBe(5);
+    const latest = await changes.locator('tbody tr').first().innerText();
+    expect(latest).toContain('eve');
+    expect(latest).toContain('user {"user":"token:ada","blocked":"null"}');
+    expect(await faults()).toEqual([]);
+    await close();
+    child.kill('SIGINT');
+    await once(child, 'exit');
   });
 
   test('fits a phone in the dark, and shows the spend of every key', async () => {

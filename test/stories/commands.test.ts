@@ -116,3 +116,25 @@ test('an operator changes the users of any key in the data folder', async () => 
   ]);
   expect((await here('users', 'list', '--key', 'course')).stdout).toContain('token:ada');
 });
+
+test('the audit of a key lists who changed one of its people, the latest change first', async () => {
+  const here = (...args: string[]) => runHere([...args, '--data', folder]);
+  const as = (name: string) => ['--key', 'audited', '--as', name];
+  await here('keys', 'create', 'audited', '--as', 'ann');
+  await here('users', 'block', 'token:ada', '--reason', 'left the course', ...as('bob'));
+  await here('users', 'set', 'token:ada', '--limit', 'usd:week=2', ...as('cyd'));
+  const shown = await here('keys', 'show', 'audited', '--audit', '--json');
+  const rows = JSON.parse(shown.stdout).audit;
+  expect(rows.map(({ by, action }: Record<string, string>) => [by, action])).toEqual([
+    ['cyd', 'user'],
+    ['bob', 'user'],
+    ['ann', 'create'],
+  ]);
+  expect(rows[0].fields).toEqual({
+    user: 'token:ada',
+    limits: '[{"per":"user","unit":"usd","window":"week","limit":2}]',
+  });
+  expect((await here('keys', 'show', 'audited', '--audit')).stdout).toMatch(
+    /bob +user +user: token:ada; blocked: left the course/,
+  );
+});

@@ -1,0 +1,46 @@
+/**
+ * The changes of a key and of its people, in one list.
+ */
+import { makeUserChanges } from '../../adapters/dynamodb/user-changes.ts';
+import type { UserChangeRow } from '../../core/account/ports.ts';
+import { parseStrictObject } from '../../core/base/json.ts';
+import { listChanges } from '../../core/keys/key-admin.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
+import type { KeyChange } from '../../core/keys/ports.ts';
+import type { Gateway } from '../gateway/connect.ts';
+
+/** A change of a key, or of one of its people. */
+export type ListedChange = Omit<KeyChange, 'keyId' | 'after' | 'action'> & {
+  readonly action: KeyChange['action'] | 'user';
+};
+
+/** Lists them, the latest first: 200 of the key, 1,000 of its people at most. */
+export async function listAllChanges(
+  record: KeyRecord,
+  { keys, dynamodb, environment }: Gateway,
+): Promise<readonly ListedChange[]> {
+  const [ofKey, ofPeople] = await Promise.all([
+    listChanges(record, keys),
+    makeUserChanges(dynamodb, environment.usageTable).list(record.id),
+  ]);
+  return [...ofKey, ...ofPeople.map(toListed)].sort((a, b) => b.atMs - a.atMs);
+}
+
+const toListed = ({ id, atMs, by, user, fields }: UserChangeRow): ListedChange => ({
+  id,
+  atMs,
+  by,
+  action: 'user',
+  fields: { user, ...toTexts(fields) },
+});
+
+/** Each field as text: `{"credit_usd":2}` is `credit_usd: 2`. */
+function toTexts(fields: string): Readonly<Record<string, string>> {
+  const entries = Object.entries(parseStrictObject(fields) ?? {});
+  return Object.fromEntries(
+    entries.map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  );
+}

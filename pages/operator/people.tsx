@@ -1,0 +1,242 @@
+/** People: who is near a limit over all keys, and the people of one key; each can be blocked and unblocked. */
+import { Fragment } from 'preact';
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { Refusal } from '../shared/api.ts';
+import { formatUsd, toNano } from '../shared/format.ts';
+import { Foreign, Notice } from '../shared/parts.tsx';
+import { ask, type NearAnswer, type PeopleAnswer, type PersonOfKey } from './data.ts';
+
+const REASON_CHARS_MAX = 200;
+
+const toRefusal = (error: unknown): Refusal =>
+  error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.');
+
+const Failed = ({ refusal }: { readonly refusal: Refusal }) => (
+  <Notice state={{ title: 'The people could not be read.', next: refusal.message }} />
+);
+
+interface PeopleProps {
+  readonly bearer: string;
+  /** The people are read again whenever it changes. */
+  readonly revision: number;
+  /** Called after a change of a person. */
+  onChanged(): void;
+}
+
+/** The people of all keys who have used most of a limit. */
+export function NearLimit({ bearer, revision, onChanged }: PeopleProps) {
+  const [answer, setAnswer] = useState<NearAnswer>();
+  const [refusal, setRefusal] = useState<Refusal>();
+  const load = useCallback(() => {
+    setRefusal(undefined);
+    ask<NearAnswer>(bearer, 'near').then(setAnswer, (error) => setRefusal(toRefusal(error)));
+  }, [bearer]);
+  useEffect(load, [load, revision]);
+  return (
+    <section class="card">
+      <h2>Near a limit</h2>
+      {refusal && <Failed refusal={refusal} />}
+      {answer === undefined && refusal === undefined && <p role="status">Reading…</p>}
+      {answer?.data.length === 0 && <p class="quiet">Nobody has used 80 % of a limit.</p>}
+      {answer?.truncated && (
+        <p class="small quiet">There are more; the first 200 of a key are shown.</p>
+      )}
+      {answer !== undefined && answer.data.length > 0 && (
+        <PeopleTable bearer={bearer} people={answer.data} hasKeys onChanged={onChanged} />
+      )}
+    </section>
+  );
+}
+
+/** The people of one key, those who spent most first. */
+export function KeyPeople(props: PeopleProps & { readonly name: string }) {
+  const { bearer, name, revision, onChanged } = props;
+  const [people, setPeople] = useState<readonly PersonOfKey[]>();
+  const [next, setNext] = useState<string | null>(null);
+  const [refusal, setRefusal] = useState<Refusal>();
+  const load = useCallback(
+    async (after?: string) => {
+      setRefusal(undefined);
+      const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
+      try {
+        const path = `people/${encodeURIComponent(name)}${query}`;
+        const answer = await ask<PeopleAnswer>(bearer, path);
+        const page = answer.data.map((person) => ({ ...person, key: name }));
+        setPeople((before = []) => (after === undefined ? page : [...before, ...page]));
+        setNext(answer.next);
+      } catch (error) {
+        setRefusal(toRefusal(error));
+      }
+    },
+    [bearer, name],
+  );
+  useEffect(() => void load(), [load, revision]);
+  return (
+    <div class="stack actions">
+      <h3>People</h3>
+      {refusal && <Failed refusal={refusal} />}
+      {people === undefined && refusal === undefined && <p role="status">Reading…</p>}
+      {people?.length === 0 && <p class="quiet">Nobody has used this key yet.</p>}
+      {people !== undefined && people.length > 0 && (
+        <PeopleTable bearer={bearer} people={people} onChanged={onChanged} />
+      )}
+      {next !== null && (
+        <button type="button" class="button" onClick={() => load(next)}>
+          More people
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface TableProps {
+  readonly bearer: string;
+  readonly people: readonly PersonOfKey[];
+  readonly hasKeys?: boolean;
+  onChanged(): void;
+}
+
+function PeopleTable({ bearer, people, hasKeys = false, onChanged }: TableProps) {
+  const [chosen, choose] = useState<string>();
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a narrow table scrolls, also by keyboard
+    <div class="scroll" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {hasKeys && <th>Key</th>}
+            <th>Person</th>
+            <th class="right">Used</th>
+            <th class="right wide">Spent</th>
+            <th>
+              <span class="hidden">Change</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody class="num">
+          {people.map((person) => {
+            const id = JSON.stringify([person.key, person.id]);
+            const isOpen = id === chosen;
+            return (
+              <Fragment key={id}>
+                <Row
+                  person={person}
+                  hasKeys={hasKeys}
+                  isOpen={isOpen}
+                  toggle={() => choose(isOpen ? undefined : id)}
+                />
+                {isOpen && (
+                  <tr>
+                    <td colSpan={hasKeys ? 5 : 4}>
+                      <Block
+                        bearer={bearer}
+                        person={person}
+                        onChanged={() => {
+                          choose(undefined);
+                          onChanged();
+                        }}
+                      />
+                    </td>
+                  </tr>
+                )}
+              </Fragment>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row(props: {
+  readonly person: PersonOfKey;
+  readonly hasKeys: boolean;
+  readonly isOpen: boolean;
+  toggle(): void;
+}) {
+  const { person, hasKeys, isOpen, toggle } = props;
+  const { key, user, nearest, usage_usd: usd, blocked } = person;
+  return (
+    <tr>
+      {hasKeys && (
+        <td>
+          <Foreign>{key}</Foreign>
+        </td>
+      )}
+      <td>
+        <Foreign>{user}</Foreign> {blocked !== null && <span class="chip bad">blocked</span>}
+        {blocked !== null && (
+          <div class="small quiet">
+            <Foreign>{blocked}</Foreign>
+          </div>
+        )}
+      </td>
+      <td class="right">
+        {nearest === null ? (
+          <span class="small quiet">no limit</span>
+        ) : (
+          <>
+            {nearest.percent} %{' '}
+            <span class="small quiet">
+              {nearest.unit}:{nearest.window}
+            </span>
+          </>
+        )}
+      </td>
+      <td class="right wide">{formatUsd(toNano(usd))}</td>
+      <td class="right">
+        <button
+          type="button"
+          class="button link small"
+          aria-expanded={isOpen}
+          aria-label={`${blocked === null ? 'Block' : 'Unblock'} ${user} of ${key}`}
+          onClick={toggle}
+        >
+          {blocked === null ? 'Block…' : 'Unblock…'}
+        </button>
+      </td>
+    </tr>
+  );
+}
+
+function Block(props: {
+  readonly bearer: string;
+  readonly person: PersonOfKey;
+  onChanged(): void;
+}) {
+  const { bearer, person, onChanged } = props;
+  const [reason, setReason] = useState('');
+  const [refusal, setRefusal] = useState<Refusal>();
+  const isBlocked = person.blocked !== null;
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setRefusal(undefined);
+    const path = `people/${encodeURIComponent(person.key)}/${encodeURIComponent(person.id)}`;
+    try {
+      const body = { blocked: isBlocked ? null : reason };
+      await ask(bearer, path, { method: 'PATCH', body });
+      onChanged();
+    } catch (error) {
+      setRefusal(toRefusal(error));
+    }
+  };
+  return (
+    <form class="row" onSubmit={submit}>
+      {!isBlocked && (
+        <label class="inline">
+          Reason; the person reads it
+          <input
+            required
+            maxLength={REASON_CHARS_MAX}
+            value={reason}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+        </label>
+      )}
+      <button type="submit" class={`button${isBlocked ? '' : ' danger'}`}>
+        {isBlocked ? 'Unblock' : 'Block'}
+      </button>
+      {refusal && <Notice state={{ title: 'Nothing was changed.', next: refusal.message }} />}
+    </form>
+  );
+}
