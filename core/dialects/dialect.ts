@@ -1,7 +1,7 @@
 /**
- * A dialect: how a request of it is read and written, how its answer is read along with, how it says that something
- * failed. Flow: body > **policy > reserve > forward > meter**. Invariant: the flow in core/serve.ts knows no dialect;
- * what sets one apart is in its own folder here, and the upstream body is written from what its `parse` understood.
+ * A dialect: reads and writes a request, meters its answer, and words its failures.
+ * Flow: body > **policy > reserve > forward > meter**. Invariant: core/serve.ts knows no dialect; everything about one is
+ * in its own folder here, and the upstream body is written from what its `parse` understood.
  */
 import type { ApiFamily } from '../base/error-body.ts';
 import type { GatewayError } from '../base/errors.ts';
@@ -17,7 +17,7 @@ import type { ReportedUsage } from './usage.ts';
 /** A request that was understood, and can be bounded and written. */
 export interface ParsedRequest {
   readonly isStream: boolean;
-  /** The client asked for the usage event of a stream itself. */
+  /** True if the client itself requested the usage event of a stream. */
   readonly isUsageAsked: boolean;
   readonly input: RequestInput;
   readonly output: RequestOutput;
@@ -43,7 +43,7 @@ export interface Dialect {
   readonly name: DialectName;
   /** Whose dialect it is, and so the shape of its refusals. */
   readonly family: ApiFamily;
-  /** False: the provider does it for nothing, and it counts as a request alone. */
+  /** False if the provider charges nothing for it. Then it counts as a request and no more. */
   readonly isBilled: boolean;
   /** Whose models are meant by ids without a provider, unless the configuration's default speaks this dialect. */
   readonly ownProvider?: string;

@@ -36,7 +36,7 @@ const texts = oneToMany(text);
 const tokenLists = oneToMany(byKind({ list: tokens }));
 type Inputs = Read<typeof tokens> | Read<typeof texts> | Read<typeof tokenLists>;
 
-/** The first item says what the others are. */
+/** A list holds one kind of input, which its first item shows. */
 const input = byKind({
   text,
   list: v.lazy((items): Shape<Inputs> => {
@@ -61,7 +61,7 @@ const SHAPES = {
   open: v.looseObject({ input }),
 };
 
-/** Models that are told the task put a text of their own before each text. */
+/** The words that a model puts before each text if it knows the task. */
 const PREFIX_TOKENS_MAX = 64;
 
 /** @throws invalid_request naming the field that cannot be read, or that this credential may not send */

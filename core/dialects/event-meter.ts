@@ -1,7 +1,7 @@
 /**
- * Reads along with a stream whose events say by a member of theirs what they are: Anthropic's, Google's, and OpenAI's
- * responses. Flow: forward > **meter** > settle. Invariant: the answer is the same however the stream was cut into
- * reads, and an event is parsed only if it may say something of usage, of the end or of a failure.
+ * Meters a stream whose events name their own kind: Anthropic's, Google's, and OpenAI's responses.
+ * Flow: forward > **meter** > settle. Invariant: the result is the same however the stream was cut into reads, and an
+ * event is parsed only if it may report usage, the end or a failure.
  */
 
 import { endOfString, type JsonObject } from '../base/json.ts';
@@ -12,17 +12,17 @@ import type { ReportedUsage } from './usage.ts';
 
 export interface MeterState {
   readonly usage?: ReportedUsage | undefined;
-  /** All is said that there is to say. */
+  /** The answer is complete. */
   readonly isFinished: boolean;
   readonly hasFailed: boolean;
   /** The event is the stream's last: the client gets it after the books are written. */
   readonly isLast: boolean;
-  /** UTF-8 bytes of what is said as JSON and not as a string of it. @default 0 */
+  /** UTF-8 bytes of output that is JSON, not a string. @default 0 */
   readonly valueBytes?: number;
 }
 
 export interface EventRules {
-  /** Global and sticky to nothing: finds each string that is said, up to and with its opening quote. */
+  /** Finds each string of output, up to and with its opening quote. Global, not sticky. */
   readonly said: RegExp;
   /** Finds events that may change the state, in their raw text. */
   readonly telling: RegExp;

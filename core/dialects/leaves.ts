@@ -1,6 +1,6 @@
 /**
  * The values of a parsed request that its bytes do not bound, or that are not counted by their bytes.
- * Flow: policy > **parse** > bound > write. Invariant: whatever is not one of these leaves counts by its bytes, so a
+ * Flow: policy > **parse** > bound > write. Invariant: every value that is not such a leaf counts by its bytes, so a
  * field that nobody thought of is counted.
  */
 import type { JsonObject } from '../base/json.ts';
@@ -10,7 +10,7 @@ export abstract class Leaf {
   abstract toJSON(): unknown;
 }
 
-/** How long a prefix is kept in the provider's cache. */
+/** The time for which a provider keeps a prefix in its cache. */
 export type CacheLife = '5m' | '1h';
 
 /** Asks the provider to keep the prompt up to here in its cache. It costs no tokens, but changes their price. */
@@ -29,7 +29,7 @@ export class CacheMark extends Leaf {
   }
 }
 
-/** An image in base64, as it is sent: the provider counts its pixels, and not its bytes. */
+/** An image in base64, as it is sent. The provider counts its pixels, not its bytes. */
 export class ImageData extends Leaf {
   readonly #sent: string;
 
@@ -43,7 +43,7 @@ export class ImageData extends Leaf {
   }
 }
 
-/** A text in base64, as it is sent: the provider counts what it says. */
+/** A text in base64, as it is sent. The provider counts the decoded text. */
 export class EncodedText extends Leaf {
   readonly #sent: string;
 

@@ -1,7 +1,7 @@
 /**
- * Reads along with a stream: what it used, how much it said, whether it came to its end.
- * Flow: forward > **meter** > settle. Invariant: the answer is the same however the stream was cut into reads, and
- * an event is parsed only if it may hold usage.
+ * Meters a stream while it passes: its usage, the bytes of its output, its end.
+ * Flow: forward > **meter** > settle. Invariant: the result is the same however the stream was cut into reads, and an
+ * event is parsed only if it may hold usage.
  *
  * Fields are found in the raw text: a quote inside a JSON string is escaped, so `"usage":{` is never a completion's text.
  */
@@ -25,7 +25,7 @@ export interface Meter {
   take(events: Buffer): MeterRead;
   /** The last usage reported; cumulative reports repeat it. */
   usage(): ReportedUsage | undefined;
-  /** UTF-8 bytes of all that was said: content, reasoning, refusals, arguments of tool calls. */
+  /** UTF-8 bytes of all output: content, reasoning, refusals, arguments of tool calls. */
   contentBytes(): number;
   /** A finish reason or `[DONE]` was seen. */
   isFinished(): boolean;
@@ -45,7 +45,7 @@ export function makeMeter({ dropsUsageEvent }: MeterOptions): Meter {
   let isFinished = false;
   let hasFailed = false;
 
-  /** Counts what is said, and answers where usage objects stand. */
+  /** Counts the output, and returns the positions of usage objects. */
   const scan = (events: string): readonly number[] => {
     const usageAt: number[] = [];
     FIELDS.lastIndex = 0;
@@ -93,7 +93,7 @@ export function makeMeter({ dropsUsageEvent }: MeterOptions): Meter {
 const QUOTE = 34;
 type Field = 'usage' | 'error' | 'finish' | 'said' | 'reasoning' | 'reasoningContent' | 'text';
 
-/** Which field's name opens at `at`, by the letters that tell the names of the pattern apart. */
+/** The field whose name opens at `at`, by the letters that differ between the names of the pattern. */
 function fieldAt(events: string, at: number): Field {
   switch (events[at + 1]) {
     case 'u':

@@ -1,6 +1,6 @@
 /**
- * OpenAI's betas, which a client asks for by a header: they go on with its request. Flow: **request** > reserve >
- * forward. Invariant: under a spending limit only betas that change no price.
+ * OpenAI's betas, which a client requests by a header. Flow: **request** > reserve > forward.
+ * Invariant: under a spending limit only betas that change no price go on.
  */
 import type { RequestRules } from './request-rules.ts';
 
@@ -10,10 +10,10 @@ const HEADER = 'openai-beta';
 const BETA = /^[a-z0-9_-]{1,64}=[a-z0-9_.-]{1,64}$/;
 const BETAS_MAX = 16;
 
-/** Codex asks for its usual format by this one. */
+/** Codex requests its usual dialect by this one. */
 const FREE_BETAS: ReadonlySet<string> = new Set(['responses=experimental']);
 
-/** The header to send, if there is anything to ask for; what is no beta's name stays here. */
+/** The header to send, if any beta is left. Text that is no name of a beta is dropped. */
 
 export function readOpenAiBetas({ headers, isCapped }: RequestRules): Record<string, string> {
   const betas = (headers.get(HEADER) ?? [])

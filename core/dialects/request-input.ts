@@ -1,7 +1,7 @@
 /**
  * The input of a parsed request, as its provider counts it. Flow: policy > parse > **bound** > reserve.
  *
- * 1. a dialect parses the body, and says what stands before the messages and what each message is;
+ * 1. a dialect parses the body, and gives the head and the messages;
  * 2. `countInput` writes both as JSON, without cache marks and image data;
  * 3. `inputTokensMax` (input-bound.ts) bounds them.
  *

@@ -66,7 +66,7 @@ function requireAlt(alt: string | undefined, allowed: string, isRequired: boolea
   });
 }
 
-/** Once: what is an escape after that is no id's character. */
+/** Decodes once. An escape that is left over is no character of an id. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

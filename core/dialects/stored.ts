@@ -1,5 +1,5 @@
 /**
- * Finds what could name data stored at a provider. Flow: policy > **parse** > bound > write. Invariant: all users share
+ * Finds names of data that may be stored at a provider. Flow: policy > **parse** > bound > write. Invariant: all users share
  * the gateway's account there, so a field that we do not know may not hold an id, a file or an address of Google's.
  */
 import { FIELD_NAME_CHARS_MAX, nameField } from './refusals.ts';

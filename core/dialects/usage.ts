@@ -1,7 +1,7 @@
 /**
  * The usage that a provider reports, in the one form that is priced. Flow: forward > **meter** > settle.
- * Invariant: never less output than any reading of the report says (facts differ in whether reasoning stands inside
- * `completion_tokens`), and a report that cannot be is none.
+ * Invariant: the output is the largest that the report can mean (providers differ in whether `completion_tokens` include
+ * reasoning), and an impossible report counts as none.
  */
 
 import { asNanoUsd, type NanoUsd, nanoUsdFromUsd, ZERO_USD } from '../base/money.ts';
@@ -36,7 +36,7 @@ export const count = (value: unknown): number | undefined =>
  * Reads the `usage` of a chat completion, of whatever provider.
  * Output is the largest of `completion_tokens`, `total_tokens − prompt_tokens`, and completion + reasoning where
  * reasoning alone exceeds completion (xAI, Gemini and DeepInfra count it outside).
- * @returns undefined when it does not say both input and output, or says that there was neither
+ * @returns undefined if the report lacks input or output, or both are zero
  */
 export function readUsage(usage: unknown): ReportedUsage | undefined {
   const report = members(usage);
@@ -69,7 +69,7 @@ export function readUsage(usage: unknown): ReportedUsage | undefined {
 const difference = (total: number | undefined, part: number | undefined): number | undefined =>
   total === undefined || part === undefined || part > total ? undefined : total - part;
 
-/** https://openrouter.ai/docs/use-cases/usage-accounting; with a key of one's own there, the fee and the inference. */
+/** https://openrouter.ai/docs/use-cases/usage-accounting. With the operator's own key there: the fee and the inference. */
 function readCost({ cost, is_byok, cost_details }: Members): NanoUsd | undefined {
   const fee = readUsd(cost);
   if (fee === undefined || is_byok !== true) return fee;

@@ -88,7 +88,7 @@ function write(request: ChatRequest, sent: SentCap, rules: RequestRules): string
   return JSON.stringify(Object.fromEntries(members));
 }
 
-/** Set anew, or never sent: nothing is stored at a provider on a caller's word, and nothing runs in the background. */
+/** Members that the gateway sets anew or never sends: nothing is stored at a provider or runs in the background. */
 const UNSENT: ReadonlySet<string> = new Set([
   ...['model', 'max_tokens', 'max_completion_tokens', 'stream_options', 'store', 'background'],
 ]);

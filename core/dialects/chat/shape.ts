@@ -130,7 +130,7 @@ function toolShapes(strictness: Strictness) {
   };
 }
 
-/** How much it thinks: thinking is output, inside the cap. */
+/** Settings of thinking. Thinking is output, inside the cap. */
 function thinkingShapes(strictness: Strictness) {
   const { object } = objectShapes(strictness);
   const googleThinking = object({
@@ -156,7 +156,7 @@ function thinkingShapes(strictness: Strictness) {
       }),
     ),
     thinking_budget: maybe(number),
-    // A template of the client's could write more input than its bytes.
+    // A template from the client could make more input than its bytes.
     chat_template_kwargs: maybe(strictness === 'bounded' ? switches : object({})),
     extra_body: maybe(
       object({ google: maybe(object({ thinking_config: maybe(googleThinking) })) }),

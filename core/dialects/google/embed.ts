@@ -15,7 +15,7 @@ import { message, repeated } from './shapes.ts';
 import { readGoogleUsage } from './usage.ts';
 import { WHOLE_ANSWERS } from './whole-answers.ts';
 
-/** Models that are told the task put a text of their own before each text. */
+/** The words that a model puts before each text if it knows the task. */
 const PREFIX_TOKENS_MAX = 64;
 
 function embedShape(strictness: Strictness) {

@@ -1,6 +1,6 @@
 /**
  * Google's generated content. https://ai.google.dev/api/generate-content
- * The path names the model and whether a stream is asked for; a stream has no event that says it is the last.
+ * The path names the model and the form of the answer. A stream has no event that marks its end.
  */
 import { toErrorBody } from '../../base/error-body.ts';
 import { isGiven, isRecord, type JsonObject } from '../../base/json.ts';
@@ -52,8 +52,8 @@ export const GOOGLE: Dialect = {
   makeMeter: (request) => makeEventMeter(makeRules(request)),
   readUsage: ({ usageMetadata }) => readGoogleUsage(usageMetadata),
   /**
-   * Told twice: @google/genai before 2 hands an event with an error on as an empty answer, and raises only for what
-   * stands behind the last event. Readers of event streams leave that out.
+   * Sends the error twice. @google/genai before 2 takes an event with an error for an empty answer, and raises only for
+   * what follows the last event. Other readers of event streams skip that.
    */
   toErrorEvents: (error) => {
     const body = JSON.stringify(toErrorBody('google', error));

@@ -83,7 +83,7 @@ function partShape(strictness: Strictness) {
     }),
     executableCode: of(each(maybe(text), 'code', 'language', 'id')),
     codeExecutionResult: of(each(maybe(text), 'outcome', 'output', 'id')),
-    // How fine an image is read: inside the bound of an image.
+    // The resolution at which an image is read, inside the bound of an image.
     mediaResolution: of({ level: maybe(text) }),
     partMetadata: maybe(jsonObject),
   });

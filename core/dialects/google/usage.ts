@@ -6,7 +6,7 @@
 import { count, type ReportedUsage } from '../usage.ts';
 
 /**
- * Reads a report. Those of a stream are cumulative, so the last one stands.
+ * Reads a report. Reports of a stream are cumulative, so the last one counts.
  * @returns undefined when it does not say what the input was
  */
 

@@ -14,8 +14,8 @@ const SEARCH_NANO_USD = 10_000_000n;
 const members = (value: unknown): JsonObject => Object(value) as JsonObject;
 
 /**
- * Reads a report; what it does not say stays as it was reported before: those of a stream are cumulative.
- * @returns what there was before when it says nothing
+ * Reads a report. Reports of a stream are cumulative, so a count that is absent stays as it was reported before.
+ * @returns the report before, if this one holds nothing
  */
 
 export function readMessagesUsage(

@@ -41,7 +41,7 @@ export function countResponses(request: ResponsesRequest): RequestInput {
   });
 }
 
-/** A text alone is a message of the user's. */
+/** The items of an input. A text alone is one message of the user. */
 const itemsOf = (input: ResponsesRequest['input']): readonly Item[] => {
   if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
   return Array.isArray(input) ? input : [];
@@ -70,6 +70,6 @@ const ROLES: ReadonlyMap<unknown, MessageRole> = new Map([
   ['additional_tools', 'system'],
 ]);
 
-/** Whatever else is neither an output nor a user's was made by the model. */
+/** The role of an item. The model made every item that is neither an output nor the user's. */
 const roleOf = (item: Item, type: unknown): MessageRole =>
   ROLES.get(type === 'message' ? Object(item).role : type) ?? 'assistant';

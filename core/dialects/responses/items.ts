@@ -1,6 +1,6 @@
 /**
- * The closed shapes of a response's input items. Flow: policy > **parse** > bound > write. Invariant: an item says all
- * that it adds to the input; one that only names what OpenAI stored is a reference.
+ * The closed shapes of a response's input items. Flow: policy > **parse** > bound > write. Invariant: an item holds all
+ * that it adds to the input. An item that only names what OpenAI stored is a reference.
  */
 import * as v from 'valibot';
 import type { JsonObject } from '../../base/json.ts';
@@ -69,7 +69,7 @@ export const formatShape = (strictness: Strictness) =>
     },
   });
 
-/** Calls of tools and what came of them, as agents send them back. */
+/** Calls of tools and their outputs, as agents send them back. */
 function callShapes(strictness: Strictness) {
   const { object, typed } = objectShapes(strictness);
   const caller = maybe(typed({ direct: {}, program: { caller_id: text } }));
@@ -77,7 +77,7 @@ function callShapes(strictness: Strictness) {
   const called = { ...item, ...each(maybe(text), 'name', 'namespace'), async: maybe(flag) };
   const output = { ...called, output: textOrList(partShape(strictness)) };
   const outcome = typed({ timeout: {}, exit: { exit_code: number } });
-  const told = object({ outcome, ...each(text, 'stdout', 'stderr') });
+  const streams = object({ outcome, ...each(text, 'stdout', 'stderr') });
   const tools = list(toolShape(strictness));
   return {
     function_call: { ...called, arguments: text },
@@ -104,7 +104,7 @@ function callShapes(strictness: Strictness) {
       }),
       environment: maybe(typed({ local: { skills: maybe(list(jsonObject)) } })),
     },
-    shell_call_output: { ...item, output: list(told), max_output_length: maybe(number) },
+    shell_call_output: { ...item, output: list(streams), max_output_length: maybe(number) },
     apply_patch_call: {
       ...item,
       operation: typed({

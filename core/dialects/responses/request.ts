@@ -14,7 +14,7 @@ import { countResponses, type Item } from './input.ts';
 import { RESPONSES_SHAPES, type ResponsesRequest } from './shape.ts';
 import { isDroppedTool } from './tools.ts';
 
-/** Agents send no cap, and take an answer that was cut for an error: a whole file must fit. */
+/** Agents send no cap, and take an answer that was cut for an error. A whole file must fit. */
 const AGENT_CAP_TOKENS = 32_000;
 const AGENT_CAP_MIN_TOKENS = 4_096;
 
@@ -52,9 +52,8 @@ function requireInput({ input, prompt, conversation }: ResponsesRequest): void {
 }
 
 /**
- * The request with items that have no ids, by which a provider could find an item that it stored for somebody else.
- * Nothing is stored for this client, so its items are whole without. A server of one's own stores nothing and may
- * demand the ids.
+ * Removes the ids of items, by which a provider could find an item that it stored for somebody else. Nothing is stored
+ * for this client, so its items need no ids. A server of one's own stores nothing, and may require them.
  */
 function withoutIds(
   request: ResponsesRequest,
@@ -71,7 +70,7 @@ function withoutIds(
   };
 }
 
-/** OpenAI demands the id of an image beside the image; a reference is nothing but its id, and judged by it. */
+/** OpenAI requires the id of an image beside the image. A reference is nothing but its id, and is judged by it. */
 const KEEPS_ID: ReadonlySet<string> = new Set(['image_generation_call', 'item_reference']);
 
 /** The members that go upstream, without the output cap. */

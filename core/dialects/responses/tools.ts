@@ -56,7 +56,7 @@ export function toolShape(strictness: Strictness) {
 
 type Tool = Read<ReturnType<typeof toolShape>>;
 
-/** Tools that the model is told of by OpenAI's own words. */
+/** Tools that OpenAI describes to the model in its own words. */
 const DESCRIBED_BY_PROVIDER: ReadonlySet<unknown> = new Set([
   ...['tool_search', 'shell', 'local_shell', 'apply_patch'],
 ]);
