@@ -4,9 +4,10 @@
  * Invariant: a fact comes only from a provider's own report.
  */
 import { type BoundedMap, makeBoundedMap } from '../base/bounded-map.ts';
+import type { BoundRules } from '../dialects/input-bound.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
+import type { ModelTarget, Provider } from '../providers/provider.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
-import type { CallPlan } from './call-plan.ts';
 
 /** Models that a process has facts of. */
 const MODELS_MAX = 1_024;
@@ -25,9 +26,17 @@ export const makeModelFacts = (): ModelFacts => ({
   passedWindows: makeBoundedMap(MODELS_MAX),
 });
 
+/** The parts of a call's plan that say what its bill teaches. */
+interface BilledCall {
+  readonly provider: Provider;
+  readonly target: ModelTarget;
+  readonly isBounded: boolean;
+  readonly boundRules: BoundRules;
+}
+
 /** Learns from the bill of a call. @returns true if it was for more input than the model's window has */
 export function learnFromBill(
-  { provider, target, isBounded, boundRules: { contextWindow } }: CallPlan,
+  { provider, target, isBounded, boundRules: { contextWindow } }: BilledCall,
   { usage, row }: { readonly usage: ReportedUsage | undefined; readonly row: UsageRow },
   facts: ModelFacts | undefined,
 ): boolean {

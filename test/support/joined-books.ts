@@ -10,6 +10,15 @@ import { walletIdOf } from '../../core/wallet/payer.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 
+/** Limits of a history, in nano-dollars and requests. */
+export interface Caps {
+  readonly token: bigint;
+  readonly month: bigint;
+  readonly requests: bigint;
+  readonly keyMonth: bigint;
+  readonly keyHour: bigint;
+}
+
 export const isoOf = (atMs: number): string => new Date(atMs).toISOString();
 const monthOf = (atMs: number): string => `usd:month:${isoOf(atMs).slice(0, 7)}`;
 const hourOf = (atMs: number): string => `usd:hour:${isoOf(atMs).slice(0, 13)}`;

@@ -25,7 +25,7 @@ import { type SettlePorts, settle } from '../../core/wallet/settle.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import type { OpenHold } from '../../core/wallet/wallet.ts';
 import { type Fault, makeFaultyLine, makeSeededFraction } from './faulty.ts';
-import { accountOf, booksOf, mustBe, mustBeWithin, sumOf } from './joined-books.ts';
+import { accountOf, booksOf, type Caps, mustBe, mustBeWithin, sumOf } from './joined-books.ts';
 import { makeGrant, makeManualClock, makeRow, usd } from './wallet-fixtures.ts';
 
 /** What a history is played on. */
@@ -54,15 +54,6 @@ export interface Asked {
   readonly token: (typeof TOKENS)[number];
   readonly nanoUsd: number;
   readonly takesLess: boolean;
-}
-
-/** What limits are set to, in nano-dollars and requests. */
-export interface Caps {
-  readonly token: bigint;
-  readonly month: bigint;
-  readonly requests: bigint;
-  readonly keyMonth: bigint;
-  readonly keyHour: bigint;
 }
 
 const LEASE_MS = 90_000;
