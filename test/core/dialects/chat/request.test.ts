@@ -172,6 +172,7 @@ describe('what it takes at most', () => {
       hasHostedTools: false,
       hasDeferredTools: false,
       cacheMark: '1h',
+      cacheMarks: ['1h 3'],
     });
   });
 

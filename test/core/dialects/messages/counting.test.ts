@@ -67,6 +67,7 @@ describe('what the bound counts', () => {
       hasHostedTools: false,
       hasDeferredTools: false,
       cacheMark: '1h',
+      cacheMarks: ['1h head', '5m head', '5m 3'],
     });
   });
 
