@@ -207,6 +207,11 @@ describe('under a limit', () => {
       withPart({ fileData: { fileUri: 'https://x.edu/a.mp4', mimeType: 'video/mp4' } }),
     ],
     [
+      'contents.parts.fileData.mimeType',
+      'an image, a text or application/pdf',
+      { contents: { parts: { fileData: { fileUri: 'https://x.edu/v', mimeType: 'video/mp4' } } } },
+    ],
+    [
       'contents[0].parts[0].fileData.fileUri',
       'the address of an image, a text or a PDF',
       withPart({
