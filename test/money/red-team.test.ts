@@ -28,6 +28,15 @@ const FAULTS_SHOWN = 20;
 /** Forty thousand requests, on a machine that does other work too. */
 const TIMEOUT_MS = 120_000;
 
+/** What else a whole request may have in the place of an example's members. */
+const VARIANTS: Readonly<Partial<Record<SdkName, readonly object[]>>> = {
+  chat: [
+    { max_tokens: 9_000, reasoning: { max_tokens: 4_000 } },
+    { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 4_000 } },
+  ],
+  messages: [{ thinking: { type: 'enabled', budget_tokens: 9_000 } }],
+};
+
 /** The attacks that pass, as they were understood. */
 function forwardedOf(name: SdkName, attacks: readonly Attack[], rules: RequestRules) {
   return attacks.flatMap(({ name: attackName, body }) => {
@@ -55,9 +64,14 @@ function attack(name: SdkName, attacks: readonly Attack[]) {
 
 describe.each(NAMES)('under a limit, a request of the dialect %s', (name) => {
   test('as agents and other clients send it passes, and is bounded', () => {
-    const example = { name: 'the example', body: EXAMPLES[name] };
-    expect(outcomeOf(DIALECTS[name], example.body)).toBe('passes');
-    expect(attack(name, [example])).toEqual({ forwarded: 1, faults: [] });
+    const examples = [{}, ...(VARIANTS[name] ?? [])].map((more, index) => ({
+      name: `example ${index}`,
+      body: { ...EXAMPLES[name], ...more },
+    }));
+    expect(examples.map(({ body }) => outcomeOf(DIALECTS[name], body))).toEqual(
+      examples.map(() => 'passes'),
+    );
+    expect(attack(name, examples)).toEqual({ forwarded: examples.length, faults: [] });
   });
 
   // guarantee: forwarded-only-if-bounded

@@ -210,6 +210,9 @@ function capFaults(
   const caps = leaves.filter(({ path }) => CAPS.test(path));
   const choices = leaves.filter(({ path, value }) => CHOICES.test(path) && value !== null);
   const isText = !/embed/.test(dialect);
+  const budgets = leaves.filter(({ path }) =>
+    /^(?:thinking\.budget_tokens|reasoning\.max_tokens)$/.test(path),
+  );
   const predicted = leaves.filter(({ path }) => /^prediction\./.test(path));
   return [
     ...(isText && (caps.length !== 1 || caps[0]?.value !== cap)
@@ -217,6 +220,9 @@ function capFaults(
       : []),
     ...(choices.some(({ value }) => Number(value) > output.choices)
       ? ['more choices than held']
+      : []),
+    ...(cap < output.cap && budgets.some(({ value }) => Number(value) >= cap)
+      ? ['a budget of thinking over the cap']
       : []),
     ...(predicted.length > 0 && output.predictionBytes === 0
       ? ['a prediction that is not held']
