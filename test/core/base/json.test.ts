@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { parseBody, readModelId } from '../../../core/proxy/request-body.ts';
 
 const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+/** An object with a list of empty containers. */
+const empty = (unit: string, count: number): string =>
+  `{"a":[${Array.from({ length: count }, () => unit).join(',')}]}`;
 
 describe('parseBody', () => {
   test('uses the last of two members with one name', () => {
@@ -17,10 +20,26 @@ describe('parseBody', () => {
     ['a text', '"x"', 'the body must be a JSON object'],
     ['65 levels', nested(65), 'the body must not be nested deeper than 64'],
     ['100,000 levels', nested(100_000), 'the body must not be nested deeper than 64'],
+    [
+      '200,001 lists',
+      empty('[]', 200_000),
+      'the body must not hold more than 200000 lists and objects',
+    ],
+    [
+      '200,001 objects',
+      empty('{}', 200_000),
+      'the body must not hold more than 200000 lists and objects',
+    ],
   ])('refuses %s', (_, text, message) => {
     expect(() => parseBody(text)).toThrowError(
       expect.objectContaining({ code: 'invalid_request', message }),
     );
+  });
+
+  test('reads 200,000 lists and objects, and any number of braces in a text', () => {
+    expect(() => parseBody(empty('[]', 199_998))).not.toThrow();
+    const text = `{"a":"${'{['.repeat(200_000)}\\"{["}`;
+    expect(() => parseBody(text)).not.toThrow();
   });
 
   test('reads 64 levels', () => {

@@ -42,7 +42,7 @@ const HOSTED =
 
 /** Members that cost by the call, or change the price of every token. */
 const PRICED =
-  /(?:^|\.)(?:web_search_options|plugins|models|route|provider|moderation|speechConfig|audio|fallbacks|googleSearch|googleSearchRetrieval|googleMaps|codeExecution|urlContext|fileSearch|retrieval|computerUse|enterpriseWebSearch|mcpServers|imageConfig|videoMetadata|compaction|billing_policy|best_of|image)$/;
+  /(?:^|\.)(?:input_audio|audio_url|video_url|web_search_options|plugins|models|route|provider|moderation|speechConfig|audio|fallbacks|googleSearch|googleSearchRetrieval|googleMaps|codeExecution|urlContext|fileSearch|retrieval|computerUse|enterpriseWebSearch|mcpServers|imageConfig|videoMetadata|compaction|billing_policy|best_of|image)$/;
 
 const SAFE_VALUES: Readonly<Record<string, readonly unknown[]>> = {
   service_tier: ['auto', 'default', 'standard_only'],
@@ -171,7 +171,7 @@ function priceFaults(leaves: readonly Leaf[], { input }: ParsedRequest): readonl
   const isLong = leaves.some(
     ({ path, value }) => /cache_control\.ttl$/.test(path) && value === '1h',
   );
-  const inPlace = leaves.filter(({ path, value }) => value !== null && !FREE_JSON.test(path));
+  const inPlace = leaves.filter(({ path, value }) => value !== null && !isFree(path));
   return [
     ...inPlace.flatMap(({ path, value }) => {
       const safe = SAFE_VALUES[path];
