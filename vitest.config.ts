@@ -23,6 +23,8 @@ export default defineConfig({
     globalSetup: ['test/support/synth-folder.ts', 'test/support/chromium.ts'],
     setupFiles: ['test/support/seed.ts'],
     silent: 'passed-only',
+    // A poll waits for another process, which may be slow on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     coverage: { provider: 'v8', include: ['core/**'] },
     projects: [
       {

@@ -151,9 +151,15 @@ describe('an identity', () => {
 
 describe('a user of client access', () => {
   let made: Made;
-  const as = (user: string): string => `${made.key}:${jwtOf(user)}`;
+  let other: Made;
+  const as = (user: string, { key } = made): string => `${key}:${jwtOf(user)}`;
   beforeAll(async () => {
     const secret = ['--client-access', '--jwt-secret', '-'];
+    other = await make(
+      'other-page',
+      ...secret,
+      ...(['--limit', 'user:usd:day=2', '--limit', 'key:usd:day=90'] as const),
+    );
     made = await make(
       'page',
       ...secret,
@@ -186,17 +192,18 @@ describe('a user of client access', () => {
 
   // guarantee: own-usage-only
   test('sees their own usage and nothing of the key', async () => {
-    const usage = JSON.parse((await get('/usage?group_by=user', as('ada'))).text);
+    for (const user of ['ada', 'ada', 'grace']) await chat(as(user, other));
+    const usage = JSON.parse((await get('/usage?group_by=user', as('ada', other))).text);
     expect(usage.data).toMatchObject([{ user: 'ada', user_source: 'jwt', requests: 2 }]);
     expect(usage.total.requests).toBe(2);
-    const { data } = JSON.parse((await get('/key', as('ada'))).text);
+    const { data } = JSON.parse((await get('/key', as('ada', other))).text);
     expect(data.limits.map(({ per }: { per: string }) => per)).toEqual(['user']);
   });
 
   // guarantee: client-key-needs-jwt
   test('may not issue, inspect or revoke tokens', async () => {
     const url = `${gateway.url}/scoped-jwt`;
-    const headers = { authorization: `Bearer ${as('ada')}` };
+    const headers = { authorization: `Bearer ${as('ada', other)}` };
     for (const [method, query] of [
       ['POST', ''],
       ['GET', '?jwtoken=x'],
