@@ -11,6 +11,7 @@ import { RESPONSES } from '../../core/dialects/responses/responses.ts';
 import { EXAMPLES } from '../support/red-team/examples.ts';
 import { faultsOf, storedFaultsOf } from '../support/red-team/oracle.ts';
 import { type Attack, attacksAround, attacksOn } from '../support/red-team/places.ts';
+import { REFERENCES } from '../support/red-team/references.ts';
 import { readSdkShapes, type SdkName } from '../support/red-team/sdk-shapes.ts';
 import { outcomeOf, REQUEST_RULES, SCOPED } from '../support/request-rules.ts';
 
@@ -27,6 +28,9 @@ const SHAPES = readSdkShapes();
 const FAULTS_SHOWN = 20;
 /** Forty thousand requests, on a machine that does other work too. */
 const TIMEOUT_MS = 120_000;
+
+/** Members that a request needs though its SDK's type does not say so. */
+const BASES: Readonly<Partial<Record<SdkName, object>>> = { responses: { input: 'Hi' } };
 
 /** What else a whole request may have in the place of an example's members. */
 const VARIANTS: Readonly<Partial<Record<SdkName, readonly object[]>>> = {
@@ -78,7 +82,7 @@ describe.each(NAMES)('under a limit, a request of the dialect %s', (name) => {
   test('made from its SDK’s types, with every kind of value at every place, is refused or bounded', {
     timeout: TIMEOUT_MS,
   }, () => {
-    const { forwarded, faults } = attack(name, attacksOn(SHAPES[name]));
+    const { forwarded, faults } = attack(name, attacksOn(SHAPES[name], BASES[name]));
     expect(faults).toEqual([]);
     expect(forwarded).toBeGreaterThan(PASSING_MIN[name].types);
   });
@@ -86,7 +90,10 @@ describe.each(NAMES)('under a limit, a request of the dialect %s', (name) => {
   test('made from a whole example, with every kind of value at every place, is refused or bounded', {
     timeout: TIMEOUT_MS,
   }, () => {
-    const { forwarded, faults } = attack(name, attacksAround(EXAMPLES[name]));
+    const { forwarded, faults } = attack(name, [
+      ...attacksAround(EXAMPLES[name]),
+      ...attacksAround(REFERENCES[name] ?? {}),
+    ]);
     expect(faults).toEqual([]);
     expect(forwarded).toBeGreaterThan(PASSING_MIN[name].example);
   });
@@ -96,7 +103,11 @@ describe.each(NAMES)('without a limit, a scoped request of the dialect %s', (nam
   test('names nothing that is stored, with every kind of value at every place', {
     timeout: TIMEOUT_MS,
   }, () => {
-    const attacks = [...attacksOn(SHAPES[name]), ...attacksAround(EXAMPLES[name])];
+    const attacks = [
+      ...attacksOn(SHAPES[name], BASES[name]),
+      ...attacksAround(EXAMPLES[name]),
+      ...attacksAround(REFERENCES[name] ?? {}),
+    ];
     const forwarded = forwardedOf(name, attacks, { ...REQUEST_RULES, ...SCOPED });
     const faults = forwarded.flatMap(({ attackName, request }) =>
       storedFaultsOf(JSON.parse(request.write(request.output.cap))).map(

@@ -61,7 +61,7 @@ const FREE_LABELS = /^(?:metadata|labels|logit_bias|client_metadata)(?:\.|$)/;
 
 const IMAGE_KEYS = /(?:^|\.)(?:data|url|image_url|result)$/;
 const IS_IMAGE = /^(?:data:image\/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=\r\n-]*$/;
-const SOUND_OR_VIDEO = /^(?:audio|video)\//i;
+const HAS_PRICE_OF_TEXT = /^(?:image\/|text\/|application\/(?:json|pdf)$)/i;
 
 /** What is wrong with a forwarded request; empty: nothing. */
 export function faultsOf(forwarded: Forwarded): readonly string[] {
@@ -188,8 +188,8 @@ function priceFaults(leaves: readonly Leaf[], { input }: ParsedRequest): readonl
         return ['a shell of the provider’s'];
       if (/\.ttl$/.test(path) && !['5m', '1h', '30m'].includes(String(value)))
         return [`a dear cache: ${path}`];
-      if (/mime_?type$/i.test(path) && SOUND_OR_VIDEO.test(String(value)))
-        return [`sound: ${path}`];
+      if (/(?:inlineData|fileData)\.mimeType$/.test(path) && !HAS_PRICE_OF_TEXT.test(String(value)))
+        return [`another price: ${path}`];
       if (/chat_template$/.test(path)) return ['a template'];
       return [];
     }),

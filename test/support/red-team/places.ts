@@ -138,6 +138,7 @@ export const wrongValues = (text: () => string): Readonly<Record<string, unknown
   'a text': text(),
   'an address': `https://files.example.org/${text()}`,
   'an address at Google': `gs://bucket/${text()}`,
+  'a type of a video': 'video/mp4',
   'a number': 7,
   'a huge number': 9_999_999,
   true: true,
@@ -160,10 +161,13 @@ export const wrongValues = (text: () => string): Readonly<Record<string, unknown
   'a deep object': { a: { b: { c: { text: text() } } } },
 });
 
-/** All attacks on the requests of a shape. */
-export function attacksOn(root: SdkObject): readonly Attack[] {
+/**
+ * All attacks on the requests of a shape.
+ * @param base members that a request needs though its type does not say so
+ */
+export function attacksOn(root: SdkObject, base: object = {}): readonly Attack[] {
   const text = makeCanaries();
-  return placesOf(root).flatMap(({ steps, shape }): readonly Attack[] => {
+  const attacks = placesOf(root).flatMap(({ steps, shape }): readonly Attack[] => {
     const name = nameOf(steps);
     const put = (what: string, value: unknown): Attack => ({
       name: `${name}: ${what}`,
@@ -173,6 +177,7 @@ export function attacksOn(root: SdkObject): readonly Attack[] {
     const wrong = Object.entries(wrongValues(text)).map(([what, value]) => put(what, value));
     return [...right, ...wrong, ...strangersBeside(steps, sampleOf(shape, text), { name, text })];
   });
+  return attacks.map(({ name, body }) => ({ name, body: { ...base, ...body } }));
 }
 
 /** The members that nobody knows, beside a right one. */
