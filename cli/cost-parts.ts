@@ -2,7 +2,7 @@
  * The bill of a gateway by its parts, at AWS's list prices: pure figures and formulas.
  */
 
-/** Where and when the prices were read. docs/cost.md names the page of each. */
+/** Source and date of the prices. docs/cost.md names the page of each. */
 export const COST_PRICES = {
   region: 'us-east-1',
   date: '2026-11-29',
@@ -23,7 +23,7 @@ export const COST_PRICES = {
   dashboardUsdPerMonth: 3,
 } as const;
 
-/** What a gateway is asked in a month. */
+/** The requests of a gateway in a month. */
 export interface CostLoad {
   readonly requests: number;
   /** Time of one answer. */

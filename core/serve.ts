@@ -49,7 +49,7 @@ export interface ProxyCall {
 
 export interface ProxyPorts extends HoldPorts {
   readonly secrets: Secrets;
-  /** What is kept of people beside their wallets. @default nothing */
+  /** The facts of people that are kept beside their wallets. @default nothing */
   readonly introductions?: Introductions;
   /** @default an answer is waited for however long it takes, with nothing sent meanwhile */
   readonly startAlarm?: StartAlarm;

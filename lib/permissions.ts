@@ -45,6 +45,21 @@ const useEncryptionKey = (keyArn: string): PolicyStatement =>
     },
   });
 
+/**
+ * Allows rows of days and of the lists of changed users, but no rollup: someone who takes over the account function
+ * cannot change the sums of past days.
+ */
+const writeRows = (usageTableArn: string): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'WriteRows',
+    effect: Effect.ALLOW,
+    actions: ['dynamodb:PutItem'],
+    resources: [usageTableArn],
+    conditions: {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*#????-??-??', '*#people'] },
+    },
+  });
+
 /** Returns the statements of each function. A statement without resources is left out: it would mean all. */
 export function permissionsOf(
   tables: Tables,
@@ -92,8 +107,7 @@ export function permissionsOf(
       allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
       revokeInRecords(tables.keys.tableArn),
       allow('FindUsers', ['dynamodb:Query'], listIndex),
-      // Rows in the lists of changed users, and of requests that count against a limit.
-      allow('WriteUsage', ['dynamodb:PutItem'], usage),
+      writeRows(tables.usage.tableArn),
       allow('ReadUsage', ['dynamodb:Query'], usage),
       ...findSlices,
     ],

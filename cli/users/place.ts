@@ -28,7 +28,7 @@ export interface ListQuery {
   readonly sort: string | undefined;
 }
 
-/** What the commands do with users. */
+/** Reads and changes of users by the commands. */
 export interface Users {
   list(query: ListQuery): Promise<readonly UserView[]>;
   find(user: string): Promise<UserView>;

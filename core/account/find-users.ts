@@ -17,7 +17,7 @@ export interface FindUsersPorts {
 }
 
 export interface FoundUser extends UserItems {
-  /** Who it is, if the id says so. */
+  /** The identity, if the id holds it. */
   readonly identity: Identity | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the owner's routes need from outside.
+ * Ports of the owner's routes.
  */
 import type { KeyId } from '../base/ids.ts';
 

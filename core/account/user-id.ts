@@ -20,7 +20,7 @@ export function userIdOf(walletId: WalletId, note: PersonNote | undefined): stri
 /** The part of a wallet's id behind its book. */
 export const digestOf = (walletId: WalletId): string => walletId.slice(walletId.indexOf('#') + 1);
 
-/** Who an owner means: one identity, one wallet, or everybody with this e-mail address or name. */
+/** The users that an owner names: one identity, one wallet, or everybody with this e-mail address or name. */
 export type NamedUser =
   | { readonly kind: 'identity'; readonly identity: Identity }
   | { readonly kind: 'wallet'; readonly walletId: WalletId }

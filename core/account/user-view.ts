@@ -1,5 +1,5 @@
 /**
- * What an owner sees of one user. Flow: wallet and note > **user** > answer.
+ * An owner's view of one user. Flow: wallet and note > **user** > answer.
  */
 import type { Grant } from '../access/grant.ts';
 import type { WalletId } from '../base/ids.ts';
@@ -41,7 +41,7 @@ export interface Nearest {
   readonly per: string;
   readonly unit: string;
   readonly window: string;
-  /** Of the limit, settled and held together; more than 100 after an overrun. */
+  /** Percent of the limit, settled and held together; more than 100 after an overrun. */
   readonly percent: number;
 }
 
@@ -52,7 +52,7 @@ export interface UserItems {
   readonly note: PersonNote | undefined;
 }
 
-/** The grant of a key as it is for one of its users: any identity will do, because only limits are read of it. */
+/** The grant of a key for one of its users. Its identity does not matter, because only limits are read from it. */
 const asUser = (grant: Grant): Grant => ({
   ...grant,
   identity: { source: 'token', issuer: '', id: 'anyone' },

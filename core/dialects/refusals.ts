@@ -7,7 +7,7 @@ import { GatewayError } from '../base/errors.ts';
 /** More than any provider's field has. */
 export const FIELD_NAME_CHARS_MAX = 64;
 
-/** A field's name, if it is a plain one: any other may be a text, and is not repeated. */
+/** A field's name, if it is a plain one. Other names may hold a text, so they are not repeated. */
 export const nameField = (name: string): string =>
   /^[\w.-]+$/.test(name) && name.length <= FIELD_NAME_CHARS_MAX ? name : '(unnamed)';
 

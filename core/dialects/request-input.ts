@@ -149,7 +149,7 @@ function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
   return place && pathOf(place.value, leaf, place.path);
 }
 
-/** Where the marks stand, as a client moves them along with the end of its conversation. */
+/** The positions of the marks, as a client moves them along with the end of its conversation. */
 const marksOf = (places: readonly Place[]): readonly string[] =>
   places.flatMap(({ leaves }, at) =>
     leaves

@@ -70,7 +70,7 @@ export interface CallPlan {
   readonly boundRules: BoundRules;
   /** The most input tokens that the provider can count. */
   readonly inputTokensMax: number;
-  /** Of these, how many are held at the price of a cache read. @default 0 */
+  /** The part of these that is held at the price of a cache read. @default 0 */
   readonly cachedTokens?: number;
   /** The configuration lets a prompt be held at that price (`holdAtCachePrice`). */
   readonly mayHoldAtCachePrice: boolean;

@@ -39,7 +39,7 @@ export interface PromptToRemember {
   readonly slot: number;
   readonly salt: string;
   readonly modelTag: string;
-  /** Where its cache marks stand; absent: it is not to be held at the price of a cache read. */
+  /** The positions of its cache marks; absent: it is not to be held at the price of a cache read. */
   readonly marks?: string;
 }
 
@@ -86,7 +86,7 @@ export function remembersModel(plan: CallPlan, memory: Memory | undefined): bool
 }
 
 /**
- * What to remember of a call; undefined: nothing, because it is short, changes from request to request, or the wallet
+ * The memory of a call; undefined: nothing, because it is short, changes from request to request, or the wallet
  * has no room.
  * @param freshSalt made at random, for a wallet without memory
  */

@@ -1,5 +1,5 @@
 /**
- * What is kept of a person beside their wallet while they use a key: who they are, and how often they were refused.
+ * The facts of a person that are kept beside their wallet while they use a key: their names and their refusals.
  * Invariant: nothing here is on a request's path. A failure is left to the next request.
  */
 import type { Grant } from '../access/grant.ts';

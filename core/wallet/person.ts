@@ -39,7 +39,7 @@ export interface PersonNote {
   readonly changes: ReadonlyMap<string, MadeChange>;
 }
 
-/** Who a person is. */
+/** The names of a person. */
 export type PersonNames = Pick<PersonNote, 'email'> & Required<Pick<PersonNote, 'name' | 'source'>>;
 
 /** A change that was made once and is not made again. */

@@ -230,9 +230,9 @@ export interface WalletMove {
   /** The wallet as it was seen: nothing in flight, no token, not moved. */
   readonly from: Wallet;
   readonly to: WalletId;
-  /** What the other wallet had when it was seen. */
+  /** The other wallet's value when it was seen. */
   readonly seen: Pick<Wallet, 'person' | 'spills' | 'notBeforeMs'>;
-  /** What it has afterwards; absent: nothing of it. */
+  /** Its value afterwards; absent if it is removed. */
   readonly joined: Pick<Wallet, 'person' | 'spills' | 'notBeforeMs'>;
   /** Slices of a budget that both wallets draw from. */
   readonly slices: ReadonlyMap<string, Slice>;
@@ -251,7 +251,7 @@ export interface Wallets extends Pools, Spills {
   claimCount(walletId: WalletId, nowMs: number): Promise<boolean>;
   find(walletId: WalletId): Promise<Wallet | undefined>;
   /**
-   * What the last answer about a wallet showed, from the memory of this process. It may be old or missing, so it only
+   * The state of a wallet in its last answer, from the memory of this process. It may be old or missing, so it only
    * saves a try; the reserve's condition decides.
    */
   lastSeen(walletId: WalletId): LastSeen | undefined;

@@ -1,5 +1,5 @@
 /**
- * What runs in the thread of the tables: reports how the server started, and closes it at the first message.
+ * The main file of the tables' thread: reports how the server started, and closes it at the first message.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { startDynamoDb } from './server.ts';

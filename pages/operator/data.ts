@@ -61,7 +61,7 @@ export interface NearAnswer {
 
 export interface PeopleAnswer {
   readonly data: readonly Person[];
-  /** Where the next page begins. */
+  /** The start of the next page. */
   readonly next: string | null;
 }
 

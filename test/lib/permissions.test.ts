@@ -97,7 +97,7 @@ describe('what each function may do, and nothing else', () => {
     ]);
   });
 
-  test('the account function writes only the revoked list in the keys table', () => {
+  test('the account function writes only the revoked list in the keys table, and no rollup in the usage table', () => {
     const statements = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
       ({ Properties }) => Properties.PolicyDocument.Statement,
     );
@@ -111,6 +111,12 @@ describe('what each function may do, and nothing else', () => {
             'dynamodb:Select': 'SPECIFIC_ATTRIBUTES',
             'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'],
           },
+        },
+      },
+      {
+        Sid: 'WriteRows',
+        Condition: {
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*#????-??-??', '*#people'] },
         },
       },
     ]);

@@ -13,19 +13,19 @@ import { sha256 } from '../../base/ids.ts';
 import { type BoundRules, messageTokensMax, REQUEST_OVERHEAD_TOKENS } from '../input-bound.ts';
 import type { CountedMessage, RequestInput } from '../request-input.ts';
 
-/** What is known of a prompt whose prefix was billed. */
+/** The facts of a prompt whose prefix was billed. */
 export interface RememberedBound {
   /** The most input tokens. */
   readonly tokensMax: number;
-  /** Of these, what was billed for the prefix: a count of the prompt is hardly below it. */
+  /** The part of these that was billed for the prefix: a count of the prompt is hardly below it. */
   readonly billedTokens: number;
-  /** Where the cache marks of the billed prompt stood, if all of it is the prefix and most was read from the cache. */
+  /** The positions of the billed prompt's cache marks, if all of it is the prefix and most was read from the cache. */
   readonly cachedMarks: string | undefined;
 }
 
 /** A prompt that a provider has billed. */
 interface BilledPrompt {
-  /** Of the whole prompt, then of shorter prefixes. */
+  /** The hash of the whole prompt, then of shorter prefixes. */
   readonly hashes: readonly string[];
   readonly inputTokens: number;
   readonly cachedMarks?: string;
