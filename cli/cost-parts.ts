@@ -2,7 +2,7 @@
  * The bill of a gateway by its parts, at AWS's list prices: pure figures and formulas.
  */
 
-/** Source and date of the prices. docs/cost.md names the page of each. */
+/** The prices, entered by hand on this date. docs/cost.md names the page to compare each with. */
 export const COST_PRICES = {
   region: 'us-east-1',
   date: '2026-11-29',
