@@ -12,7 +12,7 @@ import type {
   PersonNote,
 } from '../../core/wallet/person.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
-import { LIST_INDEX, TABLES } from '../table-schema.ts';
+import { TABLES } from '../table-schema.ts';
 import { transact } from './transact.ts';
 import {
   adds,
@@ -28,16 +28,8 @@ import {
   toKey,
   type Update,
 } from './update.ts';
-import {
-  type Item,
-  itemsOf,
-  parseItem,
-  readNumber,
-  readText,
-  textOf,
-  toNumber,
-  toText,
-} from './values.ts';
+import { type Item, parseItem, readNumber, readText, textOf, toNumber, toText } from './values.ts';
+import { findWalletIds } from './wallet-ids.ts';
 import { PERSON } from './wallet-item.ts';
 import { toPerson } from './wallet-move.ts';
 import { recordIsAsSeen, walletHasNotMoved } from './wallet-writes.ts';
@@ -100,17 +92,8 @@ export function makePeople(call: AwsCall, table: string): People {
       return failed?.[0] ? 'record-changed' : 'changed';
     },
 
-    async findListed(book, after, pageSize) {
-      const answer = await call('Query', {
-        TableName: table,
-        IndexName: LIST_INDEX,
-        KeyConditionExpression: '#key = :key AND #pk > :after',
-        ExpressionAttributeNames: { '#key': listKey, '#pk': partitionKey },
-        ExpressionAttributeValues: { ':key': toText(book), ':after': toText(after) },
-        Limit: pageSize,
-      }).catch(rethrow);
-      return itemsOf(answer).map((item) => asWalletId(readText(item, partitionKey) ?? ''));
-    },
+    findListed: (book, after, pageSize) =>
+      findWalletIds(call, { ...TABLES.wallets.listIndex, table }, { value: book, after, pageSize }),
   };
 }
 

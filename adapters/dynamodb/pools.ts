@@ -1,12 +1,6 @@
-/**
- * Budgets of whole keys in DynamoDB: one item `{drawn}` for each pool, and slices of it in the items of wallets.
- * Transactions move money between the two.
- * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
- */
-import { asWalletId } from '../../core/base/ids.ts';
 import type { Draw, Move, Pools, Recall } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
-import { SLICES_INDEX, TABLES } from '../table-schema.ts';
+import { TABLES } from '../table-schema.ts';
 import { transact } from './transact.ts';
 import {
   adds,
@@ -22,11 +16,11 @@ import {
   toKey,
   type Update,
 } from './update.ts';
-import { integerOf, itemsOf, parseItem, readText, toNumber, toText } from './values.ts';
+import { integerOf, parseItem, toNumber, toText } from './values.ts';
+import { findWalletIds } from './wallet-ids.ts';
 import { DRAWS, parseWallet, SLICE, sliceAttributes } from './wallet-item.ts';
 import { nothingIsInFlight, sliceHasEnough, walletHasNotMoved } from './wallet-writes.ts';
 
-const { partitionKey } = TABLES.wallets;
 const { partitionKey: sliceKey } = TABLES.wallets.slicesIndex;
 const DRAWN = 'drawn';
 
@@ -50,17 +44,12 @@ export function makePools(call: AwsCall, table: string): Pools {
     draw: (draw) => move(toPoolDraw(draw), toWalletDraw(draw), draw),
     recall: (recall) => move(toPoolRecall(recall), toWalletRecall(recall), recall),
 
-    async findHolders(keyId, after, pageSize) {
-      const answer = await call('Query', {
-        TableName: table,
-        IndexName: SLICES_INDEX,
-        KeyConditionExpression: '#key = :key AND #pk > :after',
-        ExpressionAttributeNames: { '#key': sliceKey, '#pk': partitionKey },
-        ExpressionAttributeValues: { ':key': toText(keyId), ':after': toText(after) },
-        Limit: pageSize,
-      }).catch(rethrow);
-      return itemsOf(answer).map((item) => asWalletId(readText(item, partitionKey) ?? ''));
-    },
+    findHolders: (keyId, after, pageSize) =>
+      findWalletIds(
+        call,
+        { ...TABLES.wallets.slicesIndex, table },
+        { value: keyId, after, pageSize },
+      ),
 
     async findAll(walletIds) {
       if (walletIds.length === 0) return [];

@@ -5,6 +5,7 @@ import { parseLimit } from '../../core/base/limit-text.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
 import type { Clock, Random } from '../../core/base/ports.ts';
 import type { Amounts, Hold } from '../../core/wallet/hold.ts';
+import type { ReserveRequest } from '../../core/wallet/reserve-plan.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 
 /** 2026-11-20T12:00:00Z */
@@ -23,7 +24,7 @@ export interface ManualClock extends Clock {
   readonly sleptMs: number[];
 }
 
-/** A clock that stands still until it is advanced or slept on. */
+/** A clock that moves only when a test advances it or code sleeps on it. */
 export function makeManualClock(nowMs = NOW_MS): ManualClock {
   let currentMs = nowMs;
   const sleptMs: number[] = [];
@@ -120,3 +121,19 @@ export async function refusalOf(call: Promise<unknown>): Promise<GatewayError> {
   if (!(error instanceof GatewayError)) throw new TypeError('expected a refusal');
   return error;
 }
+
+/** Makes requests to reserve, whose lease ends in 15 minutes. @param clock the clock of the test that runs */
+export const makeReserveRequests =
+  (clock: () => ManualClock) =>
+  (
+    grant: Grant,
+    request: string,
+    amounts: Amounts = usd(10, 5n),
+    more: Partial<ReserveRequest> = {},
+  ): ReserveRequest => ({
+    grant,
+    requestId: asRequestId(request),
+    amounts,
+    leaseEndsAtMs: clock().nowMs() + 900_000,
+    ...more,
+  });

@@ -1,10 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import { asRequestId, asWalletId } from '../../../core/base/ids.ts';
-import type { Amounts } from '../../../core/wallet/hold.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import { reserve } from '../../../core/wallet/reserve.ts';
-import type { ReserveRequest } from '../../../core/wallet/reserve-plan.ts';
 import type { SettlePorts } from '../../../core/wallet/settle.ts';
 import { makeMemoryPorts } from '../../support/memory-ports.ts';
 import type { MemoryUsage } from '../../support/memory-usage.ts';
@@ -12,6 +10,7 @@ import type { MemoryWallets } from '../../support/memory-wallets.ts';
 import {
   bareKeyGrant,
   type ManualClock,
+  makeReserveRequests,
   refusalOf,
   usd,
   userGrant,
@@ -31,18 +30,7 @@ beforeEach(() => {
   ports = made;
 });
 
-const ask = (
-  grant: Grant,
-  request: string,
-  amounts: Amounts = usd(10, 5n),
-  more: Partial<ReserveRequest> = {},
-): ReserveRequest => ({
-  grant,
-  requestId: asRequestId(request),
-  amounts,
-  leaseEndsAtMs: clock.nowMs() + 900_000,
-  ...more,
-});
+const ask = makeReserveRequests(() => clock);
 const keyCounter = async (name: string) => (await wallets.find(KEY_WALLET))?.counters.get(name);
 const holdsOf = async (grant: Grant) => [
   (await wallets.find(walletIdOf(grant)))?.holds.size ?? 0,

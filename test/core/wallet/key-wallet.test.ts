@@ -4,11 +4,9 @@ import { GatewayError } from '../../../core/base/errors.ts';
 import { asRequestId, asWalletId } from '../../../core/base/ids.ts';
 import { sweep } from '../../../core/sweep.ts';
 import { auditUsage } from '../../../core/usage/audit/audit.ts';
-import type { Amounts } from '../../../core/wallet/hold.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import type { Wallets } from '../../../core/wallet/ports.ts';
 import { reserve } from '../../../core/wallet/reserve.ts';
-import type { ReserveRequest } from '../../../core/wallet/reserve-plan.ts';
 import { rowOf, type SettlePorts, settle, settleAtRow } from '../../../core/wallet/settle.ts';
 import { type Fault, makeFaultyLine } from '../../support/faulty.ts';
 import { makeMemoryPorts } from '../../support/memory-ports.ts';
@@ -16,6 +14,7 @@ import type { MemoryUsage } from '../../support/memory-usage.ts';
 import type { MemoryWallets } from '../../support/memory-wallets.ts';
 import {
   type ManualClock,
+  makeReserveRequests,
   makeRow,
   refusalOf,
   usd,
@@ -37,18 +36,7 @@ beforeEach(() => {
   ports = made;
 });
 
-const ask = (
-  grant: Grant,
-  request: string,
-  amounts: Amounts = usd(10, 5n),
-  more: Partial<ReserveRequest> = {},
-): ReserveRequest => ({
-  grant,
-  requestId: asRequestId(request),
-  amounts,
-  leaseEndsAtMs: clock.nowMs() + 900_000,
-  ...more,
-});
+const ask = makeReserveRequests(() => clock);
 const keyCounter = async (name: string) => (await wallets.find(KEY_WALLET))?.counters.get(name);
 const holdsOf = async (grant: Grant) => [
   (await wallets.find(walletIdOf(grant)))?.holds.size ?? 0,

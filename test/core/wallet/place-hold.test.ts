@@ -3,11 +3,9 @@ import type { Grant } from '../../../core/access/grant.ts';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { asRequestId } from '../../../core/base/ids.ts';
 import { sweep } from '../../../core/sweep.ts';
-import type { Amounts } from '../../../core/wallet/hold.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import type { Wallets } from '../../../core/wallet/ports.ts';
 import { reserve } from '../../../core/wallet/reserve.ts';
-import type { ReserveRequest } from '../../../core/wallet/reserve-plan.ts';
 import { type SettlePorts, settle } from '../../../core/wallet/settle.ts';
 import { makeLossyLine, makeMemoryPorts, withFaultyReserves } from '../../support/memory-ports.ts';
 import type { MemoryUsage } from '../../support/memory-usage.ts';
@@ -15,6 +13,7 @@ import type { MemoryWallets } from '../../support/memory-wallets.ts';
 import {
   type ManualClock,
   makeGrant,
+  makeReserveRequests,
   makeRow,
   NOW_MS,
   refusalOf,
@@ -35,18 +34,7 @@ beforeEach(() => {
   ports = made;
 });
 
-const ask = (
-  grant: Grant,
-  request: string,
-  amounts: Amounts,
-  more: Partial<ReserveRequest> = {},
-): ReserveRequest => ({
-  grant,
-  requestId: asRequestId(request),
-  amounts,
-  leaseEndsAtMs: clock.nowMs() + 900_000,
-  ...more,
-});
+const ask = makeReserveRequests(() => clock);
 
 const counterOf = async (grant: Grant, name: string) =>
   (await wallets.find(walletIdOf(grant)))?.counters.get(name);

@@ -1,18 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import type { ErrorCode } from '../../../core/base/errors.ts';
-import { asRequestId, asTokenId } from '../../../core/base/ids.ts';
+import { asTokenId } from '../../../core/base/ids.ts';
 import type { Amounts } from '../../../core/wallet/hold.ts';
 import { walletIdOf } from '../../../core/wallet/payer.ts';
 import type { Wallets } from '../../../core/wallet/ports.ts';
 import { reserve } from '../../../core/wallet/reserve.ts';
-import type { ReserveRequest } from '../../../core/wallet/reserve-plan.ts';
 import { type SettlePorts, settle } from '../../../core/wallet/settle.ts';
 import { makeMemoryPorts } from '../../support/memory-ports.ts';
 import type { MemoryWallets } from '../../support/memory-wallets.ts';
 import {
   type ManualClock,
   makeGrant,
+  makeReserveRequests,
   makeRow,
   NOW_MS,
   refusalOf,
@@ -32,18 +32,7 @@ beforeEach(() => {
   ports = made;
 });
 
-const ask = (
-  grant: Grant,
-  request: string,
-  amounts: Amounts,
-  more: Partial<ReserveRequest> = {},
-): ReserveRequest => ({
-  grant,
-  requestId: asRequestId(request),
-  amounts,
-  leaseEndsAtMs: clock.nowMs() + 900_000,
-  ...more,
-});
+const ask = makeReserveRequests(() => clock);
 
 describe('a refusal', () => {
   const fill = async (grant: Grant, amounts: Amounts, isSettled: boolean) => {
