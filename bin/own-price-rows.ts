@@ -61,25 +61,12 @@ const HAS_MAXIMA = /^(?:openai|anthropic|google|bedrock.*)$/;
  */
 const NOT_ONE_MODEL = /latest|^ft:|multi-agent|exp\b|^gemini-gemma|cyber|rosalind|-law$/;
 
-const FABLE_5_2: OwnPriceRow = {
-  usdPerMillion: [8, 40, 0.2, 10],
-  contextWindow: 1_000_000,
-  source:
-    'https://platform.claude.com/docs/en/about-claude/pricing (by genai-prices 0.2.3 of PyPI)',
-};
-const FABLE_5_2_IN_A_REGION: OwnPriceRow = { ...FABLE_5_2, usdPerMillion: [8.8, 44, 0.22, 11] };
-
-/** Rows that were read elsewhere, because the list lacks them. They are dropped when it has them. */
-const READ_ELSEWHERE: OwnPrices['rows'] = {
-  anthropic: { 'claude-fable-5-2': FABLE_5_2, 'claude-mythos-5-2': FABLE_5_2 },
-  bedrock: {
-    'anthropic.claude-fable-5-2': FABLE_5_2_IN_A_REGION,
-    'global.anthropic.claude-fable-5-2': FABLE_5_2,
-  },
-  'bedrock-mantle': { 'anthropic.claude-fable-5-2': FABLE_5_2_IN_A_REGION },
-};
-
 const MODES: readonly unknown[] = ['chat', 'responses', 'completion', 'embedding'];
+
+interface OwnPriceSources extends Pick<OwnPrices, 'list' | 'date'> {
+  /** Rows of models that the list lacks. */
+  readonly elsewhere: OwnPrices['rows'];
+}
 
 /**
  * Returns the rows of models that the library lacks, and the output maxima of those that it has.
@@ -88,7 +75,7 @@ const MODES: readonly unknown[] = ['chat', 'responses', 'completion', 'embedding
 export function makeOwnPrices(
   list: LiteLlmList,
   known: Readonly<Record<string, readonly string[]>>,
-  about: Pick<OwnPrices, 'list' | 'date'>,
+  { elsewhere, ...about }: OwnPriceSources,
 ): OwnPrices {
   const parts = Object.keys(LISTED_AS).map((part) => ({
     part,
@@ -115,7 +102,7 @@ export function makeOwnPrices(
   return {
     ...about,
     rows: Object.fromEntries(
-      [...rows, ...bedrock].map(([part, own]) => [part, { ...READ_ELSEWHERE[part], ...own }]),
+      [...rows, ...bedrock].map(([part, own]) => [part, { ...elsewhere[part], ...own }]),
     ),
     maxOutputTokens: Object.fromEntries(maxima),
   };

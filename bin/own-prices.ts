@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type LiteLlmList, makeOwnPrices } from './own-price-rows.ts';
 import { readLibrary } from './price-sources.ts';
 import { makePriceTable } from './price-table.ts';
+import { READ_ELSEWHERE } from './prices-read-elsewhere.ts';
 
 const [file, version] = process.argv.slice(2);
 if (file === undefined || version === undefined) {
@@ -19,7 +20,8 @@ const library = makePriceTable(readLibrary(), { libraryVersion: '', asOf: date }
 const known = Object.fromEntries(
   Object.entries(library.models).map(([part, ids]) => [part, Object.keys(ids)]),
 );
-const own = makeOwnPrices(list, known, { list: `LiteLLM ${version}`, date });
+const about = { list: `LiteLLM ${version}`, date, elsewhere: READ_ELSEWHERE };
+const own = makeOwnPrices(list, known, about);
 writeFileSync(
   new URL('own-price-rows.json', import.meta.url),
   `${JSON.stringify(own, undefined, 1)}\n`,

@@ -8,10 +8,11 @@ import { AGENTS, programOf } from './agents.ts';
 /** Provider and model ids, as keys of the price table. */
 export type Models = Readonly<Record<'anthropic' | 'openai' | 'google', readonly string[]>>;
 
-/** Offered, but no public list had their prices when these versions were pinned. Gemma has none at Google. */
-export const WITHOUT_FIGURES: readonly string[] = [
-  ...['gpt-6.2-sol', 'gpt-6.2-astra', 'gemma-4-26b-a4b-it', 'gemma-4-31b-it'],
-];
+/**
+ * gemini-cli offers Gemma, and no agent uses it by default. Google has no price for it: it is free there, up to a rate.
+ * A limit in USD refuses it, because a price of zero would hold nothing if Google began to bill.
+ */
+export const WITHOUT_FIGURES: readonly string[] = ['gemma-4-26b-a4b-it', 'gemma-4-31b-it'];
 
 const CATALOGUE_CHARS_MAX = 20_000;
 

@@ -7,7 +7,6 @@ import { AGENTS, type Agent } from './agents.ts';
 import { LAST_TEXT, OTHER_TEXT, SHELL, TOOL_SEARCH, VIEWER, WEB_SEARCH } from './answers.ts';
 import type { AgentFixture } from './fixture.ts';
 import { type AgentGateway, LIMIT_USD, startAgentGateway } from './gateway.ts';
-import { WITHOUT_FIGURES } from './models.ts';
 import { runTurn } from './turn.ts';
 
 /** The recorded requests of its turn. */
@@ -15,10 +14,6 @@ function recordedOf({ name }: Agent): AgentFixture['requests'] {
   const file = new URL(`../fixtures/agents/${name}.json`, import.meta.url);
   return JSON.parse(readFileSync(file, 'utf8')).requests;
 }
-
-/** False for Codex's default while its figures are not public: nothing can bound its cost. */
-const isPriced = (agent: Agent): boolean =>
-  !recordedOf(agent).some(({ body }) => WITHOUT_FIGURES.includes(String(body.model)));
 
 describe.each([
   ['its shell', SHELL, LAST_TEXT, 0],
@@ -34,7 +29,7 @@ describe.each([
   afterAll(() => gateway?.close());
 
   describe.concurrent('(two at a time)', () => {
-    const agents = AGENTS.filter((agent) => agent.use === use && isPriced(agent));
+    const agents = AGENTS.filter((agent) => agent.use === use);
     test.each(agents)('$name ends its turn', async (agent) => {
       const credential = gateway.newToken(agent.name);
       const turn = await runTurn(agent, { origin: gateway.origin, credential });

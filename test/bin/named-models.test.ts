@@ -4,10 +4,8 @@ import { isBilledPerCall, makePriceBook, PRICE_TABLE } from '../../core/models/p
 
 /** No public list had a full price of these when the table was made. Under a spending limit they are refused. */
 const WITHOUT_FIGURES: readonly string[] = [
-  ...['gpt-6.2-astra', 'gpt-6.2-sol', 'gemini-4-carbon'],
   ...['gpt-5.6-cyber', 'gpt-6-cyber', 'gpt-6-rosalind', 'gpt-rosalind-research'],
   ...['gpt-daybreak-blue-latest', 'gpt-daybreak-red-latest'],
-  'gemini-2.5-flash-lite-preview-09-2025',
   ...['gemma-4-26b-a4b-it', 'gemma-4-31b-it'],
 ];
 

@@ -4,7 +4,7 @@ import { makeOwnPrices, OWN_PRICES } from '../../bin/own-price-rows.ts';
 const OPENAI = { litellm_provider: 'openai', mode: 'chat', source: 'https://x.example' };
 const PRICED = { input_cost_per_token: 2e-6, output_cost_per_token: 1e-5 };
 
-const ABOUT = { list: 'LiteLLM 1', date: '2026-11-29' };
+const ABOUT = { list: 'LiteLLM 1', date: '2026-11-29', elsewhere: {} };
 const rowsOf = (list: Record<string, object>, known: readonly string[] = []) =>
   makeOwnPrices(list as never, { openai: known }, ABOUT).rows.openai;
 
@@ -49,6 +49,14 @@ test('the output maximum of a model that the library has is taken alone', () => 
   const entry = { ...OPENAI, ...PRICED, max_output_tokens: 100 };
   const { maxOutputTokens } = makeOwnPrices({ m: entry }, { openai: ['m'] }, ABOUT);
   expect(maxOutputTokens.openai).toEqual({ m: 100 });
+});
+
+test('a row that was read elsewhere stands until the list has the model', () => {
+  const row = { usdPerMillion: [1, 2, 0.1, 1], source: 'https://y.example' } as const;
+  const about = { ...ABOUT, elsewhere: { openai: { m: row, n: row } } };
+  const { rows } = makeOwnPrices({ m: { ...OPENAI, ...PRICED } }, {}, about);
+  expect(rows.openai?.m?.usdPerMillion).toEqual([2, 10, 2, 2]);
+  expect(rows.openai?.n).toEqual(row);
 });
 
 test('a Bedrock model without a profile costs what its profile of the United States costs', () => {

@@ -28,7 +28,7 @@ let gateway: TestGateway;
 beforeAll(async () => {
   provider = await startStandIn(SHELL);
   gateway = await startTestGateway({
-    config: { ...config, prices: { 'openai/gpt-6.2-sol': 'openai/gpt-6-sol' } },
+    config,
     providerUrls: {
       anthropic: `${provider.origin}/v1`,
       openai: `${provider.origin}/v1`,
@@ -124,7 +124,19 @@ test('what is recorded comes from the versions that are installed', () => {
   expect(recorded).toEqual(optionalDependencies);
 });
 
-test('a model that an agent offers has a price, unless it has no public figures', () => {
+test('a model that an agent chooses by itself has a price', () => {
+  const book = makePriceBook(PRICE_TABLE, {});
+  const used = requests.map(({ request: { path, body } }) => {
+    const [, google] = /\/models\/([^:]+):/.exec(path) ?? [];
+    return (google ?? String(body.model)).replace(/^openai\//, '');
+  });
+  const priced = (id: string): boolean =>
+    Object.keys(models).some((provider) => book.find(provider, id) !== undefined);
+  expect([...new Set(used)].length).toBeGreaterThan(5);
+  expect(used.filter((id) => !priced(id))).toEqual([]);
+});
+
+test('a model that an agent offers has a price, except Gemma, which is free at Google', () => {
   const book = makePriceBook(PRICE_TABLE, {});
   const unpriced = Object.entries(models).flatMap(([provider, ids]) =>
     ids.filter((id) => book.find(provider, id) === undefined),
