@@ -4,7 +4,8 @@
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
-import { findTokenWallet, type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
+import { findTokenWallet } from '../../core/account/find-wallet.ts';
+import { type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
 import { parseOwnToken } from '../../core/account/scoped-jwt.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import { requireKey } from '../../core/keys/key-admin.ts';

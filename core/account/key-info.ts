@@ -3,29 +3,21 @@
  * https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key
  */
 import { expiryOf, type Grant, isBareServerKey, type TokenGrant } from '../access/grant.ts';
-import { claimantOfToken } from '../access/identity.ts';
-import { GatewayError } from '../base/errors.ts';
-import type { KeyId, TokenId } from '../base/ids.ts';
+import type { KeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type LimitWindow, windowAt } from '../base/limits.ts';
-import { asNanoUsd, type NanoUsd, usdFromNano, ZERO_USD } from '../base/money.ts';
+import { asNanoUsd, type NanoUsd, usdFromNano } from '../base/money.ts';
 import type { Clock } from '../base/ports.ts';
 import type { ModelLists } from '../models/catalogue.ts';
 import { allowedEntries } from '../models/policy.ts';
 import type { LimitState } from '../wallet/hold.ts';
-import {
-  formerWalletIdOf,
-  isKeyRate,
-  keyWalletIdOf,
-  limitsOf,
-  walletIdOf,
-  walletIdOfToken,
-} from '../wallet/payer.ts';
+import { isKeyRate, keyWalletIdOf, limitsOf, walletIdOf, withPerson } from '../wallet/payer.ts';
+import type { People } from '../wallet/people.ts';
 import type { Wallet, Wallets } from '../wallet/ports.ts';
 import { toLimitFacts } from '../wallet/refusal.ts';
 import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from '../wallet/slices.ts';
-import { findWithTokens } from '../wallet/spills.ts';
-import { decideRefusal, limitStatesOf } from '../wallet/wallet.ts';
+import { limitStatesOf } from '../wallet/wallet.ts';
+import { findLiveWallet, isRevoked } from './find-wallet.ts';
 
 /** The values of `limit_reset`: OpenRouter's, and ours for windows that it does not have. */
 const RESETS: Readonly<Record<LimitWindow, string | null>> = {
@@ -41,22 +33,26 @@ interface KeyInfoPorts {
   readonly wallets: KeyWallets;
   readonly clock: Clock;
   readonly models: Pick<ModelLists, 'names'>;
+  /** Knows why a person is blocked. Without it the reason is empty. */
+  readonly people?: Pick<People, 'findNote'>;
 }
 
 /**
  * Describes the credential: what it may use, its total spend, and the USD limit with the least left.
  * Amounts are dollars; `usage` is settled, `reserved` is held by requests in flight.
- * Only a bare server key sees the figures of key-wide limits.
+ * Only a bare server key sees the figures of key-wide limits. A person's own limits and credit are in force, and
+ * `blocked` is the reason of their block, else null.
  * @throws token_revoked, service_unavailable
  */
 export async function describeKey(
   grant: Grant,
-  { wallets, clock, models }: KeyInfoPorts,
+  { wallets, clock, models, people }: KeyInfoPorts,
 ): Promise<JsonObject> {
   const wallet = await findLiveWallet(grant, wallets);
   const { token } = grant;
   const payer = { tokenId: token?.id, atMs: clock.nowMs() };
-  const own = limitsOf(grant).filter(({ per }) => per !== 'key');
+  const inForce = withPerson(grant, wallet?.person, payer.atMs);
+  const own = limitsOf(inForce).filter(({ per }) => per !== 'key');
   const limits = [
     ...limitStatesOf(wallet, own, payer),
     ...(isBareServerKey(grant) ? await keyLimitStates(grant, wallets, payer.atMs) : []),
@@ -76,69 +72,14 @@ export async function describeKey(
       expires_at: expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString(),
       models: allowedEntries(grant, models.names) ?? null,
       user: grant.identity?.id ?? null,
+      blocked: wallet?.person?.isBlocked ? await findReason(grant, people) : null,
       limits: limits.map(toLimitInfo),
     },
   };
 }
 
-/**
- * Reads the wallet of a credential and refuses a revoked one. Every route that reserves nothing calls it first.
- * @throws token_revoked, service_unavailable
- */
-export async function findLiveWallet(
-  grant: Grant,
-  wallets: Pick<KeyWallets, 'find' | 'findSpilled'>,
-): Promise<Wallet | undefined> {
-  const tokenIds = grant.token === undefined ? [] : [grant.token.id];
-  const current = await findWithTokens(wallets, walletIdOf(grant), tokenIds);
-  const formerId = formerWalletIdOf(grant);
-  const former = formerId && (await findWithTokens(wallets, formerId, tokenIds));
-  const wallet = joinWallets(current, former);
-  if (grant.token !== undefined && isRevoked(grant.token, wallet)) {
-    throw new GatewayError('token_revoked');
-  }
-  return wallet;
-}
-
-/** Finds the wallet of a scoped token by its claims, with what its user spent under another spelling before. */
-export async function findTokenWallet(
-  keyId: KeyId,
-  token: { readonly id: TokenId; readonly user?: string | undefined },
-  wallets: Pick<KeyWallets, 'find' | 'findSpilled'>,
-): Promise<Wallet | undefined> {
-  const current = await findWithTokens(wallets, walletIdOfToken(keyId, token), [token.id]);
-  const claimant = claimantOfToken(token.user);
-  const formerId = claimant && formerWalletIdOf({ keyId, ...claimant });
-  const former = formerId && (await findWithTokens(wallets, formerId, [token.id]));
-  return joinWallets(current, former);
-}
-
-/** Returns two wallets of one person as one, for a look before the next request moves the former one. */
-function joinWallets(current: Wallet | undefined, former: Wallet | undefined): Wallet | undefined {
-  if (current === undefined || former === undefined) return current ?? former;
-  if (former.movedTo !== undefined) return current;
-  const counters = new Map(current.counters);
-  for (const [name, sum] of former.counters) counters.set(name, (counters.get(name) ?? 0n) + sum);
-  const notBeforeMs = Math.max(current.notBeforeMs ?? 0, former.notBeforeMs ?? 0);
-  return {
-    ...current,
-    counters,
-    holds: new Map([...current.holds, ...former.holds]),
-    revokedTokens: new Set([...current.revokedTokens, ...former.revokedTokens]),
-    ...(notBeforeMs > 0 && { notBeforeMs }),
-  };
-}
-
-/** Returns true if a wallet has a token marked as revoked, by its id or by its age. */
-export const isRevoked = (
-  { id, issuedAtMs }: Pick<TokenGrant, 'id' | 'issuedAtMs'>,
-  wallet: Wallet | undefined,
-): boolean => {
-  const admission = { inFlightMax: Number.POSITIVE_INFINITY, tokenId: id, issuedAtMs };
-  return decideRefusal(wallet, [], NOTHING, admission)?.cause === 'revoked';
-};
-
-const NOTHING = { usd: ZERO_USD, tokens: 0n };
+const findReason = async (grant: Grant, people: KeyInfoPorts['people']): Promise<string> =>
+  (await people?.findNote(walletIdOf(grant)))?.reason ?? '';
 
 /** Returns the total spend in a wallet: of one token, or without a token of the payer. */
 export function spentOf(

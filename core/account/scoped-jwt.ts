@@ -26,7 +26,8 @@ import {
   signScopedToken,
 } from '../tokens/scoped-token.ts';
 import type { Wallets } from '../wallet/ports.ts';
-import { findTokenWallet, tokenSpendOf } from './key-info.ts';
+import { findTokenWallet } from './find-wallet.ts';
+import { tokenSpendOf } from './key-info.ts';
 
 const DEFAULT_LIFETIME_SECONDS = 86_400;
 const FIELD_NAME_CHARS_MAX = 64;

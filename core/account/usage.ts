@@ -21,7 +21,7 @@ import {
 } from '../usage/report.ts';
 import { walletIdOf } from '../wallet/payer.ts';
 import type { Wallets } from '../wallet/ports.ts';
-import { findLiveWallet } from './key-info.ts';
+import { findLiveWallet } from './find-wallet.ts';
 
 const PARAMETERS: readonly string[] = ['from', 'to', 'group_by'];
 

@@ -1,7 +1,8 @@
 /**
  * `/me`: what the holder of a credential has left, and how to use it.
  *
- * Guarantees: the credential is in memory alone and leaves the page only in a header to its own origin.
+ * Guarantees: the credential is in memory alone, unless its holder ticks "Remember on this device", and leaves the page
+ * only in a header to its own origin.
  */
 import { render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
@@ -11,10 +12,11 @@ import { lastDays } from '../shared/format.ts';
 import { Limits } from '../shared/limits.tsx';
 import { Foreign, InsecureNotice, Notice } from '../shared/parts.tsx';
 import { QrCode } from '../shared/qr.tsx';
-import { toEndState, toSpentState } from '../shared/words.ts';
+import { toBlockedState, toEndState, toSpentState } from '../shared/words.ts';
 import { HISTORY_DAYS, History } from './history.tsx';
 import { Models } from './models.tsx';
 import { mainLimit, Pass } from './pass.tsx';
+import { forget, Remember, recall } from './remember.tsx';
 import { SetUp } from './set-up.tsx';
 import { TryIt } from './try-it.tsx';
 
@@ -22,7 +24,9 @@ const fragment = takeFragment();
 
 function Page() {
   const first = isCredential(fragment.text) ? fragment.text : undefined;
-  const [credential, setCredential] = useState(fragment.isLater ? undefined : first);
+  const [credential, setCredential] = useState(() =>
+    first === undefined ? recall(Date.now()) : fragment.isLater ? undefined : first,
+  );
   const [offered, setOffered] = useState(fragment.isLater ? first : undefined);
   if (offered !== undefined) {
     const use = (isWanted: boolean) => {
@@ -32,7 +36,11 @@ function Page() {
     return <Offer credential={offered} onAnswer={use} />;
   }
   if (credential === undefined) return <Form onCredential={setCredential} />;
-  return <Holder credential={credential} onLeave={() => setCredential(undefined)} />;
+  const leave = () => {
+    forget(credential);
+    setCredential(undefined);
+  };
+  return <Holder key={credential} credential={credential} onLeave={leave} />;
 }
 
 /** Asks before a pass that came while the page was open is used: it may be another person's. */
@@ -135,6 +143,7 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
       const [{ data: models }, usage] = await more;
       setData((before) => before && { info: before.info, models, usage });
     } catch (error) {
+      if (error instanceof Refusal && error.status === 401) forget(credential);
       setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', String(error)));
     }
   }, [credential, refresh]);
@@ -177,7 +186,8 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
   return (
     <main>
       <InsecureNotice />
-      {main !== undefined && main.remaining <= 0 && (
+      {info.blocked !== null && <Notice state={toBlockedState(info.blocked, { giver, nowMs })} />}
+      {info.blocked === null && main !== undefined && main.remaining <= 0 && (
         <Notice state={toSpentState(main, { giver, nowMs })} />
       )}
       <Pass info={info} claims={claims} nowMs={nowMs} />
@@ -200,6 +210,7 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
         <div class="stack">
           {usage !== undefined && <History usage={usage} nowMs={nowMs} />}
           {models !== undefined && <Models models={models} />}
+          <Remember credential={credential} />
         </div>
       </div>
       <div class="row noprint">

@@ -95,6 +95,8 @@ export interface KeyInfo {
   readonly expires_at: string | null;
   readonly models: readonly string[] | null;
   readonly user: string | null;
+  /** The reason of a block, which may be empty. */
+  readonly blocked: string | null;
   readonly limits: readonly LimitInfo[];
 }
 

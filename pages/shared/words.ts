@@ -70,8 +70,6 @@ export function toEndState({ code, message }: Refusal, facts: EndFacts): EndStat
       return { title: 'This pass was taken back.', next: `Ask ${giver} why, or for a new one.` };
     case 'token_not_active':
       return { title: 'This pass does not begin yet.', next: 'Try again when it begins.' };
-    case 'user_blocked':
-      return { title: 'You are blocked.', next: `${message} Ask ${giver}.` };
     case 'invalid_api_key':
       return {
         title: 'This gateway does not know this pass.',
@@ -84,6 +82,12 @@ export function toEndState({ code, message }: Refusal, facts: EndFacts): EndStat
       return { title: 'This pass cannot be used.', next: message };
   }
 }
+
+/** Says that the holder is blocked, with the words of the owner. */
+export const toBlockedState = (reason: string, { giver }: EndFacts): EndState => ({
+  title: 'You are blocked. No model answers you.',
+  next: `${reason === '' ? '' : `The reason: ${reason}. `}Ask ${giver}.`,
+});
 
 function endedAt(expiresAtMs: number | undefined, nowMs: number): string {
   if (expiresAtMs === undefined || expiresAtMs > nowMs) return '';

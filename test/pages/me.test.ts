@@ -98,6 +98,20 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
       'This pass was taken back.',
     ],
     [
+      'blocked',
+      async () => {
+        await spend(pass('blocked'));
+        const response = await fetch(`${gateway.ready.url}/users/token%3Ablocked%40example.edu`, {
+          method: 'PATCH',
+          headers: { authorization: `Bearer ${gateway.ready.key}` },
+          body: JSON.stringify({ blocked: 'shared their pass <b>' }),
+        });
+        expect(response.status).toBe(200);
+        return pass('blocked');
+      },
+      'You are blocked. No model answers you. The reason: shared their pass <b>. Ask demo.',
+    ],
+    [
       'not yet begun',
       async () => pass('soon', { nbf: Math.floor(Date.now() / 1000) + 600 }),
       'This pass does not begin yet.',

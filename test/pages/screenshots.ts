@@ -34,6 +34,7 @@ function makeKey(nowMs: number) {
   return {
     label: 'week-12:ada@example.edu',
     user: 'ada@example.edu',
+    blocked: null,
     limit: 2,
     limit_remaining: 1.43,
     limit_reset: null,

@@ -22,6 +22,7 @@ describe('GET /v1/key', () => {
         expires_at: null,
         models: null,
         user: null,
+        blocked: null,
         limits: [],
       },
     });
@@ -47,6 +48,7 @@ describe('GET /v1/key', () => {
         expires_at: '2026-11-20T12:00:01.000Z',
         models: ['openai/*'],
         user: null,
+        blocked: null,
         limits: [
           {
             per: 'token',

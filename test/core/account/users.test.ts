@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
+import { describeKey } from '../../../core/account/key-info.ts';
 import type { UserChangeRow } from '../../../core/account/ports.ts';
 import { describeUsers } from '../../../core/account/user-list.ts';
 import { changeUser, describeUser, type UsersPorts } from '../../../core/account/users.ts';
@@ -9,6 +10,7 @@ import { makeIntroductions } from '../../../core/wallet/introduce.ts';
 import { reserve } from '../../../core/wallet/reserve.ts';
 import { rowOf, settle } from '../../../core/wallet/settle.ts';
 import { type MemoryPorts, makeMemoryPorts } from '../../support/memory-ports.ts';
+import { MODEL_NAMES } from '../../support/model-names.ts';
 import { makeGrant, NOW_MS, usd } from '../../support/wallet-fixtures.ts';
 
 const LIMITS = ['user:usd:month=10', 'user:usd:total=20'];
@@ -312,5 +314,21 @@ test('a refused minute is counted once, however often a script tries', async () 
   }
   expect(await describeUser('token:ada', owner, ports)).toMatchObject({
     data: { minutes_refused: 3 },
+  });
+});
+
+test('a person sees in their own GET /v1/key what the owner changed: limits, credit, and why they are blocked', async () => {
+  await spend(userGrant('ada'), 2);
+  const own = { per: 'user', unit: 'usd', window: 'month', limit: 3 };
+  await patch('token:ada', { limits: [own], credit_usd: 5, blocked: 'left the course' });
+  const models = { names: MODEL_NAMES };
+  const { data } = await describeKey(userGrant('ada'), { ...ports, ...memory, models });
+  expect(data).toMatchObject({
+    blocked: 'left the course',
+    limit_remaining: 1,
+    limits: [
+      { window: 'total', limit: 25, remaining: 23 },
+      { window: 'month', limit: 3, remaining: 1 },
+    ],
   });
 });
