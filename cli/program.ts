@@ -12,6 +12,7 @@ import type { Terminal } from './output.ts';
 import { addPriceCommand } from './prices.ts';
 import { addProviderCommands } from './provider.ts';
 import { addSmokeCommand } from './smoke.ts';
+import { addStartCommand } from './start.ts';
 import { addTokenCommands } from './tokens/commands.ts';
 import { addUsageCommands } from './usage/commands.ts';
 import { addUserCommands } from './users/commands.ts';
@@ -31,6 +32,7 @@ function makeProgram(terminal: Terminal): Command {
     })
     .showHelpAfterError('(add --help to see what is allowed)')
     .addHelpText('after', HELP);
+  addStartCommand(program);
   addKeyCommands(program, terminal);
   addTokenCommands(program, terminal);
   addUsageCommands(program, terminal);

@@ -7,6 +7,7 @@ import type { ISecurityGroup, IVpc, IVpcEndpoint, SubnetSelection } from 'aws-cd
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { BASE_PATH, BASE_PATH_RULE } from '../adapters/api-gateway/routes.ts';
 import type { Config } from '../core/config.ts';
 
 /** The functions, each with the permissions of its own. */
@@ -63,7 +64,7 @@ export interface DomainOptions {
   readonly name: string;
   /** A certificate for the name, in the region of the stack. */
   readonly certificate: ICertificate;
-  /** The first part of the path, 1 to 64 of `A-Za-z0-9_-`. @default none */
+  /** The first part of the path, 1 to 64 of `A-Za-z0-9_-` and no first word of a route. @default none */
   readonly basePath?: string;
 }
 
@@ -108,8 +109,6 @@ const REQUESTS_MAX = 10_000;
 const BURST_MAX = 5_000;
 const MEMORY_MIB_MIN = 128;
 const MEMORY_MIB_MAX = 10_240;
-/** Paths of routes begin with these, so a base path could not be told from them. */
-const RESERVED_BASE_PATHS = /^(v1|v1beta|assets|oauth)$/;
 
 /**
  * Checks the settings before anything is made of them.
@@ -125,12 +124,7 @@ export function requireProps(props: HallpassProps): void {
   }
   requireForm('stageName', stageName, /^[\w-]{1,128}$/, '1 to 128 of A-Za-z0-9_-');
   requireForm('domain.name', domain?.name, /^[a-z0-9.-]{1,253}$/, 'a lower-case host name');
-  requireForm('domain.basePath', domain?.basePath, /^[\w-]{1,64}$/, '1 to 64 of A-Za-z0-9_-');
-  if (domain?.basePath !== undefined && RESERVED_BASE_PATHS.test(domain.basePath)) {
-    throw new TypeError(
-      `"domain.basePath" must not be the start of a route, got "${domain.basePath}"`,
-    );
-  }
+  requireForm('domain.basePath', domain?.basePath, BASE_PATH, BASE_PATH_RULE);
   requireForm('webAclArn', webAclArn, /^(arn:|\$\{Token)/, 'an ARN');
   if (domain !== undefined && props.privateEndpoint !== undefined) {
     throw new TypeError('"domain" and "privateEndpoint" must not both be set');

@@ -44,6 +44,8 @@ export interface LocalGatewayOptions {
   /** `0` for any free port. */
   readonly port: number;
   readonly host: string;
+  /** The first part of every path. @default none */
+  readonly basePath?: string | undefined;
   /** Provider name to a base URL that replaces its own. */
   readonly providerUrls: Readonly<Record<string, string>>;
   /**
@@ -103,7 +105,7 @@ async function startParts(
   options: LocalGatewayOptions,
   closers: (() => Promise<void>)[],
 ): Promise<LocalGateway> {
-  const { config, data, port, host } = options;
+  const { config, data, port, host, basePath } = options;
   const deployment = data === undefined ? makeDeployment() : await openDataFolder(data);
   const accessKeyId = makeAccessKeyId();
   const dynamodbUrl = await startTables(options, accessKeyId, closers);
@@ -136,12 +138,13 @@ async function startParts(
     ...functions,
     port,
     host,
+    basePath,
     ...(options.onFault && { onFault: options.onFault }),
   });
   const sweeping = sweepRegularly(functions.sweep, options.onFault);
   let graceMs = 0;
   closers.push(sweeping.end, () => gateway.close(graceMs));
-  const url = `${gateway.url}/v1`;
+  const url = `${gateway.url}${basePath === undefined ? '' : `/${basePath}`}/v1`;
   if (data !== undefined) {
     const endpoint = JSON.stringify({ url, pid: process.pid, variables });
     await writeOwnerOnly(data, ENDPOINT_FILE, endpoint);

@@ -1,22 +1,20 @@
 /**
- * `npm start`: runs the gateway on this machine until a signal ends it.
+ * Runs the gateway on this machine until a signal ends it: `npm start`, and `hallpass start`.
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
-import { CommanderError } from 'commander';
 import { config } from '#config';
 import { makeLog } from '../adapters/log.ts';
 import type { Config } from '../core/config.ts';
 import { keyVariableOf } from '../core/providers/provider.ts';
-import { type Flags, readFlags } from './flags.ts';
+import type { Flags } from './flags.ts';
 import { makeFunctions } from './functions.ts';
 import { type LocalGateway, startLocalGateway } from './gateway.ts';
 import { isFolderLocked } from './provision.ts';
 import { ENDPOINT_FILE } from './variables.ts';
 
 const EXIT_FAILED = 1;
-const EXIT_WRONG_USE = 2;
 
 /** The umask: only the owner can read files written here, including those of the tables. */
 const OWNER_ONLY = 0o077;
@@ -27,15 +25,16 @@ const GRACE_MS = 60_000;
 /** One Ctrl-C arrives twice: from the terminal and from npm. Signals within this time count as one. */
 const ONE_SIGNAL_MS = 500;
 
-async function main(): Promise<void> {
+/** Starts the gateway, prints how to use it, and leaves it running. Ends the process if it cannot start. */
+export async function serve(flags: Flags): Promise<void> {
   process.umask(OWNER_ONLY);
-  const flags = readFlags(process.argv.slice(2), config);
   const data = flags.ephemeral ? undefined : resolve(flags.data);
   const gateway = await startLocalGateway({
     config,
     ...(data === undefined ? {} : { data }),
     port: flags.port,
     host: flags.host,
+    basePath: flags.basePath,
     providerUrls: flags.provider,
     variables: process.env,
     makeFunctions: (settings) => makeFunctions(settings, makeLog(toStandardError)),
@@ -158,8 +157,3 @@ async function runningAt(data: string): Promise<string> {
     return ''; // The other gateway is starting or ending.
   }
 }
-
-main().catch((error: unknown) => {
-  // Commander has printed its message. Help is a success.
-  process.exit(error instanceof CommanderError && error.exitCode === 0 ? 0 : EXIT_WRONG_USE);
-});

@@ -70,7 +70,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
     'adapters/table-schema.ts adapters/api-gateway/responses.ts adapters/api-gateway/routes.ts ' +
     'adapters/metrics.ts core/config.ts core/providers/provider.ts aws-cdk-lib constructs node:*',
 
-  'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/tokens/ cli/usage/ core/explain.ts`,
+  'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/tokens/ cli/usage/ core/explain.ts local/flags.ts local/start.ts`,
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.
   'cli/gateway/': `${FOR_A_COMMAND} local/ ${LOCAL_ROOMS} @aws-sdk/client-cloudformation`,
   'cli/console/': `${FOR_A_COMMAND} cli/keys/ cli/users/ pages/dist/operator.json`,
@@ -86,6 +86,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 
   'bin/': `${ROOMS_OF_CORE} @pydantic/genai-prices esbuild node:*`,
   'bin/gateway.ts': 'lib/ hallpass.config.ts aws-cdk-lib cdk-nag',
+  'bin/start.ts': 'local/ hallpass.config.ts commander',
   'bin/hallpass.ts': 'cli/program.ts node:*',
   'bench/': `${ROOMS_OF_CORE} ${FLOWS} ${ADAPTERS} cli/ local/ ${LOCAL_ROOMS} hallpass.config.ts * node:*`,
   'test/': 'everything',

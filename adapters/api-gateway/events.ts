@@ -53,18 +53,20 @@ export const readRequestId = ({ awsRequestId }: Context): RequestId => asRequest
 
 /**
  * Reads the path without the base path of a custom domain, with which `path` may begin. The resource says where the
- * route begins. A base path is one word, and never the start of a route (lib/props.ts).
+ * route begins. A base path is one word, and never the first of a route (`BASE_PATH`).
  */
 export function readPath({
   path,
   resource,
 }: Pick<APIGatewayProxyEvent, 'path' | 'resource'>): string {
-  const route = resource?.replace('{proxy+}', '') ?? '';
-  if (route === '' || path.startsWith(route)) {
-    return resource === '/' ? '/' : path;
-  }
+  if (resource === '/') return '/';
+  const [route = '', below] = resource?.split('{proxy+}') ?? [];
+  const isOfRoute = (text: string): boolean =>
+    below === undefined ? text === route || text === `${route}/` : text.startsWith(route);
+  if (route === '' || isOfRoute(path)) return path;
   const start = path.indexOf('/', 1);
-  return start > 0 && path.startsWith(route, start) ? path.slice(start) : path;
+  const rest = start > 0 ? path.slice(start) : '';
+  return isOfRoute(rest) ? rest : path;
 }
 
 /**

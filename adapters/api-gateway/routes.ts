@@ -28,6 +28,13 @@ export const PAGE_RESOURCES = [
 /** The methods of a page. */
 export const PAGE_METHODS = ['GET', 'HEAD'] as const;
 
+/** A base path that is the first word of a route could not be told from the route. */
+const ROUTE_WORDS = ['v1', 'v1beta', 'assets', 'oauth', 'me', 'console'];
+
+/** The base paths that may be: one word, and no first word of a route. */
+export const BASE_PATH = new RegExp(`^(?!(?:${ROUTE_WORDS.join('|')})$)[\\w-]{1,64}$`);
+export const BASE_PATH_RULE = `1 to 64 of A-Za-z0-9_- and none of ${ROUTE_WORDS.join(', ')}`;
+
 /** The functions that answer requests. `account` has all that no other one has. */
 export type Integration = 'proxy' | 'account' | 'pages';
 
@@ -46,9 +53,22 @@ export function findResource(
     return { resource: `${parent}/{proxy+}`, integration };
   }
   const page = PAGE_RESOURCES.find((resource) => isBelow(resource, path));
-  if (page === undefined) return { resource: '/{proxy+}', integration: 'account' };
+  if (page === undefined) return { resource: findParent(path), integration: 'account' };
   const isOpen = PAGE_METHODS.some((each) => each === method);
   return { resource: page, integration: isOpen ? 'pages' : 'account' };
+}
+
+/** The resources that have a `{proxy+}` below them, the longest first. */
+const PARENTS = [...PROXIED_RESOURCES, ...PROXIED_PARENTS]
+  .flatMap((path) =>
+    [...path.matchAll(/\/[^/]+/g)].map(({ index, 0: word }) => path.slice(0, index) + word),
+  )
+  .toSorted((a, b) => b.length - a.length);
+
+/** Finds the resource of a path that no function but the account's has. */
+function findParent(path: string): string {
+  const parent = PARENTS.find((above) => path === above || path.startsWith(`${above}/`)) ?? '';
+  return path === parent ? parent : `${parent}/{proxy+}`;
 }
 
 /** Returns true if a path is a page's, with or without a slash at its end. */

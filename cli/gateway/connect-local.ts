@@ -38,7 +38,7 @@ export async function connectLocal(folder: string, isNew: boolean): Promise<Fold
   const data = resolve(folder);
   if (!isNew && !(await hasDeployment(data))) {
     throw new CommandError(
-      `there is no gateway's data in ${data}; "npm start" or "hallpass keys create" makes it, --data names another folder, --stack a deployed gateway`,
+      `there is no gateway's data in ${data}; "hallpass start" or "hallpass keys create" makes it, --data names another folder, --stack a deployed gateway`,
     );
   }
   for (let waitedMs = 0; waitedMs < WAIT_MAX_MS; waitedMs += WAIT_STEP_MS) {

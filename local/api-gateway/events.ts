@@ -21,7 +21,7 @@ export type AuthorizerContext = Readonly<Record<string, string>>;
 export interface RequestHead {
   readonly requestId: string;
   readonly method: string;
-  /** As sent, without the query. */
+  /** As sent, without the query and the base path. */
   readonly path: string;
   /** The API's resource, as its template names it. */
   readonly resource: string;
@@ -39,10 +39,23 @@ export function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage
   return bytes;
 }
 
+/** A request as it was received. */
+export interface Received {
+  readonly request: IncomingMessage;
+  readonly requestId: string;
+  /** The start of the path that no resource has: empty, or a slash and a word. */
+  readonly prefix: string;
+}
+
+/** Returns true if a URL's path is the prefix or below it. */
+export const isBelow = (prefix: string, url = '/'): boolean =>
+  url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length)));
+
 /** Reads the head. Header names stay as sent, like API Gateway's over HTTP/1.1. */
-export function readHead(request: IncomingMessage, requestId: string): RequestHead {
+export function readHead({ request, requestId, prefix }: Received): RequestHead {
   const { method = 'GET', url = '/' } = request;
-  const [path, query] = splitUrl(url);
+  const [sentPath, query] = splitUrl(url);
+  const path = sentPath.slice(prefix.length) || '/';
   const { resource, integration } = findResource(method, path);
   return {
     requestId,
@@ -53,16 +66,21 @@ export function readHead(request: IncomingMessage, requestId: string): RequestHe
     methodArn: `${API_ARN}/${method}${path}`,
     shared: {
       resource,
-      path,
+      path: sentPath,
       httpMethod: method,
       ...readHeaders(request.rawHeaders),
       ...readQuery(query),
-      pathParameters: resource === '/{proxy+}' ? { proxy: path.slice(1) } : null,
+      pathParameters: readPathParameters(resource, path),
       stageVariables: null,
     },
-    context: toRequestContext(request, { requestId, method, path, resource }),
+    context: toRequestContext(request, { requestId, method, path: sentPath, resource }),
   };
 }
+
+const GREEDY = '{proxy+}';
+
+const readPathParameters = (resource: string, path: string) =>
+  resource.endsWith(GREEDY) ? { proxy: path.slice(resource.length - GREEDY.length) } : null;
 
 function splitUrl(url: string): [path: string, query: string] {
   const at = url.indexOf('?');

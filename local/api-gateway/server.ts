@@ -16,7 +16,14 @@ import {
 import { authorize } from './authorizer.ts';
 import { readBody } from './body.ts';
 import { encodeBody } from './compress.ts';
-import { type AuthorizerContext, headBytes, readHead, toProxyEvent } from './events.ts';
+import {
+  type AuthorizerContext,
+  headBytes,
+  isBelow,
+  type Received,
+  readHead,
+  toProxyEvent,
+} from './events.ts';
 import { type BufferedFunction, FunctionTimeout, type StreamingFunction } from './lambda.ts';
 import { IntegrationAnswer, readAnswerHead, STALL_MS } from './stream.ts';
 
@@ -40,6 +47,8 @@ export interface ApiGatewayOptions {
   readonly account: BufferedFunction;
   /** Serves pages, without a credential. @default none: their paths are the account function's */
   readonly pages?: StreamingFunction | undefined;
+  /** The first part of every path, as of a custom domain's mapping. @default none */
+  readonly basePath?: string | undefined;
   /** `0` takes any free port. */
   readonly port: number;
   readonly host: string;
@@ -59,18 +68,22 @@ export interface ApiGateway {
 /** Starts the server. Rejects with the system's error (`EADDRINUSE`, `EACCES`, …) when it cannot listen. */
 export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGateway> {
   const running = new Set<Promise<void>>();
+  const prefix = options.basePath === undefined ? '' : `/${options.basePath}`;
   let closing = false;
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const requestId = randomUUID();
     response.on('error', () => {}); // The client has left; `close` follows.
     if (closing) response.setHeader('connection', 'close');
-    if (request.method === 'OPTIONS') {
+    if (!isBelow(prefix, request.url)) {
+      refuseUnmapped(request, response);
+    } else if (request.method === 'OPTIONS') {
       response.writeHead(204, { ...PREFLIGHT_HEADERS, 'x-request-id': requestId }).end();
     } else if (running.size >= IN_FLIGHT_MAX) {
       respond(response, 'THROTTLED', requestId);
     } else {
-      const run = handle(options, request, response, requestId).finally(() => running.delete(run));
+      const received = { request, requestId, prefix };
+      const run = handle(options, received, response).finally(() => running.delete(run));
       running.add(run);
     }
   }
@@ -117,17 +130,17 @@ async function settledWithin(running: ReadonlySet<Promise<void>>, graceMs: numbe
 /** Serves one request, from its head to the function's end. Never rejects. */
 async function handle(
   options: ApiGatewayOptions,
-  request: IncomingMessage,
+  received: Received,
   response: ServerResponse,
-  requestId: string,
 ): Promise<void> {
+  const { request, requestId } = received;
   const refuse = (type: string, context?: AuthorizerContext) =>
     respond(response, type, requestId, context);
   try {
     if (headBytes(request) > HEAD_BYTES_MAX || !request.url?.startsWith('/')) {
       return refuse('DEFAULT_4XX');
     }
-    const head = readHead(request, requestId);
+    const head = readHead(received);
     const reading = readBody(request);
     if (head.integration === 'pages' && options.pages !== undefined) {
       if ((await reading) === 'incomplete') return;
@@ -226,6 +239,12 @@ function toGatewayResponse(type: string, requestId: string, context: AuthorizerC
     'x-request-id': requestId,
   };
   return { status: row.status, headers, body };
+}
+
+/** Answers a path that no API is mapped to, as API Gateway answers for a domain: without CORS, and without our body. */
+function refuseUnmapped(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(403, { 'content-type': 'application/json' }).end('{"message":"Forbidden"}');
 }
 
 /** Refuses bytes that are not HTTP, and heads over Node's own limit: they never become a request. */

@@ -17,7 +17,9 @@ export type Started =
  * @throws Error when the folder cannot be opened; its cause has the code `LEVEL_LOCKED` when another server has it open
  */
 export async function startDynamoDbThread(options: ThreadOptions): Promise<LocalDynamoDb> {
-  const worker = new Worker(new URL('./thread-main.ts', import.meta.url), { workerData: options });
+  // The neighbour has this file's extension: `.ts` in a clone, `.js` where the package is installed.
+  const main = new URL(import.meta.url.replace(/thread(\.\w+)$/, 'thread-main$1'));
+  const worker = new Worker(main, { workerData: options });
   const [started] = (await once(worker, 'message')) as [Started];
   const ended = once(worker, 'exit');
   if (!('url' in started)) {

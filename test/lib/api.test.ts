@@ -1,5 +1,6 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { findResource } from '../../adapters/api-gateway/routes.ts';
 import { defineConfig } from '../../core/config.ts';
 import { makeTemplate } from '../support/stack.ts';
 
@@ -52,6 +53,22 @@ const POSTED = ['/v1/models/{proxy+}', '/v1beta/models/{proxy+}'];
 /** Where anyone may read. */
 const OPEN = ['/', '/me', '/console', '/assets/{proxy+}', '/SKILL.md', '/llms.txt'];
 const PATHS = [...BUFFERED, ...STREAMED, '/assets', ...OPEN.filter((path) => path !== '/')];
+
+test.each([
+  ['POST', '/v1/chat/completions', '/v1/chat/completions'],
+  ['POST', '/v1/chat/completions/', '/v1/chat/completions/{proxy+}'],
+  ['GET', '/v1/chat', '/v1/chat'],
+  ['GET', '/v1/chat/other', '/v1/chat/{proxy+}'],
+  ['GET', '/v1/key', '/v1/{proxy+}'],
+  ['GET', '/v1/models', '/v1/models'],
+  ['GET', '/v1beta/models/m', '/v1beta/models/{proxy+}'],
+  ['GET', '/v1beta/other', '/v1beta/{proxy+}'],
+  ['GET', '/v2', '/{proxy+}'],
+  ['GET', '/me', '/me'],
+])('%s %s lies in the same resource here and on this machine', (verb, path, resource) => {
+  expect(findResource(verb, path).resource).toBe(resource);
+  expect(PATHS).toContain(resource);
+});
 
 const methodAt = (name: string): Method => {
   const method = methods.get(name);
@@ -321,6 +338,14 @@ describe('the stage', () => {
         LoggingLevel: 'OFF',
       });
     }
+  });
+
+  // guarantee: one-request-id
+  test('logs the id of the function’s call, which its answer and its log lines have', () => {
+    expect(JSON.parse(stage().AccessLogSetting.Format)).toMatchObject({
+      requestId: '$context.requestId',
+      functionRequestId: '$context.integration.requestId',
+    });
   });
 
   // guarantee: no-credential-in-access-log

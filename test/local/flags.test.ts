@@ -59,6 +59,12 @@ test.each([
   ['a URL that is none', ['--provider', 'openai=http://:x'], /http or https/],
   ['a port out of range', ['--port', '65536'], /"--port" must be 0 to 65535, got "65536"/],
   ['a port that is none', ['--port', '1e3'], /"--port" must be 0 to 65535, got "1e3"/],
+  [
+    'a base path that begins a route',
+    ['--base-path', 'v1'],
+    /"--base-path" must be 1 to 64 of A-Za-z0-9_- and none of v1, .*, got "v1"/,
+  ],
+  ['a base path of two words', ['--base-path', 'a/b'], /"--base-path" must be .*, got "a\/b"/],
   ['a flag that is not known', ['--nonsense'], /unknown option '--nonsense'/],
   ['an argument', ['nonsense'], /too many arguments/],
 ])('refuse %s', (_, args, message) => {

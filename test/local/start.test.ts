@@ -240,7 +240,7 @@ test.skipIf(!hasCurl)(
   async () => {
     const { spawn } = await import('node:child_process');
     const root = new URL('../..', import.meta.url).pathname;
-    const child = spawn(process.execPath, [`${root}local/start.ts`, '--ephemeral', '--port', '0'], {
+    const child = spawn(process.execPath, [`${root}bin/start.ts`, '--ephemeral', '--port', '0'], {
       cwd: folder,
       env: {},
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -16,7 +16,7 @@ import { makeFunctions } from '../../local/functions.ts';
 import { type LocalGatewayOptions, startLocalGateway } from '../../local/gateway.ts';
 
 export interface TestGatewayOptions
-  extends Partial<Pick<LocalGatewayOptions, 'data' | 'makeFunctions' | 'variables'>> {
+  extends Partial<Pick<LocalGatewayOptions, 'basePath' | 'data' | 'makeFunctions' | 'variables'>> {
   /** @default the one of this repository */
   readonly config?: Config;
   /** Provider name to the base URL of a server that takes its place. */

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const NODE_ARGS = ['--import', `${ROOT}bin/node-24.mjs`, `${ROOT}local/start.ts`];
+const NODE_ARGS = ['--import', `${ROOT}bin/node-24.mjs`, `${ROOT}bin/start.ts`];
 
 /** The line that `--json` prints. */
 export interface Ready {

@@ -103,8 +103,8 @@ describe('routes', () => {
     await send(`${url}/v1/scoped-jwt`, { method: 'POST', body: Buffer.from([0x7b, 0xff, 0x7d]) });
     await send(`${url}/v1/models`);
     expect(seen[0]).toMatchObject({
-      resource: '/{proxy+}',
-      pathParameters: { proxy: 'v1/scoped-jwt' },
+      resource: '/v1/{proxy+}',
+      pathParameters: { proxy: 'scoped-jwt' },
       body: '{\uFFFD}',
       isBase64Encoded: false,
     });
