@@ -2,7 +2,7 @@
  * The least a gateway can be: node:http in, node:http out by a keep-alive agent, bytes piped both ways.
  */
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../local/listen.ts';
 import { serveCommands } from './child.ts';
 
 const upstream = new URL(process.env.BENCH_PROVIDER ?? '');
@@ -26,6 +26,4 @@ const server = http.createServer((request, response) => {
   request.pipe(forwarded);
 });
 server.keepAliveTimeout = 60_000;
-server.listen(0, '127.0.0.1', () => {
-  serveCommands(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`);
-});
+serveCommands(`${await listen(server)}/v1`);

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import http, { type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../local/listen.ts';
 import { serveCommands } from './child.ts';
 import { BURST_CHUNKS, HUGE_CHUNKS, PACE_MS, PACED_CHUNKS } from './load.ts';
 
@@ -57,6 +57,4 @@ const server = http.createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 60_000;
-server.listen(0, '127.0.0.1', () => {
-  serveCommands(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`);
-});
+serveCommands(`${await listen(server)}/v1`);

@@ -73,16 +73,16 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/tokens/ cli/usage/ core/explain.ts local/flags.ts local/start.ts`,
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.
   'cli/gateway/': `${FOR_A_COMMAND} local/ ${LOCAL_ROOMS} @aws-sdk/client-cloudformation`,
-  'cli/console/': `${FOR_A_COMMAND} cli/keys/ cli/users/ pages/dist/operator.json`,
+  'cli/console/': `${FOR_A_COMMAND} cli/keys/ cli/users/ local/listen.ts pages/dist/operator.json`,
   'cli/keys/': FOR_A_COMMAND,
   'cli/tokens/': `${FOR_A_COMMAND} pages/shared/qr-path.ts csv-parse`,
   'cli/usage/': FOR_A_COMMAND,
 
   'local/': `${LOCAL_ROOMS} lambdas/ ${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} hallpass.config.ts commander node:*`,
-  'local/api-gateway/': `adapters/api-gateway/ ${ROOMS_OF_CORE} aws-lambda valibot node:*`,
+  'local/api-gateway/': `local/listen.ts adapters/api-gateway/ ${ROOMS_OF_CORE} aws-lambda valibot node:*`,
   'local/dynamodb/':
-    'local/signed-with.ts adapters/aws/ adapters/table-schema.ts dynalite core/base/ node:*',
-  'local/secrets/': 'local/signed-with.ts core/base/ valibot node:*',
+    'local/listen.ts local/signed-with.ts adapters/aws/ adapters/table-schema.ts dynalite core/base/ node:*',
+  'local/secrets/': 'local/listen.ts local/signed-with.ts core/base/ valibot node:*',
 
   'bin/': `${ROOMS_OF_CORE} @pydantic/genai-prices esbuild node:*`,
   'bin/gateway.ts': 'lib/ hallpass.config.ts aws-cdk-lib cdk-nag',

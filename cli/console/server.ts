@@ -13,10 +13,10 @@ import { brotliDecompressSync } from 'node:zlib';
 import { PAGE_HEADERS } from '../../adapters/api-gateway/responses.ts';
 import { GatewayError, toGatewayError } from '../../core/base/errors.ts';
 import { type JsonObject, parseStrictObject } from '../../core/base/json.ts';
+import { endServer, listen } from '../../local/listen.ts';
 import files from '../../pages/dist/operator.json' with { type: 'json' };
 import type { Session } from './session.ts';
 
-const HOST = '127.0.0.1';
 const BODY_BYTES_MAX = 65_536;
 
 /** Answers one request of the page. */
@@ -50,20 +50,8 @@ export async function startConsoleServer(
       },
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, HOST, resolve);
-  });
-  const address = server.address();
-  origin = `http://${HOST}:${typeof address === 'object' ? address?.port : ''}`;
-  return {
-    origin,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  origin = await listen(server);
+  return { origin, close: () => endServer(server) };
 }
 
 interface Context {

@@ -13,6 +13,7 @@ import {
   PREFLIGHT_HEADERS,
   toGatewayBody,
 } from '../../adapters/api-gateway/responses.ts';
+import { listen } from '../listen.ts';
 import { authorize } from './authorizer.ts';
 import { readBody } from './body.ts';
 import { encodeBody } from './compress.ts';
@@ -99,14 +100,8 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
     onRequest,
   );
   server.on('clientError', (_error, socket) => refuseUnreadable(socket));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
-  });
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : options.port;
   return {
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    url: await listen(server, options.port, options.host),
     inFlight: () => running.size,
     async close(graceMs) {
       closing = true;

@@ -8,6 +8,7 @@ import db from 'dynalite/db/index.js';
 import deleteItem from 'dynalite/validations/deleteItem.js';
 import putItem from 'dynalite/validations/putItem.js';
 import updateItem from 'dynalite/validations/updateItem.js';
+import { endServer, listen } from '../listen.ts';
 import { isSignedWith } from '../signed-with.ts';
 import { conflicting, transactWrite, WriteGate } from './transactions.ts';
 
@@ -40,20 +41,7 @@ export async function startDynamoDb(options: LocalDynamoDbOptions): Promise<Loca
   server.removeAllListeners('request');
   const complete = withTransactions(toListener(listener), store, isConflicting);
   server.on('request', onlySignedWith(accessKeyId, complete));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: () =>
-      new Promise((resolve, reject) => {
-        server.close((error) => (error ? reject(error) : resolve()));
-        server.closeAllConnections();
-      }),
-  };
+  return { url: await listen(server), close: () => endServer(server) };
 }
 
 /** Opens the folder before the first request. dynalite itself opens it in passing, and a failure ends the process. */

@@ -5,6 +5,7 @@
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { endServer, listen } from '../listen.ts';
 import { isSignedWith } from '../signed-with.ts';
 import { operate, SecretsError } from './operations.ts';
 import { openSecretStore } from './store.ts';
@@ -56,19 +57,11 @@ export async function startSecrets(options: LocalSecretsOptions): Promise<LocalS
       (error: unknown) => sendError(response, error),
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
     has: (name) => store.secrets.has(name),
-    url: `http://127.0.0.1:${port}`,
+    url: await listen(server),
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+      await endServer(server);
       await last;
     },
   };

@@ -3,7 +3,7 @@
  * It speaks the four dialects, counts each request the same, and remembers what it was sent.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { endServer, listen } from '../../local/listen.ts';
 import type { RecordedRequest } from '../support/fake-provider.ts';
 import { type Answer, answerTo, type ToolUse } from './answers.ts';
 
@@ -22,19 +22,8 @@ export async function startStandIn(use: ToolUse): Promise<StandIn> {
     requests.push({ method, path, headers, body });
     send(response, method === 'POST' ? answerTo({ path, body: JSON.parse(body), use }) : undefined);
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    requests,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const origin = await listen(server);
+  return { origin, requests, close: () => endServer(server) };
 }
 
 function send(response: ServerResponse, answer: Answer | undefined): void {

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { listen } from '../../local/listen.ts';
 import { hallpass, runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
@@ -58,9 +59,7 @@ beforeAll(async () => {
       );
     }
   });
-  await new Promise<void>((resolve) => aws.listen(0, '127.0.0.1', resolve));
-  const address = aws.address();
-  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  const url = await listen(aws);
   variables = {
     AWS_REGION: 'eu-west-1',
     AWS_ACCESS_KEY_ID: environment.credentials.accessKeyId,

@@ -4,11 +4,11 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type AwsCall, AwsCallError } from '../../adapters/aws/aws-call.ts';
 import { DYNAMODB_LOCAL_URL, makeTestCall } from '../support/dynamodb.ts';
+import { findFreePort } from '../support/free-port.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const POM = fileURLToPath(new URL('pom.xml', import.meta.url));
@@ -51,17 +51,6 @@ function fetchJars(): void {
   if (fetched.status !== 0) throw new Error('mvn could not fetch DynamoDB Local');
   renameSync(parts, FOLDER);
 }
-
-const findFreePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 
 const startServer = (port: number): ChildProcess =>
   spawn(

@@ -5,10 +5,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { endServer, listen } from '../../local/listen.ts';
 import { makePairs, mintJwt } from '../support/jwts.ts';
 import type { FloodPlan, FloodReport } from '../support/key-set-flood.ts';
 import { NOW_SECONDS } from '../support/tokens.ts';
@@ -66,21 +66,19 @@ describe('10,000 tokens of unknown kids over eight cool-downs', () => {
       if (requests[at] === 1) response.end(KEY_SET);
       else ISSUERS[at]?.[1](request, response);
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = await listen(server);
     try {
-      const { port } = server.address() as AddressInfo;
       reports = await runFloods({
         known: KNOWN,
         issuers: ISSUERS.map(([name], at) => ({
-          jwksUrl: `http://127.0.0.1:${port}/${at}`,
+          jwksUrl: `${url}/${at}`,
           fetchTimeoutMs: name === 'hangs' ? SHORT_PATIENCE_MS : PATIENCE_MS,
         })),
         coolDowns: COOL_DOWNS,
         kidsEach: KIDS_EACH,
       });
     } finally {
-      server.closeAllConnections();
-      server.close();
+      await endServer(server);
     }
   });
 

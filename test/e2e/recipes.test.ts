@@ -6,12 +6,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findFreePort } from '../support/free-port.ts';
 import { HALLPASS_COMMAND } from '../support/hallpass-command.ts';
 import { serveHallpass } from '../support/hallpass-socket.ts';
 import { type Started, start } from '../support/start-process.ts';
@@ -67,7 +67,7 @@ const ECHO_MARK = `printf '\\n%s\\n' '${MARK}'`;
 /** Returns the output of each step, standard error included. A failing command ends the page. */
 async function play(page: string, steps: readonly Step[]): Promise<readonly string[]> {
   const folder = await mkdtemp(join(home, 'page-'));
-  const port = await freePort();
+  const port = await findFreePort();
   const path = await makeTools(page, folder);
   const script = steps
     .map(({ commands }) => `${ECHO_MARK}\n${commands}\n`)
@@ -96,15 +96,6 @@ async function makeTools(page: string, folder: string): Promise<string> {
   await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
   await symlink(join(home, '.hallpass'), join(folder, '.hallpass'));
   return [dirname(npx), dirname(process.execPath), process.env.PATH].join(delimiter);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 const hasShell =

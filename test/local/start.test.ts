@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listen } from '../../local/listen.ts';
 import { open, send } from '../support/http-client.ts';
 import { type Ready, run, type Started, start } from '../support/start-process.ts';
 
@@ -146,10 +147,7 @@ describe('a signal to end', () => {
       resolve(response);
     });
     servers.push(server);
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const address = server.address();
-    if (typeof address !== 'object' || address === null) throw new Error('no address');
-    return { url: `http://127.0.0.1:${address.port}/v1`, answering };
+    return { url: `${await listen(server)}/v1`, answering };
   }
 
   const event = (data: object): string => `data: ${JSON.stringify({ id: 'c', ...data })}\n\n`;
@@ -209,9 +207,7 @@ describe('the flags', () => {
   test('name a port that is free', async () => {
     const server = createServer();
     servers.push(server);
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' ? String(address?.port) : '';
+    const { port } = new URL(await listen(server));
     const { status, stderr } = await run(['--ephemeral', '--port', port], folder);
     expect(status).toBe(1);
     expect(stderr).toBe(

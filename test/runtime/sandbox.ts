@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { listen } from '../../local/listen.ts';
 
 const RUNTIME_CLIENT = fileURLToPath(import.meta.resolve('aws-lambda-ric'));
 const NATIVE_CLIENT = fileURLToPath(new URL('./register-native-client.ts', import.meta.url));
@@ -89,9 +90,7 @@ export class Sandbox {
     const server = createServer((request, response) => this.#answer(request, response));
     server.requestTimeout = 0;
     this.#server = server;
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const { host } = new URL(await listen(server));
     const { name, taskRoot, handler, environment } = this.#code;
     this.#process = spawn(process.execPath, ['--import', NATIVE_CLIENT, RUNTIME_CLIENT], {
       cwd: taskRoot,
@@ -100,7 +99,7 @@ export class Sandbox {
         TZ: ':UTC',
         LAMBDA_TASK_ROOT: taskRoot,
         _HANDLER: handler,
-        AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+        AWS_LAMBDA_RUNTIME_API: host,
         AWS_LAMBDA_FUNCTION_NAME: name,
         AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',

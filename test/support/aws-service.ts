@@ -6,8 +6,9 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { listen } from '../../local/listen.ts';
 
 export interface RecordedRequest {
   readonly method: string;
@@ -45,9 +46,8 @@ export async function startAwsService(
     connections += 1;
     sockets.add(socket.on('error', () => {}));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: await listen(server),
     requests,
     connections: () => connections,
     close: () => {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listen } from '../../local/listen.ts';
 import { findAccessibilityProblems, hasBrowser, startBrowser, takeScreenshot } from './browser.ts';
 
 const HTML = `<!doctype html><html lang="en"><meta charset="utf-8"><title>page</title>
@@ -28,8 +28,7 @@ describe.skipIf(!hasBrowser)('the browser of the tests', () => {
       response.setHeader('set-cookie', 'seen=1');
       response.end(HTML);
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    url = `${await listen(server)}/`;
     browser = await startBrowser();
     page = await browser.newPage();
     await page.goto(url);

@@ -5,8 +5,8 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { AwsCredentials } from '../../adapters/aws/environment.ts';
+import { endServer, listen } from '../../local/listen.ts';
 import type { Reply } from './fake-provider.ts';
 
 export interface BedrockRequest {
@@ -68,20 +68,15 @@ export async function startFakeBedrock(options: FakeBedrockOptions): Promise<Fak
     }
     response.end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: await listen(server),
     requests,
     refusedCount: () => refused,
     lastRefusal: () => lastRefusal,
     reply: (next) => {
       reply = next;
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => endServer(server),
   };
 }
 

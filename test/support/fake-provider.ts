@@ -1,7 +1,8 @@
 /** A provider on loopback that sends the replies a test gives it, good or bad, and records the requests. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { listen } from '../../local/listen.ts';
 
 /** The next step of a reply: write bytes, wait, drop the connection, or hang for ever. */
 export type Step =
@@ -66,12 +67,8 @@ export async function startFakeProvider(...first: readonly Reply[]): Promise<Fak
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/v1`,
+    url: `${await listen(server)}/v1`,
     requests,
     abortedCount: () => aborted,
     connectionCount: () => connections,

@@ -4,11 +4,11 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
+import { listen } from '../../local/listen.ts';
 import { startBrowser } from './browser.ts';
 
 /** A page's script: the SDK as a global of the page, under a name of ours. */
@@ -47,9 +47,7 @@ export async function startSdkPages(folder: string): Promise<SdkPages> {
     response.setHeader('content-type', 'text/html; charset=utf-8');
     response.end(html);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const origin = `http://localhost:${port}`;
+  const origin = (await listen(server)).replace('127.0.0.1', 'localhost');
   const browser = await startBrowser();
   const open = async (url: string): Promise<Page> => {
     const page = await browser.newPage();

@@ -2,8 +2,8 @@
  * A proxy in front of the table server: keeps a journal of the calls and, where a test says so, makes them fail.
  */
 import http, { type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { endServer, listen } from '../../local/listen.ts';
 
 /**
  * `drop`: the call never arrives. `lose`: it is carried out, and the answer is lost. `throttle`: it is refused as one
@@ -90,18 +90,15 @@ export async function startTableProxy(
     if (fate === 'lose') request.socket.destroy();
     else response.writeHead(answer.statusCode ?? 502, answer.headers).end(answerBody);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: await listen(server),
     journal,
     clear: () => {
       journal.length = 0;
     },
-    close: () =>
-      new Promise((resolve) => {
-        agent.destroy();
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
+    close: () => {
+      agent.destroy();
+      return endServer(server);
+    },
   };
 }

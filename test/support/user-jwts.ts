@@ -2,8 +2,8 @@
  * Issuers of JWTs for whole keys: a shared secret, and identity providers on this machine with a key set of their own.
  */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Verifier } from '../../core/jwt/verifier.ts';
+import { endServer, listen } from '../../local/listen.ts';
 import { makePairs, makeVerifyingKey, mintJwt } from './jwts.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -33,18 +33,12 @@ export async function startIssuer(alg: 'RS256' | 'ES256'): Promise<LocalIssuer> 
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ keys }));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
   return {
-    jwksUrl: `http://127.0.0.1:${port}/jwks`,
+    jwksUrl: `${await listen(server)}/jwks`,
     sign(claims, kid = own) {
       const all = { iss: undefined, aud: undefined, sub: undefined, exp: undefined, ...claims };
       return mintJwt({ alg, key: privateKey, header: { kid }, claims: all });
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => endServer(server),
   };
 }

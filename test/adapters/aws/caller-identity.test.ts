@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { findCallerIdentity } from '../../../adapters/aws/caller-identity.ts';
+import { listen } from '../../../local/listen.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -19,10 +20,9 @@ async function ask(status: number, answer: string) {
     response.writeHead(status).end(answer);
   });
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
-  const options = { url: `http://${host}`, region: 'eu-west-1', credentials: CREDENTIALS };
+  const url = await listen(server);
+  const { host } = new URL(url);
+  const options = { url, region: 'eu-west-1', credentials: CREDENTIALS };
   return { identity: await findCallerIdentity(options), asked, host };
 }
 

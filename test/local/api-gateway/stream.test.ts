@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { IntegrationAnswer } from '../../../local/api-gateway/stream.ts';
+import { listen } from '../../../local/listen.ts';
 import { open, send } from '../../support/http-client.ts';
 
 let server: Server;
@@ -20,10 +21,7 @@ async function serve<T>(
     const refuse = (error?: Error) => response.writeHead(500).end(error?.message);
     resolve(write(new IntegrationAnswer(response, refuse, stallMs)));
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const address = server.address();
-  if (typeof address !== 'object' || address === null) throw new Error('no address');
-  return { url: `http://127.0.0.1:${address.port}/`, written };
+  return { url: `${await listen(server)}/`, written };
 }
 
 test('reads a prelude that is cut anywhere', async () => {
@@ -73,10 +71,7 @@ test('lets the function reach its end when the client left before its start', as
     for (let count = 0; count < 10; count += 1) answer.write(Buffer.alloc(65_536));
     answer.end(() => resolve(true));
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  await expect(send(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+  await expect(send(`${await listen(server)}/`)).rejects.toThrow();
   expect(await finished).toBe(true);
 });
 
