@@ -5,6 +5,9 @@
 import type { WalletId } from '../../core/base/ids.ts';
 import type { LastSeen, Wallet } from '../../core/wallet/ports.ts';
 
+/** A wallet that was missing is looked for again after this: a process of the version before may have made it. */
+const MISSING_MS = 60_000;
+
 /** Some hundred bytes each. */
 const WALLETS_MAX = 2_000;
 
@@ -14,15 +17,24 @@ export interface LastSeenWallets {
 }
 
 /** An empty memory. The wallet that was noted longest ago goes first. */
-export function makeLastSeen(walletsMax = WALLETS_MAX): LastSeenWallets {
-  const seen = new Map<WalletId, LastSeen>();
+export function makeLastSeen(
+  walletsMax = WALLETS_MAX,
+  nowMs: () => number = Date.now,
+): LastSeenWallets {
+  const seen = new Map<WalletId, LastSeen & { readonly untilMs?: number }>();
   return {
-    find: (walletId) => seen.get(walletId),
+    find: (walletId) => {
+      const { untilMs, ...last } = seen.get(walletId) ?? {};
+      return untilMs !== undefined && untilMs <= nowMs() ? undefined : last;
+    },
     note: (walletId, wallet) => {
       seen.delete(walletId);
       const { person, movedTo } = wallet ?? {};
-      if (person === undefined && movedTo === undefined) return;
-      seen.set(walletId, { ...(person && { person }), ...(movedTo && { movedTo }) });
+      if (wallet === undefined) {
+        seen.set(walletId, { isMissing: true, untilMs: nowMs() + MISSING_MS });
+      } else if (person !== undefined || movedTo !== undefined) {
+        seen.set(walletId, { ...(person && { person }), ...(movedTo && { movedTo }) });
+      }
       const [oldest] = seen.keys();
       if (seen.size > walletsMax && oldest !== undefined) seen.delete(oldest);
     },

@@ -77,9 +77,9 @@ const isAsSeen = (name: string, seen: bigint | number | undefined): Condition =>
     : condition`${attribute(name)} = ${toNumber(seen)}`;
 
 /** The other wallet: everything is added to what it has by then. */
-export const toJoined = ({ from, to, seen, joined, slices }: WalletMove): Update => ({
+export const toJoined = ({ to, seen, joined, counters, slices }: WalletMove): Update => ({
   set: [
-    ...[...from.counters].map(([name, counted]) => adds(name, toNumber(counted))),
+    ...[...counters].map(([name, counted]) => adds(name, toNumber(counted))),
     ...[...slices].flatMap(([name, { left, drawnIn, recalledOut, limit }]) => [
       adds(SLICE.left + name, toNumber(left)),
       adds(SLICE.in + name, toNumber(drawnIn)),

@@ -179,11 +179,16 @@ async function audit(
   terminal: Terminal,
 ): Promise<void> {
   const audits = await withGateway(flags, terminal.variables, async (gateway) => {
-    const made: { name: string; found: AuditReport }[] = [];
-    for (const { id: keyId, name, createdAtMs } of await keysOf(flags.key, gateway)) {
-      made.push({ name, found: await auditUsage({ keyId, createdAtMs }, portsOf(gateway)) });
+    const asked = await keysOf(flags.key, gateway);
+    const made: KeyAudit[] = [];
+    for (const record of asked.filter(({ kind }) => kind !== 'personal')) {
+      made.push({
+        name: record.name,
+        found: await auditUsage(toAudited(record), portsOf(gateway)),
+      });
     }
-    return made;
+    if (made.length === asked.length) return made;
+    return [...made, ...(await auditPersonal(gateway))];
   });
   printResult(flags, terminal, { json: audits.map(toAuditJson), text: () => toAuditText(audits) });
   const differences = audits.reduce((sum, { found }) => sum + found.differences.length, 0);
@@ -196,6 +201,18 @@ async function audit(
   if (unread.length > 0) {
     throw new CommandError(`these keys have more rows than one audit reads: ${unread.join(', ')}`);
   }
+}
+
+const toAudited = ({ id: keyId, createdAtMs }: KeyRecord) => ({ keyId, createdAtMs });
+
+/** Audits all personal keys as one: those of one user share a wallet. */
+async function auditPersonal(gateway: Gateway): Promise<readonly KeyAudit[]> {
+  const records = await gateway.keys.list(gateway.account);
+  const personal = records.filter(({ kind }) => kind === 'personal').map(toAudited);
+  const [first, ...otherPersonalKeys] = personal;
+  if (first === undefined) return [];
+  const found = await auditUsage({ ...first, otherPersonalKeys }, portsOf(gateway));
+  return [{ name: 'personal keys', found }];
 }
 
 interface KeyAudit {

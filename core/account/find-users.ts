@@ -24,7 +24,7 @@ export interface FoundUser extends UserItems {
 /** Finds the wallets that an id means. Those of an id by e-mail alone need not exist. */
 export async function findUsers(
   text: string,
-  { keyId }: Grant,
+  { account, keyId }: Grant,
   ports: FindUsersPorts,
 ): Promise<readonly FoundUser[]> {
   const named = readUserId(text, keyId);
@@ -39,7 +39,7 @@ export async function findUsers(
       return [await readUser(named.walletId, undefined, ports)];
     case 'identity': {
       const { identity } = named;
-      return [await readUser(walletIdOf({ keyId, identity }), identity, ports)];
+      return [await readUser(walletIdOf({ account, keyId, identity }), identity, ports)];
     }
     case 'person': {
       const identities = (['token', 'header'] as const).map((source) => ({
@@ -48,7 +48,7 @@ export async function findUsers(
         id: named.user,
       }));
       const bySource = identities.map((identity) =>
-        readUser(walletIdOf({ keyId, identity }), identity, ports),
+        readUser(walletIdOf({ account, keyId, identity }), identity, ports),
       );
       return [...(await Promise.all(bySource)), ...(await findByEmail(named.user, keyId, ports))];
     }

@@ -5,9 +5,10 @@
 import type { Grant, TokenGrant } from '../access/grant.ts';
 import { claimantOfToken } from '../access/identity.ts';
 import { GatewayError } from '../base/errors.ts';
-import type { KeyId, TokenId } from '../base/ids.ts';
+import type { KeyId, TokenId, WalletId } from '../base/ids.ts';
 import { ZERO_USD } from '../base/money.ts';
-import { formerWalletIdOf, walletIdOf, walletIdOfToken } from '../wallet/payer.ts';
+import { viewTogether } from '../wallet/move-wallet.ts';
+import { formerWalletIdsOf, walletIdOf, walletIdOfToken } from '../wallet/payer.ts';
 import type { Wallet, Wallets } from '../wallet/ports.ts';
 import { findWithTokens } from '../wallet/spills.ts';
 import { decideRefusal } from '../wallet/wallet.ts';
@@ -23,10 +24,8 @@ export async function findLiveWallet(
   wallets: FoundWallets,
 ): Promise<Wallet | undefined> {
   const tokenIds = grant.token === undefined ? [] : [grant.token.id];
-  const current = await findWithTokens(wallets, walletIdOf(grant), tokenIds);
-  const formerId = formerWalletIdOf(grant);
-  const former = formerId && (await findWithTokens(wallets, formerId, tokenIds));
-  const wallet = joinWallets(current, former);
+  const ids = { walletId: walletIdOf(grant), formerIds: formerWalletIdsOf(grant), tokenIds };
+  const wallet = await findTogether(ids, wallets);
   if (grant.token !== undefined && isRevoked(grant.token, wallet)) {
     throw new GatewayError('token_revoked');
   }
@@ -39,27 +38,27 @@ export async function findTokenWallet(
   token: { readonly id: TokenId; readonly user?: string | undefined },
   wallets: FoundWallets,
 ): Promise<Wallet | undefined> {
-  const current = await findWithTokens(wallets, walletIdOfToken(keyId, token), [token.id]);
   const claimant = claimantOfToken(token.user);
-  const formerId = claimant && formerWalletIdOf({ keyId, ...claimant });
-  const former = formerId && (await findWithTokens(wallets, formerId, [token.id]));
-  return joinWallets(current, former);
+  const formerIds = claimant ? formerWalletIdsOf({ keyId, ...claimant }) : [];
+  const walletId = walletIdOfToken(keyId, token);
+  return findTogether({ walletId, formerIds, tokenIds: [token.id] }, wallets);
 }
 
-/** Returns two wallets of one person as one, for a look before the next request moves the former one. */
-function joinWallets(current: Wallet | undefined, former: Wallet | undefined): Wallet | undefined {
-  if (current === undefined || former === undefined) return current ?? former;
-  if (former.movedTo !== undefined) return current;
-  const counters = new Map(current.counters);
-  for (const [name, sum] of former.counters) counters.set(name, (counters.get(name) ?? 0n) + sum);
-  const notBeforeMs = Math.max(current.notBeforeMs ?? 0, former.notBeforeMs ?? 0);
-  return {
-    ...current,
-    counters,
-    holds: new Map([...current.holds, ...former.holds]),
-    revokedTokens: new Set([...current.revokedTokens, ...former.revokedTokens]),
-    ...(notBeforeMs > 0 && { notBeforeMs }),
-  };
+interface TogetherAsk {
+  readonly walletId: WalletId;
+  readonly formerIds: readonly WalletId[];
+  readonly tokenIds: readonly TokenId[];
+}
+
+/** Finds a payer's wallet, with what is still in the wallets of the version before. */
+async function findTogether(
+  { walletId, formerIds, tokenIds }: TogetherAsk,
+  wallets: FoundWallets,
+): Promise<Wallet | undefined> {
+  const find = (id: WalletId) => findWithTokens(wallets, id, tokenIds);
+  const [current, ...formers] = await Promise.all([walletId, ...formerIds].map(find));
+  const found = formers.filter((each) => each !== undefined);
+  return viewTogether(current, found, walletId);
 }
 
 /** Returns true if a wallet has a token marked as revoked, by its id or by its age. */

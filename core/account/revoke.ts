@@ -76,7 +76,7 @@ export async function revokeUser(
 ): Promise<{ readonly notBeforeMs: number }> {
   const notBeforeMs = clock.nowMs() + ISSUER_LEAD_MS;
   const identity = claimantOfToken(user)?.identity;
-  const walletId = walletIdOf({ keyId: key.keyId, ...(identity && { identity }) });
+  const walletId = walletIdOf({ ...key, ...(identity && { identity }) });
   await marks.raiseNotBefore(walletId, notBeforeMs);
   return { notBeforeMs };
 }

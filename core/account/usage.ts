@@ -22,6 +22,7 @@ import {
 import { walletIdOf } from '../wallet/payer.ts';
 import type { Wallets } from '../wallet/ports.ts';
 import { findLiveWallet } from './find-wallet.ts';
+import { digestOf } from './user-id.ts';
 
 const PARAMETERS: readonly string[] = ['from', 'to', 'group_by'];
 
@@ -68,24 +69,25 @@ function requireKnown(query: HttpRequest['query']): void {
   }
 }
 
-/** Limits a report to the caller's own usage: a token's own, or all of a user's. A bare server key sees everything. */
+/**
+ * Limits a report to the caller's own usage: a token's own, or all of a user's. A bare server key sees everything, and all
+ * rows of a personal key are its one user's.
+ */
 function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax'> {
   if (isBareServerKey(grant)) return {};
+  if (grant.keyKind === 'personal') return { readsMax: OWN_READS_MAX };
   const own = { walletId: walletIdOf(grant), ...(grant.token && { tokenId: grant.token.id }) };
   return { only: own, readsMax: OWN_READS_MAX };
 }
 
 /** Returns the names by which a line of a report was grouped, with the route's field names. */
-export function namesOf(
-  row: UsageGroup,
-  { keyId, keyName }: Pick<Grant, 'keyId' | 'keyName'>,
-): JsonObject {
+export function namesOf(row: UsageGroup, { keyName }: Pick<Grant, 'keyName'>): JsonObject {
   const { walletId, user, userSource, tokenId, model, day, conversation } = row;
   return {
     ...(day === undefined ? {} : { day }),
     ...(walletId === undefined
       ? {}
-      : { user, user_source: userSource, wallet: walletId.slice(keyId.length + 1) }),
+      : { user, user_source: userSource, wallet: digestOf(walletId) }),
     ...(tokenId === undefined ? {} : { token: tokenId }),
     ...(row.keyId === undefined ? {} : { key: keyName }),
     ...(model === undefined ? {} : { model }),

@@ -16,7 +16,10 @@ export type TokenId = Branded<'TokenId'>;
 /** A request's id: a UUID that the proxy made, never the client's. */
 export type RequestId = Branded<'RequestId'>;
 
-/** A wallet item's key: `<key id>#u<digest>` (a user), `#t<digest>` (a token) or `#k` (the key itself). */
+/**
+ * A wallet item's key: `<key id>#u<digest>` (a user), `#t<digest>` (a token) or `#k` (the key itself);
+ * `p<digest of the account>#u<digest>` for the user of personal keys.
+ */
 export type WalletId = Branded<'WalletId'>;
 
 /** The item of a key-wide budget: `pool#<key id>#<unit>:<window>:<name>`. */

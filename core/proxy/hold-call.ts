@@ -15,7 +15,7 @@ import type { RememberedBound } from '../dialects/bound/prefix.ts';
 import type { Upstream } from '../providers/ports.ts';
 import { isDemo } from '../providers/provider.ts';
 import type { Amounts } from '../wallet/hold.ts';
-import { formerWalletIdOf, limitsOf, walletIdOf } from '../wallet/payer.ts';
+import { formerWalletIdsOf, limitsOf, walletIdOf } from '../wallet/payer.ts';
 import type { Wallet } from '../wallet/ports.ts';
 import { leftIn } from '../wallet/refusal.ts';
 import { reserve } from '../wallet/reserve.ts';
@@ -118,7 +118,7 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
   const { wallet, ...held } = await reserve(
     {
       ...{ grant, requestId, leaseEndsAtMs, afford, replan, recount: count },
-      formerWalletId: formerWalletIdOf(grant),
+      formerWalletIds: formerWalletIdsOf(grant),
       amounts: amountsUnder(plan, cap),
       hasShares: true,
       ...(plan.cachedTokens === undefined

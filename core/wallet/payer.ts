@@ -3,7 +3,7 @@
  * Invariant: the payer is the user if there is one, else the token, else the key. Rates of the whole key (a minute, an
  * hour) are counted in the key's own wallet, beside the payer's.
  */
-import type { Grant, TokenGrant } from '../access/grant.ts';
+import type { Grant, Identity, TokenGrant } from '../access/grant.ts';
 import { claimantOfToken } from '../access/identity.ts';
 import { asWalletId, type KeyId, shortDigest, type TokenId, type WalletId } from '../base/ids.ts';
 import {
@@ -17,27 +17,40 @@ import {
 import type { Person } from './person.ts';
 
 /** The part of a grant that names the payer. */
-export type Payer = Pick<Grant, 'keyId' | 'identity'> & { readonly token?: Pick<TokenGrant, 'id'> };
+export type Payer = Pick<Grant, 'account' | 'keyId' | 'identity'> & {
+  readonly token?: Pick<TokenGrant, 'id'>;
+};
 
-/** The wallet of a grant's payer. */
-export function walletIdOf({ keyId, identity, token }: Payer): WalletId {
+/** The wallet of a grant's payer. All personal keys of one user share one wallet. */
+export function walletIdOf({ account, keyId, identity, token }: Payer): WalletId {
   if (identity !== undefined) {
-    return asWalletId(`${keyId}#u${shortDigest(identity.source, identity.issuer, identity.id)}`);
+    return userWalletIn(identity.source === 'personal' ? personalBookOf(account) : keyId, identity);
   }
   return token === undefined ? keyWalletIdOf(keyId) : asWalletId(`${keyId}#t${token.id}`);
 }
 
-/** The wallet in which a grant's user paid before ids had one form; undefined: they are named in that form. */
-export function formerWalletIdOf({
+const userWalletIn = (book: string, { source, issuer, id }: Identity): WalletId =>
+  asWalletId(`${book}#u${shortDigest(source, issuer, id)}`);
+
+/** The book of all personal keys of an account. It is longer than a key's id, so it is no key's. */
+export const personalBookOf = (account: string): string => `p${shortDigest(account)}`;
+
+/**
+ * The wallets in which a grant's user paid in the version before: under the name as it was sent, and for a personal key
+ * in wallets of that key alone. Each is moved into the user's wallet once.
+ */
+export function formerWalletIdsOf({
   keyId,
   identity,
   formerUser,
-}: Pick<Grant, 'keyId' | 'identity' | 'formerUser'>): WalletId | undefined {
-  if (identity === undefined || formerUser === undefined) return undefined;
-  return walletIdOf({ keyId, identity: { ...identity, id: formerUser } });
+}: Pick<Grant, 'keyId' | 'identity' | 'formerUser'>): readonly WalletId[] {
+  if (identity === undefined) return [];
+  const former = formerUser === undefined ? [] : [{ ...identity, id: formerUser }];
+  if (identity.source !== 'personal') return former.map((each) => userWalletIn(keyId, each));
+  return [...[...former, identity].map((each) => userWalletIn(keyId, each)), keyWalletIdOf(keyId)];
 }
 
-/** The book that a wallet is listed in: all wallets of one key, by the first part of their ids. */
+/** The book that a wallet is listed in, by the first part of its id: a key's, or that of all personal keys. */
 export const bookOf = (walletId: WalletId): string => walletId.slice(0, walletId.indexOf('#'));
 
 /** The wallet of a key itself: a plain key pays from it, and its rates count everyone. */
@@ -145,7 +158,7 @@ export function walletIdOfToken(
   { id, user }: { readonly id: TokenId; readonly user?: string | undefined },
 ): WalletId {
   const identity = claimantOfToken(user)?.identity;
-  return walletIdOf({ keyId, token: { id }, ...(identity && { identity }) });
+  return identity === undefined ? asWalletId(`${keyId}#t${id}`) : userWalletIn(keyId, identity);
 }
 
 /**

@@ -128,7 +128,10 @@ export interface Wallet {
 }
 
 /** Facts of a wallet that a reserve must name as they are. */
-export type LastSeen = Pick<Wallet, 'person' | 'movedTo'>;
+export interface LastSeen extends Pick<Wallet, 'person' | 'movedTo'> {
+  /** There was no such wallet, less than a minute ago. */
+  readonly isMissing?: true;
+}
 
 export interface WriteOutcome {
   /** False: the condition failed and nothing was written. */
@@ -234,6 +237,8 @@ export interface WalletMove {
   readonly seen: Pick<Wallet, 'person' | 'spills' | 'notBeforeMs'>;
   /** Its value afterwards; absent if it is removed. */
   readonly joined: Pick<Wallet, 'person' | 'spills' | 'notBeforeMs'>;
+  /** The sums to add to the other wallet's counters. */
+  readonly counters: ReadonlyMap<string, bigint>;
   /** Slices of a budget that both wallets draw from. */
   readonly slices: ReadonlyMap<string, Slice>;
 }

@@ -46,8 +46,8 @@ export interface ReserveRequest {
    * that do, to which the caller then lowers the request, or undefined if no useful request is that small.
    */
   readonly afford?: Afford;
-  /** A wallet that the same person had under another spelling; it is moved into theirs first. @default none */
-  readonly formerWalletId?: WalletId | undefined;
+  /** Wallets that the same person had in the version before; they are moved into theirs first. @default none */
+  readonly formerWalletIds?: readonly WalletId[];
   /**
    * Called when the payer's record is not the one that was planned with. Returns the amounts of the request under this
    * grant, whose limits are those of the new record. Needed where a request without a USD limit is not bounded.
@@ -143,14 +143,15 @@ export function planReserve(
   const { requestId, leaseEndsAtMs, needs } = request;
   const grant = withPerson(request.grant, person, nowMs);
   const { keyId, token } = grant;
+  const limits = limitsOf(grant);
+  const payerId = walletIdOf(grant);
   const hold = {
     requestId,
     reservedAtMs: nowMs,
     leaseEndsAtMs,
     ...(token && { tokenId: token.id }),
+    ...(bookOf(payerId) !== keyId && { keyId }),
   };
-  const limits = limitsOf(grant);
-  const payerId = walletIdOf(grant);
   const keyCounted = keyCountersOf(grant, limits);
   const isAlone = request.isAlone === true && isCapped(limits);
   const payer: HoldTarget = {

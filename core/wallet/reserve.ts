@@ -22,7 +22,7 @@ import { GatewayError, toGatewayError } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { drawMissing, shortagesOf } from './draw.ts';
 import type { Amounts, Hold, LimitState } from './hold.ts';
-import { moveWallet } from './move-wallet.ts';
+import { moveFormer } from './move-wallet.ts';
 import { isCapped, limitsOf, walletIdOf, withPerson } from './payer.ts';
 import type { Person } from './person.ts';
 import { placeHold } from './place-hold.ts';
@@ -159,24 +159,23 @@ const isOfLeftToken = ({ target, wallet }: SeenWallet): boolean =>
 
 const lookForToken = async (
   seen: SeenWallet,
-  { formerWalletId: formerId }: ReserveRequest,
+  { formerWalletIds: formerIds = [] }: ReserveRequest,
   { wallets }: SettlePorts,
 ): Promise<number> => {
   const { hold, token } = seen.target;
   if (token?.tokenId === undefined || !isOfLeftToken(seen)) return 0;
-  return returnToken(hold.walletId, { tokenId: token.tokenId, formerId }, wallets);
+  return returnToken(hold.walletId, { tokenId: token.tokenId, formerIds }, wallets);
 };
 
 /**
- * Moves the former wallet of a person into theirs.
- * @throws budget_in_use while something is in flight in the former one
+ * Moves the former wallets of a person into theirs.
+ * @throws budget_in_use while something is in flight in a former one
  */
 async function joinFormer(
-  { grant, formerWalletId }: ReserveRequest,
+  { grant, formerWalletIds = [] }: ReserveRequest,
   ports: SettlePorts,
 ): Promise<void> {
-  if (formerWalletId === undefined) return;
-  if ((await moveWallet(formerWalletId, walletIdOf(grant), ports)) === 'done') return;
+  if ((await moveFormer(formerWalletIds, walletIdOf(grant), ports)) === 'done') return;
   throw new GatewayError('budget_in_use', { retryAfterSeconds: 1 });
 }
 

@@ -37,6 +37,10 @@ const NO_SLICE: Slice = { left: 0n, drawnIn: 0n, recalledOut: 0n, limit: 0n };
 export const sliceOf = (wallet: Wallet | undefined, name: string): Slice =>
   wallet?.slices.get(name) ?? NO_SLICE;
 
+/** The spent and held part of a slice. */
+export const takenOf = ({ drawnIn, recalledOut, left }: Slice): bigint =>
+  drawnIn - recalledOut - left;
+
 /** The amounts that a reserve takes of slices. A slice of which it takes nothing is left out and not checked. */
 export function slicesToReserve(hold: Hold, budgets: readonly Limit[]): readonly SliceTake[] {
   return budgets

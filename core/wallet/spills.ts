@@ -98,17 +98,17 @@ export const mayBeSpilled = (
 /**
  * Looks for a token's own item, and moves it back into the wallet. It is looked for after the wallet was seen, so if it
  * is not there, it can only come by a spill that the wallet's `spills` will show.
- * @param own.formerId the wallet of the same person that was moved into this one
+ * @param own.formerIds wallets of the same person that were moved into this one
  * @returns the write units it took
  * @throws service_unavailable
  */
 export async function returnToken(
   walletId: WalletId,
-  { tokenId, formerId }: { readonly tokenId: TokenId; readonly formerId: WalletId | undefined },
+  { tokenId, formerIds }: { readonly tokenId: TokenId; readonly formerIds: readonly WalletId[] },
   wallets: Pick<Spills, 'findSpilled' | 'unspill'>,
 ): Promise<number> {
   let writeUnits = 0;
-  for (const from of formerId === undefined ? [walletId] : [walletId, formerId]) {
+  for (const from of [walletId, ...formerIds]) {
     const token = await wallets.findSpilled(from, tokenId);
     if (token === undefined) continue;
     writeUnits += (await wallets.unspill(walletId, token, from)).writeUnits;

@@ -89,6 +89,7 @@ export function describeMoves(kit: MovesKit): void {
     to: makeWalletId(),
     seen: {},
     joined: {},
+    counters: from.counters,
     slices: from.slices,
     ...overrides,
   });

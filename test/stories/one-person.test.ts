@@ -24,7 +24,11 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 const rawWallet = (user: string): WalletId =>
-  walletIdOf({ keyId, identity: { source: 'token', issuer: '', id: user } });
+  walletIdOf({
+    account: gateway.account,
+    keyId,
+    identity: { source: 'token', issuer: '', id: user },
+  });
 
 async function call(path: string, credential: string, body?: object) {
   const response = await fetch(`${gateway.url}${path}`, {

@@ -18,7 +18,7 @@ import { parseLimit } from '../../core/base/limit-text.ts';
 import { isoDay, type Limit } from '../../core/base/limits.ts';
 import { sweep } from '../../core/sweep.ts';
 import type { Amounts } from '../../core/wallet/hold.ts';
-import { limitsOf, walletIdOf } from '../../core/wallet/payer.ts';
+import { keyWalletIdOf, limitsOf, walletIdOf } from '../../core/wallet/payer.ts';
 import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/wallet/ports.ts';
 import { reserve } from '../../core/wallet/reserve.ts';
 import { type SettlePorts, settle } from '../../core/wallet/settle.ts';
@@ -240,7 +240,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   function ask(asked: Asked, ports: SettlePorts) {
     count += 1;
     const grant = grantOf(asked);
-    known.add(walletIdOf(grant)).add(walletIdOf({ keyId }));
+    known.add(walletIdOf(grant)).add(keyWalletIdOf(keyId));
     const afford = (left: { usd?: bigint }): Amounts | undefined =>
       left.usd === undefined || left.usd === 0n ? undefined : usd(left.usd, ONE_TOKEN);
     return reserve(
@@ -251,7 +251,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
         leaseEndsAtMs: clock.nowMs() + LEASE_MS,
         inFlightMax: IN_FLIGHT_MAX,
         ...(asked.takesLess && { afford }),
-        ...(walletIdOf(grant) === current && { formerWalletId: former }),
+        ...(walletIdOf(grant) === current && { formerWalletIds: [former] }),
       },
       ports,
     );

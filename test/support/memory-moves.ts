@@ -6,7 +6,7 @@ import type { StoredWallet } from './memory-pools.ts';
 export function moveInMemory(
   wallets: Map<WalletId, StoredWallet>,
   open: (id: WalletId) => StoredWallet,
-  { from, to, seen, joined, slices }: WalletMove,
+  { from, to, seen, joined, counters, slices }: WalletMove,
 ): boolean {
   const old = wallets.get(from.id);
   if (old === undefined || !isAsSeen(old, from) || !isSameTarget(wallets.get(to), seen))
@@ -14,7 +14,7 @@ export function moveInMemory(
   wallets.delete(from.id);
   open(from.id).movedTo = to;
   const wallet = open(to);
-  for (const [name, counted] of from.counters) {
+  for (const [name, counted] of counters) {
     wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + counted);
   }
   for (const [name, slice] of slices) {

@@ -185,7 +185,7 @@ export function startGateway() {
       requestId: asRequestId(`r${count}`),
       amounts: usd(next.nanoUsd, 1n),
       leaseEndsAtMs: clock.nowMs() + LEASE_MS,
-      ...(namesFormer && { formerWalletId: FORMER_ID }),
+      ...(namesFormer && { formerWalletIds: [FORMER_ID] }),
       ...(next.isLowered && {
         afford: (left: { usd?: bigint }) =>
           left.usd === undefined || left.usd === 0n ? undefined : usd(left.usd, 1n),

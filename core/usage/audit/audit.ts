@@ -8,7 +8,8 @@ import { DAY_MS, isShortWindow, windowEndMs } from '../../base/limits.ts';
 import type { Clock } from '../../base/ports.ts';
 import { parseCounterName } from '../../wallet/counter-name.ts';
 import { amountOf } from '../../wallet/hold.ts';
-import type { Slice, Wallet, Wallets } from '../../wallet/ports.ts';
+import type { Wallet, Wallets } from '../../wallet/ports.ts';
+import { takenOf } from '../../wallet/slices.ts';
 import type { UsageRow } from '../../wallet/usage-row.ts';
 import { isLongPast } from '../../wallet/wallet.ts';
 import type { UsageReader } from '../ports.ts';
@@ -23,12 +24,20 @@ import {
   SLICE,
   type Span,
 } from './books.ts';
-import { auditPools, type PoolDifference, readHolders } from './pools.ts';
+import { auditPools, type PoolDifference, type PoolsReport, readHolders } from './pools.ts';
 
-export interface AuditAsk {
+export interface AuditedKey {
   readonly keyId: KeyId;
   /** When the key was made. Rows are kept for 400 days; `total` counters of older keys cannot be recomputed. */
   readonly createdAtMs: number;
+}
+
+export interface AuditAsk extends AuditedKey {
+  /**
+   * The account's other personal keys, if this is one: their wallets are one book. Their pools are left out, because only
+   * the version before drew from them. @default it is no personal key
+   */
+  readonly otherPersonalKeys?: readonly AuditedKey[];
 }
 
 /** A counter that differs from its rows, in its unit: requests, tokens or nano-dollars. */
@@ -73,22 +82,35 @@ const DAYS_MAX = 398;
 
 /**
  * Compares each day, week, month and total counter and slice with the rows of its window, and each pool with its
- * wallets. It covers every wallet that the key's rows name or that draws from its pools.
+ * wallets. It covers every wallet that the key's rows name or that draws from its pools. All personal keys of an account are
+ * one book.
  * @throws service_unavailable
  */
 export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<AuditReport> {
   const nowMs = ports.clock.nowMs();
   const oldestMs = nowMs - DAYS_MAX * DAY_MS;
-  const span = { keyId: ask.keyId, fromMs: Math.max(ask.createdAtMs, oldestMs), nowMs };
-  const judging = { nowMs, totalsChecked: ask.createdAtMs >= oldestMs };
+  const { otherPersonalKeys } = ask;
+  const keys = [ask, ...(otherPersonalKeys ?? [])];
+  const span = {
+    nowMs,
+    keys: keys.map(({ keyId, createdAtMs }) => ({
+      keyId,
+      fromMs: Math.max(createdAtMs, oldestMs),
+    })),
+  };
+  const totalsChecked = keys.every(({ createdAtMs }) => createdAtMs >= oldestMs);
+  const judging = { nowMs, totalsChecked };
   const none = {
     ...{ rows: 0, wallets: 0, counters: 0, pools: 0 },
     ...{ differences: [], overruns: [], busy: [] },
   };
-  const found = await auditWallets(span, judging, ports);
-  if (found === undefined)
-    return { ...none, totalsChecked: judging.totalsChecked, truncated: true };
-  const pools = await auditPools({ keyId: ask.keyId, ...found, ...judging }, ports.wallets);
+  const pooled = otherPersonalKeys === undefined ? ask.keyId : undefined;
+  const found = await auditWallets({ span, judging, pooled }, ports);
+  if (found === undefined) return { ...none, totalsChecked, truncated: true };
+  const pools =
+    pooled === undefined
+      ? NO_POOLS
+      : await auditPools({ keyId: pooled, ...found, ...judging }, ports.wallets);
   return {
     rows: found.rows,
     wallets: found.walletIds.size,
@@ -97,9 +119,18 @@ export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<Audi
     differences: [...found.differences, ...pools.differences],
     overruns: found.overruns,
     busy: [...found.busy, ...pools.busy],
-    totalsChecked: judging.totalsChecked,
+    totalsChecked,
     truncated: false,
   };
+}
+
+const NO_POOLS: PoolsReport = { compared: 0, differences: [], busy: [] };
+
+interface WalletsAsk {
+  readonly span: Span;
+  readonly judging: Judging;
+  /** The key from whose pools wallets draw; absent: from none. */
+  readonly pooled: KeyId | undefined;
 }
 
 interface AuditedWallets {
@@ -119,11 +150,10 @@ interface AuditedWallets {
  * @returns undefined if there is more than one audit reads
  */
 async function auditWallets(
-  span: Span,
-  judging: Judging,
+  { span, judging, pooled }: WalletsAsk,
   ports: AuditPorts,
 ): Promise<AuditedWallets | undefined> {
-  const holders = await readHolders(span.keyId, ports.wallets);
+  const holders = pooled === undefined ? [] : await readHolders(pooled, ports.wallets);
   const first = await readBooks(span, undefined, ports.usage);
   if (holders === undefined || first === undefined) return undefined;
   const named = new Set([...first.wallets.keys(), ...holders]);
@@ -172,9 +202,6 @@ const movesOf = (
       wallet?.movedTo === undefined ? [] : [[from, wallet.movedTo] as const],
     ),
   );
-
-/** Returns the spent and held part of a slice. */
-const takenOf = ({ drawnIn, recalledOut, left }: Slice): bigint => drawnIn - recalledOut - left;
 
 /** Returns the counters and slices of a wallet, by the names of `nameOf`. */
 const figuresOf = (wallet: Wallet | undefined): ReadonlyMap<string, bigint> =>

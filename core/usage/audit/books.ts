@@ -11,11 +11,13 @@ import {
   type LimitUnit,
 } from '../../base/limits.ts';
 import { amountOf } from '../../wallet/hold.ts';
+import { joinBudgets } from '../../wallet/move-wallet.ts';
+import { bookOf } from '../../wallet/payer.ts';
 import { isKeyBudget } from '../../wallet/slices.ts';
 import type { UsageRow } from '../../wallet/usage-row.ts';
 import type { UsageReader } from '../ports.ts';
 
-/** The most reads per pass, of a megabyte each. */
+/** The most reads of a key per pass, of a megabyte each. */
 const READS_MAX = 5_000;
 
 /** Older than any hold in flight: a lease lasts a quarter of an hour, and the sweep comes minutes after its end. */
@@ -34,8 +36,7 @@ export interface Book {
 export const NO_ROWS: Book = { counters: new Map(), recent: new Map() };
 
 export interface Span {
-  readonly keyId: KeyId;
-  readonly fromMs: number;
+  readonly keys: readonly { readonly keyId: KeyId; readonly fromMs: number }[];
   readonly nowMs: number;
 }
 
@@ -48,34 +49,54 @@ export interface Books {
 }
 
 /**
- * Sums a key's rows per wallet.
+ * Sums the rows of keys per wallet.
  * @returns undefined if there is more than one audit reads
  */
 export async function readBooks(
-  { keyId, fromMs, nowMs }: Span,
+  { keys, nowMs }: Span,
   only: { has(walletId: WalletId): boolean } | undefined,
   usage: Pick<UsageReader, 'readRows'>,
 ): Promise<Books | undefined> {
-  const overruns: UsageRow[] = [];
-  const wallets = new Map<WalletId, Book>();
-  let rows = 0;
+  const books = { rows: 0, overruns: [], wallets: new Map() };
+  for (const { keyId, fromMs } of keys) {
+    const isRead = await readKey({ keyId, fromMs, nowMs, only, books }, usage);
+    if (!isRead) return undefined;
+  }
+  return books;
+}
+
+interface KeyRead {
+  readonly keyId: KeyId;
+  readonly fromMs: number;
+  readonly nowMs: number;
+  readonly only: { has(walletId: WalletId): boolean } | undefined;
+  /** The rows are added to these. */
+  readonly books: { rows: number; overruns: UsageRow[]; wallets: Map<WalletId, Book> };
+}
+
+/** @returns false if there is more than one audit reads */
+async function readKey(
+  { keyId, fromMs, nowMs, only, books }: KeyRead,
+  usage: Pick<UsageReader, 'readRows'>,
+): Promise<boolean> {
+  const { overruns, wallets } = books;
   let reads = 0;
   const firstMs = Math.floor(fromMs / DAY_MS) * DAY_MS;
   for (let dayMs = firstMs; dayMs <= nowMs; dayMs += DAY_MS) {
     let after: string | undefined;
     do {
-      if (reads === READS_MAX) return undefined;
+      if (reads === READS_MAX) return false;
       reads += 1;
       const page = await usage.readRows({ keyId, day: isoDay(dayMs), ...(after && { after }) });
       for (const { row } of page.rows) {
-        rows += 1;
+        books.rows += 1;
         if (row.overrunNanoUsd > 0n && overruns.length < OVERRUNS_MAX) overruns.push(row);
         if (only === undefined || only.has(row.walletId)) enter(row, wallets, nowMs);
       }
       after = page.next;
     } while (after !== undefined);
   }
-  return { rows, wallets, overruns };
+  return true;
 }
 
 function enter(row: UsageRow, wallets: Map<WalletId, Book>, nowMs: number): void {
@@ -125,9 +146,19 @@ export function joinMoved(
     if (moved === undefined) continue;
     const other = joined.get(to) ?? NO_ROWS;
     const counters = new Map(other.counters);
-    for (const [name, sum] of moved.counters) add(counters, name, sum);
+    for (const [name, sum] of broughtFrom(moved, from, to)) add(counters, name, sum);
     joined.set(to, { counters, recent: new Map([...other.recent, ...moved.recent]) });
     joined.delete(from);
   }
   return joined;
+}
+
+/** Returns the counters that a moved wallet brought, by the rule of the move: in another book its slices became counters. */
+function broughtFrom({ counters }: Book, from: WalletId, to: WalletId): Iterable<[string, bigint]> {
+  if (bookOf(from) === bookOf(to)) return counters;
+  const entries = [...counters];
+  const taken = entries
+    .filter(([name]) => name.startsWith(SLICE))
+    .map(([name, sum]) => [name.slice(SLICE.length), sum] as const);
+  return joinBudgets(new Map(entries.filter(([name]) => !name.startsWith(SLICE))), taken);
 }

@@ -161,14 +161,26 @@ describe('the rows that a credential sees', () => {
     expect(await lineOf({ ...TOKEN, identity })).toEqual([['ug1CRPRPoT7skVK4PBEcM9L', J1]]);
   });
 
-  test.each([
-    ['a personal key', { ...SERVER, keyKind: 'personal' }],
-    ['client access', { ...SERVER, credential: 'client-access', keyKind: 'client' }],
-  ] as const)('%s sees all of its user and nothing else', async (_, grant) => {
+  test('client access sees all of its user and nothing else', async () => {
     const identity = { source: 'token', issuer: '', id: 'ada' } as const;
-    expect(await lineOf({ ...grant, identity })).toEqual([
+    const grant = { ...SERVER, credential: 'client-access', keyKind: 'client', identity } as const;
+    expect(await lineOf(grant)).toEqual([
       ['ug1CRPRPoT7skVK4PBEcM9L', J1],
       ['ug1CRPRPoT7skVK4PBEcM9L', 'T2'],
+    ]);
+  });
+
+  test('a personal key sees all rows of its key, whichever wallet paid, and no other rows', async () => {
+    const identity = { source: 'personal', issuer: '', id: 'ada' } as const;
+    const grant = { ...SERVER, keyKind: 'personal', identity } as const;
+    const before = row(3n, { walletId: asWalletId('K1#ubefore') });
+    const now = row(4n, { walletId: asWalletId('p1#unow') });
+    const others = row(900n, { keyId: asKeyId('K2'), walletId: asWalletId('p1#unow') });
+    const asked = { grant, rows: [before, now, others] };
+    const lines = await linesOf({ group_by: 'user' }, asked, 'wallet', 'usd');
+    expect(lines).toEqual([
+      ['ubefore', 3e-9],
+      ['unow', 4e-9],
     ]);
   });
 

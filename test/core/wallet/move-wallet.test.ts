@@ -38,7 +38,7 @@ const hold = (user: string, token: string, amount: number) => {
       requestId: asRequestId(`r${count}`),
       amounts: usd(amount),
       leaseEndsAtMs: NOW_MS + 900_000,
-      ...(isFolded && { formerWalletId: RAW }),
+      ...(isFolded && { formerWalletIds: [RAW] }),
     },
     ports,
   );
