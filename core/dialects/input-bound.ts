@@ -5,7 +5,7 @@
  * docs/limits.md.
  */
 import { textTokensMax, type Vocabulary } from './bound/text-bound.ts';
-import type { CountedMessage, RequestInput } from './request-input.ts';
+import type { CountedMessage, Repeat, RequestInput } from './request-input.ts';
 
 /** Default system prompts and the template's frame around a conversation. */
 export const REQUEST_OVERHEAD_TOKENS = 64;
@@ -45,22 +45,36 @@ export function inputTokensMax(input: RequestInput, rules: BoundRules): number |
     REQUEST_OVERHEAD_TOKENS +
     textTokensMax(head, rules.vocabulary) +
     input.tokens +
-    headImages * rules.imageTokensMax +
+    headImages.length * rules.imageTokensMax +
     toolTokens +
     tools.typed * TYPED_TOOL_OVERHEAD_TOKENS +
     sumOf(messages, (message) => messageTokensMax(message, rules)) +
-    sumOf(repeats, ({ text, times }) => {
-      const tokens = textTokensMax(text, rules.vocabulary) + TOOL_OVERHEAD_TOKENS;
-      return times * tokens;
-    })
+    repeatTokensMax(repeats, rules)
   );
+}
+
+const repeatTokensMax = (repeats: readonly Repeat[], { vocabulary }: BoundRules): number =>
+  sumOf(
+    repeats,
+    ({ text, times }) => times * (textTokensMax(text, vocabulary) + TOOL_OVERHEAD_TOKENS),
+  );
+
+/** The most tokens of the schemas that messages bring in. Each schema is read once, however often it is brought in. */
+export function schemaTokensMax(messages: readonly CountedMessage[], rules: BoundRules): number {
+  const timesOf = new Map<string, number>();
+  for (const { schemas = [] } of messages) {
+    for (const text of schemas) timesOf.set(text, (timesOf.get(text) ?? 0) + 1);
+  }
+  const repeats = [...timesOf].map(([text, times]) => ({ text, times }));
+  return repeatTokensMax(repeats, rules);
 }
 
 /** The most input tokens of one message. */
 export const messageTokensMax = (
   { text, images }: CountedMessage,
   { imageTokensMax, vocabulary }: BoundRules,
-): number => MESSAGE_OVERHEAD_TOKENS + textTokensMax(text, vocabulary) + images * imageTokensMax;
+): number =>
+  MESSAGE_OVERHEAD_TOKENS + textTokensMax(text, vocabulary) + images.length * imageTokensMax;
 
 const sumOf = <T>(items: readonly T[], tokensOf: (item: T) => number): number =>
   items.reduce((sum, item) => sum + tokensOf(item), 0);

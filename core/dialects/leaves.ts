@@ -3,6 +3,7 @@
  * Flow: policy > **parse** > bound > write. Invariant: every value that is not such a leaf counts by its bytes, so a
  * field that nobody thought of is counted.
  */
+import { sha256 } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 
 /** A value with a meaning of its own for the bound. It is sent exactly as the client wrote it. */
@@ -32,10 +33,17 @@ export class CacheMark extends Leaf {
 /** An image in base64, as it is sent. The provider counts its pixels, not its bytes. */
 export class ImageData extends Leaf {
   readonly #sent: string;
+  #digest: string | undefined;
 
   constructor(sent: string) {
     super();
     this.#sent = sent;
+  }
+
+  /** The SHA-256 of what is sent, made once. */
+  get digest(): string {
+    this.#digest ??= sha256(this.#sent);
+    return this.#digest;
   }
 
   toJSON(): string {

@@ -28,9 +28,11 @@ export interface CountedMessage {
   /** Its JSON as it is sent, without cache marks and image data. */
   readonly text: string;
   /** Images in the request itself. */
-  readonly images: number;
+  readonly images: readonly ImageData[];
   readonly role: MessageRole;
   readonly endsInToolResult: boolean;
+  /** The JSON of the tools that it brings in by their names, each time it does. @default none */
+  readonly schemas?: readonly string[];
   /** Holds thinking, reasoning or a signature of it, which a provider may drop and bring back. */
   readonly hasHiddenReasoning: boolean;
 }
@@ -39,7 +41,7 @@ export interface RequestInput {
   /** The JSON of all that is counted before the messages: system prompt, tools, settings of thinking, betas. */
   readonly head: string;
   /** Images of the head. */
-  readonly headImages: number;
+  readonly headImages: readonly ImageData[];
   readonly messages: readonly CountedMessage[];
   readonly tools: ToolCounts;
   /** Schemas that the messages bring in again, and how many times beyond the one in `head`. */
@@ -54,7 +56,7 @@ export interface RequestInput {
   readonly isInline: boolean;
   /** The provider runs tools of its own, and reads the prompt again after each. */
   readonly hasHostedTools: boolean;
-  /** A message can bring in a tool's schema by its name. */
+  /** The provider looks for tools, and brings in their schemas where it likes. */
   readonly hasDeferredTools: boolean;
   /**
    * The dearest cache that the request asks to write its input to; `5m`: at the price row's price of a write. A provider
@@ -116,8 +118,9 @@ export function countInput(parts: InputParts): RequestInput {
   return {
     head: head.text,
     headImages: imagesIn(head),
-    messages: counted.map(({ text, leaves, role, endsInToolResult, hasHiddenReasoning }) => ({
-      ...{ text, images: imagesIn({ leaves }), role, endsInToolResult, hasHiddenReasoning },
+    messages: counted.map(({ message, leaves, ...each }) => ({
+      ...each,
+      images: imagesIn({ leaves }),
     })),
     ...{ tools, repeats, tokens, hasHostedTools, hasDeferredTools },
     reference: references[0] && placeOf(references[0], places),
@@ -141,8 +144,8 @@ interface Place extends Counted {
   readonly value: unknown;
 }
 
-const imagesIn = ({ leaves }: Pick<Counted, 'leaves'>): number =>
-  leaves.filter((leaf) => leaf instanceof ImageData).length;
+const imagesIn = ({ leaves }: Pick<Counted, 'leaves'>): readonly ImageData[] =>
+  leaves.filter((leaf) => leaf instanceof ImageData);
 
 function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
   const place = places.find(({ leaves }) => leaves.includes(leaf));

@@ -37,14 +37,34 @@ const thinking = (words: string): Block => ({
   signature: 'c2ln',
 });
 const call = (id: string): Block => ({ type: 'tool_use', id, name: 'read', input: { path: 'a' } });
+/** An image that costs 100 tokens a byte. */
+const image = (words: string): Block => ({
+  type: 'image',
+  source: {
+    type: 'base64',
+    media_type: 'image/png',
+    data: Buffer.from(words).toString('base64'),
+  },
+});
+const bytesOfImage = ({ source }: Block): number =>
+  Buffer.from(Object(source).data ?? '', 'base64').length;
 const result = (id: string, words: string): Block => ({
   type: 'tool_result',
   tool_use_id: id,
   content: words,
 });
 
+/** A tool whose schema is no input until a message brings it in. */
+const DEFERRED = { name: 'find', input_schema: { words: 'x'.repeat(300) }, defer_loading: true };
+const reference = (id: string): Block => ({
+  type: 'tool_result',
+  tool_use_id: id,
+  content: [{ type: 'tool_reference', tool_name: DEFERRED.name }],
+});
+
 /**
- * A provider that counts a token for three characters, and 5 a message. It drops the thinking of finished turns: those
+ * A provider that counts a token for three characters, 100 for a byte of an image, 5 a message, and more
+ * than a token for each byte of a schema that a message brings in. It drops the thinking of finished turns: those
  * before the last message of a user that holds no tool's result.
  */
 function countOf(messages: readonly Turn[], system: string): number {
@@ -54,7 +74,11 @@ function countOf(messages: readonly Turn[], system: string): number {
   return messages.reduce(
     (sum, { content }, at) => {
       const counted = content.filter(({ type }) => type !== 'thinking' || at > finishedAt);
-      return sum + 5 + Math.ceil(JSON.stringify(counted).length / 3);
+      const texts = counted.map((each) => (each.type === 'image' ? 'image' : each));
+      const ofImages = 100 * counted.reduce((bytes, each) => bytes + bytesOfImage(each), 0);
+      const schemas = counted.filter(({ content }) => Array.isArray(content)).length;
+      const ofSchemas = schemas * (JSON.stringify(DEFERRED).length + 10);
+      return sum + 5 + ofImages + ofSchemas + Math.ceil(JSON.stringify(texts).length / 3);
     },
     7 + Math.ceil(system.length / 3),
   );
@@ -69,6 +93,9 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('rewind' as const), words }),
   fc.record({ kind: fc.constant('compact' as const), words }),
   fc.record({ kind: fc.constant('system' as const), words }),
+  fc.record({ kind: fc.constant('show' as const), words }),
+  fc.record({ kind: fc.constant('search' as const), words }),
+  fc.record({ kind: fc.constant('repaint' as const), words }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -95,6 +122,15 @@ function applied(messages: readonly Turn[], { kind, words: said }: Step): Turn[]
       return messages.length > 2 ? messages.slice(0, -2) : [...messages];
     case 'compact':
       return [user(text(`summary: ${said}`))];
+    case 'search':
+      return [...messages, { role: 'assistant', content: [call('t3')] }, user(reference('t3'))];
+    case 'show':
+      return [...messages, { role: 'assistant', content: [text('so')] }, user(image(said))];
+    case 'repaint':
+      return messages.map((each) => ({
+        ...each,
+        content: each.content.map((block) => (block.type === 'image' ? image(said) : block)),
+      }));
     case 'system':
       return [...messages];
   }
@@ -112,7 +148,7 @@ describe('the bound of a prompt by what was billed before', () => {
         for (const each of steps) {
           messages = applied(messages, each);
           if (each.kind === 'system') system = each.words;
-          const input = inputOf(messages, { system });
+          const input = inputOf(messages, { system, tools: [DEFERRED] });
           const hashes = promptHashes(input, NAMED) ?? [];
           const count = countOf(messages, system);
           const bound = boundByMemory(input, hashes, { billed, rules })?.tokensMax;
@@ -198,13 +234,29 @@ describe('the bound of a prompt by what was billed before', () => {
     expect(boundOf(thought, thought)).toBeGreaterThan(1_000);
   });
 
-  test('is not used across an image, whose data is in no hash', () => {
-    const image = {
-      type: 'image',
-      source: { type: 'base64', media_type: 'image/png', data: 'AAAA' },
-    };
-    const pictured: readonly Turn[] = [{ role: 'user', content: [image] }];
-    expect(boundOf(pictured, [...pictured, ...grown.slice(1)])).toBeUndefined();
+  test('has the schema of a tool that a new message brings in, and that of an old one in its bill', () => {
+    const searched: readonly Turn[] = [
+      first,
+      { role: 'assistant', content: [call('t')] },
+      { role: 'user', content: [reference('t')] },
+    ];
+    const tools = { tools: [DEFERRED] };
+    const most = (messages: readonly Turn[]) =>
+      inputTokensMax(inputOf(messages, tools), rules) ?? 0;
+    const texts = most(searched) - most([first]);
+    const ofSchema = (boundOf([first], searched, tools) ?? 0) - 1_000 - 64 - texts;
+    expect(ofSchema).toBeGreaterThan(JSON.stringify(DEFERRED).length);
+    expect(boundOf(searched, searched, tools)).toBe(1_000 + 64);
+  });
+
+  test('is used across an image of the same bytes alone', () => {
+    const showing = (words: string): readonly Turn[] => [{ role: 'user', content: [image(words)] }];
+    const more = [...grown.slice(1), { role: 'user', content: [image('c')] } as const];
+    const most = (messages: readonly Turn[]) => inputTokensMax(inputOf(messages), rules) ?? 0;
+    const behind = most([...showing('a'), ...more]) - most(showing('a'));
+    expect(boundOf(showing('a'), [...showing('a'), ...more])).toBe(1_000 + 64 + behind);
+    expect(behind).toBeGreaterThan(8_192);
+    expect(boundOf(showing('a'), [...showing('b'), ...more])).toBeUndefined();
   });
 
   test('finds nothing by another salt, which never leaves the table', () => {

@@ -17,10 +17,10 @@ const pretend = (
   dropped: [],
   input: {
     head: '{}',
-    headImages: 0,
+    headImages: [],
     messages: counted.map((message) => ({
       text: JSON.stringify(message),
-      images: 0,
+      images: [],
       role: 'user',
       endsInToolResult: false,
       hasHiddenReasoning: false,

@@ -7,10 +7,17 @@
  * 3. `boundByMemory` finds the longest prefix of a new prompt among them.
  *
  * Guarantees: a bound is used only where a provider counts the prefix as it did before, or as fewer tokens. So nothing is
- * remembered or used of a request with input by reference, with images in the prefix, with hosted or deferred tools.
+ * remembered or used of a request with input by reference, or with tools that a provider runs or looks for. A hash stands
+ * for the bytes of every image too.
  */
 import { sha256 } from '../../base/ids.ts';
-import { type BoundRules, messageTokensMax, REQUEST_OVERHEAD_TOKENS } from '../input-bound.ts';
+import {
+  type BoundRules,
+  messageTokensMax,
+  REQUEST_OVERHEAD_TOKENS,
+  schemaTokensMax,
+} from '../input-bound.ts';
+import type { ImageData } from '../leaves.ts';
 import type { CountedMessage, RequestInput } from '../request-input.ts';
 
 /** The facts of a prompt whose prefix was billed. */
@@ -41,13 +48,19 @@ export function promptHashes(
   { model, salt }: { readonly model: string; readonly salt: string },
 ): readonly string[] | undefined {
   if (!isRepeatable(input)) return undefined;
-  const hashes = [chained('', `${salt}\n${model}\n${input.head}`)];
-  for (const { text } of input.messages) hashes.push(chained(hashes.at(-1) ?? '', text));
+  const { head, headImages } = input;
+  const hashes = [chained('', `${salt}\n${model}\n${head}`, headImages)];
+  for (const { text, images } of input.messages) {
+    hashes.push(chained(hashes.at(-1) ?? '', text, images));
+  }
   return hashes;
 }
 
-const chained = (before: string, text: string): string =>
-  Buffer.from(sha256(`${before}\n${text}`), 'base64url').toString('hex', 0, HASH_BYTES);
+/** A text is JSON, in one line and without the data of its images. So each line behind it is an image's. */
+function chained(before: string, text: string, images: readonly ImageData[]): string {
+  const lines = [before, text, ...images.map(({ digest }) => digest)];
+  return Buffer.from(sha256(lines.join('\n')), 'base64url').toString('hex', 0, HASH_BYTES);
+}
 
 /** True if the same text is counted as the same tokens each time. */
 const isRepeatable = (input: RequestInput): boolean =>
@@ -55,12 +68,11 @@ const isRepeatable = (input: RequestInput): boolean =>
   input.stored === undefined &&
   !input.hasHostedTools &&
   !input.hasDeferredTools &&
-  input.headImages === 0 &&
   input.messages.length > 0;
 
 /**
  * Returns the hashes to keep a billed prompt under: the whole one first.
- * Shorter prefixes only if no message holds reasoning, which providers drop and bring back; images are not in a hash.
+ * Shorter prefixes only if no message holds reasoning, which providers drop and bring back.
  */
 export function promptToRemember(
   { messages }: RequestInput,
@@ -68,14 +80,11 @@ export function promptToRemember(
 ): readonly string[] {
   const count = messages.length;
   const hasReasoning = messages.some(({ hasHiddenReasoning }) => hasHiddenReasoning);
-  const firstImage = messages.findIndex(({ images }) => images > 0);
-  const lastIndex = firstImage < 0 ? count : firstImage;
-  if (hasReasoning && lastIndex < count) return [];
   const shortest = hasReasoning ? count : Math.max(1, count - SHORTER_PREFIXES);
   const kept: string[] = [];
   for (let at = count; at >= shortest; at -= 1) {
     const hash = hashes[at];
-    if (at <= lastIndex && hash !== undefined) kept.push(hash);
+    if (hash !== undefined) kept.push(hash);
   }
   return kept;
 }
@@ -95,15 +104,14 @@ export function boundByMemory(
     const hash = hashes[at];
     const found = billed.find((prompt) => hash !== undefined && prompt.hashes.includes(hash));
     if (found === undefined) continue;
-    // The data of an image is not in a hash.
-    if (messages.slice(0, at).some(({ images }) => images > 0)) return undefined;
     if (!endsAlike(messages, at)) return undefined;
     const behind = messages.slice(at);
     const tokensMax =
       found.inputTokens +
       input.tokens +
       REQUEST_OVERHEAD_TOKENS +
-      behind.reduce((sum, message) => sum + messageTokensMax(message, rules), 0);
+      behind.reduce((sum, message) => sum + messageTokensMax(message, rules), 0) +
+      schemaTokensMax(behind, rules);
     const cachedMarks = found.hashes[0] === hash ? found.cachedMarks : undefined;
     return { tokensMax, billedTokens: found.inputTokens, cachedMarks };
   }

@@ -29,21 +29,20 @@ type Tool = NonNullable<MessagesRequest['tools']>[number];
 export function countMessages(request: MessagesRequest, betas: string | undefined): RequestInput {
   const { messages } = request;
   const tools = Array.isArray(request.tools) ? request.tools : [];
+  const schemas = schemasOf(tools, messages);
   const types = tools.map((tool) => Object(tool).type ?? 'custom');
   // The provider explains a schema of the answer to the model as it explains tools.
   const formats = request.output_config?.format ?? request.output_format;
   return countInput({
     head: { ...headOf(request, UNCOUNTED), ...(betas !== undefined && { betas }) },
-    messages: messages.map(toParts),
+    messages: messages.map((message) => toParts(message, schemas)),
     listName: 'messages',
     tools: {
       count: tools.length + (formats ? 1 : 0),
       typed: types.filter((type) => type !== 'custom').length,
     },
-    repeats: repeatsOf(tools, messages),
+    repeats: repeatsOf(tools, messages, schemas),
     hasHostedTools: types.some((type) => isHostedTool(String(type))),
-    // Claude Code always sends a deferred tool. Without a reference, its schema is no input.
-    hasDeferredTools: referencesIn(messages).length > 0,
   });
 }
 
@@ -60,13 +59,15 @@ const withParts = (message: Message): object =>
     ? { ...message, content: [{ type: 'text', text: message.content }] }
     : message;
 
-function toParts(message: Message): MessageParts {
+function toParts(message: Message, schemasByName: ReadonlyMap<unknown, string>): MessageParts {
   const parts = partsOf(message);
+  const schemas = referencesIn([message]).flatMap((name) => schemasByName.get(name) ?? []);
   return {
     message: withParts(message),
     role: message?.role,
     endsInToolResult: parts.at(-1)?.type === 'tool_result',
     hasHiddenReasoning: parts.some(({ type }) => /^(?:redacted_)?thinking$/.test(type)),
+    ...(schemas.length > 0 && { schemas }),
   };
 }
 
@@ -79,12 +80,30 @@ const referencesIn = (messages: readonly Message[]): readonly unknown[] =>
     )
     .flatMap((inner) => (inner?.type === 'tool_reference' ? [inner.tool_name] : []));
 
+/** The schemas of the tools that the messages bring in. Tools of one name, which the provider refuses, count together. */
+function schemasOf(
+  tools: readonly Tool[],
+  messages: readonly Message[],
+): ReadonlyMap<unknown, string> {
+  const names = new Set(referencesIn(messages));
+  const schemas = new Map<unknown, string>();
+  for (const tool of tools) {
+    const { name } = Object(tool);
+    if (names.has(name)) schemas.set(name, (schemas.get(name) ?? '') + countJson(tool).text);
+  }
+  return schemas;
+}
+
 /** A reference to a tool brings in its schema. The first one to a deferred tool is the schema that the head counts. */
-function repeatsOf(tools: readonly Tool[], messages: readonly Message[]): readonly Repeat[] {
+function repeatsOf(
+  tools: readonly Tool[],
+  messages: readonly Message[],
+  schemas: ReadonlyMap<unknown, string>,
+): readonly Repeat[] {
   const times = new Map<unknown, number>();
   for (const name of referencesIn(messages)) times.set(name, (times.get(name) ?? 0) + 1);
   return tools.flatMap((tool) => {
     const more = (times.get(Object(tool).name) ?? 0) - (Object(tool).defer_loading ? 1 : 0);
-    return more > 0 ? [{ text: countJson(tool).text, times: more }] : [];
+    return more > 0 ? [{ text: schemas.get(Object(tool).name) ?? '', times: more }] : [];
   });
 }

@@ -124,7 +124,10 @@ function countFaults(sent: unknown, { input }: ParsedRequest): readonly string[]
   const messages = input.messages.map(({ text }): unknown => JSON.parse(text));
   const counted = textsIn([JSON.parse(input.head), ...messages], () => false);
   const isCounted = (text: string): boolean => counted.has(`false ${text}`);
-  let images = input.headImages + input.messages.reduce((sum, each) => sum + each.images, 0);
+  let images = input.messages.reduce(
+    (sum, each) => sum + each.images.length,
+    input.headImages.length,
+  );
   const faults: string[] = [];
   for (const [key, { text, isName, paths }] of textsIn(sent, isUncounted)) {
     const places = isName ? paths.filter((path) => !isHeader(path)) : paths;

@@ -139,25 +139,25 @@ describe('what it takes at most', () => {
     });
     expect(input).toEqual({
       head: '{"tools":[{"type":"function","function":{"name":"f"}}],"response_format":{"type":"json_schema","json_schema":{"name":"x"}}}',
-      headImages: 0,
+      headImages: [],
       messages: [
         {
           text: '{"role":"developer","content":"Be kind."}',
-          images: 0,
+          images: [],
           role: 'system',
           endsInToolResult: false,
           hasHiddenReasoning: false,
         },
         {
           text: '{"role":"assistant","content":"y","reasoning_content":"x"}',
-          images: 0,
+          images: [],
           role: 'assistant',
           endsInToolResult: false,
           hasHiddenReasoning: true,
         },
         {
           text: '{"role":"tool","content":"z","tool_call_id":"c"}',
-          images: 0,
+          images: [],
           role: 'tool',
           endsInToolResult: true,
           hasHiddenReasoning: false,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GOOGLE } from '../../../../core/dialects/google/google.ts';
 import { inputTokensMax } from '../../../../core/dialects/input-bound.ts';
+import { ImageData } from '../../../../core/dialects/leaves.ts';
 import type { RequestRules } from '../../../../core/dialects/request-rules.ts';
 import { REQUEST_RULES } from '../../../support/request-rules.ts';
 
@@ -46,21 +47,21 @@ describe('what the bound counts', () => {
     expect(input.messages).toEqual([
       {
         text: '{"role":"user","parts":[{"inlineData":{"mimeType":"image/png"}},{"text":"x"}]}',
-        images: 1,
+        images: [expect.any(ImageData)],
         role: 'user',
         endsInToolResult: false,
         hasHiddenReasoning: false,
       },
       {
         text: '{"role":"model","parts":[{"thoughtSignature":"y","functionCall":{"name":"f"}}]}',
-        images: 0,
+        images: [],
         role: 'assistant',
         endsInToolResult: false,
         hasHiddenReasoning: true,
       },
       {
         text: '{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]}',
-        images: 0,
+        images: [],
         role: 'tool',
         endsInToolResult: true,
         hasHiddenReasoning: false,
