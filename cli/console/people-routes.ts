@@ -18,7 +18,7 @@ export const makePeopleRoutes = (
   ['GET near', () => listNear(gateway, by)],
   [
     'GET people',
-    async ([key = ''], query) => {
+    async ({ segments: [key = ''], query }) => {
       const after = query.get('after');
       const users = await usersInTables(gateway, key, by);
       return users.page({ limit: PAGE_SIZE, sort: 'spent', ...(after !== null && { after }) });
@@ -26,9 +26,9 @@ export const makePeopleRoutes = (
   ],
   [
     'PATCH people',
-    async ([key = '', user = ''], _, fields) => {
+    async ({ segments: [key = '', user = ''], body, idempotencyKey }) => {
       const users = await usersInTables(gateway, key, by);
-      return { data: await users.change(user, fields) };
+      return { data: await users.change(user, body, idempotencyKey) };
     },
   ],
 ];

@@ -4,18 +4,8 @@
 
 import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
-import { parseDuration } from '../../core/base/duration.ts';
-import { GatewayError } from '../../core/base/errors.ts';
-import type { JsonObject } from '../../core/base/json.ts';
-import { parseLimit } from '../../core/base/limit-text.ts';
 import { DAY_MS, isoDay } from '../../core/base/limits.ts';
 import { usdFromNano } from '../../core/base/money.ts';
-import {
-  isName,
-  KEY_NAME_CHARS_MAX,
-  parseModelPatterns,
-  USER_CHARS_MAX,
-} from '../../core/base/names.ts';
 import {
   createKey,
   disableKey,
@@ -26,9 +16,12 @@ import {
 } from '../../core/keys/key-admin.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import { reportUsage } from '../../core/usage/report.ts';
+import { CommandError } from '../failure.ts';
 import type { Gateway } from '../gateway/connect.ts';
 import { listAllChanges } from '../keys/changes.ts';
+import { requireMatchingModels } from '../keys/model-check.ts';
 import { toChangeJson, toKeyJson, toMadeJson } from '../keys/text.ts';
+import { bad, toNewKey, toSettings } from './key-body.ts';
 import { makePeopleRoutes } from './people-routes.ts';
 import type { ConsoleRoute } from './server.ts';
 
@@ -51,82 +44,55 @@ export function makeRoutes(
         data: (await gateway.keys.list(gateway.account)).map((key) => toKeyJson(key, nowMs())),
       }),
     ],
-    ['GET usage', async (_, query) => reportKeys(gateway, Number(query.get('days')), nowMs())],
+    ['GET usage', async ({ query }) => reportKeys(gateway, Number(query.get('days')), nowMs())],
     [
       'GET audit',
-      async ([name = '']) => {
+      async ({ segments: [name = ''] }) => {
         const record = await requireKey(name, store);
         return { data: (await listAllChanges(record, gateway)).map(toChangeJson) };
       },
     ],
     [
       'POST keys',
-      async (_, __, body) =>
-        toMadeJson(await createKey(toNewKey(body, gateway.config.defaults), admin)),
+      async ({ body }) => {
+        const wanted = toNewKey(body, gateway.config.defaults);
+        await requireModels(wanted.settings, gateway);
+        return toMadeJson(await createKey(wanted, admin));
+      },
     ],
     [
       'PATCH keys',
-      async ([name = ''], _, body) =>
-        toKeyJson(await setKey(name, toSettings(body), admin), nowMs()),
+      async ({ segments: [name = ''], body }) => {
+        const settings = toSettings(body);
+        await requireModels(settings, gateway);
+        return toKeyJson(await setKey(name, settings, admin), nowMs());
+      },
     ],
     [
       'POST rotate',
-      async ([name = ''], _, { now }) =>
+      async ({ segments: [name = ''], body: { now } }) =>
         toMadeJson(await rotateKey(name, now === true ? 0 : undefined, admin)),
     ],
-    ['POST disable', async ([name = '']) => ({ changed: await disableKey(name, admin) })],
+    [
+      'POST disable',
+      async ({ segments: [name = ''] }) => ({ changed: await disableKey(name, admin) }),
+    ],
     ...makePeopleRoutes(gateway, admin.by),
   ]);
 }
 
-function toNewKey(
-  { name, user, ...settings }: JsonObject,
-  { limits, maxTokenLifetimeSeconds }: Gateway['config']['defaults'],
-) {
-  if (typeof name !== 'string' || !isName(name, KEY_NAME_CHARS_MAX)) {
-    throw bad('name', `must be 1 to ${KEY_NAME_CHARS_MAX} characters, none a control character`);
+/** @throws invalid_request that names the entries which no model of the gateway matches */
+async function requireModels(
+  settings: Partial<KeySettings>,
+  { config, environment: { providerUrls } }: Gateway,
+): Promise<void> {
+  try {
+    await requireMatchingModels(settings, { config, providerUrls });
+  } catch (error) {
+    if (error instanceof CommandError) throw bad('models', `is wrong: ${error.message}`);
+    throw error;
   }
-  if (user !== undefined && (typeof user !== 'string' || !isName(user, USER_CHARS_MAX))) {
-    throw bad('user', `must be 1 to ${USER_CHARS_MAX} characters, none a control character`);
-  }
-  const defaults = { models: undefined, limits, maxTokenLifetimeSeconds };
-  return {
-    name,
-    ...(user !== undefined && { user }),
-    settings: { ...defaults, ...toSettings(settings) },
-  };
 }
-
-/** Reads settings as the command's flags say them; an empty list removes. @throws invalid_request with the field */
-function toSettings(body: JsonObject): Partial<KeySettings> {
-  const { limits, models, max_token_lifetime: lifetime, ...others } = body;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw bad(unknown, 'is unknown');
-  const seconds = lifetime === undefined ? undefined : parseDuration(String(lifetime));
-  if (lifetime !== undefined && seconds === undefined) {
-    throw bad('max_token_lifetime', 'must be a duration such as 7d');
-  }
-  return {
-    ...(limits !== undefined && { limits: toTexts('limits', limits).map(parseLimit) }),
-    ...(models !== undefined && { models: toModels(toTexts('models', models)) }),
-    ...(seconds !== undefined && { maxTokenLifetimeSeconds: seconds }),
-  };
-}
-
-function toTexts(name: string, value: unknown): readonly string[] {
-  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value;
-  throw bad(name, 'must be a list of texts');
-}
-
-function toModels(models: readonly string[]): readonly string[] | undefined {
-  if (models.length === 0) return undefined;
-  const patterns = parseModelPatterns(models);
-  if (patterns === undefined) throw bad('models', 'must be model ids or "provider/*"');
-  return patterns;
-}
-
-const bad = (param: string, fault: string): GatewayError =>
-  new GatewayError('invalid_request', { message: `"${param}" ${fault}`, param });
 
 /** Sums the usage of every key by day and model, in the shape of `GET /v1/usage`. */
 async function reportKeys(

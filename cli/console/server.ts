@@ -19,12 +19,17 @@ import type { Session } from './session.ts';
 
 const BODY_BYTES_MAX = 65_536;
 
+/** A request of the page, after all checks. */
+export interface ConsoleRequest {
+  /** The rest of the path, decoded. */
+  readonly segments: readonly string[];
+  readonly query: URLSearchParams;
+  readonly body: JsonObject;
+  readonly idempotencyKey: string | undefined;
+}
+
 /** Answers one request of the page. */
-export type ConsoleRoute = (
-  segments: readonly string[],
-  query: URLSearchParams,
-  body: JsonObject,
-) => Promise<unknown>;
+export type ConsoleRoute = (request: ConsoleRequest) => Promise<unknown>;
 
 export interface ConsoleServer {
   /** `http://127.0.0.1:P`. */
@@ -94,7 +99,8 @@ async function answer(request: IncomingMessage, context: Context): Promise<Answe
   if (!session.isOpenFor(headers.authorization)) throw new GatewayError('invalid_api_key');
   const route = routes.get(`${method} ${first}`);
   if (route === undefined) throw new GatewayError('not_found');
-  return toJson(await route(segments, url.searchParams, body));
+  const idempotencyKey = headers['idempotency-key']?.toString();
+  return toJson(await route({ segments, query: url.searchParams, body, idempotencyKey }));
 }
 
 const forbidden = (header: string): GatewayError =>

@@ -32,7 +32,8 @@ export interface ListQuery {
 export interface Users {
   list(query: ListQuery): Promise<readonly UserView[]>;
   find(user: string): Promise<UserView>;
-  change(user: string, fields: object): Promise<UserView>;
+  /** @param idempotencyKey the same for a change that is sent again @default a new one */
+  change(user: string, fields: object, idempotencyKey?: string): Promise<UserView>;
 }
 
 /** The users of a key in its tables. A page has the parameters and the shape of `GET /v1/users`. */
@@ -89,8 +90,7 @@ function usersByKey(url: string, terminal: Terminal): Users {
     list: (query) =>
       readAll(query, (page) => callByKey(url, `/users?${new URLSearchParams(page)}`, terminal)),
     find: async (user) => userIn(await callByKey(url, pathOf(user), terminal)),
-    change: async (user, body) => {
-      const idempotencyKey = random.uuid();
+    change: async (user, body, idempotencyKey = random.uuid()) => {
       const options = { method: 'PATCH', body, idempotencyKey } as const;
       return userIn(await callByKey(url, pathOf(user), terminal, options));
     },
@@ -124,9 +124,10 @@ export async function usersInTables(
     page,
     list: (query) => readAll(query, page),
     find: async (user) => userIn(await describeUser(user, grant, ports)),
-    change: async (user, fields) => {
-      const body = JSON.stringify(fields);
-      return userIn(await changeUser(user, { body, headers: new Map() }, { grant, by }, ports));
+    change: async (user, fields, idempotencyKey = random.uuid()) => {
+      const headers = new Map([['idempotency-key', [idempotencyKey]]]);
+      const change = { body: JSON.stringify(fields), headers };
+      return userIn(await changeUser(user, change, { grant, by }, ports));
     },
   };
 }

@@ -1,30 +1,9 @@
 /**
  * Reads everything the console shows with one server key: its limits, its usage, its people.
  */
-import {
-  call,
-  type KeyInfo,
-  type LimitInfo,
-  Refusal,
-  type UsageAnswer,
-  type UsageLine,
-} from '../shared/api.ts';
+import { call, type KeyInfo, Refusal, type UsageAnswer, type UsageLine } from '../shared/api.ts';
 import { lastDays } from '../shared/format.ts';
-
-/** One of `data` of `GET /v1/users`. */
-export interface Person {
-  readonly id: string;
-  readonly user: string;
-  readonly email: string | null;
-  readonly usage_usd: number;
-  readonly reserved_usd: number;
-  readonly limits: readonly LimitInfo[];
-  readonly nearest: { readonly percent: number } | null;
-  readonly last_seen: string | null;
-  readonly minutes_refused: number;
-  readonly blocked: string | null;
-  readonly note: string | null;
-}
+import type { Person } from '../shared/person.ts';
 
 export interface ConsoleData {
   readonly info: KeyInfo;
@@ -97,10 +76,14 @@ function toPerson({ user, user_source: source, usd }: UsageLine): Person[] {
   ];
 }
 
-/** Changes a person. The same change sent twice counts once. */
-export const changePerson = (key: string, id: string, changes: object): Promise<{ data: Person }> =>
+/** Changes a person. The same change sent twice under one key counts once. */
+export const changePerson = (
+  key: string,
+  id: string,
+  sent: { readonly changes: object; readonly idempotencyKey: string },
+): Promise<{ data: Person }> =>
   call(key, `users/${encodeURIComponent(id)}`, {
     method: 'PATCH',
-    body: changes,
-    headers: { 'idempotency-key': crypto.randomUUID() },
+    body: sent.changes,
+    headers: { 'idempotency-key': sent.idempotencyKey },
   });

@@ -7,10 +7,11 @@ import { render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { Refusal } from '../shared/api.ts';
 import { Choice, Foreign, InsecureNotice, Notice } from '../shared/parts.tsx';
+import type { Person } from '../shared/person.ts';
 import { readSigner, type Signer } from '../shared/sign.ts';
 import { toEndState } from '../shared/words.ts';
 import { Conversations } from './conversations.tsx';
-import { type ConsoleData, loadConsole, type Person } from './data.ts';
+import { type ConsoleData, loadConsole } from './data.ts';
 import {
   type Filters,
   type SetFilters,

@@ -4,8 +4,9 @@ import { toUsdText } from '../../core/base/money.ts';
 import { saveFile, toCsv } from '../shared/csv.ts';
 import { formatAgo, formatCount, formatUsd, toNano } from '../shared/format.ts';
 import { Choice, Foreign, Meter } from '../shared/parts.tsx';
+import type { Person } from '../shared/person.ts';
 import { formatAmount, formatLeft, shareLeft, spentOf, tightestFirst } from '../shared/words.ts';
-import type { ConsoleData, Person } from './data.ts';
+import type { ConsoleData } from './data.ts';
 import { type Filters, GROUPS, type Order, type SetFilters } from './filters.ts';
 import { PersonActions } from './person-actions.tsx';
 

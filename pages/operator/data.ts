@@ -1,7 +1,8 @@
 /**
  * Reads and changes of the operator's page through the command's loopback server.
  */
-import { call, type UsageLine } from '../shared/api.ts';
+import { type CallOptions, call, type UsageLine } from '../shared/api.ts';
+import type { Person } from '../shared/person.ts';
 
 /** A key, without its string. */
 export interface KeyRow {
@@ -36,20 +37,6 @@ export interface KeyEvent {
   readonly fields: Readonly<Record<string, unknown>> | readonly unknown[];
 }
 
-/** A user of a key: one of `data` of `GET /v1/users`. */
-export interface Person {
-  readonly id: string;
-  readonly user: string;
-  readonly usage_usd: number;
-  readonly nearest: {
-    readonly unit: string;
-    readonly window: string;
-    readonly percent: number;
-  } | null;
-  /** The reason of the block. */
-  readonly blocked: string | null;
-}
-
 export interface PersonOfKey extends Person {
   readonly key: string;
 }
@@ -65,11 +52,8 @@ export interface PeopleAnswer {
   readonly next: string | null;
 }
 
-export const ask = <T>(
-  bearer: string,
-  path: string,
-  options: { readonly method?: 'POST' | 'PATCH'; readonly body?: object } = {},
-): Promise<T> => call<T>(bearer, path, { ...options, base: 'api' });
+export const ask = <T>(bearer: string, path: string, options: CallOptions = {}): Promise<T> =>
+  call<T>(bearer, path, { ...options, base: 'api' });
 
 /** Changes the code of the link for the bearer of this session, once. */
 export async function openSession(code: string): Promise<string> {

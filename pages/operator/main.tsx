@@ -12,8 +12,9 @@ import { takeFragment } from '../shared/credential.ts';
 import { formatCount, formatUsd, lastDays } from '../shared/format.ts';
 import { Choice, Foreign, Notice } from '../shared/parts.tsx';
 import { modelOf, type NameOf, seriesBy, sumBy } from '../shared/sums.ts';
-import { ask, type KeyRow, type KeyUsage, openSession } from './data.ts';
-import { ChangeKey, MakeKey } from './key-forms.tsx';
+import { ChangeKey } from './change-key.tsx';
+import { ask, type KeyRow, type KeyUsage, openSession, type PersonOfKey } from './data.ts';
+import { MakeKey } from './make-key.tsx';
 import { KeyPeople, NearLimit } from './people.tsx';
 
 const { text: code } = takeFragment();
@@ -54,10 +55,10 @@ function Console({ bearer }: { readonly bearer: string }) {
   const [usage, setUsage] = useState<KeyUsage>();
   const [refusal, setRefusal] = useState<Refusal>();
   const [revision, setRevision] = useState(0);
-  const readPeople = useCallback(() => setRevision((before) => before + 1), []);
+  const [changed, setChanged] = useState<PersonOfKey>();
   const load = useCallback(() => {
     setRefusal(undefined);
-    readPeople();
+    setRevision((before) => before + 1);
     Promise.all([
       ask<{ data: readonly KeyRow[] }>(bearer, 'keys'),
       ask<KeyUsage>(bearer, `usage?days=${span}`),
@@ -69,7 +70,7 @@ function Console({ bearer }: { readonly bearer: string }) {
       (error) =>
         setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.')),
     );
-  }, [bearer, span, readPeople]);
+  }, [bearer, span]);
   useEffect(load, [load]);
   return (
     <main class="operator">
@@ -98,14 +99,15 @@ function Console({ bearer }: { readonly bearer: string }) {
       {keys !== undefined && usage !== undefined && (
         <>
           <Spend usage={usage} span={Number(span)} by={by} onBy={setBy} />
-          <NearLimit bearer={bearer} revision={revision} onChanged={readPeople} />
+          <NearLimit bearer={bearer} revision={revision} changed={changed} onChanged={setChanged} />
           <Keys
             bearer={bearer}
             keys={keys}
             usage={usage}
             revision={revision}
+            changed={changed}
             onChanged={load}
-            onPersonChanged={readPeople}
+            onPersonChanged={setChanged}
           />
           <MakeKey bearer={bearer} onChanged={load} />
         </>
@@ -132,7 +134,7 @@ function Spend(props: {
       <div class="row gap">
         <h2 class="flat">
           <span data-nano={String(total)}>{formatUsd(total)}</span> spent in {span} days, by{' '}
-          {formatCount(requests)} requests
+          {formatCount(requests)} request{requests === 1 ? '' : 's'}
         </h2>
         <span class="grow" />
         <Choice<'key' | 'model'>
@@ -167,10 +169,11 @@ function Keys(props: {
   readonly keys: readonly KeyRow[];
   readonly usage: KeyUsage;
   readonly revision: number;
+  readonly changed: PersonOfKey | undefined;
   onChanged(): void;
-  onPersonChanged(): void;
+  onPersonChanged(person: PersonOfKey): void;
 }) {
-  const { bearer, keys, usage, revision, onChanged, onPersonChanged } = props;
+  const { bearer, keys, usage, revision, changed, onChanged, onPersonChanged } = props;
   const [chosen, choose] = useState<string>();
   const spent = new Map(sumBy(usage.data, keyOf).map(({ name, cost }) => [name, cost]));
   return (
@@ -228,6 +231,7 @@ function Keys(props: {
                         bearer={bearer}
                         name={row.name}
                         revision={revision}
+                        changed={changed}
                         onChanged={onPersonChanged}
                       />
                     </td>

@@ -1,12 +1,12 @@
-/** People: who is near a limit over all keys, and the people of one key; each can be blocked and unblocked. */
+/** People: who is near a limit over all keys, and the people of one key; each can be changed. */
 import { Fragment } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { Refusal } from '../shared/api.ts';
 import { formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Notice } from '../shared/parts.tsx';
+import type { Person } from '../shared/person.ts';
+import { PersonForms } from '../shared/person-forms.tsx';
 import { ask, type NearAnswer, type PeopleAnswer, type PersonOfKey } from './data.ts';
-
-const REASON_CHARS_MAX = 200;
 
 const toRefusal = (error: unknown): Refusal =>
   error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.');
@@ -19,19 +19,21 @@ interface PeopleProps {
   readonly bearer: string;
   /** The people are read again whenever it changes. */
   readonly revision: number;
-  /** Called after a change of a person. */
-  onChanged(): void;
+  /** The person who was changed last, in this list or another. */
+  readonly changed: PersonOfKey | undefined;
+  onChanged(person: PersonOfKey): void;
 }
 
-/** The people of all keys who have used most of a limit. */
-export function NearLimit({ bearer, revision, onChanged }: PeopleProps) {
+/** The people of all keys who have used most of a limit. They are read again after each change of a person. */
+export function NearLimit(props: PeopleProps) {
+  const { bearer, revision, changed, onChanged } = props;
   const [answer, setAnswer] = useState<NearAnswer>();
   const [refusal, setRefusal] = useState<Refusal>();
   const load = useCallback(() => {
     setRefusal(undefined);
     ask<NearAnswer>(bearer, 'near').then(setAnswer, (error) => setRefusal(toRefusal(error)));
   }, [bearer]);
-  useEffect(load, [load, revision]);
+  useEffect(load, [load, revision, changed]);
   return (
     <section class="card">
       <h2>Near a limit</h2>
@@ -50,7 +52,7 @@ export function NearLimit({ bearer, revision, onChanged }: PeopleProps) {
 
 /** The people of one key, those who spent most first. */
 export function KeyPeople(props: PeopleProps & { readonly name: string }) {
-  const { bearer, name, revision, onChanged } = props;
+  const { bearer, name, revision, changed, onChanged } = props;
   const [people, setPeople] = useState<readonly PersonOfKey[]>();
   const [next, setNext] = useState<string | null>(null);
   const [refusal, setRefusal] = useState<Refusal>();
@@ -71,6 +73,11 @@ export function KeyPeople(props: PeopleProps & { readonly name: string }) {
     [bearer, name],
   );
   useEffect(() => void load(), [load, revision]);
+  // In its place, so that a change far down the list does not lead back to its start.
+  useEffect(() => {
+    if (changed?.key !== name) return;
+    setPeople((before) => before?.map((each) => (each.id === changed.id ? changed : each)));
+  }, [changed, name]);
   return (
     <div class="stack actions">
       <h3>People</h3>
@@ -93,7 +100,7 @@ interface TableProps {
   readonly bearer: string;
   readonly people: readonly PersonOfKey[];
   readonly hasKeys?: boolean;
-  onChanged(): void;
+  onChanged(person: PersonOfKey): void;
 }
 
 function PeopleTable({ bearer, people, hasKeys = false, onChanged }: TableProps) {
@@ -128,14 +135,19 @@ function PeopleTable({ bearer, people, hasKeys = false, onChanged }: TableProps)
                 {isOpen && (
                   <tr>
                     <td colSpan={hasKeys ? 5 : 4}>
-                      <Block
-                        bearer={bearer}
-                        person={person}
-                        onChanged={() => {
-                          choose(undefined);
-                          onChanged();
-                        }}
-                      />
+                      <div class="stack actions">
+                        <PersonForms
+                          person={person}
+                          change={(body, idempotencyKey) =>
+                            ask<{ data: Person }>(bearer, pathOf(person), {
+                              method: 'PATCH',
+                              body,
+                              headers: { 'idempotency-key': idempotencyKey },
+                            })
+                          }
+                          onChanged={(next) => onChanged({ ...next, key: person.key })}
+                        />
+                      </div>
                     </td>
                   </tr>
                 )}
@@ -148,6 +160,9 @@ function PeopleTable({ bearer, people, hasKeys = false, onChanged }: TableProps)
   );
 }
 
+const pathOf = ({ key, id }: PersonOfKey): string =>
+  `people/${encodeURIComponent(key)}/${encodeURIComponent(id)}`;
+
 function Row(props: {
   readonly person: PersonOfKey;
   readonly hasKeys: boolean;
@@ -155,7 +170,7 @@ function Row(props: {
   toggle(): void;
 }) {
   const { person, hasKeys, isOpen, toggle } = props;
-  const { key, user, nearest, usage_usd: usd, blocked } = person;
+  const { key, user, nearest, usage_usd: usd, blocked, note } = person;
   return (
     <tr>
       {hasKeys && (
@@ -165,9 +180,9 @@ function Row(props: {
       )}
       <td>
         <Foreign>{user}</Foreign> {blocked !== null && <span class="chip bad">blocked</span>}
-        {blocked !== null && (
+        {(blocked ?? note) !== null && (
           <div class="small quiet">
-            <Foreign>{blocked}</Foreign>
+            <Foreign>{blocked ?? note ?? ''}</Foreign>
           </div>
         )}
       </td>
@@ -189,54 +204,12 @@ function Row(props: {
           type="button"
           class="button link small"
           aria-expanded={isOpen}
-          aria-label={`${blocked === null ? 'Block' : 'Unblock'} ${user} of ${key}`}
+          aria-label={`Change ${user} of ${key}`}
           onClick={toggle}
         >
-          {blocked === null ? 'Block…' : 'Unblock…'}
+          Change
         </button>
       </td>
     </tr>
-  );
-}
-
-function Block(props: {
-  readonly bearer: string;
-  readonly person: PersonOfKey;
-  onChanged(): void;
-}) {
-  const { bearer, person, onChanged } = props;
-  const [reason, setReason] = useState('');
-  const [refusal, setRefusal] = useState<Refusal>();
-  const isBlocked = person.blocked !== null;
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setRefusal(undefined);
-    const path = `people/${encodeURIComponent(person.key)}/${encodeURIComponent(person.id)}`;
-    try {
-      const body = { blocked: isBlocked ? null : reason };
-      await ask(bearer, path, { method: 'PATCH', body });
-      onChanged();
-    } catch (error) {
-      setRefusal(toRefusal(error));
-    }
-  };
-  return (
-    <form class="row" onSubmit={submit}>
-      {!isBlocked && (
-        <label class="inline">
-          Reason; the person reads it
-          <input
-            required
-            maxLength={REASON_CHARS_MAX}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-        </label>
-      )}
-      <button type="submit" class={`button${isBlocked ? '' : ' danger'}`}>
-        {isBlocked ? 'Unblock' : 'Block'}
-      </button>
-      {refusal && <Notice state={{ title: 'Nothing was changed.', next: refusal.message }} />}
-    </form>
   );
 }

@@ -126,7 +126,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     expect((await cells.allInnerTexts()).sort()).toEqual([
       ...['100 % requests:day', '100 % usd:week', 'ada', 'bob', 'demo', 'lab'],
     ]);
-    await near.getByRole('button', { name: 'Block ada of lab' }).click();
+    await near.getByRole('button', { name: 'Change ada of lab' }).click();
     await near.getByLabel('Reason; the person reads it').fill('left <b>early</b>');
     await near.getByRole('button', { name: 'Block', exact: true }).click();
     await near.getByText('left <b>early</b>').waitFor();
@@ -137,10 +137,10 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await page.getByRole('button', { name: 'Change lab' }).click();
     const people = page.locator('.actions', { has: page.getByRole('heading', { name: 'People' }) });
     await expect.poll(() => people.locator('tbody tr').count()).toBe(2);
-    await people.getByRole('button', { name: 'Unblock ada of lab' }).click();
+    await people.getByRole('button', { name: 'Change ada of lab' }).click();
     await people.getByRole('button', { name: 'Unblock', exact: true }).click();
-    await people.getByRole('button', { name: 'Block ada of lab', exact: true }).waitFor();
-    await near.getByRole('button', { name: 'Block ada of lab', exact: true }).waitFor();
+    await people.getByText('Unblocked.').waitFor();
+    await expect.poll(() => page.getByText('left <b>early</b>').count()).toBe(0);
     await takeScreenshot(page, 'operator-people');
     expect(await findAccessibilityProblems(page)).toEqual([]);
     await page.getByRole('button', { name: 'Who changed it' }).click();
@@ -153,6 +153,129 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await close();
     child.kill('SIGINT');
     await once(child, 'exit');
+  });
+
+  test('gives a person credit, a note and limits of their own, once each, also when an answer was lost', async () => {
+    await keys('create', 'club', '--limit', 'user:usd:total=5');
+    await users('set', 'token:flo', '--note', 'old', '--key', 'club');
+    const { child, file } = await startConsole();
+    const { page, faults, close } = await visit(browser, pathToFileURL(file).href);
+    await page.getByRole('button', { name: 'Change club' }).click();
+    const people = page.locator('.actions', { has: page.getByRole('heading', { name: 'People' }) });
+    await people.getByRole('button', { name: 'Change flo of club' }).click();
+
+    // The first answer is lost after the change was made.
+    await page.route(
+      '**/api/people/**',
+      async (route) => {
+        await route.fetch();
+        await route.abort();
+      },
+      { times: 1 },
+    );
+    await people.getByLabel('Dollars to give').fill('2.5');
+    await people.getByRole('button', { name: 'Top up' }).click();
+    await people.getByText('No answer came.').waitFor();
+    await people.getByRole('button', { name: 'Top up' }).click();
+    await people.getByText('2.5 dollars more.').waitFor();
+    await people.getByLabel('Note, for you alone').fill('<i>lab 3</i>');
+    await people.getByRole('button', { name: 'Keep the note' }).click();
+    await people.getByText('The note is kept.').waitFor();
+    await people.locator('td', { hasText: '<i>lab 3</i>' }).first().waitFor();
+    await people.getByText('Limits of their own').click();
+    await people.getByRole('button', { name: 'Add a limit' }).click();
+    await people.getByLabel('At most').fill('7');
+    await people.getByLabel('Unit').selectOption('requests');
+    await people.getByLabel('Time').selectOption('a day');
+    await people.getByLabel('Until').fill('nonsense');
+    await people.getByRole('button', { name: 'Save the limits' }).click();
+    await people.getByText(/"until" must be an instant/).waitFor();
+    await people.getByLabel('Until').fill('2030-12-31');
+    await people.getByRole('button', { name: 'Save the limits' }).click();
+    await people.getByText('The limits hold at the next request.').waitFor();
+    await takeScreenshot(page, 'operator-person');
+    expect(await findAccessibilityProblems(page)).toEqual([]);
+    expect(await findUnreached(page)).toEqual([]);
+    expect(await isTooWide(page)).toBe(false);
+    expect(await faults()).toEqual([]);
+    await close();
+    child.kill('SIGINT');
+    await once(child, 'exit');
+
+    const { stdout } = await runHere([
+      ...['users', 'show', 'token:flo', '--key', 'club', '--json'],
+      ...['--data', join(folder, 'data')],
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({ credit_usd: 2.5, note: '<i>lab 3</i>' });
+    expect(JSON.parse(stdout).limits).toMatchObject([
+      { unit: 'usd', window: 'total', limit: 7.5, own: false },
+      { unit: 'requests', window: 'day', limit: 7, own: true, until: '2031-01-01T00:00:00.000Z' },
+    ]);
+  });
+
+  test('makes a personal key, and client keys with a preset and with an issuer of their own', async () => {
+    const { child, file } = await startConsole();
+    const { page, faults, close } = await visit(browser, pathToFileURL(file).href);
+    await page.getByRole('heading', { name: 'Make a key' }).waitFor();
+    const form = page.locator('form', { has: page.getByRole('heading', { name: 'Make a key' }) });
+    const make = async (name: string) => {
+      await form.getByLabel('Name', { exact: true }).fill(name);
+      await form.getByRole('button', { name: 'Make the key' }).click();
+      await page.getByRole('button', { name: `Change ${name}`, exact: true }).waitFor();
+    };
+    await form.getByRole('button', { name: 'For one person' }).click();
+    await form.getByLabel('Person').fill('gus@example.edu');
+    await make('gus-laptop');
+    await form.getByRole('button', { name: 'For an app' }).click();
+    await form.getByLabel('Supabase: ').fill('NOT A REF');
+    await form.getByLabel('Name', { exact: true }).fill('app');
+    await form.getByRole('button', { name: 'Make the key' }).click();
+    await form.getByText('a preset must be supabase:<ref>').waitFor();
+    await form.getByLabel('Supabase: ').fill('abcdefghijkl');
+    await form.getByLabel('Web origins, with commas').fill('https://app.example.edu');
+    await make('app');
+    await form.getByLabel('Its users sign in with').selectOption('Another, by the URL of its keys');
+    await form.getByLabel('URL of its keys', { exact: true }).fill('https://id.example.edu/jwks');
+    expect(await form.getByRole('button', { name: 'Make the key' }).isDisabled()).toBe(true);
+    await form.getByText('What their tokens must say').click();
+    await form.getByLabel('Issuer (iss)').fill('https://id.example.edu');
+    await form.getByLabel('Claims, as role=student').fill('role=student|staff, org');
+    await takeScreenshot(page, 'operator-client-key');
+    expect(await findAccessibilityProblems(page)).toEqual([]);
+    expect(await findUnreached(page)).toEqual([]);
+    await make('own-issuer');
+    await form.getByLabel('Models, with commas').fill('nobody/nothing');
+    await form.getByLabel('Supabase: ').fill('abcdefghijkl');
+    await form.getByLabel('Name', { exact: true }).fill('wrong');
+    await form.getByRole('button', { name: 'Make the key' }).click();
+    await form.getByText(/no model of this gateway matches nobody\/nothing/).waitFor();
+    expect(await faults()).toEqual([]);
+    await close();
+    child.kill('SIGINT');
+    await once(child, 'exit');
+
+    const { stdout } = await runHere(['keys', 'list', '--json', '--data', join(folder, 'data')]);
+    const made = new Map<string, object>(
+      JSON.parse(stdout).map((key: { name: string }) => [key.name, key]),
+    );
+    expect(made.has('wrong')).toBe(false);
+    expect(made.get('gus-laptop')).toMatchObject({ kind: 'personal', user: 'gus@example.edu' });
+    expect(made.get('app')).toMatchObject({
+      kind: 'client',
+      allowed_origins: ['https://app.example.edu'],
+      verifier: {
+        url: 'https://abcdefghijkl.supabase.co/auth/v1/.well-known/jwks.json',
+        required: ['role=authenticated'],
+      },
+    });
+    expect(made.get('own-issuer')).toMatchObject({
+      kind: 'client',
+      verifier: {
+        url: 'https://id.example.edu/jwks',
+        issuers: ['https://id.example.edu'],
+        required: ['role=student|staff', 'org'],
+      },
+    });
   });
 
   test('fits a phone in the dark, and shows the spend of every key', async () => {

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ConsoleServer, startConsoleServer } from '../../../cli/console/server.ts';
+import {
+  type ConsoleRequest,
+  type ConsoleServer,
+  startConsoleServer,
+} from '../../../cli/console/server.ts';
 import { makeSession, type Session } from '../../../cli/console/session.ts';
 import { send } from '../../support/http-client.ts';
 
@@ -21,8 +25,8 @@ beforeEach(async () => {
   server = await startConsoleServer(
     session,
     new Map([
-      ['GET keys', async (segments: readonly string[]) => ({ segments })],
-      ['POST keys', async (_: readonly string[], __: URLSearchParams, body: object) => body],
+      ['GET keys', async ({ segments }: ConsoleRequest) => ({ segments })],
+      ['POST keys', async ({ body }: ConsoleRequest) => body],
     ]),
   );
 });
