@@ -43,6 +43,7 @@ export const indexesOf = ({ index, slicesIndex, listIndex }: TableSchema): reado
  * Usage: `pk` is `<key id>#<day>` and `sk` `<reserved at>#<request id>` for a row. Rollups of days have the `pk`
  * `<key id>#rollups`; their `sk` is `<day>` for the seal, which says which generation holds and how many segments it has,
  * and `<day>#<generation>#<sk of the last row before>` for a segment. `open` and `openDay` mark rows that lead to a day.
+ * Sign-in: `pk` is a kind and a hash or a random id, `device#<hash>`; no item holds a secret in clear, and all expire.
  */
 export const TABLES = {
   keys: { partitionKey: 'pk' },
@@ -59,6 +60,7 @@ export const TABLES = {
     ttlAttribute: 'expiresAtSeconds',
     index: { name: OPEN_INDEX, partitionKey: 'open', sortKey: 'openDay' },
   },
+  signIn: { partitionKey: 'pk', ttlAttribute: 'expiresAtSeconds' },
 } as const satisfies Record<string, TableSchema>;
 
 /** `due` is a string (the shard), `dueAt` a number (ms); all other keys are strings. */
@@ -69,6 +71,8 @@ export const ENVIRONMENT = {
   keysTable: 'HALLPASS_KEYS_TABLE',
   walletsTable: 'HALLPASS_WALLETS_TABLE',
   usageTable: 'HALLPASS_USAGE_TABLE',
+  /** Absent where the configuration has no sign-in. */
+  signInTable: 'HALLPASS_SIGN_IN_TABLE',
   /** Secrets are `<prefix>/key/<key id>`, `<prefix>/key/<key id>/jwt` and `<prefix>/provider/<name>`. */
   secretPrefix: 'HALLPASS_SECRET_PREFIX',
   /** `allow` lets key sets of issuers come from this machine. The local gateway sets it, the stack never does. */
@@ -99,6 +103,8 @@ export const keySecretName = (prefix: string, keyId: string): string => `${prefi
  */
 export const jwtSecretName = (prefix: string, keyId: string): string =>
   `${prefix}/key/${keyId}/jwt`;
+/** Names the one secret of sign-in: the keys that sign for it, and its own at the provider. */
+export const signInSecretName = (prefix: string): string => `${prefix}/sign-in`;
 /** Names a provider's secret, which is the bare API key. */
 export const providerSecretName = (prefix: string, provider: string): string =>
   `${prefix}/provider/${provider}`;

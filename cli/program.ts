@@ -11,6 +11,7 @@ import { addKeyCommands } from './keys/commands.ts';
 import type { Terminal } from './output.ts';
 import { addPriceCommand } from './prices.ts';
 import { addProviderCommands } from './provider.ts';
+import { addSignInCommands } from './sign-in.ts';
 import { addSmokeCommand } from './smoke.ts';
 import { addStartCommand } from './start.ts';
 import { addTokenCommands } from './tokens/commands.ts';
@@ -40,6 +41,7 @@ function makeProgram(terminal: Terminal): Command {
   addPriceCommand(program, terminal);
   addExplainCommand(program, terminal);
   addProviderCommands(program, terminal);
+  addSignInCommands(program, terminal);
   addSmokeCommand(program, terminal);
   addCostCommand(program, terminal);
   addConsoleCommand(program, terminal);

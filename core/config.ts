@@ -3,8 +3,10 @@
  * Invariant: an unknown field is an error, never ignored.
  */
 import * as v from 'valibot';
+import { parseDuration } from './base/duration.ts';
 import { formatLimit, parseLimit } from './base/limit-text.ts';
 import type { Limit } from './base/limits.ts';
+import { isDomain, isModelPattern, isName, KEY_NAME_CHARS_MAX, MODELS_MAX } from './base/names.ts';
 
 const providerName = v.pipe(
   v.string(),
@@ -72,6 +74,94 @@ const priceSchema = v.strictObject({
 /** A model of the price table, `provider/model`, that has the same price. */
 const pricedAs = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}\/[\w.:@/-]{1,200}$/));
 
+const keyName = v.pipe(
+  v.string(),
+  v.check((text) => isName(text, KEY_NAME_CHARS_MAX), 'must be the name of a key'),
+);
+const claimText = v.pipe(v.string(), v.minLength(1), v.maxLength(1_024));
+const domains = v.pipe(
+  v.array(v.pipe(v.string(), v.check(isDomain, 'must be a lower-case domain'))),
+  v.maxLength(64),
+);
+const models = v.pipe(
+  v.array(v.pipe(v.string(), v.check(isModelPattern, 'must be a model id or "provider/*"'))),
+  v.minLength(1),
+  v.maxLength(MODELS_MAX),
+);
+const lifetime = v.pipe(
+  v.string(),
+  v.check((text) => (parseDuration(text) ?? 0) >= 60, 'must be a duration such as "1h", from 1m'),
+);
+/** `https`, or `http` on this machine, without query, fragment and a slash at its end. */
+const plainUrl = v.pipe(
+  v.string(),
+  v.maxLength(512),
+  v.regex(
+    /^(https:\/\/[^\s/?#@]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(\/[^\s?#]*)?$/,
+    'must be an https URL without query and fragment; http only for this machine',
+  ),
+);
+
+const exchangeSchema = v.strictObject({
+  /** The name that a request may give; the first part of the user's name. */
+  name: v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/)),
+  /** `github-actions:owner/repo#id`, `gitlab:…`, `buildkite:…`, or one of `keys create --preset`. */
+  preset: v.optional(claimText),
+  /** The issuer, and the URL of its keys: without a preset, or for a server of your own. @default those of the preset */
+  issuer: v.optional(plainUrl),
+  jwks: v.optional(plainUrl),
+  /** The audience of the JWT. @default that of the preset, else `publicUrl` */
+  audience: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(512))),
+  /** Required claims, as `keys create --require` reads them. */
+  require: v.optional(v.pipe(v.array(claimText), v.maxLength(16)), []),
+  /** The key that signs. @default that of `signIn` */
+  key: v.optional(keyName),
+  /** @default those of the key */
+  models: v.optional(models),
+  /** At most `1h`. @default '1h' */
+  lifetime: v.optional(lifetime, '1h'),
+  /** Names the user by the JWT's e-mail address, if it is in one of `domains`. @default false */
+  trustEmail: v.optional(v.boolean(), false),
+  domains: v.optional(domains, []),
+});
+
+const signInSchema = v.strictObject({
+  /** The URL before `/v1`, which is also the issuer. Required when deployed. @default the URL of `npm start` */
+  publicUrl: v.optional(v.pipe(plainUrl, v.regex(/[^/]$/, 'must not end in a slash'))),
+  /** The organisation's OpenID provider. @default none: nobody signs in with a browser */
+  issuer: v.optional(plainUrl),
+  clientId: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,256}$/))),
+  /** The name under which the client's secret is kept. @default a public client */
+  clientSecret: v.optional(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/))),
+  /** Asked for beside `openid`, `email` and `profile`; Okta's `groups`, for example. */
+  scopes: v.optional(
+    v.pipe(v.array(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/))), v.maxLength(16)),
+    [],
+  ),
+  /** The server key that signs for everyone whom no rule fits. */
+  key: v.optional(keyName),
+  /** Domains of the e-mail addresses that may sign in. @default any that the provider vouches for */
+  allowedDomains: v.optional(domains, []),
+  /** Claims that everyone must have, as `keys create --require` reads them. */
+  requiredClaims: v.optional(v.pipe(v.array(claimText), v.maxLength(16)), []),
+  /** Rules in order: the first whose claim fits chooses the key and the models. */
+  rules: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ when: claimText, key: keyName, models: v.optional(models) })),
+      v.maxLength(32),
+    ),
+    [],
+  ),
+  /** Rules by which other issuers' JWTs become tokens (RFC 8693). */
+  exchange: v.optional(v.pipe(v.array(exchangeSchema), v.maxLength(32)), []),
+  /** @default 1 hour where the client refreshes, 12 hours for the page; never more than the key's */
+  tokenLifetime: v.optional(lifetime),
+  /** Lets what a device was given be refreshed. @default false: it ends after an hour */
+  deviceRefresh: v.optional(v.boolean(), false),
+  /** Sends `verification_uri_complete`, so that nobody types the code. It makes phishing easier. @default false */
+  deviceUriComplete: v.optional(v.boolean(), false),
+});
+
 const configSchema = v.strictObject({
   /** The account id in `kid` and `sub` of scoped tokens; may contain colons. @default `acct_` and a hash of the deployment's id */
   account: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/))),
@@ -117,12 +207,17 @@ const configSchema = v.strictObject({
   demo: v.optional(v.boolean(), true),
   /** Serves the pages `/`, `/me` and `/console`, and `/SKILL.md` and `/llms.txt`, to anyone. @default true */
   pages: v.optional(v.boolean(), true),
+  /** Sign-in (docs/sign-in.md). @default nobody signs in */
+  signIn: v.optional(signInSchema),
 });
 
 /** The configuration as it is written. */
 export type ConfigInput = v.InferInput<typeof configSchema>;
 
 export type PriceOverride = v.InferOutput<typeof priceSchema>;
+
+/** Sign-in as it is configured. */
+export type SignInConfig = v.InferOutput<typeof signInSchema>;
 
 /** A model of the price table that has the same price. */
 export type PricedAs = v.InferOutput<typeof pricedAs>;
@@ -159,5 +254,31 @@ export function defineConfig(input: ConfigInput): Config {
       `hallpass.config.ts: "defaultProvider" must be one of ${Object.keys(rest.providers).join(', ')}, got "${rest.defaultProvider}"`,
     );
   }
+  requireWholeSignIn(rest.signIn);
   return { ...rest, defaults: { ...defaults, limits: defaults.limits.map(parseLimit) } };
+}
+
+/** Refuses a half of what belongs together. */
+function requireWholeSignIn(signIn: SignInConfig | undefined): void {
+  if (signIn === undefined) return;
+  const { issuer, clientId, key, rules, exchange } = signIn;
+  const refuse = (text: string): never => {
+    throw new TypeError(`hallpass.config.ts: "signIn" ${text}`);
+  };
+  if ((issuer === undefined) !== (clientId === undefined)) {
+    refuse('must have both "issuer" and "clientId", or neither');
+  }
+  if (
+    key === undefined &&
+    (rules.length === 0 || exchange.some((rule) => rule.key === undefined))
+  ) {
+    refuse('must name a "key", or one in each of its rules');
+  }
+  const names = exchange.map(({ name }) => name);
+  if (new Set(names).size < names.length) refuse('must give each rule of "exchange" its own name');
+  for (const { name, preset, issuer: from, jwks } of exchange) {
+    if (preset === undefined && (from === undefined || jwks === undefined)) {
+      refuse(`must have in its rule "${name}" a "preset", or both "issuer" and "jwks"`);
+    }
+  }
 }

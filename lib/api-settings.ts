@@ -11,11 +11,17 @@ import {
 } from 'aws-cdk-lib/aws-apigateway';
 import type { IVpcEndpoint } from 'aws-cdk-lib/aws-ec2';
 import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { PAGE_METHODS, PROXIED_RESOURCES } from '../adapters/api-gateway/routes.ts';
+import {
+  PAGE_METHODS,
+  PROXIED_RESOURCES,
+  SIGN_IN_METHODS,
+} from '../adapters/api-gateway/routes.ts';
 import type { HallpassProps, RouteGroup, Throttle } from './props.ts';
 
 /** Requests for one page per second, and at once. Strangers take them from no one else's share of the stage. */
 const PAGE_THROTTLE: Throttle = { requestsPerSecondMax: 50, burstMax: 100 };
+/** The same for one route of sign-in. */
+const SIGN_IN_THROTTLE: Throttle = { requestsPerSecondMax: 20, burstMax: 40 };
 /** Execution logs hold headers and queries, and so credentials. */
 export const NO_EXECUTION_LOG = { loggingLevel: MethodLoggingLevel.OFF, dataTraceEnabled: false };
 
@@ -39,6 +45,7 @@ function toMethodSetting(
 /** Finds the group of a method by the function that serves it. */
 function groupOf({ httpMethod, resource }: Method): RouteGroup {
   const { path } = resource;
+  if (SIGN_IN_METHODS[path]?.includes(httpMethod)) return 'signIn';
   const isOpen = PAGE_METHODS.some((name) => name === httpMethod);
   if (isOpen) return 'pages';
   const isProxied = PROXIED_RESOURCES.some((each) => each === path) || httpMethod === 'POST';
@@ -67,7 +74,7 @@ export function endpointOf(privateEndpoint: IVpcEndpoint | undefined) {
 export function setThrottles(restApi: RestApi, throttles: HallpassProps['throttles']): void {
   const stage = restApi.deploymentStage.node.defaultChild;
   if (!(stage instanceof CfnStage)) return;
-  const ofGroup = { pages: PAGE_THROTTLE, ...throttles };
+  const ofGroup = { pages: PAGE_THROTTLE, signIn: SIGN_IN_THROTTLE, ...throttles };
   const settings = restApi.methods.flatMap((method): MethodSetting[] => {
     const throttle = ofGroup[groupOf(method)];
     return method.httpMethod === 'OPTIONS' || throttle === undefined

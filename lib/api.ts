@@ -1,6 +1,7 @@
 /**
  * Makes the HTTP API: routes, authorizer, preflight, gateway responses, access log.
- * Invariant: every method is behind the authorizer, but OPTIONS on every path and the `GET` and `HEAD` of pages.
+ * Invariant: every method is behind the authorizer, but OPTIONS on every path, the `GET` and `HEAD` of pages, and the
+ * methods of sign-in that are listed.
  */
 import { Duration, RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
 import {
@@ -35,6 +36,7 @@ import {
   PAGE_RESOURCES,
   PROXIED_PARENTS,
   PROXIED_RESOURCES,
+  SIGN_IN_METHODS,
 } from '../adapters/api-gateway/routes.ts';
 import { addMethods, mapValues, quote, withAncestors } from './api-methods.ts';
 import { acknowledgeFindings, endpointOf, NO_EXECUTION_LOG, setThrottles } from './api-settings.ts';
@@ -196,7 +198,7 @@ export class Api extends Construct {
     });
   }
 
-  private addRoutes({ authorizer, proxy, account, pages }: Functions): void {
+  private addRoutes({ authorizer, proxy, account, pages, signIn }: Functions): void {
     const guarded: MethodOptions = {
       authorizationType: AuthorizationType.CUSTOM,
       authorizer: this.makeAuthorizer(authorizer),
@@ -214,25 +216,35 @@ export class Api extends Construct {
       addMethods(below, buffered, guarded);
       if (parents.has(resource)) below.addMethod('POST', streamed, guarded);
     }
-    if (pages !== undefined) this.addPages(pages, buffered, guarded);
+    if (pages !== undefined) {
+      const methods = PAGE_RESOURCES.map((path) => [path, PAGE_METHODS] as const);
+      this.addOpen(methods, this.integrate('Pages', pages, true), { to: buffered, guarded });
+    }
+    if (signIn !== undefined) {
+      const methods = Object.entries(SIGN_IN_METHODS);
+      this.addOpen(methods, this.integrate('SignIn', signIn, false), { to: buffered, guarded });
+    }
   }
 
-  /** Adds the open methods. Every other method of a page is the account function's, behind the authorizer. */
-  private addPages(pages: IFunction, buffered: Integration, guarded: MethodOptions): void {
-    const open = this.integrate('Pages', pages, true);
+  /** Adds open methods. Every other method of their resources is the account function's, behind the authorizer. */
+  private addOpen(
+    methods: readonly (readonly [path: string, names: readonly string[]])[],
+    open: Integration,
+    rest: { readonly to: Integration; readonly guarded: MethodOptions },
+  ): void {
     const { root } = this.restApi;
-    const resources = PAGE_RESOURCES.map((path) => root.resourceForPath(path));
-    for (const resource of withAncestors(resources)) {
-      if (resource !== root) addMethods(resource, buffered, guarded);
+    const resources = methods.map(([path, names]) => [root.resourceForPath(path), names] as const);
+    for (const resource of withAncestors(resources.map(([resource]) => resource))) {
+      if (resource !== root) addMethods(resource, rest.to, rest.guarded);
     }
-    for (const resource of resources) {
-      for (const name of PAGE_METHODS) {
+    for (const [resource, names] of resources) {
+      for (const name of names) {
         const method = resource.addMethod(name, open, {
           authorizationType: AuthorizationType.NONE,
         });
         Validations.of(method).acknowledge({
           id: 'AwsSolutions-APIG4',
-          reason: 'A page is a constant file; it is the same for everyone.',
+          reason: 'A page is a constant file; sign-in is how a person gets a credential.',
         });
       }
     }

@@ -14,7 +14,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * Returns the configuration without the providers that only this machine can reach, such as `ollama`.
- * @throws TypeError if one of them is the default provider
+ * @throws TypeError if one of them is the default provider, or sign-in has no public URL
  */
 export function toDeployedConfig(config: Config): Config {
   const isReachable = (name: string): boolean => {
@@ -26,6 +26,11 @@ export function toDeployedConfig(config: Config): Config {
   if (defaultProvider !== undefined && !isReachable(defaultProvider)) {
     throw new TypeError(
       `"defaultProvider" must be reachable from AWS, got "${defaultProvider}", which is on this machine`,
+    );
+  }
+  if (config.signIn !== undefined && !config.signIn.publicUrl?.startsWith('https:')) {
+    throw new TypeError(
+      '"signIn.publicUrl" must be the https URL of the deployed gateway, before "/v1"',
     );
   }
   return { ...config, providers: Object.fromEntries(providers) };

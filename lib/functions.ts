@@ -35,6 +35,8 @@ const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
   account: Duration.seconds(30),
   sweep: SWEEP_INTERVAL,
   pages: Duration.seconds(10),
+  // Providers are given 5 s, and API Gateway waits for 29.
+  signIn: Duration.seconds(25),
 };
 
 /**
@@ -69,6 +71,8 @@ export class Functions extends Construct {
   readonly sweep: NodejsFunction;
   /** Absent where the configuration switches pages off. */
   readonly pages: NodejsFunction | undefined;
+  /** Absent where the configuration has no sign-in. */
+  readonly signIn: NodejsFunction | undefined;
   private readonly props: FunctionsProps;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
@@ -92,6 +96,7 @@ export class Functions extends Construct {
     this.account = this.make('account', environment);
     this.sweep = this.make('sweep', environment);
     this.pages = props.pages ? this.make('pages', {}) : undefined;
+    this.signIn = tables.signIn && this.makeSignIn(environment, tables.signIn.tableName);
     // The next run comes five minutes later.
     this.sweep.configureAsyncInvoke({ retryAttempts: 0 });
 
@@ -120,12 +125,17 @@ export class Functions extends Construct {
     );
   }
 
+  private makeSignIn(environment: Record<string, string>, tableName: string): NodejsFunction {
+    return this.make('signIn', { ...environment, [ENVIRONMENT.signInTable]: tableName });
+  }
+
   private make(
     name: FunctionName,
     environment: Record<string, string>,
     reservedConcurrentExecutions?: number,
   ): NodejsFunction {
     const id = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const { encryptionKey, functions, network, tracing = false, configModule } = this.props;
     const { memoryMiB = MEMORY_MIB, logRetention = RetentionDays.ONE_MONTH } =
       functions?.[name] ?? {};
@@ -140,8 +150,8 @@ export class Functions extends Construct {
     });
     logGroup.grantWrite(role);
     return new NodejsFunction(this, id, {
-      description: `Hallpass ${name}`,
-      entry: moduleOf(`lambdas/entry/${name}`),
+      description: `Hallpass ${words}`,
+      entry: moduleOf(`lambdas/entry/${words}`),
       handler: 'handler',
       projectRoot: pathOf('.'),
       // Only its name is read: nothing is installed for a bundle. An installed package has no lock of its own.

@@ -42,7 +42,7 @@ export class Hallpass extends Construct {
     const config = toDeployedConfig(props.config);
     const { existing, encryptionKey } = props;
     this.allowLogs(props);
-    const tables = new Tables(this, 'Tables', props);
+    const tables = new Tables(this, 'Tables', { ...props, signIn: config.signIn !== undefined });
     const secrets = new SecretsOfGateway(this, 'Secrets', {
       providers: providerSecretsOf(config),
       existing,
@@ -73,6 +73,7 @@ export class Hallpass extends Construct {
       KeysTable: tables.keys.tableName,
       WalletsTable: tables.wallets.tableName,
       UsageTable: tables.usage.tableName,
+      ...(tables.signIn === undefined ? {} : { SignInTable: tables.signIn.tableName }),
       SecretPrefix: secrets.prefix,
       // The default account is a hash of this, which CloudFormation cannot compute; `keys create` prints it.
       Deployment: secrets.deployment,

@@ -33,6 +33,16 @@ const revokeInRecords = (keysTableArn: string): PolicyStatement =>
     },
   });
 
+/** Allows records of keys, which hold hashes and limits, but no pointer from a hash of a key. */
+const readRecords = (keysTableArn: string): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'ReadKeyRecords',
+    effect: Effect.ALLOW,
+    actions: ['dynamodb:GetItem'],
+    resources: [keysTableArn],
+    conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] } },
+  });
+
 /** Tables and secrets decrypt with the rights of who reads them. It never reaches the key but through these services. */
 const useEncryptionKey = (keyArn: string): PolicyStatement =>
   new PolicyStatement({
@@ -120,5 +130,14 @@ export function permissionsOf(
     ],
     // Open to anyone, so it may read nothing.
     pages: [],
+    // Open to anyone, so it may read records and its own secret, and write to its own table.
+    signIn:
+      tables.signIn === undefined
+        ? []
+        : [
+            ...useKey,
+            readRecords(tables.keys.tableArn),
+            allow('ReadSignInSecret', ['secretsmanager:GetSecretValue'], [secrets.signInArn]),
+          ],
   };
 }

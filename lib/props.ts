@@ -11,7 +11,14 @@ import { BASE_PATH, BASE_PATH_RULE } from '../adapters/api-gateway/routes.ts';
 import type { Config } from '../core/config.ts';
 
 /** The functions, each with the permissions of its own. */
-export const FUNCTION_NAMES = ['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const;
+export const FUNCTION_NAMES = [
+  'authorizer',
+  'proxy',
+  'account',
+  'sweep',
+  'pages',
+  'signIn',
+] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 export interface HallpassProps {
@@ -43,7 +50,7 @@ export interface HallpassProps {
   readonly requestsPerSecondMax?: number;
   /** Requests that API Gateway accepts at one instant, 1 to 5,000. @default 400 */
   readonly burstMax?: number;
-  /** Throttles of each method of a group of routes. @default pages: 50 a second, 100 at once; others: the API's */
+  /** Throttles of each method of a group of routes. @default pages: 50 a second, 100 at once; sign-in: 20 and 40; others: the API's */
   readonly throttles?: Partial<Readonly<Record<RouteGroup, Throttle>>>;
   /**
    * True sets the role by which API Gateway writes logs. An account has one in each region, so it replaces another
@@ -83,8 +90,8 @@ export interface FunctionOptions {
   readonly logRetention?: RetentionDays;
 }
 
-/** Groups of routes: those that call a provider, those about the caller itself, and the open pages. */
-export const ROUTE_GROUPS = ['models', 'account', 'pages'] as const;
+/** Groups of routes: those that call a provider, those about the caller itself, the open pages, and sign-in. */
+export const ROUTE_GROUPS = ['models', 'account', 'pages', 'signIn'] as const;
 export type RouteGroup = (typeof ROUTE_GROUPS)[number];
 
 export interface Throttle {
@@ -99,6 +106,7 @@ export interface ExistingGateway {
   readonly keysTable?: string;
   readonly walletsTable?: string;
   readonly usageTable?: string;
+  readonly signInTable?: string;
   /** The output `SecretPrefix`: the keys of the table have their secrets below it. */
   readonly secretPrefix?: string;
   /** The output `Deployment`: the default account, which signed tokens name, is a hash of it. */

@@ -4,7 +4,7 @@
  */
 import { Aws, Fn, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
-import { keySecretName, providerSecretName } from '../adapters/table-schema.ts';
+import { keySecretName, providerSecretName, signInSecretName } from '../adapters/table-schema.ts';
 import type { ExistingGateway } from './props.ts';
 
 export interface SecretsProps {
@@ -45,6 +45,11 @@ export class SecretsOfGateway extends Construct {
   /** Returns the ARN of one key's secret, less the six letters that Secrets Manager adds. */
   keyArnOf(keyId: string): string {
     return this.arnOf(`${keySecretName(this.prefix, keyId)}-??????`);
+  }
+
+  /** Returns the ARN of the one secret of sign-in, less its six letters. */
+  get signInArn(): string {
+    return this.arnOf(`${signInSecretName(this.prefix)}-??????`);
   }
 
   /** Match the ARNs of the secrets that hold the configured providers' API keys, each less its six letters. */

@@ -1,5 +1,5 @@
 /**
- * Makes the three tables, by the schema that the adapters and the local gateway use too.
+ * Makes the tables, by the schema that the adapters and the local gateway use too.
  */
 import { RemovalPolicy } from 'aws-cdk-lib';
 import {
@@ -27,25 +27,32 @@ export interface TablesProps {
   readonly existing?: ExistingGateway | undefined;
   readonly encryptionKey?: IKey | undefined;
   readonly removalPolicy?: RemovalPolicy | undefined;
+  /** True makes the table of sign-in, too. */
+  readonly signIn: boolean;
 }
 
 /**
- * Keys, Wallets and Usage: billed on demand, restorable to any second of 35 days, kept when the stack is deleted. Their
+ * Keys, Wallets and Usage, and the grants of sign-in where there is one: billed on demand, restorable to any second of 35 days, kept when the stack is deleted. Their
  * names are random, so those of a deployment that failed are not in the way of the next one.
  */
 export class Tables extends Construct {
   readonly keys: GatewayTable;
   readonly wallets: GatewayTable;
   readonly usage: GatewayTable;
+  /** Absent where the configuration has no sign-in. */
+  readonly signIn: GatewayTable | undefined;
   private readonly props: TablesProps;
 
-  constructor(scope: Construct, id: string, props: TablesProps = {}) {
+  constructor(scope: Construct, id: string, props: TablesProps) {
     super(scope, id);
     this.props = props;
     const { existing } = props;
     this.keys = this.findOrMake('Keys', TABLES.keys, existing?.keysTable);
     this.wallets = this.findOrMake('Wallets', TABLES.wallets, existing?.walletsTable);
     this.usage = this.findOrMake('Usage', TABLES.usage, existing?.usageTable);
+    this.signIn = props.signIn
+      ? this.findOrMake('SignIn', TABLES.signIn, existing?.signInTable)
+      : undefined;
   }
 
   private findOrMake(id: string, schema: TableSchema, name: string | undefined): GatewayTable {

@@ -9,6 +9,7 @@ import { makeAccountHandler } from '../lambdas/account.ts';
 import { makeAuthorizerHandler } from '../lambdas/authorizer.ts';
 import { makePagesHandler } from '../lambdas/pages.ts';
 import { makeProxyHandler } from '../lambdas/proxy.ts';
+import { makeSignInHandler } from '../lambdas/sign-in.ts';
 import { makeSweepHandler } from '../lambdas/sweep.ts';
 import {
   type BufferedFunction,
@@ -23,6 +24,7 @@ const ACCOUNT_TIMEOUT_MS = 30_000;
 const PROXY_TIMEOUT_MS = 900_000;
 const SWEEP_TIMEOUT_MS = 300_000;
 const PAGES_TIMEOUT_MS = 10_000;
+const SIGN_IN_TIMEOUT_MS = 25_000;
 
 /** The functions behind the local API Gateway. */
 export interface LocalFunctions {
@@ -31,6 +33,8 @@ export interface LocalFunctions {
   readonly account: BufferedFunction;
   /** Absent where the configuration switches pages off. */
   readonly pages?: StreamingFunction | undefined;
+  /** Absent where the configuration has no sign-in. */
+  readonly signIn?: BufferedFunction | undefined;
   sweep(): Promise<void>;
 }
 
@@ -50,6 +54,11 @@ export function makeFunctions(settings: FunctionSettings, log: Log = makeLog()):
     }),
     ...(settings.config.pages && {
       pages: makeStreamingFunction(makePagesHandler(), { timeoutMs: PAGES_TIMEOUT_MS }),
+    }),
+    ...(settings.config.signIn && {
+      signIn: makeBufferedFunction(makeSignInHandler(settings, log), {
+        timeoutMs: SIGN_IN_TIMEOUT_MS,
+      }),
     }),
     async sweep() {
       await sweep.invoke({});

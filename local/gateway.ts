@@ -28,6 +28,7 @@ import {
   openDataFolder,
   provisionDemoClientKey,
   provisionDemoKey,
+  requireSignInKeys,
   signDemoToken,
 } from './provision.ts';
 import { startSecrets } from './secrets/server.ts';
@@ -133,7 +134,12 @@ async function startParts(
     const secret = providerSecretName(SECRET_PREFIX, provider?.secret ?? name);
     return provider !== undefined && (!provider.keyRequired || secrets.has(secret));
   };
-  const functions = make({ environment, config, findProviderCredentials, canAnswer }, variables);
+  let localUrl = '';
+  const findLocalUrl = () => localUrl;
+  const functions = make(
+    { environment, config, findProviderCredentials, canAnswer, findLocalUrl },
+    variables,
+  );
   const gateway = await startApiGateway({
     ...functions,
     port,
@@ -141,10 +147,11 @@ async function startParts(
     basePath,
     ...(options.onFault && { onFault: options.onFault }),
   });
+  localUrl = `${gateway.url}${basePath === undefined ? '' : `/${basePath}`}`;
   const sweeping = sweepRegularly(functions.sweep, options.onFault);
   let graceMs = 0;
   closers.push(sweeping.end, () => gateway.close(graceMs));
-  const url = `${gateway.url}${basePath === undefined ? '' : `/${basePath}`}/v1`;
+  const url = `${localUrl}/v1`;
   if (data !== undefined) {
     const endpoint = JSON.stringify({ url, pid: process.pid, variables });
     await writeOwnerOnly(data, ENDPOINT_FILE, endpoint);
@@ -220,6 +227,7 @@ async function provision(environment: Environment, config: Config) {
     allowLoopback: true,
   };
   const demo = await provisionDemoKey(config, ports);
+  await requireSignInKeys(config, ports);
   return { demo, client: await provisionDemoClientKey(config, ports) };
 }
 

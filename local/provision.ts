@@ -10,6 +10,8 @@ import type { Secrets } from '../core/base/ports.ts';
 import type { Config } from '../core/config.ts';
 import { createKey, type KeyAdminPorts } from '../core/keys/key-admin.ts';
 import type { KeySettings } from '../core/keys/key-settings.ts';
+import { parseSignIn } from '../core/sign-in/settings.ts';
+import { findSigningFault } from '../core/sign-in/signing-key.ts';
 import { signScopedToken } from '../core/tokens/scoped-token.ts';
 import { writeOwnerOnly } from './secrets/store.ts';
 
@@ -78,6 +80,27 @@ export interface DemoClientKey {
   readonly key: string;
   /** The secret as text; null if the key has another verifier by now. */
   readonly jwtSecret: string | null;
+}
+
+/**
+ * Checks that each key with which sign-in signs exists and caps what a person may spend.
+ * @throws Error that names the key and the command that helps
+ */
+export async function requireSignInKeys(
+  config: Config,
+  { account, store }: Pick<KeyAdminPorts, 'account' | 'store'>,
+): Promise<void> {
+  if (config.signIn === undefined) return;
+  for (const name of parseSignIn(config.signIn).keyNames) {
+    const record = await store.find(account, name);
+    const fault = record === undefined ? 'does not exist' : findSigningFault(record);
+    if (fault !== undefined) {
+      const command = record === undefined ? 'create' : 'set';
+      throw new Error(
+        `sign-in cannot start: the key "${name}" ${fault}; run "hallpass keys ${command} ${name} --limit user:usd:week=10"`,
+      );
+    }
+  }
 }
 
 type DemoKeyPorts = KeyAdminPorts & { readonly secrets: Secrets };

@@ -30,6 +30,7 @@ export const makeVariables = (parts: LocalParts): Variables => ({
   [ENVIRONMENT.keysTable]: 'hallpass-keys',
   [ENVIRONMENT.walletsTable]: 'hallpass-wallets',
   [ENVIRONMENT.usageTable]: 'hallpass-usage',
+  [ENVIRONMENT.signInTable]: 'hallpass-sign-in',
   [ENVIRONMENT.secretPrefix]: SECRET_PREFIX,
   [ENVIRONMENT.deployment]: parts.deployment,
   [ENVIRONMENT.localIssuers]: 'allow',

@@ -12,8 +12,9 @@ import {
 
 const ROOMS_OF_CORE =
   'core/base/ core/config.ts core/providers/ core/jwt/ core/keys/ core/access/ core/tokens/ ' +
-  'core/wallet/ core/dialects/ core/models/ core/usage/ core/proxy/ core/account/';
-const FLOWS = 'core/authorize.ts core/serve.ts core/account.ts core/sweep.ts core/explain.ts';
+  'core/wallet/ core/dialects/ core/models/ core/usage/ core/proxy/ core/account/ core/sign-in/';
+const FLOWS =
+  'core/authorize.ts core/serve.ts core/account.ts core/sweep.ts core/sign-in.ts core/explain.ts';
 const SHARED_ADAPTERS = 'adapters/table-schema.ts adapters/log.ts adapters/system.ts';
 const ADAPTERS = `${SHARED_ADAPTERS} adapters/aws/ adapters/dynamodb/ adapters/http/ adapters/api-gateway/`;
 const LOCAL_ROOMS = 'local/api-gateway/ local/dynamodb/ local/secrets/';
@@ -42,10 +43,13 @@ const ALLOWED: Readonly<Record<string, string>> = {
     'core/models/ core/dialects/ core/providers/ core/wallet/ core/access/ core/config.ts core/base/ valibot',
   'core/account/':
     'core/usage/ core/models/ core/wallet/ core/tokens/ core/access/ core/keys/ core/jwt/ core/base/ valibot',
+  'core/sign-in/':
+    'core/tokens/ core/access/ core/keys/ core/jwt/ core/config.ts core/base/ node:crypto valibot',
   'core/authorize.ts': ROOMS_OF_CORE,
   'core/serve.ts': ROOMS_OF_CORE,
   'core/account.ts': ROOMS_OF_CORE,
   'core/sweep.ts': ROOMS_OF_CORE,
+  'core/sign-in.ts': ROOMS_OF_CORE,
   'core/explain.ts': `${ROOMS_OF_CORE} core/authorize.ts`,
 
   'adapters/table-schema.ts': '',
@@ -141,7 +145,7 @@ describe('the arrows between rooms', () => {
 
   test('are the ones that ARCHITECTURE.md shows for core', () => {
     const page = readFileSync(new URL('../ARCHITECTURE.md', import.meta.url), 'utf8');
-    const rows = [...page.matchAll(/^\| `(core\/[\w.]+\/?)` \| .* \| (.*) \|$/gm)];
+    const rows = [...page.matchAll(/^\| `(core\/[\w.-]+\/?)` \| .* \| (.*) \|$/gm)];
     const shown = rows.map(([, room = '', cell = '']) => [
       room,
       [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort(),

@@ -29,14 +29,30 @@ export const PAGE_RESOURCES = [
 export const PAGE_METHODS = ['GET', 'HEAD'] as const;
 
 /** A base path that is the first word of a route could not be told from the route. */
-const ROUTE_WORDS = ['v1', 'v1beta', 'assets', 'oauth', 'me', 'console'];
+const ROUTE_WORDS = [
+  'v1',
+  'v1beta',
+  'assets',
+  'oauth',
+  'device',
+  'enrol',
+  'managed',
+  'me',
+  'console',
+];
 
 /** The base paths that may be: one word, and no first word of a route. */
 export const BASE_PATH = new RegExp(`^(?!(?:${ROUTE_WORDS.join('|')})$)[\\w-]{1,64}$`);
 export const BASE_PATH_RULE = `1 to 64 of A-Za-z0-9_- and none of ${ROUTE_WORDS.join(', ')}`;
 
+/** Open methods of the sign-in function, by their resource. Where there is no sign-in, they are the account function's. */
+export const SIGN_IN_METHODS: Readonly<Record<string, readonly string[]>> = {
+  '/.well-known/oauth-authorization-server': ['GET'],
+  '/oauth/token': ['POST'],
+};
+
 /** The functions that answer requests. `account` has all that no other one has. */
-export type Integration = 'proxy' | 'account' | 'pages';
+export type Integration = 'proxy' | 'account' | 'pages' | 'signIn';
 
 /** Finds the resource that a path lies in, as API Gateway does, and the function that serves a method of it. */
 export function findResource(
@@ -51,6 +67,11 @@ export function findResource(
   if (parent !== undefined) {
     const integration = method === 'POST' ? 'proxy' : 'account';
     return { resource: `${parent}/{proxy+}`, integration };
+  }
+  const signIn = Object.keys(SIGN_IN_METHODS).find((resource) => isBelow(resource, path));
+  if (signIn !== undefined) {
+    const isOpen = SIGN_IN_METHODS[signIn]?.includes(method);
+    return { resource: signIn, integration: isOpen ? 'signIn' : 'account' };
   }
   const page = PAGE_RESOURCES.find((resource) => isBelow(resource, path));
   if (page === undefined) return { resource: findParent(path), integration: 'account' };
@@ -71,7 +92,7 @@ function findParent(path: string): string {
   return path === parent ? parent : `${parent}/{proxy+}`;
 }
 
-/** Returns true if a path is a page's, with or without a slash at its end. */
+/** Returns true if a path is a resource's, with or without a slash at its end. */
 function isBelow(resource: string, path: string): boolean {
   if (resource === '/') return path === '/';
   const [parent = '', child] = resource.split('{proxy+}');

@@ -15,6 +15,8 @@ export interface Environment {
   readonly keysTable: string;
   readonly walletsTable: string;
   readonly usageTable: string;
+  /** Undefined where the configuration has no sign-in. */
+  readonly signInTable?: string | undefined;
   readonly secretPrefix: string;
   /** The default account id: `acct_` and a hash of the deployment's id. */
   readonly defaultAccount: string;
@@ -39,6 +41,8 @@ export interface FunctionSettings {
   readonly findProviderCredentials?: () => AwsCredentials | undefined;
   /** Returns true for a provider whose key is known, or that needs none. @default all providers */
   readonly canAnswer?: (provider: string) => boolean;
+  /** Returns the URL of a gateway on this machine, known once it listens. @default `signIn.publicUrl` is required */
+  readonly findLocalUrl?: () => string;
 }
 
 /** Environment variables of a process. */
@@ -103,6 +107,7 @@ export function readEnvironment(variables: Variables): Environment {
     keysTable: need(ENVIRONMENT.keysTable),
     walletsTable: need(ENVIRONMENT.walletsTable),
     usageTable: need(ENVIRONMENT.usageTable),
+    signInTable: variables[ENVIRONMENT.signInTable] || undefined,
     secretPrefix: need(ENVIRONMENT.secretPrefix),
     defaultAccount: accountOfDeployment(need(ENVIRONMENT.deployment)),
     region,

@@ -89,7 +89,7 @@ const isNamed = (error: unknown, name: string): boolean =>
   error instanceof AwsCallError && error.name === name;
 
 /** Makes a reader of a secret's text; undefined when there is no such secret. */
-function makeReader(call: AwsCall): Read {
+export function makeReader(call: AwsCall): Read {
   const once = makeSingleFlight<string | undefined>();
   return (name) =>
     once(name, async () => {
@@ -105,7 +105,7 @@ function makeReader(call: AwsCall): Read {
 }
 
 /** `{"versions":{"<version>":"<text>"}}` */
-function parseVersions(text: string): Readonly<Record<string, unknown>> {
+export function parseVersions(text: string): Readonly<Record<string, unknown>> {
   try {
     const { versions } = Object(JSON.parse(text));
     return typeof versions === 'object' ? { ...versions } : {};
@@ -165,22 +165,8 @@ export const makeSecretWriter = (
   },
   addKeyVersion: (keyId, version, key) =>
     addVersion(call, keySecretName(prefix, keyId), version, key),
-  async putJwtSecret(keyId, version, secret) {
-    const name = jwtSecretName(prefix, keyId);
-    try {
-      await call('CreateSecret', {
-        Name: name,
-        ...withKmsKey(encryptionKey),
-        SecretString: JSON.stringify({ versions: { [version]: secret } }),
-        ClientRequestToken: sha256(`${keyId} ${version} jwt`),
-      });
-    } catch (cause) {
-      if (!isNamed(cause, 'ResourceExistsException')) {
-        throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
-      }
-      await addVersion(call, name, version, secret);
-    }
-  },
+  putJwtSecret: (keyId, version, text) =>
+    putVersion(call, { name: jwtSecretName(prefix, keyId), version, text, encryptionKey }),
   async putProviderKey(provider, key) {
     const name = providerSecretName(prefix, provider);
     try {
@@ -193,6 +179,32 @@ export const makeSecretWriter = (
     }
   },
 });
+
+/** Adds a version to a secret, and makes the secret where there is none. Of two at once, both versions are kept. */
+export async function putVersion(
+  call: AwsCall,
+  secret: {
+    readonly name: string;
+    readonly version: string;
+    readonly text: string;
+    readonly encryptionKey?: string | undefined;
+  },
+): Promise<void> {
+  const { name, version, text, encryptionKey } = secret;
+  try {
+    await call('CreateSecret', {
+      Name: name,
+      ...withKmsKey(encryptionKey),
+      SecretString: JSON.stringify({ versions: { [version]: text } }),
+      ClientRequestToken: sha256(`${name} ${version}`),
+    });
+  } catch (cause) {
+    if (!isNamed(cause, 'ResourceExistsException')) {
+      throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
+    }
+    await addVersion(call, name, version, text);
+  }
+}
 
 const withKmsKey = (arn: string | undefined) => (arn === undefined ? {} : { KmsKeyId: arn });
 

@@ -61,11 +61,17 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
     if (missing !== undefined) {
       throw new CommandError(`it has no output "${missing}", so it is not a gateway's stack`);
     }
+    const signInTable = outputs.get('SignInTable');
     const template = await client.send(new GetTemplateCommand({ StackName: name }));
     const config = parseTemplateConfig(template.TemplateBody);
     const findCredentials = () => client.config.credentials();
     const encryptionKey = outputs.get('EncryptionKey');
-    return { variables, config, encryptionKey, findCredentials };
+    return {
+      variables: { ...variables, [ENVIRONMENT.signInTable]: signInTable },
+      config,
+      encryptionKey,
+      findCredentials,
+    };
   } catch (error) {
     throw new CommandError(`the stack "${name}" cannot be used: ${wordsOf(error)}`);
   } finally {

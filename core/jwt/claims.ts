@@ -118,7 +118,7 @@ function readUserId(claims: JsonObject): string {
 }
 
 /** True if the claim is present and, where values are listed, is or contains one of them. */
-function fitsClaim(claims: JsonObject, { claim, values }: RequiredClaim): boolean {
+export function fitsClaim(claims: JsonObject, { claim, values }: RequiredClaim): boolean {
   const found = findClaim(claims, claim);
   if (found === undefined || found === null) return false;
   const all: readonly unknown[] = Array.isArray(found) ? found : [found];

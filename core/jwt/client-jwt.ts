@@ -12,6 +12,7 @@
  */
 import { compactVerify, errors } from 'jose';
 import { GatewayError } from '../base/errors.ts';
+import type { JsonObject } from '../base/json.ts';
 import { isName } from '../base/names.ts';
 import type { Clock } from '../base/ports.ts';
 import { readVerifiedUser } from './claims.ts';
@@ -37,8 +38,21 @@ export interface ClientJwtPorts {
 export async function verifyClientJwt(
   jwt: string,
   key: VerifyingKey,
-  { jwtKeys, clock, onPassed }: ClientJwtPorts,
+  ports: ClientJwtPorts,
 ): Promise<VerifiedUser> {
+  const claims = await verifySignedClaims(jwt, key, ports);
+  return readVerifiedUser(claims, key, { nowMs: ports.clock.nowMs(), onPassed: ports.onPassed });
+}
+
+/**
+ * Returns the claims of a JWT whose form and signature hold. Does NOT check any claim; `readVerifiedUser` does.
+ * @throws invalid_api_key, token_claim_invalid for a payload that is no object, service_unavailable
+ */
+export async function verifySignedClaims(
+  jwt: string,
+  key: VerifyingKey,
+  { jwtKeys, onPassed }: Pick<ClientJwtPorts, 'jwtKeys' | 'onPassed'>,
+): Promise<JsonObject> {
   const wanted = readWantedKey(jwt, key.verifier);
   onPassed?.({ check: 'jwt form', alg: wanted.alg });
   const found = await jwtKeys.find(key, wanted);
@@ -51,7 +65,7 @@ export async function verifyClientJwt(
       detail: 'the payload is not one plain JSON object',
     });
   }
-  return readVerifiedUser(claims, key, { nowMs: clock.nowMs(), onPassed });
+  return claims;
 }
 
 const refuse = (reason: string): GatewayError =>

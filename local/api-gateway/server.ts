@@ -50,6 +50,8 @@ export interface ApiGatewayOptions {
   readonly pages?: StreamingFunction | undefined;
   /** The first part of every path, as of a custom domain's mapping. @default none */
   readonly basePath?: string | undefined;
+  /** Serves sign-in, without a credential. @default none: its paths are the account function's */
+  readonly signIn?: BufferedFunction | undefined;
   /** `0` takes any free port. */
   readonly port: number;
   readonly host: string;
@@ -141,6 +143,13 @@ async function handle(
       if ((await reading) === 'incomplete') return;
       return await invokeStreamed(options.pages, toProxyEvent(head, {}, NO_BODY), response, refuse);
     }
+    if (head.integration === 'signIn' && options.signIn !== undefined) {
+      const body = await reading;
+      if (body === 'too large') return refuse('REQUEST_TOO_LARGE');
+      if (body === 'incomplete') return;
+      const event = toProxyEvent(head, {}, body);
+      return await invokeBuffered(options.signIn, event, { request, response, refuse });
+    }
     const decision = await authorize(options.authorizer, head);
     if (decision.kind === 'refused') return refuse(decision.response, decision.context);
     const body = await reading;
@@ -148,7 +157,7 @@ async function handle(
     if (body === 'incomplete') return;
     const event = toProxyEvent(head, decision.context, body);
     if (head.integration === 'proxy') await invokeStreamed(options.proxy, event, response, refuse);
-    else await invokeBuffered(options, event, { request, response, refuse });
+    else await invokeBuffered(options.account, event, { request, response, refuse });
   } catch (error) {
     options.onFault?.(error);
     if (!response.headersSent) refuse(responseTo(error));
@@ -186,11 +195,11 @@ interface Exchange {
 }
 
 async function invokeBuffered(
-  { account }: ApiGatewayOptions,
+  to: BufferedFunction,
   event: object,
   { request, response, refuse }: Exchange,
 ): Promise<void> {
-  const answer = await account.invoke(event);
+  const answer = await to.invoke(event);
   const head = readAnswerHead(answer);
   const whole = head === undefined ? undefined : readAnswerBody(answer);
   if (head === undefined || whole === undefined) return refuse('DEFAULT_5XX');

@@ -10,11 +10,13 @@ import {
   type TableSchema,
 } from '../../adapters/table-schema.ts';
 
-/** The names of the three tables. */
+/** The names of the tables. */
 export interface TableNames {
   readonly keysTable: string;
   readonly walletsTable: string;
   readonly usageTable: string;
+  /** @default there is none */
+  readonly signInTable?: string | undefined;
 }
 
 /**
@@ -25,6 +27,9 @@ export async function createTables(call: AwsCall, names: TableNames): Promise<vo
   await createTable(call, names.keysTable, TABLES.keys);
   await createTable(call, names.walletsTable, TABLES.wallets);
   await createTable(call, names.usageTable, TABLES.usage);
+  if (names.signInTable !== undefined) {
+    await createTable(call, names.signInTable, TABLES.signIn);
+  }
 }
 
 async function createTable(call: AwsCall, name: string, schema: TableSchema): Promise<void> {

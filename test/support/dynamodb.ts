@@ -3,7 +3,12 @@ import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import { createTables } from '../../local/dynamodb/tables.ts';
 
-export const TABLE_NAMES = { keysTable: 'keys', walletsTable: 'wallets', usageTable: 'usage' };
+export const TABLE_NAMES = {
+  keysTable: 'keys',
+  walletsTable: 'wallets',
+  usageTable: 'usage',
+  signInTable: 'sign-in',
+};
 
 /** The variable with the address of a DynamoDB to use in place of the embedded one: `npm run test:dynamodb-local`. */
 export const DYNAMODB_LOCAL_URL = 'HALLPASS_TEST_DYNAMODB_URL';

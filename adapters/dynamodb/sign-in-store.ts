@@ -1,0 +1,101 @@
+/**
+ * Grants of sign-in in DynamoDB: one item each, changed only as it was seen. The table deletes what has expired hours or
+ * days late, so each read compares the time. Fails closed.
+ */
+import type { SignInStore, StoredGrant } from '../../core/sign-in/ports.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
+import { TABLES } from '../table-schema.ts';
+import {
+  assignment,
+  attribute,
+  type Condition,
+  condition,
+  isWritten,
+  ONE,
+  rethrow,
+  toExpressions,
+  type Update,
+  ZERO,
+} from './update.ts';
+import { type Item, parseItem, readNumber, readText, toNumber, toText } from './values.ts';
+
+const { partitionKey, ttlAttribute } = TABLES.signIn;
+const REV = 'rev';
+const EXPIRES_AT = 'expiresAtMs';
+const DATA = 'data';
+const COUNT = 'count';
+
+/** The grants of a table. */
+export function makeSignInStore(call: AwsCall, table: string): SignInStore {
+  const write = (id: string, update: Update): Promise<boolean> =>
+    isWritten(
+      call('UpdateItem', {
+        TableName: table,
+        Key: { [partitionKey]: toText(id) },
+        ...toExpressions(update),
+      }),
+    );
+  return {
+    async find(id, nowMs) {
+      const answer = await call('GetItem', {
+        TableName: table,
+        Key: { [partitionKey]: toText(id) },
+        // A poll must see the approval that was written a moment ago.
+        ConsistentRead: true,
+      }).catch(rethrow);
+      const item = parseItem(answer.Item);
+      const grant = item && toGrant(id, item);
+      return grant !== undefined && grant.expiresAtMs > nowMs ? grant : undefined;
+    },
+
+    create: ({ id, expiresAtMs, data }) =>
+      write(id, {
+        set: toState({ expiresAtMs, data, rev: 1 }),
+        conditions: [isNew()],
+      }),
+
+    replace: ({ id, rev }, next) =>
+      write(id, { set: toState({ ...next, rev: rev + 1 }), conditions: [isAsSeen(rev)] }),
+
+    count: (id, { max, expiresAtMs }) =>
+      write(id, {
+        set: [
+          assignment`${attribute(COUNT)} = if_not_exists(${attribute(COUNT)}, ${ZERO}) + ${ONE}`,
+          ...toExpiry(expiresAtMs),
+        ],
+        conditions: [hasRoom(max)],
+      }),
+  };
+}
+
+const toExpiry = (expiresAtMs: number) => [
+  assignment`${attribute(EXPIRES_AT)} = ${toNumber(expiresAtMs)}`,
+  assignment`${attribute(ttlAttribute)} = ${toNumber(Math.ceil(expiresAtMs / 1000))}`,
+];
+
+const toState = ({ expiresAtMs, data, rev }: Omit<StoredGrant, 'id'>) => [
+  assignment`${attribute(REV)} = ${toNumber(rev)}`,
+  assignment`${attribute(DATA)} = ${toText(data)}`,
+  ...toExpiry(expiresAtMs),
+];
+
+/** Invariant: an id names one grant. Defeats: two that draw the same user code. Keeps `grant-is-new`. */
+const isNew = (): Condition => condition`attribute_not_exists(${attribute(partitionKey)})`;
+
+/**
+ * Invariant: each state follows the one that its writer saw. Defeats: two polls, two refreshes, an approval and a denial,
+ * and two uses of one code, that read the same state: one of them loses. Keeps `grant-as-seen`.
+ */
+const isAsSeen = (rev: number): Condition => condition`${attribute(REV)} = ${toNumber(rev)}`;
+
+/** Invariant: a count never passes its maximum. Defeats: a thousand guesses at once. Keeps `count-has-room`. */
+const hasRoom = (max: number): Condition =>
+  condition`(attribute_not_exists(${attribute(COUNT)}) OR ${attribute(COUNT)} < ${toNumber(max)})`;
+
+function toGrant(id: string, item: Item): StoredGrant | undefined {
+  const rev = readNumber(item, REV);
+  const expiresAtMs = readNumber(item, EXPIRES_AT);
+  const data = readText(item, DATA);
+  if (rev === undefined || expiresAtMs === undefined || data === undefined) return undefined;
+  return { id, rev, expiresAtMs, data };
+}

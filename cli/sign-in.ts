@@ -1,0 +1,68 @@
+/**
+ * `hallpass sign-in`: fills the one secret that the sign-in function may read.
+ */
+import type { Command } from 'commander';
+import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
+import { makeSignInSecretWriter } from '../adapters/aws/sign-in-secret.ts';
+import { systemClock } from '../adapters/system.ts';
+import { findFault } from '../core/keys/key-use.ts';
+import { findSigningFault } from '../core/sign-in/signing-key.ts';
+import { CommandError, wrongUse } from './failure.ts';
+import { type PlaceFlags, withPlace } from './flags.ts';
+import { type Gateway, withGateway } from './gateway/connect.ts';
+import { printResult, readSecret, type Terminal } from './output.ts';
+
+const SECRET_CHARS_MAX = 4096;
+
+/** Adds the commands to the program. */
+export function addSignInCommands(program: Command, terminal: Terminal): void {
+  const signIn = program.command('sign-in').summary('give sign-in the keys that it signs with');
+  withPlace(signIn.command('use-key'))
+    .summary('let sign-in sign with a key')
+    .description(
+      'Puts a server key into the secret of sign-in. Run it for each key that "signIn" names in the configuration, and again after "keys rotate". It is in force within a minute.',
+    )
+    .argument('<name>', 'the name of a server key with a limit of dollars for each user')
+    .action((name: string, flags: PlaceFlags) => useKey(name, flags, terminal));
+  withPlace(signIn.command('set-client-secret'))
+    .summary('set the secret of sign-in at your identity provider')
+    .description(
+      'Reads the secret of the OpenID client from standard input and puts it into the secret of sign-in.',
+    )
+    .argument('<name>', 'the name in "signIn.clientSecret" of the configuration')
+    .action((name: string, flags: PlaceFlags) => setClientSecret(name, flags, terminal));
+}
+
+const writerOf = ({ secretsManager, environment, encryptionKey }: Gateway) =>
+  makeSignInSecretWriter(secretsManager, environment.secretPrefix, encryptionKey);
+
+async function useKey(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
+  const keyId = await withGateway(flags, terminal.variables, async (gateway) => {
+    const { account, keys, secretsManager, environment } = gateway;
+    const record = await keys.find(account, name);
+    if (record === undefined) throw new CommandError(`there is no key "${name}"`);
+    const fault = findSigningFault(record);
+    if (fault !== undefined) throw new CommandError(`the key "${name}" ${fault}`);
+    const ended = findFault(record, { account, use: 'signer', nowMs: systemClock.nowMs() });
+    if (ended !== undefined) throw new CommandError(`"${name}" is ${ended}`);
+    const secrets = makeSecrets(secretsManager, environment.secretPrefix, systemClock);
+    await writerOf(gateway).putKey(name, await secrets.readKey(record.id, record.version));
+    return record.id;
+  });
+  terminal.note(`sign-in may sign with the key "${name}"`);
+  printResult(flags, terminal, { json: { key: name, id: keyId }, text: () => name });
+}
+
+async function setClientSecret(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
+  const secret = await readSecret('-', terminal);
+  if (!/^[!-~]+$/.test(secret) || secret.length > SECRET_CHARS_MAX) {
+    throw wrongUse(
+      `the secret must be 1 to ${SECRET_CHARS_MAX} printable ASCII characters without a space`,
+    );
+  }
+  await withGateway(flags, terminal.variables, (gateway) =>
+    writerOf(gateway).putClientSecret(name, secret),
+  );
+  terminal.note(`set the secret "${name}" of sign-in`);
+  printResult(flags, terminal, { json: { clientSecret: name }, text: () => name });
+}

@@ -1,0 +1,41 @@
+/**
+ * Ports of sign-in: what it remembers, and its secret. Each fails closed: `service_unavailable`.
+ */
+
+/** What is remembered of one grant: a login, a device, a code or a family of refresh tokens. */
+export interface StoredGrant {
+  /** A prefix that names the kind, and a hash or a random id: never a secret. */
+  readonly id: string;
+  /** From 1; grows with each change. */
+  readonly rev: number;
+  /** From this instant on the grant is not found. */
+  readonly expiresAtMs: number;
+  /** JSON, without a secret in clear. */
+  readonly data: string;
+}
+
+/** Grants, one item each. What has expired is as good as gone, whenever the table deletes it. */
+export interface SignInStore {
+  /** Finds a grant as the last write left it. */
+  find(id: string, nowMs: number): Promise<StoredGrant | undefined>;
+  /** Writes a grant whose id is not taken. False: it is. */
+  create(grant: Omit<StoredGrant, 'rev'>): Promise<boolean>;
+  /** Replaces a grant by its next state. False: it was changed since it was seen. */
+  replace(seen: StoredGrant, next: Pick<StoredGrant, 'expiresAtMs' | 'data'>): Promise<boolean>;
+  /**
+   * Counts one more, of at most `max`. False: `max` is reached, and nothing was counted.
+   * @param expiresAtMs of a counter that is new
+   */
+  count(
+    id: string,
+    bounds: { readonly max: number; readonly expiresAtMs: number },
+  ): Promise<boolean>;
+}
+
+/** The texts that only sign-in may read: the keys that sign for it, and its secret at the provider. */
+export interface SignInSecrets {
+  /** Finds the whole key string `sk-…` of a key, at most a minute old. */
+  findKey(keyName: string): Promise<string | undefined>;
+  /** Finds the client's secret at the provider. */
+  findClientSecret(name: string): Promise<string | undefined>;
+}

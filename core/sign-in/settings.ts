@@ -1,0 +1,114 @@
+/**
+ * The settings of sign-in, read from the configuration once. Flow: configuration > **settings** > every route.
+ * Invariant: a rule that cannot be read stops the start; it is never left out.
+ */
+import { parseDuration } from '../base/duration.ts';
+import type { SignInConfig } from '../config.ts';
+import { CI_PRESET_FORMS, parseCiPreset } from '../jwt/ci-presets.ts';
+import { parsePreset } from '../jwt/presets.ts';
+import { parseRequired } from '../jwt/required-claim.ts';
+import type { RequiredClaim, Verifier } from '../jwt/verifier.ts';
+
+/** A rule by which JWTs of one issuer become tokens. */
+export interface ExchangeRule {
+  readonly name: string;
+  /** Its audiences are empty where the gateway's URL is the audience. */
+  readonly verifier: Verifier;
+  /** One of these lists of claims must fit as a whole. */
+  readonly anyOf: readonly (readonly RequiredClaim[])[];
+  /** True: the workflow goes on after its JWT has expired, and so may the token. */
+  readonly isCi: boolean;
+  readonly keyName: string;
+  readonly models?: readonly string[] | undefined;
+  readonly lifetimeSeconds: number;
+  readonly trustEmail: boolean;
+  readonly domains: readonly string[];
+}
+
+export interface SignInSettings {
+  readonly exchange: readonly ExchangeRule[];
+  /** The names of all keys that sign, each once. */
+  readonly keyNames: readonly string[];
+}
+
+const EXCHANGE_LIFETIME_MAX_SECONDS = 3_600;
+const CLOCK_TOLERANCE_SECONDS = 5;
+
+const refuse = (rule: string, text: string): TypeError =>
+  new TypeError(`hallpass.config.ts: "signIn" in its rule "${rule}" ${text}`);
+
+/** @throws TypeError that names the rule and what is allowed */
+export function parseSignIn(config: SignInConfig): SignInSettings {
+  const exchange = config.exchange.map((rule) => toExchangeRule(rule, config.key));
+  const keyNames = [
+    ...(config.key === undefined ? [] : [config.key]),
+    ...config.rules.map(({ key }) => key),
+    ...exchange.map(({ keyName }) => keyName),
+  ];
+  return { exchange, keyNames: [...new Set(keyNames)] };
+}
+
+function toExchangeRule(
+  rule: SignInConfig['exchange'][number],
+  usualKey: string | undefined,
+): ExchangeRule {
+  const { name, key = usualKey, models, trustEmail, domains, lifetime } = rule;
+  if (key === undefined) throw refuse(name, 'must name a "key"');
+  if (trustEmail && domains.length === 0) {
+    throw refuse(name, 'must list the "domains" whose e-mail addresses it trusts');
+  }
+  const lifetimeSeconds = parseDuration(lifetime) ?? 0;
+  if (lifetimeSeconds > EXCHANGE_LIFETIME_MAX_SECONDS) {
+    throw refuse(name, `must have a "lifetime" of at most 1h, got "${lifetime}"`);
+  }
+  const shared = { name, keyName: key, models, lifetimeSeconds, trustEmail, domains };
+  return { ...shared, ...toVerifier(rule) };
+}
+
+function toVerifier(
+  rule: SignInConfig['exchange'][number],
+): Pick<ExchangeRule, 'verifier' | 'anyOf' | 'isCi'> {
+  const { name, preset, issuer, jwks, audience } = rule;
+  const required = rule.require.map((text) => requireClaim(name, text));
+  const usual = { requireExp: true, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS };
+  const audiences = audience === undefined ? [] : [audience];
+  if (preset !== undefined) {
+    const ci = parseCiPreset(preset);
+    const base = ci?.preset ?? readClientPreset(name, preset);
+    const verifier: Verifier = {
+      ...base,
+      ...usual,
+      ...(issuer !== undefined && { issuers: [issuer] }),
+      ...(jwks !== undefined && { key: { kind: 'jwks', url: jwks } }),
+      audiences: audience === undefined ? base.audiences : audiences,
+      required: [...base.required, ...required],
+    };
+    return { verifier, anyOf: ci?.anyOf ?? [], isCi: ci !== undefined };
+  }
+  if (issuer === undefined || jwks === undefined) throw refuse(name, 'must have an issuer');
+  const verifier: Verifier = {
+    key: { kind: 'jwks', url: jwks },
+    algorithms: ['RS256', 'ES256', 'PS256', 'EdDSA'],
+    issuers: [issuer],
+    audiences,
+    authorizedParties: [],
+    required,
+    ...usual,
+  };
+  return { verifier, anyOf: [], isCi: false };
+}
+
+function readClientPreset(name: string, preset: string) {
+  try {
+    return parsePreset(preset);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : '';
+    throw refuse(name, `has a preset that cannot be read: ${reason}, or ${CI_PRESET_FORMS}`);
+  }
+}
+
+function requireClaim(rule: string, text: string): RequiredClaim {
+  const claim = parseRequired(text);
+  if (claim === undefined) throw refuse(rule, 'must have claims such as "groups=staff|faculty"');
+  return claim;
+}

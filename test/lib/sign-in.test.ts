@@ -1,0 +1,129 @@
+import { fileURLToPath } from 'node:url';
+import type { Template } from 'aws-cdk-lib/assertions';
+import { build } from 'esbuild';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
+import { makeTemplate } from '../support/stack.ts';
+
+const config = defineConfig({
+  providers: {},
+  signIn: { publicUrl: 'https://llm.example.edu', key: 'staff' },
+});
+
+/** The methods that anyone may call, beside those of pages and OPTIONS. */
+const OPEN = ['GET /.well-known/oauth-authorization-server', 'POST /oauth/token'];
+
+let template: Template;
+
+const resourcesOf = (type: string) => Object.entries(template.findResources(type));
+
+function pathOf(id: string | undefined): string {
+  const resource = id && template.findResources('AWS::ApiGateway::Resource')[id];
+  if (!resource) return '';
+  const { PathPart, ParentId } = resource.Properties;
+  return `${pathOf(ParentId.Ref)}/${PathPart}`;
+}
+
+beforeAll(() => {
+  template = makeTemplate({ config });
+});
+
+describe('a stack with sign-in', () => {
+  // guarantee: no-open-method
+  test('opens the methods of sign-in by name, and leaves their other methods behind the authorizer', () => {
+    const methods = resourcesOf('AWS::ApiGateway::Method').map(([, { Properties }]) => ({
+      name: `${Properties.HttpMethod} ${pathOf(Properties.ResourceId.Ref)}`,
+      type: Properties.AuthorizationType,
+      uri: JSON.stringify(Properties.Integration.Uri ?? ''),
+    }));
+    const open = methods.filter(({ uri }) => uri.includes('FunctionsSignIn'));
+    expect(open.map(({ name }) => name).sort()).toEqual([...OPEN].sort());
+    expect(new Set(open.map(({ type }) => type))).toEqual(new Set(['NONE']));
+    for (const name of OPEN) {
+      const path = name.split(' ')[1];
+      expect(methods.find((each) => each.name === `ANY ${path}`)).toMatchObject({ type: 'CUSTOM' });
+    }
+  });
+
+  // guarantee: sign-in-throttled
+  test('throttles each of these methods by itself, below the rest', () => {
+    const [[, stage] = []] = resourcesOf('AWS::ApiGateway::Stage');
+    const settings: Record<string, unknown>[] = stage?.Properties.MethodSettings;
+    for (const name of OPEN) {
+      const [method = '', path = ''] = name.split(' ');
+      const ResourcePath = `/${path.replaceAll('/', '~1')}`;
+      const setting = settings.find(
+        (each) => each.HttpMethod === method && each.ResourcePath === ResourcePath,
+      );
+      expect(setting).toMatchObject({ ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 });
+    }
+  });
+
+  // guarantee: least-privilege
+  test('lets sign-in read records of keys and one secret of its own, and nothing below the keys', () => {
+    const policy = resourcesOf('AWS::IAM::Policy').find(([id]) =>
+      id.startsWith('FunctionsSignInRole'),
+    );
+    const statements = policy?.[1].Properties.PolicyDocument.Statement.filter(
+      ({ Sid }: { Sid?: string }) => Sid !== undefined,
+    );
+    expect(statements).toMatchObject([
+      {
+        Sid: 'ReadKeyRecords',
+        Action: 'dynamodb:GetItem',
+        Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] } },
+      },
+      { Sid: 'ReadSignInSecret', Action: 'secretsmanager:GetSecretValue' },
+    ]);
+    expect(JSON.stringify(statements[1].Resource)).toMatch(/\/sign-in-\?{6}"/);
+  });
+
+  test('has a table of its own, whose items expire, that outlives the stack', () => {
+    template.resourceCountIs('AWS::DynamoDB::Table', 4);
+    const [, table] =
+      resourcesOf('AWS::DynamoDB::Table').find(([id]) => id.startsWith('TablesSignIn')) ?? [];
+    expect(table).toMatchObject({
+      DeletionPolicy: 'Retain',
+      Properties: {
+        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+        TimeToLiveSpecification: { AttributeName: 'expiresAtSeconds', Enabled: true },
+      },
+    });
+    expect(template.findOutputs('SignInTable')).toHaveProperty('SignInTable');
+  });
+
+  test('needs the public URL, by https: nothing is built from the Host header', () => {
+    for (const publicUrl of [undefined, 'http://127.0.0.1:8787']) {
+      const signIn = { key: 'staff', ...(publicUrl && { publicUrl }) };
+      const make = () => makeTemplate({ config: defineConfig({ providers: {}, signIn }) });
+      expect(make).toThrow('"signIn.publicUrl" must be the https URL');
+    }
+  });
+});
+
+test('a stack without sign-in has neither its function nor its table nor its routes', () => {
+  const text = JSON.stringify(makeTemplate().toJSON());
+  expect(text).not.toMatch(/SignIn|oauth/);
+});
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+test('the bundle of sign-in is at most 200 kB, without the AWS SDK and node:http', async () => {
+  const { outputFiles } = await build({
+    entryPoints: [`${root}lambdas/entry/sign-in.ts`],
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    alias: { '#config': `${root}hallpass.config.ts` },
+  });
+  const code = outputFiles[0]?.text ?? '';
+  expect(code.length).toBeLessThanOrEqual(200_000);
+  expect(code.length).toBeGreaterThan(50_000);
+  expect(code).not.toContain('aws-sdk');
+  expect(code).not.toMatch(/from\s*"(node:)?http"/);
+});
