@@ -206,7 +206,7 @@ describe('a prop', () => {
       basePath: 'v1',
     });
     expect(() => inOwnStack((stack) => ({ domain: domain(stack) }))).toThrow(
-      '"domain.basePath" must be 1 to 64 of A-Za-z0-9_- and none of v1, v1beta, assets, oauth, me, console, got "v1"',
+      '"domain.basePath" must be 1 to 64 of A-Za-z0-9_- and none of v1, v1beta, assets, oauth, device, enrol, managed, me, console, got "v1"',
     );
   });
 });
