@@ -1,82 +1,15 @@
-import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { listen } from '../../local/listen.ts';
 import { hallpass, runHere } from '../support/hallpass-command.ts';
-import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { CALLER_ARN, type StackStandIn, startStackStandIn } from '../support/stack-stand-in.ts';
 
-/** A gateway's tables and secrets in the place of AWS's, and a stack's outputs that name them. */
-let gateway: TestGateway;
-let aws: Server;
-let variables: Record<string, string>;
-const asked: string[] = [];
-
-/** The configuration of the stack, which differs from that of the folder. */
-const CONFIG = { providers: { openai: {} }, defaults: { limits: ['user:requests:day=7'] } };
-
-const ARN = 'arn:aws:iam::123456789012:user/grace';
-
-const outputsOf = ({ environment, deployment }: { environment: object; deployment: string }) => {
-  const { keysTable, walletsTable, usageTable, secretPrefix } = Object(environment);
-  const outputs = {
-    KeysTable: keysTable,
-    WalletsTable: walletsTable,
-    UsageTable: usageTable,
-    SecretPrefix: secretPrefix,
-    Deployment: deployment,
-  };
-  return Object.entries(outputs).map(
-    ([key, value]) =>
-      `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
-  );
-};
-
+let standIn: StackStandIn;
 beforeAll(async () => {
-  gateway = await startTestGateway();
-  const { environment } = gateway;
-  aws = createServer(async (request, response) => {
-    const form = new URLSearchParams(await text(request));
-    asked.push(`${form.get('Action')} ${form.get('StackName') ?? ''}`.trim());
-    response.setHeader('content-type', 'text/xml');
-    if (form.get('Action') === 'GetCallerIdentity') {
-      response.end(`<R><Arn>${ARN}</Arn></R>`);
-    } else if (form.get('StackName') === 'Gone') {
-      response.writeHead(400);
-      response.end(
-        '<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id Gone does not exist</Message></Error></ErrorResponse>',
-      );
-    } else if (form.get('Action') === 'GetTemplate') {
-      const text = JSON.stringify({ Metadata: { HallpassConfig: CONFIG } });
-      response.end(
-        `<GetTemplateResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><GetTemplateResult><TemplateBody>${text.replaceAll('"', '&quot;')}</TemplateBody></GetTemplateResult></GetTemplateResponse>`,
-      );
-    } else {
-      const isOurs = form.get('StackName') === 'Hallpass';
-      const outputs = isOurs ? outputsOf({ environment, deployment: 'a deployment' }) : [];
-      response.end(
-        `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>x</StackName><CreationTime>2026-11-20T12:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>${outputs.join('')}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
-      );
-    }
-  });
-  const url = await listen(aws);
-  variables = {
-    AWS_REGION: 'eu-west-1',
-    AWS_ACCESS_KEY_ID: environment.credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: environment.credentials.secretAccessKey,
-    AWS_ENDPOINT_URL_CLOUDFORMATION: url,
-    AWS_ENDPOINT_URL_STS: url,
-    AWS_ENDPOINT_URL_DYNAMODB: environment.dynamodbUrl,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: environment.secretsManagerUrl,
-  };
+  standIn = await startStackStandIn();
 });
+afterAll(() => standIn.close());
 
-afterAll(async () => {
-  aws.close().closeAllConnections();
-  await gateway.close();
-});
-
-const run = (...args: string[]) => hallpass(args, { cwd: tmpdir(), variables });
+const run = (...args: string[]) => hallpass(args, { cwd: tmpdir(), variables: standIn.variables });
 
 describe('--stack', () => {
   test('uses the tables and secrets of the stack, and records the AWS identity', async () => {
@@ -86,15 +19,15 @@ describe('--stack', () => {
     expect(key).toMatch(/^sk-hp-/);
     // A hash of the deployment, as the stack's functions work it out.
     expect(account).toMatch(/^acct_[A-Za-z0-9]{16}$/);
-    expect(account).not.toBe(gateway.account);
+    expect(account).not.toBe(standIn.gateway.account);
     const shown = await run('keys', 'show', 'course', '--audit', '--stack', 'Hallpass', '--json');
     expect(JSON.parse(shown.stdout)).toMatchObject({
       account,
       // The stack's default, not the folder's.
       limits: ['user:requests:day=7'],
-      audit: [{ action: 'create', by: ARN }],
+      audit: [{ action: 'create', by: CALLER_ARN }],
     });
-    expect(asked.splice(0)).toEqual([
+    expect(standIn.asked.splice(0)).toEqual([
       'DescribeStacks Hallpass',
       'GetTemplate Hallpass',
       'GetCallerIdentity',
@@ -104,6 +37,7 @@ describe('--stack', () => {
   });
 
   test('lists, changes, rotates, explains and disables keys, and records each change', async () => {
+    const { variables } = standIn;
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     const there = async (...args: string[]) => {
       const all = [...args, '--stack', 'Hallpass', '--json'];
@@ -129,7 +63,9 @@ describe('--stack', () => {
     });
     const { audit } = (await there('keys', 'show', 'life', '--audit')).json;
     const rows = audit.map(({ action, by }: Record<string, string>) => [action, by]);
-    expect(rows).toEqual(['disable', 'rotate', 'set', 'create'].map((action) => [action, ARN]));
+    expect(rows).toEqual(
+      ['disable', 'rotate', 'set', 'create'].map((action) => [action, CALLER_ARN]),
+    );
     vi.unstubAllEnvs();
   });
 

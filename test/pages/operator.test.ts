@@ -1,11 +1,8 @@
 /** `hallpass console` as an operator uses it: the command, the file it prints, the page in a real browser. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,7 +12,8 @@ import {
   startBrowser,
   takeScreenshot,
 } from '../support/browser.ts';
-import { HALLPASS_COMMAND, runHere } from '../support/hallpass-command.ts';
+import { startConsole } from '../support/console-command.ts';
+import { runHere } from '../support/hallpass-command.ts';
 import { BROWSER_TEST, findUnreached, isTooWide, visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
@@ -49,24 +47,10 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
   const keys = (...args: string[]) => run('keys', ...args);
   const users = (...args: string[]) => run('users', ...args);
 
-  /** Starts the command. @returns its process and the file that opens the page */
-  async function startConsole(): Promise<{ child: ChildProcess; file: string }> {
-    const [command = '', ...args] = HALLPASS_COMMAND;
-    const child = spawn(
-      command,
-      [...args, 'console', '--no-open', '--data', 'data', '--as', 'eve'],
-      {
-        cwd: folder,
-        env: { PATH: process.env.PATH, HOME: folder },
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    );
-    const [file] = await once(createInterface({ input: child.stdout }), 'line');
-    return { child, file: String(file) };
-  }
+  const open = () => startConsole(['--data', 'data', '--as', 'eve'], folder);
 
   test('opens by a file of its owner, makes, changes, rotates and disables a key, and ends', async () => {
-    const { child, file } = await startConsole();
+    const { file, end } = await open();
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     const html = await readFile(file, 'utf8');
     const code = /#([\w-]{43})"/.exec(html)?.[1] ?? '';
@@ -105,8 +89,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await page.reload();
     await page.getByText('This link was used, or is too old.').waitFor();
     await close();
-    child.kill('SIGINT');
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect((await end()).exit).toEqual([0, null]);
     expect(existsSync(file)).toBe(false);
   });
 
@@ -116,7 +99,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await users('set', 'token:ada', '--limit', 'usd:week=0', '--key', 'lab');
     await users('set', 'token:bob', '--limit', 'requests:day=0', '--key', 'demo');
     await users('set', 'token:cyd', '--note', 'new', '--key', 'lab');
-    const { child, file } = await startConsole();
+    const { file, end } = await open();
     const { page, faults, close } = await visit(browser, pathToFileURL(file).href);
     const near = page.locator('section', {
       has: page.getByRole('heading', { name: 'Near a limit' }),
@@ -151,14 +134,13 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     expect(latest).toContain('user {"user":"token:ada","blocked":"null"}');
     expect(await faults()).toEqual([]);
     await close();
-    child.kill('SIGINT');
-    await once(child, 'exit');
+    await end();
   });
 
   test('gives a person credit, a note and limits of their own, once each, also when an answer was lost', async () => {
     await keys('create', 'club', '--limit', 'user:usd:total=5');
     await users('set', 'token:flo', '--note', 'old', '--key', 'club');
-    const { child, file } = await startConsole();
+    const { file, end } = await open();
     const { page, faults, close } = await visit(browser, pathToFileURL(file).href);
     await page.getByRole('button', { name: 'Change club' }).click();
     const people = page.locator('.actions', { has: page.getByRole('heading', { name: 'People' }) });
@@ -199,8 +181,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     expect(await isTooWide(page)).toBe(false);
     expect(await faults()).toEqual([]);
     await close();
-    child.kill('SIGINT');
-    await once(child, 'exit');
+    await end();
 
     const { stdout } = await runHere([
       ...['users', 'show', 'token:flo', '--key', 'club', '--json'],
@@ -214,7 +195,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
   });
 
   test('makes a personal key, and client keys with a preset and with an issuer of their own', async () => {
-    const { child, file } = await startConsole();
+    const { file, end } = await open();
     const { page, faults, close } = await visit(browser, pathToFileURL(file).href);
     await page.getByRole('heading', { name: 'Make a key' }).waitFor();
     const form = page.locator('form', { has: page.getByRole('heading', { name: 'Make a key' }) });
@@ -251,8 +232,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await form.getByText(/no model of this gateway matches nobody\/nothing/).waitFor();
     expect(await faults()).toEqual([]);
     await close();
-    child.kill('SIGINT');
-    await once(child, 'exit');
+    await end();
 
     const { stdout } = await runHere(['keys', 'list', '--json', '--data', join(folder, 'data')]);
     const made = new Map<string, object>(
@@ -279,7 +259,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
   });
 
   test('fits a phone in the dark, and shows the spend of every key', async () => {
-    const { child, file } = await startConsole();
+    const { child, file, end } = await open();
     const look = { size: 'phone', scheme: 'dark' } as const;
     const { page, close } = await visit(browser, pathToFileURL(file).href, look);
     await page.getByRole('button', { name: 'Change demo', exact: true }).waitFor();
@@ -295,6 +275,6 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     expect(shown).toBe(String(Math.round((data[0]?.usd ?? 0) * 1e9)));
     await close();
     child.kill('SIGTERM');
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect((await end()).exit).toEqual([0, null]);
   });
 });

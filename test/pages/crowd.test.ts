@@ -1,0 +1,80 @@
+/** 450 people of one key, from a gateway's tables: more than a page of `GET /v1/users`, in both consoles. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasBrowser, startBrowser } from '../support/browser.ts';
+import { startConsole } from '../support/console-command.ts';
+import { BROWSER_TEST, visit } from '../support/page-visit.ts';
+import { type Started, start } from '../support/start-process.ts';
+
+const PEOPLE = 450;
+const AT_ONCE = 10;
+const START_TIMEOUT_MS = 90_000;
+
+describe.skipIf(!hasBrowser)('a key with 450 people', BROWSER_TEST, () => {
+  let folder: string;
+  let gateway: Started;
+  let browser: Browser;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hallpass-crowd-'));
+    gateway = await start(['--data', 'data'], folder);
+    browser = await startBrowser();
+    const { url, key } = gateway.ready;
+    const addPerson = (index: number) =>
+      fetch(`${url}/users/token%3Aperson-${index}`, {
+        method: 'PATCH',
+        headers: { authorization: `Bearer ${key}` },
+        body: JSON.stringify({ note: `row ${index}` }),
+      });
+    for (let index = 0; index < PEOPLE; index += AT_ONCE) {
+      const some = Array.from({ length: AT_ONCE }, (_, more) => addPerson(index + more));
+      const statuses = (await Promise.all(some)).map(({ status }) => status);
+      expect(statuses).toEqual(some.map(() => 200));
+    }
+  }, START_TIMEOUT_MS);
+  afterAll(async () => {
+    await browser?.close();
+    await gateway?.end();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('shows each of them once to the operator, 200 at a time, and stays where it was after a change', async () => {
+    const { file, end } = await startConsole(['--data', 'data'], folder);
+    const { page, close } = await visit(browser, pathToFileURL(file).href);
+    await page.getByRole('button', { name: 'Change demo', exact: true }).click();
+    const people = page.locator('.actions', { has: page.getByRole('heading', { name: 'People' }) });
+    const names = people.locator('tbody tr td:first-child > bdi');
+    const more = people.getByRole('button', { name: 'More people' });
+    await expect.poll(() => names.count()).toBe(200);
+    await more.click();
+    await expect.poll(() => names.count()).toBe(400);
+    await more.click();
+    await expect.poll(() => names.count()).toBe(450);
+    expect(await more.count()).toBe(0);
+    const shown = await names.allTextContents();
+    expect(new Set(shown).size).toBe(450);
+    const last = shown.at(-1) ?? '';
+    await people.getByRole('button', { name: `Change ${last} of demo`, exact: true }).click();
+    await people.getByLabel('Reason; the person reads it').fill('posted in public');
+    await people.getByRole('button', { name: 'Block', exact: true }).click();
+    await people.getByText('Blocked.', { exact: true }).waitFor();
+    await people.getByText('posted in public').waitFor();
+    expect(await names.count()).toBe(450);
+    await close();
+    await end();
+  });
+
+  test('shows all of them to the owner of the key', async () => {
+    const root = gateway.ready.url.replace(/v1$/, '');
+    const { page, close } = await visit(browser, `${root}console#view=people&page=9`);
+    await page.getByLabel('Server key').fill(gateway.ready.key);
+    await page.getByRole('button', { name: 'Open the console' }).click();
+    await page.getByText('401 to 450 of 450').waitFor();
+    await page.getByLabel('Find a person').fill('person-449');
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+    await close();
+  });
+});
