@@ -105,6 +105,8 @@ export const jwtSecretName = (prefix: string, keyId: string): string =>
   `${prefix}/key/${keyId}/jwt`;
 /** Names the one secret of sign-in: the keys that sign for it, and its own at the provider. */
 export const signInSecretName = (prefix: string): string => `${prefix}/sign-in`;
+/** Names the secret that signs the alerts to a webhook, a bare text. */
+export const alertSecretName = (prefix: string): string => `${prefix}/alerts`;
 /** Names a provider's secret, which is the bare API key. */
 export const providerSecretName = (prefix: string, provider: string): string =>
   `${prefix}/provider/${provider}`;

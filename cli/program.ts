@@ -3,6 +3,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { GatewayError } from '../core/base/errors.ts';
+import { addAlertCommands } from './alerts.ts';
 import { addConsoleCommand } from './console/commands.ts';
 import { addCostCommand } from './cost.ts';
 import { addExplainCommand } from './explain.ts';
@@ -42,6 +43,7 @@ function makeProgram(terminal: Terminal): Command {
   addExplainCommand(program, terminal);
   addProviderCommands(program, terminal);
   addSignInCommands(program, terminal);
+  addAlertCommands(program, terminal);
   addSmokeCommand(program, terminal);
   addCostCommand(program, terminal);
   addConsoleCommand(program, terminal);

@@ -3,6 +3,7 @@
  * Invariant: an unknown field is an error, never ignored.
  */
 import * as v from 'valibot';
+import { type AlertSettings, alertsSchema, toAlertSettings } from './base/alert-settings.ts';
 import { parseDuration } from './base/duration.ts';
 import { formatLimit, parseLimit } from './base/limit-text.ts';
 import type { Limit } from './base/limits.ts';
@@ -201,6 +202,8 @@ const configSchema = v.strictObject({
     }),
     {},
   ),
+  /** Alerts when a USD limit of a user, token or key is used up to a level. */
+  alerts: v.optional(alertsSchema, {}),
   /** Origins of web pages that may call; `*` is any. @default any */
   allowedOrigins: v.optional(v.array(v.string()), ['*']),
   /** Serves the built-in model `demo/echo`. @default true */
@@ -223,7 +226,8 @@ export type SignInConfig = v.InferOutput<typeof signInSchema>;
 export type PricedAs = v.InferOutput<typeof pricedAs>;
 
 /** The checked configuration, with its defaults. */
-export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaults'> {
+export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaults' | 'alerts'> {
+  readonly alerts: AlertSettings;
   readonly defaults: {
     readonly limits: readonly Limit[];
     readonly maxTokenLifetimeSeconds: number;
@@ -233,8 +237,9 @@ export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaul
 }
 
 /** Writes a checked configuration as `defineConfig` reads it, as JSON: a stack bundles it and keeps it on record. */
-export const toConfigInput = ({ defaults, ...rest }: Config): ConfigInput => ({
+export const toConfigInput = ({ defaults, alerts, ...rest }: Config): ConfigInput => ({
   ...rest,
+  alerts: { ...alerts, at: [...alerts.at] },
   defaults: { ...defaults, limits: defaults.limits.map(formatLimit) },
 });
 
@@ -248,14 +253,18 @@ export function defineConfig(input: ConfigInput): Config {
     const lines = result.issues.map((issue) => `"${v.getDotPath(issue) ?? ''}": ${issue.message}`);
     throw new TypeError(`hallpass.config.ts: ${lines.join('; ')}`);
   }
-  const { defaults, ...rest } = result.output;
+  const { defaults, alerts, ...rest } = result.output;
   if (rest.defaultProvider !== undefined && !(rest.defaultProvider in rest.providers)) {
     throw new TypeError(
       `hallpass.config.ts: "defaultProvider" must be one of ${Object.keys(rest.providers).join(', ')}, got "${rest.defaultProvider}"`,
     );
   }
   requireWholeSignIn(rest.signIn);
-  return { ...rest, defaults: { ...defaults, limits: defaults.limits.map(parseLimit) } };
+  return {
+    ...rest,
+    alerts: toAlertSettings(alerts),
+    defaults: { ...defaults, limits: defaults.limits.map(parseLimit) },
+  };
 }
 
 /** Refuses a half of what belongs together. */

@@ -10,6 +10,7 @@
  * once, and begin again.
  */
 import type { WalletId } from './base/ids.ts';
+import { isAlertItem } from './wallet/alerts/alert.ts';
 import type { Wallets } from './wallet/ports.ts';
 import { closeExpiredHolds, type SettlePorts } from './wallet/settle.ts';
 
@@ -29,6 +30,8 @@ export interface SweepOutcome {
   readonly settled: number;
   /** Holds and wallets that could not be written; the next sweep tries again. */
   readonly failed: number;
+  /** Items with alerts to send, which the index leads to as well. */
+  readonly alertItems: readonly WalletId[];
   /** False: the deadline came, or there was more than one sweep does. */
   readonly finished: boolean;
 }
@@ -52,6 +55,7 @@ export async function sweep(ports: SweepPorts, options: SweepOptions): Promise<S
     swept: sum(({ swept }) => swept),
     settled: sum(({ settled }) => settled),
     failed: sum(({ failed }) => failed),
+    alertItems: outcomes.flatMap(({ alertItems }) => alertItems),
     finished: outcomes.every(({ finished }) => finished),
   };
 }
@@ -61,18 +65,25 @@ async function sweepShard(
   ports: SweepPorts,
   deadlineAtMs: number,
 ): Promise<SweepOutcome> {
-  const total = { wallets: 0, swept: 0, settled: 0, failed: 0 };
+  const alertItems: WalletId[] = [];
+  const total = { wallets: 0, swept: 0, settled: 0, failed: 0, alertItems };
   const startedAtMs = ports.clock.nowMs();
   const seen = new Set<WalletId>();
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    // Wallets that failed stay at the head of the index. The page grows by their number, so that others get their turn.
-    const found = await findDue(ports.wallets, shard, startedAtMs, PAGE_SIZE + total.failed);
+    // Wallets that failed, and alerts, stay at the head of the index. The page grows by their number, so that others
+    // get their turn.
+    const staying = total.failed + alertItems.length;
+    const found = await findDue(ports.wallets, shard, startedAtMs, PAGE_SIZE + staying);
     if (found === undefined) return { ...total, failed: total.failed + 1, finished: false };
     const fresh = found.filter((walletId) => !seen.has(walletId));
     if (fresh.length === 0) return { ...total, finished: true };
     for (const walletId of fresh) {
       if (ports.clock.nowMs() >= deadlineAtMs) return { ...total, finished: false };
       seen.add(walletId);
+      if (isAlertItem(walletId)) {
+        alertItems.push(walletId);
+        continue;
+      }
       const outcome = await sweepWallet(walletId, ports);
       total.wallets += 1;
       total.swept += outcome.swept;

@@ -17,9 +17,11 @@ import {
   toErrorResult,
 } from '../adapters/api-gateway/events.ts';
 import { toEventStream } from '../adapters/api-gateway/response-stream.ts';
+import type { AwsCall } from '../adapters/aws/aws-call.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
+import { makeAlerts } from '../adapters/dynamodb/alert-marks.ts';
 import { makePeople } from '../adapters/dynamodb/people.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
@@ -38,6 +40,7 @@ import type { ProxySettings } from '../core/proxy/call-plan.ts';
 import { makeCountSlots } from '../core/proxy/count-input.ts';
 import { makeModelFacts } from '../core/proxy/model-facts.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
+import { type AlertWatch, makeAlertWatch } from '../core/wallet/alerts/watch.ts';
 import { makeIntroductions } from '../core/wallet/introduce.ts';
 
 /** Time of one call of the table or the secrets. */
@@ -119,12 +122,22 @@ function toProxySettings({ environment, config }: FunctionSettings): ProxySettin
   };
 }
 
-function makePorts(
-  { environment, findProviderCredentials = () => environment.credentials }: FunctionSettings,
-  log: Log,
-): ProxyPorts {
+/** Makes what marks alerts; undefined where nobody would get them. This machine prints them. */
+function makeWatch(
+  { environment, config }: FunctionSettings,
+  dynamodb: AwsCall,
+): AlertWatch | undefined {
+  const { at, webhook, topicArn } = config.alerts;
+  const isSent = webhook !== undefined || topicArn !== undefined || environment.allowLocalIssuers;
+  if (!isSent) return undefined;
+  return makeAlertWatch(at, makeAlerts(dynamodb, environment.walletsTable), clock);
+}
+
+function makePorts(settings: FunctionSettings, log: Log): ProxyPorts {
+  const { environment, findProviderCredentials = () => environment.credentials } = settings;
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
+  const alerts = makeWatch(settings, dynamodb);
   return {
     wallets: makeWallets(dynamodb, environment.walletsTable),
     usage: makeUsageRows(dynamodb, environment.usageTable),
@@ -135,6 +148,7 @@ function makePorts(
     countSlots: makeCountSlots(),
     startAlarm,
     modelFacts: makeModelFacts(),
+    ...(alerts && { alerts }),
     clock,
     random,
     log,

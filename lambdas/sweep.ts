@@ -4,32 +4,51 @@
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import type { AwsCall, TablesEndpoint } from '../adapters/aws/aws-call.ts';
-import type { Environment, FunctionSettings } from '../adapters/aws/environment.ts';
+import { makeAlertSecret } from '../adapters/aws/alert-secret.ts';
+import type { AwsCall, SecretsEndpoint, TablesEndpoint } from '../adapters/aws/aws-call.ts';
+import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { callSns, makeTopic } from '../adapters/aws/sns.ts';
+import { makeAlerts } from '../adapters/dynamodb/alert-marks.ts';
 import { makeRollups } from '../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
+import { makeWebhook } from '../adapters/http/webhook.ts';
 import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { DUE_SHARDS } from '../adapters/table-schema.ts';
 import type { Log } from '../core/base/ports.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
 import { type RollupPorts, rollUp } from '../core/usage/rollup.ts';
+import type { AlertChannel, AlertItems } from '../core/wallet/alerts/ports.ts';
+import { sendAlerts } from '../core/wallet/alerts/send.ts';
 
 /** Nobody waits for a sweep, so a call may take long. */
 const CALL_TIMEOUT_MS = 5_000;
 /** Time for the last wallet, which may need a few more calls after the deadline. */
 const END_RESERVE_MS = 20_000;
 
-/** Makes the call to the tables: by the SDK when deployed. The local gateway spares itself its memory. */
-type MakeTableCall = (endpoint: TablesEndpoint, timeoutMs: number) => AwsCall;
+/** Time for alerts: a webhook that is slow must not keep days from being summed. */
+const ALERTS_TIME_MS = 60_000;
+
+/** Makes the calls to tables and secrets: by the SDK when deployed. The local gateway spares itself its memory. */
+export interface SweepCalls {
+  callDynamoDb(endpoint: TablesEndpoint, timeoutMs: number): AwsCall;
+  callSecretsManager(endpoint: SecretsEndpoint, timeoutMs: number): AwsCall;
+}
 
 export function makeSweepHandler(
-  { environment }: FunctionSettings,
-  makeTableCall: MakeTableCall,
-  log: Log = makeLog(undefined, environment),
+  settings: FunctionSettings,
+  calls: SweepCalls,
+  log: Log = makeLog(undefined, settings.environment),
+  /** Channels beside those of the configuration. @default none */
+  channels: readonly AlertChannel[] = [],
 ) {
-  const ports = makePorts(environment, makeTableCall(environment, CALL_TIMEOUT_MS));
+  const ports = makePorts(settings, calls);
+  const alertPorts = {
+    ...ports,
+    log,
+    channels: [...channels, ...makeChannels(settings, calls)],
+  };
   return middy<unknown, void>().handler(async (_event: unknown, context: Context) => {
     const deadlineAtMs = clock.nowMs() + context.getRemainingTimeInMillis() - END_RESERVE_MS;
     const outcome = await sweep(ports, { shards: DUE_SHARDS, deadlineAtMs });
@@ -42,6 +61,16 @@ export function makeSweepHandler(
       detail: `wallets ${wallets}, holds swept ${swept}, holds settled ${settled}, failed ${failed}`,
     });
     // Holds come first: they keep money from people. Rollups only save reads.
+    const alertsEndAtMs = Math.min(deadlineAtMs, clock.nowMs() + ALERTS_TIME_MS);
+    const alerts = await sendAlerts(outcome.alertItems, alertsEndAtMs, alertPorts);
+    if (outcome.alertItems.length > 0) {
+      log.write({
+        level: alerts.failed + alerts.givenUp > 0 || !alerts.finished ? 'warn' : 'info',
+        event: alerts.finished ? 'alerts finished' : 'alerts stopped early',
+        count: alerts.sent,
+        detail: `sent ${alerts.sent}, waiting ${alerts.waiting}, given up ${alerts.givenUp}, failed ${alerts.failed}`,
+      });
+    }
     const made = await rollUp(ports, { deadlineAtMs });
     log.write({
       level: made.failed > 0 ? 'warn' : 'info',
@@ -50,18 +79,41 @@ export function makeSweepHandler(
       detail: `days ${made.days}, rows ${made.rows}, failed ${made.failed}`,
     });
     // Lambda counts as errors only what is thrown, and an alarm counts those.
-    if (failed > 0 || made.failed > 0) throw new Error('service_unavailable');
+    if (failed > 0 || made.failed > 0 || alerts.failed > 0 || alerts.givenUp > 0)
+      throw new Error('service_unavailable');
   });
 }
 
 function makePorts(
-  { walletsTable, usageTable }: Environment,
-  call: AwsCall,
-): SweepPorts & RollupPorts {
+  { environment }: FunctionSettings,
+  calls: SweepCalls,
+): SweepPorts & RollupPorts & { readonly alerts: AlertItems } {
+  const { walletsTable, usageTable } = environment;
+  const call = calls.callDynamoDb(environment, CALL_TIMEOUT_MS);
   return {
     wallets: makeWallets(call, walletsTable),
     usage: makeUsageRows(call, usageTable),
     rollups: makeRollups(call, usageTable),
+    alerts: makeAlerts(call, walletsTable),
     clock,
   };
+}
+
+/** Makes the channels of the configuration. */
+function makeChannels(
+  { environment, config }: FunctionSettings,
+  calls: SweepCalls,
+): readonly AlertChannel[] {
+  const { webhook, topicArn } = config.alerts;
+  const channels: AlertChannel[] = [];
+  if (webhook !== undefined) {
+    const secrets = calls.callSecretsManager(environment, CALL_TIMEOUT_MS);
+    const findSecret = makeAlertSecret(secrets, environment.secretPrefix);
+    const { allowLocalIssuers: allowLocal } = environment;
+    channels.push(makeWebhook({ url: webhook, findSecret, allowLocal, clock }));
+  }
+  if (topicArn !== undefined) {
+    channels.push(makeTopic(callSns(environment, CALL_TIMEOUT_MS), topicArn));
+  }
+  return channels;
 }

@@ -6,23 +6,25 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stage } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
+import { isLoopbackHost } from '../core/base/alert-settings.ts';
 import { type Config, toConfigInput } from '../core/config.ts';
 import { findProvider } from '../core/providers/provider.ts';
 import { moduleOf } from './paths.ts';
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
 /**
  * Returns the configuration without the providers that only this machine can reach, such as `ollama`.
- * @throws TypeError if one of them is the default provider, or sign-in has no public URL
+ * @throws TypeError if one of them is the default provider, if sign-in has no public URL, or if alerts go to this machine
  */
 export function toDeployedConfig(config: Config): Config {
   const isReachable = (name: string): boolean => {
     const url = findProvider(config, {}, name)?.baseUrl;
-    return !url || !LOOPBACK.test(new URL(url).hostname);
+    return !url || !isLoopbackHost(new URL(url).hostname);
   };
   const providers = Object.entries(config.providers).filter(([name]) => isReachable(name));
-  const { defaultProvider } = config;
+  const { defaultProvider, alerts } = config;
+  if (alerts.webhook !== undefined && isLoopbackHost(new URL(alerts.webhook).hostname)) {
+    throw new TypeError(`"alerts.webhook" must be reachable from AWS, got "${alerts.webhook}"`);
+  }
   if (defaultProvider !== undefined && !isReachable(defaultProvider)) {
     throw new TypeError(
       `"defaultProvider" must be reachable from AWS, got "${defaultProvider}", which is on this machine`,

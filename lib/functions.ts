@@ -16,6 +16,7 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
+import type { Config } from '../core/config.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockFindings } from './bedrock.ts';
 import { moduleOf, pathOf } from './paths.ts';
@@ -58,6 +59,7 @@ export interface FunctionsProps
   readonly secrets: SecretsOfGateway;
   /** The services that the proxy calls with its own role. */
   readonly signings: readonly RequestSigning[];
+  readonly alerts: Config['alerts'];
   /** True if the open pages are served. */
   readonly pages: boolean;
   /** The module that is bundled in the place of `#config`. */
@@ -100,7 +102,7 @@ export class Functions extends Construct {
     // The next run comes five minutes later.
     this.sweep.configureAsyncInvoke({ retryAttempts: 0 });
 
-    const permissions = permissionsOf(tables, secrets, signings, props.encryptionKey);
+    const permissions = permissionsOf(props);
     for (const name of FUNCTION_NAMES) {
       for (const statement of permissions[name]) this[name]?.addToRolePolicy(statement);
     }

@@ -52,6 +52,7 @@ export class Hallpass extends Construct {
       tables,
       secrets,
       signings: signingsOf(config),
+      alerts: config.alerts,
       pages: config.pages,
       configModule: writeConfigModule(this, config),
     });

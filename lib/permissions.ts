@@ -4,6 +4,7 @@
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { REVOKED_LIST_ATTRIBUTES, TABLES } from '../adapters/table-schema.ts';
+import type { Config } from '../core/config.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockStatements } from './bedrock.ts';
 import type { FunctionName } from './props.ts';
@@ -70,13 +71,34 @@ const writeRows = (usageTableArn: string): PolicyStatement =>
     },
   });
 
+/** Allows what sends alerts: to read the secret that signs them, and to publish to the topic. */
+const sendAlerts = (
+  { webhook, topicArn }: Config['alerts'],
+  { alertArn }: SecretsOfGateway,
+): PolicyStatement[] => [
+  ...(webhook === undefined
+    ? []
+    : [allow('ReadAlertSecret', ['secretsmanager:GetSecretValue'], [alertArn])]),
+  ...(topicArn === undefined ? [] : [allow('PublishAlerts', ['sns:Publish'], [topicArn])]),
+];
+
+export interface PermissionsOptions {
+  readonly tables: Tables;
+  readonly secrets: SecretsOfGateway;
+  /** The services that the proxy calls with its own role. */
+  readonly signings: readonly RequestSigning[];
+  readonly alerts: Config['alerts'];
+  readonly encryptionKey?: IKey | undefined;
+}
+
 /** Returns the statements of each function. A statement without resources is left out: it would mean all. */
-export function permissionsOf(
-  tables: Tables,
-  secrets: SecretsOfGateway,
-  signings: readonly RequestSigning[],
-  encryptionKey?: IKey,
-): Readonly<Record<FunctionName, readonly PolicyStatement[]>> {
+export function permissionsOf({
+  tables,
+  secrets,
+  signings,
+  alerts,
+  encryptionKey,
+}: PermissionsOptions): Readonly<Record<FunctionName, readonly PolicyStatement[]>> {
   const keys = [tables.keys.tableArn];
   const wallets = [tables.wallets.tableArn];
   const usage = [tables.usage.tableArn];
@@ -127,6 +149,7 @@ export function permissionsOf(
       ...holdAndSettle,
       allow('FindOpenDays', ['dynamodb:Query'], openIndex),
       allow('RollUp', ['dynamodb:Query', 'dynamodb:UpdateItem'], usage),
+      ...sendAlerts(alerts, secrets),
     ],
     // Open to anyone, so it may read nothing.
     pages: [],

@@ -4,7 +4,12 @@
  */
 import { Aws, Fn, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
-import { keySecretName, providerSecretName, signInSecretName } from '../adapters/table-schema.ts';
+import {
+  alertSecretName,
+  keySecretName,
+  providerSecretName,
+  signInSecretName,
+} from '../adapters/table-schema.ts';
 import type { ExistingGateway } from './props.ts';
 
 export interface SecretsProps {
@@ -57,6 +62,11 @@ export class SecretsOfGateway extends Construct {
     return this.providers.map((name) =>
       this.arnOf(`${providerSecretName(this.prefix, name)}-??????`),
     );
+  }
+
+  /** Matches the ARN of the secret that signs alerts, less its six letters. */
+  get alertArn(): string {
+    return this.arnOf(`${alertSecretName(this.prefix)}-??????`);
   }
 
   /** Spells `keyArns` as cdk-nag does in the name of a finding. */

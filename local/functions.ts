@@ -2,9 +2,10 @@
  * The Lambda functions in this process, with the stack's timeouts.
  */
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
-import { callDynamoDb } from '../adapters/aws/https-call.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeLog } from '../adapters/log.ts';
 import type { Log } from '../core/base/ports.ts';
+import type { AlertChannel } from '../core/wallet/alerts/ports.ts';
 import { makeAccountHandler } from '../lambdas/account.ts';
 import { makeAuthorizerHandler } from '../lambdas/authorizer.ts';
 import { makePagesHandler } from '../lambdas/pages.ts';
@@ -39,9 +40,15 @@ export interface LocalFunctions {
 }
 
 /** Makes the functions as their Lambda entries do. */
-export function makeFunctions(settings: FunctionSettings, log: Log = makeLog()): LocalFunctions {
+export function makeFunctions(
+  settings: FunctionSettings,
+  log: Log = makeLog(),
+  /** Channels of alerts beside those of the configuration. @default none */
+  channels: readonly AlertChannel[] = [],
+): LocalFunctions {
   installAwsLambda(); // The proxy's handler needs it when it is made.
-  const sweep = makeBufferedFunction(makeSweepHandler(settings, callDynamoDb, log), {
+  const calls = { callDynamoDb, callSecretsManager };
+  const sweep = makeBufferedFunction(makeSweepHandler(settings, calls, log, channels), {
     timeoutMs: SWEEP_TIMEOUT_MS,
   });
   return {

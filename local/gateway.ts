@@ -15,7 +15,7 @@ import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts'
 import { makeSecrets, makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../adapters/dynamodb/key-store.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
-import { ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
+import { alertSecretName, ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
 import type { Config } from '../core/config.ts';
 import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
@@ -113,9 +113,7 @@ async function startParts(
   const overlay = providerKeys(options);
   const secrets = await startSecrets({
     ...(data === undefined ? {} : { folder: join(data, 'secrets') }),
-    overlay: new Map(
-      [...overlay].map(([name, key]) => [providerSecretName(SECRET_PREFIX, name), key]),
-    ),
+    overlay: overlayOf(overlay, options.variables),
     accessKeyId,
   });
   closers.push(secrets.close);
@@ -199,6 +197,20 @@ function providerKeys({ config, variables }: LocalGatewayOptions): Map<string, s
     if (secret !== undefined && key !== undefined && key !== '') keys.set(secret, key);
   }
   return keys;
+}
+
+/** The variable with the secret that signs alerts to a webhook. */
+const ALERT_SECRET = 'HALLPASS_ALERT_SECRET';
+
+/** Returns the secrets in the process's environment, by their names: they replace those of the folder. */
+function overlayOf(
+  keys: ReadonlyMap<string, string>,
+  { [ALERT_SECRET]: alertSecret }: Variables,
+): Map<string, string> {
+  const overlay = new Map<string, string>();
+  for (const [name, key] of keys) overlay.set(providerSecretName(SECRET_PREFIX, name), key);
+  if (alertSecret) overlay.set(alertSecretName(SECRET_PREFIX), alertSecret);
+  return overlay;
 }
 
 const providersWithKeys = (

@@ -8,6 +8,8 @@ import { config } from '#config';
 import { makeLog } from '../adapters/log.ts';
 import type { Config } from '../core/config.ts';
 import { keyVariableOf } from '../core/providers/provider.ts';
+import { toAlertText } from '../core/wallet/alerts/alert.ts';
+import type { AlertChannel } from '../core/wallet/alerts/ports.ts';
 import type { Flags } from './flags.ts';
 import { makeFunctions } from './functions.ts';
 import { type LocalGateway, startLocalGateway } from './gateway.ts';
@@ -37,7 +39,7 @@ export async function serve(flags: Flags): Promise<void> {
     basePath: flags.basePath,
     providerUrls: flags.provider,
     variables: process.env,
-    makeFunctions: (settings) => makeFunctions(settings, makeLog(toStandardError)),
+    makeFunctions: (settings) => makeFunctions(settings, makeLog(toStandardError), [terminal]),
     onFault: (error) => console.error(`hallpass: ${nameOf(error)}`),
   }).catch(async (error: unknown) => {
     console.error(`hallpass: ${await explain(error, flags, data)}`);
@@ -54,6 +56,14 @@ export async function serve(flags: Flags): Promise<void> {
 function toStandardError(line: string): void {
   process.stderr.write(`${line}\n`);
 }
+
+/** Prints alerts for the user of this machine. */
+const terminal: AlertChannel = {
+  name: 'terminal',
+  async send(alert) {
+    toStandardError(`hallpass: alert: ${toAlertText(alert)}`);
+  },
+};
 
 /** Returns an error's name. Its message may contain text of a client. */
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : 'fault');

@@ -219,7 +219,7 @@ describe('decision pages', () => {
 
 describe('the conditions of writes', () => {
   /** Adapters that write what money and revocations rest on. */
-  const WRITES = ['wallet-writes', 'pools', 'marks', 'usage-rows', 'rollups'];
+  const WRITES = ['wallet-writes', 'pools', 'marks', 'usage-rows', 'rollups', 'alert-marks'];
   /** A function that makes one clause of a condition, with the doc comment before it. */
   const CLAUSE =
     /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?^(?:export )?const (\w+) = [^=]*?\): Condition\b/gm;

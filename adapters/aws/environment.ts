@@ -25,6 +25,7 @@ export interface Environment {
   readonly credentials: AwsCredentials;
   readonly dynamodbUrl: string;
   readonly secretsManagerUrl: string;
+  readonly snsUrl: string;
   /** Base URLs that replace a provider's own, by provider name. */
   readonly providerUrls: Readonly<Record<string, string>>;
   /** True lets issuers' key sets come from this machine. */
@@ -68,6 +69,7 @@ export const accountOfDeployment = (deployment: string): string =>
 const ENDPOINT_VARIABLES = {
   dynamodb: 'AWS_ENDPOINT_URL_DYNAMODB',
   secretsmanager: 'AWS_ENDPOINT_URL_SECRETS_MANAGER',
+  sns: 'AWS_ENDPOINT_URL_SNS',
   sts: 'AWS_ENDPOINT_URL_STS',
 } as const;
 
@@ -117,6 +119,7 @@ export function readEnvironment(variables: Variables): Environment {
     },
     dynamodbUrl: awsUrl('dynamodb', region, variables),
     secretsManagerUrl: awsUrl('secretsmanager', region, variables),
+    snsUrl: awsUrl('sns', region, variables),
     providerUrls: parseUrls(variables[ENVIRONMENT.providerUrls]),
     allowLocalIssuers: variables[ENVIRONMENT.localIssuers] === 'allow',
     gateway: variables[ENVIRONMENT.gateway],

@@ -7,7 +7,12 @@ import { makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyId, sha256 } from '../../core/base/ids.ts';
 import type { Clock, Secrets } from '../../core/base/ports.ts';
-import { jwtSecretName, keySecretName, providerSecretName } from '../table-schema.ts';
+import {
+  alertSecretName,
+  jwtSecretName,
+  keySecretName,
+  providerSecretName,
+} from '../table-schema.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 
 /** A provider's key that was replaced is used for this long at most. */
@@ -115,7 +120,7 @@ export function parseVersions(text: string): Readonly<Record<string, unknown>> {
 }
 
 /** Reads a bare key and drops the line feed that pasting leaves. JSON is a deployment's placeholder: not set. */
-const parseProviderKey = (text = ''): string | undefined =>
+export const parseProviderKey = (text = ''): string | undefined =>
   /^(?!\{)[!-~]+$/.test(text.trim()) ? text.trim() : undefined;
 
 /** Writes secrets, for commands. */
@@ -142,6 +147,11 @@ export interface SecretWriter {
    * @throws service_unavailable
    */
   putProviderKey(provider: string, key: string): Promise<void>;
+  /**
+   * Sets the secret that signs alerts to a webhook.
+   * @throws service_unavailable
+   */
+  putAlertSecret(secret: string): Promise<void>;
 }
 
 /** @param encryptionKey the ARN of the key that encrypts new secrets. @default AWS's own */
@@ -167,18 +177,27 @@ export const makeSecretWriter = (
     addVersion(call, keySecretName(prefix, keyId), version, key),
   putJwtSecret: (keyId, version, text) =>
     putVersion(call, { name: jwtSecretName(prefix, keyId), version, text, encryptionKey }),
-  async putProviderKey(provider, key) {
-    const name = providerSecretName(prefix, provider);
-    try {
-      await call('CreateSecret', { Name: name, SecretString: key, ...withKmsKey(encryptionKey) });
-    } catch (cause) {
-      if (!isNamed(cause, 'ResourceExistsException')) {
-        throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
-      }
-      await replaceText(call, name, key);
-    }
-  },
+  putProviderKey: (provider, key) =>
+    putText(call, providerSecretName(prefix, provider), key, encryptionKey),
+  putAlertSecret: (secret) => putText(call, alertSecretName(prefix), secret, encryptionKey),
 });
+
+/** Makes a secret of a bare text, or replaces its text. */
+async function putText(
+  call: AwsCall,
+  name: string,
+  text: string,
+  encryptionKey: string | undefined,
+): Promise<void> {
+  try {
+    await call('CreateSecret', { Name: name, SecretString: text, ...withKmsKey(encryptionKey) });
+  } catch (cause) {
+    if (!isNamed(cause, 'ResourceExistsException')) {
+      throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
+    }
+    await replaceText(call, name, text);
+  }
+}
 
 /** Adds a version to a secret, and makes the secret where there is none. Of two at once, both versions are kept. */
 export async function putVersion(

@@ -3,7 +3,7 @@
  * item beside it, `<wallet>!`, so that the wallet stays within one write unit.
  */
 import { asWalletId, type WalletId } from '../../core/base/ids.ts';
-import type { People } from '../../core/wallet/people.ts';
+import { noteIdOf, type People } from '../../core/wallet/people.ts';
 import type {
   MadeChange,
   NoteTexts,
@@ -41,9 +41,6 @@ const { partitionKey: listKey } = TABLES.wallets.listIndex;
 const TEXTS = ['name', 'email', 'source', 'reason', 'note'] as const satisfies (keyof NoteTexts)[];
 const MINUTES_REFUSED = 'hits';
 const CHANGE = 'i:';
-
-/** The id of the item beside a wallet. No wallet's id ends like it. */
-export const noteIdOf = (walletId: WalletId): WalletId => asWalletId(`${walletId}!`);
 
 /** The people of a table. Fails closed, and never repeats a write by itself. */
 export function makePeople(call: AwsCall, table: string): People {

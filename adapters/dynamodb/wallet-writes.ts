@@ -3,7 +3,7 @@
  * Each condition is a list of named clauses; docs/conditions.md lists what they guarantee. A comparison
  * with an attribute that is not there is never true, so `NOT a > b` passes for a counter that does not exist yet.
  */
-import { sha256, type TokenId, type WalletId } from '../../core/base/ids.ts';
+import { type PoolId, sha256, type TokenId, type WalletId } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
 import { encodeHold } from '../../core/wallet/hold-codec.ts';
 import { encodePrompt, type Remembered } from '../../core/wallet/memory.ts';
@@ -138,8 +138,9 @@ const tokenIsCountedHere = (tokenId: TokenId, seenSpills: number | undefined): C
 const isIssuedAfterNotBefore = (issuedAtMs: number): Condition =>
   condition`NOT ${attribute(NOT_BEFORE)} >= ${toNumber(issuedAtMs)}`;
 
-/** The value of `due` under which a wallet is in the index of the sweep. */
-const shardOf = (walletId: WalletId): string => String(sha256(walletId).charCodeAt(0) % DUE_SHARDS);
+/** The value of `due` under which an item is in the index of the sweep. */
+export const shardOf = (walletId: WalletId | PoolId): string =>
+  String(sha256(walletId).charCodeAt(0) % DUE_SHARDS);
 
 /**
  * Settle. Invariant: a hold is settled once, and a token's counters go only while nobody uses the token.

@@ -4,14 +4,12 @@
  * Fails closed: `service_unavailable`. One try; 5 s and 256 kB at most for everything; no redirect is followed.
  */
 import type { LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { KeySetFetch } from '../../core/jwt/ports.ts';
 import { untilAborted } from '../system.ts';
-import { isLoopbackAddress, isPublicAddress } from './public-address.ts';
+import { AddressRefused, findAddress, lookupOf, parseAllowedUrl } from './checked-address.ts';
 
 // An import of it loads undici too, which takes 40 ms (docs/performance.md).
 const http = process.getBuiltinModule('node:http');
@@ -30,12 +28,11 @@ export interface KeySetFetchOptions {
 const TIMEOUT_MS = 5_000;
 const KEY_SET_BYTES_MAX = 262_144;
 
-const resolveAll = (hostname: string): Promise<LookupAddress[]> => lookup(hostname, { all: true });
-
 export function makeKeySetFetch(options: KeySetFetchOptions): KeySetFetch {
   const { timeoutMs = TIMEOUT_MS } = options;
   return async (text) => {
-    const url = requireUrl(text, options.allowLocal);
+    const url = parseAllowedUrl(text, options.allowLocal);
+    if (url === undefined) throw outage('its URL must begin with "https:" and name no user');
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       // The system's resolver cannot be aborted.
@@ -43,6 +40,7 @@ export function makeKeySetFetch(options: KeySetFetchOptions): KeySetFetch {
       return await fetchText(url, { address, signal, ca: options.ca });
     } catch (error) {
       if (error instanceof GatewayError) throw error;
+      if (error instanceof AddressRefused) throw outage(error.message);
       throw outage(signal.aborted ? 'it did not answer in time' : failureOf(error), error);
     }
   };
@@ -61,45 +59,11 @@ function failureOf(error: unknown): string {
   return isWord ? `the request failed: ${code}` : 'the request failed';
 }
 
-function requireUrl(text: string, allowLocal: boolean): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isProtocol = url?.protocol === 'https:' || (allowLocal && url?.protocol === 'http:');
-  if (!url || !isProtocol || url.username !== '' || url.password !== '') {
-    throw outage('its URL must begin with "https:" and name no user');
-  }
-  return url;
-}
-
-/** Finds an address to connect to. All addresses of the name must be allowed: one that is not shows a trap. */
-async function findAddress(url: URL, options: KeySetFetchOptions): Promise<LookupAddress> {
-  const hostname = url.hostname.replace(/^\[|\]$/g, '');
-  const family = isIP(hostname);
-  const { resolve = resolveAll } = options;
-  const all = family === 0 ? await resolve(hostname) : [{ address: hostname, family }];
-  const [first] = all;
-  if (first === undefined) throw outage('its host has no address');
-  const isLocal = options.allowLocal && all.every(({ address }) => isLoopbackAddress(address));
-  // Plain HTTP is allowed to this machine only.
-  const isAllowed = isLocal || (url.protocol === 'https:' && all.every(isPublic));
-  if (!isAllowed) throw outage('its host has an address that is not public');
-  return first;
-}
-
-const isPublic = ({ address }: LookupAddress): boolean => isPublicAddress(address);
-
 interface FetchTarget {
   readonly address: LookupAddress;
   readonly signal: AbortSignal;
   readonly ca: string | undefined;
 }
-
-/** Answers with the address that was checked, wherever the name leads by now. */
-const lookupOf =
-  ({ address, family }: LookupAddress): LookupFunction =>
-  (_, { all }, callback) => {
-    if (all) callback(null, [{ address, family }]);
-    else callback(null, address, family);
-  };
 
 function fetchText(url: URL, { address, signal, ca }: FetchTarget): Promise<string> {
   const options: RequestOptions = {

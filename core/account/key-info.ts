@@ -10,6 +10,7 @@ import { asNanoUsd, type NanoUsd, usdFromNano } from '../base/money.ts';
 import type { Clock } from '../base/ports.ts';
 import type { ModelLists } from '../models/catalogue.ts';
 import { allowedEntries } from '../models/policy.ts';
+import { percentOf } from '../wallet/alerts/alert.ts';
 import type { LimitState } from '../wallet/hold.ts';
 import { isKeyRate, keyWalletIdOf, limitsOf, walletIdOf, withPerson } from '../wallet/payer.ts';
 import type { People } from '../wallet/people.ts';
@@ -158,6 +159,8 @@ export interface LimitInfo {
   readonly used: number;
   readonly reserved: number;
   readonly remaining: number;
+  /** Settled spend in whole percent of the limit, as alerts judge it. */
+  readonly percent: number;
   readonly resets_at: string | null;
 }
 
@@ -173,6 +176,7 @@ export function toLimitInfo(state: LimitState): LimitInfo {
     used,
     reserved,
     remaining: unit === 'usd' ? usdOf(remaining) : Number(remaining),
+    percent: percentOf(state.used - state.reserved, state.limit.amount),
     resets_at: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
   };
 }

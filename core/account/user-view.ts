@@ -4,6 +4,7 @@
 import type { Grant } from '../access/grant.ts';
 import type { WalletId } from '../base/ids.ts';
 import { asNanoUsd, usdFromNano } from '../base/money.ts';
+import { percentOf } from '../wallet/alerts/alert.ts';
 import type { LimitState } from '../wallet/hold.ts';
 import { limitsOf, withPerson } from '../wallet/payer.ts';
 import type { PersonNote } from '../wallet/person.ts';
@@ -115,7 +116,3 @@ function nearestOf(states: readonly LimitState[]): Nearest | null {
   }
   return nearest;
 }
-
-/** Whole percent, cut off, so that 100 means used up. */
-export const percentOf = (used: bigint, amount: bigint): number =>
-  amount <= 0n ? 100 : Number((used * 100n) / amount);

@@ -13,6 +13,7 @@ import type { TokenUsage } from '../base/token-usage.ts';
 import { outputTokensMax } from '../dialects/request-output.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import { costOf } from '../models/pricing.ts';
+import { markSettled } from '../wallet/alerts/watch.ts';
 import type { Amounts, LimitState } from '../wallet/hold.ts';
 import { type SettlePorts, settle } from '../wallet/settle.ts';
 import type { UsageRow, UsageStatus } from '../wallet/usage-row.ts';
@@ -213,7 +214,7 @@ export async function closeCall(
   outcome: CallOutcome,
   ports: CallPorts,
 ): Promise<UsageRow> {
-  const { row, settled, writeUnits } = await settle(
+  const { row, settled, wallet, writeUnits } = await settle(
     withRemembered(call, outcome),
     usageRowOf(call, outcome, ports.clock.nowMs()),
     ports,
@@ -230,6 +231,7 @@ export async function closeCall(
     });
   }
   if (!settled) ports.log.write({ level: 'warn', event: 'left_to_lease', ...subjectOf(call) });
+  else await markSettled(call, wallet, ports.alerts);
   return row;
 }
 

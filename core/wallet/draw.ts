@@ -5,12 +5,12 @@
  * were read do not have what the request lacks.
  */
 
-import { windowAt } from '../base/limits.ts';
+import { type Limit, windowAt } from '../base/limits.ts';
 import { retry } from '../base/retry.ts';
 import { type Amounts, amountOf } from './hold.ts';
 import type { Wallet } from './ports.ts';
 import { MOVE_RETRY, type Recalled, recallIdle } from './recall.ts';
-import type { HoldTarget, SeenWallet } from './reserve-plan.ts';
+import { type HoldTarget, type SeenWallet, watchedOf } from './reserve-plan.ts';
 import type { SettlePorts } from './settle.ts';
 import {
   allows,
@@ -119,6 +119,9 @@ async function drawOne({ seen, shortage, roundsMax }: OneDraw, ports: SettlePort
       const draw = { ...ends, amount, seenIn: slice.drawnIn, limit: budget.amount };
       const move = await retry(() => wallets.draw(draw), MOVE_RETRY, ports);
       writeUnits += move.writeUnits;
+      if (move.kind === 'moved') {
+        await markDrawn(seen.target, { budget, drawn: drawn + amount }, ports);
+      }
       if (move.kind !== 'pool-refused') return { refusal: undefined, writeUnits };
     } else if (need < 0n && available < 0n) {
       // The limit was lowered: what the wallet has beyond this request goes back before it may spend the rest.
@@ -139,6 +142,17 @@ async function drawOne({ seen, shortage, roundsMax }: OneDraw, ports: SettlePort
   const others = { drawn, reserved: 0n, hasSeenAll: false };
   return { refusal: refusalOf(seen, shortage, others), writeUnits };
 }
+
+/** Marks the levels of a budget that draws have reached. What others drew since the look shows at the next draw. */
+const markDrawn = async (
+  target: HoldTarget,
+  { budget, drawn }: { readonly budget: Limit; readonly drawn: bigint },
+  { alerts }: SettlePorts,
+): Promise<void> => {
+  const { endsAtMs } = windowAt(budget.window, target.hold.reservedAtMs);
+  const state = { limit: budget, used: drawn, reserved: 0n, resetsAtMs: endsAtMs };
+  await alerts?.reached(watchedOf(target), [state]);
+};
 
 /**
  * The amount that a payer's share lets it draw; undefined: any. A slice with what it holds never exceeds the share,

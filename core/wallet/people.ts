@@ -2,8 +2,11 @@
  * The port to records of people. Flow: policy > **reserve** > forward > meter > settle.
  * Invariant: a change that failed has changed nothing.
  */
-import type { WalletId } from '../base/ids.ts';
+import { asWalletId, type WalletId } from '../base/ids.ts';
 import type { PersonChange, PersonNames, PersonNote } from './person.ts';
+
+/** The id of the item beside a wallet. No wallet's id ends like it. */
+export const noteIdOf = (walletId: WalletId): WalletId => asWalletId(`${walletId}!`);
 
 /** Records of people. Fails closed. A change alters the wallet and the note beside it together or neither. */
 export interface People {

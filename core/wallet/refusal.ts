@@ -241,6 +241,12 @@ const causeOf = (refused: RefusedReserve): Refusal | undefined =>
     ? refusalIn(refused, refused.amounts)
     : { cause: 'limit', state: refused.budget.state };
 
+/** The state of the limit that refuses; undefined: no limit does. */
+export function refusedStateOf(refused: RefusedReserve): LimitState | undefined {
+  const refusal = causeOf(refused);
+  return refusal?.cause === 'limit' ? refusal.state : undefined;
+}
+
 /** Amounts that `afford` answers for what these limits leave, if they fit. */
 function affordIn(states: readonly LimitState[], afford: Afford | undefined): Amounts | undefined {
   const smaller = afford?.(leftIn(states));

@@ -7,6 +7,8 @@ import type { Grant } from '../access/grant.ts';
 import type { KeyId, RequestId, WalletId } from '../base/ids.ts';
 import { isoDay, type Limit, type LimitPer } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
+import type { AlertSubject } from './alerts/alert.ts';
+import { subjectOf, type Watched } from './alerts/watch.ts';
 import type { Amounts, Hold, LimitState } from './hold.ts';
 import {
   bookOf,
@@ -86,6 +88,8 @@ export interface AmountsLeft {
 /** One wallet that a request is held in, with the limits that are checked there. */
 export interface HoldTarget {
   readonly keyId: KeyId;
+  /** Whom alerts of these limits are about. */
+  readonly subject: AlertSubject;
   readonly limits: readonly Limit[];
   /** Budgets of the whole key, which the payer spends by slices. */
   readonly budgets: readonly Limit[];
@@ -154,8 +158,10 @@ export function planReserve(
   };
   const keyCounted = keyCountersOf(grant, limits);
   const isAlone = request.isAlone === true && isCapped(limits);
+  const subject = subjectOf(grant);
   const payer: HoldTarget = {
     keyId,
+    subject,
     limits: limits.filter(
       (limit) => !isKeyBudget(limit) && (keyCounted.length === 0 || !isKeyRate(limit)),
     ),
@@ -181,6 +187,7 @@ export function planReserve(
   if (keyCounted.length === 0) return { payer, key: undefined };
   const key: HoldTarget = {
     keyId,
+    subject,
     limits: limits.filter(isKeyRate),
     budgets: [],
     leastShare: undefined,
@@ -205,6 +212,15 @@ function inFlightMaxOf(
 
 const payerKind = ({ identity, token }: Grant): LimitPer =>
   identity !== undefined ? 'user' : token !== undefined ? 'token' : 'key';
+
+/** The request of a target, for alerts of its limits. */
+export const watchedOf = ({ subject, keyId, hold }: HoldTarget): Watched => ({
+  subject,
+  keyId,
+  walletId: hold.walletId,
+  tokenId: hold.tokenId,
+  atMs: hold.reservedAtMs,
+});
 
 /** The state of the limits that are counted in a wallet. */
 export const statesOf = ({ target, wallet }: SeenWallet): readonly LimitState[] =>

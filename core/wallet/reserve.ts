@@ -27,7 +27,13 @@ import { isCapped, limitsOf, walletIdOf, withPerson } from './payer.ts';
 import type { Person } from './person.ts';
 import { placeHold } from './place-hold.ts';
 import type { Wallet } from './ports.ts';
-import { recountOf, smallerAmounts, toReserveError } from './refusal.ts';
+import {
+  type RefusedReserve,
+  recountOf,
+  refusedStateOf,
+  smallerAmounts,
+  toReserveError,
+} from './refusal.ts';
 import {
   planReserve,
   type ReservePlan,
@@ -35,6 +41,7 @@ import {
   refusalIn,
   type SeenWallet,
   statesOf,
+  watchedOf,
 } from './reserve-plan.ts';
 import { closeExpiredHolds, rowOf, type SettlePorts, settleAtRow } from './settle.ts';
 import type { BudgetRefusal } from './slices.ts';
@@ -127,7 +134,9 @@ export async function reserve(asked: ReserveRequest, ports: SettlePorts): Promis
       }
       const smaller = smallerAmounts(refused, request.afford);
       if (smaller === undefined || lowerings === LOWERINGS_MAX) {
-        throw toReserveError(refused, request, ports.random.fraction());
+        const error = toReserveError(refused, request, ports.random.fraction());
+        await markSpent(error, refused, ports);
+        throw error;
       }
       amounts = smaller;
       lowerings += 1;
@@ -136,6 +145,17 @@ export async function reserve(asked: ReserveRequest, ports: SettlePorts): Promis
     if (mayStand) await disown(plan, { attempt: attempts, amounts: request.amounts }, ports);
     throw toGatewayError(error);
   }
+}
+
+/** Marks the limit of a refusal as used up, if its money is gone. */
+async function markSpent(
+  { code }: GatewayError,
+  refused: RefusedReserve,
+  { alerts }: SettlePorts,
+): Promise<void> {
+  const state = refusedStateOf(refused);
+  if (alerts === undefined || code !== 'insufficient_quota' || state === undefined) return;
+  await alerts.spent(watchedOf(refused.target), state);
 }
 
 /** The request as it need not be alone, if it is refused because something else is in flight; else undefined. */

@@ -10,6 +10,7 @@ import { ZERO_USD } from '../base/money.ts';
 import type { Clock, Random } from '../base/ports.ts';
 import { retry } from '../base/retry.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
+import type { AlertWatch } from './alerts/watch.ts';
 import type { Hold } from './hold.ts';
 import type { Settlement, UsageRows, Wallet, Wallets } from './ports.ts';
 import { poolIdOf, sliceOf } from './slices.ts';
@@ -31,6 +32,8 @@ export interface SettlePorts {
   readonly usage: UsageRows;
   readonly clock: Clock;
   readonly random: Random;
+  /** @default no limit has alerts */
+  readonly alerts?: AlertWatch;
 }
 
 export interface SettleOutcome {
@@ -38,6 +41,8 @@ export interface SettleOutcome {
   readonly row: UsageRow;
   /** False: the hold is left to its lease, and the sweep settles it at the row's cost. */
   readonly settled: boolean;
+  /** The payer's wallet after the settle; undefined: it is not known. */
+  readonly wallet: Wallet | undefined;
   readonly writeUnits: number;
 }
 
@@ -53,13 +58,16 @@ export async function settle(
   const leftMs = (): number => Math.max(1, deadlineAtMs - clock.nowMs());
   let stored: UsageRow | undefined;
   let writeUnits = 0;
+  let wallet: Wallet | undefined;
   const settleOnce = async (): Promise<void> => {
     if (stored === undefined) {
       const put = await ports.usage.put(row, leftMs());
       stored = put.row;
       writeUnits += put.writeUnits;
     }
-    writeUnits += await settleAtRow(hold, stored, { ...ports, leftMs });
+    const closed = await settleHold(hold, stored, { ...ports, leftMs });
+    writeUnits += closed.writeUnits;
+    wallet = closed.wallet;
   };
   const policy = {
     triesMax: SETTLE_TRIES_MAX,
@@ -69,10 +77,10 @@ export async function settle(
   };
   try {
     await retry(settleOnce, policy, ports);
-    return { row: stored ?? row, settled: true, writeUnits };
+    return { row: stored ?? row, settled: true, wallet, writeUnits };
   } catch {
     // Nothing is lost: the lease ends, and the sweep settles at the row's cost, or at the whole hold without a row.
-    return { row: stored ?? row, settled: false, writeUnits };
+    return { row: stored ?? row, settled: false, wallet, writeUnits };
   }
 }
 
@@ -87,11 +95,17 @@ interface SettleAtRowPorts extends Pick<SettlePorts, 'wallets' | 'clock'> {
  * @returns the write units it took
  * @throws service_unavailable
  */
-export async function settleAtRow(
+export const settleAtRow = async (
   hold: OpenHold,
   row: UsageRow,
   ports: SettleAtRowPorts,
-): Promise<number> {
+): Promise<number> => (await settleHold(hold, row, ports)).writeUnits;
+
+async function settleHold(
+  hold: OpenHold,
+  row: UsageRow,
+  ports: SettleAtRowPorts,
+): Promise<Pick<SettleOutcome, 'wallet' | 'writeUnits'>> {
   const { wallets, clock, leftMs } = ports;
   let settlement = settlementOf(hold, row, clock.nowMs());
   let writeUnits = 0;
@@ -103,7 +117,7 @@ export async function settleAtRow(
       const more = outcome.written ? await tidy(settlement, outcome.wallet, wallets) : 0;
       const beside =
         hold.inKeyWallet === undefined ? 0 : await settleAtRow(hold.inKeyWallet, row, ports);
-      return writeUnits + more + beside;
+      return { wallet: outcome.wallet, writeUnits: writeUnits + more + beside };
     }
     settlement = {
       ...settlementOf({ ...hold, ...standing }, row, clock.nowMs()),

@@ -13,10 +13,23 @@ describe('defineConfig', () => {
         defaultMaxOutputTokens: 8192,
         holdAtCachePrice: false,
       },
+      alerts: { at: [50, 80, 100] },
       allowedOrigins: ['*'],
       demo: true,
       pages: true,
     });
+  });
+
+  test('sorts levels of alerts, and takes a webhook by https or on this machine', () => {
+    const alerts = (given: ConfigInput['alerts']) => () =>
+      defineConfig({ providers: {}, alerts: given });
+
+    expect(alerts({ at: [90, 10, 90] })().alerts.at).toEqual([10, 90]);
+    expect(alerts({ webhook: 'http://127.0.0.1:9/hook' })().alerts.webhook).toBeDefined();
+    expect(alerts({ webhook: 'http://example.com/hook' })).toThrow('"alerts.webhook": must begin');
+    expect(alerts({ webhook: 'https://ada:secret@example.com' })).toThrow('name no user');
+    expect(alerts({ at: [0] })).toThrow('"alerts.at.0"');
+    expect(alerts({ topicArn: 'my-topic' })).toThrow('"alerts.topicArn"');
   });
 
   test('reads limits', () => {

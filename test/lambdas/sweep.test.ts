@@ -1,6 +1,6 @@
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { callDynamoDb } from '../../adapters/aws/https-call.ts';
+import { callDynamoDb, callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { asRequestId, asWalletId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
@@ -47,11 +47,12 @@ async function runSweep(
         credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
         dynamodbUrl: url,
         secretsManagerUrl: url,
+        snsUrl: url,
         allowLocalIssuers: false,
         providerUrls: {},
       },
     },
-    callDynamoDb,
+    { callDynamoDb, callSecretsManager },
     { write: (entry) => entries.push(entry) },
   );
   await handler({}, contextWith(remainingMs));

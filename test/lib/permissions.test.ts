@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defineConfig } from '../../core/config.ts';
+import { type ConfigInput, defineConfig } from '../../core/config.ts';
 import { makeStack } from '../support/stack.ts';
 
 interface Statement {
@@ -57,7 +57,25 @@ const logs = (name: string): string[] => [
   `Allow logs:PutLogEvents on <Functions${name}Log.Arn>`,
 ];
 
+/** Statements about alerts in the template of a gateway with these alerts. */
+function alertStatements(alerts: ConfigInput['alerts']): string[] {
+  const { stack } = makeStack({ config: defineConfig({ providers: {}, alerts }) });
+  const text = JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
+  return text.match(/"Sid":"(ReadAlertSecret|PublishAlerts)"/g) ?? [];
+}
+
 describe('what each function may do, and nothing else', () => {
+  // guarantee: least-privilege
+  test('one function reads the secret of alerts or publishes them, and only if there are any', () => {
+    const topicArn = 'arn:aws:sns:us-east-1:123456789012:alerts';
+
+    expect(alertStatements({})).toEqual([]);
+    expect(alertStatements({ topicArn })).toEqual(['"Sid":"PublishAlerts"']);
+    expect(alertStatements({ webhook: 'https://example.com/hook' })).toEqual([
+      '"Sid":"ReadAlertSecret"',
+    ]);
+  });
+
   // guarantee: least-privilege
   test('the authorizer reads keys and the secrets of keys, and writes nothing', () => {
     expect(permissionsOf('Authorizer')).toEqual([

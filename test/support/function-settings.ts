@@ -37,6 +37,7 @@ export async function startFunctionSettings(): Promise<TestFunctions> {
     credentials: CREDENTIALS,
     dynamodbUrl: tables.url,
     secretsManagerUrl: secrets.url,
+    snsUrl: secrets.url,
     allowLocalIssuers: false,
     providerUrls: {},
   };

@@ -58,6 +58,7 @@ describe('GET /v1/key', () => {
             used: 0.75,
             reserved: 0.25,
             remaining: 1.25,
+            percent: 25,
             resets_at: null,
           },
         ],

@@ -62,6 +62,7 @@ describe('the limits that a bare server key sees', () => {
         used: 40,
         reserved: 36,
         remaining: 960,
+        percent: 0,
         resets_at: null,
       },
       {
@@ -72,6 +73,7 @@ describe('the limits that a bare server key sees', () => {
         used: 0.6,
         reserved: 0.5,
         remaining: 0.4,
+        percent: 10,
         resets_at: '2026-12-01T00:00:00.000Z',
       },
       {
@@ -82,6 +84,7 @@ describe('the limits that a bare server key sees', () => {
         used: 2,
         reserved: 1,
         remaining: 7,
+        percent: 11,
         resets_at: '2026-11-20T13:00:00.000Z',
       },
     ]);

@@ -57,7 +57,7 @@ describe('settle', () => {
 
     const outcome = await settle(hold, row, ports);
 
-    expect(outcome).toEqual({ row, settled: true, writeUnits: 2 });
+    expect(outcome).toMatchObject({ row, settled: true, writeUnits: 2 });
     expect(usage.rows.get(hold.requestId)).toEqual(row);
     expect(await spent()).toBe(30_000_000n);
   });

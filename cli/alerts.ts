@@ -1,0 +1,46 @@
+/**
+ * `hallpass alerts`: the secret that signs the alerts to a webhook.
+ */
+import type { Command } from 'commander';
+import { makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
+import { alertSecretName } from '../adapters/table-schema.ts';
+import { wrongUse } from './failure.ts';
+import { type PlaceFlags, withPlace } from './flags.ts';
+import { withGateway } from './gateway/connect.ts';
+import { printResult, readSecret, type Terminal } from './output.ts';
+
+/** As long as the hash of the signature. */
+const SECRET_CHARS_MIN = 32;
+const SECRET_CHARS_MAX = 4096;
+
+/** Adds the commands to the program. */
+export function addAlertCommands(program: Command, terminal: Terminal): void {
+  const alerts = program.command('alerts').summary('set up alerts');
+  withPlace(alerts.command('set-secret'))
+    .summary('set the secret that signs alerts to the webhook')
+    .description(
+      'Reads the secret from standard input, such as that of `openssl rand -hex 32`, and puts it into the gateway. The next alert is signed with it.',
+    )
+    .action((flags: PlaceFlags) => setSecret(flags, terminal));
+}
+
+async function setSecret(flags: PlaceFlags, terminal: Terminal): Promise<void> {
+  const secret = await readSecret('-', terminal);
+  const isLong = secret.length >= SECRET_CHARS_MIN && secret.length <= SECRET_CHARS_MAX;
+  if (!/^(?!\{)[!-~]+$/.test(secret) || !isLong) {
+    throw wrongUse(
+      `the secret must be ${SECRET_CHARS_MIN} to ${SECRET_CHARS_MAX} printable ASCII characters without a space`,
+    );
+  }
+  const name = await withGateway(
+    flags,
+    terminal.variables,
+    async ({ secretsManager, environment, encryptionKey }) => {
+      const { secretPrefix } = environment;
+      await makeSecretWriter(secretsManager, secretPrefix, encryptionKey).putAlertSecret(secret);
+      return alertSecretName(secretPrefix);
+    },
+    true,
+  );
+  printResult(flags, terminal, { json: { secret: name }, text: () => name });
+}
