@@ -3,7 +3,7 @@
  * key's hash to it has `hash#<key hash>`, a change of it has `audit#<key id>#<change id>`.
  */
 import type { KeyHash, KeyId } from '../../core/base/ids.ts';
-import { attribute, type Condition, condition } from './update.ts';
+import { type Condition, isAsSeen } from './update.ts';
 import { type AttributeValue, toText } from './values.ts';
 
 /** An item as plain JSON. */
@@ -15,7 +15,7 @@ export const hashPk = (hash: KeyHash): string => `hash#${hash}`;
 export const changePk = (keyId: KeyId, id: string): string => `audit#${keyId}#${id}`;
 
 /** The name still belongs to the key whose record was read. */
-export const recordIsOf = (id: KeyId): Condition => condition`${attribute('id')} = ${toText(id)}`;
+export const recordIsOf = (id: KeyId): Condition => isAsSeen('id', toText(id));
 
 /** The fields that are string sets, so that a write can add to them without a read. */
 const SETS = ['revoked'] as const;

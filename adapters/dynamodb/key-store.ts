@@ -24,13 +24,14 @@ import {
   toItem,
 } from './key-items.ts';
 import {
-  assignment,
   attribute,
   type Condition,
   condition,
+  isAsSeen,
   isConditionFailed,
   isWritten,
   rethrow,
+  sets,
   toExpressions,
 } from './update.ts';
 import { toText, toUnavailable } from './values.ts';
@@ -140,7 +141,7 @@ function toReplacement(seen: KeyRecord, next: KeyRecord): object {
   return {
     Key: { pk: toText(recordPk(seen.account, shortDigest(seen.name))) },
     ...toExpressions({
-      set: fields.map(([name, value]) => assignment`${attribute(name)} = ${toAttribute(value)}`),
+      set: fields.map(([name, value]) => sets(name, toAttribute(value))),
       remove: OPTIONAL_FIELDS.filter((name) => !Object.hasOwn(next, name)),
       conditions: [recordIsOf(seen.id), revisionIs(seen.revision)],
     }),
@@ -149,9 +150,7 @@ function toReplacement(seen: KeyRecord, next: KeyRecord): object {
 
 /** If two commands read one revision, the second finds another revision and changes nothing. */
 const revisionIs = (seen: string | undefined): Condition =>
-  seen === undefined
-    ? condition`attribute_not_exists(${attribute('revision')})`
-    : condition`${attribute('revision')} = ${toText(seen)}`;
+  isAsSeen('revision', seen === undefined ? undefined : toText(seen));
 
 const ACTIONS: readonly KeyChange['action'][] = ['create', 'set', 'rotate', 'disable', 'revoke'];
 

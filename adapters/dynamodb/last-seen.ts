@@ -2,6 +2,7 @@
  * The memory of this process: what the last answer about a wallet showed. It holds only wallets that differ from an
  * ordinary one, and no more than a bound.
  */
+import { makeBoundedMap } from '../../core/base/bounded-map.ts';
 import type { WalletId } from '../../core/base/ids.ts';
 import type { LastSeen, Wallet } from '../../core/wallet/ports.ts';
 
@@ -17,26 +18,22 @@ export interface LastSeenWallets {
 }
 
 /** An empty memory. The wallet that was noted longest ago goes first. */
-export function makeLastSeen(
-  walletsMax = WALLETS_MAX,
-  nowMs: () => number = Date.now,
-): LastSeenWallets {
-  const seen = new Map<WalletId, LastSeen & { readonly untilMs?: number }>();
+export function makeLastSeen(nowMs: () => number = Date.now): LastSeenWallets {
+  const seen = makeBoundedMap<WalletId, LastSeen & { readonly untilMs?: number }>(WALLETS_MAX);
   return {
     find: (walletId) => {
       const { untilMs, ...last } = seen.get(walletId) ?? {};
       return untilMs !== undefined && untilMs <= nowMs() ? undefined : last;
     },
     note: (walletId, wallet) => {
-      seen.delete(walletId);
       const { person, movedTo } = wallet ?? {};
       if (wallet === undefined) {
         seen.set(walletId, { isMissing: true, untilMs: nowMs() + MISSING_MS });
-      } else if (person !== undefined || movedTo !== undefined) {
+      } else if (person === undefined && movedTo === undefined) {
+        seen.delete(walletId);
+      } else {
         seen.set(walletId, { ...(person && { person }), ...(movedTo && { movedTo }) });
       }
-      const [oldest] = seen.keys();
-      if (seen.size > walletsMax && oldest !== undefined) seen.delete(oldest);
     },
   };
 }

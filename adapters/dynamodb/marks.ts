@@ -8,14 +8,13 @@ import type { TokenId } from '../../core/base/ids.ts';
 import type { WalletMarks } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import {
-  assignment,
   attribute,
   type Condition,
   condition,
-  isWritten,
   ONE,
-  toInput,
+  sets,
   type Update,
+  updateItem,
 } from './update.ts';
 import { toNumber } from './values.ts';
 import { KEEP_UNTIL, NOT_BEFORE, REVOKED } from './wallet-item.ts';
@@ -27,17 +26,15 @@ const TRIES_MAX = 3;
 export function makeWalletMarks(call: AwsCall, table: string): WalletMarks {
   return {
     async revokeToken(walletId, tokenId, keepUntilMs) {
-      const write = (update: Update): Promise<boolean> =>
-        isWritten(call('UpdateItem', toInput(table, walletId, update)));
       for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-        if (await write(toMarkUntil(tokenId, keepUntilMs))) return;
-        if (await write(toMark(tokenId, keepUntilMs))) return;
+        if (await updateItem(call, table, walletId, toMarkUntil(tokenId, keepUntilMs))) return;
+        if (await updateItem(call, table, walletId, toMark(tokenId, keepUntilMs))) return;
       }
       throw new GatewayError('service_unavailable', { detail: 'a mark of a wallet keeps moving' });
     },
 
     async raiseNotBefore(walletId, notBeforeMs) {
-      await isWritten(call('UpdateItem', toInput(table, walletId, toRaise(notBeforeMs))));
+      await updateItem(call, table, walletId, toRaise(notBeforeMs));
     },
   };
 }
@@ -47,10 +44,7 @@ export function makeWalletMarks(call: AwsCall, table: string): WalletMarks {
  * Invariant: the day never comes earlier. Defeats: a reserve or a revocation that moved it further in between.
  */
 const toMarkUntil = (tokenId: TokenId, keepUntilMs: number): Update => ({
-  set: [
-    assignment`${attribute(REVOKED + tokenId)} = ${ONE}`,
-    assignment`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(keepUntilMs)}`,
-  ],
+  set: [sets(REVOKED + tokenId, ONE), sets(KEEP_UNTIL + tokenId, toNumber(keepUntilMs))],
   conditions: [isKeptShorter(tokenId, keepUntilMs)],
 });
 
@@ -64,7 +58,7 @@ const isKeptShorter = (tokenId: TokenId, keepUntilMs: number): Condition =>
  * the mark would stay for ever.
  */
 const toMark = (tokenId: TokenId, keepUntilMs: number): Update => ({
-  set: [assignment`${attribute(REVOKED + tokenId)} = ${ONE}`],
+  set: [sets(REVOKED + tokenId, ONE)],
   conditions: [isKeptLongEnough(tokenId, keepUntilMs)],
 });
 
@@ -74,7 +68,7 @@ const isKeptLongEnough = (tokenId: TokenId, keepUntilMs: number): Condition =>
 
 /** Invariant: `notBefore` only grows. Defeats: two revocations that arrive in the wrong order. */
 const toRaise = (notBeforeMs: number): Update => ({
-  set: [assignment`${attribute(NOT_BEFORE)} = ${toNumber(notBeforeMs)}`],
+  set: [sets(NOT_BEFORE, toNumber(notBeforeMs))],
   conditions: [isAfterNotBefore(notBeforeMs)],
 });
 

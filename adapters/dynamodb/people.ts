@@ -16,19 +16,19 @@ import { TABLES } from '../table-schema.ts';
 import { transact } from './transact.ts';
 import {
   adds,
-  assignment,
   attribute,
   type Condition,
   condition,
-  isWritten,
   ONE,
-  rethrow,
+  readItem,
+  readItems,
+  sets,
   setsIfAbsent,
   toInput,
-  toKey,
   type Update,
+  updateItem,
 } from './update.ts';
-import { type Item, parseItem, readNumber, readText, textOf, toNumber, toText } from './values.ts';
+import { type Item, readNumber, readText, textOf, toNumber, toText } from './values.ts';
 import { findWalletIds } from './wallet-ids.ts';
 import { PERSON } from './wallet-item.ts';
 import { toPerson } from './wallet-move.ts';
@@ -46,37 +46,25 @@ const CHANGE = 'i:';
 export function makePeople(call: AwsCall, table: string): People {
   return {
     async findNote(walletId) {
-      const input = { TableName: table, Key: toKey(noteIdOf(walletId)), ConsistentRead: true };
-      const answer = await call('GetItem', input).catch(rethrow);
-      const item = parseItem(answer.Item);
+      const item = await readItem(call, table, noteIdOf(walletId));
       return item && parseNote(item);
     },
 
     async findNotes(walletIds) {
       const notes = new Map<WalletId, PersonNote>();
-      if (walletIds.length === 0) return notes;
-      const keys = walletIds.map((walletId) => toKey(noteIdOf(walletId)));
-      const request = { Keys: keys, ConsistentRead: true };
-      const answer = await call('BatchGetItem', { RequestItems: { [table]: request } }).catch(
-        rethrow,
-      );
-      const items = Object(answer.Responses)[table];
-      for (const each of Array.isArray(items) ? items : []) {
-        const item = parseItem(each);
-        const id = item && readText(item, partitionKey);
-        if (id !== undefined) notes.set(asWalletId(id.slice(0, -1)), parseNote(item ?? {}));
+      for (const item of await readItems(call, table, walletIds.map(noteIdOf))) {
+        const id = readText(item, partitionKey);
+        if (id !== undefined) notes.set(asWalletId(id.slice(0, -1)), parseNote(item));
       }
       return notes;
     },
 
     async introduce(walletId, names) {
-      await isWritten(
-        call('UpdateItem', toInput(table, noteIdOf(walletId), toIntroduction(names))),
-      );
+      await updateItem(call, table, noteIdOf(walletId), toIntroduction(names));
     },
 
     async countRefusal(walletId, nowMs) {
-      await isWritten(call('UpdateItem', toInput(table, noteIdOf(walletId), toRefusal(nowMs))));
+      await updateItem(call, table, noteIdOf(walletId), toRefusal(nowMs));
     },
 
     async change(change) {
@@ -97,9 +85,8 @@ export function makePeople(call: AwsCall, table: string): People {
 const toIntroduction = (names: PersonNames): Update => ({
   set: TEXTS.map((name) => {
     const text = Object(names)[name];
-    return typeof text === 'string' ? assignment`${attribute(name)} = ${toText(text)}` : undefined;
+    return typeof text === 'string' ? sets(name, toText(text)) : undefined;
   }),
-  remove: [],
   conditions: [condition`attribute_not_exists(${attribute('name')})`],
 });
 
@@ -108,8 +95,7 @@ const REFUSED_AT = 'hitAt';
 
 /** Invariant: `hits` is a number of minutes. Defeats: a script that tries a hundred times a second. */
 const toRefusal = (nowMs: number): Update => ({
-  set: [adds(MINUTES_REFUSED, ONE), assignment`${attribute(REFUSED_AT)} = ${toNumber(nowMs)}`],
-  remove: [],
+  set: [adds(MINUTES_REFUSED, ONE), sets(REFUSED_AT, toNumber(nowMs))],
   conditions: [
     condition`(attribute_not_exists(${attribute(REFUSED_AT)}) OR ${attribute(REFUSED_AT)} <= ${toNumber(nowMs - MINUTE_MS)})`,
   ],
@@ -161,10 +147,10 @@ function toNoteChange({ texts, idempotencyKey, digest, nowMs, forget }: PersonCh
   const names = TEXTS.filter((name) => texts[name] !== undefined);
   return {
     set: [
-      assignment`${attribute(CHANGE + idempotencyKey)} = ${toText(`${nowMs}|${digest}`)}`,
+      sets(CHANGE + idempotencyKey, toText(`${nowMs}|${digest}`)),
       ...names.map((name) => {
         const text = texts[name];
-        return text == null ? undefined : assignment`${attribute(name)} = ${toText(text)}`;
+        return text == null ? undefined : sets(name, toText(text));
       }),
     ],
     remove: [

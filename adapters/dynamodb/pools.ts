@@ -4,19 +4,20 @@ import { TABLES } from '../table-schema.ts';
 import { transact } from './transact.ts';
 import {
   adds,
-  assignment,
   attribute,
   type Condition,
   condition,
-  isWritten,
+  isAsSeen,
   ONE,
-  rethrow,
+  readItem,
+  readItems,
+  sets,
   subtracts,
   toInput,
-  toKey,
   type Update,
+  updateItem,
 } from './update.ts';
-import { integerOf, parseItem, toNumber, toText } from './values.ts';
+import { integerOf, toNumber, toText } from './values.ts';
 import { findWalletIds } from './wallet-ids.ts';
 import { DRAWS, parseWallet, SLICE, sliceAttributes } from './wallet-item.ts';
 import { nothingIsInFlight, sliceHasEnough, walletHasNotMoved } from './wallet-writes.ts';
@@ -36,9 +37,8 @@ export function makePools(call: AwsCall, table: string): Pools {
 
   return {
     async findDrawn(poolId) {
-      const input = { TableName: table, Key: toKey(poolId), ConsistentRead: true };
-      const answer = await call('GetItem', input).catch(rethrow);
-      return integerOf(parseItem(answer.Item)?.[DRAWN]) ?? 0n;
+      const pool = await readItem(call, table, poolId);
+      return integerOf(pool?.[DRAWN]) ?? 0n;
     },
 
     draw: (draw) => move(toPoolDraw(draw), toWalletDraw(draw), draw),
@@ -51,24 +51,10 @@ export function makePools(call: AwsCall, table: string): Pools {
         { value: keyId, after, pageSize },
       ),
 
-    async findAll(walletIds) {
-      if (walletIds.length === 0) return [];
-      const request = { Keys: walletIds.map(toKey), ConsistentRead: true };
-      const answer = await call('BatchGetItem', { RequestItems: { [table]: request } }).catch(
-        rethrow,
-      );
-      const responses: Readonly<Record<string, unknown>> = { ...(answer.Responses ?? {}) };
-      const items = responses[table];
-      return (Array.isArray(items) ? items : []).flatMap((item) => {
-        const parsed = parseItem(item);
-        return parsed === undefined ? [] : [parseWallet(parsed)];
-      });
-    },
+    findAll: async (walletIds) => (await readItems(call, table, walletIds)).map(parseWallet),
 
-    retire: (walletId, seenDraws, dropSlices) => {
-      const update = toRetire(seenDraws, dropSlices);
-      return isWritten(call('UpdateItem', toInput(table, walletId, update)));
-    },
+    retire: (walletId, seenDraws, dropSlices) =>
+      updateItem(call, table, walletId, toRetire(seenDraws, dropSlices)),
   };
 }
 
@@ -99,13 +85,11 @@ const drawFitsTheLimit = (limit: bigint, amount: bigint): Condition =>
 /** `draws` counts every draw, so that a wallet leaves the index only if nothing was drawn since it was seen. */
 const toWalletDraw = ({ walletId, name, amount, seenIn, limit }: Draw): Update => ({
   set: [
-    assignment`${attribute(SLICE.in + name)} = ${toNumber(seenIn + amount)}`,
+    sets(SLICE.in + name, toNumber(seenIn + amount)),
     adds(SLICE.left + name, toNumber(amount)),
     adds(DRAWS, ONE),
-    assignment`${attribute(sliceKey)} = ${toText(keyOf(walletId))}`,
-    limit === undefined
-      ? undefined
-      : assignment`${attribute(SLICE.cap + name)} = ${toNumber(limit)}`,
+    sets(sliceKey, toText(keyOf(walletId))),
+    limit === undefined ? undefined : sets(SLICE.cap + name, toNumber(limit)),
   ],
   conditions: [drawnInIsAsSeen(name, seenIn), walletHasNotMoved()],
 });
@@ -114,9 +98,7 @@ const keyOf = (walletId: string): string => walletId.slice(0, walletId.indexOf('
 
 /** Keeps `draw-once`, `first-draw-once`. */
 const drawnInIsAsSeen = (name: string, seenIn: bigint): Condition =>
-  seenIn === 0n
-    ? condition`attribute_not_exists(${attribute(SLICE.in + name)})`
-    : condition`${attribute(SLICE.in + name)} = ${toNumber(seenIn)}`;
+  isAsSeen(SLICE.in + name, seenIn === 0n ? undefined : toNumber(seenIn));
 
 /**
  * Recall. Invariant: only what is left is recalled, and once.
@@ -125,7 +107,7 @@ const drawnInIsAsSeen = (name: string, seenIn: bigint): Condition =>
  */
 const toWalletRecall = ({ name, amount, seenOut }: Recall): Update => ({
   set: [
-    assignment`${attribute(SLICE.out + name)} = ${toNumber(seenOut + amount)}`,
+    sets(SLICE.out + name, toNumber(seenOut + amount)),
     subtracts(SLICE.left + name, toNumber(amount)),
   ],
   conditions: [recalledOutIsAsSeen(name, seenOut), sliceHasEnough({ name, take: amount })],
@@ -133,9 +115,7 @@ const toWalletRecall = ({ name, amount, seenOut }: Recall): Update => ({
 
 /** Keeps `recall-once`. */
 const recalledOutIsAsSeen = (name: string, seenOut: bigint): Condition =>
-  seenOut === 0n
-    ? condition`attribute_not_exists(${attribute(SLICE.out + name)})`
-    : condition`${attribute(SLICE.out + name)} = ${toNumber(seenOut)}`;
+  isAsSeen(SLICE.out + name, seenOut === 0n ? undefined : toNumber(seenOut));
 
 /** Invariant: a pool never falls below zero. Defeats: a recall of money that this pool never gave. */
 const toPoolRecall = ({ amount }: Recall): Update => ({

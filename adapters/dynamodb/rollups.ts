@@ -11,12 +11,12 @@ import type { OpenDay, Rollups, UsageReader } from '../../core/usage/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { OPEN_MARK, TABLES } from '../table-schema.ts';
 import {
-  assignment,
   attribute,
   type Condition,
   condition,
   isWritten,
   rethrow,
+  sets,
   toExpressions,
 } from './update.ts';
 import {
@@ -146,7 +146,7 @@ export function makeRollups(
       await write('UpdateItem', {
         Key: toKey(keyId, placeOfSegment(segment)),
         ...toExpressions({
-          set: [assignment`${attribute(ttlAttribute)} = ${toNumber(soonSeconds)}`],
+          set: [sets(ttlAttribute, toNumber(soonSeconds))],
           conditions: [itemIsThere()],
         }),
       });

@@ -9,17 +9,17 @@ import { TABLES } from '../table-schema.ts';
 import { transact } from './transact.ts';
 import {
   adds,
-  assignment,
   attribute,
   type Condition,
   condition,
+  isAsSeen,
   ONE,
-  rethrow,
+  readItem,
+  sets,
   toInput,
-  toKey,
   type Update,
 } from './update.ts';
-import { parseItem, toNumber } from './values.ts';
+import { toNumber } from './values.ts';
 import { KEEP_UNTIL, parseWallet, REVOKED, SPILLS } from './wallet-item.ts';
 import { walletHasNotMoved } from './wallet-writes.ts';
 
@@ -44,10 +44,7 @@ export function makeSpills(call: AwsCall, table: string): Spills {
       ]),
 
     async findSpilled(walletId, tokenId) {
-      const Key = toKey(itemIdOf(walletId, tokenId));
-      const input = { TableName: table, Key, ConsistentRead: true };
-      const answer = await call('GetItem', input).catch(rethrow);
-      const item = parseItem(answer.Item);
+      const item = await readItem(call, table, itemIdOf(walletId, tokenId));
       if (item === undefined) return undefined;
       const { counters, tokenKeepUntilMs, revokedTokens } = parseWallet(item);
       const keepUntilMs = tokenKeepUntilMs.get(tokenId);
@@ -70,7 +67,7 @@ export function makeSpills(call: AwsCall, table: string): Spills {
  * it was looked for (`spills` + 1).
  */
 const toWalletSpill = ({ seenSpills, tokens }: Spill): Update => ({
-  set: [assignment`${attribute(SPILLS)} = ${toNumber((seenSpills ?? 0) + 1)}`],
+  set: [sets(SPILLS, toNumber((seenSpills ?? 0) + 1))],
   remove: tokens.flatMap(attributesOf),
   conditions: [spillsAreAsSeen(seenSpills), ...tokens.flatMap(tokenIsAsSeen)],
 });
@@ -83,17 +80,15 @@ const attributesOf = ({ tokenId, counters }: TokenPart): readonly string[] => [
 
 /** Keeps `spill-once`. */
 const spillsAreAsSeen = (seenSpills: number | undefined): Condition =>
-  seenSpills === undefined
-    ? condition`attribute_not_exists(${attribute(SPILLS)})`
-    : condition`${attribute(SPILLS)} = ${toNumber(seenSpills)}`;
+  isAsSeen(SPILLS, seenSpills === undefined ? undefined : toNumber(seenSpills));
 
 /** Keeps `spill-idle-token-only`, `return-once`. Each hold of a token moves one of its counters. */
 const tokenIsAsSeen = ({ tokenId, keepUntilMs, isRevoked, counters }: TokenPart): Condition[] => [
-  condition`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(keepUntilMs)}`,
+  isAsSeen(KEEP_UNTIL + tokenId, toNumber(keepUntilMs)),
   isRevoked
     ? condition`attribute_exists(${attribute(REVOKED + tokenId)})`
     : condition`attribute_not_exists(${attribute(REVOKED + tokenId)})`,
-  ...[...counters].map(([name, counted]) => condition`${attribute(name)} = ${toNumber(counted)}`),
+  ...[...counters].map(([name, counted]) => isAsSeen(name, toNumber(counted))),
 ];
 
 /** A day after the mark, as in a wallet, and one more for the clocks. */
@@ -103,13 +98,13 @@ const EXPIRES_AFTER_MS = 2 * 86_400_000;
 const toTokenSpill = (token: TokenPart): Update => ({
   set: [
     ...toTokenPart(token),
-    assignment`${attribute(ttlAttribute)} = ${toNumber((token.keepUntilMs + EXPIRES_AFTER_MS) / 1_000)}`,
+    sets(ttlAttribute, toNumber((token.keepUntilMs + EXPIRES_AFTER_MS) / 1_000)),
   ],
 });
 
 const toTokenPart = ({ tokenId, keepUntilMs, isRevoked, counters }: TokenPart) => [
-  assignment`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(keepUntilMs)}`,
-  isRevoked ? assignment`${attribute(REVOKED + tokenId)} = ${ONE}` : undefined,
+  sets(KEEP_UNTIL + tokenId, toNumber(keepUntilMs)),
+  isRevoked ? sets(REVOKED + tokenId, ONE) : undefined,
   ...[...counters].map(([name, counted]) => adds(name, toNumber(counted))),
 ];
 

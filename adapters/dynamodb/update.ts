@@ -4,9 +4,17 @@
  */
 
 import type { PoolId, WalletId } from '../../core/base/ids.ts';
-import { AwsCallError } from '../aws/aws-call.ts';
+import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { TABLES } from '../table-schema.ts';
-import { type AttributeValue, type Item, toNumber, toText, toUnavailable } from './values.ts';
+import {
+  type AttributeValue,
+  type Item,
+  itemsOf,
+  parseItem,
+  toNumber,
+  toText,
+  toUnavailable,
+} from './values.ts';
 
 /** The name of an attribute inside an expression. */
 export interface Attribute {
@@ -38,6 +46,10 @@ export const assignment: (...parts: Parameters<typeof expression>) => Assignment
 export const ZERO: AttributeValue = toNumber(0);
 export const ONE: AttributeValue = toNumber(1);
 
+/** Sets an attribute, whatever it was. */
+export const sets = (name: string, value: AttributeValue): Assignment =>
+  assignment`${attribute(name)} = ${value}`;
+
 /** Adds to a number; one that is not there counts as zero. */
 export const adds = (name: string, amount: AttributeValue): Assignment =>
   assignment`${attribute(name)} = if_not_exists(${attribute(name)}, ${ZERO}) + ${amount}`;
@@ -49,6 +61,12 @@ export const subtracts = (name: string, amount: AttributeValue): Assignment =>
 /** Sets an attribute that is not there; one that is there stays. */
 export const setsIfAbsent = (name: string, value: AttributeValue): Assignment =>
   assignment`${attribute(name)} = if_not_exists(${attribute(name)}, ${value})`;
+
+/** The attribute is what was seen; undefined: it was not there. */
+export const isAsSeen = (name: string, seen: AttributeValue | undefined): Condition =>
+  seen === undefined
+    ? condition`attribute_not_exists(${attribute(name)})`
+    : condition`${attribute(name)} = ${seen}`;
 
 /** An update of one item. Its conditions must all hold; undefined ones do not apply. */
 export interface Update {
@@ -167,6 +185,39 @@ export const isWritten = (write: Promise<unknown>): Promise<boolean> =>
       throw toUnavailable(error);
     },
   );
+
+/**
+ * Updates an item of the Wallets table. Returns false, and changes nothing, if a condition fails.
+ * @throws service_unavailable when the outcome is not known
+ */
+export const updateItem = (
+  call: AwsCall,
+  table: string,
+  id: WalletId | PoolId,
+  update: Update,
+): Promise<boolean> => isWritten(call('UpdateItem', toInput(table, id, update)));
+
+/** Reads an item of the Wallets table, with all writes before. @throws service_unavailable */
+export async function readItem(
+  call: AwsCall,
+  table: string,
+  id: WalletId | PoolId,
+): Promise<Item | undefined> {
+  const input = { TableName: table, Key: toKey(id), ConsistentRead: true };
+  return parseItem((await call('GetItem', input).catch(rethrow)).Item);
+}
+
+/** Reads the items of the Wallets table that are there, in any order. @throws service_unavailable */
+export async function readItems(
+  call: AwsCall,
+  table: string,
+  ids: readonly WalletId[],
+): Promise<readonly Item[]> {
+  if (ids.length === 0) return [];
+  const request = { Keys: ids.map(toKey), ConsistentRead: true };
+  const answer = await call('BatchGetItem', { RequestItems: { [table]: request } }).catch(rethrow);
+  return itemsOf({ Items: Object(answer.Responses)[table] });
+}
 
 /** Rejects with `service_unavailable`: for calls that have no condition. */
 export function rethrow(error: unknown): never {

@@ -11,11 +11,10 @@ import { TABLES } from '../table-schema.ts';
 import {
   type Assignment,
   adds,
-  assignment,
-  attribute,
   type Condition,
-  condition,
+  isAsSeen,
   ONE,
+  sets,
   setsIfAbsent,
   type Update,
 } from './update.ts';
@@ -42,10 +41,7 @@ const FENCE = 1_000_000_000;
 
 /** The former wallet: it keeps its id and says where it went. */
 export const toFormer = ({ from, to }: WalletMove): Update => ({
-  set: [
-    assignment`${attribute(MOVED_TO)} = ${toText(to)}`,
-    assignment`${attribute(IN_FLIGHT)} = ${toNumber(FENCE)}`,
-  ],
+  set: [sets(MOVED_TO, toText(to)), sets(IN_FLIGHT, toNumber(FENCE))],
   remove: [
     ...from.counters.keys(),
     ...[...from.slices.keys()].flatMap(sliceAttributes),
@@ -57,24 +53,22 @@ export const toFormer = ({ from, to }: WalletMove): Update => ({
   conditions: [
     nothingIsInFlight(),
     recordIsAsSeen(from.person?.rev),
-    isAsSeen(NOT_BEFORE, from.notBeforeMs),
-    isAsSeen(SPILLS, from.spills),
+    numberIsAsSeen(NOT_BEFORE, from.notBeforeMs),
+    numberIsAsSeen(SPILLS, from.spills),
     ...formerIsAsSeen(from),
   ],
 });
 
 /** Keeps `move-exact`. `draws` counts every draw, and without one what is left of a slice can only fall. */
 const formerIsAsSeen = ({ counters, slices, draws }: Wallet): readonly Condition[] => [
-  isAsSeen(DRAWS, draws === 0 ? undefined : draws),
-  ...[...counters].map(([name, counted]) => isAsSeen(name, counted)),
-  ...[...slices].map(([name, { left }]) => isAsSeen(SLICE.left + name, left)),
+  numberIsAsSeen(DRAWS, draws === 0 ? undefined : draws),
+  ...[...counters].map(([name, counted]) => numberIsAsSeen(name, counted)),
+  ...[...slices].map(([name, { left }]) => numberIsAsSeen(SLICE.left + name, left)),
 ];
 
 /** Keeps `move-exact`. */
-const isAsSeen = (name: string, seen: bigint | number | undefined): Condition =>
-  seen === undefined
-    ? condition`attribute_not_exists(${attribute(name)})`
-    : condition`${attribute(name)} = ${toNumber(seen)}`;
+const numberIsAsSeen = (name: string, seen: bigint | number | undefined): Condition =>
+  isAsSeen(name, seen === undefined ? undefined : toNumber(seen));
 
 /** The other wallet: everything is added to what it has by then. */
 export const toJoined = ({ to, seen, joined, counters, slices }: WalletMove): Update => ({
@@ -89,13 +83,9 @@ export const toJoined = ({ to, seen, joined, counters, slices }: WalletMove): Up
     slices.size === 0 ? undefined : adds(DRAWS, ONE),
     slices.size === 0
       ? undefined
-      : assignment`${attribute(slicesIndex.partitionKey)} = ${toText(to.slice(0, to.indexOf('#')))}`,
-    joined.spills === undefined
-      ? undefined
-      : assignment`${attribute(SPILLS)} = ${toNumber(joined.spills)}`,
-    joined.notBeforeMs === undefined
-      ? undefined
-      : assignment`${attribute(NOT_BEFORE)} = ${toNumber(joined.notBeforeMs)}`,
+      : sets(slicesIndex.partitionKey, toText(to.slice(0, to.indexOf('#')))),
+    joined.spills === undefined ? undefined : sets(SPILLS, toNumber(joined.spills)),
+    joined.notBeforeMs === undefined ? undefined : sets(NOT_BEFORE, toNumber(joined.notBeforeMs)),
     ...(joined.person === undefined ? [] : toPerson(joined.person)),
   ],
   conditions: [walletHasNotMoved(), ...otherIsAsSeen(seen)],
@@ -104,8 +94,8 @@ export const toJoined = ({ to, seen, joined, counters, slices }: WalletMove): Up
 /** Keeps `move-exact`, `judged-by-current-record`. */
 const otherIsAsSeen = (seen: WalletMove['seen']): readonly Condition[] => [
   recordIsAsSeen(seen.person?.rev),
-  isAsSeen(SPILLS, seen.spills),
-  isAsSeen(NOT_BEFORE, seen.notBeforeMs),
+  numberIsAsSeen(SPILLS, seen.spills),
+  numberIsAsSeen(NOT_BEFORE, seen.notBeforeMs),
 ];
 
 /** The attributes of a record that are set; those that are not stay as they are. */
@@ -115,12 +105,8 @@ export const toPerson = ({
   creditNanoUsd,
   isBlocked,
 }: Person): readonly (Assignment | undefined)[] => [
-  assignment`${attribute(PERSON.rev)} = ${toText(rev)}`,
-  limits.length === 0
-    ? undefined
-    : assignment`${attribute(PERSON.limits)} = ${toText(encodeOwnLimits(limits))}`,
-  creditNanoUsd === 0n
-    ? undefined
-    : assignment`${attribute(PERSON.credit)} = ${toNumber(creditNanoUsd)}`,
-  isBlocked ? assignment`${attribute(PERSON.blocked)} = ${ONE}` : undefined,
+  sets(PERSON.rev, toText(rev)),
+  limits.length === 0 ? undefined : sets(PERSON.limits, toText(encodeOwnLimits(limits))),
+  creditNanoUsd === 0n ? undefined : sets(PERSON.credit, toNumber(creditNanoUsd)),
+  isBlocked ? sets(PERSON.blocked, ONE) : undefined,
 ];

@@ -18,11 +18,12 @@ import { DUE_SHARDS, TABLES } from '../table-schema.ts';
 import {
   type Assignment,
   adds,
-  assignment,
   attribute,
   type Condition,
   condition,
+  isAsSeen,
   ONE,
+  sets,
   setsIfAbsent,
   subtracts,
   type Update,
@@ -63,17 +64,17 @@ export function toReserve(reservation: Reservation): Update {
   const { tokenId, issuedAtMs, tokenKeepUntilMs, seenRev, listedUnder, seenDay } = reservation;
   return {
     set: [
-      assignment`${attribute(HOLD + hold.requestId)} = ${toText(encodeHold(hold))}`,
+      sets(HOLD + hold.requestId, toText(encodeHold(hold))),
       adds(IN_FLIGHT, ONE),
       setsIfAbsent(due, toText(shardOf(hold.walletId))),
       setsIfAbsent(dueAt, toNumber(hold.leaseEndsAtMs)),
       ...counters.map(({ name, add }) => adds(name, toNumber(add))),
       ...slices.map(({ name, take }) => subtracts(SLICE.left + name, toNumber(take))),
       tokenId && tokenKeepUntilMs !== undefined
-        ? assignment`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(tokenKeepUntilMs)}`
+        ? sets(KEEP_UNTIL + tokenId, toNumber(tokenKeepUntilMs))
         : undefined,
       listedUnder === undefined ? undefined : setsIfAbsent(listKey, toText(listedUnder)),
-      seenDay === undefined ? undefined : assignment`${attribute(SEEN_DAY)} = ${toText(seenDay)}`,
+      seenDay === undefined ? undefined : sets(SEEN_DAY, toText(seenDay)),
     ],
     conditions: [
       holdIsNew(reservation),
@@ -96,9 +97,7 @@ const holdIsNew = ({ hold }: Reservation): Condition =>
 
 /** Keeps `judged-by-current-record`. `rev` is random and never removed, so no value comes back. */
 export const recordIsAsSeen = (seenRev: string | undefined): Condition =>
-  seenRev === undefined
-    ? condition`attribute_not_exists(${attribute(PERSON.rev)})`
-    : condition`${attribute(PERSON.rev)} = ${toText(seenRev)}`;
+  isAsSeen(PERSON.rev, seenRev === undefined ? undefined : toText(seenRev));
 
 /** Keeps `moved-wallet-admits-nothing`. */
 export const walletHasNotMoved = (): Condition =>
@@ -174,12 +173,12 @@ export function toSettle(settlement: Settlement): Update {
 
 /** Keeps `settle-once`, `settle-own-attempt`, `settle-amounts-as-held`, `give-back-once`. */
 const holdIsAsKnown = (hold: Hold): Condition =>
-  condition`${attribute(HOLD + hold.requestId)} = ${toText(encodeHold(hold))}`;
+  isAsSeen(HOLD + hold.requestId, toText(encodeHold(hold)));
 
 /** The salt of a wallet never changes while it remembers anything. */
 const toRemember = ({ slot, prompt, salt }: Remembered): readonly Assignment[] => [
   setsIfAbsent(SALT, toBytes(Buffer.from(salt, 'hex'))),
-  assignment`${attribute(`${PROMPT}${slot}`)} = ${toBytes(encodePrompt(prompt))}`,
+  sets(`${PROMPT}${slot}`, toBytes(encodePrompt(prompt))),
 ];
 
 /**
@@ -189,7 +188,7 @@ const toRemember = ({ slot, prompt, salt }: Remembered): readonly Assignment[] =
  */
 export const toGiveBack = ({ hold, amounts, counters, slices }: GiveBack): Update => ({
   set: [
-    assignment`${attribute(HOLD + hold.requestId)} = ${toText(encodeHold({ ...hold, amounts }))}`,
+    sets(HOLD + hold.requestId, toText(encodeHold({ ...hold, amounts }))),
     ...counters.map(({ name, add }) => adds(name, toNumber(add))),
     ...slices.map(({ name, back }) => adds(SLICE.left + name, toNumber(back))),
   ],
@@ -207,7 +206,7 @@ const COUNTS_AT_ONCE = 4;
  * Invariant: four at a moment, and one in ten seconds after them. Defeats: requests at the same moment.
  */
 export const toClaimCount = (nowMs: number): Update => ({
-  set: [assignment`${attribute(COUNTED)} = ${toNumber(nowMs + COUNT_MS)}`],
+  set: [sets(COUNTED, toNumber(nowMs + COUNT_MS))],
   conditions: [countsAreOver(nowMs)],
 });
 
@@ -227,7 +226,7 @@ const countsAreFew = (nowMs: number): Condition =>
 
 /** Keeps `drop-unused-token-only`. Every reserve of a token moves its mark. */
 const tokenIsUnused = ({ tokenId, seenKeepUntilMs }: Settlement['dropTokens'][number]): Condition =>
-  condition`${attribute(KEEP_UNTIL + tokenId)} = ${toNumber(seenKeepUntilMs)}`;
+  isAsSeen(KEEP_UNTIL + tokenId, toNumber(seenKeepUntilMs));
 
 /**
  * Moves the due mark, or removes it. Invariant: a wallet with a hold is in the index of the sweep, no later than its
@@ -240,13 +239,12 @@ export const toMoveDue = (seenDueAtMs: number, nextDueAtMs: number | undefined):
   nextDueAtMs === undefined
     ? { remove: [due, dueAt], conditions: [dueMarkIsAsSeen(seenDueAtMs), nothingIsInFlight()] }
     : {
-        set: [assignment`${attribute(dueAt)} = ${toNumber(nextDueAtMs)}`],
+        set: [sets(dueAt, toNumber(nextDueAtMs))],
         conditions: [dueMarkIsAsSeen(seenDueAtMs)],
       };
 
 /** Keeps `due-moved-once`. */
-const dueMarkIsAsSeen = (seenDueAtMs: number): Condition =>
-  condition`${attribute(dueAt)} = ${toNumber(seenDueAtMs)}`;
+const dueMarkIsAsSeen = (seenDueAtMs: number): Condition => isAsSeen(dueAt, toNumber(seenDueAtMs));
 
 /** Keeps `due-removed-when-idle`, `hide-when-idle`. */
 export const nothingIsInFlight = (): Condition => condition`NOT ${attribute(IN_FLIGHT)} > ${ZERO}`;

@@ -14,11 +14,11 @@ import { transact } from './transact.ts';
 import {
   FAILED_WRITE_UNITS,
   isConditionFailed,
-  isWritten,
+  readItem,
   rethrow,
   toInput,
-  toKey,
   type Update,
+  updateItem,
 } from './update.ts';
 import {
   itemsOf,
@@ -78,15 +78,12 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
       write(settlement.hold.walletId, toSettle(settlement), timeoutMs),
     giveBack: (giveBack) => write(giveBack.hold.walletId, toGiveBack(giveBack)),
     async claimCount(walletId, nowMs) {
-      const claim = (update: Update): Promise<boolean> =>
-        isWritten(call('UpdateItem', toInput(table, walletId, update)));
-      return (await claim(toClaimCount(nowMs))) || claim(toClaimAnotherCount(nowMs));
+      const isFirst = await updateItem(call, table, walletId, toClaimCount(nowMs));
+      return isFirst || updateItem(call, table, walletId, toClaimAnotherCount(nowMs));
     },
 
     async find(walletId) {
-      const input = { TableName: table, Key: toKey(walletId), ConsistentRead: true };
-      const answer = await call('GetItem', input).catch(rethrow);
-      return noteItem(walletId, answer.Item);
+      return noteItem(walletId, await readItem(call, table, walletId));
     },
 
     lastSeen: lastSeen.find,
@@ -114,10 +111,8 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
       return failed === undefined;
     },
 
-    moveDue: (walletId, seenDueAtMs, nextDueAtMs) => {
-      const update = toMoveDue(seenDueAtMs, nextDueAtMs);
-      return isWritten(call('UpdateItem', toInput(table, walletId, update)));
-    },
+    moveDue: (walletId, seenDueAtMs, nextDueAtMs) =>
+      updateItem(call, table, walletId, toMoveDue(seenDueAtMs, nextDueAtMs)),
   };
 }
 
