@@ -41,7 +41,8 @@ export interface GatewayResponse {
   /** API Gateway's response type. The two `DEFAULT_…` answer every type without a row, under its own status. */
   readonly type: string;
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Headers beside those of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
   /**
    * The members of the body's `error`. A value that starts with `$context.` is a variable of API Gateway's template.
    * Only the authorizer's `code`, `message` and `type` are used, which come from a closed table of constants.
@@ -75,7 +76,6 @@ export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
   ...['AUTHORIZER_FAILURE', 'AUTHORIZER_CONFIGURATION_ERROR'].map((type) => ({
     type,
     status: 503,
-    headers: {},
     error: {
       type: 'api_error',
       code: 'service_unavailable',
@@ -85,13 +85,11 @@ export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
   ...['MISSING_AUTHENTICATION_TOKEN', 'RESOURCE_NOT_FOUND'].map((type) => ({
     type,
     status: 404,
-    headers: {},
     error: { ...invalid, code: 'not_found', message: 'There is no such route.' },
   })),
   {
     type: 'REQUEST_TOO_LARGE',
     status: 413,
-    headers: {},
     error: { ...invalid, code: 'request_too_large', message: 'The request is too large.' },
   },
   {
@@ -107,7 +105,6 @@ export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
   {
     type: 'INTEGRATION_TIMEOUT',
     status: 504,
-    headers: {},
     error: {
       type: 'timeout_error',
       code: 'upstream_timeout',
@@ -117,13 +114,11 @@ export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
   {
     type: 'WAF_FILTERED',
     status: 403,
-    headers: {},
     error: { ...invalid, code: 'invalid_request', message: 'A firewall refused the request.' },
   },
   {
     type: 'UNSUPPORTED_MEDIA_TYPE',
     status: 415,
-    headers: {},
     error: { ...invalid, code: 'invalid_request', message: 'The content type must be JSON.' },
   },
   // A function that AWS throttles ends here.
@@ -140,13 +135,11 @@ export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
   {
     type: 'DEFAULT_4XX',
     status: 400,
-    headers: {},
     error: { ...invalid, code: 'invalid_request', message: 'The request cannot be read.' },
   },
   {
     type: 'DEFAULT_5XX',
     status: 500,
-    headers: {},
     error: { type: 'api_error', code: 'internal_error', message: 'The gateway failed.' },
   },
 ];

@@ -6,7 +6,7 @@
  */
 import type { Readable } from 'node:stream';
 import { isRecord } from '../../core/base/json.ts';
-import type { AwsCredentials } from './environment.ts';
+import type { Environment } from './environment.ts';
 
 /**
  * Calls one operation of the service that the call was made for.
@@ -20,18 +20,10 @@ export type AwsCall = (
 ) => Promise<Record<string, unknown>>;
 
 /** The address of the tables, and the credentials to call them with. */
-export interface TablesEndpoint {
-  readonly dynamodbUrl: string;
-  readonly region: string;
-  readonly credentials: AwsCredentials;
-}
+export type TablesEndpoint = Pick<Environment, 'dynamodbUrl' | 'region' | 'credentials'>;
 
 /** The address of the secrets, and the credentials to call them with. */
-export interface SecretsEndpoint {
-  readonly secretsManagerUrl: string;
-  readonly region: string;
-  readonly credentials: AwsCredentials;
-}
+export type SecretsEndpoint = Pick<Environment, 'secretsManagerUrl' | 'region' | 'credentials'>;
 
 /** A call that failed. Its message holds names and numbers only, no word of a request or an answer. */
 export class AwsCallError extends Error {

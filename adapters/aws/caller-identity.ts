@@ -2,23 +2,16 @@
  * Finds out from AWS whose credentials these are. It is the one call of a command that is not JSON.
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
  */
-import type { AwsCredentials } from './environment.ts';
-import { makeRequestSigner } from './signature.ts';
+import { makeRequestSigner, type SignerOptions } from './signature.ts';
 
 const TIMEOUT_MS = 5_000;
 const BODY = 'Action=GetCallerIdentity&Version=2011-06-15';
 
-export interface CallerIdentityOptions {
-  readonly url: string;
-  readonly region: string;
-  readonly credentials: AwsCredentials;
-}
-
 /** Returns the ARN of the user or of the assumed role; undefined when AWS gives none. */
-export async function findCallerIdentity(
-  options: CallerIdentityOptions,
-): Promise<string | undefined> {
-  const { url } = options;
+export async function findCallerIdentity({
+  url,
+  ...options
+}: Omit<SignerOptions, 'service'> & { readonly url: string }): Promise<string | undefined> {
   const named = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
   const request = { method: 'POST', url, headers: named, body: BODY, atMs: Date.now() };
   const headers = { ...named, ...makeRequestSigner({ service: 'sts', ...options })(request) };

@@ -3,7 +3,7 @@
  * the life of the process. A provider's key is read again every few minutes.
  * Fails closed: `service_unavailable`. No secret is in any error, detail or cause.
  */
-import { makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
+import { isYoung, makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyId, sha256 } from '../../core/base/ids.ts';
 import type { Clock, Secrets } from '../../core/base/ports.ts';
@@ -42,7 +42,7 @@ export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secret
     async findProviderKey(provider) {
       const nowMs = clock.nowMs();
       const known = providerKeys.get(provider);
-      if (known && isWithin(known.readAtMs, ageMaxMsOf(known), nowMs)) return known.key;
+      if (known && isYoung(known.readAtMs, ageMaxMsOf(known), nowMs)) return known.key;
       const key = parseProviderKey(await read(providerSecretName(prefix, provider)));
       providerKeys.set(provider, { key, readAtMs: nowMs });
       return key;
@@ -61,7 +61,7 @@ function makeVersionReader(read: Read, clock: Clock) {
     const known = texts.get(id);
     if (known !== undefined) return known;
     const nowMs = clock.nowMs();
-    if (isWithin(missedAtMs.get(id), MISSING_COOL_DOWN_MS, nowMs)) throw missing();
+    if (isYoung(missedAtMs.get(id), MISSING_COOL_DOWN_MS, nowMs)) throw missing();
     const secret = await read(name);
     const text = secret === undefined ? undefined : parseVersions(secret)[version];
     if (typeof text !== 'string' || text === '') {
@@ -81,9 +81,6 @@ interface ProviderKey {
 
 const ageMaxMsOf = ({ key }: ProviderKey): number =>
   key === undefined ? PROVIDER_KEY_MISS_AGE_MAX_MS : PROVIDER_KEY_AGE_MAX_MS;
-
-const isWithin = (sinceMs: number | undefined, durationMs: number, nowMs: number): boolean =>
-  sinceMs !== undefined && nowMs >= sinceMs && nowMs - sinceMs < durationMs;
 
 const missing = (): GatewayError =>
   new GatewayError('service_unavailable', {
@@ -109,7 +106,10 @@ export function makeReader(call: AwsCall): Read {
     });
 }
 
-/** `{"versions":{"<version>":"<text>"}}` */
+const toVersions = (versions: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify({ versions });
+
+/** Reads `{"versions":{"<version>":"<text>"}}`. */
 export function parseVersions(text: string): Readonly<Record<string, unknown>> {
   try {
     const { versions } = Object(JSON.parse(text));
@@ -160,80 +160,78 @@ export const makeSecretWriter = (
   prefix: string,
   encryptionKey?: string,
 ): SecretWriter => ({
-  async createKeySecret(keyId, version, key) {
-    try {
-      await call('CreateSecret', {
-        Name: keySecretName(prefix, keyId),
-        ...withKmsKey(encryptionKey),
-        SecretString: JSON.stringify({ versions: { [version]: key } }),
-        // The service treats a second call with the same token and text as a repetition of the first.
-        ClientRequestToken: sha256(`${keyId} ${version}`),
-      });
-    } catch (cause) {
-      throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
-    }
-  },
+  createKeySecret: (keyId, version, key) =>
+    create(call, {
+      name: keySecretName(prefix, keyId),
+      text: toVersions({ [version]: key }),
+      token: `${keyId} ${version}`,
+      encryptionKey,
+    }),
   addKeyVersion: (keyId, version, key) =>
     addVersion(call, keySecretName(prefix, keyId), version, key),
   putJwtSecret: (keyId, version, text) =>
     putVersion(call, { name: jwtSecretName(prefix, keyId), version, text, encryptionKey }),
-  putProviderKey: (provider, key) =>
-    putText(call, providerSecretName(prefix, provider), key, encryptionKey),
-  putAlertSecret: (secret) => putText(call, alertSecretName(prefix), secret, encryptionKey),
+  putProviderKey: (provider, text) =>
+    putText(call, { name: providerSecretName(prefix, provider), text, encryptionKey }),
+  putAlertSecret: (text) => putText(call, { name: alertSecretName(prefix), text, encryptionKey }),
 });
 
 /** Makes a secret of a bare text, or replaces its text. */
-async function putText(
-  call: AwsCall,
-  name: string,
-  text: string,
-  encryptionKey: string | undefined,
-): Promise<void> {
-  try {
-    await call('CreateSecret', { Name: name, SecretString: text, ...withKmsKey(encryptionKey) });
-  } catch (cause) {
-    if (!isNamed(cause, 'ResourceExistsException')) {
-      throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
-    }
-    await replaceText(call, name, text);
-  }
-}
+const putText = (call: AwsCall, secret: NewSecret): Promise<void> =>
+  create(call, secret, () => replaceText(call, secret.name, secret.text));
 
 /** Adds a version to a secret, and makes the secret where there is none. Of two at once, both versions are kept. */
-export async function putVersion(
+export function putVersion(
   call: AwsCall,
-  secret: {
-    readonly name: string;
-    readonly version: string;
-    readonly text: string;
-    readonly encryptionKey?: string | undefined;
-  },
+  secret: Omit<NewSecret, 'token'> & { readonly version: string },
 ): Promise<void> {
   const { name, version, text, encryptionKey } = secret;
-  try {
-    await call('CreateSecret', {
-      Name: name,
-      ...withKmsKey(encryptionKey),
-      SecretString: JSON.stringify({ versions: { [version]: text } }),
-      ClientRequestToken: sha256(`${name} ${version}`),
-    });
-  } catch (cause) {
-    if (!isNamed(cause, 'ResourceExistsException')) {
-      throw new GatewayError('service_unavailable', { detail: 'a secret cannot be made', cause });
-    }
-    await addVersion(call, name, version, text);
-  }
+  const token = `${name} ${version}`;
+  return create(call, { name, text: toVersions({ [version]: text }), token, encryptionKey }, () =>
+    addVersion(call, name, version, text),
+  );
 }
 
-const withKmsKey = (arn: string | undefined) => (arn === undefined ? {} : { KmsKeyId: arn });
-
-async function replaceText(call: AwsCall, secretId: string, text: string): Promise<void> {
-  try {
-    await call('PutSecretValue', { SecretId: secretId, SecretString: text });
-  } catch (cause) {
-    throw new GatewayError('service_unavailable', { detail: 'a secret cannot be changed', cause });
-  }
+interface NewSecret {
+  readonly name: string;
+  readonly text: string;
+  /** The service treats a second call with the same token and text as a repetition of the first. */
+  readonly token?: string;
+  readonly encryptionKey?: string | undefined;
 }
+
+/**
+ * Makes a secret.
+ * @param orChange changes the secret of this name where there is one. @default that is a failure
+ */
+const create = (
+  call: AwsCall,
+  { name, text, token, encryptionKey }: NewSecret,
+  orChange?: () => Promise<void>,
+): Promise<void> =>
+  call('CreateSecret', {
+    Name: name,
+    SecretString: text,
+    ...(token && { ClientRequestToken: sha256(token) }),
+    ...(encryptionKey && { KmsKeyId: encryptionKey }),
+  }).then(
+    () => {},
+    (cause: unknown) => {
+      if (orChange && isNamed(cause, 'ResourceExistsException')) return orChange();
+      throw failure('made', cause);
+    },
+  );
+
+const replaceText = (call: AwsCall, secretId: string, text: string): Promise<void> =>
+  call('PutSecretValue', { SecretId: secretId, SecretString: text }).then(
+    () => {},
+    (cause: unknown) => {
+      throw failure('changed', cause);
+    },
+  );
+
+const failure = (done: 'made' | 'changed', cause: unknown): GatewayError =>
+  new GatewayError('service_unavailable', { detail: `a secret cannot be ${done}`, cause });
 
 async function addVersion(
   call: AwsCall,
@@ -246,7 +244,7 @@ async function addVersion(
       if (await tryToAdd(call, secretId, version, text)) return;
     }
   } catch (cause) {
-    throw new GatewayError('service_unavailable', { detail: 'a secret cannot be changed', cause });
+    throw failure('changed', cause);
   }
   throw new GatewayError('service_unavailable', {
     detail: 'a secret is changed by others all the time',
@@ -274,7 +272,7 @@ async function tryToAdd(
   const seen = await call('GetSecretValue', { SecretId: secretId });
   const others = Object.entries(parseVersions(String(seen.SecretString ?? '')));
   const kept = others.slice(1 - VERSIONS_KEPT_MAX);
-  const text = JSON.stringify({ versions: { ...Object.fromEntries(kept), [version]: key } });
+  const text = toVersions({ ...Object.fromEntries(kept), [version]: key });
   const made = await call('PutSecretValue', {
     SecretId: secretId,
     SecretString: text,

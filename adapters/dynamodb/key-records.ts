@@ -6,7 +6,7 @@
  * adds to the string set `revoked` without reading it, and neither can undo the other.
  * A pointer grants nothing. A hash always means the same version of the same key; the record decides if it is valid.
  */
-import { makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
+import { isYoung, makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyHash, shortDigest } from '../../core/base/ids.ts';
 import type { Clock } from '../../core/base/ports.ts';
@@ -103,10 +103,6 @@ export function makeKeyRecords(call: AwsCall, table: string, clock: Clock): KeyR
 
 const isOneOf = (version: string, { version: current, former }: KeyRecord): boolean =>
   version === current || version === former?.version;
-
-/** A clock that was set back makes nothing young again. */
-const isYoung = (sinceMs: number | undefined, ageMaxMs: number, nowMs: number): boolean =>
-  sinceMs !== undefined && nowMs >= sinceMs && nowMs - sinceMs < ageMaxMs;
 
 const unreadable = (): GatewayError =>
   new GatewayError('service_unavailable', { detail: 'an item of the keys table cannot be read' });

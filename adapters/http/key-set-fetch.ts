@@ -7,6 +7,7 @@ import type { LookupAddress } from 'node:dns';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { GatewayError } from '../../core/base/errors.ts';
+import { readBytes } from '../../core/base/read-bytes.ts';
 import type { KeySetFetch } from '../../core/jwt/ports.ts';
 import { untilAborted } from '../system.ts';
 import { AddressRefused, findAddress, lookupOf, parseAllowedUrl } from './checked-address.ts';
@@ -89,12 +90,6 @@ function fetchText(url: URL, { address, signal, ca }: FetchTarget): Promise<stri
 
 async function readText(response: IncomingMessage): Promise<string> {
   if (response.statusCode !== 200) throw outage(`it answered ${response.statusCode}`);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    bytes += chunk.length;
-    if (bytes > KEY_SET_BYTES_MAX) throw outage('it answered with more than 256 kB');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+  const tooLong = () => outage('it answered with more than 256 kB');
+  return (await readBytes(response, KEY_SET_BYTES_MAX, tooLong)).toString();
 }

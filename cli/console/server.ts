@@ -13,6 +13,7 @@ import { brotliDecompressSync } from 'node:zlib';
 import { PAGE_HEADERS } from '../../adapters/api-gateway/responses.ts';
 import { GatewayError, toGatewayError } from '../../core/base/errors.ts';
 import { type JsonObject, parseStrictObject } from '../../core/base/json.ts';
+import { readBytes } from '../../core/base/read-bytes.ts';
 import { endServer, listen } from '../../local/listen.ts';
 import files from '../../pages/dist/operator.json' with { type: 'json' };
 import type { Session } from './session.ts';
@@ -110,14 +111,8 @@ const findFile = (path: string) => Object.entries(files).find(([name]) => name =
 
 /** @throws request_too_large, invalid_request */
 async function readBody(request: IncomingMessage): Promise<JsonObject> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new GatewayError('request_too_large');
-    chunks.push(chunk);
-  }
-  const body = parseStrictObject(Buffer.concat(chunks).toString());
+  const tooLarge = () => new GatewayError('request_too_large');
+  const body = parseStrictObject((await readBytes(request, BODY_BYTES_MAX, tooLarge)).toString());
   if (body === undefined) throw new GatewayError('invalid_request');
   return body;
 }

@@ -30,6 +30,10 @@ export function makeBoundedMap<Key, Value>(entriesMax: number): BoundedMap<Key, 
   };
 }
 
+/** True if what was read at an instant is not too old. A clock that was set back makes nothing young again. */
+export const isYoung = (sinceMs: number | undefined, ageMaxMs: number, nowMs: number): boolean =>
+  sinceMs !== undefined && nowMs >= sinceMs && nowMs - sinceMs < ageMaxMs;
+
 /** Makes a function that runs one read per key at a time. Calls for the same key meanwhile share its result. */
 export function makeSingleFlight<Value>(): (
   key: string,

@@ -3,8 +3,9 @@
  * Invariant: a count only ever lowers a bound; one that fails or is late changes nothing, and never throws.
  */
 import { isRecord } from '../base/json.ts';
+import { readBytes } from '../base/read-bytes.ts';
 import { count as tokenCount } from '../dialects/usage.ts';
-import type { Upstream, UpstreamRequest } from '../providers/ports.ts';
+import type { Upstream, UpstreamRequest, UpstreamResponse } from '../providers/ports.ts';
 import type { CallPlan } from './call-plan.ts';
 
 /** A client waits for a count no longer than this. */
@@ -75,7 +76,7 @@ export async function countInput(
 ): Promise<number | undefined> {
   try {
     const response = await upstream.send(request);
-    const counted = response.status === 200 ? readCount(await readText(response.body)) : undefined;
+    const counted = response.status === 200 ? await readCount(response) : undefined;
     if (counted === undefined) return undefined;
     const percent = dialect.name === 'chat' ? REWRITTEN_MARGIN_PERCENT : MARGIN_PERCENT;
     return Math.ceil((counted * (100 + percent)) / 100) + MARGIN_TOKENS;
@@ -84,20 +85,10 @@ export async function countInput(
   }
 }
 
-async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const reads: Uint8Array[] = [];
-  let length = 0;
-  for await (const read of body) {
-    length += read.length;
-    if (length > ANSWER_BYTES_MAX) return '';
-    reads.push(read);
-  }
-  return Buffer.concat(reads).toString();
-}
-
 /** The count in an answer of Anthropic, OpenAI or Google. */
-function readCount(text: string): number | undefined {
-  const answer: unknown = JSON.parse(text);
+async function readCount({ body }: UpstreamResponse): Promise<number | undefined> {
+  const tooMany = () => new Error('the answer is too long');
+  const answer: unknown = JSON.parse(String(await readBytes(body, ANSWER_BYTES_MAX, tooMany)));
   if (!isRecord(answer)) return undefined;
   const counted = tokenCount(answer.input_tokens ?? answer.totalTokens);
   return counted === 0 ? undefined : counted;

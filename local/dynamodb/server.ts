@@ -2,7 +2,8 @@
  * DynamoDB on this machine: dynalite, and the two things it lacks that the gateway needs:
  * `ReturnValuesOnConditionCheckFailure` and transactions of updates. Items past their time to live stay.
  */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { RequestListener, Server, ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
 import dynalite from 'dynalite';
 import db from 'dynalite/db/index.js';
 import deleteItem from 'dynalite/validations/deleteItem.js';
@@ -120,7 +121,7 @@ function withTransactions(
       guarded(request, response);
       return;
     }
-    void readJson(request)
+    void json(request)
       .then((input) =>
         isConflicting() ? conflicting() : gate.alone(() => transactWrite(store, input)),
       )
@@ -129,12 +130,6 @@ function withTransactions(
         () => response.destroy(), // A mistake in the call, or the server ends: the caller sees a broken connection.
       );
   };
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(Buffer.from(chunk));
-  return JSON.parse(Buffer.concat(chunks).toString());
 }
 
 function send(response: ServerResponse, body: object, status = 200): void {

@@ -5,6 +5,7 @@
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { readBytes } from '../../core/base/read-bytes.ts';
 import { endServer, listen } from '../listen.ts';
 import { isSignedWith } from '../signed-with.ts';
 import { operate, SecretsError } from './operations.ts';
@@ -68,20 +69,15 @@ export async function startSecrets(options: LocalSecretsOptions): Promise<LocalS
 }
 
 async function readInput(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > REQUEST_BYTES_MAX) throw new SecretsError('SerializationException', 'too long');
-    chunks.push(chunk);
-  }
+  const refuse = (words: string) => new SecretsError('SerializationException', words);
+  const body = await readBytes(request, REQUEST_BYTES_MAX, () => refuse('too long'));
   try {
-    const input: unknown = JSON.parse(Buffer.concat(chunks).toString() || '{}');
+    const input: unknown = JSON.parse(body.toString() || '{}');
     if (typeof input === 'object' && input !== null) return { ...input };
   } catch {
     // Reported below, without the parser's words, which quote the request.
   }
-  throw new SecretsError('SerializationException', 'the body is not a JSON object');
+  throw refuse('the body is not a JSON object');
 }
 
 function sendError(response: ServerResponse, error: unknown): void {

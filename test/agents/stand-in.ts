@@ -2,7 +2,8 @@
  * A provider on loopback that makes an agent call one of its tools once, and then ends the turn.
  * It speaks the four dialects, counts each request the same, and remembers what it was sent.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { endServer, listen } from '../../local/listen.ts';
 import type { RecordedRequest } from '../support/fake-provider.ts';
 import { type Answer, answerTo, type ToolUse } from './answers.ts';
@@ -17,7 +18,7 @@ export interface StandIn {
 export async function startStandIn(use: ToolUse): Promise<StandIn> {
   const requests: RecordedRequest[] = [];
   const server = createServer(async (request, response) => {
-    const body = await readText(request);
+    const body = await text(request);
     const { method = '', url: path = '', headers } = request;
     requests.push({ method, path, headers, body });
     send(response, method === 'POST' ? answerTo({ path, body: JSON.parse(body), use }) : undefined);
@@ -37,10 +38,4 @@ function send(response: ServerResponse, answer: Answer | undefined): void {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(answer.body));
   }
-}
-
-async function readText(request: IncomingMessage): Promise<string> {
-  const reads: Buffer[] = [];
-  for await (const read of request) reads.push(read);
-  return Buffer.concat(reads).toString();
 }

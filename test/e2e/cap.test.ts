@@ -2,6 +2,7 @@
  * A token's cap: many requests at once on a token that affords some of them, also while parts fail.
  */
 import http from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
@@ -63,9 +64,7 @@ function call({ gateway, credential }: Course, isLeaving: boolean): Promise<Repl
     });
     request.on('error', (error) => (isLeaving ? resolve('left') : reject(error)));
     request.on('response', async (response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk);
-      const answer = JSON.parse(Buffer.concat(chunks).toString());
+      const answer = JSON.parse(await text(response));
       resolve({ status: response.statusCode ?? 0, code: answer.error?.code });
     });
     request.end(body, () => {

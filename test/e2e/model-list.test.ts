@@ -2,6 +2,8 @@
  * The list of models as clients get it, with the configuration of this repository: small on the wire, and not sent again
  * to a client that has it.
  */
+
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { open } from '../support/http-client.ts';
@@ -21,10 +23,8 @@ async function list(headers: Readonly<Record<string, string>>) {
   const { response } = await open(`${gateway.url}/models`, {
     headers: { authorization: `Bearer ${gateway.key}`, ...headers },
   });
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
   const { etag, 'content-encoding': encoding, 'content-length': length } = response.headers;
-  const body = Buffer.concat(chunks);
+  const body = await buffer(response);
   expect(length).toBe(response.statusCode === 304 ? '0' : String(body.length));
   return { status: response.statusCode, etag, encoding, body };
 }

@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -41,11 +42,7 @@ async function ask({ method = 'GET', path = '/me', fullPath = path, headers = {}
     multiValueHeaders,
     requestContext: { path: fullPath, requestId: 'r-1' } as APIGatewayProxyEvent['requestContext'],
   };
-  const chunks: Buffer[] = [];
-  for await (const chunk of streamOf(handler as never, event).pipe(new PassThrough())) {
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
+  const bytes = await buffer(streamOf(handler as never, event).pipe(new PassThrough()));
   const end = bytes.indexOf(Buffer.alloc(8));
   const { statusCode, headers: answered } = JSON.parse(bytes.subarray(0, end).toString());
   return { status: statusCode, headers: answered, body: bytes.subarray(end + 8) };

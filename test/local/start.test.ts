@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listen } from '../../local/listen.ts';
@@ -174,7 +175,7 @@ describe('a signal to end', () => {
       event({ choices: [], usage: { prompt_tokens: 10, completion_tokens: 1, total_tokens: 11 } }) +
         'data: [DONE]\n\n',
     );
-    const text = Buffer.concat(await response.toArray()).toString();
+    const text = await readText(response);
     expect(text).toContain('"one"');
     expect(text).toMatch(/data: \[DONE\]\n\n$/);
     expect(await ended).toBe(0);

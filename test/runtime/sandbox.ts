@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { listen } from '../../local/listen.ts';
 
@@ -159,13 +160,7 @@ export class Sandbox {
 }
 
 async function takeError(request: IncomingMessage): Promise<void> {
-  const text = await readText(request);
-  const { errorMessage = '' }: { errorMessage?: string } = JSON.parse(text);
+  const sent = await text(request);
+  const { errorMessage = '' }: { errorMessage?: string } = JSON.parse(sent);
   throw new Error(errorMessage);
-}
-
-export async function readText(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
 }

@@ -3,8 +3,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
+import { text as readText } from 'node:stream/consumers';
 import type { BufferedFunction, StreamingFunction } from '../../local/api-gateway/lambda.ts';
-import { type FunctionCode, readText, Sandbox } from './sandbox.ts';
+import { type FunctionCode, Sandbox } from './sandbox.ts';
 
 const SANDBOXES_MAX = 4;
 

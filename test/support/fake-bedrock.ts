@@ -5,6 +5,7 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import type { AwsCredentials } from '../../adapters/aws/environment.ts';
 import { endServer, listen } from '../../local/listen.ts';
 import type { Reply } from './fake-provider.ts';
@@ -43,7 +44,7 @@ export async function startFakeBedrock(options: FakeBedrockOptions): Promise<Fak
   let refused = 0;
   let lastRefusal = '';
   const server = createServer(async (request, response) => {
-    const body = await readBytes(request);
+    const body = await buffer(request);
     const checked = check(request, body, options);
     if ('refusal' in checked) {
       refused += 1;
@@ -78,12 +79,6 @@ export async function startFakeBedrock(options: FakeBedrockOptions): Promise<Fak
     },
     close: () => endServer(server),
   };
-}
-
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const reads: Buffer[] = [];
-  for await (const read of request) reads.push(read);
-  return Buffer.concat(reads);
 }
 
 type Checked = { readonly scope: string | undefined } | { readonly refusal: string };

@@ -1,6 +1,7 @@
 /** A provider on loopback that sends the replies a test gives it, good or bad, and records the requests. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { listen } from '../../local/listen.ts';
 
@@ -49,7 +50,7 @@ export async function startFakeProvider(...first: readonly Reply[]): Promise<Fak
   let aborted = 0;
   let connections = 0;
   const server = createServer(async (request, response) => {
-    const body = await readText(request);
+    const body = await text(request);
     requests.push({
       method: request.method ?? '',
       path: request.url ?? '',
@@ -106,12 +107,6 @@ async function play(reply: Reply, response: ServerResponse): Promise<void> {
     else if (!response.destroyed) response.write(step.write);
   }
   response.end();
-}
-
-async function readText(request: IncomingMessage): Promise<string> {
-  const reads: Buffer[] = [];
-  for await (const read of request) reads.push(read);
-  return Buffer.concat(reads).toString();
 }
 
 const ENVELOPE = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm' };

@@ -1,5 +1,6 @@
 /** Plain HTTP for tests: sends requests unchanged, with doubled headers too. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 
 export interface SendOptions {
   readonly method?: string;
@@ -38,11 +39,9 @@ export function open(
 /** Sends a request and reads the whole answer. Rejects when it is cut short. */
 export async function send(url: string, options: SendOptions = {}): Promise<Answer> {
   const { response } = await open(url, options);
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
-    text: Buffer.concat(chunks).toString(),
+    text: await text(response),
   };
 }

@@ -1,5 +1,7 @@
 /** The proxy's flow with everything outside in memory. */
 
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { Grant } from '../../core/access/grant.ts';
 import { asRequestId, type RequestId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
@@ -155,10 +157,7 @@ const WALLET_ID_OF_ADA = walletIdOf(CAPPED);
 
 /** Everything a client gets. */
 export async function readAnswer({ body }: ProxyAnswer): Promise<string> {
-  if (Buffer.isBuffer(body)) return body.toString();
-  const reads: Uint8Array[] = [];
-  for await (const read of body) reads.push(read);
-  return Buffer.concat(reads).toString();
+  return Buffer.isBuffer(body) ? body.toString() : text(Readable.from(body));
 }
 
 export const ask = (more: object = {}): object => ({

@@ -2,6 +2,7 @@
  * A proxy in front of the table server: keeps a journal of the calls and, where a test says so, makes them fail.
  */
 import http, { type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { endServer, listen } from '../../local/listen.ts';
 
@@ -43,12 +44,6 @@ const THROTTLED = JSON.stringify({
   __type: 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException',
 });
 
-async function read(message: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
 /** Starts the proxy on loopback. `decide` is called once for each call. */
 export async function startTableProxy(
   tableUrl: string,
@@ -61,10 +56,10 @@ export async function startTableProxy(
       const options = { agent, method: 'POST', headers: request.headers };
       http.request(tableUrl, options, resolve).on('error', reject).end(body);
     });
-    return { answer, answerBody: await read(answer) };
+    return { answer, answerBody: await buffer(answer) };
   };
   const server = http.createServer(async (request, response) => {
-    const body = await read(request);
+    const body = await buffer(request);
     const text = body.toString();
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
     const table = /"TableName":"([^"]+)"/.exec(text)?.[1] ?? '';

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ApiGateway } from '../../../local/api-gateway/server.ts';
@@ -211,9 +212,7 @@ describe('close', () => {
     const closed = gateway.close(5_000);
     await expect(send(`${url}/v1/models`)).rejects.toThrow('ECONNREFUSED');
     end();
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk);
-    expect(Buffer.concat(chunks).toString()).toBe('first last');
+    expect(await text(response)).toBe('first last');
     await closed;
     expect(gateway.inFlight()).toBe(0);
   });
