@@ -6,6 +6,7 @@
 import { type Grant, requireNotExpired } from './access/grant.ts';
 import { countRequest } from './account/count-request.ts';
 import { describeKey } from './account/key-info.ts';
+import { ownedUsersOf } from './account/owned-users.ts';
 import { revoke } from './account/revoke.ts';
 import { describeToken, issueToken } from './account/scoped-jwt.ts';
 import { describeUsage } from './account/usage.ts';
@@ -49,7 +50,10 @@ const ROUTES: ReadonlyMap<string, RouteHandler> = new Map<string, RouteHandler>(
   ['GET /v1/scoped-jwt', describeToken],
   ['DELETE /v1/scoped-jwt', revoke],
   ['GET /v1/usage', describeUsage],
-  ['GET /v1/users', describeUsers],
+  [
+    'GET /v1/users',
+    (request, grant, ports) => describeUsers(request, ownedUsersOf(grant, request.query), ports),
+  ],
 ]);
 
 const USER_PATH = /^\/v1\/users\/(.+)$/;
@@ -105,13 +109,25 @@ function userRoute({ method, path }: HttpRequest): RouteHandler | undefined {
   const user = decode(escaped);
   switch (method) {
     case 'GET':
-      return (_, grant, ports) => describeUser(user, grant, ports);
+      return ({ query }, grant, ports) => {
+        requireKeyAlone(query);
+        return describeUser(user, ownedUsersOf(grant, query), ports);
+      };
     case 'PATCH':
-      return (request, grant, ports) =>
-        changeUser(user, request, { grant, by: `key ${grant.keyName}` }, ports);
+      return (request, grant, ports) => {
+        requireKeyAlone(request.query);
+        const owned = ownedUsersOf(grant, request.query);
+        return changeUser(user, request, { owned, by: `key ${grant.keyName}` }, ports);
+      };
     default:
       return undefined;
   }
+}
+
+/** Refuses every parameter but the name of a managed key. */
+function requireKeyAlone(query: HttpRequest['query']): void {
+  if (Object.keys(query).every((name) => name === 'key')) return;
+  throw new GatewayError('invalid_request', { message: 'the only parameter here is "key"' });
 }
 
 function decode(escaped: string): string {

@@ -22,6 +22,7 @@ import {
   requireAllowedIdentity,
 } from './access/identity.ts';
 import { applyTier, grantOf } from './access/key-grant.ts';
+import { findManagedKey } from './access/managed-key.ts';
 import { isJudgedRoute } from './access/model-routes.ts';
 import { ANY_ORIGIN, requireAllowedOrigin } from './access/origin.ts';
 import { GatewayError } from './base/errors.ts';
@@ -46,7 +47,7 @@ import {
 export interface CredentialRequest {
   readonly headers: Headers;
   /** Absent: one that calls a model. */
-  readonly route?: Pick<HttpRequest, 'method' | 'path'>;
+  readonly route?: Pick<HttpRequest, 'method' | 'path'> & Partial<Pick<HttpRequest, 'query'>>;
 }
 
 export interface AuthorizePorts {
@@ -93,13 +94,15 @@ async function requireGrant(
   if (headers.has('origin')) onPassed?.({ check: 'origin' });
   const conversation = isJudged ? readConversation(headers, record.identity) : undefined;
   if (conversation !== undefined) onPassed?.({ check: 'conversation' });
-  return {
+  const granted: Grant = {
     ...grant,
     ...(claimant && { identity: claimant.identity }),
     ...(claimant?.formerUser !== undefined && { formerUser: claimant.formerUser }),
     ...(claimant?.identity.source === 'jwt' && claimant.email && { email: claimant.email }),
     ...(conversation !== undefined && { conversation }),
   };
+  const managed = route && (await findManagedKey(granted, route, ports.keys));
+  return managed === undefined ? granted : { ...granted, managed };
 }
 
 function requireIdentity(

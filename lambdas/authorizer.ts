@@ -5,7 +5,12 @@
 
 import middy from '@middy/core';
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
-import { readHeaders, readPath, toAuthorizerResult } from '../adapters/api-gateway/events.ts';
+import {
+  readHeaders,
+  readPath,
+  readQuery,
+  toAuthorizerResult,
+} from '../adapters/api-gateway/events.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
@@ -30,7 +35,8 @@ export function makeAuthorizerHandler(
   return middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthorizerResult>()
     .handler(async (event) => {
       const headers = readHeaders(event);
-      const route = { method: event.httpMethod, path: readPath(event) };
+      const path = readPath(event);
+      const route = { method: event.httpMethod, path, query: readQuery(event) };
       const authorization = await authorize({ headers, route }, ports);
       if (authorization.kind === 'denied') {
         const { code, detail = '' } = authorization.error;

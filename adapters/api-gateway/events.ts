@@ -69,19 +69,28 @@ export function readPath({
   return isOfRoute(rest) ? rest : path;
 }
 
+/** Reads the parameters of a query. */
+export function readQuery({
+  queryStringParameters,
+}: {
+  readonly queryStringParameters?: Readonly<Record<string, string | undefined>> | null;
+}): HttpRequest['query'] {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(queryStringParameters ?? {})) {
+    if (value !== undefined) query[name] = value;
+  }
+  return query;
+}
+
 /**
  * Reads the request of a function's event.
  * @throws invalid_request for a body that is not UTF-8
  */
 export function readHttpRequest(event: APIGatewayProxyEvent): HttpRequest {
-  const query: Record<string, string> = {};
-  for (const [name, value] of Object.entries(event.queryStringParameters ?? {})) {
-    if (value !== undefined) query[name] = value;
-  }
   return {
     method: event.httpMethod,
     path: readPath(event),
-    query,
+    query: readQuery(event),
     headers: readHeaders(event),
     body: readBody(event),
   };

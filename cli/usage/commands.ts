@@ -100,10 +100,9 @@ async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
 /** Asks the gateway for the report of the key in HALLPASS_KEY. */
 async function reportByKey(url: string, flags: UsageFlags, terminal: Terminal): Promise<void> {
   const { by, from, to, key, estimated } = flags;
-  if (key !== undefined || estimated) {
-    throw wrongUse('--key and --estimated go with --data or --stack, not with --url');
-  }
-  const query = new URLSearchParams({ group_by: by, ...(from && { from }), ...(to && { to }) });
+  if (estimated) throw wrongUse('--estimated goes with --data or --stack, not with --url');
+  const span = { ...(from && { from }), ...(to && { to }) };
+  const query = new URLSearchParams({ group_by: by, ...span, ...(key && { key }) });
   const answer = await callByKey(url, `/usage?${query}`, terminal);
   const text = () => (flags.csv ? toAnswerCsv(answer, by) : toAnswerTable(answer, by));
   printResult(flags, terminal, { json: answer, text });

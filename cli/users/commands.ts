@@ -77,7 +77,13 @@ export function addUserCommands(program: Command, terminal: Terminal): void {
 }
 
 const withPlaces = (command: Command): Command =>
-  withUrl(withPlace(command)).option('--key <name>', 'the key, with --data or --stack', toKeyName);
+  withUrl(withPlace(command))
+    .option(
+      '--key <name>',
+      'the key whose users are meant; with --url one that yours manages',
+      toKeyName,
+    )
+    .option('--personal', 'the users of all personal keys, with --data or --stack');
 
 function toPercent(text: string): number {
   if (/^\d{1,2}$|^100$/.test(text)) return Number(text);

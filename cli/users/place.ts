@@ -5,22 +5,25 @@ import { makePeople } from '../../adapters/dynamodb/people.ts';
 import { makeUserChanges } from '../../adapters/dynamodb/user-changes.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock, systemRandom as random } from '../../adapters/system.ts';
-import type { Grant } from '../../core/access/grant.ts';
-import { grantOf } from '../../core/access/key-grant.ts';
+import { limitsOfRecord } from '../../core/access/key-grant.ts';
+import { type OwnedUsers, usersOfKey } from '../../core/account/owned-users.ts';
 import { describeUsers } from '../../core/account/user-list.ts';
 import type { UserView } from '../../core/account/user-view.ts';
 import { changeUser, describeUser } from '../../core/account/users.ts';
+import { asKeyId } from '../../core/base/ids.ts';
 import type { JsonObject } from '../../core/base/json.ts';
 import { requireKey } from '../../core/keys/key-admin.ts';
+import { personalBookOf } from '../../core/wallet/payer.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
 import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
 import type { Terminal } from '../output.ts';
 
-/** The flag that names the key whose users are meant. */
+/** The flags that name the users who are meant: those of a key, or those of all personal keys. */
 export interface UsersPlace {
   readonly key?: string;
+  readonly personal?: true;
 }
 
 export interface ListQuery {
@@ -47,15 +50,19 @@ export async function withUsers<T>(
   terminal: Terminal,
   use: (users: Users) => Promise<T>,
 ): Promise<T> {
-  const { url, key } = flags;
+  const { url, key, personal } = flags;
+  if (key !== undefined && personal) throw wrongUse('--key and --personal cannot be used together');
   if (url !== undefined) {
-    if (key !== undefined) throw wrongUse('--key goes with --data or --stack, not with --url');
-    return use(usersByKey(url, terminal));
+    if (personal) throw wrongUse('--personal goes with --data or --stack, not with --url');
+    return use(usersByKey({ url, key }, terminal));
   }
-  if (key === undefined) throw wrongUse('there must be --url, or --key with --data or --stack');
+  if (key === undefined && !personal) {
+    throw wrongUse('there must be --url, or --key or --personal with --data or --stack');
+  }
   return withGateway(flags, terminal.variables, async (gateway) => {
     const { by } = await makeAdminPorts(gateway, flags, terminal.variables);
-    return use(await usersInTables(gateway, key, by));
+    const owned = key === undefined ? personalUsersOf(gateway) : await usersOf(gateway, key);
+    return use(usersIn(gateway, owned, by));
   });
 }
 
@@ -84,11 +91,17 @@ async function readAll({ near, sort }: ListQuery, read: ReadPage): Promise<reado
 
 const userIn = ({ data }: JsonObject): UserView => data as UserView;
 
-function usersByKey(url: string, terminal: Terminal): Users {
-  const pathOf = (user: string): string => `/users/${encodeURIComponent(user)}`;
+/** @param place.key a key that the one in HALLPASS_KEY manages. @default that key itself */
+function usersByKey(
+  { url, key }: { readonly url: string; readonly key: string | undefined },
+  terminal: Terminal,
+): Users {
+  const managed: Readonly<Record<string, string>> = key === undefined ? {} : { key };
+  const queryOf = (page: Readonly<Record<string, string>> = {}): string =>
+    String(new URLSearchParams({ ...page, ...managed }));
+  const pathOf = (user: string): string => `/users/${encodeURIComponent(user)}?${queryOf()}`;
   return {
-    list: (query) =>
-      readAll(query, (page) => callByKey(url, `/users?${new URLSearchParams(page)}`, terminal)),
+    list: (query) => readAll(query, (page) => callByKey(url, `/users?${queryOf(page)}`, terminal)),
     find: async (user) => userIn(await callByKey(url, pathOf(user), terminal)),
     change: async (user, body, idempotencyKey = random.uuid()) => {
       const options = { method: 'PATCH', body, idempotencyKey } as const;
@@ -97,20 +110,30 @@ function usersByKey(url: string, terminal: Terminal): Users {
   };
 }
 
-/** The operator stands in for the key's owner, also for a client key. */
+/** The operator stands in for the key's owner, also for a client or personal key. */
 export async function usersInTables(
   gateway: Gateway,
   key: string,
   by: string,
 ): Promise<UsersInTables> {
-  const { account, keys, dynamodb, environment } = gateway;
+  return usersIn(gateway, await usersOf(gateway, key), by);
+}
+
+async function usersOf({ account, keys }: Gateway, key: string): Promise<OwnedUsers> {
   const record = await requireKey(key, { account, store: keys });
-  const grant: Grant = {
-    ...grantOf(record),
-    keyKind: 'server',
-    credential: 'key',
-    former: false,
-  };
+  const { id: keyId, kind: keyKind, user } = record;
+  const limits = limitsOfRecord(record);
+  return usersOfKey(account, { keyId, keyKind, limits, ...(user && { user }) });
+}
+
+/** The users of all personal keys. Their keys may have different limits, so only own ones are shown. */
+function personalUsersOf({ account }: Gateway): OwnedUsers {
+  const book = personalBookOf(account);
+  return { account, keyId: asKeyId(book), book, limits: [], arePersonal: true };
+}
+
+function usersIn(gateway: Gateway, owned: OwnedUsers, by: string): UsersInTables {
+  const { dynamodb, environment } = gateway;
   const ports = {
     wallets: makeWallets(dynamodb, environment.walletsTable),
     people: makePeople(dynamodb, environment.walletsTable),
@@ -118,16 +141,15 @@ export async function usersInTables(
     clock,
     random,
   };
-  const request = { method: 'GET', path: '/v1/users', headers: new Map(), body: undefined };
-  const page: ReadPage = (query) => describeUsers({ ...request, query }, grant, ports);
+  const page: ReadPage = (query) => describeUsers({ query }, owned, ports);
   return {
     page,
     list: (query) => readAll(query, page),
-    find: async (user) => userIn(await describeUser(user, grant, ports)),
+    find: async (user) => userIn(await describeUser(user, owned, ports)),
     change: async (user, fields, idempotencyKey = random.uuid()) => {
       const headers = new Map([['idempotency-key', [idempotencyKey]]]);
       const change = { body: JSON.stringify(fields), headers };
-      return userIn(await changeUser(user, change, { grant, by }, ports));
+      return userIn(await changeUser(user, change, { owned, by }, ports));
     },
   };
 }

@@ -15,6 +15,9 @@ export const encodeGrant = (grant: Grant): string =>
   JSON.stringify({
     ...grant,
     limits: grant.limits.map(formatLimit),
+    ...(grant.managed && {
+      managed: { ...grant.managed, limits: grant.managed.limits.map(formatLimit) },
+    }),
     ...(grant.token && {
       token: { ...grant.token, spendingLimitNanoUsd: grant.token.spendingLimitNanoUsd?.toString() },
     }),
@@ -38,11 +41,26 @@ const tokenSchema = v.strictObject({
   revoked: v.boolean(),
 });
 
+const keyIdSchema = v.pipe(v.string(), v.transform(asKeyId));
+const keyKindSchema = v.picklist(['server', 'personal', 'client']);
+const limitTexts = v.pipe(
+  strings,
+  v.transform((texts) => texts.map(parseLimit)),
+);
+
+const managedSchema = v.strictObject({
+  keyId: keyIdSchema,
+  keyName: v.string(),
+  keyKind: keyKindSchema,
+  limits: limitTexts,
+  user: v.exactOptional(v.string()),
+});
+
 const grantSchema = v.strictObject({
   account: v.string(),
-  keyId: v.pipe(v.string(), v.transform(asKeyId)),
+  keyId: keyIdSchema,
   keyName: v.string(),
-  keyKind: v.picklist(['server', 'personal', 'client']),
+  keyKind: keyKindSchema,
   credential: v.picklist(['key', 'client-access', 'scoped-token']),
   former: v.boolean(),
   identity: v.exactOptional(
@@ -56,13 +74,11 @@ const grantSchema = v.strictObject({
   email: v.exactOptional(v.string()),
   token: v.exactOptional(tokenSchema),
   models: v.exactOptional(strings),
-  limits: v.pipe(
-    strings,
-    v.transform((texts) => texts.map(parseLimit)),
-  ),
+  limits: limitTexts,
   maxTokenLifetimeSeconds: v.number(),
   keyExpiresAtMs: v.exactOptional(v.number()),
   conversation: v.exactOptional(v.string()),
+  managed: v.exactOptional(managedSchema),
 });
 
 /**

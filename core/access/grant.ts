@@ -36,6 +36,16 @@ export interface TokenGrant {
   readonly revoked: boolean;
 }
 
+/** The part of a managed key's record that the owner's routes need. */
+export interface ManagedKey {
+  readonly keyId: KeyId;
+  readonly keyName: string;
+  readonly keyKind: KeyKind;
+  readonly limits: readonly Limit[];
+  /** The user of a personal key. */
+  readonly user?: string;
+}
+
 /** The rights of a verified caller. */
 export interface Grant {
   readonly account: string;
@@ -58,6 +68,8 @@ export interface Grant {
   /** From this instant on the key, and every token it signed, is unknown. */
   readonly keyExpiresAtMs?: number;
   readonly conversation?: string;
+  /** The key that `?key=NAME` names, if the caller manages it. */
+  readonly managed?: ManagedKey;
 }
 
 /** True from the instant of `exp` on (RFC 7519, 4.1.4). */
@@ -88,6 +100,10 @@ export function requireLiveToken(grant: Grant, nowMs: number): void {
 /** True for a server key presented alone: its holder owns the key, may sign tokens and sees key-wide figures. */
 export const isBareServerKey = ({ keyKind, credential }: Grant): boolean =>
   keyKind === 'server' && credential === 'key';
+
+/** True for the current string of a server key, sent alone and for no user: only the key's owner has it. */
+export const isOwner = (grant: Grant): boolean =>
+  isBareServerKey(grant) && !grant.former && grant.identity === undefined;
 
 /** Returns when the credential ends: with its key or its token, whichever is earlier; undefined: it does not. */
 export function expiryOf({ token, keyExpiresAtMs }: Grant): number | undefined {

@@ -18,7 +18,10 @@ export const grantOf = (record: KeyRecord) => ({
 });
 
 /** A personal key has no limits of the whole key: one in an old record is a limit of its one user. */
-const limitsOfRecord = ({ kind, limits }: KeyRecord): readonly Limit[] =>
+export const limitsOfRecord = ({
+  kind,
+  limits,
+}: Pick<KeyRecord, 'kind' | 'limits'>): readonly Limit[] =>
   kind === 'personal'
     ? limits.map((limit) => (limit.per === 'key' ? { ...limit, per: 'user' } : limit))
     : limits;

@@ -1,13 +1,14 @@
 /**
  * Finds the users of a key and reads their wallets and notes. Flow: id > **user** > answer.
  */
-import type { Grant, Identity } from '../access/grant.ts';
+import type { Identity } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { namesOf } from '../wallet/introduce.ts';
 import { walletIdOf } from '../wallet/payer.ts';
 import type { People } from '../wallet/people.ts';
 import type { Wallets } from '../wallet/ports.ts';
+import type { OwnedUsers } from './owned-users.ts';
 import { readUserId } from './user-id.ts';
 import type { UserItems } from './user-view.ts';
 
@@ -21,13 +22,14 @@ export interface FoundUser extends UserItems {
   readonly identity: Identity | undefined;
 }
 
-/** Finds the wallets that an id means. Those of an id by e-mail alone need not exist. */
+/** Finds the wallets that an id means: none if it means nobody of these users. Those of an e-mail alone need not exist. */
 export async function findUsers(
   text: string,
-  { account, keyId }: Grant,
+  owned: OwnedUsers,
   ports: FindUsersPorts,
 ): Promise<readonly FoundUser[]> {
-  const named = readUserId(text, keyId);
+  const { book, arePersonal, only } = owned;
+  const named = readUserId(text, book);
   if (named === undefined) {
     throw new GatewayError('invalid_request', {
       message: 'the user must be an id of GET /v1/users, or an e-mail address alone',
@@ -35,25 +37,39 @@ export async function findUsers(
     });
   }
   switch (named.kind) {
-    case 'wallet':
-      return [await readUser(named.walletId, undefined, ports)];
-    case 'identity': {
-      const { identity } = named;
-      return [await readUser(walletIdOf({ account, keyId, identity }), identity, ports)];
+    case 'wallet': {
+      const isOurs = only === undefined || named.walletId === walletIn(owned, only);
+      return isOurs ? [await readUser(named.walletId, only, ports)] : [];
     }
+    case 'identity':
+      return readIdentities([named.identity], owned, ports);
     case 'person': {
-      const identities = (['token', 'header'] as const).map((source) => ({
-        source,
-        issuer: '',
-        id: named.user,
-      }));
-      const bySource = identities.map((identity) =>
-        readUser(walletIdOf({ account, keyId, identity }), identity, ports),
-      );
-      return [...(await Promise.all(bySource)), ...(await findByEmail(named.user, keyId, ports))];
+      const sources = arePersonal ? (['personal'] as const) : (['token', 'header'] as const);
+      const identities = sources.map((source) => ({ source, issuer: '', id: named.user }));
+      const bySource = await readIdentities(identities, owned, ports);
+      return arePersonal
+        ? bySource
+        : [...bySource, ...(await findByEmail(named.user, book, ports))];
     }
   }
 }
+
+/** Reads those of the identities that are among an owner's users. */
+const readIdentities = (
+  identities: readonly Identity[],
+  owned: OwnedUsers,
+  ports: FindUsersPorts,
+): Promise<readonly FoundUser[]> => {
+  const { arePersonal, only } = owned;
+  const ours = identities.filter(
+    ({ source, id }) =>
+      (source === 'personal') === arePersonal && (only === undefined || only.id === id),
+  );
+  return Promise.all(ours.map((each) => readUser(walletIn(owned, each), each, ports)));
+};
+
+const walletIn = ({ account, keyId }: OwnedUsers, identity: Identity): WalletId =>
+  walletIdOf({ account, keyId, identity });
 
 export async function readUser(
   walletId: WalletId,
@@ -75,19 +91,19 @@ const LIST_PAGE_SIZE = 1_000;
 /** Finds users of JWTs by their verified e-mail address. */
 async function findByEmail(
   email: string,
-  keyId: string,
+  book: string,
   ports: FindUsersPorts,
 ): Promise<readonly FoundUser[]> {
   if (!email.includes('@')) return [];
-  const users = await readUsers(await listUsers(keyId, '', USERS_MAX, ports), ports);
+  const users = await readUsers(await listUsers({ book }, '', USERS_MAX, ports), ports);
   return users
     .filter(({ note }) => note?.source?.startsWith('jwt:') && note.email === email)
     .map((user) => ({ ...user, identity: undefined }));
 }
 
-/** Lists the wallets of a key's users, in order, behind one. */
+/** Lists the wallets of users, in order, behind one. */
 export async function listUsers(
-  keyId: string,
+  { book }: Pick<OwnedUsers, 'book'>,
   after: string,
   countMax: number,
   { people }: Pick<FindUsersPorts, 'people'>,
@@ -96,7 +112,7 @@ export async function listUsers(
   let last = after;
   while (ids.length < countMax) {
     const size = Math.min(LIST_PAGE_SIZE, countMax - ids.length);
-    const page = await people.findListed(keyId, last === '' ? `${keyId}#` : last, size);
+    const page = await people.findListed(book, last === '' ? `${book}#` : last, size);
     ids.push(...page);
     last = page.at(-1) ?? last;
     if (page.length < size) break;

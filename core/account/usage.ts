@@ -22,9 +22,10 @@ import {
 import { walletIdOf } from '../wallet/payer.ts';
 import type { Wallets } from '../wallet/ports.ts';
 import { findLiveWallet } from './find-wallet.ts';
+import { managedIn } from './owned-users.ts';
 import { digestOf } from './user-id.ts';
 
-const PARAMETERS: readonly string[] = ['from', 'to', 'group_by'];
+const PARAMETERS: readonly string[] = ['from', 'to', 'group_by', 'key'];
 
 /** The most reads for a report about one user. Several days with a rollup take one read together. */
 const OWN_READS_MAX = 120;
@@ -32,7 +33,7 @@ const OWN_READS_MAX = 120;
 /**
  * Sums usage. Amounts are dollars. `tokens` are those that limits count, with the held ones of a request that died.
  * `truncated`: there is more than one report reads, so the sums are too small; request fewer days.
- * @throws invalid_request with the parameter, token_revoked, service_unavailable
+ * @throws invalid_request with the parameter, token_revoked, route_not_allowed and not_found for `key`, service_unavailable
  */
 export async function describeUsage(
   { query }: HttpRequest,
@@ -47,14 +48,15 @@ export async function describeUsage(
   requireKnown(query);
   const { fromMs, toMs } = readSpan({ from: query.from, to: query.to }, ports.clock.nowMs());
   const groupBy = readGroupBy(query.group_by);
-  const ask = { keyId: grant.keyId, fromMs, toMs, groupBy, ...ownOf(grant) };
+  const { keyId, keyName } = managedIn(grant, query) ?? grant;
+  const ask = { keyId, fromMs, toMs, groupBy, ...ownOf(grant) };
   const { rows, total, truncated } = await reportUsage(ask, ports);
   return {
     object: 'list',
     from: new Date(fromMs).toISOString(),
     to: new Date(toMs).toISOString(),
     group_by: groupBy,
-    data: rows.map((row) => ({ ...namesOf(row, grant), ...toBody(row) })),
+    data: rows.map((row) => ({ ...namesOf(row, { keyName }), ...toBody(row) })),
     total: toBody(total),
     truncated,
   };

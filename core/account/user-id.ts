@@ -3,7 +3,7 @@
  * Flow: request > **id** > wallet. Invariant: read(write(identity)) is the identity.
  */
 import type { Identity, IdentitySource } from '../access/grant.ts';
-import { asWalletId, type KeyId, type WalletId } from '../base/ids.ts';
+import { asWalletId, type WalletId } from '../base/ids.ts';
 import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { PersonNote } from '../wallet/person.ts';
 
@@ -27,7 +27,7 @@ export type NamedUser =
   | { readonly kind: 'person'; readonly user: string };
 
 /** Reads an id; undefined for a text that can name nobody. */
-export function readUserId(text: string, keyId: KeyId): NamedUser | undefined {
+export function readUserId(text: string, book: string): NamedUser | undefined {
   const [, prefix = '', rest = ''] = /^(token|header|personal|jwt|wallet):(.*)$/su.exec(text) ?? [];
   if (prefix === '') {
     return isName(text, USER_CHARS_MAX)
@@ -36,7 +36,7 @@ export function readUserId(text: string, keyId: KeyId): NamedUser | undefined {
   }
   if (prefix === 'wallet') {
     const isDigest = /^u[\w-]{22}$/.test(rest);
-    return isDigest ? { kind: 'wallet', walletId: asWalletId(`${keyId}#${rest}`) } : undefined;
+    return isDigest ? { kind: 'wallet', walletId: asWalletId(`${book}#${rest}`) } : undefined;
   }
   const space = prefix === 'jwt' ? rest.indexOf(' ') : -1;
   if (prefix === 'jwt' && space === -1) return undefined;

@@ -1,17 +1,19 @@
 /**
  * `GET /v1/users`: the users of a key, a page at a time. Flow: Grant > **answer**.
  */
-import type { Grant } from '../access/grant.ts';
+import type { Identity } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import { asWalletId, type WalletId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
-import { listUsers, readUsers, USERS_MAX } from './find-users.ts';
+import { walletIdOf } from '../wallet/payer.ts';
+import { listUsers, readUser, readUsers, USERS_MAX } from './find-users.ts';
+import type { OwnedUsers } from './owned-users.ts';
 import { digestOf } from './user-id.ts';
 import { type UserView, viewUser } from './user-view.ts';
-import { requireOwner, type UsersPorts } from './users.ts';
+import type { UsersPorts } from './users.ts';
 
-const PARAMETERS: readonly string[] = ['limit', 'after', 'near', 'sort'];
+const PARAMETERS: readonly string[] = ['limit', 'after', 'near', 'sort', 'key'];
 const SORTS = ['spent', 'left', 'seen', 'near'] as const;
 type Sort = (typeof SORTS)[number];
 
@@ -64,31 +66,43 @@ function readNumber(
 
 /**
  * Lists users. In the order of their ids a page costs its own reads; sorted or filtered, all users are read.
- * @throws route_not_allowed, invalid_request with the parameter, service_unavailable
+ * @throws invalid_request with the parameter, service_unavailable
  */
 export async function describeUsers(
-  { query }: HttpRequest,
-  grant: Grant,
+  { query }: Pick<HttpRequest, 'query'>,
+  owned: OwnedUsers,
   ports: UsersPorts,
 ): Promise<JsonObject> {
-  requireOwner(grant);
   const request = readListRequest(query);
+  if (owned.only !== undefined) return listOnly(request, { ...owned, only: owned.only }, ports);
   const isPlain = request.sort === undefined && request.near === undefined;
-  return isPlain ? listPage(request, grant, ports) : listSorted(request, grant, ports);
+  return isPlain ? listPage(request, owned, ports) : listSorted(request, owned, ports);
+}
+
+/** Reads the one user of a personal key. */
+async function listOnly(
+  { near = 0 }: ListRequest,
+  owned: OwnedUsers & { readonly only: Identity },
+  ports: UsersPorts,
+): Promise<JsonObject> {
+  const { only } = owned;
+  const items = await readUser(walletIdOf({ ...owned, identity: only }), only, ports);
+  const view = viewUser(items, owned, ports.clock.nowMs());
+  return { data: near === 0 || (view.nearest?.percent ?? 0) >= near ? [view] : [], next: null };
 }
 
 /** Reads one page, in the order of ids. */
 async function listPage(
   { limit, after }: ListRequest,
-  grant: Grant,
+  owned: OwnedUsers,
   ports: UsersPorts,
 ): Promise<JsonObject> {
-  const start = after === undefined ? '' : asWalletId(`${grant.keyId}#${after}`);
-  const ids = await listUsers(grant.keyId, start, limit + 1, ports);
+  const start = after === undefined ? '' : asWalletId(`${owned.book}#${after}`);
+  const ids = await listUsers(owned, start, limit + 1, ports);
   const page = await readUsers(ids.slice(0, limit), ports);
   const nowMs = ports.clock.nowMs();
   return {
-    data: page.map((items) => viewUser(items, grant, nowMs)),
+    data: page.map((items) => viewUser(items, owned, nowMs)),
     next: ids.length > limit ? nextOf(ids[limit - 1]) : null,
   };
 }
@@ -99,13 +113,13 @@ const nextOf = (walletId: WalletId | undefined): string | null =>
 /** Reads all users, and answers a page of those that are near their limit, in the order asked for. */
 async function listSorted(
   { limit, after, near = 0, sort = 'near' }: ListRequest,
-  grant: Grant,
+  owned: OwnedUsers,
   ports: UsersPorts,
 ): Promise<JsonObject> {
-  const ids = await listUsers(grant.keyId, '', USERS_MAX, ports);
+  const ids = await listUsers(owned, '', USERS_MAX, ports);
   const nowMs = ports.clock.nowMs();
   const all = (await readUsers(ids, ports))
-    .map((items) => ({ walletId: items.walletId, view: viewUser(items, grant, nowMs) }))
+    .map((items) => ({ walletId: items.walletId, view: viewUser(items, owned, nowMs) }))
     .filter(({ view }) => near === 0 || (view.nearest?.percent ?? 0) >= near)
     .sort((a, b) => rankOf(b.view, sort) - rankOf(a.view, sort));
   const start =

@@ -1,7 +1,7 @@
 /**
  * An owner's view of one user. Flow: wallet and note > **user** > answer.
  */
-import type { Grant } from '../access/grant.ts';
+import type { Identity } from '../access/grant.ts';
 import type { WalletId } from '../base/ids.ts';
 import { asNanoUsd, usdFromNano } from '../base/money.ts';
 import { percentOf } from '../wallet/alerts/alert.ts';
@@ -11,6 +11,7 @@ import type { PersonNote } from '../wallet/person.ts';
 import type { Wallet } from '../wallet/ports.ts';
 import { limitStatesOf } from '../wallet/wallet.ts';
 import { type LimitInfo, spentOf, toLimitInfo } from './key-info.ts';
+import type { OwnedUsers } from './owned-users.ts';
 import { userIdOf } from './user-id.ts';
 
 /** A user as `GET /v1/users` shows them. */
@@ -53,20 +54,21 @@ export interface UserItems {
   readonly note: PersonNote | undefined;
 }
 
-/** The grant of a key for one of its users. Its identity does not matter, because only limits are read from it. */
-const asUser = (grant: Grant): Grant => ({
-  ...grant,
-  identity: { source: 'token', issuer: '', id: 'anyone' },
-});
+/** Any user: only limits are read for it. */
+const ANYONE: Identity = { source: 'token', issuer: '', id: 'anyone' };
 
 /** Returns the limits of one user: their own, else the key's. The claims of a JWT, and so its tier, are not known here. */
-const limitsOfUser = (grant: Grant, wallet: Wallet | undefined, nowMs: number) =>
-  limitsOf(withPerson(asUser(grant), wallet?.person, nowMs)).filter(({ per }) => per === 'user');
+const limitsOfUser = ({ limits }: Limited, wallet: Wallet | undefined, nowMs: number) =>
+  limitsOf(withPerson({ limits, identity: ANYONE }, wallet?.person, nowMs)).filter(
+    ({ per }) => per === 'user',
+  );
+
+type Limited = Pick<OwnedUsers, 'limits'>;
 
 /** Describes a user of the key. */
-export function viewUser(items: UserItems, grant: Grant, nowMs: number): UserView {
+export function viewUser(items: UserItems, owned: Limited, nowMs: number): UserView {
   const { walletId, wallet, note } = items;
-  const states = limitStatesOf(wallet, limitsOfUser(grant, wallet, nowMs), { atMs: nowMs });
+  const states = limitStatesOf(wallet, limitsOfUser(owned, wallet, nowMs), { atMs: nowMs });
   const spent = spentOf(wallet, undefined, nowMs);
   const id = userIdOf(walletId, note);
   return {

@@ -1,8 +1,8 @@
 /**
  * `GET /v1/users`, `GET` and `PATCH /v1/users/{user}`: the owner of a server key sees and changes its users.
- * Flow: Grant > **answer**. Invariant: only the key in force changes a user; a user's own credential never does.
+ * Flow: Grant > **answer**. Invariant: only users of the owner's own and managed keys are found or changed.
  */
-import { type Grant, type Identity, isBareServerKey } from '../access/grant.ts';
+import type { Identity } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import { sha256 } from '../base/ids.ts';
@@ -11,6 +11,7 @@ import { type ChangePersonPorts, changePerson, type PersonState } from '../walle
 import { namesOf } from '../wallet/introduce.ts';
 import type { PersonChange } from '../wallet/person.ts';
 import { type FindUsersPorts, type FoundUser, findUsers, readUser } from './find-users.ts';
+import type { OwnedUsers } from './owned-users.ts';
 import type { UserChanges } from './ports.ts';
 import { parseUserChange, type UserChange } from './user-change.ts';
 import { userIdOf } from './user-id.ts';
@@ -21,35 +22,24 @@ export interface UsersPorts extends FindUsersPorts, Pick<ChangePersonPorts, 'clo
 }
 
 /**
- * Refuses everyone but the owner: the key in force of a server key, sent alone and for no user.
- * @throws route_not_allowed
- */
-export function requireOwner(grant: Grant): void {
-  if (isBareServerKey(grant) && !grant.former && grant.identity === undefined) return;
-  throw new GatewayError('route_not_allowed', {
-    message: 'only a server key in force, without a token, a JWT or a user, may use this route',
-  });
-}
-
-/**
  * `GET /v1/users/{user}`.
- * @throws route_not_allowed, invalid_request for an id that can name nobody, not_found, service_unavailable
+ * @throws invalid_request for an id that can name nobody, not_found, service_unavailable
  */
 export async function describeUser(
   text: string,
-  grant: Grant,
+  owned: OwnedUsers,
   ports: UsersPorts,
 ): Promise<JsonObject> {
-  requireOwner(grant);
-  const wallets = await findUsers(text, grant, ports);
+  const wallets = await findUsers(text, owned, ports);
   const found = wallets.filter(exists);
   const [user] = found;
-  if (user === undefined) {
-    throw new GatewayError('not_found', { message: 'the key has no such user' });
-  }
+  if (user === undefined) throw notFound();
   if (found.length > 1) throw ambiguous(found);
-  return { data: viewUser(user, grant, ports.clock.nowMs()) };
+  return { data: viewUser(user, owned, ports.clock.nowMs()) };
 }
+
+const notFound = (): GatewayError =>
+  new GatewayError('not_found', { message: 'the key has no such user' });
 
 const exists = ({ wallet, note }: UserItems): boolean => wallet !== undefined || note !== undefined;
 
@@ -64,31 +54,32 @@ const ambiguous = (users: readonly UserItems[]): GatewayError =>
 /**
  * `PATCH /v1/users/{user}`. The change is listed before it is made. A block by e-mail alone holds for every wallet of that
  * person, and for those that are not made yet; other changes need exactly one.
- * @throws route_not_allowed, invalid_request with the field, service_unavailable
+ * @throws invalid_request with the field, not_found, service_unavailable
  */
 export async function changeUser(
   text: string,
   request: Pick<HttpRequest, 'body' | 'headers'>,
-  { grant, by }: { readonly grant: Grant; readonly by: string },
+  { owned, by }: { readonly owned: OwnedUsers; readonly by: string },
   ports: UsersPorts,
 ): Promise<JsonObject> {
-  requireOwner(grant);
   const change = parseUserChange(request.body);
   const sentKey = readIdempotencyKey(request);
   const idempotencyKey = sentKey ?? ports.random.uuid();
-  const users = chooseUsers(await findUsers(text, grant, ports), change);
+  const found = await findUsers(text, owned, ports);
+  if (found.length === 0) throw notFound();
+  const users = chooseUsers(found, change);
   const nowMs = ports.clock.nowMs();
   const id = sha256(`${text}\0${idempotencyKey}`);
   const fields = request.body ?? '';
-  for (const user of users) requireAllowed(user, { change, idempotencyKey, grant, nowMs });
-  await ports.userChanges.put({ keyId: grant.keyId, id, atMs: nowMs, by, user: text, fields });
+  for (const user of users) requireAllowed(user, { change, idempotencyKey, owned, nowMs });
+  await ports.userChanges.put({ keyId: owned.keyId, id, atMs: nowMs, by, user: text, fields });
   for (const { walletId, identity, note } of users) {
     await changePerson(
       {
         walletId,
         idempotencyKey,
         digest: change.digest,
-        edit: (current) => editOf(change, current, grant, nowMs),
+        edit: (current) => editOf(change, current, owned, nowMs),
         texts: textsOf(change, note === undefined ? identity : undefined),
       },
       ports,
@@ -98,7 +89,7 @@ export async function changeUser(
     users.map(({ walletId, identity }) => readUser(walletId, identity, ports)),
   );
   const shown = after.find(({ wallet }) => wallet?.seenDay !== undefined) ?? after[0];
-  return { data: shown ? viewUser(shown, grant, nowMs) : null };
+  return { data: shown ? viewUser(shown, owned, nowMs) : null };
 }
 
 /** Refuses a change that the record as it stands does not allow, unless it was made already. */
@@ -107,17 +98,17 @@ function requireAllowed(
   {
     change,
     idempotencyKey,
-    grant,
+    owned,
     nowMs,
   }: {
     readonly change: UserChange;
     readonly idempotencyKey: string;
-    readonly grant: Grant;
+    readonly owned: OwnedUsers;
     readonly nowMs: number;
   },
 ): void {
   if (note?.changes.has(idempotencyKey)) return;
-  editOf(change, wallet?.person ?? NOBODY, grant, nowMs);
+  editOf(change, wallet?.person ?? NOBODY, owned, nowMs);
 }
 
 const NOBODY: PersonState = { limits: [], creditNanoUsd: 0n, isBlocked: false };
@@ -151,7 +142,7 @@ function readIdempotencyKey({ headers }: Pick<HttpRequest, 'headers'>): string |
 function editOf(
   { limits, creditNanoUsd = 0n, blocked }: UserChange,
   current: PersonState,
-  grant: Grant,
+  owned: OwnedUsers,
   nowMs: number,
 ): PersonState {
   const next: PersonState = {
@@ -159,15 +150,15 @@ function editOf(
     creditNanoUsd: current.creditNanoUsd + creditNanoUsd,
     isBlocked: blocked === undefined ? current.isBlocked : blocked !== null,
   };
-  if (creditNanoUsd !== 0n) requirePrepaid(next, grant);
+  if (creditNanoUsd !== 0n) requirePrepaid(next, owned);
   return next;
 }
 
 /** Credit adds to a limit, so there must be one, and the sum is never below zero. */
-function requirePrepaid({ limits, creditNanoUsd }: PersonState, grant: Grant): void {
+function requirePrepaid({ limits, creditNanoUsd }: PersonState, owned: OwnedUsers): void {
   const isPrepaid = (limit: { per: string; unit: string; window: string }): boolean =>
     limit.per === 'user' && limit.unit === 'usd' && limit.window === 'total';
-  const base = limits.find(isPrepaid) ?? grant.limits.find(isPrepaid);
+  const base = limits.find(isPrepaid) ?? owned.limits.find(isPrepaid);
   if (base === undefined) {
     throw new GatewayError('invalid_request', {
       message: '"credit_usd" needs a limit user:usd:total, of the user or of the key',

@@ -56,11 +56,14 @@ export const bookOf = (walletId: WalletId): string => walletId.slice(0, walletId
 /** The wallet of a key itself: a plain key pays from it, and its rates count everyone. */
 export const keyWalletIdOf = (keyId: KeyId): WalletId => asWalletId(`${keyId}#k`);
 
+/** The part of a grant from which its limits follow. */
+type LimitedGrant = Pick<Grant, 'limits' | 'identity' | 'token'>;
+
 /**
  * The limits that must pass, in the order in which a refusal names them: token, user, key, and within each the
  * one that resets last. A plain key without identity is bound by `key:` limits only.
  */
-export function limitsOf(grant: Grant): readonly Limit[] {
+export function limitsOf(grant: LimitedGrant): readonly Limit[] {
   const applied: Limit[] = [];
   for (const { per, unit, window, amount } of grant.limits) {
     if (per === 'token' && grant.token !== undefined) applied.push({ per, unit, window, amount });
@@ -76,7 +79,11 @@ export function limitsOf(grant: Grant): readonly Limit[] {
  * A grant whose `user` limits are those in force for one person: their own before their tier's or key's of the same unit
  * and window, and their credit on top of the `user:usd:total` limit. A plain key has no person.
  */
-export function withPerson(grant: Grant, person: Person | undefined, nowMs: number): Grant {
+export function withPerson<T extends LimitedGrant>(
+  grant: T,
+  person: Person | undefined,
+  nowMs: number,
+): T {
   if (person === undefined || !hasOwnWallet(grant)) return grant;
   const own = person.limits.filter(({ untilMs }) => untilMs === undefined || nowMs < untilMs);
   const isReplaced = (limit: Limit): boolean => own.some((each) => nameOf(each) === nameOf(limit));
@@ -96,7 +103,7 @@ function withCredit(limit: Limit, credit: bigint): Limit {
 /** The limit that credit adds to. */
 const PREPAID = 'user:usd:total';
 
-const hasOwnWallet = (grant: Grant): boolean =>
+const hasOwnWallet = (grant: Pick<Grant, 'identity' | 'token'>): boolean =>
   grant.identity !== undefined || grant.token !== undefined;
 
 const nameOf = ({ per, unit, window }: CounterKind): string => `${per}:${unit}:${window}`;

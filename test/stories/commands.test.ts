@@ -85,7 +85,8 @@ describe('a lecturer, with the key alone', () => {
   test.each([
     ['nothing to set', 2, ['users', 'set', 'ada']],
     ['--until needs a --limit', 2, ['users', 'set', 'ada', '--until', '2030-01-01']],
-    ['goes with --data or --stack', 2, ['users', 'list', '--key', 'course']],
+    ['goes with --data or --stack', 2, ['users', 'list', '--personal']],
+    ['this key manages no key "course"', 1, ['users', 'list', '--key', 'course']],
     ['the key has no such user', 1, ['users', 'show', 'token:nobody']],
     ['needs a limit user:usd:total', 1, ['users', 'set', 'token:eve', '--credit-usd', '1']],
   ])('reads: %s', async (words, status, args) => {

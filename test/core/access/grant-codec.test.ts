@@ -86,6 +86,16 @@ const grants: fc.Arbitrary<Grant> = fc.record(
     limits: fc.array(limits),
     maxTokenLifetimeSeconds: fc.nat(),
     conversation: fc.string(),
+    managed: fc.record(
+      {
+        keyId: fc.string().map(asKeyId),
+        keyName: fc.string(),
+        keyKind: fc.constantFrom('server', 'personal', 'client'),
+        limits: fc.array(limits),
+        user: fc.string(),
+      },
+      { requiredKeys: ['keyId', 'keyName', 'keyKind', 'limits'], noNullPrototype: true },
+    ),
   },
   {
     noNullPrototype: true,

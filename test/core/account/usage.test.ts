@@ -200,6 +200,6 @@ describe('the rows that a credential sees', () => {
 test('refuses an unknown parameter', async () => {
   expect(await errorOf(ROUTE, { query: { groupby: 'day' } })).toMatchObject({
     code: 'invalid_request',
-    message: 'a parameter is unknown, allowed are from, to, group_by',
+    message: 'a parameter is unknown, allowed are from, to, group_by, key',
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
 import { describeKey } from '../../../core/account/key-info.ts';
+import { ownedUsersOf } from '../../../core/account/owned-users.ts';
 import type { UserChangeRow } from '../../../core/account/ports.ts';
 import { describeUsers } from '../../../core/account/user-list.ts';
 import { changeUser, describeUser, type UsersPorts } from '../../../core/account/users.ts';
@@ -65,22 +66,18 @@ async function spend(grant: Grant, dollars: number, isSettled = true): Promise<v
   if (isSettled) await settle(hold, { ...rowOf(hold, 'swept'), status: 'exact' }, memory);
 }
 
-const patch = (user: string, body: object, key?: string, grant = owner) =>
+const owned = (grant = owner, query: Record<string, string> = {}) => ownedUsersOf(grant, query);
+const patch = async (user: string, body: object, key?: string, grant = owner) =>
   changeUser(
     user,
     {
       body: JSON.stringify(body),
       headers: new Map(key === undefined ? [] : [['idempotency-key', [key]]]),
     },
-    { grant, by: 'key class' },
+    { owned: owned(grant), by: 'key class' },
     ports,
   );
-const list = (query: Record<string, string> = {}) =>
-  describeUsers(
-    { method: 'GET', path: '/v1/users', query, headers: new Map(), body: undefined },
-    owner,
-    ports,
-  );
+const list = (query: Record<string, string> = {}) => describeUsers({ query }, owned(), ports);
 const idsOf = ({ data }: { readonly data?: unknown }) =>
   (data as { id: string }[]).map(({ id }) => id);
 const refusal = (code: string, message = '') =>
@@ -91,7 +88,7 @@ describe('GET /v1/users/{user}', () => {
     await spend(userGrant('ada@x.edu'), 2);
     await spend(userGrant('ada@x.edu'), 6, false);
 
-    expect(await describeUser('token:ada@x.edu', owner, ports)).toEqual({
+    expect(await describeUser('token:ada@x.edu', owned(), ports)).toEqual({
       data: {
         id: 'token:ada@x.edu',
         user: 'ada@x.edu',
@@ -115,21 +112,21 @@ describe('GET /v1/users/{user}', () => {
 
   test('finds one person by their e-mail address alone, and names the ids of several', async () => {
     await spend(userGrant('ada@x.edu'), 1);
-    expect(await describeUser('ada@x.edu', owner, ports)).toMatchObject({
+    expect(await describeUser('ada@x.edu', owned(), ports)).toMatchObject({
       data: { id: 'token:ada@x.edu' },
     });
     await spend(userGrant('ada@x.edu', 'header'), 1);
-    await expect(describeUser('ada@x.edu', owner, ports)).rejects.toThrow(
+    await expect(describeUser('ada@x.edu', owned(), ports)).rejects.toThrow(
       refusal('invalid_request', '"token:ada@x.edu", "header:ada@x.edu"'),
     );
-    await expect(describeUser('bob@x.edu', owner, ports)).rejects.toThrow(refusal('not_found'));
+    await expect(describeUser('bob@x.edu', owned(), ports)).rejects.toThrow(refusal('not_found'));
   });
 
   test('finds the user of a JWT by issuer and subject, and by verified e-mail address', async () => {
     await spend({ ...userGrant('s-1', 'jwt'), email: 'ada@x.edu' }, 1);
     const id = 'jwt:https://id.example s-1';
-    expect(await describeUser(id, owner, ports)).toMatchObject({ data: { id, source: 'jwt' } });
-    expect(await describeUser('ada@x.edu', owner, ports)).toMatchObject({
+    expect(await describeUser(id, owned(), ports)).toMatchObject({ data: { id, source: 'jwt' } });
+    expect(await describeUser('ada@x.edu', owned(), ports)).toMatchObject({
       data: { id, user: 's-1', email: 'ada@x.edu' },
     });
   });
@@ -312,7 +309,7 @@ test('a refused minute is counted once, however often a script tries', async () 
     memory.clock.advance(waitMs);
     await introductions.refused(userGrant('ada'), full);
   }
-  expect(await describeUser('token:ada', owner, ports)).toMatchObject({
+  expect(await describeUser('token:ada', owned(), ports)).toMatchObject({
     data: { minutes_refused: 3 },
   });
 });
