@@ -8,17 +8,16 @@
  *
  * Guarantees: every way ends in an ordinary scoped token; no secret is stored in clear; an outage is 503, never a refusal.
  */
-import type { Log } from './base/ports.ts';
-import { type SignInAnswer, toErrorAnswer } from './sign-in/answer.ts';
+import { type SignInAnswer, toErrorAnswer, toErrorPageAnswer } from './sign-in/answer.ts';
 import { EXCHANGE_GRANT, type ExchangePorts, exchange } from './sign-in/exchange.ts';
 import { need, readForm, type SignInRequest } from './sign-in/form.ts';
+import { endLogin, type LoginPorts, startLogin } from './sign-in/login.ts';
 import { toMetadata } from './sign-in/metadata.ts';
 import { OAuthError, toOAuthError } from './sign-in/oauth-error.ts';
 import type { SignInSettings } from './sign-in/settings.ts';
 
-export interface SignInPorts extends ExchangePorts {
+export interface SignInPorts extends ExchangePorts, LoginPorts {
   readonly settings: SignInSettings;
-  readonly log: Log;
 }
 
 type Route = (request: SignInRequest, ports: SignInPorts) => Promise<SignInAnswer>;
@@ -26,7 +25,12 @@ type Route = (request: SignInRequest, ports: SignInPorts) => Promise<SignInAnswe
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /.well-known/oauth-authorization-server': async (_, { publicUrl }) => toMetadata(publicUrl),
   'POST /oauth/token': answerToken,
+  'GET /oauth/login': startLogin,
+  'GET /oauth/callback': endLogin,
 };
+
+/** The routes that a person sees in a browser. */
+const PAGES = /^\/(oauth\/(login|callback|authorize)|device|enrol)\/?$/;
 
 /** Answers a request. Never rejects. */
 export async function signIn(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
@@ -39,7 +43,7 @@ export async function signIn(request: SignInRequest, ports: SignInPorts): Promis
     const error = toOAuthError(thrown);
     const level = error.status >= 500 ? 'error' : 'info';
     ports.log.write({ level, event: 'sign-in refused', ...detailOf(error) });
-    return toErrorAnswer(error);
+    return PAGES.test(request.path) ? toErrorPageAnswer(error) : toErrorAnswer(error);
   }
 }
 

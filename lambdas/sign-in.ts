@@ -1,6 +1,7 @@
 /**
  * The sign-in function: open to anyone. It may read the records of keys and one secret of its own, and has a table of its own.
  */
+import { randomBytes } from 'node:crypto';
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { readRequestId } from '../adapters/api-gateway/events.ts';
@@ -9,13 +10,17 @@ import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSignInSecrets } from '../adapters/aws/sign-in-secret.ts';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
+import { makeSignInStore } from '../adapters/dynamodb/sign-in-store.ts';
+import { makeIdentityProvider } from '../adapters/http/identity-provider.ts';
 import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
 import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
 import { GatewayError } from '../core/base/errors.ts';
 import type { Log } from '../core/base/ports.ts';
+import type { SignInConfig } from '../core/config.ts';
 import { makeKeySets } from '../core/jwt/issuer-keys.ts';
 import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
+import type { IdentityProvider, SignInSecrets } from '../core/sign-in/ports.ts';
 import { parseSignIn } from '../core/sign-in/settings.ts';
 import { type SignInPorts, signIn } from '../core/sign-in.ts';
 
@@ -52,16 +57,30 @@ function makePorts(
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
   const fetchKeySet = makeKeySetFetch({ allowLocal: environment.allowLocalIssuers });
+  const secrets = makeSignInSecrets(secretsManager, environment.secretPrefix, clock);
   return {
     account: config.account ?? environment.defaultAccount,
     settings: parseSignIn(given),
     keys: makeKeyRecords(dynamodb, environment.keysTable, clock),
-    secrets: makeSignInSecrets(secretsManager, environment.secretPrefix, clock),
+    secrets,
     jwtKeys: makeJwtKeys(NO_SECRETS, makeKeySets(fetchKeySet, clock)),
+    store: makeSignInStore(dynamodb, environment.signInTable ?? ''),
+    provider: makeProvider(given, secrets, environment.allowLocalIssuers),
     clock,
-    random,
+    random: { uuid: random.uuid, bytes: randomBytes },
     log,
   };
+}
+
+function makeProvider(
+  { issuer, clientId, clientSecret, scopes }: SignInConfig,
+  secrets: SignInSecrets,
+  allowLocal: boolean,
+): IdentityProvider | undefined {
+  if (issuer === undefined || clientId === undefined) return undefined;
+  const findSecret =
+    clientSecret === undefined ? undefined : () => secrets.findClientSecret(clientSecret);
+  return makeIdentityProvider({ issuer, clientId, scopes, findSecret, allowLocal }, clock);
 }
 
 /** The shared secrets of client keys are no way in here. */

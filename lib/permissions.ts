@@ -160,6 +160,11 @@ export function permissionsOf({
         : [
             ...useKey,
             readRecords(tables.keys.tableArn),
+            allow(
+              'KeepGrants',
+              ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+              [tables.signIn.tableArn],
+            ),
             allow('ReadSignInSecret', ['secretsmanager:GetSecretValue'], [secrets.signInArn]),
           ],
   };

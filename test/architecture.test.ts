@@ -58,7 +58,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'adapters/system.ts': 'core/base/ node:*',
   'adapters/aws/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} @aws-sdk/client-dynamodb @aws-sdk/client-secrets-manager node:*`,
   'adapters/dynamodb/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} adapters/aws/ node:*`,
-  'adapters/http/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} adapters/aws/ node:*`,
+  'adapters/http/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} adapters/aws/ openid-client node:*`,
   'adapters/api-gateway/': `${ROOMS_OF_CORE} ${SHARED_ADAPTERS} aws-lambda node:*`,
 
   'lambdas/': `${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} pages/dist/pages.json @middy/core aws-lambda node:*`,

@@ -6,8 +6,9 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import type { RequestId } from '../../core/base/ids.ts';
 import type { SignInAnswer } from '../../core/sign-in/answer.ts';
 import type { SignInRequest } from '../../core/sign-in/form.ts';
+import { SIGN_IN_PAGE_POLICY } from '../../core/sign-in/page.ts';
 import { readHeaders, readPath } from './events.ts';
-import { CORS_HEADERS } from './responses.ts';
+import { CORS_HEADERS, PAGE_HEADERS } from './responses.ts';
 
 /** Reads a request. Bytes that are not UTF-8 become U+FFFD, which fits no parameter. */
 export function readSignInRequest(event: APIGatewayProxyEvent): SignInRequest {
@@ -29,16 +30,45 @@ export function readSignInRequest(event: APIGatewayProxyEvent): SignInRequest {
 
 /** Makes the result of an answer. */
 export function toSignInResult(answer: SignInAnswer, requestId: RequestId): APIGatewayProxyResult {
-  const { status, body, cache } = answer;
-  return {
-    statusCode: status,
-    headers: {
-      ...CORS_HEADERS,
-      'content-type': 'application/json',
-      'cache-control': cache === 'public' ? 'public, max-age=300' : 'no-store',
-      'x-request-id': requestId,
-      ...(status === 503 && { 'retry-after': '1' }),
-    },
-    body: JSON.stringify(body),
-  };
+  const headers = { 'cache-control': 'no-store', 'x-request-id': requestId };
+  switch (answer.kind) {
+    case 'json':
+      return {
+        statusCode: answer.status,
+        headers: {
+          ...headers,
+          ...CORS_HEADERS,
+          'content-type': 'application/json',
+          ...(answer.cache === 'public' && { 'cache-control': 'public, max-age=300' }),
+          ...(answer.status === 503 && { 'retry-after': '1' }),
+        },
+        body: JSON.stringify(answer.body),
+      };
+    case 'page':
+      return {
+        statusCode: answer.status,
+        headers: {
+          ...headers,
+          ...PAGE_HEADERS,
+          'content-security-policy': SIGN_IN_PAGE_POLICY,
+          'content-type': 'text/html; charset=utf-8',
+          ...toCookie(answer.cookie),
+        },
+        body: answer.html,
+      };
+    case 'redirect':
+      return {
+        statusCode: answer.status,
+        headers: {
+          ...headers,
+          ...PAGE_HEADERS,
+          location: answer.location,
+          ...toCookie(answer.cookie),
+        },
+        body: '',
+      };
+  }
 }
+
+const toCookie = (cookie: string | undefined): Record<string, string> =>
+  cookie === undefined ? {} : { 'set-cookie': cookie };

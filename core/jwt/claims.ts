@@ -167,7 +167,7 @@ const EMAIL_CHARS_MAX = 320;
 const EDOV_TRUE: readonly unknown[] = [true, 1, '1', 'true'];
 
 /** Reads top-level claims only, because users write `user_metadata` and the like themselves. */
-function readEmail(claims: JsonObject, trustEmail: boolean): string | undefined {
+export function readEmail(claims: JsonObject, trustEmail: boolean): string | undefined {
   const { email, email_verified: verified, xms_edov: domainVerified } = claims;
   const isVouchedFor =
     verified === true || (verified === undefined && EDOV_TRUE.includes(domainVerified));

@@ -1,8 +1,9 @@
 /**
  * The three kinds of answers of the sign-in routes. Flow: route > **answer** > function.
- * Invariant: no answer may be stored; a page never has CORS headers, and JSON always has.
+ * Invariant: no answer may be stored but metadata; a page never has CORS headers, and JSON always has.
  */
 import type { OAuthError } from './oauth-error.ts';
+import { toErrorPage } from './page.ts';
 
 export interface JsonAnswer {
   readonly kind: 'json';
@@ -12,7 +13,23 @@ export interface JsonAnswer {
   readonly cache?: 'public';
 }
 
-export type SignInAnswer = JsonAnswer;
+export interface PageAnswer {
+  readonly kind: 'page';
+  readonly status: number;
+  readonly html: string;
+  /** The value of `set-cookie`. */
+  readonly cookie?: string;
+}
+
+export interface RedirectAnswer {
+  readonly kind: 'redirect';
+  /** 303 after a form, which then goes to a page of ours; else 302. */
+  readonly status: 302 | 303;
+  readonly location: string;
+  readonly cookie?: string;
+}
+
+export type SignInAnswer = JsonAnswer | PageAnswer | RedirectAnswer;
 
 /** Makes a JSON answer. */
 export const toJson = (status: number, body: JsonAnswer['body']): JsonAnswer => ({
@@ -21,6 +38,21 @@ export const toJson = (status: number, body: JsonAnswer['body']): JsonAnswer => 
   body,
 });
 
-/** Makes the answer of a refusal (RFC 6749, 5.2). */
+/** Makes a page. */
+export const toPage = (html: string, cookie?: string): PageAnswer => ({
+  kind: 'page',
+  status: 200,
+  html,
+  ...(cookie !== undefined && { cookie }),
+});
+
+/** Makes the answer of a refusal to a client (RFC 6749, 5.2). */
 export const toErrorAnswer = ({ code, status, message }: OAuthError): JsonAnswer =>
   toJson(status, { error: code, error_description: message });
+
+/** Makes the answer of a refusal to a person. */
+export const toErrorPageAnswer = ({ code, status, message }: OAuthError): PageAnswer => ({
+  kind: 'page',
+  status,
+  html: toErrorPage(message, code === 'temporarily_unavailable'),
+});

@@ -14,7 +14,6 @@ import { asKeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { nanoUsdFromUsd } from '../base/money.ts';
 import { foldUser, isName, parseModelPatterns, USER_CHARS_MAX } from '../base/names.ts';
-import type { Random } from '../base/ports.ts';
 import { fitsClaim, readVerifiedUser } from '../jwt/claims.ts';
 import { verifySignedClaims } from '../jwt/client-jwt.ts';
 import { parseCompactJws, parseJsonObject } from '../jwt/compact-jws.ts';
@@ -24,12 +23,13 @@ import { signAccess } from './access-token.ts';
 import { type JsonAnswer, toJson } from './answer.ts';
 import { need, type Parameters } from './form.ts';
 import { OAuthError, toOAuthError } from './oauth-error.ts';
+import type { SignInRandom } from './ports.ts';
 import type { ExchangeRule } from './settings.ts';
 import { requireSigningKey, type SigningKeyPorts } from './signing-key.ts';
 
 export interface ExchangePorts extends SigningKeyPorts {
   readonly jwtKeys: JwtKeys;
-  readonly random: Pick<Random, 'uuid'>;
+  readonly random: SignInRandom;
   /** The issuer: the audience of JWTs unless a rule names another. */
   readonly publicUrl: string;
 }

@@ -26,6 +26,9 @@ export type Parameters = ReadonlyMap<string, string>;
 export const BODY_BYTES_MAX = 16_384;
 const FORM = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
+/** Returns the parameters of the query. @throws invalid_request for one that is there twice */
+export const readQuery = ({ query }: SignInRequest): Parameters => once(query);
+
 /**
  * Reads the parameters of a form.
  * @throws invalid_request for another type, a longer body, and a parameter that is there twice

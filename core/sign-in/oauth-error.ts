@@ -8,6 +8,7 @@ const STATUS = {
   invalid_request: 400,
   invalid_client: 400,
   invalid_grant: 400,
+  access_denied: 403,
   unsupported_grant_type: 400,
   invalid_scope: 400,
   temporarily_unavailable: 503,

@@ -1,6 +1,7 @@
 /**
  * Ports of sign-in: what it remembers, and its secret. Each fails closed: `service_unavailable`.
  */
+import type { JsonObject } from '../base/json.ts';
 
 /** What is remembered of one grant: a login, a device, a code or a family of refresh tokens. */
 export interface StoredGrant {
@@ -30,6 +31,40 @@ export interface SignInStore {
     id: string,
     bounds: { readonly max: number; readonly expiresAtMs: number },
   ): Promise<boolean>;
+}
+
+/** Random values, from a cryptographic source. */
+export interface SignInRandom {
+  uuid(): string;
+  bytes(count: number): Uint8Array;
+}
+
+/** The secrets of one login, all of this browser's. */
+export interface ProviderLogin {
+  /** Built from the public URL. */
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+}
+
+/** What the provider vouches for. */
+export interface ProviderAnswer {
+  /** Of a verified ID token and the user's information; undefined: a refresh that brought none. */
+  readonly claims: JsonObject | undefined;
+  readonly refreshToken?: string;
+}
+
+/**
+ * The organisation's OpenID provider. An outage is `service_unavailable`. What it refuses, and an answer that is not to be
+ * believed, is `access_denied`.
+ */
+export interface IdentityProvider {
+  /** Returns the URL that a browser is sent to. */
+  makeUrl(login: ProviderLogin): Promise<string>;
+  /** @param query of the callback, as it was sent */
+  redeem(login: ProviderLogin, query: string): Promise<ProviderAnswer>;
+  refresh(refreshToken: string): Promise<ProviderAnswer>;
 }
 
 /** The texts that only sign-in may read: the keys that sign for it, and its secret at the provider. */

@@ -25,7 +25,27 @@ export interface ExchangeRule {
   readonly domains: readonly string[];
 }
 
-export interface SignInSettings {
+/** The settings of logins. */
+export interface LoginSettings {
+  /** Undefined: nobody signs in with a browser. */
+  readonly provider: { readonly issuer: string; readonly clientId: string } | undefined;
+  readonly allowedDomains: readonly string[];
+  readonly requiredClaims: readonly RequiredClaim[];
+  readonly rules: readonly PersonRule[];
+  /** The key of those whom no rule fits; undefined: they have no access. */
+  readonly keyName: string | undefined;
+  /** The life of a token for the page, and of one that a client refreshes. */
+  readonly pageLifetimeSeconds: number;
+  readonly clientLifetimeSeconds: number;
+}
+
+interface PersonRule {
+  readonly when: RequiredClaim;
+  readonly keyName: string;
+  readonly models?: readonly string[] | undefined;
+}
+
+export interface SignInSettings extends LoginSettings {
   readonly exchange: readonly ExchangeRule[];
   /** The names of all keys that sign, each once. */
   readonly keyNames: readonly string[];
@@ -45,8 +65,38 @@ export function parseSignIn(config: SignInConfig): SignInSettings {
     ...config.rules.map(({ key }) => key),
     ...exchange.map(({ keyName }) => keyName),
   ];
-  return { exchange, keyNames: [...new Set(keyNames)] };
+  return { ...toLoginSettings(config), exchange, keyNames: [...new Set(keyNames)] };
 }
+
+const PAGE_LIFETIME_SECONDS = 43_200;
+const CLIENT_LIFETIME_SECONDS = 3_600;
+
+function toLoginSettings(config: SignInConfig): LoginSettings {
+  const { issuer, clientId, allowedDomains, key, tokenLifetime } = config;
+  if (issuer !== undefined && EVERY_TENANT.test(issuer)) {
+    throw new TypeError(
+      'hallpass.config.ts: "signIn.issuer" must name one tenant of Entra by its id',
+    );
+  }
+  const own = tokenLifetime === undefined ? undefined : parseDuration(tokenLifetime);
+  return {
+    provider: issuer === undefined || clientId === undefined ? undefined : { issuer, clientId },
+    allowedDomains,
+    requiredClaims: config.requiredClaims.map((text) => requireClaim('requiredClaims', text)),
+    rules: config.rules.map(({ when, key: keyName, models }) => ({
+      when: requireClaim('rules', when),
+      keyName,
+      models,
+    })),
+    keyName: key,
+    pageLifetimeSeconds: own ?? PAGE_LIFETIME_SECONDS,
+    clientLifetimeSeconds: own ?? CLIENT_LIFETIME_SECONDS,
+  };
+}
+
+/** Issuers that sign for all tenants of Entra. */
+const EVERY_TENANT =
+  /^https:\/\/login\.microsoftonline\.[a-z]+\/(common|organizations|consumers|\{tenantid\})\//;
 
 function toExchangeRule(
   rule: SignInConfig['exchange'][number],

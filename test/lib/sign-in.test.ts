@@ -11,7 +11,12 @@ const config = defineConfig({
 });
 
 /** The methods that anyone may call, beside those of pages and OPTIONS. */
-const OPEN = ['GET /.well-known/oauth-authorization-server', 'POST /oauth/token'];
+const OPEN = [
+  'GET /.well-known/oauth-authorization-server',
+  'POST /oauth/token',
+  'GET /oauth/login',
+  'GET /oauth/callback',
+];
 
 let template: Template;
 
@@ -73,9 +78,10 @@ describe('a stack with sign-in', () => {
         Action: 'dynamodb:GetItem',
         Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] } },
       },
+      { Sid: 'KeepGrants', Action: ['dynamodb:GetItem', 'dynamodb:UpdateItem'] },
       { Sid: 'ReadSignInSecret', Action: 'secretsmanager:GetSecretValue' },
     ]);
-    expect(JSON.stringify(statements[1].Resource)).toMatch(/\/sign-in-\?{6}"/);
+    expect(JSON.stringify(statements[2].Resource)).toMatch(/\/sign-in-\?{6}"/);
   });
 
   test('has a table of its own, whose items expire, that outlives the stack', () => {

@@ -1,0 +1,104 @@
+/**
+ * What binds a sign-in to one browser: one cookie of 256 random bits, and tickets that only this cookie opens.
+ * Flow: **browser** > login > confirmation. Invariant: a ticket is good for one purpose, one browser, ten minutes and one
+ * use; so a link that somebody else made signs nobody in, and no form of another page confirms anything.
+ */
+
+import { sha256 } from '../base/ids.ts';
+import { isRecord, type JsonObject } from '../base/json.ts';
+import type { Clock } from '../base/ports.ts';
+import type { SignInRequest } from './form.ts';
+import { OAuthError } from './oauth-error.ts';
+import type { SignInRandom, SignInStore } from './ports.ts';
+import { drawSecret, isSecret, seal, unseal } from './seal.ts';
+
+/** The `__Host-` prefix binds the cookie to this host, https and the whole path. */
+const COOKIE = '__Host-hallpass';
+const LIFETIME_SECONDS = 600;
+
+export interface BrowserPorts {
+  readonly store: SignInStore;
+  readonly clock: Clock;
+  readonly random: SignInRandom;
+  readonly publicUrl: string;
+}
+
+/** Reads the secret of this browser; undefined if it has none. */
+export function findBrowser({ headers }: SignInRequest): string | undefined {
+  const pairs = (headers.get('cookie') ?? []).flatMap((line) => line.split(';'));
+  const values = pairs
+    .map((pair) => pair.trim().split('='))
+    .filter(([name]) => name === COOKIE)
+    .map(([, value = '']) => value);
+  // Two cookies of one name would come from two places.
+  const [only = '', ...more] = values;
+  return more.length === 0 && isSecret(only) ? only : undefined;
+}
+
+/** Reads the secret of this browser, or draws one. A second tab goes on with the secret of the first. */
+export const findOrMakeBrowser = (request: SignInRequest, random: SignInRandom): string =>
+  findBrowser(request) ?? drawSecret(random);
+
+/** @throws access_denied for a browser that did not begin here, or too long ago */
+export function requireBrowser(request: SignInRequest): string {
+  const browser = findBrowser(request);
+  if (browser !== undefined) return browser;
+  throw new OAuthError(
+    'access_denied',
+    'this sign-in did not begin in this browser, or is too old: begin again',
+  );
+}
+
+const attributes = (seconds: number): string =>
+  `Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=${seconds}`;
+
+/** Writes the header that keeps a browser's secret for ten minutes. */
+export const keepCookie = (browser: string): string =>
+  `${COOKIE}=${browser}; ${attributes(LIFETIME_SECONDS)}`;
+
+/** The header that ends it. */
+export const CLEAR_COOKIE = `${COOKIE}=; ${attributes(0)}`;
+
+/** What a ticket may be used for. */
+export type TicketUse = 'login';
+
+/** Makes a ticket for one use in this browser. */
+export function makeTicket(
+  browser: string,
+  use: TicketUse,
+  content: object,
+  { clock, random }: Pick<BrowserPorts, 'clock' | 'random'>,
+): string {
+  const untilMs = clock.nowMs() + LIFETIME_SECONDS * 1000;
+  return seal(browser, JSON.stringify({ use, untilMs, content }), random);
+}
+
+/**
+ * Opens a ticket, which costs no read of a table.
+ * @throws access_denied for another use, browser or time
+ */
+export function openTicket(
+  browser: string,
+  use: TicketUse,
+  ticket: string,
+  clock: Clock,
+): JsonObject {
+  const text = unseal(browser, ticket);
+  const opened: unknown = text === undefined ? undefined : JSON.parse(text);
+  if (isRecord(opened) && opened.use === use && isRecord(opened.content)) {
+    if (typeof opened.untilMs === 'number' && opened.untilMs > clock.nowMs()) return opened.content;
+  }
+  throw new OAuthError('access_denied', 'this page is of another browser, or too old: begin again');
+}
+
+/**
+ * Uses a ticket up. @throws access_denied for one that was used before
+ */
+export async function spendTicket(
+  ticket: string,
+  { store, clock }: Pick<BrowserPorts, 'store' | 'clock'>,
+): Promise<void> {
+  const expiresAtMs = clock.nowMs() + LIFETIME_SECONDS * 1000;
+  if (await store.create({ id: `used#${sha256(ticket)}`, expiresAtMs, data: '{}' })) return;
+  throw new OAuthError('access_denied', 'this page was used already: begin again');
+}

@@ -1,0 +1,69 @@
+/**
+ * The pages that a person sees while signing in: plain HTML without a script. Flow: route > **page** > answer.
+ * Invariant: every text from outside is escaped; a page loads nothing, and its forms go to this origin only.
+ *
+ * The look is `STYLE` alone: replace it, and the markup of `toDocument`, by that of the other pages.
+ */
+import { hash } from 'node:crypto';
+
+/** The style of all pages. Its hash is in the policy below. */
+const STYLE =
+  ':root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{max-width:34rem;margin:10vh auto;padding:0 1rem}h1{font-size:1.4rem}dt{font-weight:600}dd{margin:0 0 .5rem}a.button,button{display:inline-block;font:inherit;padding:.5rem 1rem;margin:0 .5rem .5rem 0;border:1px solid currentColor;border-radius:.4rem;background:none;color:inherit;text-decoration:none;cursor:pointer}input{font:inherit;padding:.5rem;letter-spacing:.1em}';
+
+/** What a page may do: show its own style, and send forms to this origin. */
+export const SIGN_IN_PAGE_POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', STYLE, 'base64')}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
+
+/** HTML that was made here. */
+interface Html {
+  readonly html: string;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+const escapeText = (text: string): string =>
+  text.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? '');
+
+/** Writes HTML; every text in it is escaped, and a list is joined. */
+export const html = (
+  texts: TemplateStringsArray,
+  ...parts: readonly (string | Html | readonly Html[])[]
+): Html => {
+  const written = parts.map((part) => {
+    if (typeof part === 'string') return escapeText(part);
+    return 'html' in part ? part.html : part.map((each) => each.html).join('');
+  });
+  return { html: texts.map((text, index) => text + (written[index] ?? '')).join('') };
+};
+
+/** Makes a whole page. @param forwardTo where the browser goes by itself, at once */
+export const toDocument = (title: string, body: Html, forwardTo?: string): string => {
+  const forward =
+    forwardTo === undefined
+      ? html``
+      : html`<meta http-equiv="refresh" content="0;url=${forwardTo}">`;
+  return `<!doctype html>${
+    html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>${forward}<style>${{ html: STYLE }}</style></head><body><main><h1>${title}</h1>${body}</main></body></html>`
+      .html
+  }`;
+};
+
+/** Makes the page of a refusal. */
+export const toErrorPage = (reason: string, isOutage: boolean): string =>
+  toDocument(
+    isOutage ? 'Sign-in is not available now' : 'You are not signed in',
+    html`<p>${reason}.</p>`,
+  );
+
+/** Makes the page after a login: it goes on to `/me` with the token, which stands only in this body. */
+export const toTokenPage = (user: string, token: string): string =>
+  toDocument(
+    'You are signed in',
+    html`<p>You are signed in as <strong>${user}</strong>.</p><p><a class="button" href="../me#${token}">Open your page</a></p>`,
+    `../me#${token}`,
+  );
