@@ -93,11 +93,14 @@ async function answersPreflight({ url }: SmokeTarget): Promise<string> {
 }
 
 async function servesPages({ url }: SmokeTarget): Promise<string> {
-  const answer = await call(`${url.replace(/\/v1$/, '')}/me`);
+  const page = `${url.replace(/\/v1$/, '')}/me`;
+  const answer = await call(page);
   if (answer.status === 401) throw new SmokeSkipped('the configuration switches pages off');
   const policy = answer.headers.get('content-security-policy') ?? '';
   expectThat(answer.status === 200, `status ${answer.status}, not 200`);
   expectThat(policy.startsWith("default-src 'none'"), 'no strict policy');
+  const { status, url: reached } = await call(`${page}/`);
+  expectThat(status === 200 && reached === page, `a slash at its end is answered ${status}`);
   return `${(await answer.arrayBuffer()).byteLength} bytes`;
 }
 

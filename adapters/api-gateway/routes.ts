@@ -94,7 +94,10 @@ function findParent(path: string): string {
   return path === parent ? parent : `${parent}/{proxy+}`;
 }
 
-/** Returns true if a path is a resource's, with or without a slash at its end. */
+/**
+ * Returns true if a path is a resource's, with or without a slash at its end: a REST API matches both, and leaves the
+ * slash in the event's path. https://github.com/aws-powertools/powertools-lambda-python/pull/1609
+ */
 function isBelow(resource: string, path: string): boolean {
   if (resource === '/') return path === '/';
   const [parent = '', child] = resource.split('{proxy+}');

@@ -23,6 +23,9 @@ const shell = (text: string): string => `'${text.replaceAll("'", String.raw`'\''
 /** Quotes a text for Python, TypeScript and JSON. */
 const quoted = (text: string): string => JSON.stringify(text);
 
+/** What the first dialog of Gemini CLI writes. */
+const GEMINI_SETTINGS = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}';
+
 const MESSAGES = '[{"role": "user", "content": "Hello"}]';
 
 /** Makes the snippets for one credential and model. */
@@ -99,6 +102,18 @@ codex -m ${shell(model)} -c model_provider=hallpass \\
       place:
         'opencode.json in your project. Set HALLPASS_TOKEN to your pass; it stays out of the file',
       text: toOpenCode(url, model),
+    },
+    {
+      id: 'gemini',
+      label: 'Gemini CLI',
+      place:
+        'In a shell; the model must be one of Google’s. Without the file, Gemini CLI takes another way to sign in',
+      text: `export GOOGLE_GEMINI_BASE_URL=${shell(root)}
+export GEMINI_API_KEY=${shell(credential)}
+mkdir -p ~/.gemini
+[ -e ~/.gemini/settings.json ] || echo '${GEMINI_SETTINGS}' > ~/.gemini/settings.json
+grep -q gemini-api-key ~/.gemini/settings.json || echo 'Set security.auth.selectedType to gemini-api-key in ~/.gemini/settings.json'
+gemini`,
     },
     {
       id: 'variables',

@@ -175,6 +175,18 @@ class Run:
         self.refused("a rate until tomorrow", lambda: day.ask("Say hello"), "RateLimitError", "rate_limit_exceeded", header=never)
 
 
+def run_snippet(gateway, keys):
+    """The Python that the holder's page offers, as it is pasted into a file."""
+    facts = {"root": gateway["url"].removesuffix("/v1"), "model": Chat.model, "credential": sign(keys["demo"])}
+    script = 'import { makeSnippets } from "./pages/me/snippets.ts"; console.log(makeSnippets(JSON.parse(process.argv[1]))[0].text)'
+    node = ["npx", "--no-install", "node", "--input-type=module", "-e", script, json.dumps(facts)]
+    text = subprocess.run(node, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    is_right = ran.stdout.strip() == ANSWER
+    print(f'{"ok  " if is_right else "FAIL"} the page\'s snippet' + ("" if is_right else f" {ran.stdout} {ran.stderr}"))
+    return not is_right
+
+
 def npm(*arguments):
     return ["npm", "run", "--silent", *arguments]
 
@@ -204,6 +216,7 @@ def main():
             gateway = json.loads(process.stdout.readline())
             keys = make_keys(gateway, folder)
             failures = sum(Run(name, kind, gateway, keys).all() for name, kind in clients.items())
+            failures += run_snippet(gateway, keys)
         finally:
             process.terminate()
             process.wait()
