@@ -7,6 +7,7 @@ import { GatewayError } from '../../core/base/errors.ts';
 import type { TokenId } from '../../core/base/ids.ts';
 import type { WalletMarks } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
+import { TABLES } from '../table-schema.ts';
 import {
   attribute,
   type Condition,
@@ -18,6 +19,9 @@ import {
 } from './update.ts';
 import { toNumber } from './values.ts';
 import { KEEP_UNTIL, NOT_BEFORE, REVOKED } from './wallet-item.ts';
+import { walletHasNotMoved } from './wallet-writes.ts';
+
+const { partitionKey } = TABLES.wallets;
 
 /** A token's day may move, or go with its counters, between two writes; not again and again. */
 const TRIES_MAX = 3;
@@ -25,19 +29,32 @@ const TRIES_MAX = 3;
 /** The marks of a table. Fails closed. */
 export function makeWalletMarks(call: AwsCall, table: string): WalletMarks {
   return {
-    async revokeToken(walletId, tokenId, keepUntilMs) {
+    async revokeToken(walletId, tokenId, keepUntilMs, isFormer) {
+      const write = (update: Update): Promise<boolean> =>
+        updateItem(call, table, walletId, isFormer ? ifThere(update) : update);
       for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-        if (await updateItem(call, table, walletId, toMarkUntil(tokenId, keepUntilMs))) return;
-        if (await updateItem(call, table, walletId, toMark(tokenId, keepUntilMs))) return;
+        if (await write(toMarkUntil(tokenId, keepUntilMs))) return;
+        if (await write(toMark(tokenId, keepUntilMs))) return;
       }
+      if (isFormer) return; // It is missing or was moved, and the mark on the person's own wallet holds.
       throw new GatewayError('service_unavailable', { detail: 'a mark of a wallet keeps moving' });
     },
 
-    async raiseNotBefore(walletId, notBeforeMs) {
-      await updateItem(call, table, walletId, toRaise(notBeforeMs));
+    async raiseNotBefore(walletId, notBeforeMs, isFormer) {
+      const update = toRaise(notBeforeMs);
+      await updateItem(call, table, walletId, isFormer ? ifThere(update) : update);
     },
   };
 }
+
+/** Invariant: a wallet that is missing is not made, and one that was moved does not grow. Defeats: a move just before. */
+const ifThere = (update: Update): Update => ({
+  ...update,
+  conditions: [...(update.conditions ?? []), walletIsThere(), walletHasNotMoved()],
+});
+
+/** Keeps `former-wallet-not-made`. */
+const walletIsThere = (): Condition => condition`attribute_exists(${attribute(partitionKey)})`;
 
 /**
  * Marks a token as revoked, and moves the day until which its counters and this mark are kept.

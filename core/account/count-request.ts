@@ -1,14 +1,14 @@
 /**
  * Counts a request to one of the account's routes against the `requests:` limits of its caller, as `count_tokens` counts.
  * Flow: Grant > **count** > answer. Invariant: it never costs money, never holds up the owner of a key, and costs a caller
- * without such limits no call of the table.
+ * without such limits one read of the table at most.
  */
 import { type Grant, isBareServerKey } from '../access/grant.ts';
 import { type ErrorCode, toGatewayError } from '../base/errors.ts';
 import { asRequestId } from '../base/ids.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Amounts } from '../wallet/hold.ts';
-import { limitsOf } from '../wallet/payer.ts';
+import { limitsOf, walletIdOf, withPerson } from '../wallet/payer.ts';
 import { reserve } from '../wallet/reserve.ts';
 import { rowOf, type SettlePorts, settle } from '../wallet/settle.ts';
 
@@ -27,8 +27,8 @@ const STILL_ANSWERED: readonly ErrorCode[] = [
 export async function countRequest(grant: Grant, ports: SettlePorts): Promise<void> {
   if (isBareServerKey(grant)) return;
   const counted = withoutMoney(grant);
-  if (limitsOf(counted).length === 0) return;
   const { clock, random } = ports;
+  if (limitsOf(counted).length === 0 && !(await hasOwnLimit(counted, ports))) return;
   const request = {
     grant: counted,
     requestId: asRequestId(random.uuid()),
@@ -44,6 +44,13 @@ export async function countRequest(grant: Grant, ports: SettlePorts): Promise<vo
   } catch (error) {
     if (!STILL_ANSWERED.includes(toGatewayError(error).code)) throw error;
   }
+}
+
+/** True if the person has a `requests:` limit of their own. A caller without a person costs no read. */
+async function hasOwnLimit(grant: Grant, { wallets, clock }: SettlePorts): Promise<boolean> {
+  if (grant.identity === undefined) return false;
+  const person = (await wallets.find(walletIdOf(grant)))?.person;
+  return limitsOf(withPerson(grant, person, clock.nowMs())).some(({ unit }) => unit === 'requests');
 }
 
 /** A grant with the `requests:` limits alone. */

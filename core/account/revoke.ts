@@ -6,13 +6,18 @@ import type { Grant } from '../access/grant.ts';
 import { claimantOfToken } from '../access/identity.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
-import type { TokenId } from '../base/ids.ts';
+import type { KeyId, TokenId, WalletId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { Clock } from '../base/ports.ts';
 import type { RevokedList } from '../keys/ports.ts';
 import { JTI_CHARS_MAX, tokenIdOf } from '../tokens/scoped-claims.ts';
-import { keepTokenUntilMs, walletIdOf, walletIdOfToken } from '../wallet/payer.ts';
+import {
+  formerWalletIdsOf,
+  keepTokenUntilMs,
+  walletIdOf,
+  walletIdOfToken,
+} from '../wallet/payer.ts';
 import type { WalletMarks } from '../wallet/ports.ts';
 import { parseOwnToken, requireCurrentKey } from './scoped-jwt.ts';
 
@@ -28,7 +33,8 @@ export interface RevokedToken {
 }
 
 /**
- * Revokes one token and all others with its `jti` and user: their next request is refused with `token_revoked`.
+ * Revokes one token and all others with its `jti` and user: their next request is refused with `token_revoked`. A wallet of
+ * the user under another spelling is marked too, for a version before that still reads it.
  * May be repeated. The mark is removed with the token's counters, after all such tokens have expired.
  * @throws service_unavailable
  */
@@ -42,6 +48,9 @@ export async function revokeToken(
     keepTokenUntilMs(clock.nowMs(), key.maxTokenLifetimeSeconds),
     token.expiresAtMs + lifetimeMs,
   );
+  for (const former of formerWalletsOf(key.keyId, token.user)) {
+    await marks.revokeToken(former, token.id, keepUntilMs, true);
+  }
   await marks.revokeToken(walletIdOfToken(key.keyId, token), token.id, keepUntilMs);
 }
 
@@ -77,8 +86,17 @@ export async function revokeUser(
   const notBeforeMs = clock.nowMs() + ISSUER_LEAD_MS;
   const identity = claimantOfToken(user)?.identity;
   const walletId = walletIdOf({ ...key, ...(identity && { identity }) });
+  for (const former of formerWalletsOf(key.keyId, user)) {
+    await marks.raiseNotBefore(former, notBeforeMs, true);
+  }
   await marks.raiseNotBefore(walletId, notBeforeMs);
   return { notBeforeMs };
+}
+
+/** Returns the wallets that the user of a token had in the version before. */
+function formerWalletsOf(keyId: KeyId, user: string | undefined): readonly WalletId[] {
+  const claimant = claimantOfToken(user);
+  return claimant === undefined ? [] : formerWalletIdsOf({ keyId, ...claimant });
 }
 
 interface RevokePorts {

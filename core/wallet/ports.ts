@@ -263,14 +263,14 @@ export interface Wallets extends Pools, Spills {
   /** Ids of wallets whose earliest lease ended before an instant, oldest first, a page at a time. */
   findDue(shard: number, beforeMs: number, pageSize: number): Promise<readonly WalletId[]>;
   /**
-   * Moves a wallet's due mark from what was seen to the next lease end, or removes it (undefined), the latter
-   * only when nothing is in flight. False: the wallet changed meanwhile; look again at the next sweep.
-   */
-  /**
    * Joins a wallet to another one, both or neither. Afterwards it only says where it went, and admits nothing, in this
    * version or the one before. False: one of them changed since it was seen.
    */
   moveWallet(move: WalletMove): Promise<boolean>;
+  /**
+   * Moves a wallet's due mark from what was seen to the next lease end, or removes it (undefined), the latter
+   * only when nothing is in flight. False: the wallet changed meanwhile; look again at the next sweep.
+   */
   moveDue(
     walletId: WalletId,
     seenDueAtMs: number,
@@ -290,10 +290,10 @@ export interface UsageRows {
   ): Promise<{ readonly row: UsageRow; readonly writeUnits: number }>;
 }
 
-/** Marks of revocation on wallets. Fails closed; each may be repeated. */
+/** Marks of revocation on wallets. Fails closed; each may be repeated. A former wallet is marked only if it is there. */
 export interface WalletMarks {
   /** Marks a token as revoked, until its counters go: not before this instant. */
-  revokeToken(walletId: WalletId, tokenId: TokenId, keepUntilMs: number): Promise<void>;
+  revokeToken(id: WalletId, tokenId: TokenId, keepUntilMs: number, isFormer?: true): Promise<void>;
   /** Raises `notBefore`, which never falls. */
-  raiseNotBefore(walletId: WalletId, notBeforeMs: number): Promise<void>;
+  raiseNotBefore(id: WalletId, notBeforeMs: number, isFormer?: true): Promise<void>;
 }

@@ -120,6 +120,32 @@ describe('"notBefore"', () => {
   });
 });
 
+describe('a former wallet', () => {
+  // guarantee: former-wallet-not-made
+  test('that is missing or was moved gets no mark, and one that is there does', async () => {
+    const [missing, moved, there] = ['k#umissing', 'k#umoved', 'k#uthere'].map(asWalletId);
+    if (!missing || !moved || !there) throw new TypeError('expected three ids');
+    for (const id of [moved, there]) await wallets.claimCount(id, NOW_MS);
+    const from = await wallets.find(moved);
+    if (from === undefined) throw new TypeError('expected a wallet');
+    const nothing = { counters: new Map(), slices: new Map() };
+    await wallets.moveWallet({ from, to: there, seen: {}, joined: {}, ...nothing });
+
+    for (const id of [missing, moved, there]) {
+      await marks.revokeToken(id, TOKEN_ID, LATER_MS, true);
+      await marks.raiseNotBefore(id, NOW_MS, true);
+    }
+
+    expect(await wallets.find(missing)).toBeUndefined();
+    expect(await wallets.find(moved)).toMatchObject({ revokedTokens: new Set() });
+    expect((await wallets.find(moved))?.notBeforeMs).toBeUndefined();
+    expect(await wallets.find(there)).toMatchObject({
+      revokedTokens: new Set([TOKEN_ID]),
+      notBeforeMs: NOW_MS,
+    });
+  });
+});
+
 test('an outage is service_unavailable, never a written mark', async () => {
   const down = makeWalletMarks(async (operation) => {
     throw new AwsCallError('TimeoutError', operation, 0);

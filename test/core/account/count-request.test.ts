@@ -131,6 +131,15 @@ describe('a request to an account route', () => {
     expect([await codeOf(ada), await codeOf(ada)]).toEqual(['counted', 'rate_limit_exceeded']);
   });
 
+  test("counts against a person's own limit where the key has none", async () => {
+    const { codeOf, setPerson } = start();
+    const ada = userGrant('ada');
+    const own = { per: 'user', unit: 'requests', window: 'minute', amount: 1n } as const;
+    await setPerson(ada, { limits: [own] });
+    expect([await codeOf(ada), await codeOf(ada)]).toEqual(['counted', 'rate_limit_exceeded']);
+    expect(await codeOf(userGrant('bob'))).toBe('counted');
+  });
+
   test('is refused for a revoked token', async () => {
     const { codeOf, wallets } = start();
     const grant = makeGrant(['user:requests:minute=9']);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { walletIdOf } from '../../../core/wallet/payer.ts';
 import { type Ask, bodyOf, errorOf, J1, SERVER, TOKEN } from '../../support/account.ts';
 import { FORMER_KEY } from '../../support/memory-keys.ts';
 import { mint, NOW_MS, NOW_SECONDS } from '../../support/tokens.ts';
@@ -7,6 +8,10 @@ const ROUTE = 'DELETE /v1/scoped-jwt';
 const DAY_MS = 86_400_000;
 /** 2026-12-05T00:00:00Z: twice a week from now, on a whole day. */
 const KEPT_UNTIL_MS = 1_796_428_800_000;
+
+const walletOf = (id: string) =>
+  walletIdOf({ ...SERVER, identity: { source: 'token', issuer: '', id } });
+const [RAW_ADA, FOLDED_ADA] = [walletOf('Ada@X.edu'), walletOf('ada@x.edu')];
 
 async function revoke(query: Ask['query'] = {}, options: Ask = {}) {
   const marked: unknown[] = [];
@@ -24,6 +29,21 @@ describe('one token', () => {
   test("is marked on its user's wallet when it has one", async () => {
     const { marked } = await revoke({ jwtoken: mint({ claims: { jti: 'j1', user: 'ada' } }) });
     expect(marked).toEqual([['token', 'K1#ug1CRPRPoT7skVK4PBEcM9L', J1, KEPT_UNTIL_MS]]);
+  });
+
+  test('is marked first on the wallet of the spelling that it names, if that is another', async () => {
+    const { marked } = await revoke({
+      jwtoken: mint({ claims: { jti: 'j1', user: 'Ada@X.edu' } }),
+    });
+    expect(marked).toEqual([
+      ['token', RAW_ADA, J1, KEPT_UNTIL_MS, true],
+      ['token', FOLDED_ADA, J1, KEPT_UNTIL_MS],
+    ]);
+    const all = await revoke({ user: 'Ada@X.edu' });
+    expect(all.marked).toEqual([
+      ['notBefore', RAW_ADA, NOW_MS + 5_000, true],
+      ['notBefore', FOLDED_ADA, NOW_MS + 5_000],
+    ]);
   });
 
   test('may have expired', async () => {
