@@ -7,7 +7,7 @@ import { makePeople } from '../../../adapters/dynamodb/people.ts';
 import { type Item, parseItem } from '../../../adapters/dynamodb/values.ts';
 import { parseWallet } from '../../../adapters/dynamodb/wallet-item.ts';
 import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
-import { asWalletId, type WalletId } from '../../../core/base/ids.ts';
+import { asKeyId, asWalletId, type WalletId } from '../../../core/base/ids.ts';
 import type { Wallet } from '../../../core/wallet/ports.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
 import { makeHold, NOW_MS, TOKEN_ID, usd } from '../../support/wallet-fixtures.ts';
@@ -73,6 +73,16 @@ describe('an item of this version', () => {
 
     expect(readBefore(item)).toEqual(known);
     expect([memory?.prompts.size, person?.creditNanoUsd, seenDay]).toEqual([1, 5n, '2026-11-20']);
+  });
+
+  test('of a personal key is closed by no version but one that knows the key of its hold', async () => {
+    const id = asWalletId('p1#ushared');
+    const hold = makeHold({ walletId: id, keyId: asKeyId('laptop') });
+    await makeWallets(tables.call, walletsTable).reserve({ hold, counters: [], inFlightMax: 9 });
+    const item = await readItem(id);
+
+    expect(() => readBefore(item)).toThrow('a hold of the wallet cannot be read');
+    expect(parseWallet(item).holds.get(hold.requestId)?.keyId).toBe('laptop');
   });
 
   test('that was moved has no room for a request of the version before', async () => {
