@@ -101,7 +101,7 @@ function Spend({ data: { byModel, days } }: { readonly data: ConsoleData }) {
   return (
     <section class="card">
       <h2>Spend a day, by model</h2>
-      <StackedBars days={days} series={series} height={230} />
+      <StackedBars days={days} series={series} height={190} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a narrow table scrolls, also by keyboard */}
       <div class="scroll" tabIndex={0}>
         <table class="gap-top">

@@ -24,7 +24,7 @@ export function History({ usage, nowMs }: { readonly usage: UsageAnswer; readonl
   return (
     <section class="card noprint">
       <h2>Last {HISTORY_DAYS} days</h2>
-      <StackedBars days={days} series={seriesBy(usage.data, days, modelOf)} height={240} />
+      <StackedBars days={days} series={seriesBy(usage.data, days, modelOf)} height={140} />
       {usage.truncated && (
         <p class="small quiet">There is more than could be read; the sums are too small.</p>
       )}

@@ -196,7 +196,7 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
         <div class="stack">
           <Limits title="Limits that apply" limits={info.limits} nowMs={nowMs} />
           {model !== undefined && <SetUp credential={credential} model={model} />}
-          {model !== undefined && models !== undefined && (
+          {model !== undefined && models !== undefined && info.blocked === null && (
             <TryIt
               credential={credential}
               models={models}

@@ -151,7 +151,7 @@ function Spend(props: {
       {usage.truncated && (
         <p class="small quiet">There is more than could be read; the sums are too small.</p>
       )}
-      <StackedBars days={days} series={series} height={220} />
+      <StackedBars days={days} series={series} height={180} />
       <p class="row small gap-top">
         {series.map(({ name }, index) => (
           <span key={name}>

@@ -191,10 +191,10 @@ function Row(props: {
           <span class="small quiet">no limit</span>
         ) : (
           <>
-            {nearest.percent} %{' '}
-            <span class="small quiet">
+            {nearest.percent} %
+            <div class="small quiet">
               {nearest.unit}:{nearest.window}
-            </span>
+            </div>
           </>
         )}
       </td>

@@ -14,59 +14,61 @@ export interface Series {
 /** Colours that differ in lightness too; the style sheet has one for each. */
 export const SERIES_MAX = 6;
 
-const WIDTH = 900;
-const LEFT = 84;
-const TOP = 24;
-const LABELS_HEIGHT = 28;
+/** The drawing is stretched to its box, so that its labels keep the size of text. */
+const HEIGHT = 100;
+const BAR_HEIGHT_MIN = 0.7;
 const BAR_SHARE = 0.7;
 
 export function StackedBars(props: {
   readonly days: readonly string[];
   readonly series: readonly Series[];
+  /** In pixels. */
   readonly height: number;
 }) {
   const { days, series, height } = props;
   const totals = days.map((_, day) => sumOf(series.map(({ costs }) => costs[day] ?? ZERO_USD)));
   const most = totals.reduce((a, b) => (b > a ? b : a), ZERO_USD);
   const mostDay = days[totals.indexOf(most)] ?? '';
-  const bottom = height - LABELS_HEIGHT;
-  const scale = (bottom - TOP) / (Number(most) || 1);
-  const step = (WIDTH - LEFT) / days.length;
+  const scale = HEIGHT / (Number(most) || 1);
   const label = `Spend a day; most on ${formatDay(mostDay)}, ${formatUsd(most)}`;
   return (
-    <svg class="chart" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label}>
-      <path
-        stroke="var(--line)"
-        d={[TOP, (TOP + bottom) / 2, bottom].map((y) => `M${LEFT} ${y}H${WIDTH}`).join('')}
-      />
-      <text x="0" y={TOP + 5}>
-        {formatUsd(most)}
-      </text>
-      <text x="0" y={(TOP + bottom) / 2 + 5}>
-        {formatUsd(asNanoUsd(most / 2n))}
-      </text>
-      {days.map((day, index) => (
-        <g key={day}>
-          <title>{titleOf(day, series, index)}</title>
-          {toParts(series, index).map(({ color, from, to }) => (
-            <rect
-              key={color}
-              class={`c${color}`}
-              x={LEFT + step * (index + (1 - BAR_SHARE) / 2)}
-              width={step * BAR_SHARE}
-              y={bottom - Number(to) * scale}
-              height={Math.max(1, Number(to - from) * scale)}
-            />
-          ))}
-        </g>
-      ))}
-      <text x={LEFT} y={height - 6}>
-        {formatDay(days[0] ?? '')}
-      </text>
-      <text x={WIDTH} y={height - 6} text-anchor="end">
-        {formatDay(days.at(-1) ?? '')}
-      </text>
-    </svg>
+    <div class="chart num">
+      <div class="scale">
+        <span>{formatUsd(most)}</span>
+        <span>{formatUsd(asNanoUsd(most / 2n))}</span>
+        <span>{'\u00a0'}</span>
+      </div>
+      <svg
+        viewBox={`0 0 ${days.length} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        height={height}
+        role="img"
+        aria-label={label}
+      >
+        <path
+          stroke="var(--line)"
+          vector-effect="non-scaling-stroke"
+          d={[0, HEIGHT / 2, HEIGHT].map((y) => `M0 ${y}H${days.length}`).join('')}
+        />
+        {days.map((day, index) => (
+          <g key={day}>
+            <title>{titleOf(day, series, index)}</title>
+            {toParts(series, index).map(({ color, from, to }) => (
+              <rect
+                key={color}
+                class={`c${color}`}
+                x={index + (1 - BAR_SHARE) / 2}
+                width={BAR_SHARE}
+                y={HEIGHT - Number(to) * scale}
+                height={Math.max(BAR_HEIGHT_MIN, Number(to - from) * scale)}
+              />
+            ))}
+          </g>
+        ))}
+      </svg>
+      <span class="from">{formatDay(days[0] ?? '')}</span>
+      <span class="to">{formatDay(days.at(-1) ?? '')}</span>
+    </div>
   );
 }
 

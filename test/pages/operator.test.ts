@@ -107,7 +107,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await expect.poll(() => near.locator('tbody tr').count()).toBe(2);
     const cells = near.locator('tbody td:nth-child(-n+3)');
     expect((await cells.allInnerTexts()).sort()).toEqual([
-      ...['100 % requests:day', '100 % usd:week', 'ada', 'bob', 'demo', 'lab'],
+      ...['100 %\nrequests:day', '100 %\nusd:week', 'ada', 'bob', 'demo', 'lab'],
     ]);
     await near.getByRole('button', { name: 'Change ada of lab' }).click();
     await near.getByLabel('Reason; the person reads it').fill('left <b>early</b>');

@@ -66,6 +66,10 @@ try {
   await page.route('**/v1/usage**', (route) => route.fulfill({ json: { ...small, data } }));
   await page.route('**/v1/key', (route) => route.fulfill({ json: { data: makeKey(nowMs) } }));
   const models = makeKey(nowMs).models;
+  const pricing = { prompt: '0.00000015', completion: '0.0000006' };
+  await page.route('**/v1/models', (route) =>
+    route.fulfill({ json: { data: models.map((id) => ({ id, pricing })) } }),
+  );
   await page.goto(`${root}me#${gateway.sign({ jti: 'week-12:ada@example.edu', models })}`);
   await page.getByRole('heading', { name: 'Models you may call' }).waitFor();
   await draw(page, 'me');

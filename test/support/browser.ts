@@ -24,7 +24,7 @@ export async function startBrowser(): Promise<Browser> {
 
 const SCREENSHOTS = fileURLToPath(new URL('../../test-results/', import.meta.url));
 
-const SCREENSHOT_TRIES_MAX = 3;
+const SCREENSHOT_TRIES_MAX = 5;
 
 /** Writes the whole page to `test-results/<name>.png`, and returns that path. */
 export async function takeScreenshot(page: Page, name: string): Promise<string> {
@@ -38,6 +38,7 @@ export async function takeScreenshot(page: Page, name: string): Promise<string> 
       // Chromium sometimes has no frame to capture on a busy machine. No test judges the picture.
       const isMissed = error instanceof Error && error.message.includes('Unable to capture');
       if (!isMissed || tries === SCREENSHOT_TRIES_MAX) throw error;
+      await page.evaluate('new Promise(requestAnimationFrame)');
     }
   }
 }
