@@ -95,6 +95,9 @@ export const recordPk = (account: string, nameDigest: string): string =>
 /** The attributes of a record that the account function may read and write (adapters/dynamodb/revoked-list.ts). */
 export const REVOKED_LIST_ATTRIBUTES = ['pk', 'id', 'revoked'] as const;
 
+/** The attributes of a wallet that sign-in may write: the marks of revoked tokens (adapters/dynamodb/marks.ts). */
+export const TOKEN_MARK_ATTRIBUTES = ['pk', 'x:*', 'revoked:*'] as const;
+
 /** Names a key's secret, which is JSON `{"versions":{"<version>":"sk-…"}}`. */
 export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;
 /**

@@ -8,25 +8,39 @@
  *
  * Guarantees: every way ends in an ordinary scoped token; no secret is stored in clear; an outage is 503, never a refusal.
  */
-import { type SignInAnswer, toErrorAnswer, toErrorPageAnswer } from './sign-in/answer.ts';
+import { type SignInAnswer, toErrorAnswer, toErrorPageAnswer, toJson } from './sign-in/answer.ts';
+import {
+  confirmClient,
+  decideClient,
+  readAuthorizeRequest,
+  showReturn,
+} from './sign-in/authorize.ts';
+import { redeemCode } from './sign-in/code.ts';
 import { EXCHANGE_GRANT, type ExchangePorts, exchange } from './sign-in/exchange.ts';
-import { need, readForm, type SignInRequest } from './sign-in/form.ts';
-import { endLogin, type LoginPorts, startLogin } from './sign-in/login.ts';
+import type { FamilyPorts, GivenTokens } from './sign-in/family.ts';
+import { need, readForm, readQuery, type SignInRequest } from './sign-in/form.ts';
+import { endLogin, type LoginPorts, showToken, startLogin } from './sign-in/login.ts';
 import { toMetadata } from './sign-in/metadata.ts';
 import { OAuthError, toOAuthError } from './sign-in/oauth-error.ts';
+import { refreshFamily } from './sign-in/refresh.ts';
+import { revoke } from './sign-in/revoke.ts';
 import type { SignInSettings } from './sign-in/settings.ts';
 
-export interface SignInPorts extends ExchangePorts, LoginPorts {
+export interface SignInPorts extends ExchangePorts, LoginPorts, FamilyPorts {
   readonly settings: SignInSettings;
 }
 
 type Route = (request: SignInRequest, ports: SignInPorts) => Promise<SignInAnswer>;
 
 const ROUTES: Readonly<Record<string, Route>> = {
-  'GET /.well-known/oauth-authorization-server': async (_, { publicUrl }) => toMetadata(publicUrl),
+  'GET /.well-known/oauth-authorization-server': async (_, { publicUrl, provider }) =>
+    toMetadata(publicUrl, provider !== undefined),
   'POST /oauth/token': answerToken,
-  'GET /oauth/login': startLogin,
-  'GET /oauth/callback': endLogin,
+  'POST /oauth/revoke': async (request, ports) => revoke(readForm(request), ports),
+  'GET /oauth/login': async (request, ports) => startLogin(request, { kind: 'page' }, ports),
+  'GET /oauth/callback': answerCallback,
+  'GET /oauth/authorize': answerAuthorize,
+  'POST /oauth/authorize': decideClient,
 };
 
 /** The routes that a person sees in a browser. */
@@ -55,7 +69,45 @@ function detailOf({ code, status, cause }: OAuthError) {
 
 async function answerToken(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
   const parameters = readForm(request);
-  const grantType = need(parameters, 'grant_type');
-  if (grantType === EXCHANGE_GRANT) return exchange(parameters, ports.settings.exchange, ports);
-  throw new OAuthError('unsupported_grant_type', `"grant_type" must be ${EXCHANGE_GRANT}`);
+  switch (need(parameters, 'grant_type')) {
+    case EXCHANGE_GRANT:
+      return exchange(parameters, ports.settings.exchange, ports);
+    case 'authorization_code':
+      return toTokens(await redeemCode(parameters, ports));
+    case 'refresh_token': {
+      const token = need(parameters, 'refresh_token');
+      return toTokens(await refreshFamily(token, parameters.get('client_id'), ports));
+    }
+    default:
+      throw new OAuthError('unsupported_grant_type', '"grant_type" is not one of the metadata');
+  }
+}
+
+/** RFC 6749, 5.1. */
+const toTokens = ({ access, refreshToken }: GivenTokens): SignInAnswer =>
+  toJson(200, {
+    access_token: access.token,
+    token_type: 'Bearer',
+    expires_in: access.expiresInSeconds,
+    refresh_token: refreshToken,
+    scope: 'inference',
+  });
+
+async function answerAuthorize(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
+  const parameters = readQuery(request);
+  const shown = parameters.get('return');
+  if (shown !== undefined) return showReturn(request, shown, ports);
+  const asked = readAuthorizeRequest(parameters);
+  return startLogin(request, { kind: 'authorize', request: asked }, ports);
+}
+
+async function answerCallback(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
+  const ended = await endLogin(request, ports);
+  const { browser, purpose } = ended;
+  switch (purpose.kind) {
+    case 'page':
+      return showToken(ended, ports);
+    case 'authorize':
+      return confirmClient(browser, ended, purpose.request, ports);
+  }
 }

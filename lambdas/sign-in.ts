@@ -10,7 +10,9 @@ import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSignInSecrets } from '../adapters/aws/sign-in-secret.ts';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
+import { makeWalletMarks } from '../adapters/dynamodb/marks.ts';
 import { makeSignInStore } from '../adapters/dynamodb/sign-in-store.ts';
+import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeIdentityProvider } from '../adapters/http/identity-provider.ts';
 import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
 import { makeLog } from '../adapters/log.ts';
@@ -20,6 +22,7 @@ import type { Log } from '../core/base/ports.ts';
 import type { SignInConfig } from '../core/config.ts';
 import { makeKeySets } from '../core/jwt/issuer-keys.ts';
 import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
+import { makePeopleOfKeys } from '../core/sign-in/people.ts';
 import type { IdentityProvider, SignInSecrets } from '../core/sign-in/ports.ts';
 import { parseSignIn } from '../core/sign-in/settings.ts';
 import { type SignInPorts, signIn } from '../core/sign-in.ts';
@@ -58,14 +61,23 @@ function makePorts(
   const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
   const fetchKeySet = makeKeySetFetch({ allowLocal: environment.allowLocalIssuers });
   const secrets = makeSignInSecrets(secretsManager, environment.secretPrefix, clock);
+  const account = config.account ?? environment.defaultAccount;
+  const keys = makeKeyRecords(dynamodb, environment.keysTable, clock);
   return {
-    account: config.account ?? environment.defaultAccount,
+    account,
     settings: parseSignIn(given),
-    keys: makeKeyRecords(dynamodb, environment.keysTable, clock),
+    keys,
     secrets,
     jwtKeys: makeJwtKeys(NO_SECRETS, makeKeySets(fetchKeySet, clock)),
     store: makeSignInStore(dynamodb, environment.signInTable ?? ''),
     provider: makeProvider(given, secrets, environment.allowLocalIssuers),
+    people: makePeopleOfKeys({
+      account,
+      keys,
+      wallets: makeWallets(dynamodb, environment.walletsTable),
+      marks: makeWalletMarks(dynamodb, environment.walletsTable),
+      clock,
+    }),
     clock,
     random: { uuid: random.uuid, bytes: randomBytes },
     log,

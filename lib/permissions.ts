@@ -3,7 +3,11 @@
  */
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { REVOKED_LIST_ATTRIBUTES, TABLES } from '../adapters/table-schema.ts';
+import {
+  REVOKED_LIST_ATTRIBUTES,
+  TABLES,
+  TOKEN_MARK_ATTRIBUTES,
+} from '../adapters/table-schema.ts';
 import type { Config } from '../core/config.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockStatements } from './bedrock.ts';
@@ -31,6 +35,19 @@ const revokeInRecords = (keysTableArn: string): PolicyStatement =>
         'dynamodb:Select': 'SPECIFIC_ATTRIBUTES',
         'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'],
       },
+    },
+  });
+
+/** Allows marks of revoked tokens in wallets, and no counter, hold or record of a person. */
+const revokeInWallets = (walletsTableArn: string): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'RevokeInWallets',
+    effect: Effect.ALLOW,
+    actions: ['dynamodb:UpdateItem'],
+    resources: [walletsTableArn],
+    conditions: {
+      'ForAllValues:StringLike': { 'dynamodb:Attributes': [...TOKEN_MARK_ATTRIBUTES] },
+      StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
     },
   });
 
@@ -160,6 +177,8 @@ export function permissionsOf({
         : [
             ...useKey,
             readRecords(tables.keys.tableArn),
+            allow('ReadPeople', ['dynamodb:GetItem'], wallets),
+            revokeInWallets(tables.wallets.tableArn),
             allow(
               'KeepGrants',
               ['dynamodb:GetItem', 'dynamodb:UpdateItem'],

@@ -44,7 +44,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'core/account/':
     'core/usage/ core/models/ core/wallet/ core/tokens/ core/access/ core/keys/ core/jwt/ core/base/ valibot',
   'core/sign-in/':
-    'core/tokens/ core/access/ core/keys/ core/jwt/ core/config.ts core/base/ node:crypto valibot',
+    'core/wallet/ core/tokens/ core/access/ core/keys/ core/jwt/ core/config.ts core/base/ node:crypto valibot',
   'core/authorize.ts': ROOMS_OF_CORE,
   'core/serve.ts': ROOMS_OF_CORE,
   'core/account.ts': ROOMS_OF_CORE,

@@ -49,6 +49,8 @@ export const BASE_PATH_RULE = `1 to 64 of A-Za-z0-9_- and none of ${ROUTE_WORDS.
 export const SIGN_IN_METHODS: Readonly<Record<string, readonly string[]>> = {
   '/.well-known/oauth-authorization-server': ['GET'],
   '/oauth/token': ['POST'],
+  '/oauth/revoke': ['POST'],
+  '/oauth/authorize': ['GET', 'POST'],
   '/oauth/login': ['GET'],
   '/oauth/callback': ['GET'],
 };

@@ -5,11 +5,12 @@
  */
 
 import { sha256 } from '../base/ids.ts';
-import { isRecord, type JsonObject } from '../base/json.ts';
+import { isRecord } from '../base/json.ts';
 import type { Clock } from '../base/ports.ts';
 import type { SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { SignInRandom, SignInStore } from './ports.ts';
+import type { TicketContents } from './purpose.ts';
 import { drawSecret, isSecret, seal, unseal } from './seal.ts';
 
 /** The `__Host-` prefix binds the cookie to this host, https and the whole path. */
@@ -60,13 +61,13 @@ export const keepCookie = (browser: string): string =>
 export const CLEAR_COOKIE = `${COOKIE}=; ${attributes(0)}`;
 
 /** What a ticket may be used for. */
-export type TicketUse = 'login';
+export type TicketUse = keyof TicketContents;
 
 /** Makes a ticket for one use in this browser. */
-export function makeTicket(
+export function makeTicket<Use extends TicketUse>(
   browser: string,
-  use: TicketUse,
-  content: object,
+  use: Use,
+  content: TicketContents[Use],
   { clock, random }: Pick<BrowserPorts, 'clock' | 'random'>,
 ): string {
   const untilMs = clock.nowMs() + LIFETIME_SECONDS * 1000;
@@ -77,16 +78,18 @@ export function makeTicket(
  * Opens a ticket, which costs no read of a table.
  * @throws access_denied for another use, browser or time
  */
-export function openTicket(
+export function openTicket<Use extends TicketUse>(
   browser: string,
-  use: TicketUse,
+  use: Use,
   ticket: string,
   clock: Clock,
-): JsonObject {
+): TicketContents[Use] {
   const text = unseal(browser, ticket);
   const opened: unknown = text === undefined ? undefined : JSON.parse(text);
   if (isRecord(opened) && opened.use === use && isRecord(opened.content)) {
-    if (typeof opened.untilMs === 'number' && opened.untilMs > clock.nowMs()) return opened.content;
+    if (typeof opened.untilMs === 'number' && opened.untilMs > clock.nowMs()) {
+      return opened.content as unknown as TicketContents[Use];
+    }
   }
   throw new OAuthError('access_denied', 'this page is of another browser, or too old: begin again');
 }
@@ -101,4 +104,16 @@ export async function spendTicket(
   const expiresAtMs = clock.nowMs() + LIFETIME_SECONDS * 1000;
   if (await store.create({ id: `used#${sha256(ticket)}`, expiresAtMs, data: '{}' })) return;
   throw new OAuthError('access_denied', 'this page was used already: begin again');
+}
+
+/**
+ * Refuses a form that another origin sent. A browser says `Origin: null` where the page has no referrer, as ours have, so
+ * `Sec-Fetch-Site` decides; the ticket in the form decides for a browser that sends neither.
+ * @throws access_denied
+ */
+export function requireSameOrigin({ headers }: SignInRequest, publicUrl: string): void {
+  const [site = 'same-origin'] = headers.get('sec-fetch-site') ?? [];
+  const [origin = 'null'] = headers.get('origin') ?? [];
+  if (site === 'same-origin' && (origin === 'null' || origin === new URL(publicUrl).origin)) return;
+  throw new OAuthError('access_denied', 'this form was sent by another page');
 }

@@ -13,7 +13,7 @@ import { GatewayError } from '../base/errors.ts';
 import { asKeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { nanoUsdFromUsd } from '../base/money.ts';
-import { foldUser, isName, parseModelPatterns, USER_CHARS_MAX } from '../base/names.ts';
+import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import { fitsClaim, readVerifiedUser } from '../jwt/claims.ts';
 import { verifySignedClaims } from '../jwt/client-jwt.ts';
 import { parseCompactJws, parseJsonObject } from '../jwt/compact-jws.ts';
@@ -24,6 +24,7 @@ import { type JsonAnswer, toJson } from './answer.ts';
 import { need, type Parameters } from './form.ts';
 import { OAuthError, toOAuthError } from './oauth-error.ts';
 import type { SignInRandom } from './ports.ts';
+import { narrowModels, toScope } from './scope.ts';
 import type { ExchangeRule } from './settings.ts';
 import { requireSigningKey, type SigningKeyPorts } from './signing-key.ts';
 
@@ -90,7 +91,7 @@ export async function exchange(
     issued_token_type: ACCESS_TOKEN_TYPE,
     token_type: 'Bearer',
     expires_in: access.expiresInSeconds,
-    ...(models && { scope: models.map((model) => `${MODEL_SCOPE}${model}`).join(' ') }),
+    ...(models && { scope: toScope(models) }),
   });
 }
 
@@ -181,41 +182,6 @@ function userOf({ name, trustEmail, domains }: ExchangeRule, { id, email }: Veri
   if (!isName(user, USER_CHARS_MAX)) throw refused(`rule "${name}": "sub" is too long`);
   return user;
 }
-
-const MODEL_SCOPE = 'model:';
-/** All that a token of ours allows. Clients that must send a scope send this one. */
-const WHOLE_SCOPE = 'inference';
-
-/**
- * Returns the models that a request narrows a rule to: `models` (with spaces or commas), or scopes `model:<id>`.
- * @throws invalid_scope for a model outside the rule's, and for an unknown scope
- */
-function narrowModels(
-  parameters: Parameters,
-  allowed: readonly string[] | undefined,
-): readonly string[] | undefined {
-  const scopes = words(parameters.get('scope')).filter((each) => each !== WHOLE_SCOPE);
-  if (scopes.some((each) => !each.startsWith(MODEL_SCOPE))) {
-    throw new OAuthError(
-      'invalid_scope',
-      `"scope" must be "${WHOLE_SCOPE}" or "${MODEL_SCOPE}<id>"`,
-    );
-  }
-  const ofScope = scopes.map((each) => each.slice(MODEL_SCOPE.length));
-  const wanted = [...words(parameters.get('models')), ...ofScope];
-  if (wanted.length === 0) return allowed;
-  const isInside = (model: string): boolean =>
-    allowed === undefined || allowed.some((each) => each === model || covers(each, model));
-  if (parseModelPatterns(wanted) === undefined || !wanted.every(isInside)) {
-    throw new OAuthError('invalid_scope', 'the models must be among those that the rule allows');
-  }
-  return wanted;
-}
-
-const words = (text = ''): readonly string[] => text.split(/[ ,]+/).filter((word) => word !== '');
-
-const covers = (pattern: string, model: string): boolean =>
-  pattern.endsWith('/*') && model.startsWith(pattern.slice(0, -1));
 
 function readSpendingLimit(parameters: Parameters): number | undefined {
   const text = parameters.get('spending_limit');

@@ -26,8 +26,9 @@ import {
 import { readQuery, type SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import { toTokenPage } from './page.ts';
-import { type Person, readPerson } from './person.ts';
-import type { IdentityProvider, ProviderAnswer, ProviderLogin } from './ports.ts';
+import { readPerson } from './person.ts';
+import type { IdentityProvider, ProviderLogin } from './ports.ts';
+import type { LoginPurpose, SignedIn } from './purpose.ts';
 import { deriveSecret } from './seal.ts';
 import type { LoginSettings } from './settings.ts';
 import { requireSigningKey, type SigningKeyPorts } from './signing-key.ts';
@@ -39,24 +40,13 @@ export interface LoginPorts extends BrowserPorts, SigningKeyPorts {
   readonly log: Log;
 }
 
-/** Why somebody signs in. */
-export interface LoginPurpose {
-  readonly kind: 'page';
-}
-
 function requireProvider({ provider }: LoginPorts): IdentityProvider {
   if (provider !== undefined) return provider;
   throw new OAuthError('invalid_request', 'no identity provider is configured');
 }
 
-/** `GET /oauth/login`: sends the browser to the provider. @throws invalid_request, temporarily_unavailable */
-export async function startLogin(request: SignInRequest, ports: LoginPorts): Promise<SignInAnswer> {
-  readQuery(request);
-  return goToProvider(request, { kind: 'page' }, ports);
-}
-
-/** Sends a browser to the provider, from where it comes back with its purpose. */
-export async function goToProvider(
+/** Sends a browser to the provider, from where it comes back with its purpose. @throws temporarily_unavailable */
+export async function startLogin(
   request: SignInRequest,
   purpose: LoginPurpose,
   ports: LoginPorts,
@@ -75,27 +65,31 @@ const toLogin = (browser: string, state: string, publicUrl: string): ProviderLog
   codeVerifier: deriveSecret(browser, `verifier ${state}`),
 });
 
-/** `GET /oauth/callback`: ends a login. @throws access_denied, temporarily_unavailable */
-export async function endLogin(request: SignInRequest, ports: LoginPorts): Promise<SignInAnswer> {
+/** A login that has ended. */
+export interface EndedLogin extends SignedIn {
+  readonly browser: string;
+  readonly purpose: LoginPurpose;
+}
+
+/** Ends a login at `GET /oauth/callback`. @throws access_denied, temporarily_unavailable */
+export async function endLogin(request: SignInRequest, ports: LoginPorts): Promise<EndedLogin> {
   const parameters = readQuery(request);
   const browser = requireBrowser(request);
   const state = parameters.get('state') ?? '';
-  openTicket(browser, 'login', state, ports.clock);
+  const purpose = openTicket(browser, 'login', state, ports.clock);
   await spendTicket(state, ports);
   const query = new URLSearchParams([...parameters]).toString();
-  const answer = await requireProvider(ports).redeem(
-    toLogin(browser, state, ports.publicUrl),
-    query,
-  );
-  return toTokenAnswer(personOf(answer, ports.settings), ports);
+  const login = toLogin(browser, state, ports.publicUrl);
+  const { claims, refreshToken } = await requireProvider(ports).redeem(login, query);
+  if (claims === undefined) {
+    throw new OAuthError('access_denied', 'the provider did not say who you are');
+  }
+  const person = readPerson(claims, ports.settings);
+  return { browser, purpose, person, providerToken: refreshToken };
 }
 
-function personOf({ claims }: ProviderAnswer, settings: LoginSettings): Person {
-  if (claims !== undefined) return readPerson(claims, settings);
-  throw new OAuthError('access_denied', 'the provider did not say who you are');
-}
-
-async function toTokenAnswer(person: Person, ports: LoginPorts): Promise<SignInAnswer> {
+/** The page of a person who signed in for `/me`, with the token in its body. */
+export async function showToken({ person }: SignedIn, ports: LoginPorts): Promise<SignInAnswer> {
   const signing = await requireSigningKey(person.keyName, ports);
   const lifetimeSeconds = ports.settings.pageLifetimeSeconds;
   const { token } = signAccess(signing, { ...person, lifetimeSeconds }, ports);

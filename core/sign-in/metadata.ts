@@ -5,15 +5,28 @@
 import { type JsonAnswer, toJson } from './answer.ts';
 import { EXCHANGE_GRANT } from './exchange.ts';
 
-/** @param publicUrl without a slash at its end */
-export const toMetadata = (publicUrl: string): JsonAnswer => ({
+/** @param hasLogin true where people sign in */
+export const toMetadata = (publicUrl: string, hasLogin: boolean): JsonAnswer => ({
   ...toJson(200, {
     issuer: publicUrl,
     token_endpoint: `${publicUrl}/oauth/token`,
-    response_types_supported: [],
-    grant_types_supported: [EXCHANGE_GRANT],
+    revocation_endpoint: `${publicUrl}/oauth/revoke`,
+    response_types_supported: hasLogin ? ['code'] : [],
+    ...(hasLogin && {
+      authorization_endpoint: `${publicUrl}/oauth/authorize`,
+      response_modes_supported: ['query'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: true,
+    }),
+    grant_types_supported: [
+      EXCHANGE_GRANT,
+      ...(hasLogin ? ['authorization_code', 'refresh_token'] : []),
+    ],
     token_endpoint_auth_methods_supported: ['none'],
+    revocation_endpoint_auth_methods_supported: ['none'],
     scopes_supported: ['inference'],
+    // Claude Code asks for it.
+    gateway_protocol_version: 1,
   }),
   cache: 'public',
 });

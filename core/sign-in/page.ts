@@ -67,3 +67,50 @@ export const toTokenPage = (user: string, token: string): string =>
     html`<p>You are signed in as <strong>${user}</strong>.</p><p><a class="button" href="../me#${token}">Open your page</a></p>`,
     `../me#${token}`,
   );
+
+/** What a person is asked to confirm. */
+export interface Confirmation {
+  /** Where the form goes, relative to the page. */
+  readonly action: string;
+  readonly ticket: string;
+  readonly user: string;
+  /** Who asks: `the command "hallpass" on this computer, port 8400`. */
+  readonly who: string;
+  /** More about who asks, a pair each. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly warning: string;
+  readonly models: string;
+  /** Limits as the command line writes them. */
+  readonly caps: string;
+}
+
+/** Makes the page with two buttons of the same size. */
+export const toConfirmPage = (ask: Confirmation): string => {
+  const rows = [
+    ['Signed in as', ask.user],
+    ['Who asks', ask.who],
+    ...ask.facts,
+    ['Models', ask.models],
+    ['Limits', ask.caps],
+  ] as const;
+  return toDocument(
+    'Give access?',
+    html`<dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl><p>${ask.warning}</p><form method="post" action="${ask.action}"><input type="hidden" name="ticket" value="${ask.ticket}"><button name="decision" value="decline">Decline</button><button name="decision" value="allow">Give access</button></form>`,
+  );
+};
+
+/** Makes a page that says how something ended, and leads on. */
+export const toShownPage = (shown: {
+  readonly title: string;
+  readonly text: string;
+  readonly to?: string | undefined;
+}): string =>
+  toDocument(
+    shown.title,
+    html`<p>${shown.text}</p>${
+      shown.to === undefined
+        ? html``
+        : html`<p><a class="button" href="${shown.to}">Go back</a></p>`
+    }`,
+    shown.to,
+  );

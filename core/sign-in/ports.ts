@@ -1,6 +1,7 @@
 /**
  * Ports of sign-in: what it remembers, and its secret. Each fails closed: `service_unavailable`.
  */
+import type { KeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 
 /** What is remembered of one grant: a login, a device, a code or a family of refresh tokens. */
@@ -37,6 +38,14 @@ export interface SignInStore {
 export interface SignInRandom {
   uuid(): string;
   bytes(count: number): Uint8Array;
+}
+
+/** What the wallets know of those who signed in. */
+export interface PeopleOfKeys {
+  /** True for a person whom the owner of the key has blocked. */
+  isBlocked(keyId: KeyId, user: string): Promise<boolean>;
+  /** Revokes one token: its next request is refused. */
+  revokeToken(keyName: string, user: string, jti: string): Promise<void>;
 }
 
 /** The secrets of one login, all of this browser's. */

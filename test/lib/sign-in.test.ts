@@ -14,6 +14,9 @@ const config = defineConfig({
 const OPEN = [
   'GET /.well-known/oauth-authorization-server',
   'POST /oauth/token',
+  'POST /oauth/revoke',
+  'GET /oauth/authorize',
+  'POST /oauth/authorize',
   'GET /oauth/login',
   'GET /oauth/callback',
 ];
@@ -65,7 +68,7 @@ describe('a stack with sign-in', () => {
   });
 
   // guarantee: least-privilege
-  test('lets sign-in read records of keys and one secret of its own, and nothing below the keys', () => {
+  test('lets sign-in read records of keys, people and one secret of its own, and write marks of tokens and its own table', () => {
     const policy = resourcesOf('AWS::IAM::Policy').find(([id]) =>
       id.startsWith('FunctionsSignInRole'),
     );
@@ -78,10 +81,18 @@ describe('a stack with sign-in', () => {
         Action: 'dynamodb:GetItem',
         Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] } },
       },
+      { Sid: 'ReadPeople', Action: 'dynamodb:GetItem' },
+      {
+        Sid: 'RevokeInWallets',
+        Action: 'dynamodb:UpdateItem',
+        Condition: {
+          'ForAllValues:StringLike': { 'dynamodb:Attributes': ['pk', 'x:*', 'revoked:*'] },
+        },
+      },
       { Sid: 'KeepGrants', Action: ['dynamodb:GetItem', 'dynamodb:UpdateItem'] },
       { Sid: 'ReadSignInSecret', Action: 'secretsmanager:GetSecretValue' },
     ]);
-    expect(JSON.stringify(statements[2].Resource)).toMatch(/\/sign-in-\?{6}"/);
+    expect(JSON.stringify(statements[4].Resource)).toMatch(/\/sign-in-\?{6}"/);
   });
 
   test('has a table of its own, whose items expire, that outlives the stack', () => {

@@ -1,0 +1,145 @@
+/**
+ * Sign-in of a client on this computer (RFC 6749, 4.1; RFC 7636; RFC 8252).
+ *
+ * Steps, in order:
+ * 1. `GET /oauth/authorize` checks the client, its redirect to this computer and its PKCE challenge, and sends the browser to
+ *    the provider;
+ * 2. after the login a page shows who asks, and what they would get. A program that began this by itself stops here;
+ * 3. the button sends a form to this origin, which makes a code and answers with a page of ours;
+ * 4. that page leads back to the client.
+ *
+ * Guarantees: no redirect leads to another computer; a form's answer never redirects to another origin.
+ */
+import { formatLimit } from '../base/limit-text.ts';
+import { type SignInAnswer, toPage } from './answer.ts';
+import {
+  type BrowserPorts,
+  CLEAR_COOKIE,
+  keepCookie,
+  makeTicket,
+  openTicket,
+  requireBrowser,
+  requireSameOrigin,
+  spendTicket,
+} from './browser.ts';
+import { requireClient, requireLoopback } from './clients.ts';
+import { makeCode } from './code.ts';
+import type { FamilyPorts } from './family.ts';
+import { need, type Parameters, readForm, type SignInRequest } from './form.ts';
+import { OAuthError } from './oauth-error.ts';
+import { toConfirmPage, toShownPage } from './page.ts';
+import type { Person } from './person.ts';
+import type { AuthorizeRequest, SignedIn } from './purpose.ts';
+import { narrowModels } from './scope.ts';
+import { requireSigningKey, type SigningKey } from './signing-key.ts';
+
+export type AuthorizePorts = BrowserPorts & FamilyPorts;
+
+const STATE_CHARS_MAX = 512;
+
+/** Checks a client's request, before anyone signs in. @throws invalid_request, invalid_client, invalid_scope */
+export function readAuthorizeRequest(parameters: Parameters): AuthorizeRequest {
+  const client = requireClient(need(parameters, 'client_id'));
+  const redirectUri = need(parameters, 'redirect_uri');
+  requireLoopback(client, redirectUri);
+  if (need(parameters, 'response_type') !== 'code') {
+    throw new OAuthError('invalid_request', '"response_type" must be "code"');
+  }
+  const codeChallenge = need(parameters, 'code_challenge');
+  const isS256 = parameters.get('code_challenge_method') === 'S256';
+  if (!isS256 || !/^[\w-]{43}$/.test(codeChallenge)) {
+    throw new OAuthError('invalid_request', '"code_challenge" must be one of the method S256');
+  }
+  const state = need(parameters, 'state');
+  if (state.length > STATE_CHARS_MAX) {
+    throw new OAuthError(
+      'invalid_request',
+      `"state" must be at most ${STATE_CHARS_MAX} characters`,
+    );
+  }
+  const models = narrowModels(parameters, undefined);
+  return { clientId: client.id, redirectUri, codeChallenge, state, ...(models && { models }) };
+}
+
+/** Says what a person would give, in the words of a page. */
+export function describeAccess({ models }: Person, { record }: SigningKey) {
+  const allowed = models ?? record.models;
+  const caps = record.limits.filter(({ per, unit }) => per === 'user' && unit === 'usd');
+  return {
+    models: allowed === undefined ? 'all models of this gateway' : allowed.join(', '),
+    caps: caps.map((limit) => formatLimit(limit)).join(', '),
+  };
+}
+
+/** The page with the button, for a person who has just signed in. */
+export async function confirmClient(
+  browser: string,
+  { person, providerToken }: SignedIn,
+  request: AuthorizeRequest,
+  ports: AuthorizePorts,
+): Promise<SignInAnswer> {
+  const client = requireClient(request.clientId);
+  const port = requireLoopback(client, request.redirectUri);
+  const models = request.models === undefined ? person.models : narrowTo(request.models, person);
+  const narrowed: Person = { ...person, ...(models && { models }) };
+  const signing = await requireSigningKey(narrowed.keyName, ports);
+  const ticket = makeTicket(
+    browser,
+    'authorize',
+    { person: narrowed, providerToken, request },
+    ports,
+  );
+  const page = toConfirmPage({
+    action: '../oauth/authorize',
+    ticket,
+    user: narrowed.user,
+    who: `${client.name} on this computer, port ${port}`,
+    facts: [],
+    warning: 'Continue only if you started this yourself, on this computer, a moment ago.',
+    ...describeAccess(narrowed, signing),
+  });
+  return toPage(page, keepCookie(browser));
+}
+
+function narrowTo(models: readonly string[], person: Person): readonly string[] | undefined {
+  return narrowModels(new Map([['models', models.join(' ')]]), person.models);
+}
+
+/** `POST /oauth/authorize`: the button. @throws access_denied */
+export async function decideClient(
+  request: SignInRequest,
+  ports: AuthorizePorts,
+): Promise<SignInAnswer> {
+  requireSameOrigin(request, ports.publicUrl);
+  const parameters = readForm(request);
+  const browser = requireBrowser(request);
+  const ticket = need(parameters, 'ticket');
+  const opened = openTicket(browser, 'authorize', ticket, ports.clock);
+  await spendTicket(ticket, ports);
+  const isAllowed = need(parameters, 'decision') === 'allow';
+  const url = new URL(opened.request.redirectUri);
+  url.searchParams.set('state', opened.request.state);
+  url.searchParams.set('iss', ports.publicUrl);
+  if (isAllowed) url.searchParams.set('code', await makeCode(opened, opened.request, ports));
+  else url.searchParams.set('error', 'access_denied');
+  const shown = {
+    title: isAllowed ? 'You are signed in' : 'You declined',
+    text: 'Go back to the program that asked. This page may be closed.',
+    to: url.href,
+  };
+  return {
+    kind: 'redirect',
+    status: 303,
+    location: `${ports.publicUrl}/oauth/authorize?return=${makeTicket(browser, 'shown', shown, ports)}`,
+  };
+}
+
+/** `GET /oauth/authorize?return=…`: the page that leads back to the client. @throws access_denied */
+export function showReturn(
+  request: SignInRequest,
+  ticket: string,
+  ports: BrowserPorts,
+): SignInAnswer {
+  const shown = openTicket(requireBrowser(request), 'shown', ticket, ports.clock);
+  return toPage(toShownPage(shown), CLEAR_COOKIE);
+}

@@ -1,0 +1,40 @@
+/**
+ * Why somebody signs in, and what a ticket carries from page to page. Flow: request > **purpose** > login > confirmation.
+ * Invariant: a ticket is sealed under the browser's secret, so its content is ours and is read as what it was made as.
+ */
+import type { Person } from './person.ts';
+
+/** A client of this computer asks for access (RFC 6749, 4.1.1; RFC 7636). */
+export interface AuthorizeRequest {
+  readonly clientId: string;
+  readonly redirectUri: string;
+  /** S256. */
+  readonly codeChallenge: string;
+  /** The client's own. */
+  readonly state: string;
+  readonly models?: readonly string[] | undefined;
+}
+
+export type LoginPurpose =
+  | { readonly kind: 'page' }
+  | { readonly kind: 'authorize'; readonly request: AuthorizeRequest };
+
+/** Somebody who has just signed in. */
+export interface SignedIn {
+  readonly person: Person;
+  /** The provider's refresh token, by which access ends there; undefined: it gave none. */
+  readonly providerToken?: string | undefined;
+}
+
+/** The content of tickets, by what they may be used for. */
+export interface TicketContents {
+  readonly login: LoginPurpose;
+  /** The button of a client's confirmation. */
+  readonly authorize: SignedIn & { readonly request: AuthorizeRequest };
+  /** A page whose link leads back to a client, or the end of a device's form. */
+  readonly shown: {
+    readonly title: string;
+    readonly text: string;
+    readonly to?: string | undefined;
+  };
+}
