@@ -9,4 +9,4 @@ const toCsvCell = (text: string): string =>
   /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
 /** Puts `'` before a text that a spreadsheet would run as a formula. */
-export const toSafeCell = (text: string): string => (/^[=+\-@]/.test(text) ? `'${text}` : text);
+export const toSafeCell = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);

@@ -14,6 +14,7 @@ import {
   parseModelPatterns,
   USER_CHARS_MAX,
 } from '../core/base/names.ts';
+import { parseTagList, parseTags, TAGS_FORM, type Tags } from '../core/base/tags.ts';
 import { TOKEN_LIFETIME_MAX_SECONDS, TOKEN_LIFETIME_MIN_SECONDS } from '../core/keys/key-record.ts';
 import { LIMITS_MAX } from '../core/keys/tier.ts';
 import { JTI_CHARS_MAX } from '../core/tokens/scoped-claims.ts';
@@ -121,6 +122,15 @@ export const toExpiry =
     if (atMs !== undefined) return atMs;
     throw must('a duration such as 24h or 7d, or an instant such as 2026-12-01T12:00Z', text);
   };
+
+/** Parses tags such as `project=alpha`, in one flag or in several. */
+export function toTags(text: string, others: Tags = {}): Tags {
+  const added = parseTagList(text);
+  const isNew = Object.keys(added ?? {}).every((name) => !Object.hasOwn(others, name));
+  const tags = isNew ? parseTags({ ...others, ...added }) : undefined;
+  if (added !== undefined && tags !== undefined) return tags;
+  throw must(`name=value, each name once, ${TAGS_FORM}`, text);
+}
 
 /** Parses dollars as a number. */
 export function toUsd(text: string): number {

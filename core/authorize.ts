@@ -19,6 +19,7 @@ import {
   claimantOfToken,
   joinNamespaces,
   readConversation,
+  readTags,
   requireAllowedIdentity,
 } from './access/identity.ts';
 import { applyTier, grantOf } from './access/key-grant.ts';
@@ -94,12 +95,14 @@ async function requireGrant(
   if (headers.has('origin')) onPassed?.({ check: 'origin' });
   const conversation = isJudged ? readConversation(headers, record.identity) : undefined;
   if (conversation !== undefined) onPassed?.({ check: 'conversation' });
+  const tags = isJudged && grant.credential === 'key' ? readTags(headers) : grant.tags;
   const granted: Grant = {
     ...grant,
     ...(claimant && { identity: claimant.identity }),
     ...(claimant?.formerUser !== undefined && { formerUser: claimant.formerUser }),
     ...(claimant?.identity.source === 'jwt' && claimant.email && { email: claimant.email }),
     ...(conversation !== undefined && { conversation }),
+    ...(tags && { tags }),
   };
   const managed = route && (await findManagedKey(granted, route, ports.keys));
   return managed === undefined ? granted : { ...granted, managed };
@@ -266,6 +269,7 @@ function toIdentified(
     credential: 'scoped-token',
     former: former !== undefined,
     token: { ...claims.token, id, revoked: record.revoked.includes(id) },
+    ...(claims.tags && { tags: claims.tags }),
   };
   return { record, grant, claimant: claimantOfToken(claims.user) };
 }

@@ -6,7 +6,7 @@
 
 /** All headers that SDKs in browsers name in a preflight (Chromium and Firefox, with all official SDKs). */
 export const CORS_ALLOW_HEADERS =
-  'authorization,content-type,x-api-key,x-goog-api-key,x-goog-api-client,api-key,user-agent,anthropic-version,anthropic-beta,anthropic-dangerous-direct-browser-access,openai-organization,openai-project,openai-beta,idempotency-key,x-stainless-lang,x-stainless-package-version,x-stainless-os,x-stainless-arch,x-stainless-runtime,x-stainless-runtime-version,x-stainless-retry-count,x-stainless-timeout,x-stainless-read-timeout,x-stainless-async,x-stainless-helper-method,x-stainless-helper,x-user-email,x-conversation-id,x-request-id';
+  'authorization,content-type,x-api-key,x-goog-api-key,x-goog-api-client,api-key,user-agent,anthropic-version,anthropic-beta,anthropic-dangerous-direct-browser-access,openai-organization,openai-project,openai-beta,idempotency-key,x-stainless-lang,x-stainless-package-version,x-stainless-os,x-stainless-arch,x-stainless-runtime,x-stainless-runtime-version,x-stainless-retry-count,x-stainless-timeout,x-stainless-read-timeout,x-stainless-async,x-stainless-helper-method,x-stainless-helper,x-user-email,x-conversation-id,x-hallpass-tags,x-request-id';
 
 export const CORS_EXPOSE_HEADERS =
   'retry-after,x-should-retry,x-request-id,x-ratelimit-limit-requests,x-ratelimit-remaining-requests,x-ratelimit-reset-requests,x-ratelimit-limit-tokens,x-ratelimit-remaining-tokens,x-ratelimit-reset-tokens,x-hallpass-budget-limit-usd,x-hallpass-budget-remaining-usd,x-hallpass-budget-resets-at,x-hallpass-max-output-tokens,x-hallpass-dropped,x-hallpass-cost-usd';

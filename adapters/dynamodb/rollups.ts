@@ -6,6 +6,7 @@ import type { Identity, IdentitySource } from '../../core/access/grant.ts';
 import { asKeyId, asTokenId, asWalletId, type KeyId } from '../../core/base/ids.ts';
 import { DAY_MS } from '../../core/base/limits.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
+import { formatTags, parseTagList } from '../../core/base/tags.ts';
 import type { RollupSegment, SealedDay, UsageCell } from '../../core/usage/cells.ts';
 import type { OpenDay, Rollups, UsageReader } from '../../core/usage/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
@@ -236,6 +237,8 @@ type EncodedCell = readonly [
   costNanoUsd: string,
   /** Missing in cells that an earlier version wrote: zero. */
   overrunNanoUsd?: string,
+  /** As a text; missing without tags. An earlier version passes over it. */
+  tags?: string,
 ];
 
 const encodeCell = (cell: UsageCell): EncodedCell => [
@@ -250,13 +253,18 @@ const encodeCell = (cell: UsageCell): EncodedCell => [
   cell.tokens,
   String(cell.costNanoUsd),
   String(cell.overrunNanoUsd),
+  ...encodeTags(cell),
 ];
+
+const encodeTags = ({ tags }: UsageCell): readonly [tags?: string] =>
+  tags === undefined ? [] : [formatTags(tags)];
 
 const encodeIdentity = ({ source, issuer, id }: Identity) => [source, issuer, id] as const;
 
 function decodeCell(encoded: EncodedCell): UsageCell {
   const [wallet, token, model, identity, requests, input, cachedInput, output, ...rest] = encoded;
-  const [tokens, cost, overrun = '0'] = rest;
+  const [tokens, cost, overrun = '0', tagList = ''] = rest;
+  const tags = parseTagList(tagList);
   return {
     walletId: asWalletId(wallet),
     ...(token === 0 ? {} : { tokenId: asTokenId(token) }),
@@ -271,5 +279,6 @@ function decodeCell(encoded: EncodedCell): UsageCell {
     tokens,
     costNanoUsd: asNanoUsd(BigInt(cost)),
     overrunNanoUsd: asNanoUsd(BigInt(overrun)),
+    ...(tags && { tags }),
   };
 }

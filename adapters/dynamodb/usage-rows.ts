@@ -12,6 +12,7 @@ import { makeBoundedMap } from '../../core/base/bounded-map.ts';
 import { asKeyId, asRequestId, asTokenId, asWalletId } from '../../core/base/ids.ts';
 import { DAY_MS, isoDay } from '../../core/base/limits.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
+import { formatTags, parseTagList } from '../../core/base/tags.ts';
 import { placeOf } from '../../core/usage/cells.ts';
 import type { UsageReader } from '../../core/usage/ports.ts';
 import { decodeCounted, encodeCounted } from '../../core/wallet/hold-codec.ts';
@@ -152,6 +153,7 @@ function toItem(row: UsageRow): Item {
     item.identityId = toText(identity.id);
     if (identity.issuer !== '') item.identityIssuer = toText(identity.issuer);
   }
+  if (row.tags !== undefined) item.tags = toText(formatTags(row.tags));
   for (const name of OPTIONAL_TEXTS) {
     const value = row[name];
     if (value !== undefined) item[name] = toText(value);
@@ -172,6 +174,7 @@ function parseRow(item: Item): UsageRow {
   const tokenId = readText(item, 'token');
   const counted = readText(item, 'counted');
   const identity = parseIdentity(item);
+  const tags = parseTagList(readText(item, 'tags') ?? '');
   const optional = [
     ...OPTIONAL_TEXTS.map((name) => [name, readText(item, name)]),
     ...OPTIONAL_NUMBERS.map((name) => [name, readNumber(item, name)]),
@@ -198,6 +201,7 @@ function parseRow(item: Item): UsageRow {
     ...(tokenId === undefined ? {} : { tokenId: asTokenId(tokenId) }),
     ...(counted === undefined ? {} : { counted: decodeCounted(counted) }),
     ...(identity === undefined ? {} : { identity }),
+    ...(tags && { tags }),
     ...Object.fromEntries(optional),
   };
 }

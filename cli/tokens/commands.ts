@@ -7,6 +7,7 @@ import {
   toJti,
   toKeyName,
   toModels,
+  toTags,
   toTokenLifetime,
   toUsd,
   toUser,
@@ -46,6 +47,7 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
       'its name; tokens with the same name share one allowance (default: random)',
       toJti,
     )
+    .option('--tag <name=value>', 'tag of its usage, such as project=alpha; repeatable', toTags)
     .option(
       '--max-token-lifetime <time>',
       "the key's longest token lifetime, if it is more than 7 days",

@@ -8,6 +8,7 @@ import type { TokenSpend } from '../../core/account/key-info.ts';
 import { toWords } from '../../core/base/duration.ts';
 import type { JsonObject } from '../../core/base/json.ts';
 import { usdFromNano } from '../../core/base/money.ts';
+import { formatTags, type Tags } from '../../core/base/tags.ts';
 import { parseScopedClaims, type ScopedClaims } from '../../core/tokens/scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken } from '../../core/tokens/scoped-token.ts';
 import type { PlaceFlags } from '../flags.ts';
@@ -25,6 +26,7 @@ interface TokenDescription extends Partial<TokenSpend> {
   readonly jti: string | null;
   readonly user: string | null;
   readonly models: readonly string[] | null;
+  readonly tags?: Tags;
   readonly spending_limit: number | null;
   readonly starts_at: string | null;
   readonly expires_at: string;
@@ -84,6 +86,7 @@ function describe(
     jti: token.jti ?? null,
     user: user ?? null,
     models: token.models ?? null,
+    ...(claims.tags && { tags: claims.tags }),
     spending_limit: limit === undefined ? null : usdFromNano(limit),
     starts_at: startsAtMs === 0 ? null : toInstant(startsAtMs),
     expires_at: toInstant(token.expiresAtMs),
@@ -103,6 +106,7 @@ function linesOf(token: TokenDescription, nowMs: number): readonly (readonly [st
     ['user', token.user ?? 'none'],
     ['models', token.models?.join(', ') ?? 'any of the key'],
     ['limit', limit],
+    ...(token.tags ? [['tags', formatTags(token.tags)] as const] : []),
     ['from', token.starts_at ?? 'always'],
     [token.expired ? 'expired' : 'expires', `${token.expires_at}, ${when}`],
     ['signature', SIGNATURE_WORDS[`${token.signature_holds}`]],

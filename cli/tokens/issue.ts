@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { config } from '#config';
 import { toWords } from '../../core/base/duration.ts';
+import type { Tags } from '../../core/base/tags.ts';
 import { type IssueRequest, issueOffline } from '../../core/tokens/issue.ts';
 import { wrongUse } from '../failure.ts';
 import { printResult, type Terminal, toInstant } from '../output.ts';
@@ -15,6 +16,7 @@ export interface IssueFlags {
   readonly expires: number;
   readonly user?: string;
   readonly jti?: string;
+  readonly tag?: Tags;
   /** In seconds. */
   readonly maxTokenLifetime?: number;
   readonly json?: true;
@@ -24,11 +26,12 @@ export interface IssueFlags {
 export type CommonAsk = Omit<IssueRequest, 'user' | 'jti'>;
 
 export function readCommonAsk(flags: IssueFlags, terminal: Terminal): CommonAsk {
-  const { models, limitUsd, expires, maxTokenLifetime } = flags;
+  const { models, limitUsd, expires, maxTokenLifetime, tag } = flags;
   return {
     ...readSigner(terminal),
     ...(models && { models }),
     ...(limitUsd !== undefined && { spendingLimit: limitUsd }),
+    ...(tag && { tags: tag }),
     expiresAtMs: expires,
     maxTokenLifetimeSeconds: maxTokenLifetime ?? config.defaults.maxTokenLifetimeSeconds,
   };
@@ -56,6 +59,7 @@ export function issue(flags: IssueFlags, nowMs: number, terminal: Terminal): voi
     user: user ?? null,
     models: models ?? null,
     spending_limit: limitUsd ?? null,
+    ...(flags.tag && { tags: flags.tag }),
     expires_at: expiresAt,
   };
   printResult(flags, terminal, { json, text: () => issued.token });

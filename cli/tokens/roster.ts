@@ -8,7 +8,13 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { toWords } from '../../core/base/duration.ts';
 import { nanoUsdFromUsd } from '../../core/base/money.ts';
 import { issueOffline, requireKid } from '../../core/tokens/issue.ts';
-import { expiryOf, jtiOfRow, periodOf, type RosterRow } from '../../core/tokens/roster.ts';
+import {
+  expiryOf,
+  jtiOfRow,
+  periodOf,
+  type RosterRow,
+  tagsOfRow,
+} from '../../core/tokens/roster.ts';
 import { toCsvLine, toSafeCell } from '../csv.ts';
 import { CommandError } from '../failure.ts';
 import { type Terminal, toInstant, toJson } from '../output.ts';
@@ -157,7 +163,11 @@ function issueRow(row: RosterRow, plan: Plan): Card {
     expiresAtMs: (expires && expiryOf(expires, nowMs)) || ask.expiresAtMs,
   };
   const jti = jtiOfRow(period, email, generation);
-  const { token, expiresAtMs } = issueOffline({ ...own, user: email, jti }, nowMs);
+  const tags = tagsOfRow(row, ask.tags);
+  const { token, expiresAtMs } = issueOffline(
+    { ...own, user: email, jti, ...(tags && { tags }) },
+    nowMs,
+  );
   const amount = spendingLimit === undefined ? 'The limits of its key' : `${spendingLimit} USD`;
   return { email, name, section, token, amount, expiresAt: toInstant(expiresAtMs), baseUrl };
 }

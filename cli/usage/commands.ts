@@ -39,7 +39,7 @@ export function addUsageCommands(program: Command, terminal: Terminal): void {
   const usage = withUrl(withKey(withPlace(program.command('usage'))))
     .summary('show usage by user, token, model or day')
     .description(
-      'Sums usage by one or more of user, token, key, model, day, conversation. A date means its whole day, UTC. Without --from, the report starts with this month.',
+      'Sums usage by one or more of user, token, key, model, day, conversation and tag:<name>. A date means its whole day, UTC. Without --from, the report starts with this month.',
     )
     .option('--by <names>', 'names to group by, separated by commas', 'day')
     .option('--from <when>', 'a date, or an instant such as 2026-12-01T12:00Z')

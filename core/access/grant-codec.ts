@@ -79,6 +79,7 @@ const grantSchema = v.strictObject({
   keyExpiresAtMs: v.exactOptional(v.number()),
   conversation: v.exactOptional(v.string()),
   managed: v.exactOptional(managedSchema),
+  tags: v.exactOptional(v.record(v.string(), v.string())),
 });
 
 /**

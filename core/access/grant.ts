@@ -7,6 +7,7 @@ import { GatewayError } from '../base/errors.ts';
 import type { KeyId, TokenId } from '../base/ids.ts';
 import type { Limit } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
+import type { Tags } from '../base/tags.ts';
 import type { KeyKind } from '../keys/key-record.ts';
 
 /** The source of an identity. Users of different sources are different users, even with one name. */
@@ -70,6 +71,8 @@ export interface Grant {
   readonly conversation?: string;
   /** The key that `?key=NAME` names, if the caller manages it. */
   readonly managed?: ManagedKey;
+  /** Kept with usage, never sent upstream. */
+  readonly tags?: Tags;
 }
 
 /** True from the instant of `exp` on (RFC 7519, 4.1.4). */

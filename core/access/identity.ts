@@ -7,6 +7,7 @@ import { GatewayError } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import { shortDigest } from '../base/ids.ts';
 import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
+import { parseTagList, TAGS_FORM, type Tags } from '../base/tags.ts';
 import type { VerifiedUser } from '../jwt/verifier.ts';
 import {
   DEFAULT_CONVERSATION_HEADER,
@@ -148,6 +149,23 @@ export function readConversation(
     });
   }
   return conversation;
+}
+
+const TAGS_HEADER = 'x-hallpass-tags';
+
+/**
+ * Reads the tags of a bare server or personal key. A token has its own, and a JWT's holder may not choose any.
+ * @throws invalid_request when the header is sent twice or has another form
+ */
+export function readTags(headers: Headers): Tags | undefined {
+  const [sent, ...more] = headers.get(TAGS_HEADER) ?? [];
+  if (sent === undefined) return undefined;
+  const tags = parseTagList(sent);
+  if (tags !== undefined && more.length === 0) return tags;
+  throw new GatewayError('invalid_request', {
+    message: `the header "${TAGS_HEADER}" must be sent once, as name=value with commas between: ${TAGS_FORM}`,
+    param: TAGS_HEADER,
+  });
 }
 
 const CONVERSATION = /^[A-Za-z0-9._-]{1,128}$/;

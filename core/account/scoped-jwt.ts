@@ -33,7 +33,7 @@ const DEFAULT_LIFETIME_SECONDS = 86_400;
 const FIELD_NAME_CHARS_MAX = 64;
 
 /** The body's fields that become claims of the same name. */
-const CLAIM_FIELDS = ['models', 'spending_limit', 'user', 'jti'] as const;
+const CLAIM_FIELDS = ['models', 'spending_limit', 'user', 'jti', 'tags'] as const;
 const FIELDS: readonly string[] = [...CLAIM_FIELDS, 'expires_delta', 'expires_at', 'api_key_name'];
 
 interface IssuePorts {

@@ -10,6 +10,7 @@ import type { JsonObject } from '../base/json.ts';
 import { DAY_MS, windowAt } from '../base/limits.ts';
 import { usdFromNano } from '../base/money.ts';
 import type { Clock } from '../base/ports.ts';
+import { isTagName } from '../base/tags.ts';
 import type { UsageSums } from '../usage/cells.ts';
 import type { UsageReader } from '../usage/ports.ts';
 import {
@@ -84,7 +85,7 @@ function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax'> {
 
 /** Returns the names by which a line of a report was grouped, with the route's field names. */
 export function namesOf(row: UsageGroup, { keyName }: Pick<Grant, 'keyName'>): JsonObject {
-  const { walletId, user, userSource, tokenId, model, day, conversation } = row;
+  const { walletId, user, userSource, tokenId, model, day, conversation, tags } = row;
   return {
     ...(day === undefined ? {} : { day }),
     ...(walletId === undefined
@@ -94,6 +95,7 @@ export function namesOf(row: UsageGroup, { keyName }: Pick<Grant, 'keyName'>): J
     ...(row.keyId === undefined ? {} : { key: keyName }),
     ...(model === undefined ? {} : { model }),
     ...(conversation === undefined ? {} : { conversation }),
+    ...tags,
   };
 }
 
@@ -157,15 +159,17 @@ function parseTime(name: 'from' | 'to', text: string, dayMs: number): number {
 export function readGroupBy(text: string | undefined): readonly GroupBy[] {
   if (text === undefined) return ['day'];
   const names = text.split(',');
-  const known = GROUP_BYS.filter((name) => names.includes(name));
-  if (known.length === names.length) {
-    return known.sort((a, b) => names.indexOf(a) - names.indexOf(b));
-  }
+  const known = names.filter(isGroupBy);
+  if (known.length === names.length && new Set(names).size === names.length) return known;
   throw badParameter(
     'group_by',
-    `must be one or more of ${GROUP_BYS.join(', ')}, each once, with commas`,
+    `must be one or more of ${GROUP_BYS.join(', ')} and tag:<name>, each once, with commas`,
   );
 }
+
+const isGroupBy = (name: string): name is GroupBy =>
+  GROUP_BYS.some((each) => each === name) ||
+  (name.startsWith('tag:') && isTagName(name.slice('tag:'.length)));
 
 const badParameter = (param: string, fault: string): GatewayError =>
   new GatewayError('invalid_request', { message: `"${param}" ${fault}`, param });

@@ -113,7 +113,7 @@ export const REVOKED_MAX = 2000;
 
 /** Headers with another meaning, and those that browsers and proxies write. */
 const TAKEN_HEADERS =
-  /^(authorization|(x-goog-)?api-key|x-api-key|cookie|host|origin|referer|user-agent|content-.*|accept.*|x-conversation-id|x-request-id|x-amzn?-.*|x-forwarded-.*|via|forwarded)$/;
+  /^(authorization|(x-goog-)?api-key|x-api-key|cookie|host|origin|referer|user-agent|content-.*|accept.*|x-conversation-id|x-request-id|x-amzn?-.*|x-hallpass-.*|x-forwarded-.*|via|forwarded)$/;
 
 /** True for a text that may name the user or conversation header: lower-case, and without another meaning. */
 export const isIdentityHeader = (text: string): boolean =>

@@ -168,6 +168,7 @@ export function usageRowOf(call: ProviderCall, outcome: CallOutcome, nowMs: numb
     ...(grant.identity === undefined ? {} : { identity: grant.identity }),
     ...(grant.token === undefined ? {} : { tokenId: grant.token.id }),
     ...(grant.conversation === undefined ? {} : { conversation: grant.conversation }),
+    ...(grant.tags && { tags: grant.tags }),
     ...(outcome.firstByteAtMs === undefined
       ? {}
       : { firstByteMs: outcome.firstByteAtMs - startedAtMs }),

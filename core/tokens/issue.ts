@@ -4,6 +4,7 @@
  */
 import { toWords } from '../base/duration.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
+import type { Tags } from '../base/tags.ts';
 import { type NamedKey, parseKid } from '../jwt/kid.ts';
 import { isWellFormed } from '../keys/api-key.ts';
 import { CLAIM_RULES, parseScopedClaims, requireInForce } from './scoped-claims.ts';
@@ -19,6 +20,7 @@ export interface IssueRequest {
   readonly spendingLimit?: number;
   readonly user?: string;
   readonly jti: string;
+  readonly tags?: Tags;
   readonly expiresAtMs: number;
   /** From the key's record, or the default. */
   readonly maxTokenLifetimeSeconds: number;
@@ -42,7 +44,7 @@ export function issueOffline(request: IssueRequest, nowMs: number): IssuedToken 
     throw refused('the key is not one of Hallpass, "sk-hp-" and 49 characters');
   }
   const { account, keyName } = requireKid(request.kid);
-  const { models, spendingLimit, user, jti, maxTokenLifetimeSeconds } = request;
+  const { models, spendingLimit, user, jti, tags, maxTokenLifetimeSeconds } = request;
   const exp = Math.floor(request.expiresAtMs / 1000);
   const claims = {
     sub: account,
@@ -52,6 +54,7 @@ export function issueOffline(request: IssueRequest, nowMs: number): IssuedToken 
     ...(spendingLimit !== undefined && { spending_limit: spendingLimit }),
     ...(user !== undefined && { user }),
     jti,
+    ...(tags && { tags }),
   };
   try {
     const read = parseScopedClaims(claims, { account, maxTokenLifetimeSeconds });

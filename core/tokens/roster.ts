@@ -5,6 +5,7 @@
 import { parseDuration, parseInstant } from '../base/duration.ts';
 import { nanoUsdFromUsd } from '../base/money.ts';
 import { foldUser, isName, parseModelPatterns } from '../base/names.ts';
+import { type Tags, toTagValue } from '../base/tags.ts';
 
 /** A student in a roster. */
 export interface RosterRow {
@@ -139,6 +140,15 @@ export function expiryOf(text: string, nowMs: number): number | undefined {
 /** True for a text that may name a period. It has no colon, because a colon separates it from the address. */
 export const isPeriod = (text: string): boolean =>
   text.length <= PERIOD_CHARS_MAX && /^[\w.-]+$/.test(text);
+
+/** Returns the tags of a row's token: those of all rows, and its section in the form of a tag. */
+export function tagsOfRow(
+  { section }: Pick<RosterRow, 'section'>,
+  tags: Tags | undefined,
+): Tags | undefined {
+  const value = toTagValue(section);
+  return value === undefined ? tags : { ...tags, section: value };
+}
 
 /** Returns the name of a period that was given none: the day, in UTC, on which its tokens end. */
 export const periodOf = (expiresAtMs: number): string =>

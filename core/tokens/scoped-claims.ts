@@ -8,6 +8,7 @@ import { asTokenId, shortDigest, type TokenId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type NanoUsd, nanoUsdFromUsd } from '../base/money.ts';
 import { isName, MODELS_MAX, parseModelPatterns, USER_CHARS_MAX } from '../base/names.ts';
+import { parseTags, TAGS_FORM, type Tags } from '../base/tags.ts';
 import type { FormerVersion } from '../keys/key-record.ts';
 
 /** The accepted lead of an issuer's clock, for `nbf` and `iat` (RFC 7519, 4.1.5). */
@@ -21,6 +22,7 @@ const INSTANT_MS_MAX = 8.64e15;
 export interface ScopedClaims {
   readonly token: Omit<TokenGrant, 'id' | 'revoked'>;
   readonly user?: string;
+  readonly tags?: Tags;
   /** The later of `nbf` and `iat`; 0 when it has neither. */
   readonly startsAtMs: number;
 }
@@ -44,6 +46,7 @@ export function parseScopedClaims(
   const spendingLimitNanoUsd = spendingLimitOf(claims);
   const user = userOf(claims);
   const jti = nameOf(claims, 'jti', JTI_CHARS_MAX);
+  const tags = tagsOf(claims);
   return {
     token: {
       ...(jti !== undefined && { jti }),
@@ -53,6 +56,7 @@ export function parseScopedClaims(
       expiresAtMs,
     },
     ...(user !== undefined && { user }),
+    ...(tags && { tags }),
     startsAtMs,
   };
 }
@@ -69,6 +73,7 @@ export const CLAIM_RULES = {
   user: `1 to ${USER_CHARS_MAX} characters without control characters`,
   user_id: `1 to ${USER_CHARS_MAX} characters without control characters, and no other than "user"`,
   jti: `1 to ${JTI_CHARS_MAX} characters without control characters`,
+  tags: `an object of ${TAGS_FORM}`,
 } as const;
 
 type ClaimName = keyof typeof CLAIM_RULES;
@@ -121,6 +126,13 @@ function spendingLimitOf({ spending_limit: usd }: JsonObject): NanoUsd | undefin
   const amount = typeof usd === 'number' ? nanoUsdFromUsd(usd) : undefined;
   if (amount === undefined) throw invalid('spending_limit');
   return amount;
+}
+
+function tagsOf({ tags: value }: JsonObject): Tags | undefined {
+  if (value === undefined || value === null) return undefined;
+  const tags = parseTags(value);
+  if (tags === undefined) throw invalid('tags');
+  return tags;
 }
 
 function userOf(claims: JsonObject): string | undefined {

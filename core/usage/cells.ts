@@ -1,10 +1,11 @@
 /**
- * Sums of usage rows: one cell per payer, token and model. Rollups and reports consist of cells.
+ * Sums of usage rows: one cell per payer, token, model and tags. Rollups and reports consist of cells.
  * Invariant: a row counts in exactly one cell, and sums are exact to the nano-dollar.
  */
 import type { Identity } from '../access/grant.ts';
 import type { TokenId, WalletId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
+import type { Tags } from '../base/tags.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 
 /** Sums over usage rows. */
@@ -40,6 +41,7 @@ export interface UsageCell extends UsageSums {
   readonly model?: string;
   /** The payer; absent in rows of requests that died. */
   readonly identity?: Identity;
+  readonly tags?: Tags;
 }
 
 /** Returns the sums of one row. */
@@ -104,11 +106,12 @@ const SUMS_BYTES = 100;
 
 type CellName = Omit<UsageCell, keyof UsageSums>;
 
-const nameOfRow = ({ walletId, tokenId, model, identity }: UsageRow): CellName => ({
+const nameOfRow = ({ walletId, tokenId, model, identity, tags }: UsageRow): CellName => ({
   walletId,
   ...(tokenId === undefined ? {} : { tokenId }),
   ...(model === undefined ? {} : { model }),
   ...(identity === undefined ? {} : { identity }),
+  ...(tags && { tags }),
 });
 
 /** Sums rows one by one, in order, until a segment is full. */

@@ -17,7 +17,12 @@ import {
 import type { UsageReader } from './ports.ts';
 
 export const GROUP_BYS = ['user', 'token', 'key', 'model', 'day', 'conversation'] as const;
-export type GroupBy = (typeof GROUP_BYS)[number];
+type Name = (typeof GROUP_BYS)[number];
+export type TagName = `tag:${string}`;
+/** A name to group by; `tag:project` is the value of the tag `project`. */
+export type GroupBy = Name | TagName;
+
+export const isTag = (name: GroupBy): name is TagName => name.startsWith('tag:');
 
 /** One line of a report. It has the names that were grouped by; null if the rows have none. */
 export interface UsageGroup extends UsageSums {
@@ -33,6 +38,8 @@ export interface UsageGroup extends UsageSums {
   /** `provider/model`. */
   readonly model?: string | null;
   readonly conversation?: string | null;
+  /** Values of tags, by their `tag:` names. */
+  readonly tags?: Readonly<Record<TagName, string | null>>;
 }
 
 export interface UsageAsk {
@@ -194,7 +201,7 @@ function addCell(state: ReportState, cell: CountedCell, day: string): void {
 type Names = Omit<UsageGroup, keyof UsageSums>;
 
 const namesOf = (cell: CountedCell, day: string, { groupBy, keyId }: UsageAsk): Names => {
-  const names: Readonly<Record<GroupBy, Names>> = {
+  const names: Readonly<Record<Name, Names>> = {
     user: { walletId: cell.walletId },
     token: { tokenId: cell.tokenId ?? null },
     key: { keyId },
@@ -202,8 +209,15 @@ const namesOf = (cell: CountedCell, day: string, { groupBy, keyId }: UsageAsk): 
     day: { day },
     conversation: { conversation: cell.conversation ?? null },
   };
-  return Object.assign({}, ...groupBy.map((name) => names[name]));
+  const tags = groupBy.filter(isTag).map((name) => [name, cell.tags?.[name.slice(TAG)] ?? null]);
+  return Object.assign(
+    {},
+    ...groupBy.map((name) => (isTag(name) ? {} : names[name])),
+    tags.length === 0 ? {} : { tags: Object.fromEntries(tags) },
+  );
 };
+
+const TAG = 'tag:'.length;
 
 /** Adds the name of the wallet's payer, so that rows without a name are reported under it too. */
 function withUser(group: UsageGroup, payers: ReadonlyMap<WalletId, Identity>): UsageGroup {
@@ -221,6 +235,7 @@ function compareGroups(a: UsageGroup, b: UsageGroup, groupBy: readonly GroupBy[]
 }
 
 function sortTextOf(group: UsageGroup, name: GroupBy): string {
+  if (isTag(name)) return group.tags?.[name] ?? '';
   switch (name) {
     case 'user':
       return `${group.user ?? ''}\0${group.walletId}`;

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { KeyId, RequestId, TokenId, WalletId } from '../base/ids.ts';
 import type { CounterKind } from '../base/limits.ts';
 import type { NanoUsd } from '../base/money.ts';
+import type { Tags } from '../base/tags.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 import type { Amounts } from './hold.ts';
 
@@ -30,6 +31,7 @@ export interface UsageRow {
   /** The counters that include its cost. */
   readonly counted?: readonly CounterKind[];
   readonly conversation?: string;
+  readonly tags?: Tags;
   readonly httpStatus?: number;
   /** The code of the error, if the call failed. */
   readonly errorCode?: ErrorCode;

@@ -8,6 +8,7 @@ import {
   periodOf,
   ROSTER_ROWS_MAX,
   type RosterRow,
+  tagsOfRow,
 } from '../../core/tokens/roster.ts';
 import { CSV_CHARS_MAX, parseCsv, saveFile, toCsv } from '../shared/csv.ts';
 import { Notice } from '../shared/parts.tsx';
@@ -52,7 +53,8 @@ export function RosterForm({ signer }: { readonly signer: Signer }) {
     const rows = [['email', 'name', 'section', 'base_url', 'token', 'link']];
     for (const { email, name: person, section } of roster) {
       const claims = toClaims({ ...terms, user: email, name: jtiOfRow(name, email) }, nowMs);
-      const token = await sign(claims);
+      const tags = tagsOfRow({ section }, undefined);
+      const token = await sign({ ...claims, ...(tags && { tags }) });
       const refused = rows.length === 1 ? await findFault(token) : undefined;
       if (refused !== undefined) return setFault(refused);
       rows.push([email, person, section, `${base}v1`, token, `${base}me#${token}`]);

@@ -82,6 +82,8 @@ export interface LimitInfo {
   readonly used: number;
   readonly reserved: number;
   readonly remaining: number;
+  /** Settled, in whole percent. */
+  readonly percent: number;
   readonly resets_at: string | null;
 }
 

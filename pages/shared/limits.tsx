@@ -22,7 +22,8 @@ export function Limits(props: {
             <li class="limit" key={`${per}:${unit}:${window}`}>
               <span>{name}</span>
               <span class="num small">
-                {formatLeft(limit)}{' '}
+                {formatLeft(limit)}
+                {`, ${limit.percent} % used `}
                 {resetsAt !== null && (
                   <span class="quiet">{formatReset(Date.parse(resetsAt), nowMs)}</span>
                 )}

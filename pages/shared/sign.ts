@@ -19,6 +19,7 @@ export interface PassClaims {
   readonly models?: readonly string[] | undefined;
   readonly spending_limit?: number | undefined;
   readonly exp: number;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
 /**

@@ -48,6 +48,7 @@ const CAPPED = { spending_limit: 1 };
 const EVERYTHING = {
   'x-user-email': 'ada@example.edu',
   'x-conversation-id': 'c1',
+  'x-hallpass-tags': 'project=p1',
   'x-request-id': 'mine',
   'x-forwarded-for': '203.0.113.7',
   'x-forwarded-proto': 'https',

@@ -75,6 +75,7 @@ describe('a roster', () => {
       spending_limit: 2,
       user: 'ada@example.edu',
       jti: 'week-12:ada@example.edu',
+      tags: { section: 'A' },
     });
     expect(claimsOf(bob)).toMatchObject({
       user: 'bob@example.edu',

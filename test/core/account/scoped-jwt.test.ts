@@ -99,12 +99,12 @@ describe('POST /v1/scoped-jwt', () => {
   test.each<[unknown, string, string | undefined]>([
     [
       { model: 'a/b' },
-      '"model" is unknown, allowed are models, spending_limit, user, jti, expires_delta, expires_at, api_key_name',
+      '"model" is unknown, allowed are models, spending_limit, user, jti, tags, expires_delta, expires_at, api_key_name',
       'model',
     ],
     [
       { ['x'.repeat(100)]: 1 },
-      `"${'x'.repeat(64)}" is unknown, allowed are models, spending_limit, user, jti, expires_delta, expires_at, api_key_name`,
+      `"${'x'.repeat(64)}" is unknown, allowed are models, spending_limit, user, jti, tags, expires_delta, expires_at, api_key_name`,
       'x'.repeat(64),
     ],
     [{ models: [] }, '"models" must be a list of 1 to 64 model ids or "provider/*"', 'models'],

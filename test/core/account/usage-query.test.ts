@@ -97,11 +97,14 @@ describe('the groups of a report', () => {
     expect(readGroupBy('model,user,day')).toEqual(['model', 'user', 'day']);
   });
 
-  test.each(['', 'users', 'user,', 'user,user', 'user, day'])('is refused as "%s"', (text) => {
-    expect(faultOf(() => readGroupBy(text))).toMatchObject({
-      code: 'invalid_request',
-      message:
-        '"group_by" must be one or more of user, token, key, model, day, conversation, each once, with commas',
-    });
-  });
+  test.each(['', 'users', 'user,', 'user,user', 'user, day', 'tag:', 'tag:Project', 'tag:a,tag:a'])(
+    'is refused as "%s"',
+    (text) => {
+      expect(faultOf(() => readGroupBy(text))).toMatchObject({
+        code: 'invalid_request',
+        message:
+          '"group_by" must be one or more of user, token, key, model, day, conversation and tag:<name>, each once, with commas',
+      });
+    },
+  );
 });

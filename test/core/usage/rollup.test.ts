@@ -46,6 +46,28 @@ describe('a rollup', () => {
     expect(await at.marksLeft()).toBe(0);
   });
 
+  test('keeps the tags of its rows apart', async () => {
+    await at.putYesterday(
+      usageRow(1n, { tags: { env: 'prod', project: 'alpha' } }),
+      usageRow(2n, { tags: { project: 'beta' } }),
+      usageRow(4n, { tags: { env: 'test', project: 'alpha' } }),
+      usageRow(8n),
+    );
+    const before = await at.report(['tag:project']);
+    await at.run();
+    const after = await at.report(['tag:project']);
+
+    expect(after.rows).toEqual(before.rows);
+    expect(after.rows.map(({ tags, costNanoUsd }) => [tags?.['tag:project'], costNanoUsd])).toEqual(
+      [
+        [null, 8n],
+        ['alpha', 5n],
+        ['beta', 2n],
+      ],
+    );
+    expect([before.rowReads, after.rowReads]).toEqual([4, 3]);
+  });
+
   test('is made an hour after the day ended, not earlier', async () => {
     await at.putYesterday(usageRow(1n));
     const clock = makeManualClock(NOW_MS - 11 * HOUR_MS - 1);
