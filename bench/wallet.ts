@@ -30,6 +30,10 @@ interface Load {
   readonly busy: number;
   /** Requests per wallet in all. */
   readonly requests: number;
+  /** The token of a request, by its number. @default one for each wallet */
+  readonly tokenOf?: (request: number) => string;
+  /** Loads of one key share its wallets. @default the name */
+  readonly key?: string;
 }
 
 const OWN = ['user:usd:month=1000', 'user:requests:day=1000000'];
@@ -75,24 +79,47 @@ interface WalletFigures {
   readonly requestsPerSecond: number;
   /** Write units per request, of wallet, pool and usage row. */
   readonly writeUnits: number;
+  /** Those of the request that cost most. */
+  readonly writeUnitsMax: number;
 }
 
-const { json } = new Command('npm run bench:wallet --')
+const { json, tokens, only } = new Command('npm run bench:wallet --')
   .description('measures reserve and settle on the embedded table')
   .option('--json', 'print the figures as one JSON object')
+  .option('--tokens <count>', 'the tokens of one user', '400')
+  .option('--only <text>', 'only loads whose name has this text', '')
   .parse()
-  .opts<{ json?: boolean }>();
+  .opts<{ json?: boolean; tokens: string; only: string }>();
 
-const grantOf = (load: string, index: number, limits: readonly string[]): Grant => ({
+const ONE_USER = { limits: OWN, wallets: 1, inFlight: 1, busy: 1, key: 'tokens' };
+const MANY_TOKENS: readonly Load[] = [
+  {
+    ...ONE_USER,
+    name: `${tokens} tokens of a user, each the first time`,
+    tokenOf: (request) => `token-${request}`,
+    requests: Number(tokens),
+  },
+  {
+    ...ONE_USER,
+    name: `${tokens} tokens of a user, the last in use`,
+    tokenOf: () => `token-${tokens}`,
+    requests: 100,
+  },
+];
+
+const grantOf = (
+  { key, index, token }: { key: string; index: number; token: string },
+  limits: readonly string[],
+): Grant => ({
   account: 'acct_bench',
-  keyId: asKeyId(`bench ${load}`),
+  keyId: asKeyId(`bench ${key}`),
   keyName: 'bench',
   keyKind: 'server',
   credential: 'scoped-token',
   former: false,
   identity: { source: 'token', issuer: '', id: `student${index}@example.edu` },
   token: {
-    id: asTokenId(`bench-token-${index}`),
+    id: asTokenId(token),
     spendingLimitNanoUsd: asNanoUsd(1_000_000_000_000n),
     issuedAtMs: 1,
     expiresAtMs: 4_102_444_800_000,
@@ -115,7 +142,7 @@ function makePorts(environment: Environment) {
 async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise<WalletFigures> {
   const reservesMs: number[] = [];
   const settlesMs: number[] = [];
-  let units = 0;
+  const units: number[] = [];
   const request = async (grant: Grant): Promise<void> => {
     const startedMs = performance.now();
     const requestId = asRequestId(crypto.randomUUID());
@@ -146,13 +173,15 @@ async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise
       ports,
     );
     settlesMs.push(performance.now() - heldMs);
-    units += writeUnits + settled.writeUnits;
+    units.push(writeUnits + settled.writeUnits);
   };
   const useWallet = async (index: number): Promise<void> => {
-    const grant = grantOf(load.name, index, load.limits);
+    const { name, key = name, tokenOf = () => `bench-token-${index}` } = load;
     let started = 0;
     const work = async (): Promise<void> => {
-      while (started++ < load.requests) await request(grant);
+      while (started++ < load.requests) {
+        await request(grantOf({ key, index, token: tokenOf(started) }, load.limits));
+      }
     };
     await Promise.all(Array.from({ length: load.inFlight }, work));
   };
@@ -170,7 +199,8 @@ async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise
     settleP50Ms: percentile(settlesMs, 0.5),
     settleP99Ms: percentile(settlesMs, 0.99),
     requestsPerSecond: (count / elapsedMs) * 1_000,
-    writeUnits: units / count,
+    writeUnits: units.reduce((sum, each) => sum + each, 0) / count,
+    writeUnitsMax: Math.max(...units),
   };
 }
 
@@ -185,7 +215,7 @@ async function run(table: Child): Promise<Readonly<Record<string, WalletFigures>
   const ports = makePorts(readEnvironment(gateway.variables));
   await measure({ ...LOADS[0], name: 'warm up' } as Load, ports);
   const all: Record<string, WalletFigures> = {};
-  for (const load of LOADS) {
+  for (const load of [...LOADS, ...MANY_TOKENS].filter(({ name }) => name.includes(only))) {
     showProgress(load.name);
     all[load.name] = await measure(load, ports);
   }
@@ -200,7 +230,15 @@ try {
   if (json) console.log(JSON.stringify({ node: process.versions.node, ...all }));
   else {
     const cell = (text: string): string => text.padStart(13);
-    const heads = ['reserve p50', 'p99 ms', 'settle p50', 'p99 ms', 'requests/s', 'write units'];
+    const heads = [
+      'reserve p50',
+      'p99 ms',
+      'settle p50',
+      'p99 ms',
+      'requests/s',
+      'write units',
+      'most',
+    ];
     console.log(`${''.padEnd(44)}${heads.map(cell).join('')}`);
     for (const [name, figures] of Object.entries(all)) {
       const cells = Object.values(figures).map((value) => cell(value.toFixed(2)));

@@ -59,9 +59,13 @@ export const toFormer = ({ from, to }: WalletMove): Update => ({
   ],
 });
 
+/** Every reserve counts here, so a wallet without it was never used. */
+const ALWAYS_COUNTED = 'usd:total';
+
 /** Keeps `move-exact`. `draws` counts every draw, and without one what is left of a slice can only fall. */
 const formerIsAsSeen = ({ counters, slices, draws }: Wallet): readonly Condition[] => [
   numberIsAsSeen(DRAWS, draws === 0 ? undefined : draws),
+  numberIsAsSeen(ALWAYS_COUNTED, counters.get(ALWAYS_COUNTED)),
   ...[...counters].map(([name, counted]) => numberIsAsSeen(name, counted)),
   ...[...slices].map(([name, { left }]) => numberIsAsSeen(SLICE.left + name, left)),
 ];

@@ -16,7 +16,7 @@ import { spillAll } from './spills.ts';
 export type MoveOutcome = 'done' | 'busy';
 
 export interface MoveWalletPorts {
-  readonly wallets: Pick<Wallets, 'find' | 'lastSeen' | 'spill' | 'moveWallet'>;
+  readonly wallets: Pick<Wallets, 'find' | 'lastSeen' | 'copyToken' | 'spill' | 'moveWallet'>;
   readonly random: Random;
 }
 

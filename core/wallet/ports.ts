@@ -7,6 +7,7 @@ import type { KeyId, PoolId, RequestId, TokenId, WalletId } from '../base/ids.ts
 import type { Amounts, Hold } from './hold.ts';
 import type { Memory, Remembered } from './memory.ts';
 import type { Person } from './person.ts';
+import type { Spills } from './spill-port.ts';
 import type { UsageRow } from './usage-row.ts';
 
 /** One counter of a reserve: `name` grows by `add`, if that leaves it at `max` or less (no `max`: always). */
@@ -193,39 +194,6 @@ export interface Pools {
    * nothing left. Slices of windows long past go with it.
    */
   retire(walletId: WalletId, seenDraws: number, dropSlices: readonly string[]): Promise<boolean>;
-}
-
-/** All that a wallet counts of one token. */
-export interface TokenPart {
-  readonly tokenId: TokenId;
-  readonly keepUntilMs: number;
-  readonly isRevoked: boolean;
-  /** By name, such as `t:<token>:usd:total`. */
-  readonly counters: ReadonlyMap<string, bigint>;
-}
-
-/** Tokens that leave a wallet for items of their own. */
-export interface Spill {
-  readonly walletId: WalletId;
-  /** The wallet's `spills` as they were seen. */
-  readonly seenSpills: number | undefined;
-  /** Each as it was seen, 1 to 8. */
-  readonly tokens: readonly TokenPart[];
-}
-
-/** Tokens outside their wallet. Fails closed. Each move changes both items or neither, and happens once. */
-export interface Spills {
-  /** False: a token or the wallet's `spills` changed since they were seen. */
-  spill(spill: Spill): Promise<{ readonly moved: boolean; readonly writeUnits: number }>;
-  /** A token that left a wallet; undefined: it is not outside. */
-  findSpilled(walletId: WalletId, tokenId: TokenId): Promise<TokenPart | undefined>;
-  /** Moves a token back. False: it changed since it was seen, or the wallet counts it already. */
-  unspill(
-    walletId: WalletId,
-    token: TokenPart,
-    /** The wallet that the token left. @default the same */
-    from?: WalletId,
-  ): Promise<{ readonly moved: boolean; readonly writeUnits: number }>;
 }
 
 /** All that one wallet counts, joined to another one. */

@@ -1,18 +1,19 @@
 /**
  * Spills: tokens that leave their wallet for items of their own, so that a wallet stays small however many tokens its
  * user has. Flow: policy > **reserve** > forward > meter > **settle**.
- * Invariant: a token is counted in one place. A reserve of a token that the wallet does not count passes only if no token
- * has left since the token's own item was looked for.
+ * Invariant: a token is counted in one place: by its wallet if that has its mark, else by its own item. A reserve of a
+ * token that the wallet does not count passes only if no token has left since the token's own item was looked for.
  */
 import type { TokenId, WalletId } from '../base/ids.ts';
 import { parseCounterName } from './counter-name.ts';
 import { ITEM_BYTES_MAX, isTooLargeToRemember } from './memory.ts';
-import type { Spills, TokenPart, Wallet, Wallets } from './ports.ts';
+import type { Wallet, Wallets } from './ports.ts';
+import type { Spill, Spills, TokenMove, TokenPart } from './spill-port.ts';
 
 /** Tokens that a wallet keeps: those used last. */
 const TOKENS_KEPT_MAX = 8;
 
-/** Tokens that leave together. A transaction costs two units an item, so this saves some of the wallet's. */
+/** Tokens that leave together. One settle pays one unit for each, and one for the wallet. */
 const SPILLED_MAX = 8;
 
 /** Counters of one token that are moved; one with more stays. */
@@ -36,8 +37,8 @@ function tokenPartsOf(wallet: Wallet): readonly TokenPart[] {
 }
 
 /**
- * The tokens that leave a wallet with too many, or whose item grew too large without anything else to drop: those with
- * the earliest marks, and none that holds anything.
+ * The tokens that leave a wallet with too many, or whose item grew too large without anything else to drop: as many as
+ * are too many, those with the earliest marks, and none that holds anything. So each first request of a token pays alike.
  * @param inUse the token of the request that ended just now
  */
 export function tokensToSpill(wallet: Wallet, inUse: TokenId | undefined): readonly TokenPart[] {
@@ -48,7 +49,7 @@ export function tokensToSpill(wallet: Wallet, inUse: TokenId | undefined): reado
   return tokenPartsOf(wallet)
     .filter(({ tokenId, counters }) => !held.has(tokenId) && counters.size <= COUNTERS_MAX)
     .sort((a, b) => a.keepUntilMs - b.keepUntilMs)
-    .slice(0, SPILLED_MAX);
+    .slice(0, Math.min(Math.max(count - TOKENS_KEPT_MAX, 1), SPILLED_MAX));
 }
 
 /**
@@ -58,29 +59,49 @@ export function tokensToSpill(wallet: Wallet, inUse: TokenId | undefined): reado
 export async function spillTokens(
   wallet: Wallet | undefined,
   inUse: TokenId | undefined,
-  { spill }: Pick<Spills, 'spill'>,
+  spills: Pick<Spills, 'copyToken' | 'spill'>,
 ): Promise<number> {
   const tokens = wallet === undefined ? [] : tokensToSpill(wallet, inUse);
   if (wallet === undefined || tokens.length === 0) return 0;
   try {
-    const move = await spill({ walletId: wallet.id, seenSpills: wallet.spills, tokens });
-    return move.writeUnits;
+    const seen = { walletId: wallet.id, seenSpills: wallet.spills, tokens };
+    const { writeUnits } = await copyAndSpill(seen, spills);
+    return writeUnits;
   } catch {
     return 0; // Moved or not, each token is counted in one place.
   }
+}
+
+/**
+ * Copies tokens, then takes them out of the wallet. A token that has a copy for this number already, because another
+ * function was faster or died, stays; the number is used up all the same, so that the next settle can take it out.
+ */
+export async function copyAndSpill(
+  { walletId, seenSpills, tokens }: Spill,
+  { copyToken, spill }: Pick<Spills, 'copyToken' | 'spill'>,
+): Promise<TokenMove> {
+  const number = (seenSpills ?? 0) + 1;
+  const copies = await Promise.all(tokens.map((token) => copyToken(walletId, token, number)));
+  const copied = tokens.filter((_, index) => copies[index]?.moved);
+  const { moved, writeUnits } = await spill({ walletId, seenSpills, tokens: copied });
+  const copyUnits = copies.reduce((sum, each) => sum + each.writeUnits, 0);
+  return { moved, writeUnits: writeUnits + copyUnits };
 }
 
 /** Batches of tokens that one try of a move takes out. */
 const BATCHES_MAX = 4;
 
 /** Takes tokens out of a wallet that is to be moved: all of them, or the first batches of many. */
-export async function spillAll(wallet: Wallet, { spill }: Pick<Spills, 'spill'>): Promise<void> {
+export async function spillAll(
+  wallet: Wallet,
+  wallets: Pick<Spills, 'copyToken' | 'spill'>,
+): Promise<void> {
   const { id, spills = 0 } = wallet;
   const parts = tokenPartsOf(wallet);
   for (let batch = 0; batch < BATCHES_MAX && batch * SPILLED_MAX < parts.length; batch += 1) {
     const tokens = parts.slice(batch * SPILLED_MAX, (batch + 1) * SPILLED_MAX);
     const seenSpills = spills + batch === 0 ? undefined : spills + batch;
-    if (!(await spill({ walletId: id, seenSpills, tokens })).moved) return;
+    if (!(await copyAndSpill({ walletId: id, seenSpills, tokens }, wallets)).moved) return;
   }
 }
 
@@ -128,25 +149,24 @@ export async function findWithTokens(
   const before = await wallets.find(walletId);
   if (before?.spills === undefined || tokenIds.length === 0) return before;
   const found = await Promise.all(tokenIds.map((id) => wallets.findSpilled(walletId, id)));
-  const parts = found.filter((part) => part !== undefined);
   const wallet = await wallets.find(walletId);
-  // A token that came back between the looks is in the wallet already.
-  const outside = parts.filter(
-    ({ tokenId }) => before.tokenKeepUntilMs.has(tokenId) || !wallet?.tokenKeepUntilMs.has(tokenId),
-  );
-  return wallet && outside.reduce(withToken, wallet);
+  if (wallet === undefined) return undefined;
+  // What the wallet counts goes before what its copy says. A token may have come back or left between the looks.
+  const inside = tokenIds.flatMap((id) => partOf(before, id) ?? []);
+  const parts = [...found.filter((part) => part !== undefined), ...inside];
+  return parts.reverse().reduce(withToken, wallet);
 }
 
-function withToken(
+const partOf = (wallet: Wallet, tokenId: TokenId): TokenPart | undefined =>
+  tokenPartsOf(wallet).find((part) => part.tokenId === tokenId);
+
+/** The wallet with what it does not count itself of a token. */
+const withToken = (
   wallet: Wallet,
   { tokenId, keepUntilMs, isRevoked, counters }: TokenPart,
-): Wallet {
-  const sums = new Map(wallet.counters);
-  for (const [name, counted] of counters) sums.set(name, (sums.get(name) ?? 0n) + counted);
-  return {
-    ...wallet,
-    counters: sums,
-    tokenKeepUntilMs: new Map([...wallet.tokenKeepUntilMs, [tokenId, keepUntilMs]]),
-    revokedTokens: new Set([...wallet.revokedTokens, ...(isRevoked ? [tokenId] : [])]),
-  };
-}
+): Wallet => ({
+  ...wallet,
+  counters: new Map([...counters, ...wallet.counters]),
+  tokenKeepUntilMs: new Map([[tokenId, keepUntilMs], ...wallet.tokenKeepUntilMs]),
+  revokedTokens: new Set([...wallet.revokedTokens, ...(isRevoked ? [tokenId] : [])]),
+});

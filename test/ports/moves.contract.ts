@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { asPoolId, asTokenId, type WalletId } from '../../core/base/ids.ts';
 import type { People } from '../../core/wallet/people.ts';
-import type { CounterAdd, TokenPart, Wallet, WalletMove } from '../../core/wallet/ports.ts';
+import type { CounterAdd, Wallet, WalletMove } from '../../core/wallet/ports.ts';
+import type { TokenPart } from '../../core/wallet/spill-port.ts';
 import { NOW_MS } from '../support/wallet-fixtures.ts';
 import type { WalletKit } from './due-wallets.contract.ts';
 
@@ -81,6 +82,7 @@ export function describeMoves(kit: MovesKit): void {
       isRevoked: false,
       counters: new Map([[`t:${TOKEN}:usd:total`, 0n]]),
     };
+    await wallets().copyToken(walletId, part, 1);
     await wallets().spill({ walletId, seenSpills: undefined, tokens: [part] });
     return part;
   }
@@ -201,6 +203,26 @@ export function describeMoves(kit: MovesKit): void {
         expect(await wallets().find(move.to)).toBeUndefined();
       },
     );
+
+    // guarantee: move-exact
+    test('changes nothing after a token came back to the former wallet', async () => {
+      const { id } = await makeSpent();
+      const part = await spillOne(id);
+      const move = moveOf(await read(id));
+      await wallets().unspill(id, part);
+
+      expect(await wallets().moveWallet(move)).toBe(false);
+    });
+
+    // guarantee: move-exact
+    test('changes nothing after the first request in a wallet that had been revoked only', async () => {
+      const id = makeWalletId();
+      await under().setNotBefore(id, NOW_MS);
+      const move = moveOf(await read(id));
+      await spendIn(id, [{ name: 'usd:total', add: 1n }]);
+
+      expect(await wallets().moveWallet(move)).toBe(false);
+    });
 
     // guarantee: move-exact
     test.each(['a spill', 'a revocation', 'a record', 'a move'])(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { asTokenId, type TokenId, type WalletId } from '../../core/base/ids.ts';
-import type { Reservation, Spill, TokenPart } from '../../core/wallet/ports.ts';
+import type { Reservation } from '../../core/wallet/ports.ts';
+import type { Spill, TokenPart } from '../../core/wallet/spill-port.ts';
 import { NOW_MS } from '../support/wallet-fixtures.ts';
 import type { WalletKit } from './due-wallets.contract.ts';
 
@@ -34,6 +35,13 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
     seenSpills: undefined,
     tokens,
   });
+  /** Copies tokens for a spill, then takes them out of the wallet. */
+  const leave = async (spill: Spill) => {
+    for (const token of spill.tokens) {
+      await wallets().copyToken(spill.walletId, token, (spill.seenSpills ?? 0) + 1);
+    }
+    return wallets().spill(spill);
+  };
   const again = (walletId: WalletId, tokenId: TokenId, seenSpills?: number) =>
     use(walletId, tokenId, {
       hold: holdIn(walletId, `again ${tokenId} ${seenSpills}`),
@@ -48,8 +56,8 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
       await use(id, B);
       const spill = spillOf(id, partOf(A), partOf(B));
 
-      const first = await wallets().spill(spill);
-      const second = await wallets().spill(spill);
+      const first = await leave(spill);
+      const second = await leave(spill);
 
       expect([first.moved, second.moved]).toEqual([true, false]);
       const wallet = await wallets().find(id);
@@ -66,11 +74,11 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
     test('that is late changes nothing, also when its token came back unchanged', async () => {
       const id = makeWalletId();
       await use(id, A);
-      await wallets().spill(spillOf(id, partOf(A)));
+      await leave(spillOf(id, partOf(A)));
       await wallets().unspill(id, partOf(A));
 
-      expect((await wallets().spill(spillOf(id, partOf(A)))).moved).toBe(false);
-      expect((await wallets().find(id))?.spills).toBe(1);
+      expect((await leave(spillOf(id, partOf(A)))).moved).toBe(false);
+      expect((await wallets().find(id))?.tokenKeepUntilMs.has(A)).toBe(true);
     });
 
     // guarantee: spill-idle-token-only
@@ -87,18 +95,20 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
       await again(used, A);
       await under().revokeToken(revoked, A);
 
-      expect((await wallets().spill(spillOf(used, partOf(A)))).moved).toBe(false);
-      expect((await wallets().spill(spillOf(revoked, partOf(A)))).moved).toBe(false);
-      expect((await wallets().spill(spillOf(kept, partOf(A)))).moved).toBe(false);
+      expect((await leave(spillOf(used, partOf(A)))).moved).toBe(false);
+      expect((await leave(spillOf(revoked, partOf(A)))).moved).toBe(false);
+      expect((await leave(spillOf(kept, partOf(A)))).moved).toBe(false);
 
-      expect(await wallets().findSpilled(used, A)).toBeUndefined();
+      for (const id of [used, revoked, kept]) {
+        expect((await wallets().find(id))?.tokenKeepUntilMs.has(A)).toBe(true);
+      }
     });
 
     // guarantee: token-counted-once
     test('lets no reserve begin a token anew', async () => {
       const id = makeWalletId();
       await use(id, A);
-      await wallets().spill(spillOf(id, partOf(A)));
+      await leave(spillOf(id, partOf(A)));
 
       const unseen = await again(id, A);
       const seenBefore = await again(id, A, 0);
@@ -112,9 +122,65 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
       const id = makeWalletId();
       await use(id, A);
       await use(id, B);
-      await wallets().spill(spillOf(id, partOf(B)));
+      await leave(spillOf(id, partOf(B)));
 
       expect((await again(id, A)).written).toBe(true);
+    });
+  });
+
+  describe('a copy', () => {
+    // guarantee: copy-in-order
+    test('that is late changes nothing, when its token has left by a later spill', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await leave({ ...spillOf(id), tokens: [] });
+      await leave({ ...spillOf(id, partOf(A)), seenSpills: 1 });
+
+      expect((await wallets().copyToken(id, partOf(A, 1n), 1)).moved).toBe(false);
+      expect((await wallets().copyToken(id, partOf(A, 1n), 2)).moved).toBe(false);
+      expect(await wallets().findSpilled(id, A)).toEqual(partOf(A));
+    });
+
+    // guarantee: copy-in-order
+    test('that is late brings back no token that is in its wallet again', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await leave(spillOf(id, partOf(A)));
+      await wallets().unspill(id, partOf(A));
+
+      expect((await wallets().copyToken(id, partOf(A), 1)).moved).toBe(false);
+      expect(await wallets().findSpilled(id, A)).toBeUndefined();
+    });
+
+    // guarantee: copy-in-order
+    test('replaces one for a spill that did not come about', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await wallets().copyToken(id, partOf(A, 1n), 1);
+      await leave({ ...spillOf(id), tokens: [] });
+
+      expect((await leave({ ...spillOf(id, partOf(A)), seenSpills: 1 })).moved).toBe(true);
+      expect(await wallets().findSpilled(id, A)).toEqual(partOf(A));
+    });
+
+    test('keeps what its item counts, and adds a revocation', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await leave(spillOf(id, partOf(A)));
+      const marked = { ...partOf(A), isRevoked: true, counters: new Map() };
+      await wallets().copyToken(id, marked, 2);
+
+      expect(await wallets().findSpilled(id, A)).toEqual({ ...partOf(A), isRevoked: true });
+    });
+
+    // guarantee: return-once
+    test('does not come back while its wallet counts the token', async () => {
+      const id = makeWalletId();
+      await use(id, A);
+      await wallets().copyToken(id, partOf(A), 1);
+
+      expect((await wallets().unspill(id, partOf(A))).moved).toBe(false);
+      expect((await wallets().find(id))?.counters).toEqual(new Map([['t:tokA:usd:total', 5n]]));
     });
   });
 
@@ -125,7 +191,7 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
       await use(id, A);
       await under().revokeToken(id, A);
       const token = { ...partOf(A), isRevoked: true };
-      await wallets().spill(spillOf(id, token));
+      await leave(spillOf(id, token));
 
       const first = await wallets().unspill(id, token);
       const second = await wallets().unspill(id, token);
@@ -142,7 +208,7 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
     test('is refused while the wallet counts the token already', async () => {
       const id = makeWalletId();
       await use(id, A);
-      await wallets().spill(spillOf(id, partOf(A)));
+      await leave(spillOf(id, partOf(A)));
       await use(id, A, { hold: holdIn(id, 'anew'), seenSpills: 1, tokenKeepUntilMs: NOW_MS + 1 });
 
       expect((await wallets().unspill(id, partOf(A))).moved).toBe(false);
@@ -153,10 +219,10 @@ export function describeSpills({ wallets, makeWalletId, holdIn, under }: SpillsK
     test('that is late finds the token as it is now, and changes nothing', async () => {
       const id = makeWalletId();
       await use(id, A);
-      await wallets().spill(spillOf(id, partOf(A)));
+      await leave(spillOf(id, partOf(A)));
       await wallets().unspill(id, partOf(A));
       await again(id, A);
-      await wallets().spill({ ...spillOf(id, partOf(A, 10n)), seenSpills: 1 });
+      await leave({ ...spillOf(id, partOf(A, 10n)), seenSpills: 1 });
 
       expect((await wallets().unspill(id, partOf(A))).moved).toBe(false);
       expect(await wallets().findSpilled(id, A)).toEqual(partOf(A, 10n));

@@ -158,6 +158,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
       recall: (recall) => keep(() => wallets.recall(recall)),
       unspill: (...write) => keep(() => wallets.unspill(...write)),
       spill: (spill) => keep(() => wallets.spill(spill)),
+      copyToken: (...copy) => keep(() => wallets.copyToken(...copy)),
       moveWallet: (move) => keep(() => wallets.moveWallet(move)),
       findSpilled: (...search) => look(() => wallets.findSpilled(...search)),
       retire: (...retire) => keep(() => wallets.retire(...retire)),

@@ -45,6 +45,7 @@ const isAsSeen = (old: StoredWallet, from: Wallet): boolean =>
   old.notBeforeMs === from.notBeforeMs &&
   old.spills === from.spills &&
   old.draws === from.draws &&
+  old.counters.get('usd:total') === from.counters.get('usd:total') &&
   [...from.counters].every(([name, counted]) => old.counters.get(name) === counted) &&
   [...from.slices].every(([name, { left, drawnIn, recalledOut }]) => {
     const now = old.slices.get(name);

@@ -1,9 +1,9 @@
 import type { WalletId } from '../../core/base/ids.ts';
-import type { Spills, TokenPart } from '../../core/wallet/ports.ts';
+import type { Spills, TokenPart } from '../../core/wallet/spill-port.ts';
 import type { StoredWallet } from './memory-pools.ts';
 
-const MOVED = { moved: true, writeUnits: 4 };
-const CHANGED = { moved: false, writeUnits: 4 };
+const MOVED = { moved: true, writeUnits: 1 };
+const CHANGED = { moved: false, writeUnits: 1 };
 
 /** Tokens outside their wallets, in memory: the rules of the port in plain words. */
 export function makeMemorySpills(
@@ -11,21 +11,26 @@ export function makeMemorySpills(
   open: (id: WalletId) => StoredWallet,
 ): Spills {
   const outside = new Map<string, TokenPart>();
+  /** The number of the spill that each was last copied for, also of those that came back. */
+  const copiedFor = new Map<string, number>();
   return {
+    async copyToken(walletId, token, spill) {
+      const id = `${walletId}#${token.tokenId}`;
+      if ((copiedFor.get(id) ?? 0) >= spill) return CHANGED;
+      const before = outside.get(id);
+      const isRevoked = token.isRevoked || before?.isRevoked === true;
+      const counters = new Map([...(before?.counters ?? []), ...token.counters]);
+      outside.set(id, { ...token, isRevoked, counters });
+      copiedFor.set(id, spill);
+      return MOVED;
+    },
+
     async spill({ walletId, seenSpills, tokens }) {
       const wallet = wallets.get(walletId);
       if (wallet === undefined || wallet.spills !== seenSpills) return CHANGED;
       if (!tokens.every((token) => isAsSeen(wallet, token))) return CHANGED;
       for (const token of tokens) {
-        const id = `${walletId}#${token.tokenId}`;
-        const before = outside.get(id);
-        const counters = new Map(before?.counters);
-        for (const [name, counted] of token.counters) {
-          counters.set(name, (counters.get(name) ?? 0n) + counted);
-          wallet.counters.delete(name);
-        }
-        const isRevoked = token.isRevoked || before?.isRevoked === true;
-        outside.set(id, { ...token, isRevoked, counters });
+        for (const name of token.counters.keys()) wallet.counters.delete(name);
         wallet.tokenKeepUntilMs.delete(token.tokenId);
         wallet.revokedTokens.delete(token.tokenId);
       }
@@ -47,6 +52,7 @@ export function makeMemorySpills(
       for (const [name, counted] of token.counters) {
         wallet.counters.set(name, (wallet.counters.get(name) ?? 0n) + counted);
       }
+      wallet.spills = (wallet.spills ?? 0) + 1;
       return MOVED;
     },
   };

@@ -19,7 +19,7 @@ export interface MemoryWallets extends Wallets {
   /** The records of the people whose wallets these are. */
   readonly people: People;
   /** Marks as revocations leave them. */
-  revokeToken(walletId: WalletId, tokenId: TokenId): void;
+  revokeToken(walletId: WalletId, tokenId: TokenId, keepUntilMs?: number): void;
   setNotBefore(walletId: WalletId, atMs: number): void;
   shardOf(walletId: WalletId): number;
 }
@@ -154,8 +154,11 @@ export function makeMemoryWallets(): MemoryWallets {
       return true;
     },
 
-    revokeToken: (id, tokenId) => {
-      open(id).revokedTokens.add(tokenId);
+    revokeToken: (id, tokenId, keepUntilMs) => {
+      const { revokedTokens, tokenKeepUntilMs } = open(id);
+      revokedTokens.add(tokenId);
+      if (keepUntilMs === undefined) return;
+      tokenKeepUntilMs.set(tokenId, Math.max(keepUntilMs, tokenKeepUntilMs.get(tokenId) ?? 0));
     },
     setNotBefore: (id, atMs) => {
       open(id).notBeforeMs = atMs;

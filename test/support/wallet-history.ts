@@ -14,6 +14,7 @@ import { giveBack } from '../../core/wallet/give-back.ts';
 import { walletIdOf } from '../../core/wallet/payer.ts';
 import { reserve } from '../../core/wallet/reserve.ts';
 import { type SettlePorts, settle } from '../../core/wallet/settle.ts';
+import { copyAndSpill } from '../../core/wallet/spills.ts';
 import type { OpenHold } from '../../core/wallet/wallet.ts';
 import { type Fault, makeFaultyLine } from './faulty.ts';
 import { makeMemoryUsage } from './memory-usage.ts';
@@ -148,6 +149,7 @@ export function startGateway() {
       },
       settle: (settlement) => through(() => wallets.settle(settlement)),
       giveBack: (write) => through(() => wallets.giveBack(write)),
+      copyToken: (...copy) => through(() => wallets.copyToken(...copy)),
       spill: (write) => through(() => wallets.spill(write)),
       unspill: (...write) => through(() => wallets.unspill(...write)),
       moveWallet: (write) => through(() => wallets.moveWallet(write)),
@@ -240,9 +242,8 @@ export function startGateway() {
     const counters = [...wallet.counters].filter(([name]) => name.startsWith(`t:${tokenId}:`));
     const isRevoked = wallet.revokedTokens.has(tokenId);
     const tokens = [{ tokenId, keepUntilMs, isRevoked, counters: new Map(counters) }];
-    await flaky.wallets
-      .spill({ walletId: WALLET_ID, seenSpills: wallet.spills, tokens })
-      .catch(() => undefined);
+    const seen = { walletId: WALLET_ID, seenSpills: wallet.spills, tokens };
+    await copyAndSpill(seen, flaky.wallets).catch(() => undefined);
   }
 
   async function playPerson(next: PersonChange): Promise<void> {

@@ -14,7 +14,8 @@ const { RUNS } = process.env;
 function startTables() {
   const wallets = makeMemoryWallets();
   const marks: WalletMarks = {
-    revokeToken: async (walletId, tokenId) => wallets.revokeToken(walletId, tokenId),
+    revokeToken: async (walletId, tokenId, keepUntilMs) =>
+      wallets.revokeToken(walletId, tokenId, keepUntilMs),
     raiseNotBefore: async (walletId, atMs) => {
       const { notBeforeMs = 0 } = (await wallets.find(walletId)) ?? {};
       if (atMs > notBeforeMs) wallets.setNotBefore(walletId, atMs);

@@ -42,9 +42,10 @@ const idsOf = (wallet: Wallet, inUse = tokenId(0)) =>
   tokensToSpill(wallet, inUse).map((token) => token.tokenId);
 
 describe('the tokens that leave a wallet', () => {
-  test('are none of eight, and of more the eight with the earliest marks', () => {
+  test('are none of eight, and of more as many as are too many, eight at most', () => {
     expect(idsOf(makeWallet(8))).toEqual([]);
-    expect(idsOf(makeWallet(10))).toEqual(['t9', 't8', 't7', 't6', 't5', 't4', 't3', 't2']);
+    expect(idsOf(makeWallet(10))).toEqual(['t9', 't8']);
+    expect(idsOf(makeWallet(99))).toHaveLength(8);
   });
 
   test('have all that is counted of them, and their revocation', () => {
@@ -65,7 +66,7 @@ describe('the tokens that leave a wallet', () => {
     const hold = makeHold({ tokenId: tokenId(8) });
     const wallet = makeWallet(10, { holds: new Map([[hold.requestId, hold]]) });
 
-    expect(idsOf(wallet, tokenId(9))).toEqual(['t7', 't6', 't5', 't4', 't3', 't2', 't1', 't0']);
+    expect(idsOf(wallet, tokenId(9))).toEqual(['t7', 't6']);
   });
 
   test('have at most 18 counters', () => {
@@ -78,7 +79,7 @@ describe('the tokens that leave a wallet', () => {
 
   test.each([
     ['is small', 1_000, false, 0],
-    ['is large', 1_001, false, 2],
+    ['is large', 1_001, false, 1],
     ['is large, and can forget its prompts first', 1_001, true, 0],
   ])('of few tokens leave if the item %s', (_how, bytes, hasMemory, count) => {
     const memory = { salt: '00', prompts: new Map([[0, PREFIX]]) };
@@ -147,18 +148,41 @@ describe('a token that left its wallet', () => {
   test('that was revoked meanwhile is seen with all that it has spent', async () => {
     await spend('old', 6);
     await spendOthers(0);
-    await ports.wallets.reserve({
-      hold: makeHold({ walletId: ID, tokenId: asTokenId('old') }),
-      counters: [{ name: 't:old:usd:total', add: 1n }],
-      inFlightMax: 9,
-      tokenId: asTokenId('old'),
-      tokenKeepUntilMs: NOW_MS,
-      seenSpills: 1,
-    });
+    ports.wallets.revokeToken(ID, asTokenId('old'));
+
+    const seen = await findWithTokens(ports.wallets, ID, [asTokenId('old')]);
+
+    expect(seen?.counters.get('t:old:usd:total')).toBe(6n);
+    expect(seen?.revokedTokens.has(asTokenId('old'))).toBe(true);
+  });
+
+  // guarantee: spill-once
+  test('is counted by its wallet as long as that has its mark, whatever a copy says', async () => {
+    await spend('old', 6);
+    const part = { tokenId: asTokenId('old'), keepUntilMs: NOW_MS, isRevoked: false };
+    const counters = new Map([['t:old:usd:total', 2n]]);
+    await spendOthers(0);
+    await spend('old', 1);
+    await ports.wallets.copyToken(ID, { ...part, counters }, 99);
 
     const seen = await findWithTokens(ports.wallets, ID, [asTokenId('old')]);
 
     expect(seen?.counters.get('t:old:usd:total')).toBe(7n);
+    expect((await refusalOf(hold(grantOf('old'), 4))).code).toBe('insufficient_quota');
+  });
+
+  // guarantee: copy-in-order
+  test('leaves with the next settle, if a function died between its copy and its spill', async () => {
+    for (let index = 0; index < 8; index += 1) await spend(`t${index}`, 1);
+    const spill = async (): Promise<never> => {
+      throw new Error('dead');
+    };
+    await spend('t8', 1, { ...ports, wallets: { ...ports.wallets, spill } });
+    await spend('t8', 1);
+    expect((await ports.wallets.find(ID))?.tokenKeepUntilMs.size).toBe(9);
+    await spend('t8', 1);
+
+    expect((await ports.wallets.find(ID))?.tokenKeepUntilMs.size).toBe(8);
   });
 
   // guarantee: token-counted-once
