@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  */
 const SHARING = ['test/core/**/!(authorize-same-work).test.ts', 'test/lib/**/*.test.ts'];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
-const HEAVY = 'test/e2e/{cap,course,soak,key-budget}.test.ts';
+const HEAVY = ['test/e2e/{cap,course,soak,key-budget}.test.ts', 'test/package/package.test.ts'];
 /** The coding agents bring test files of their own. */
 const INSTALLED = '**/node_modules/**';
 
@@ -36,7 +36,7 @@ export default defineConfig({
         test: {
           name: 'side by side',
           include: ['test/**/*.test.ts'],
-          exclude: [HEAVY, INSTALLED, ...SHARING],
+          exclude: [...HEAVY, INSTALLED, ...SHARING],
           ...SIDE_BY_SIDE,
         },
       },
@@ -44,7 +44,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'two at a time',
-          include: [HEAVY],
+          include: HEAVY,
           testTimeout: 40_000,
           hookTimeout: 60_000,
           maxWorkers: 2,

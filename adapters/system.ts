@@ -24,6 +24,14 @@ export const systemRandom: Random = {
   fraction: () => Math.random(),
 };
 
+/** Says which package an import did not find; undefined for any other error. Errors of threads have no code. */
+export function wordsOfMissingPackage(error: unknown): string | undefined {
+  const message = error instanceof Error ? error.message : '';
+  const name = /^Cannot find (?:package|module) '((?:@[^/']+\/)?[^./'][^/']*)/.exec(message)?.[1];
+  if (name === undefined) return undefined;
+  return `this needs the package "${name}", which "npm i hallpass --omit=optional" leaves out: npm i ${name}`;
+}
+
 /** Waits for a value until the signal aborts. Whatever makes the value goes on, unheard. */
 export function untilAborted<Value>(signal: AbortSignal, value: Promise<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {

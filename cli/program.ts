@@ -2,6 +2,7 @@
  * The command line: all commands, and the exit status.
  */
 import { Command, CommanderError } from 'commander';
+import { wordsOfMissingPackage } from '../adapters/system.ts';
 import { GatewayError } from '../core/base/errors.ts';
 import { addAlertCommands } from './alerts.ts';
 import { addConsoleCommand } from './console/commands.ts';
@@ -72,5 +73,6 @@ function toWords(error: unknown): string {
     const detail = error.detail === undefined ? '' : ` (${error.detail})`;
     return `${error.message}${detail}`;
   }
-  return error instanceof Error ? error.message : 'failed';
+  const words = error instanceof Error ? error.message : 'failed';
+  return wordsOfMissingPackage(error) ?? words;
 }

@@ -35,7 +35,7 @@ const CACHE_FOREVER = 'public, max-age=31536000, immutable';
 /** A browser keeps it, and asks each time whether it changed. */
 const CACHE_AND_ASK = 'no-cache';
 
-interface PageAnswer extends AnswerHead {
+export interface PageAnswer extends AnswerHead {
   readonly body: Readable | string;
 }
 

@@ -50,7 +50,7 @@ const SETTLE_RESERVE_MS = 5_000;
 /** Time between the function's end and the lease's, longer than clocks differ. */
 const LEASE_GRACE_MS = 60_000;
 
-interface StreamedResult extends AnswerHead {
+export interface StreamedResult extends AnswerHead {
   readonly body: Readable | string;
 }
 

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { Stage } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { isLoopbackHost } from '../core/base/alert-settings.ts';
@@ -50,7 +50,7 @@ export function writeConfigModule(scope: IConstruct, config: Config): string {
   ].join('\n');
   const folder = Stage.of(scope)?.assetOutdir ?? 'cdk.out';
   const name = createHash('sha256').update(text).digest('hex').slice(0, 16);
-  const path = join(folder, `hallpass-config-${name}.mjs`);
+  const path = resolve(folder, `hallpass-config-${name}.mjs`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(path, text);
   return path;

@@ -17,7 +17,7 @@ import { signingsOf } from './bedrock.ts';
 import { toDeployedConfig, writeConfigModule } from './config-module.ts';
 import { Dashboard } from './dashboard.ts';
 import { Functions, SWEEP_INTERVAL } from './functions.ts';
-import { VERSION } from './paths.ts';
+import { requireBundlingPackages, VERSION } from './paths.ts';
 import { type HallpassProps, requireProps } from './props.ts';
 import { SecretsOfGateway } from './secrets.ts';
 import { type GatewayTable, Tables } from './tables.ts';
@@ -39,6 +39,7 @@ export class Hallpass extends Construct {
   constructor(scope: Construct, id: string, props: HallpassProps) {
     super(scope, id);
     requireProps(props);
+    requireBundlingPackages();
     const config = toDeployedConfig(props.config);
     const { existing, encryptionKey } = props;
     this.allowLogs(props);

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { config } from '#config';
 import { makeLog } from '../adapters/log.ts';
+import { wordsOfMissingPackage } from '../adapters/system.ts';
 import type { Config } from '../core/config.ts';
 import { keyVariableOf } from '../core/providers/provider.ts';
 import { toAlertText } from '../core/wallet/alerts/alert.ts';
@@ -155,7 +156,8 @@ async function explain(error: unknown, flags: Flags, data: string | undefined): 
   if (data !== undefined && isFolderLocked(error)) {
     return `a gateway is running on ${data}${await runningAt(data)}; use it, stop it, or choose another folder with --data`;
   }
-  return error instanceof Error ? error.message : 'cannot start';
+  const words = error instanceof Error ? error.message : 'cannot start';
+  return wordsOfMissingPackage(error) ?? words;
 }
 
 /** Returns the URL of the running gateway, in brackets; empty if it is not known. */

@@ -88,6 +88,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
     'local/listen.ts local/signed-with.ts adapters/aws/ adapters/table-schema.ts dynalite core/base/ node:*',
   'local/secrets/': 'local/listen.ts local/signed-with.ts core/base/ valibot node:*',
 
+  'package/':
+    'lib/ core/base/errors.ts core/config.ts core/tokens/issue.ts hallpass.config.ts bin/hallpass.ts node:*',
   'bin/': `${ROOMS_OF_CORE} @pydantic/genai-prices esbuild node:*`,
   'bin/gateway.ts': 'lib/ hallpass.config.ts aws-cdk-lib cdk-nag',
   'bin/start.ts': 'local/ hallpass.config.ts commander',

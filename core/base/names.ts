@@ -1,6 +1,7 @@
 /**
  * Rules for names of keys, users, domains, origins and models, the same everywhere.
  */
+import { parseUrl } from './url.ts';
 
 /** Returns true for a valid name of a key or user. Control characters are refused: NUL separates the parts of a digest. */
 export const isName = (text: string, charsMax: number): boolean =>
@@ -15,7 +16,7 @@ export const isDomain = (text: string): boolean =>
 export function isOrigin(text: string): boolean {
   if (text === 'null') return true;
   if (!/^[a-z][a-z0-9+.-]*:\/\/[!-)+-~]{1,255}$/.test(text)) return false;
-  const { host, protocol, origin } = URL.parse(text) ?? {};
+  const { host, protocol, origin } = parseUrl(text) ?? {};
   // The parser reports the origin of app and extension schemes as "null".
   return origin === 'null' ? host !== '' && `${protocol}//${host}` === text : origin === text;
 }

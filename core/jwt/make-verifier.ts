@@ -4,6 +4,7 @@
  * secret or a key that can be guessed.
  */
 import { GatewayError } from '../base/errors.ts';
+import { parseUrl } from '../base/url.ts';
 import { algorithmsOfKind, readPublicKeyPem, requireSecretFor } from './key-material.ts';
 import { parsePreset } from './presets.ts';
 import type { JwtAlgorithm, RequiredClaim, Verifier } from './verifier.ts';
@@ -204,10 +205,11 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
  * @throws invalid_request for any other URL
  */
 function requireKeySetUrl(text: string, allowLoopback: boolean): void {
-  const url = URL.parse(text);
-  const isPlain = url !== null && url.username === '' && url.password === '' && url.hash === '';
-  const isLoopback = url !== null && LOOPBACK.test(url.hostname);
-  const isNamed = url !== null && !isLoopback && !ADDRESS.test(url.hostname);
+  const url = parseUrl(text);
+  const isPlain =
+    url !== undefined && url.username === '' && url.password === '' && url.hash === '';
+  const isLoopback = url !== undefined && LOOPBACK.test(url.hostname);
+  const isNamed = url !== undefined && !isLoopback && !ADDRESS.test(url.hostname);
   const isHttps = url?.protocol === 'https:' && isNamed;
   const isLocal = isLoopback && allowLoopback && /^https?:$/.test(url.protocol);
   if (isPlain && (isHttps || isLocal) && text.length <= 512) return;

@@ -25,6 +25,7 @@ const FOLDERS = [
   'lambdas',
   'lib',
   'local',
+  'package',
   'pages',
   'test',
 ];

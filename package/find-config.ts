@@ -1,0 +1,42 @@
+/**
+ * Finds the configuration in the folder where a command of the installed package runs.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Config, defineConfig, toConfigInput } from '../core/config.ts';
+
+/** The names of its file, in the order in which they are looked for. */
+const NAMES = ['hallpass.config.ts', 'hallpass.config.mjs', 'hallpass.config.json'] as const;
+
+/**
+ * Reads the first of the three files that is there; undefined: there is none.
+ * @param readsTypeScript true if this Node runs TypeScript, as all do from 22.18 on
+ * @throws Error for a file that cannot be read, TypeError for a configuration that is wrong
+ */
+export async function findConfig(
+  folder: string,
+  readsTypeScript = Boolean(process.features.typescript),
+): Promise<Config | undefined> {
+  const name = NAMES.find((each) => existsSync(join(folder, each)));
+  if (name === undefined) return undefined;
+  const path = join(folder, name);
+  if (name === 'hallpass.config.json') {
+    return defineConfig(JSON.parse(readFileSync(path, 'utf8')));
+  }
+  if (name === 'hallpass.config.ts' && !readsTypeScript) {
+    throw new Error(
+      `hallpass.config.ts needs Node 22.18 or later, got ${process.versions.node}; write hallpass.config.mjs or hallpass.config.json instead`,
+    );
+  }
+  const { config } = await import(pathToFileURL(path).href);
+  return requireChecked(config, name);
+}
+
+/** Refuses an export that did not come from `defineConfig`, which fills in the defaults. */
+function requireChecked(config: Config | undefined, name: string): Config {
+  if (typeof config !== 'object' || !Array.isArray(Object(config.defaults).limits)) {
+    throw new TypeError(`${name} must export "config", made by "defineConfig" of "hallpass"`);
+  }
+  return defineConfig(toConfigInput(config));
+}
