@@ -4,21 +4,13 @@
  */
 import { Command } from 'commander';
 import { config } from '#config';
-import { type Environment, readEnvironment } from '../adapters/aws/environment.ts';
+import { readEnvironment } from '../adapters/aws/environment.ts';
 import { callDynamoDb } from '../adapters/aws/https-call.ts';
-import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
-import { makeWallets } from '../adapters/dynamodb/wallets.ts';
-import { systemClock, systemRandom } from '../adapters/system.ts';
-import type { Grant } from '../core/access/grant.ts';
-import { asKeyId, asRequestId, asTokenId } from '../core/base/ids.ts';
-import { parseLimit } from '../core/base/limit-text.ts';
-import { asNanoUsd } from '../core/base/money.ts';
-import { reserve } from '../core/wallet/reserve.ts';
-import { settle } from '../core/wallet/settle.ts';
 import { startLocalGateway } from '../local/gateway.ts';
 import { type Child, startChild } from './child.ts';
 import { percentile } from './load.ts';
 import { showProgress } from './targets.ts';
+import { makeGrant, makeWalletPorts, playRequest, type WalletPorts } from './wallet-request.ts';
 
 interface Load {
   readonly name: string;
@@ -66,10 +58,7 @@ const LOADS: readonly Load[] = [
     requests: 60,
   },
 ];
-const HELD = { usd: asNanoUsd(640_000n), tokens: 1_000n };
-const COST = { usd: asNanoUsd(320_000n), tokens: 500n };
 const CALL_TIMEOUT_MS = 10_000;
-const LEASE_MS = 900_000;
 
 interface WalletFigures {
   readonly reserveP50Ms: number;
@@ -107,80 +96,25 @@ const MANY_TOKENS: readonly Load[] = [
   },
 ];
 
-const grantOf = (
-  { key, index, token }: { key: string; index: number; token: string },
-  limits: readonly string[],
-): Grant => ({
-  account: 'acct_bench',
-  keyId: asKeyId(`bench ${key}`),
-  keyName: 'bench',
-  keyKind: 'server',
-  credential: 'scoped-token',
-  former: false,
-  identity: { source: 'token', issuer: '', id: `student${index}@example.edu` },
-  token: {
-    id: asTokenId(token),
-    spendingLimitNanoUsd: asNanoUsd(1_000_000_000_000n),
-    issuedAtMs: 1,
-    expiresAtMs: 4_102_444_800_000,
-    revoked: false,
-  },
-  limits: limits.map(parseLimit),
-  maxTokenLifetimeSeconds: 604_800,
-});
-
-function makePorts(environment: Environment) {
-  const call = callDynamoDb(environment, CALL_TIMEOUT_MS);
-  return {
-    wallets: makeWallets(call, environment.walletsTable),
-    usage: makeUsageRows(call, environment.usageTable),
-    clock: systemClock,
-    random: systemRandom,
-  };
-}
-
-async function measure(load: Load, ports: ReturnType<typeof makePorts>): Promise<WalletFigures> {
+async function measure(load: Load, ports: WalletPorts): Promise<WalletFigures> {
   const reservesMs: number[] = [];
   const settlesMs: number[] = [];
   const units: number[] = [];
-  const request = async (grant: Grant): Promise<void> => {
-    const startedMs = performance.now();
-    const requestId = asRequestId(crypto.randomUUID());
-    const leaseEndsAtMs = Date.now() + LEASE_MS;
-    const { hold, writeUnits } = await reserve(
-      { grant, requestId, amounts: HELD, leaseEndsAtMs },
-      ports,
-    );
-    reservesMs.push(performance.now() - startedMs);
-    const { walletId, reservedAtMs, attempt, counted } = hold;
-    const heldMs = performance.now();
-    const settled = await settle(
-      hold,
-      {
-        keyId: grant.keyId,
-        walletId,
-        requestId,
-        attempt,
-        reservedAtMs,
-        status: 'exact',
-        cost: COST,
-        overrunNanoUsd: asNanoUsd(0n),
-        tokens: { input: 400, cachedInput: 0, cacheWrite: 0, output: 100, reasoning: 0 },
-        counted,
-        provider: 'openai',
-        model: 'openai/gpt-4o-mini',
-      },
-      ports,
-    );
-    settlesMs.push(performance.now() - heldMs);
-    units.push(writeUnits + settled.writeUnits);
-  };
   const useWallet = async (index: number): Promise<void> => {
-    const { name, key = name, tokenOf = () => `bench-token-${index}` } = load;
+    const { name, key = name, limits, tokenOf = () => `bench-token-${index}` } = load;
     let started = 0;
     const work = async (): Promise<void> => {
       while (started++ < load.requests) {
-        await request(grantOf({ key, index, token: tokenOf(started) }, load.limits));
+        const grant = makeGrant({
+          key,
+          student: `student${index}`,
+          token: tokenOf(started),
+          limits,
+        });
+        const { reserveMs, settleMs, writeUnits } = await playRequest(grant, ports);
+        reservesMs.push(reserveMs);
+        settlesMs.push(settleMs);
+        units.push(writeUnits);
       }
     };
     await Promise.all(Array.from({ length: load.inFlight }, work));
@@ -212,7 +146,8 @@ async function run(table: Child): Promise<Readonly<Record<string, WalletFigures>
     providerUrls: {},
     variables: { AWS_ENDPOINT_URL_DYNAMODB: String(table.ready) },
   });
-  const ports = makePorts(readEnvironment(gateway.variables));
+  const environment = readEnvironment(gateway.variables);
+  const ports = makeWalletPorts(callDynamoDb(environment, CALL_TIMEOUT_MS), environment);
   await measure({ ...LOADS[0], name: 'warm up' } as Load, ports);
   const all: Record<string, WalletFigures> = {};
   for (const load of [...LOADS, ...MANY_TOKENS].filter(({ name }) => name.includes(only))) {
