@@ -2,7 +2,6 @@
  * `hallpass alerts`: the secret that signs the alerts to a webhook.
  */
 import type { Command } from 'commander';
-import { makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
 import { alertSecretName } from '../adapters/table-schema.ts';
 import { wrongUse } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
@@ -34,11 +33,10 @@ async function setSecret(flags: PlaceFlags, terminal: Terminal): Promise<void> {
   }
   const name = await withGateway(
     flags,
-    terminal.variables,
-    async ({ secretsManager, environment, encryptionKey }) => {
-      const { secretPrefix } = environment;
-      await makeSecretWriter(secretsManager, secretPrefix, encryptionKey).putAlertSecret(secret);
-      return alertSecretName(secretPrefix);
+    terminal,
+    async ({ vault, environment }) => {
+      await vault.putAlertSecret(secret);
+      return alertSecretName(environment.secretPrefix);
     },
     true,
   );

@@ -2,7 +2,6 @@
  * `hallpass explain`: lists the checks that a credential passes, and the one that fails with its reason.
  */
 import type { Command } from 'commander';
-import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
@@ -48,7 +47,7 @@ async function explainCredential(
 ): Promise<void> {
   const credential = await readSecret(argument, terminal);
   const headers = readHeaders(credential, flags.header ?? []);
-  const checks = await withGateway(flags, terminal.variables, (gateway) =>
+  const checks = await withGateway(flags, terminal, (gateway) =>
     explain({ headers, model: flags.model }, makePorts(gateway)),
   );
   const failed = checks.filter(({ passed }) => !passed);
@@ -60,9 +59,8 @@ async function explainCredential(
   }
 }
 
-function makePorts({ account, config, environment, dynamodb, secretsManager }: Gateway) {
-  const { keysTable, walletsTable, secretPrefix, providerUrls, allowLocalIssuers } = environment;
-  const secrets = makeSecrets(secretsManager, secretPrefix, clock);
+function makePorts({ account, config, environment, dynamodb, secrets }: Gateway) {
+  const { keysTable, walletsTable, providerUrls, allowLocalIssuers } = environment;
   const fetchKeySet = makeKeySetFetch({ allowLocal: allowLocalIssuers });
   return {
     authorize: {

@@ -2,7 +2,6 @@
  * `hallpass provider`: the API keys with which the gateway calls providers.
  */
 import type { Command } from 'commander';
-import { makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
 import { findProvider } from '../core/providers/provider.ts';
 import { CommandError, wrongUse } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
@@ -33,12 +32,10 @@ async function setKey(name: string, flags: PlaceFlags, terminal: Terminal): Prom
   }
   const secret = await withGateway(
     flags,
-    terminal.variables,
+    terminal,
     async (gateway) => {
       const named = requireSecret(name, gateway);
-      const { secretsManager, environment, encryptionKey } = gateway;
-      const writer = makeSecretWriter(secretsManager, environment.secretPrefix, encryptionKey);
-      await writer.putProviderKey(named, key);
+      await gateway.vault.putProviderKey(named, key);
       return named;
     },
     true,

@@ -2,7 +2,6 @@
  * `hallpass sign-in`: fills the one secret that the sign-in function may read.
  */
 import type { Command } from 'commander';
-import { makeSecrets } from '../adapters/aws/secrets-manager.ts';
 import { makeSignInSecretWriter } from '../adapters/aws/sign-in-secret.ts';
 import { systemClock } from '../adapters/system.ts';
 import { findFault } from '../core/keys/key-use.ts';
@@ -37,15 +36,14 @@ const writerOf = ({ secretsManager, environment, encryptionKey }: Gateway) =>
   makeSignInSecretWriter(secretsManager, environment.secretPrefix, encryptionKey);
 
 async function useKey(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
-  const keyId = await withGateway(flags, terminal.variables, async (gateway) => {
-    const { account, keys, secretsManager, environment } = gateway;
+  const keyId = await withGateway(flags, terminal, async (gateway) => {
+    const { account, keys, secrets } = gateway;
     const record = await keys.find(account, name);
     if (record === undefined) throw new CommandError(`there is no key "${name}"`);
     const fault = findSigningFault(record);
     if (fault !== undefined) throw new CommandError(`the key "${name}" ${fault}`);
     const ended = findFault(record, { account, use: 'signer', nowMs: systemClock.nowMs() });
     if (ended !== undefined) throw new CommandError(`"${name}" is ${ended}`);
-    const secrets = makeSecrets(secretsManager, environment.secretPrefix, systemClock);
     await writerOf(gateway).putKey(name, await secrets.readKey(record.id, record.version));
     return record.id;
   });
@@ -60,9 +58,7 @@ async function setClientSecret(name: string, flags: PlaceFlags, terminal: Termin
       `the secret must be 1 to ${SECRET_CHARS_MAX} printable ASCII characters without a space`,
     );
   }
-  await withGateway(flags, terminal.variables, (gateway) =>
-    writerOf(gateway).putClientSecret(name, secret),
-  );
+  await withGateway(flags, terminal, (gateway) => writerOf(gateway).putClientSecret(name, secret));
   terminal.note(`set the secret "${name}" of sign-in`);
   printResult(flags, terminal, { json: { clientSecret: name }, text: () => name });
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { type PlaceFlags, withAuthor, withPlace } from '../flags.ts';
-import { makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { withAdmin } from '../gateway/connect.ts';
 import type { Terminal } from '../output.ts';
 import { makeRoutes } from './routes.ts';
 import { startConsoleServer } from './server.ts';
@@ -33,8 +33,7 @@ export function addConsoleCommand(program: Command, terminal: Terminal): void {
 }
 
 async function serveConsole(flags: ConsoleFlags, terminal: Terminal): Promise<void> {
-  await withGateway(flags, terminal.variables, async (gateway) => {
-    const admin = await makeAdminPorts(gateway, flags, terminal.variables);
+  await withAdmin(flags, terminal, async (admin, gateway) => {
     const session = makeSession({ nowMs: clock.nowMs, bytes: randomBytes });
     const server = await startConsoleServer(session, makeRoutes(gateway, admin));
     // A process list shows arguments, so the browser is given a file, which only its owner can read.

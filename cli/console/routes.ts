@@ -4,13 +4,12 @@
 
 import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
+import { toBody } from '../../core/account/usage.ts';
 import { DAY_MS, isoDay } from '../../core/base/limits.ts';
-import { usdFromNano } from '../../core/base/money.ts';
 import {
   createKey,
   disableKey,
   type KeyAdminPorts,
-  requireKey,
   rotateKey,
   setKey,
 } from '../../core/keys/key-admin.ts';
@@ -34,7 +33,6 @@ export function makeRoutes(
   gateway: Gateway,
   admin: KeyAdminPorts,
 ): ReadonlyMap<string, ConsoleRoute> {
-  const store = { account: gateway.account, store: gateway.keys };
   const nowMs = () => admin.clock.nowMs();
   return new Map<string, ConsoleRoute>([
     [
@@ -48,7 +46,7 @@ export function makeRoutes(
     [
       'GET audit',
       async ({ segments: [name = ''] }) => {
-        const record = await requireKey(name, store);
+        const record = await gateway.requireKey(name);
         return { data: (await listAllChanges(record, gateway)).map(toChangeJson) };
       },
     ],
@@ -121,12 +119,7 @@ async function reportKeys(
         key: name,
         day: row.day,
         model: row.model,
-        requests: row.requests,
-        input_tokens: row.inputTokens,
-        cached_input_tokens: row.cachedInputTokens,
-        output_tokens: row.outputTokens,
-        tokens: row.tokens,
-        usd: usdFromNano(row.costNanoUsd),
+        ...toBody(row),
       })),
     ),
   };

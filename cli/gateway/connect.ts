@@ -13,13 +13,20 @@ import {
   type Variables,
 } from '../../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../../adapters/aws/https-call.ts';
-import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
+import {
+  makeSecrets,
+  makeSecretWriter,
+  type SecretWriter,
+} from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
 import { systemClock as clock, systemRandom } from '../../adapters/system.ts';
+import type { Secrets } from '../../core/base/ports.ts';
 import type { Config } from '../../core/config.ts';
-import type { KeyAdminPorts } from '../../core/keys/key-admin.ts';
+import { type KeyAdminPorts, requireKey } from '../../core/keys/key-admin.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { KeyStore } from '../../core/keys/ports.ts';
 import { CommandError } from '../failure.ts';
+import type { Terminal } from '../output.ts';
 import { connectLocal } from './connect-local.ts';
 import { connectStack } from './connect-stack.ts';
 
@@ -39,8 +46,14 @@ export interface Gateway {
   readonly dynamodb: AwsCall;
   readonly secretsManager: AwsCall;
   readonly keys: KeyStore;
+  /** Reads the secrets of keys. */
+  readonly secrets: Secrets;
+  /** Writes secrets. */
+  readonly vault: SecretWriter;
   /** The ARN of the key that encrypts its secrets. @default AWS's own, or none on this machine */
   readonly encryptionKey?: string | undefined;
+  /** Finds a key by its name. @throws invalid_request where there is none */
+  requireKey(name: string): Promise<KeyRecord>;
 }
 
 const DEFAULT_DATA = '.hallpass';
@@ -54,7 +67,7 @@ const CALL_TIMEOUT_MS = 20_000;
  */
 export async function withGateway<T>(
   place: GatewayPlace,
-  own: Variables,
+  { variables: own }: Pick<Terminal, 'variables'>,
   use: (gateway: Gateway) => Promise<T>,
   isNew = false,
 ): Promise<T> {
@@ -67,6 +80,20 @@ export async function withGateway<T>(
   }
 }
 
+/** Does the same for a change, with the name of who makes it. @throws CommandError when AWS gives no name */
+export const withAdmin = <T>(
+  place: GatewayPlace,
+  terminal: Pick<Terminal, 'variables'>,
+  use: (ports: KeyAdminPorts, gateway: Gateway) => Promise<T>,
+  isNew = false,
+): Promise<T> =>
+  withGateway(
+    place,
+    terminal,
+    async (gateway) => use(await makeAdminPorts(gateway, place, terminal.variables), gateway),
+    isNew,
+  );
+
 async function makeStackGateway(stack: string, own: Variables): Promise<Gateway> {
   const {
     variables,
@@ -78,11 +105,11 @@ async function makeStackGateway(stack: string, own: Variables): Promise<Gateway>
   // Loaded only here: the SDK takes a tenth of a second.
   const sdk = await import('../../adapters/aws/sdk-call.ts');
   const endpoint = { ...environment, credentials: findCredentials };
-  const gateway = toGateway(environment, deployed, {
+  return toGateway(environment, deployed, {
     dynamodb: sdk.callDynamoDbBySdk(endpoint, CALL_TIMEOUT_MS),
     secretsManager: sdk.callSecretsManagerBySdk(endpoint, CALL_TIMEOUT_MS),
+    encryptionKey,
   });
-  return { ...gateway, encryptionKey };
 }
 
 const makeLocalGateway = (environment: Environment): Gateway =>
@@ -94,17 +121,26 @@ const makeLocalGateway = (environment: Environment): Gateway =>
 function toGateway(
   environment: Environment,
   settings: Config,
-  calls: Pick<Gateway, 'dynamodb' | 'secretsManager'>,
+  reached: Pick<Gateway, 'dynamodb' | 'secretsManager' | 'encryptionKey'>,
 ): Gateway {
-  const { defaultAccount, keysTable } = environment;
-  const keys = makeKeyStore(calls.dynamodb, keysTable);
+  const { dynamodb, secretsManager, encryptionKey } = reached;
+  const { defaultAccount, keysTable, secretPrefix } = environment;
+  const keys = makeKeyStore(dynamodb, keysTable);
   const account = settings.account ?? defaultAccount;
-  return { account, config: settings, environment, ...calls, keys };
+  return {
+    account,
+    config: settings,
+    environment,
+    ...reached,
+    keys,
+    secrets: makeSecrets(secretsManager, secretPrefix, clock),
+    vault: makeSecretWriter(secretsManager, secretPrefix, encryptionKey),
+    requireKey: (name) => requireKey(name, { account, store: keys }),
+  };
 }
 
-/** Makes what changes of keys need, with the name of who makes them. @throws CommandError when AWS gives no name */
-export async function makeAdminPorts(
-  { account, environment, encryptionKey, secretsManager, keys }: Gateway,
+async function makeAdminPorts(
+  { account, environment, keys, vault }: Gateway,
   place: GatewayPlace,
   own: Variables,
 ): Promise<KeyAdminPorts> {
@@ -112,7 +148,7 @@ export async function makeAdminPorts(
     account,
     by: place.as ?? (place.stack === undefined ? localUser() : await awsIdentity(environment, own)),
     store: keys,
-    vault: makeSecretWriter(secretsManager, environment.secretPrefix, encryptionKey),
+    vault,
     clock,
     random: { uuid: systemRandom.uuid, bytes: (count) => randomBytes(count) },
     allowLoopback: environment.allowLocalIssuers,

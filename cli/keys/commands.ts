@@ -6,9 +6,7 @@ import type { Limit } from '../../core/base/limits.ts';
 import {
   createKey,
   disableKey,
-  type KeyAdminPorts,
   type MadeKey,
-  requireKey,
   rotateKey,
   setKey,
 } from '../../core/keys/key-admin.ts';
@@ -26,7 +24,7 @@ import {
   withAuthor,
   withPlace,
 } from '../flags.ts';
-import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { type Gateway, withAdmin, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
 import { listAllChanges } from './changes.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
@@ -142,20 +140,6 @@ const toNames = ({ config, environment }: Gateway): ModelNames => ({
   providerUrls: environment.providerUrls,
 });
 
-/** Runs something that changes keys. */
-const withAdmin = <T>(
-  flags: PlaceFlags,
-  terminal: Terminal,
-  use: (ports: KeyAdminPorts, gateway: Gateway) => Promise<T>,
-  isNew = false,
-): Promise<T> =>
-  withGateway(
-    flags,
-    terminal.variables,
-    async (gateway) => use(await makeAdminPorts(gateway, flags, terminal.variables), gateway),
-    isNew,
-  );
-
 async function create(
   name: string,
   { user, clientAccess, ...flags }: CreateFlags,
@@ -205,9 +189,7 @@ async function readSettings(
 }
 
 async function list(flags: PlaceFlags, terminal: Terminal): Promise<void> {
-  const records = await withGateway(flags, terminal.variables, ({ account, keys }) =>
-    keys.list(account),
-  );
+  const records = await withGateway(flags, terminal, ({ account, keys }) => keys.list(account));
   const nowMs = Date.now();
   printResult(flags, terminal, {
     json: records.map((record) => toKeyJson(record, nowMs)),
@@ -220,9 +202,8 @@ async function show(
   flags: PlaceFlags & { audit?: true },
   terminal: Terminal,
 ): Promise<void> {
-  const { record, changes } = await withGateway(flags, terminal.variables, async (gateway) => {
-    const { account, keys } = gateway;
-    const found = await requireKey(name, { account, store: keys });
+  const { record, changes } = await withGateway(flags, terminal, async (gateway) => {
+    const found = await gateway.requireKey(name);
     return {
       record: found,
       changes: flags.audit ? await listAllChanges(found, gateway) : undefined,

@@ -60,7 +60,7 @@ export async function inspect(
     return printResult(flags, terminal, { json, text: () => toLines(linesOf(json, nowMs)) });
   }
   const json: TokenDescription = isOnline
-    ? await withGateway(flags, terminal.variables, async (gateway) => {
+    ? await withGateway(flags, terminal, async (gateway) => {
         const own = await findOwnToken(text, { account, keyName }, gateway);
         return { ...offline, signature_holds: true, ...(await readSpend(own, gateway)) };
       })

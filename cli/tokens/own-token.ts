@@ -1,14 +1,12 @@
 /**
  * A token in its gateway: the key that signed it, and its spend.
  */
-import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { findTokenWallet } from '../../core/account/find-wallet.ts';
 import { type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
 import { parseOwnToken } from '../../core/account/scoped-jwt.ts';
 import { GatewayError } from '../../core/base/errors.ts';
-import { requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { ScopedClaims, tokenIdOf } from '../../core/tokens/scoped-claims.ts';
 import { CommandError } from '../failure.ts';
@@ -34,14 +32,15 @@ export async function findOwnToken(
   if (account !== gateway.account) {
     throw new CommandError(`the token belongs to the account "${account}", not to this gateway`);
   }
-  const record = await requireKey(keyName, { account, store: gateway.keys });
-  const { secretsManager, environment } = gateway;
-  const secrets = makeSecrets(secretsManager, environment.secretPrefix, clock);
+  const record = await gateway.requireKey(keyName);
   const key = { account, keyName, maxTokenLifetimeSeconds: record.maxTokenLifetimeSeconds };
   for (const version of [record.version, record.former?.version]) {
     if (version === undefined) continue;
     try {
-      return { record, ...parseOwnToken(text, await secrets.readKey(record.id, version), key) };
+      return {
+        record,
+        ...parseOwnToken(text, await gateway.secrets.readKey(record.id, version), key),
+      };
     } catch (error) {
       if (!(error instanceof GatewayError && error.code === 'invalid_request')) throw error;
     }

@@ -11,13 +11,13 @@ import {
   revokeToken,
   revokeUser,
 } from '../../core/account/revoke.ts';
-import { noteRevocation, requireKey } from '../../core/keys/key-admin.ts';
+import { noteRevocation } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { parseScopedToken } from '../../core/tokens/scoped-token.ts';
 import { wrongUse } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
-import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { type Gateway, withAdmin } from '../gateway/connect.ts';
 import { readSecret, type Terminal, toJson } from '../output.ts';
 import { findOwnToken } from './own-token.ts';
 
@@ -49,8 +49,7 @@ export async function revoke(
     throw wrongUse('--jti and --user need --key, the name of the key that signed the tokens');
   }
   const text = argument === undefined ? undefined : await readSecret(argument, terminal);
-  const revocation = await withGateway(flags, terminal.variables, async (gateway) => {
-    const ports = await makeAdminPorts(gateway, flags, terminal.variables);
+  const revocation = await withAdmin(flags, terminal, async (ports, gateway) => {
     const done =
       text === undefined ? await revokeNamed(flags, gateway) : await revokeOne(text, key, gateway);
     await noteRevocation(done.keyName, done.what, ports);
@@ -116,7 +115,7 @@ async function revokeNamed(
   { jti, user, key = '' }: RevokeFlags,
   gateway: Gateway,
 ): Promise<Revocation> {
-  const record = await requireKey(key, { account: gateway.account, store: gateway.keys });
+  const record = await gateway.requireKey(key);
   if (jti !== undefined) {
     await revokeJti(keyOf(record), jti, portsOf(gateway));
     return { keyName: key, what: { jti }, effectiveWithinSeconds: EFFECTIVE_WITHIN_SECONDS };

@@ -15,7 +15,7 @@ import {
   toUsdText,
   usdFromNano,
 } from '../../core/base/money.ts';
-import { type KeyAdminPorts, noteRevocation, requireKey } from '../../core/keys/key-admin.ts';
+import { type KeyAdminPorts, noteRevocation } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { requireKid } from '../../core/tokens/issue.ts';
 import { jtiOfRow, type RosterRow } from '../../core/tokens/roster.ts';
@@ -25,7 +25,7 @@ import type { Wallet } from '../../core/wallet/ports.ts';
 import { findWithTokens } from '../../core/wallet/spills.ts';
 import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
-import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { type Gateway, withAdmin } from '../gateway/connect.ts';
 import type { Terminal } from '../output.ts';
 import { keyOf, portsOf } from './revoke.ts';
 
@@ -73,13 +73,12 @@ export async function askGateway(
   terminal: Terminal,
 ): Promise<GatewayPart> {
   const { account, keyName } = requireKid(ask.kid);
-  return withGateway(place, terminal.variables, async (gateway) => {
+  return withAdmin(place, terminal, async (ports, gateway) => {
     if (account !== gateway.account) {
       throw new CommandError(`the key belongs to the account "${account}", not to this gateway`);
     }
-    const record = await requireKey(keyName, { account, store: gateway.keys });
+    const record = await gateway.requireKey(keyName);
     const replaced = new Map<string, Replacement>();
-    const ports = await makeAdminPorts(gateway, place, terminal.variables);
     for (const email of ask.emails) {
       replaced.set(email, await replaceToken(email, ask, { record, gateway, ports }));
     }

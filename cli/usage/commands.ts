@@ -8,7 +8,6 @@ import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { readGroupBy, readSpan } from '../../core/account/usage.ts';
 import { toGatewayError } from '../../core/base/errors.ts';
-import { requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { type AuditReport, auditUsage } from '../../core/usage/audit/audit.ts';
 import { addSums, NO_USAGE } from '../../core/usage/cells.ts';
@@ -18,9 +17,16 @@ import { type PlaceFlags, toKeyName, withPlace } from '../flags.ts';
 import { callByKey, type UrlFlag, withUrl } from '../gateway/by-key.ts';
 import { type Gateway, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toInstant, toTable } from '../output.ts';
-import { toAnswerCsv, toAnswerTable } from './answer-text.ts';
 import { listRows, toRowJson, toRowTable } from './rows.ts';
-import { toReportCsv, toReportJson, toReportTable, type UsageSummary } from './text.ts';
+import {
+  type PrintedReport,
+  printedAnswer,
+  printedSummary,
+  toReportCsv,
+  toReportJson,
+  toReportTable,
+  type UsageSummary,
+} from './text.ts';
 
 interface UsageFlags extends PlaceFlags, UrlFlag {
   readonly by: string;
@@ -64,14 +70,8 @@ const withKey = (command: Command): Command =>
   command.option('--key <name>', 'only this key (default: all keys)', toKeyName);
 
 /** Returns one key by name, or all keys. */
-async function keysOf(
-  name: string | undefined,
-  { account, keys }: Gateway,
-): Promise<readonly KeyRecord[]> {
-  return name === undefined
-    ? keys.list(account)
-    : [await requireKey(name, { account, store: keys })];
-}
+const keysOf = async (name: string | undefined, gateway: Gateway): Promise<readonly KeyRecord[]> =>
+  name === undefined ? gateway.keys.list(gateway.account) : [await gateway.requireKey(name)];
 
 const portsOf = ({ dynamodb, environment: { usageTable, walletsTable } }: Gateway) => ({
   usage: {
@@ -87,15 +87,18 @@ async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
   const ask = readQuery(flags);
   if (flags.url !== undefined) return reportByKey(flags.url, flags, terminal);
   if (flags.estimated) return reportEstimated(flags, ask, terminal);
-  const made = await withGateway(flags, terminal.variables, async (gateway) =>
+  const made = await withGateway(flags, terminal, async (gateway) =>
     reportAll(await keysOf(flags.key, gateway), ask, gateway),
   );
-  const text = () => (flags.csv ? toReportCsv(made) : toReportTable(made));
+  const text = () => toReportText(printedSummary(made), flags);
   printResult(flags, terminal, { json: toReportJson(made), text });
   if (made.truncated) {
     throw new CommandError(TOO_MUCH);
   }
 }
+
+const toReportText = (printed: PrintedReport, { csv }: UsageFlags): string =>
+  csv ? toReportCsv(printed) : toReportTable(printed);
 
 /** Asks the gateway for the report of the key in HALLPASS_KEY. */
 async function reportByKey(url: string, flags: UsageFlags, terminal: Terminal): Promise<void> {
@@ -104,7 +107,7 @@ async function reportByKey(url: string, flags: UsageFlags, terminal: Terminal): 
   const span = { ...(from && { from }), ...(to && { to }) };
   const query = new URLSearchParams({ group_by: by, ...span, ...(key && { key }) });
   const answer = await callByKey(url, `/usage?${query}`, terminal);
-  const text = () => (flags.csv ? toAnswerCsv(answer, by) : toAnswerTable(answer, by));
+  const text = () => toReportText(printedAnswer(answer, by), flags);
   printResult(flags, terminal, { json: answer, text });
   if (answer.truncated === true) throw new CommandError(TOO_MUCH);
 }
@@ -118,7 +121,7 @@ async function reportEstimated(
   terminal: Terminal,
 ): Promise<void> {
   if (flags.csv) throw wrongUse('--csv and --estimated cannot be used together');
-  const { rows, truncated } = await withGateway(flags, terminal.variables, async (gateway) =>
+  const { rows, truncated } = await withGateway(flags, terminal, async (gateway) =>
     listRows(
       await keysOf(flags.key, gateway),
       { ...span, readsMax: READS_MAX },
@@ -177,7 +180,7 @@ async function audit(
   flags: PlaceFlags & { readonly key?: string },
   terminal: Terminal,
 ): Promise<void> {
-  const audits = await withGateway(flags, terminal.variables, async (gateway) => {
+  const audits = await withGateway(flags, terminal, async (gateway) => {
     const asked = await keysOf(flags.key, gateway);
     const made: KeyAudit[] = [];
     for (const record of asked.filter(({ kind }) => kind !== 'personal')) {

@@ -2,6 +2,7 @@
  * A usage report as a table, as CSV and as JSON.
  */
 import { namesOf, toBody } from '../../core/account/usage.ts';
+import { isRecord, type JsonObject } from '../../core/base/json.ts';
 import { toUsdText } from '../../core/base/money.ts';
 import { addSums, type UsageSums } from '../../core/usage/cells.ts';
 import type { GroupBy, UsageGroup } from '../../core/usage/report.ts';
@@ -50,6 +51,18 @@ export const toReportJson = (report: UsageSummary) => ({
   truncated: report.truncated,
 });
 
+/** A report as it is printed: the names of each line, then its sums. */
+export interface PrintedReport {
+  readonly groupBy: readonly string[];
+  readonly lines: readonly {
+    readonly names: readonly string[];
+    readonly sums: readonly string[];
+  }[];
+  readonly total: readonly string[];
+  /** Its first and last instant. */
+  readonly span: string;
+}
+
 const SUMS = [
   'requests',
   'input_tokens',
@@ -75,25 +88,49 @@ function nameIn({ names }: Line, column: GroupBy): string {
   return column === 'user' && typeof names.wallet === 'string' ? `(${names.wallet})` : NONE;
 }
 
-export function toReportTable(report: UsageSummary): string {
-  const { groupBy, total } = report;
-  const rows = linesOf(report).map((line) => [
-    ...groupBy.map((column) => nameIn(line, column)),
-    ...cellsOf(line.sums),
-  ]);
-  const label = groupBy.map((_, place) => (place === 0 ? 'total' : ''));
+/** Prepares the usage of keys. */
+export const printedSummary = (report: UsageSummary): PrintedReport => ({
+  groupBy: report.groupBy,
+  lines: linesOf(report).map((line) => ({
+    names: report.groupBy.map((column) => nameIn(line, column)),
+    sums: cellsOf(line.sums),
+  })),
+  total: cellsOf(report.total),
+  span: `${toInstant(report.fromMs)} to ${toInstant(report.toMs)}`,
+});
+
+/**
+ * Prepares the answer of `GET /v1/usage`.
+ * @param by the names that were grouped by, separated by commas
+ */
+export function printedAnswer(answer: JsonObject, by: string): PrintedReport {
+  const groupBy = by.split(',');
+  const sumsOf = (line: JsonObject) => SUMS.map((name) => String(line[name] ?? 0));
+  const lines = Array.isArray(answer.data) ? answer.data.filter(isRecord) : [];
+  return {
+    groupBy,
+    lines: lines.map((line) => ({
+      names: groupBy.map((name) => (typeof line[name] === 'string' ? line[name] : NONE)),
+      sums: sumsOf(line),
+    })),
+    total: isRecord(answer.total) ? sumsOf(answer.total) : [],
+    span: `${answer.from} to ${answer.to}`,
+  };
+}
+
+export function toReportTable({ groupBy, lines, total, span }: PrintedReport): string {
   const heading = [...groupBy, 'requests', 'input', 'cached', 'output', 'USD', 'overrun'];
-  const span = `${toInstant(report.fromMs)} to ${toInstant(report.toMs)}`;
-  const names = heading.map((name) => name.toUpperCase());
-  return `${toTable(names, [...rows, [...label, ...cellsOf(total)]])}\n\n${span}`;
+  const label = groupBy.map((_, place) => (place === 0 ? 'total' : ''));
+  const rows = [...lines.map(({ names, sums }) => [...names, ...sums]), [...label, ...total]];
+  const table = toTable(
+    heading.map((name) => name.toUpperCase()),
+    rows,
+  );
+  return `${table}\n\n${span}`;
 }
 
 /** Formats a report as CSV (RFC 4180), with line feeds only. */
-export function toReportCsv(report: UsageSummary): string {
-  const { groupBy } = report;
-  const rows = linesOf(report).map((line) => [
-    ...groupBy.map((column) => toSafeCell(nameIn(line, column))),
-    ...cellsOf(line.sums),
-  ]);
+export function toReportCsv({ groupBy, lines }: PrintedReport): string {
+  const rows = lines.map(({ names, sums }) => [...names.map(toSafeCell), ...sums]);
   return [[...groupBy, ...SUMS], ...rows].map(toCsvLine).join('\n');
 }

@@ -12,12 +12,11 @@ import type { UserView } from '../../core/account/user-view.ts';
 import { changeUser, describeUser } from '../../core/account/users.ts';
 import { asKeyId } from '../../core/base/ids.ts';
 import type { JsonObject } from '../../core/base/json.ts';
-import { requireKey } from '../../core/keys/key-admin.ts';
 import { personalBookOf } from '../../core/wallet/payer.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
-import { type Gateway, makeAdminPorts, withGateway } from '../gateway/connect.ts';
+import { type Gateway, withAdmin } from '../gateway/connect.ts';
 import type { Terminal } from '../output.ts';
 
 /** The flags that name the users who are meant: those of a key, or those of all personal keys. */
@@ -59,8 +58,7 @@ export async function withUsers<T>(
   if (key === undefined && !personal) {
     throw wrongUse('there must be --url, or --key or --personal with --data or --stack');
   }
-  return withGateway(flags, terminal.variables, async (gateway) => {
-    const { by } = await makeAdminPorts(gateway, flags, terminal.variables);
+  return withAdmin(flags, terminal, async ({ by }, gateway) => {
     const owned = key === undefined ? personalUsersOf(gateway) : await usersOf(gateway, key);
     return use(usersIn(gateway, owned, by));
   });
@@ -119,11 +117,11 @@ export async function usersInTables(
   return usersIn(gateway, await usersOf(gateway, key), by);
 }
 
-async function usersOf({ account, keys }: Gateway, key: string): Promise<OwnedUsers> {
-  const record = await requireKey(key, { account, store: keys });
+async function usersOf(gateway: Gateway, key: string): Promise<OwnedUsers> {
+  const record = await gateway.requireKey(key);
   const { id: keyId, kind: keyKind, user } = record;
   const limits = limitsOfRecord(record);
-  return usersOfKey(account, { keyId, keyKind, limits, ...(user && { user }) });
+  return usersOfKey(gateway.account, { keyId, keyKind, limits, ...(user && { user }) });
 }
 
 /** The users of all personal keys. Their keys may have different limits, so only own ones are shown. */
