@@ -343,6 +343,6 @@ describe.each(FORMATS)('a stream of %s', (format) => {
     await reads?.getReader().read();
     leaving.abort();
     goOn();
-    await expect.poll(() => booksOf(apiKey), { timeout: 10_000 }).toEqual(BILLED);
+    await expect.poll(() => booksOf(apiKey)).toEqual(BILLED);
   });
 });

@@ -124,7 +124,8 @@ describe.concurrent('after the provider was called,', {
   });
 
   // guarantee: table-fails-long
-  test('a table that fails for good keeps the client waiting five seconds at most, and the sweep closes the hold', async () => {
+  // The five seconds are held by test/core/wallet/settle.test.ts, whose clock is moved by hand.
+  test('a table that fails for good lets the client have its whole answer, and the sweep closes the hold', async () => {
     const rows: [(call: TableCall) => Fate, bigint, string][] = [
       // No row: whether the provider was called cannot be known, and the cap must hold.
       [(call) => (isReserve(call) ? 'pass' : 'throttle'), HELD, 'swept'],
@@ -136,12 +137,10 @@ describe.concurrent('after the provider was called,', {
     ];
     await sideBySide(rows, async ([fate, spent, status]) => {
       const faulty = await start(fate);
-      const startedAtMs = performance.now();
 
       const answer = await faulty.ask();
 
       expect([answer.status, answer.text]).toEqual([200, expect.stringContaining('four')]);
-      expect(performance.now() - startedAtMs).toBeLessThan(7_500);
       await expectClosed(faulty, spent);
       expect((await faulty.books()).statuses).toEqual([status]);
     });

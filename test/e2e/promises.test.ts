@@ -85,7 +85,7 @@ function holdBack({ provider }: FaultyGateway): () => void {
 }
 
 const idle = ({ books }: FaultyGateway) =>
-  expect.poll(async () => (await books()).wallet?.inFlight, { timeout: 10_000 }).toBe(0);
+  expect.poll(async () => (await books()).wallet?.inFlight).toBe(0);
 
 describe('client aborts mid-stream; leak on cancel; nothing paid on disconnect', () => {
   // guarantee: client-leaves

@@ -62,7 +62,7 @@ test('writes once before the first byte upstream, row and wallet after the last,
   provider.reply(
     reply(
       (async () => {
-        await expect.poll(() => provider.requests.length, { timeout: 15_000 }).toBe(2);
+        await expect.poll(() => provider.requests.length).toBe(2);
         before = calls();
       })(),
     ),

@@ -217,7 +217,7 @@ describe('the proxy function', () => {
     const stream = call({ body: ask({ stream: true }), grant });
     stream.on('error', () => {});
     stream.once('data', () => stream.destroy());
-    await expect.poll(() => booksOf(grant), { timeout: 5_000 }).toEqual([4_000n, 0, 0]);
+    await expect.poll(() => booksOf(grant)).toEqual([4_000n, 0, 0]);
   });
 });
 

@@ -13,7 +13,8 @@ import { BROWSER_TEST, isTooWide, LOOKS, nameOfLook, visit } from '../support/pa
 
 const PEOPLE = 1_000;
 const DAYS = 90;
-const INTERACTIVE_MS_MAX = 5_000;
+/** Processor time of the page's thread, which a busy machine does not add to. */
+const WORK_MS_MAX = 500;
 
 describe.skipIf(!hasBrowser)('the console of a class of 1,000', BROWSER_TEST, () => {
   let gateway: TestGateway;
@@ -56,25 +57,32 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', BROWSER_TEST, ()
     await visited.page.getByRole('button', { name: 'Open the console' }).click();
     return visited;
   }
+  /** Returns what tells the processor time of the page's thread since its start, in ms. */
+  async function watchWork(page: Page): Promise<() => Promise<number>> {
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+    return async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      const seconds = metrics.find(({ name }) => name === 'ThreadTime')?.value ?? 0;
+      return Math.round(seconds * 1_000);
+    };
+  }
+
   const firstPerson = (page: Page) => page.locator('tbody tr td bdi').first().textContent();
 
-  test('is ready within seconds, and answers a search at once', async () => {
-    const startedAtMs = performance.now();
+  test('takes little work to be ready and to answer a search', async () => {
     const { page, close } = await open('people');
+    const workMs = await watchWork(page);
     await page.getByText('1 to 50 of 1,000').waitFor();
-    const readyMs = performance.now() - startedAtMs;
-    const searchedAtMs = performance.now();
+    const readyMs = await workMs();
     await page.getByLabel('Find a person').fill('user-999');
     await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
-    const searchMs = performance.now() - searchedAtMs;
-    const paintMs = (await page.evaluate(
-      `performance.getEntriesByName('first-contentful-paint')[0].startTime`,
-    )) as number;
-    console.log(`/console: first contentful paint after ${Math.round(paintMs)} ms`);
+    const searchMs = (await workMs()) - readyMs;
     console.log(
-      `1,000 people, 90 days: ready in ${Math.round(readyMs)} ms, search ${Math.round(searchMs)} ms`,
+      `1,000 people, 90 days: ${readyMs} ms of work until ready, ${searchMs} ms a search`,
     );
-    expect(readyMs).toBeLessThan(INTERACTIVE_MS_MAX);
+    expect(readyMs).toBeGreaterThan(0);
+    expect(readyMs + searchMs).toBeLessThan(WORK_MS_MAX);
     await close();
   });
 

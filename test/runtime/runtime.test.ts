@@ -101,17 +101,17 @@ describe("under AWS's runtime", () => {
       'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
       'x-hallpass-budget-limit-usd': '1',
     });
-    const arrivals: number[] = [];
+    let arrivals = 0;
     let text = '';
     for await (const chunk of response) {
-      arrivals.push(performance.now());
+      arrivals += 1;
       text += chunk;
     }
     const words = [...text.matchAll(/"content":"([^"]*)"/g)].map(([, word]) => word);
     expect(words).toEqual(['echo:', ' one', ' two', ' three']);
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
-    // The words leave 20 ms apart; a buffered answer would be one chunk.
-    expect(arrivals.length).toBeGreaterThanOrEqual(4);
+    // The words leave 20 ms apart. A reader on a busy machine gets some of them together; a buffered answer is one chunk.
+    expect(arrivals).toBeGreaterThan(1);
     // 3 input tokens at 1 and 4 output tokens at 4 USD per million.
     expect(await aboutItself(token)).toMatchObject({ usage: 0.000019, reserved: 0 });
   });

@@ -22,8 +22,6 @@ export interface Ready {
 export interface Started {
   readonly process: ChildProcess;
   readonly ready: Ready;
-  /** The time from spawn to the first line. */
-  readonly readyMs: number;
   /** Signals it and answers how it ended. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -43,7 +41,6 @@ const spawnStart = (args: readonly string[], cwd: string): ChildProcess =>
 
 /** Starts it with `--json` and waits for the line that says it is ready. Rejects when it ends before. */
 export async function start(args: readonly string[], cwd: string): Promise<Started> {
-  const startedAtMs = performance.now();
   const child = spawnStart(['--json', '--port', '0', ...args], cwd);
   const errors = collect(child.stderr);
   const lines = createInterface({ input: child.stdout ?? process.stdin });
@@ -53,7 +50,6 @@ export async function start(args: readonly string[], cwd: string): Promise<Start
   return {
     process: child,
     ready: JSON.parse(line),
-    readyMs: performance.now() - startedAtMs,
     async end(signal = 'SIGTERM') {
       child.kill(signal);
       const [status] = await exited;

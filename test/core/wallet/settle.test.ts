@@ -137,6 +137,7 @@ describe('settle', () => {
     expect(usage.rows.get(hold.requestId)).toEqual(row);
   });
 
+  // guarantee: table-fails-long
   test('takes five seconds and no more, however slow each call is', async () => {
     await reserve();
     /** A table that answers nothing: each call lasts as long as it may, three seconds at most. */
