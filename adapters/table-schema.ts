@@ -81,6 +81,8 @@ export const ENVIRONMENT = {
   deployment: 'HALLPASS_DEPLOYMENT',
   /** The stack's name: metrics are counted for each gateway. Absent on this machine, where nothing is counted. */
   gateway: 'HALLPASS_GATEWAY',
+  /** `yes` where people may sign in with a browser; the pages function alone has it. */
+  login: 'HALLPASS_LOGIN',
   /** JSON object: provider name to another base URL (local gateway only). */
   providerUrls: 'HALLPASS_PROVIDER_URLS',
 } as const;

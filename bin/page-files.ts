@@ -37,9 +37,13 @@ const BUNDLES = [
   ['console.css', 'console/console.css', STYLE],
 ] as const;
 
-/** Files by their path. */
+/** The name of the first page where people may sign in. It is no path; `lambdas/pages.ts` has the same. */
+const LANDING_WITH_SIGN_IN = 'landing with sign-in';
+
+/** Files by their path. The first page has a second form, which no path leads to. */
 const DOCUMENTS = [
   ['/', 'landing.html', HTML],
+  [LANDING_WITH_SIGN_IN, 'landing.html', HTML],
   ['/me', 'me.html', HTML],
   ['/console', 'console.html', HTML],
   ['/SKILL.md', 'SKILL.md', MARKDOWN],
@@ -73,7 +77,7 @@ async function buildAll(bundles: readonly Source[], documents: readonly Source[]
     files[`/${path}`] = toFile(text, type);
   }
   for (const [path, source, type] of documents) {
-    const text = await readFile(`${PAGES}${source}`, 'utf8');
+    const text = choose(await readFile(`${PAGES}${source}`, 'utf8'), path === LANDING_WITH_SIGN_IN);
     files[path] = toFile(fillIn(text, names), type);
   }
   return files;
@@ -97,6 +101,12 @@ async function bundle(source: string): Promise<string> {
   if (file === undefined) throw new Error(`${source} gives no file`);
   return file.text;
 }
+
+/** Keeps one of two parts: `<!--sign-in-->` with sign-in `<!--else-->` without `<!--end-->`. */
+const choose = (text: string, hasSignIn: boolean): string =>
+  text.replace(/<!--sign-in-->([\s\S]*?)<!--else-->([\s\S]*?)<!--end-->/g, (_, yes, no) =>
+    hasSignIn ? yes : no,
+  );
 
 /** Replaces `{{me.js}}` by the path of that file, relative to the page. */
 const fillIn = (text: string, names: ReadonlyMap<string, string>): string =>

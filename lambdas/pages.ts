@@ -1,5 +1,6 @@
 /**
- * The pages function: static files, compressed when they were built, for anyone. It has no permission and no settings.
+ * The pages function: static files, compressed when they were built, for anyone. It has no permission, and knows only
+ * whether people may sign in.
  *
  * Guarantees: no answer depends on a credential; a page may load and call nothing but its own origin.
  * Files come from `pages/dist/pages.json`, which `npm run pages:build` writes.
@@ -11,6 +12,7 @@ import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { type AnswerHead, readHeaders, readPath } from '../adapters/api-gateway/events.ts';
 import { PAGE_HEADERS } from '../adapters/api-gateway/responses.ts';
+import { ENVIRONMENT } from '../adapters/table-schema.ts';
 import { toErrorBody } from '../core/base/error-body.ts';
 import { GatewayError } from '../core/base/errors.ts';
 import type { Headers } from '../core/base/http.ts';
@@ -30,6 +32,16 @@ export type PageFiles = Readonly<Record<string, PageFile>>;
 
 export const PAGE_FILES: PageFiles = built;
 
+/** The name of the first page where people may sign in. It is no path. */
+export const LANDING_WITH_SIGN_IN = 'landing with sign-in';
+
+export interface PagesSettings {
+  /** True where people may sign in with a browser. */
+  readonly hasSignIn: boolean;
+  /** @default those of this version */
+  readonly files?: PageFiles;
+}
+
 /** The hash in a name changes with the file. */
 const CACHE_FOREVER = 'public, max-age=31536000, immutable';
 /** A browser keeps it, and asks each time whether it changed. */
@@ -39,7 +51,14 @@ export interface PageAnswer extends AnswerHead {
   readonly body: Readable | string;
 }
 
-export function makePagesHandler(files: PageFiles = PAGE_FILES) {
+/** Reads the function's one variable. */
+export const readPagesSettings = (
+  variables: Readonly<Record<string, string | undefined>>,
+): PagesSettings => ({ hasSignIn: variables[ENVIRONMENT.login] === 'yes' });
+
+export function makePagesHandler({ hasSignIn, files: given = PAGE_FILES }: PagesSettings) {
+  const landing = hasSignIn ? given[LANDING_WITH_SIGN_IN] : undefined;
+  const files = landing === undefined ? given : { ...given, '/': landing };
   return middy<APIGatewayProxyEvent, PageAnswer>({
     executionMode: executionModeStreamifyResponse,
   }).handler(async (event: APIGatewayProxyEvent) => answer(event, files));

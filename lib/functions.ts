@@ -62,6 +62,8 @@ export interface FunctionsProps
   readonly alerts: Config['alerts'];
   /** True if the open pages are served. */
   readonly pages: boolean;
+  /** True if people may sign in with a browser. */
+  readonly login: boolean;
   /** The module that is bundled in the place of `#config`. */
   readonly configModule: string;
 }
@@ -97,7 +99,8 @@ export class Functions extends Construct {
     );
     this.account = this.make('account', environment);
     this.sweep = this.make('sweep', environment);
-    this.pages = props.pages ? this.make('pages', {}) : undefined;
+    const login = props.login ? { [ENVIRONMENT.login]: 'yes' } : {};
+    this.pages = props.pages ? this.make('pages', login) : undefined;
     this.signIn = tables.signIn && this.makeSignIn(environment, tables.signIn.tableName);
     // The next run comes five minutes later.
     this.sweep.configureAsyncInvoke({ retryAttempts: 0 });

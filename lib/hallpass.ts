@@ -55,6 +55,7 @@ export class Hallpass extends Construct {
       signings: signingsOf(config),
       alerts: config.alerts,
       pages: config.pages,
+      login: config.signIn?.issuer !== undefined,
       configModule: writeConfigModule(this, config),
     });
     const api = new Api(this, 'Api', { ...props, lambdas: functions });

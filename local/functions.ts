@@ -60,7 +60,10 @@ export function makeFunctions(
       timeoutMs: ACCOUNT_TIMEOUT_MS,
     }),
     ...(settings.config.pages && {
-      pages: makeStreamingFunction(makePagesHandler(), { timeoutMs: PAGES_TIMEOUT_MS }),
+      pages: makeStreamingFunction(
+        makePagesHandler({ hasSignIn: settings.config.signIn?.issuer !== undefined }),
+        { timeoutMs: PAGES_TIMEOUT_MS },
+      ),
     }),
     ...(settings.config.signIn && {
       signIn: makeBufferedFunction(makeSignInHandler(settings, log), {

@@ -1,17 +1,13 @@
 /**
  * The pages that a person sees while signing in: plain HTML without a script. Flow: route > **page** > answer.
  * Invariant: every text from outside is escaped; a page loads nothing, and its forms go to this origin only.
- *
- * The look is `STYLE` alone: replace it, and the markup of `toDocument`, by that of the other pages.
+ * `page-style.ts` has their look.
  */
 import { hash } from 'node:crypto';
-
-/** The style of all pages. Its hash is in the policy below. */
-const STYLE =
-  ':root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{max-width:34rem;margin:10vh auto;padding:0 1rem}h1{font-size:1.4rem}dt{font-weight:600}dd{margin:0 0 .5rem}a.button,button{display:inline-block;font:inherit;padding:.5rem 1rem;margin:0 .5rem .5rem 0;border:1px solid currentColor;border-radius:.4rem;background:none;color:inherit;text-decoration:none;cursor:pointer}input{font:inherit;padding:.5rem;letter-spacing:.1em}';
+import { PAGE_STYLE } from './page-style.ts';
 
 /** What a page may do: show its own style, and send forms to this origin. */
-export const SIGN_IN_PAGE_POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', STYLE, 'base64')}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
+export const SIGN_IN_PAGE_POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', PAGE_STYLE, 'base64')}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
 
 /** HTML that was made here. */
 interface Html {
@@ -41,6 +37,11 @@ export const html = (
   return { html: texts.map((text, index) => text + (written[index] ?? '')).join('') };
 };
 
+/** The ticket of all pages. */
+const MARK: Html = {
+  html: '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round" aria-hidden="true"><path d="M3 8.5A2.5 2.5 0 0 1 5.5 6h13A2.5 2.5 0 0 1 21 8.5v1.7a2 2 0 0 0 0 3.6v1.7a2.5 2.5 0 0 1-2.5 2.5h-13A2.5 2.5 0 0 1 3 15.5v-1.7a2 2 0 0 0 0-3.6z"/><path d="M14.5 6v12" stroke-dasharray="2 2.2"/></svg>',
+};
+
 /** Makes a whole page. @param forwardTo where the browser goes by itself, at once */
 export const toDocument = (title: string, body: Html, forwardTo?: string): string => {
   const forward =
@@ -48,7 +49,7 @@ export const toDocument = (title: string, body: Html, forwardTo?: string): strin
       ? html``
       : html`<meta http-equiv="refresh" content="0;url=${forwardTo}">`;
   return `<!doctype html>${
-    html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>${forward}<style>${{ html: STYLE }}</style></head><body><main><h1>${title}</h1>${body}</main></body></html>`
+    html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title} · Hallpass</title>${forward}<style>${{ html: PAGE_STYLE }}</style></head><body><header>${MARK} Hallpass</header><main><h1>${title}</h1><section>${body}</section></main></body></html>`
       .html
   }`;
 };
@@ -57,7 +58,7 @@ export const toDocument = (title: string, body: Html, forwardTo?: string): strin
 export const toErrorPage = (reason: string, isOutage: boolean): string =>
   toDocument(
     isOutage ? 'Sign-in is not available now' : 'You are not signed in',
-    html`<p>${reason}.</p>`,
+    html`<p>${reason.charAt(0).toUpperCase()}${reason.slice(1)}.</p>`,
   );
 
 /** Makes the page after a login: it goes on to `/me` with the token, which stands only in this body. */

@@ -1,3 +1,3 @@
-import { makePagesHandler } from '../pages.ts';
+import { makePagesHandler, readPagesSettings } from '../pages.ts';
 
-export const handler = makePagesHandler();
+export const handler = makePagesHandler(readPagesSettings(process.env));

@@ -3,7 +3,12 @@ import { buffer } from 'node:stream/consumers';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { makePagesHandler, type PageFiles } from '../../lambdas/pages.ts';
+import {
+  LANDING_WITH_SIGN_IN,
+  makePagesHandler,
+  type PageFiles,
+  readPagesSettings,
+} from '../../lambdas/pages.ts';
 import { installAwsLambda } from '../../local/api-gateway/lambda.ts';
 import { streamOf } from '../support/stub-functions.ts';
 
@@ -15,6 +20,7 @@ const file = (type: string, text: string) => ({
 });
 const FILES: PageFiles = {
   '/': file('text/html', 'landing'),
+  [LANDING_WITH_SIGN_IN]: file('text/html', 'sign in'),
   '/me': file('text/html', '<p>Zürich ↓</p>'),
   '/assets/me-abc.js': file('text/javascript', 'let a'),
 };
@@ -29,7 +35,7 @@ interface Sent {
 let handler: ReturnType<typeof makePagesHandler>;
 beforeAll(() => {
   installAwsLambda();
-  handler = makePagesHandler(FILES);
+  handler = makePagesHandler({ hasSignIn: false, files: FILES });
 });
 
 async function ask({ method = 'GET', path = '/me', fullPath = path, headers = {} }: Sent = {}) {
@@ -108,6 +114,16 @@ describe('the pages function', () => {
   ])('redirects %s at %s to %s, a place of its own origin', async (path, fullPath, location) => {
     const answer = await ask({ path, fullPath });
     expect(answer).toMatchObject({ status: 308, headers: { location } });
+  });
+
+  test('shows the first page with sign-in only where people may sign in, and at no other path', async () => {
+    expect((await ask({ path: '/' })).body.toString()).toBe('landing');
+    expect((await ask({ path: `/${LANDING_WITH_SIGN_IN}` })).status).toBe(404);
+    const variables = { HALLPASS_LOGIN: 'yes' };
+    handler = makePagesHandler({ ...readPagesSettings(variables), files: FILES });
+    expect((await ask({ path: '/' })).body.toString()).toBe('sign in');
+    handler = makePagesHandler({ ...readPagesSettings({}), files: FILES });
+    expect((await ask({ path: '/' })).body.toString()).toBe('landing');
   });
 
   test('redirects neither a page nor the top below a stage', async () => {

@@ -44,7 +44,7 @@ describe('functions', () => {
     }
   });
 
-  test('the pages function has no setting', () => {
+  test('the pages function has no setting where nobody may sign in', () => {
     expect(functionOf('pages')).not.toHaveProperty('Environment');
   });
 

@@ -109,6 +109,23 @@ describe('a stack with sign-in', () => {
     expect(template.findOutputs('SignInTable')).toHaveProperty('SignInTable');
   });
 
+  test('tells the pages function whether people may sign in, and nothing else', () => {
+    const provider = { issuer: 'https://id.example.edu', clientId: 'hallpass' };
+    for (const [more, Variables] of [
+      [provider, { HALLPASS_LOGIN: 'yes' }],
+      [{}, undefined],
+    ] as const) {
+      const signIn = { publicUrl: 'https://llm.example.edu', key: 'staff', ...more };
+      const made = makeTemplate({ config: defineConfig({ providers: {}, signIn }) });
+      const [pages] = Object.values(
+        made.findResources('AWS::Lambda::Function', {
+          Properties: { Description: 'Hallpass pages' },
+        }),
+      );
+      expect(pages?.Properties.Environment?.Variables).toEqual(Variables);
+    }
+  });
+
   test('needs the public URL, by https: nothing is built from the Host header', () => {
     for (const publicUrl of [undefined, 'http://127.0.0.1:8787']) {
       const signIn = { key: 'staff', ...(publicUrl && { publicUrl }) };
