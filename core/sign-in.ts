@@ -15,9 +15,12 @@ import {
   readAuthorizeRequest,
   showReturn,
 } from './sign-in/authorize.ts';
+import { openTicket, requireBrowser } from './sign-in/browser.ts';
 import { redeemCode } from './sign-in/code.ts';
+import { DEVICE_GRANT, type DeviceTokens, pollDevice, startDevice } from './sign-in/device.ts';
+import { confirmDevice, showDevice, submitDevice } from './sign-in/device-page.ts';
 import { EXCHANGE_GRANT, type ExchangePorts, exchange } from './sign-in/exchange.ts';
-import type { FamilyPorts, GivenTokens } from './sign-in/family.ts';
+import type { FamilyPorts } from './sign-in/family.ts';
 import { need, readForm, readQuery, type SignInRequest } from './sign-in/form.ts';
 import { endLogin, type LoginPorts, showToken, startLogin } from './sign-in/login.ts';
 import { toMetadata } from './sign-in/metadata.ts';
@@ -37,7 +40,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
     toMetadata(publicUrl, provider !== undefined),
   'POST /oauth/token': answerToken,
   'POST /oauth/revoke': async (request, ports) => revoke(readForm(request), ports),
-  'GET /oauth/login': async (request, ports) => startLogin(request, { kind: 'page' }, ports),
+  'POST /oauth/device_authorization': startDevice,
+  'GET /device': showDevice,
+  'POST /device': submitDevice,
+  'GET /oauth/login': answerLogin,
   'GET /oauth/callback': answerCallback,
   'GET /oauth/authorize': answerAuthorize,
   'POST /oauth/authorize': decideClient,
@@ -78,20 +84,30 @@ async function answerToken(request: SignInRequest, ports: SignInPorts): Promise<
       const token = need(parameters, 'refresh_token');
       return toTokens(await refreshFamily(token, parameters.get('client_id'), ports));
     }
+    case DEVICE_GRANT:
+      return toTokens(await pollDevice(parameters, ports));
     default:
       throw new OAuthError('unsupported_grant_type', '"grant_type" is not one of the metadata');
   }
 }
 
 /** RFC 6749, 5.1. */
-const toTokens = ({ access, refreshToken }: GivenTokens): SignInAnswer =>
+const toTokens = ({ access, refreshToken }: DeviceTokens): SignInAnswer =>
   toJson(200, {
     access_token: access.token,
     token_type: 'Bearer',
     expires_in: access.expiresInSeconds,
-    refresh_token: refreshToken,
+    ...(refreshToken !== undefined && { refresh_token: refreshToken }),
     scope: 'inference',
   });
+
+/** For `/me`, or for a device that a ticket of this browser names. */
+async function answerLogin(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
+  const ticket = readQuery(request).get('ticket');
+  if (ticket === undefined) return startLogin(request, { kind: 'page' }, ports);
+  const { deviceId } = openTicket(requireBrowser(request), 'asked', ticket, ports.clock);
+  return startLogin(request, { kind: 'device', deviceId }, ports);
+}
 
 async function answerAuthorize(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
   const parameters = readQuery(request);
@@ -109,5 +125,7 @@ async function answerCallback(request: SignInRequest, ports: SignInPorts): Promi
       return showToken(ended, ports);
     case 'authorize':
       return confirmClient(browser, ended, purpose.request, ports);
+    case 'device':
+      return confirmDevice(browser, ended, purpose.deviceId, ports);
   }
 }

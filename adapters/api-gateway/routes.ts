@@ -51,6 +51,8 @@ export const SIGN_IN_METHODS: Readonly<Record<string, readonly string[]>> = {
   '/oauth/token': ['POST'],
   '/oauth/revoke': ['POST'],
   '/oauth/authorize': ['GET', 'POST'],
+  '/oauth/device_authorization': ['POST'],
+  '/device': ['GET', 'POST'],
   '/oauth/login': ['GET'],
   '/oauth/callback': ['GET'],
 };

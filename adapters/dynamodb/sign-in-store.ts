@@ -13,6 +13,7 @@ import {
   isWritten,
   ONE,
   rethrow,
+  subtracts,
   toExpressions,
   type Update,
   ZERO,
@@ -65,6 +66,10 @@ export function makeSignInStore(call: AwsCall, table: string): SignInStore {
         ],
         conditions: [hasRoom(max)],
       }),
+
+    async uncount(id) {
+      await write(id, { set: [subtracts(COUNT, ONE)], conditions: [isCounted()] });
+    },
   };
 }
 
@@ -91,6 +96,9 @@ const isAsSeen = (rev: number): Condition => condition`${attribute(REV)} = ${toN
 /** Invariant: a count never passes its maximum. Defeats: a thousand guesses at once. Keeps `count-has-room`. */
 const hasRoom = (max: number): Condition =>
   condition`(attribute_not_exists(${attribute(COUNT)}) OR ${attribute(COUNT)} < ${toNumber(max)})`;
+
+/** Invariant: a count is never negative. Defeats: a count that expired before it was taken back. Keeps `count-not-negative`. */
+const isCounted = (): Condition => condition`${attribute(COUNT)} >= ${ONE}`;
 
 function toGrant(id: string, item: Item): StoredGrant | undefined {
   const rev = readNumber(item, REV);

@@ -46,9 +46,9 @@ export const toPage = (html: string, cookie?: string): PageAnswer => ({
   ...(cookie !== undefined && { cookie }),
 });
 
-/** Makes the answer of a refusal to a client (RFC 6749, 5.2). */
+/** Makes the answer of a refusal to a client: 400 whatever it is (RFC 6749, 5.2), but for our own failures. */
 export const toErrorAnswer = ({ code, status, message }: OAuthError): JsonAnswer =>
-  toJson(status, { error: code, error_description: message });
+  toJson(status < 500 ? 400 : status, { error: code, error_description: message });
 
 /** Makes the answer of a refusal to a person. */
 export const toErrorPageAnswer = ({ code, status, message }: OAuthError): PageAnswer => ({

@@ -115,3 +115,21 @@ export const toShownPage = (shown: {
     }`,
     shown.to,
   );
+
+/** Makes the page of the form for a device's code. @param userCode filled in only where that is configured */
+export const toCodePage = (ticket: string, userCode: string): string =>
+  toDocument(
+    'Sign in a device',
+    html`<p>Type the code that your device shows.</p><form method="post" action="device"><input type="hidden" name="ticket" value="${ticket}"><p><label>Code <input name="user_code" value="${userCode}" autocomplete="off" autocapitalize="characters" maxlength="9" required></label></p><button>Continue</button></form>`,
+  );
+
+/** Makes the page that shows who asks, before anyone has signed in. */
+export const toDevicePage = (ask: {
+  readonly who: string;
+  readonly facts: Confirmation['facts'];
+  readonly ticket: string;
+}): string =>
+  toDocument(
+    'Is this your device?',
+    html`<dl><dt>Who asks</dt><dd>${ask.who}</dd>${ask.facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl><p>Continue only if you started this yourself. Did somebody send you the code? Then close this page.</p><p><a class="button" href="oauth/login?ticket=${ask.ticket}">Sign in</a></p>`,
+  );

@@ -32,6 +32,8 @@ export interface SignInStore {
     id: string,
     bounds: { readonly max: number; readonly expiresAtMs: number },
   ): Promise<boolean>;
+  /** Takes one back that was counted. */
+  uncount(id: string): Promise<void>;
 }
 
 /** Random values, from a cryptographic source. */

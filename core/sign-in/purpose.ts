@@ -17,7 +17,8 @@ export interface AuthorizeRequest {
 
 export type LoginPurpose =
   | { readonly kind: 'page' }
-  | { readonly kind: 'authorize'; readonly request: AuthorizeRequest };
+  | { readonly kind: 'authorize'; readonly request: AuthorizeRequest }
+  | { readonly kind: 'device'; readonly deviceId: string };
 
 /** Somebody who has just signed in. */
 export interface SignedIn {
@@ -31,6 +32,12 @@ export interface TicketContents {
   readonly login: LoginPurpose;
   /** The button of a client's confirmation. */
   readonly authorize: SignedIn & { readonly request: AuthorizeRequest };
+  /** The form for a device's code, before anyone has signed in. */
+  readonly code: { readonly kind: 'code' };
+  /** The page of a device whose code was right. */
+  readonly asked: { readonly deviceId: string };
+  /** The buttons of a device's confirmation. */
+  readonly device: SignedIn & { readonly deviceId: string };
   /** A page whose link leads back to a client, or the end of a device's form. */
   readonly shown: {
     readonly title: string;

@@ -2,7 +2,15 @@
  * Texts that only the holder of a secret can read or make. Flow: secret > **seal** > table or page.
  * Invariant: what the table or a browser keeps of a grant is a hash, or sealed under a secret that is not there.
  */
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  type KeyObject,
+} from 'node:crypto';
 import { decodeBase64Url } from '../jwt/compact-jws.ts';
 import type { SignInRandom } from './ports.ts';
 
@@ -44,3 +52,44 @@ export function unseal(secret: string, sealed: string): string | undefined {
 }
 
 const keyOf = (secret: string): Buffer => createHmac('sha256', secret).update('seal').digest();
+
+/** Before the 32 bytes of a private and a public key of X25519 (RFC 8410, 7 and 4). */
+const PRIVATE_KEY = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const PUBLIC_KEY = Buffer.from('302a300506032b656e032100', 'hex');
+
+const toPrivateKey = (seed: Uint8Array): KeyObject =>
+  createPrivateKey({ key: Buffer.concat([PRIVATE_KEY, seed]), format: 'der', type: 'pkcs8' });
+const toPublicText = (key: KeyObject): string =>
+  createPublicKey(key)
+    .export({ format: 'der', type: 'spki' })
+    .subarray(PUBLIC_KEY.length)
+    .toString('base64url');
+const fromPublicText = (text: string): KeyObject =>
+  createPublicKey({
+    key: Buffer.concat([PUBLIC_KEY, Buffer.from(text, 'base64url')]),
+    format: 'der',
+    type: 'spki',
+  });
+const seedOf = (secret: string): Buffer => createHmac('sha256', secret).update('receiver').digest();
+
+/** Makes the public half of a secret: texts can be sealed for its holder without knowing it (X25519). */
+export const makeReceiver = (secret: string): string => toPublicText(toPrivateKey(seedOf(secret)));
+
+/** Seals a text for the holder of a secret. */
+export function sealFor(
+  receiver: string,
+  text: string,
+  random: Pick<SignInRandom, 'bytes'>,
+): string {
+  const privateKey = toPrivateKey(random.bytes(32));
+  const shared = diffieHellman({ privateKey, publicKey: fromPublicText(receiver) });
+  return `${toPublicText(privateKey)}.${seal(shared.toString('base64url'), text, random)}`;
+}
+
+/** Opens what was sealed for a secret; undefined for another secret. */
+export function unsealFor(secret: string, sealed: string): string | undefined {
+  const [sender = '', text = ''] = sealed.split('.');
+  const privateKey = toPrivateKey(seedOf(secret));
+  const shared = diffieHellman({ privateKey, publicKey: fromPublicText(sender) });
+  return unseal(shared.toString('base64url'), text);
+}

@@ -45,7 +45,13 @@ interface PersonRule {
   readonly models?: readonly string[] | undefined;
 }
 
-export interface SignInSettings extends LoginSettings {
+/** The settings of devices without a browser. */
+export interface DeviceSettings {
+  readonly deviceRefresh: boolean;
+  readonly deviceUriComplete: boolean;
+}
+
+export interface SignInSettings extends LoginSettings, DeviceSettings {
   readonly exchange: readonly ExchangeRule[];
   /** The names of all keys that sign, each once. */
   readonly keyNames: readonly string[];
@@ -65,7 +71,9 @@ export function parseSignIn(config: SignInConfig): SignInSettings {
     ...config.rules.map(({ key }) => key),
     ...exchange.map(({ keyName }) => keyName),
   ];
-  return { ...toLoginSettings(config), exchange, keyNames: [...new Set(keyNames)] };
+  const { deviceRefresh, deviceUriComplete } = config;
+  const device = { deviceRefresh, deviceUriComplete };
+  return { ...toLoginSettings(config), ...device, exchange, keyNames: [...new Set(keyNames)] };
 }
 
 const PAGE_LIFETIME_SECONDS = 43_200;

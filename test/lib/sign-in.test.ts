@@ -17,6 +17,9 @@ const OPEN = [
   'POST /oauth/revoke',
   'GET /oauth/authorize',
   'POST /oauth/authorize',
+  'POST /oauth/device_authorization',
+  'GET /device',
+  'POST /device',
   'GET /oauth/login',
   'GET /oauth/callback',
 ];

@@ -88,5 +88,18 @@ export function describeSignInStore(name: string, start: () => Promise<StoreKit>
       expect(await kit.store.count(id, { max: 7, expiresAtMs: LATER_MS })).toBe(false);
       expect(await kit.store.count(id, { max: 8, expiresAtMs: LATER_MS })).toBe(true);
     });
+
+    // guarantee: count-not-negative
+    test('take a count back, and no more than was counted', async () => {
+      const id = `count#${makeId()}`;
+      const bounds = { max: 1, expiresAtMs: LATER_MS };
+      await kit.store.uncount(id);
+      expect(await kit.store.count(id, bounds)).toBe(true);
+      expect(await kit.store.count(id, bounds)).toBe(false);
+      await kit.store.uncount(id);
+      await kit.store.uncount(id);
+      expect(await kit.store.count(id, bounds)).toBe(true);
+      expect(await kit.store.count(id, bounds)).toBe(false);
+    });
   });
 }

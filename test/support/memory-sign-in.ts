@@ -31,5 +31,9 @@ export function makeMemorySignIn(): MemorySignIn {
       counts.set(id, counted + 1);
       return true;
     },
+    async uncount(id) {
+      const counted = counts.get(id) ?? 0;
+      if (counted > 0) counts.set(id, counted - 1);
+    },
   };
 }

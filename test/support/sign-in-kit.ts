@@ -1,4 +1,5 @@
 /** Everything that sign-in's flows need, in memory: a clock that is set, a provider that says what a test wants. */
+import { createHash } from 'node:crypto';
 
 import type { JsonObject } from '../../core/base/json.ts';
 import { parseLimit } from '../../core/base/limit-text.ts';
@@ -99,7 +100,7 @@ export function makeSignInKit(
       },
       bytes: (count) => {
         drawn += 1;
-        return Buffer.alloc(count, `drawn ${drawn} `);
+        return createHash('sha256').update(`drawn ${drawn}`).digest().subarray(0, count);
       },
     },
     log: { write: () => {} },
