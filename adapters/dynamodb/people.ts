@@ -63,6 +63,10 @@ export function makePeople(call: AwsCall, table: string): People {
       await updateItem(call, table, noteIdOf(walletId), toIntroduction(names));
     },
 
+    async forget(walletId, { reason }) {
+      await updateItem(call, table, noteIdOf(walletId), toForgotten(reason !== undefined));
+    },
+
     async countRefusal(walletId, nowMs) {
       await updateItem(call, table, noteIdOf(walletId), toRefusal(nowMs));
     },
@@ -88,6 +92,15 @@ const toIntroduction = (names: PersonNames): Update => ({
     return typeof text === 'string' ? sets(name, toText(text)) : undefined;
   }),
   conditions: [condition`attribute_not_exists(${attribute('name')})`],
+});
+
+/** The reason of a block that stays. */
+const REMOVED = 'removed';
+
+const toForgotten = (hasReason: boolean): Update => ({
+  set: hasReason ? [sets('reason', toText(REMOVED))] : [],
+  remove: TEXTS.filter((name) => name !== 'reason'),
+  conditions: [condition`attribute_exists(${attribute(partitionKey)})`],
 });
 
 const MINUTE_MS = 60_000;

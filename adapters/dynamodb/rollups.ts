@@ -191,6 +191,10 @@ function toOpenDays(items: readonly Item[]): readonly OpenDay[] {
 const placeOfSegment = ({ day, generation, after }: RollupSegment): string =>
   `${day}#${String(generation).padStart(GENERATION_DIGITS, '0')}#${after}`;
 
+/** The key of a segment's item. */
+export const segmentKey = (keyId: KeyId, segment: RollupSegment): Item =>
+  toKey(keyId, placeOfSegment(segment));
+
 const toSegmentItem = (keyId: KeyId, segment: RollupSegment): Item => ({
   ...toKey(keyId, placeOfSegment(segment)),
   [ttlAttribute]: expiryOf(segment.day),
@@ -224,7 +228,7 @@ const parseSeal = (item: Item): SealedDay => ({
 });
 
 /** Wallet, token, model and identity, then the sums. Dollars are a text, so that they pass through no double. */
-type EncodedCell = readonly [
+export type EncodedCell = readonly [
   wallet: string,
   token: string | 0,
   model: string | 0,
@@ -261,7 +265,8 @@ const encodeTags = ({ tags }: UsageCell): readonly [tags?: string] =>
 
 const encodeIdentity = ({ source, issuer, id }: Identity) => [source, issuer, id] as const;
 
-function decodeCell(encoded: EncodedCell): UsageCell {
+/** Reads a cell. */
+export function decodeCell(encoded: EncodedCell): UsageCell {
   const [wallet, token, model, identity, requests, input, cachedInput, output, ...rest] = encoded;
   const [tokens, cost, overrun = '0', tagList = ''] = rest;
   const tags = parseTagList(tagList);

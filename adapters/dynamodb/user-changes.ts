@@ -6,7 +6,15 @@ import type { UserChangeRow, UserChanges } from '../../core/account/ports.ts';
 import type { KeyId } from '../../core/base/ids.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { TABLES } from '../table-schema.ts';
-import { isWritten, rethrow } from './update.ts';
+import {
+  attribute,
+  type Condition,
+  condition,
+  isWritten,
+  rethrow,
+  sets,
+  toExpressions,
+} from './update.ts';
 import { type Item, itemsOf, readNumber, readText, toNumber, toText } from './values.ts';
 
 const { partitionKey, sortKey } = TABLES.usage;
@@ -38,6 +46,19 @@ export function makeUserChanges(call: AwsCall, table: string): UserChanges {
       );
     },
 
+    async forget({ keyId, id, user, fields }) {
+      await isWritten(
+        call('UpdateItem', {
+          TableName: table,
+          Key: { [partitionKey]: toText(partitionOf(keyId)), [sortKey]: toText(id) },
+          ...toExpressions({
+            set: [sets('user', toText(user)), sets('fields', toText(fields))],
+            conditions: [changeIsThere()],
+          }),
+        }),
+      );
+    },
+
     async list(keyId) {
       const rows: UserChangeRow[] = [];
       let start: unknown;
@@ -57,6 +78,9 @@ export function makeUserChanges(call: AwsCall, table: string): UserChanges {
     },
   };
 }
+
+/** Keeps `expired-stays-gone`. */
+const changeIsThere = (): Condition => condition`attribute_exists(${attribute(partitionKey)})`;
 
 const ROWS_MAX = 1_000;
 

@@ -1,5 +1,5 @@
 /**
- * `hallpass users`: list, show, raise, credit, block and unblock the users of a key.
+ * `hallpass users`: list, show, raise, credit, block, unblock and forget the users of a key.
  */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { UserView } from '../../core/account/user-view.ts';
@@ -10,6 +10,7 @@ import { wrongUse } from '../failure.ts';
 import { must, type PlaceFlags, toKeyName, withAuthor, withPlace } from '../flags.ts';
 import { type UrlFlag, withUrl } from '../gateway/by-key.ts';
 import { printResult, type Terminal } from '../output.ts';
+import { forget } from './forget.ts';
 import { type UsersPlace, withUsers } from './place.ts';
 import { userLines, userTable } from './text.ts';
 
@@ -70,14 +71,24 @@ export function addUserCommands(program: Command, terminal: Terminal): void {
       change(user, { blocked: reason }, flags, terminal),
     );
 
+  withPersonFlags(withPlace(users.command('forget')))
+    .summary('remove the names of a user from everything that is kept')
+    .description(
+      'Removes them from usage rows, sums of days, the list of changes and the record of the user. Counters, a block and revocations stay under a hash, and nothing is worth more afterwards. Without --key and --personal, the user of any key is meant. May be broken off and run again.',
+    )
+    .argument('<user>', USER)
+    .action((user: string, flags: PlaceFlags & UsersPlace) => forget(user, flags, terminal));
+
   withAuthor(withPlaces(users.command('unblock')))
     .summary('end the block of a user')
     .argument('<user>', USER)
     .action((user: string, flags: UsersFlags) => change(user, { blocked: null }, flags, terminal));
 }
 
-const withPlaces = (command: Command): Command =>
-  withUrl(withPlace(command))
+const withPlaces = (command: Command): Command => withPersonFlags(withUrl(withPlace(command)));
+
+const withPersonFlags = (command: Command): Command =>
+  command
     .option(
       '--key <name>',
       'the key whose users are meant; with --url one that yours manages',

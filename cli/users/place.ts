@@ -12,6 +12,7 @@ import type { UserView } from '../../core/account/user-view.ts';
 import { changeUser, describeUser } from '../../core/account/users.ts';
 import { asKeyId } from '../../core/base/ids.ts';
 import type { JsonObject } from '../../core/base/json.ts';
+import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { personalBookOf } from '../../core/wallet/payer.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
@@ -117,15 +118,18 @@ export async function usersInTables(
   return usersIn(gateway, await usersOf(gateway, key), by);
 }
 
-async function usersOf(gateway: Gateway, key: string): Promise<OwnedUsers> {
-  const record = await gateway.requireKey(key);
+const usersOf = async (gateway: Gateway, key: string): Promise<OwnedUsers> =>
+  usersOfRecord(gateway.account, await gateway.requireKey(key));
+
+/** Returns the users of a key by its record. */
+export function usersOfRecord(account: string, record: KeyRecord): OwnedUsers {
   const { id: keyId, kind: keyKind, user } = record;
   const limits = limitsOfRecord(record);
-  return usersOfKey(gateway.account, { keyId, keyKind, limits, ...(user && { user }) });
+  return usersOfKey(account, { keyId, keyKind, limits, ...(user && { user }) });
 }
 
 /** The users of all personal keys. Their keys may have different limits, so only own ones are shown. */
-function personalUsersOf({ account }: Gateway): OwnedUsers {
+export function personalUsersOf({ account }: Gateway): OwnedUsers {
   const book = personalBookOf(account);
   return { account, keyId: asKeyId(book), book, limits: [], arePersonal: true };
 }

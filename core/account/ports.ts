@@ -20,6 +20,8 @@ export interface UserChangeRow {
 export interface UserChanges {
   /** Adds a change. May be repeated: the first one stays. */
   put(row: UserChangeRow): Promise<void>;
+  /** Puts a change without its user's name in the place of the one with its id. */
+  forget(row: UserChangeRow): Promise<void>;
   /** The changes of a key's users, the last one first; 1,000 at most. */
   list(keyId: KeyId): Promise<readonly UserChangeRow[]>;
 }

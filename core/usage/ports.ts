@@ -3,7 +3,7 @@
  */
 import type { KeyId, WalletId } from '../base/ids.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
-import type { RollupSegment, SealedDay } from './cells.ts';
+import type { RollupSegment, SealedDay, UsageCell } from './cells.ts';
 
 /** Reads usage. Fails closed. */
 export interface UsageReader {
@@ -44,6 +44,18 @@ export interface OpenDay {
   readonly keyId: KeyId;
   readonly day: string;
   readonly marked: readonly string[];
+}
+
+/** Names of payers in rows and rollups. Fails closed; each write may be repeated. */
+export interface UsageNames {
+  /** Removes the payer's name from a row. */
+  forgetRow(keyId: KeyId, day: string, place: string): Promise<void>;
+  /** Removes the names of these payers from a segment. Returns in how many cells they were. */
+  forgetCells(
+    keyId: KeyId,
+    segment: RollupSegment,
+    isForgotten: (cell: UsageCell) => boolean,
+  ): Promise<number>;
 }
 
 /** Reads and writes rollups, for the sweep. Fails closed; each write may be repeated. */

@@ -16,6 +16,8 @@ export interface People {
   findNotes(walletIds: readonly WalletId[]): Promise<ReadonlyMap<WalletId, PersonNote>>;
   /** Writes who a person is, unless their note says so already. */
   introduce(walletId: WalletId, texts: PersonNames): Promise<void>;
+  /** Removes the names, the note and the words of a block from the note as it was seen. */
+  forget(walletId: WalletId, seen: PersonNote): Promise<void>;
   /** Counts a minute in which a request of this person was refused; once for several refusals within a minute. */
   countRefusal(walletId: WalletId, nowMs: number): Promise<void>;
   /** `record-changed`: it is not as it was seen. `repeated`: a change with this idempotency key was made before. */

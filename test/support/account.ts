@@ -128,7 +128,7 @@ async function ask(
     people: makeMemoryPeople(new Map(), () => {
       throw new TypeError('these tests change nobody');
     }),
-    userChanges: { put: async () => {}, list: async () => [] },
+    userChanges: { put: async () => {}, list: async () => [], forget: async () => {} },
     wallets: {
       ...makeMemoryWallets(),
       find: async (id) => wallets[id],

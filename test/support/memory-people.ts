@@ -43,6 +43,12 @@ export function makeMemoryPeople(
       notes.set(walletId, { ...note, texts: { ...note.texts, ...names } });
     },
 
+    async forget(walletId, { reason }) {
+      const note = notes.get(walletId);
+      const texts = reason === undefined ? {} : { reason: 'removed' };
+      if (note !== undefined) notes.set(walletId, { ...note, texts });
+    },
+
     async countRefusal(walletId, nowMs) {
       const note = noteOf(walletId);
       notes.set(walletId, note);

@@ -42,6 +42,7 @@ beforeEach(() => {
         if (!listed.some(({ id }) => id === row.id)) listed.push(row);
       },
       list: async () => listed,
+      forget: async () => {},
     },
   };
   const { identity: _, token: __, ...bare } = makeGrant(LIMITS);
