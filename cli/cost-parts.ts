@@ -2,26 +2,47 @@
  * The bill of a gateway by its parts, at AWS's list prices: pure figures and formulas.
  */
 
-/** The prices, entered by hand on this date. docs/cost.md names the page to compare each with. */
+/** One of AWS's list prices. */
+export interface AwsPrice {
+  readonly usd: number;
+  /** What it is for. */
+  readonly per: string;
+  /** Where the figure was found. AWS's own pages could not be read; docs/cost.md links them. */
+  readonly source: string;
+  /** The day of the source, as far as it says; null: it does not. */
+  readonly asOf: string | null;
+}
+
+const price = (usd: number, per: string, source: string, asOf: string | null): AwsPrice => ({
+  usd,
+  per,
+  source,
+  asOf,
+});
+
+const API_GATEWAY_PAGE = 'AWS’s API Gateway page, as api-evangelist transcribed it';
+const NOT_FOUND = 'entered by hand; no copy was found';
+
+/** The prices of us-east-1, without free tiers. */
 export const COST_PRICES = {
-  region: 'us-east-1',
-  date: '2026-11-29',
-  /** REST API, first 333 million requests a month, per million. */
-  apiRequestsUsdPerMillion: 3.5,
-  lambdaRequestsUsdPerMillion: 0.2,
-  /** ARM, first 7.5 billion GB-seconds a month. */
-  lambdaUsdPerGbSecond: 0.0000133334,
-  /** On demand. */
-  writesUsdPerMillion: 0.625,
-  readsUsdPerMillion: 0.125,
-  logsUsdPerGb: 0.5,
-  transferUsdPerGb: 0.09,
-  tableUsdPerGbMonth: 0.25,
-  secretUsdPerMonth: 0.4,
-  alarmMetricUsdPerMonth: 0.1,
-  metricUsdPerMonth: 0.3,
-  dashboardUsdPerMonth: 3,
-} as const;
+  apiRequests: price(3.5, 'million requests of a REST API', API_GATEWAY_PAGE, '2026-09-20'),
+  transfer: price(0.09, 'GB sent to the internet', API_GATEWAY_PAGE, '2026-09-20'),
+  lambdaRequests: price(0.2, 'million requests of Lambda', 'cloudchipr.com', '2024'),
+  lambdaTime: price(0.0000133334, 'GB-second of Lambda on ARM', 'cloudchipr.com', '2024'),
+  writes: price(0.625, 'million write units of DynamoDB on demand', 'airbyte.com', '2025-07-21'),
+  reads: price(0.125, 'million read units of DynamoDB on demand', 'airbyte.com', '2025-07-21'),
+  tables: price(0.25, 'GB-month of DynamoDB', NOT_FOUND, null),
+  tableBackups: price(0.2, 'GB-month of point-in-time recovery', NOT_FOUND, null),
+  logs: price(0.5, 'GB of logs', 'factualminds.com', '2026-06-13'),
+  metric: price(0.3, 'metric of one’s own and month', 'signoz.io', '2026-02-15'),
+  alarmMetric: price(0.1, 'metric that an alarm watches and month', 'c3x.dev', null),
+  dashboard: price(3, 'dashboard and month', 'factualminds.com', '2026-06-13'),
+  secret: price(0.4, 'secret and month', 'hivebook.wiki', null),
+} as const satisfies Readonly<Record<string, AwsPrice>>;
+
+/** The region of the prices, and the day on which they were compared with their sources. */
+export const COST_REGION = 'us-east-1';
+export const COST_COMPARED_ON = '2026-11-29';
 
 /** The requests of a gateway in a month. */
 export interface CostLoad {
@@ -62,22 +83,22 @@ const MILLION = 1e6;
 /** Returns what a stack costs in a month without any request. */
 export function idleCost(secrets: number): readonly CostPart[] {
   const p = COST_PRICES;
-  const sweep = SWEEPS_A_MONTH * SWEEP_SECONDS * PROXY_GB * p.lambdaUsdPerGbSecond;
+  const sweep = SWEEPS_A_MONTH * SWEEP_SECONDS * PROXY_GB * p.lambdaTime.usd;
   return [
     {
       part: 'secrets',
-      formula: `${secrets} secrets × ${p.secretUsdPerMonth}`,
-      usd: secrets * p.secretUsdPerMonth,
+      formula: `${secrets} secrets × ${p.secret.usd}`,
+      usd: secrets * p.secret.usd,
     },
     {
       part: 'alarms',
-      formula: `${ALARM_METRICS} metrics × ${p.alarmMetricUsdPerMonth} (10 are free in an account)`,
-      usd: ALARM_METRICS * p.alarmMetricUsdPerMonth,
+      formula: `${ALARM_METRICS} metrics × ${p.alarmMetric.usd} (10 are free in an account)`,
+      usd: ALARM_METRICS * p.alarmMetric.usd,
     },
     {
       part: 'dashboard',
-      formula: `1 × ${p.dashboardUsdPerMonth} (3 are free in an account)`,
-      usd: p.dashboardUsdPerMonth,
+      formula: `1 × ${p.dashboard.usd} (3 are free in an account)`,
+      usd: p.dashboard.usd,
     },
     {
       part: 'sweep',
@@ -97,45 +118,43 @@ export function trafficCost({ requests, seconds, tokens }: CostLoad): readonly C
   return [
     {
       part: 'API Gateway',
-      formula: `requests × ${p.apiRequestsUsdPerMillion} a million`,
-      usd: (requests / MILLION) * p.apiRequestsUsdPerMillion,
+      formula: `requests × ${p.apiRequests.usd} a million`,
+      usd: (requests / MILLION) * p.apiRequests.usd,
     },
     {
       part: 'Lambda, time',
-      formula: `requests × (${seconds} s + ${AUTHORIZER_SECONDS} s) × ${PROXY_GB} GB × ${p.lambdaUsdPerGbSecond}`,
-      usd: gbSeconds * p.lambdaUsdPerGbSecond,
+      formula: `requests × (${seconds} s + ${AUTHORIZER_SECONDS} s) × ${PROXY_GB} GB × ${p.lambdaTime.usd}`,
+      usd: gbSeconds * p.lambdaTime.usd,
     },
     {
       part: 'Lambda, requests',
-      formula: `2 × requests × ${p.lambdaRequestsUsdPerMillion} a million`,
-      usd: ((2 * requests) / MILLION) * p.lambdaRequestsUsdPerMillion,
+      formula: `2 × requests × ${p.lambdaRequests.usd} a million`,
+      usd: ((2 * requests) / MILLION) * p.lambdaRequests.usd,
     },
     {
       part: 'DynamoDB',
-      formula: `requests × (${WRITES_A_REQUEST} writes × ${p.writesUsdPerMillion} + ${READS_A_REQUEST} read × ${p.readsUsdPerMillion}) a million`,
-      usd:
-        (requests / MILLION) *
-        (WRITES_A_REQUEST * p.writesUsdPerMillion + READS_A_REQUEST * p.readsUsdPerMillion),
+      formula: `requests × (${WRITES_A_REQUEST} writes × ${p.writes.usd} + ${READS_A_REQUEST} read × ${p.reads.usd}) a million`,
+      usd: (requests / MILLION) * (WRITES_A_REQUEST * p.writes.usd + READS_A_REQUEST * p.reads.usd),
     },
     {
       part: 'DynamoDB, storage',
-      formula: `${ROW_BYTES} bytes a row × ${p.tableUsdPerGbMonth} a GB`,
-      usd: rowGb * p.tableUsdPerGbMonth,
+      formula: `${ROW_BYTES} bytes a row × (${p.tables.usd} + ${p.tableBackups.usd} for backups) a GB`,
+      usd: rowGb * (p.tables.usd + p.tableBackups.usd),
     },
     {
       part: 'logs',
-      formula: `${LOG_BYTES_A_REQUEST} bytes a request × ${p.logsUsdPerGb} a GB`,
-      usd: logGb * p.logsUsdPerGb,
+      formula: `${LOG_BYTES_A_REQUEST} bytes a request × ${p.logs.usd} a GB`,
+      usd: logGb * p.logs.usd,
     },
     {
       part: 'metrics',
-      formula: `${OWN_METRICS} metrics × ${p.metricUsdPerMonth} (10 are free in an account)`,
-      usd: requests === 0 ? 0 : OWN_METRICS * p.metricUsdPerMonth,
+      formula: `${OWN_METRICS} metrics × ${p.metric.usd} (10 are free in an account)`,
+      usd: requests === 0 ? 0 : OWN_METRICS * p.metric.usd,
     },
     {
       part: 'transfer',
-      formula: `requests × ${tokens} tokens × ${BYTES_A_TOKEN} bytes × ${p.transferUsdPerGb} a GB`,
-      usd: sentGb * p.transferUsdPerGb,
+      formula: `requests × ${tokens} tokens × ${BYTES_A_TOKEN} bytes × ${p.transfer.usd} a GB`,
+      usd: sentGb * p.transfer.usd,
     },
   ];
 }

@@ -2,7 +2,15 @@
  * `hallpass cost`: what a deployed gateway costs in a month, by part, with each formula.
  */
 import type { Command } from 'commander';
-import { COST_PRICES, type CostLoad, idleCost, streamsAtPeak, trafficCost } from './cost-parts.ts';
+import {
+  COST_COMPARED_ON,
+  COST_PRICES,
+  COST_REGION,
+  type CostLoad,
+  idleCost,
+  streamsAtPeak,
+  trafficCost,
+} from './cost-parts.ts';
 import { must, withJson } from './flags.ts';
 import { printResult, type Terminal, toTable } from './output.ts';
 
@@ -38,17 +46,37 @@ function printCost(load: CostFlags, terminal: Terminal): void {
   const traffic = trafficCost(load);
   const total = [...idle, ...traffic].reduce((sum, { usd }) => sum + usd, 0);
   const streams = streamsAtPeak(load);
-  const { region, date } = COST_PRICES;
   const rows = [
     ...idle.map((part) => ['idle', part.part, toMoney(part.usd), part.formula]),
     ...traffic.map((part) => ['traffic', part.part, toMoney(part.usd), part.formula]),
-    ['', 'total', toMoney(total), `list prices of ${region}, ${date}`],
+    [
+      '',
+      'total',
+      toMoney(total),
+      `list prices of ${COST_REGION}, found on ${COST_COMPARED_ON}; --json names each source`,
+    ],
   ];
   printResult(load, terminal, {
-    json: { region, price_date: date, idle, traffic, total_usd: total, streams_at_peak: streams },
+    json: {
+      region: COST_REGION,
+      price_date: COST_COMPARED_ON,
+      prices: toPriceRows(),
+      idle,
+      traffic,
+      total_usd: total,
+      streams_at_peak: streams,
+    },
     text: () =>
       `${toTable(['', 'part', 'USD a month', 'formula'], rows)}\nAbout ${streams} streams are open at the busiest minute (five times the mean). An account begins with 1,000 or less.`,
   });
 }
+
+const toPriceRows = () =>
+  Object.values(COST_PRICES).map(({ usd, per, source, asOf }) => ({
+    usd,
+    per,
+    source,
+    as_of: asOf,
+  }));
 
 const toMoney = (usd: number): string => usd.toFixed(2);

@@ -39,7 +39,13 @@ import {
   SIGN_IN_METHODS,
 } from '../adapters/api-gateway/routes.ts';
 import { addMethods, mapValues, quote, withAncestors } from './api-methods.ts';
-import { acknowledgeFindings, endpointOf, NO_EXECUTION_LOG, setThrottles } from './api-settings.ts';
+import {
+  acknowledgeFindings,
+  endpointOf,
+  METRICS_BY_METHOD,
+  NO_EXECUTION_LOG,
+  setThrottles,
+} from './api-settings.ts';
 import { type Functions, STREAM_TIMEOUT } from './functions.ts';
 import type { HallpassProps } from './props.ts';
 
@@ -116,7 +122,7 @@ export class Api extends Construct {
         stageName,
         throttlingRateLimit: requestsPerSecondMax,
         throttlingBurstLimit: burstMax,
-        metricsEnabled: true,
+        metricsEnabled: METRICS_BY_METHOD,
         ...NO_EXECUTION_LOG,
         tracingEnabled: tracing,
         accessLogDestination: new LogGroupLogDestination(accessLog),

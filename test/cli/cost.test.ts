@@ -24,7 +24,7 @@ describe('cost', () => {
       'Lambda, time': 26.83,
       'Lambda, requests': 0.4,
       DynamoDB: 2,
-      'DynamoDB, storage': 0.17,
+      'DynamoDB, storage': 0.32,
       logs: 1.25,
       metrics: 3,
       transfer: 18,
@@ -35,7 +35,7 @@ describe('cost', () => {
   test('prints each formula, and where its prices come from', async () => {
     const { stdout } = await runHere(['cost', '--requests', '1000']);
     expect(stdout).toContain('requests × 3.5 a million');
-    expect(stdout).toContain('list prices of us-east-1, 2026-11-29');
+    expect(stdout).toContain('list prices of us-east-1, found on 2026-11-29');
   });
 
   test('refuses what is no number', async () => {
