@@ -10,6 +10,7 @@
  * once, and begin again.
  */
 import type { WalletId } from './base/ids.ts';
+import { keyOfEnding } from './keys/secret-ending.ts';
 import { isAlertItem } from './wallet/alerts/alert.ts';
 import type { Wallets } from './wallet/ports.ts';
 import { closeExpiredHolds, type SettlePorts } from './wallet/settle.ts';
@@ -30,8 +31,8 @@ export interface SweepOutcome {
   readonly settled: number;
   /** Holds and wallets that could not be written; the next sweep tries again. */
   readonly failed: number;
-  /** Items with alerts to send, which the index leads to as well. */
-  readonly alertItems: readonly WalletId[];
+  /** Items of the index that are no wallets: alerts to send, and secrets to delete. */
+  readonly others: readonly WalletId[];
   /** False: the deadline came, or there was more than one sweep does. */
   readonly finished: boolean;
 }
@@ -55,7 +56,7 @@ export async function sweep(ports: SweepPorts, options: SweepOptions): Promise<S
     swept: sum(({ swept }) => swept),
     settled: sum(({ settled }) => settled),
     failed: sum(({ failed }) => failed),
-    alertItems: outcomes.flatMap(({ alertItems }) => alertItems),
+    others: outcomes.flatMap(({ others }) => others),
     finished: outcomes.every(({ finished }) => finished),
   };
 }
@@ -65,14 +66,14 @@ async function sweepShard(
   ports: SweepPorts,
   deadlineAtMs: number,
 ): Promise<SweepOutcome> {
-  const alertItems: WalletId[] = [];
-  const total = { wallets: 0, swept: 0, settled: 0, failed: 0, alertItems };
+  const others: WalletId[] = [];
+  const total = { wallets: 0, swept: 0, settled: 0, failed: 0, others };
   const startedAtMs = ports.clock.nowMs();
   const seen = new Set<WalletId>();
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    // Wallets that failed, and alerts, stay at the head of the index. The page grows by their number, so that others
+    // Wallets that failed, and what is no wallet, stay at the head of the index. The page grows by their number, so that others
     // get their turn.
-    const staying = total.failed + alertItems.length;
+    const staying = total.failed + others.length;
     const found = await findDue(ports.wallets, shard, startedAtMs, PAGE_SIZE + staying);
     if (found === undefined) return { ...total, failed: total.failed + 1, finished: false };
     const fresh = found.filter((walletId) => !seen.has(walletId));
@@ -80,8 +81,8 @@ async function sweepShard(
     for (const walletId of fresh) {
       if (ports.clock.nowMs() >= deadlineAtMs) return { ...total, finished: false };
       seen.add(walletId);
-      if (isAlertItem(walletId)) {
-        alertItems.push(walletId);
+      if (isAlertItem(walletId) || keyOfEnding(walletId) !== undefined) {
+        others.push(walletId);
         continue;
       }
       const outcome = await sweepWallet(walletId, ports);

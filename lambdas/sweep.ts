@@ -7,9 +7,11 @@ import type { Context } from 'aws-lambda';
 import { makeAlertSecret } from '../adapters/aws/alert-secret.ts';
 import type { AwsCall, SecretsEndpoint, TablesEndpoint } from '../adapters/aws/aws-call.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
+import { makeKeySecretEnd } from '../adapters/aws/key-secret-end.ts';
 import { callSns, makeTopic } from '../adapters/aws/sns.ts';
 import { makeAlerts } from '../adapters/dynamodb/alert-marks.ts';
 import { makeRollups } from '../adapters/dynamodb/rollups.ts';
+import { makeSecretEndings } from '../adapters/dynamodb/secret-endings.ts';
 import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeWebhook } from '../adapters/http/webhook.ts';
@@ -17,8 +19,10 @@ import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { DUE_SHARDS } from '../adapters/table-schema.ts';
 import type { Log } from '../core/base/ports.ts';
+import { type EndingPorts, endSecrets, keyOfEnding } from '../core/keys/secret-ending.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
 import { type RollupPorts, rollUp } from '../core/usage/rollup.ts';
+import { isAlertItem } from '../core/wallet/alerts/alert.ts';
 import type { AlertChannel, AlertItems } from '../core/wallet/alerts/ports.ts';
 import { sendAlerts } from '../core/wallet/alerts/send.ts';
 
@@ -61,9 +65,20 @@ export function makeSweepHandler(
       detail: `wallets ${wallets}, holds swept ${swept}, holds settled ${settled}, failed ${failed}`,
     });
     // Holds come first: they keep money from people. Rollups only save reads.
+    const keyIds = outcome.others.map(keyOfEnding).filter((keyId) => keyId !== undefined);
+    const ended = await endSecrets(keyIds, deadlineAtMs, ports);
+    if (keyIds.length > 0) {
+      log.write({
+        level: ended.failed > 0 ? 'warn' : 'info',
+        event: 'secrets of disabled keys deleted',
+        count: ended.deleted,
+        detail: `deleted ${ended.deleted}, failed ${ended.failed}`,
+      });
+    }
     const alertsEndAtMs = Math.min(deadlineAtMs, clock.nowMs() + ALERTS_TIME_MS);
-    const alerts = await sendAlerts(outcome.alertItems, alertsEndAtMs, alertPorts);
-    if (outcome.alertItems.length > 0) {
+    const items = outcome.others.filter(isAlertItem);
+    const alerts = await sendAlerts(items, alertsEndAtMs, alertPorts);
+    if (items.length > 0) {
       log.write({
         level: alerts.failed + alerts.givenUp > 0 || !alerts.finished ? 'warn' : 'info',
         event: alerts.finished ? 'alerts finished' : 'alerts stopped early',
@@ -79,22 +94,27 @@ export function makeSweepHandler(
       detail: `days ${made.days}, rows ${made.rows}, failed ${made.failed}`,
     });
     // Lambda counts as errors only what is thrown, and an alarm counts those.
-    if (failed > 0 || made.failed > 0 || alerts.failed > 0 || alerts.givenUp > 0)
-      throw new Error('service_unavailable');
+    const failures = failed + made.failed + alerts.failed + alerts.givenUp + ended.failed;
+    if (failures > 0) throw new Error('service_unavailable');
   });
 }
 
 function makePorts(
   { environment }: FunctionSettings,
   calls: SweepCalls,
-): SweepPorts & RollupPorts & { readonly alerts: AlertItems } {
-  const { walletsTable, usageTable } = environment;
+): SweepPorts & RollupPorts & EndingPorts & { readonly alerts: AlertItems } {
+  const { walletsTable, usageTable, secretPrefix } = environment;
   const call = calls.callDynamoDb(environment, CALL_TIMEOUT_MS);
   return {
     wallets: makeWallets(call, walletsTable),
     usage: makeUsageRows(call, usageTable),
     rollups: makeRollups(call, usageTable),
     alerts: makeAlerts(call, walletsTable),
+    endings: makeSecretEndings(call, environment),
+    deleteSecret: makeKeySecretEnd(
+      calls.callSecretsManager(environment, CALL_TIMEOUT_MS),
+      secretPrefix,
+    ),
     clock,
   };
 }

@@ -166,6 +166,8 @@ export function permissionsOf({
       ...holdAndSettle,
       allow('FindOpenDays', ['dynamodb:Query'], openIndex),
       allow('RollUp', ['dynamodb:Query', 'dynamodb:UpdateItem'], usage),
+      allow('ReadDisabledKeys', ['dynamodb:GetItem'], keys),
+      allow('DeleteSecretsOfKeys', ['secretsmanager:DeleteSecret'], [secrets.keyArns]),
       ...sendAlerts(alerts, secrets),
     ],
     // Open to anyone, so it may read nothing.

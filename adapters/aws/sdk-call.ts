@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import {
   CreateSecretCommand,
+  DeleteSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
   SecretsManagerClient,
@@ -72,6 +73,7 @@ const TABLE_COMMANDS: CommandTable = {
 };
 const SECRET_COMMANDS: CommandTable = {
   CreateSecret: CreateSecretCommand,
+  DeleteSecret: DeleteSecretCommand,
   GetSecretValue: GetSecretValueCommand,
   PutSecretValue: PutSecretValueCommand,
   UpdateSecretVersionStage: UpdateSecretVersionStageCommand,

@@ -19,6 +19,7 @@ import {
   type SecretWriter,
 } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
+import { makeSecretEndings } from '../../adapters/dynamodb/secret-endings.ts';
 import { systemClock as clock, systemRandom } from '../../adapters/system.ts';
 import type { Secrets } from '../../core/base/ports.ts';
 import type { Config } from '../../core/config.ts';
@@ -140,7 +141,7 @@ function toGateway(
 }
 
 async function makeAdminPorts(
-  { account, environment, keys, vault }: Gateway,
+  { account, environment, keys, vault, dynamodb }: Gateway,
   place: GatewayPlace,
   own: Variables,
 ): Promise<KeyAdminPorts> {
@@ -149,6 +150,7 @@ async function makeAdminPorts(
     by: place.as ?? (place.stack === undefined ? localUser() : await awsIdentity(environment, own)),
     store: keys,
     vault,
+    endings: makeSecretEndings(dynamodb, environment),
     clock,
     random: { uuid: systemRandom.uuid, bytes: (count) => randomBytes(count) },
     allowLoopback: environment.allowLocalIssuers,

@@ -6,6 +6,7 @@
  */
 import { GatewayError } from '../base/errors.ts';
 import { asKeyId, type KeyId } from '../base/ids.ts';
+import { MINUTE_MS } from '../base/limits.ts';
 import type { Clock } from '../base/ports.ts';
 import type { MadeVerifier } from '../jwt/make-verifier.ts';
 import { hashOfKey, makeApiKey } from './api-key.ts';
@@ -13,6 +14,7 @@ import { changesBetween, toFields } from './key-fields.ts';
 import type { KeyRecord } from './key-record.ts';
 import { applySettings, type KeySettings } from './key-settings.ts';
 import type { KeyChange, KeyStore, KeyVault } from './ports.ts';
+import type { SecretEndings } from './secret-ending.ts';
 
 const KEY_ID_BYTES = 16;
 const KEY_BYTES = 32;
@@ -24,6 +26,8 @@ export interface KeyAdminPorts {
   readonly by: string;
   readonly store: KeyStore;
   readonly vault: KeyVault;
+  /** @default secrets of disabled keys stay */
+  readonly endings?: Pick<SecretEndings, 'put'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** From a cryptographic source. */
   readonly random: { uuid(): string; bytes(count: number): Uint8Array };
@@ -191,14 +195,18 @@ export async function rotateKey(
 }
 
 /**
- * Disables a key for ever. Its usage stays, and its name is not free again.
+ * Disables a key for ever. Its usage stays, and its name is not free again. Its secret goes when the overlap of its former
+ * string would have ended, or a minute from now. Repeated, it marks the secret again.
  * @returns false if it was disabled before
  */
 export async function disableKey(name: string, ports: KeyAdminPorts): Promise<boolean> {
   const seen = await requireKey(name, ports);
-  if (seen.disabled) return false;
-  await change(seen, { ...seen, disabled: true }, 'disable', {}, ports);
-  return true;
+  if (!seen.disabled) await change(seen, { ...seen, disabled: true }, 'disable', {}, ports);
+  // Only now: a mark of a key that is in force would take its secret.
+  const endsAtMs = Math.max(ports.clock.nowMs() + MINUTE_MS, seen.former?.untilMs ?? 0);
+  const { id: keyId, account } = seen;
+  await ports.endings?.put({ keyId, account, keyName: name }, endsAtMs);
+  return !seen.disabled;
 }
 
 /** The most changes of a key that are listed. */

@@ -1,5 +1,5 @@
 /**
- * Operations of Secrets Manager on a local store: the four that the adapters call.
+ * Operations of Secrets Manager on a local store: the five that the adapters call.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -45,6 +45,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['PutSecretValue', putSecretValue],
   ['UpdateSecretVersionStage', updateSecretVersionStage],
   ['GetSecretValue', getSecretValue],
+  ['DeleteSecret', deleteSecret],
 ]);
 
 async function createSecret(store: SecretStore, input: Input): Promise<object> {
@@ -59,6 +60,13 @@ async function createSecret(store: SecretStore, input: Input): Promise<object> {
   const secret = input.SecretString === undefined ? empty : addVersion(empty, input);
   await store.put(secret);
   return { ...names(secret), ...versionId(currentOf(secret)) };
+}
+
+/** Deletes a secret at once: the recovery window of the service is not kept here. */
+async function deleteSecret(store: SecretStore, input: Input): Promise<object> {
+  const secret = find(store, input);
+  await store.remove(secret.name);
+  return { ...names(secret), DeletionDate: Date.now() / 1_000 };
 }
 
 async function putSecretValue(store: SecretStore, input: Input): Promise<object> {

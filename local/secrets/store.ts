@@ -2,7 +2,7 @@
  * Keeps local secrets: a file each, which only its owner may read and which is replaced as a whole.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 
@@ -28,6 +28,8 @@ export interface SecretStore {
   readonly secrets: ReadonlyMap<string, StoredSecret>;
   /** Written when the promise resolves. */
   put(secret: StoredSecret): Promise<void>;
+  /** The secret is gone when the promise resolves. */
+  remove(name: string): Promise<void>;
 }
 
 const OWNER_ONLY_FOLDER = 0o700;
@@ -63,6 +65,10 @@ export async function openSecretStore(
         await writeOwnerOnly(folder, fileName(secret.name), JSON.stringify(secret));
       }
       secrets.set(secret.name, secret);
+    },
+    async remove(name) {
+      if (folder !== undefined) await rm(join(folder, fileName(name)), { force: true });
+      secrets.delete(name);
     },
   };
 }

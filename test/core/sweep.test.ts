@@ -53,7 +53,14 @@ describe('sweep', () => {
   test('has nothing to do when nothing is due', async () => {
     await reserve(ADA, 'r1', 15);
 
-    expect(await run()).toEqual({ wallets: 0, swept: 0, settled: 0, failed: 0, finished: true });
+    expect(await run()).toEqual({
+      wallets: 0,
+      swept: 0,
+      settled: 0,
+      failed: 0,
+      others: [],
+      finished: true,
+    });
   });
 
   // guarantee: due-to-earliest-lease
@@ -63,7 +70,14 @@ describe('sweep', () => {
     await reserve(ADA, 'longer', 20);
     clock.advance(2 * MINUTE_MS);
 
-    expect(await run()).toEqual({ wallets: 1, swept: 1, settled: 0, failed: 0, finished: true });
+    expect(await run()).toEqual({
+      wallets: 1,
+      swept: 1,
+      settled: 0,
+      failed: 0,
+      others: [],
+      finished: true,
+    });
     const wallet = await wallets.find(ADA);
     expect([...(wallet?.holds.keys() ?? [])]).toEqual(['open', 'longer']);
     expect(wallet?.dueAtMs).toBe(NOW_MS + 15 * MINUTE_MS);
@@ -98,6 +112,7 @@ describe('sweep', () => {
       swept: 450,
       settled: 0,
       failed: 0,
+      others: [],
       finished: true,
     });
     expect(await run()).toMatchObject({ wallets: 0 });
@@ -147,7 +162,7 @@ describe('sweep', () => {
 
     const outcome = await run({ wallets: { ...wallets, findDue, moveDue } });
 
-    expect(outcome).toMatchObject({ swept: 0, settled: 0, failed: 0, finished: true });
+    expect(outcome).toMatchObject({ swept: 0, settled: 0, failed: 0, others: [], finished: true });
   });
 
   // guarantee: sweep-deadline
@@ -156,8 +171,8 @@ describe('sweep', () => {
     await reserve(BOB, 'r2', 1);
     clock.advance(2 * MINUTE_MS);
 
-    expect(await run({}, clock.nowMs())).toMatchObject({ wallets: 0, finished: false });
-    expect(await run()).toMatchObject({ wallets: 2, swept: 2, finished: true });
+    expect(await run({}, clock.nowMs())).toMatchObject({ wallets: 0, others: [], finished: false });
+    expect(await run()).toMatchObject({ wallets: 2, swept: 2, others: [], finished: true });
   });
 
   // guarantee: sweep-resumes
@@ -245,7 +260,7 @@ describe('sweep', () => {
       throw new GatewayError('service_unavailable', { transient: true });
     };
 
-    expect(await run({ usage: { put } })).toMatchObject({ failed: 1, finished: true });
+    expect(await run({ usage: { put } })).toMatchObject({ failed: 1, others: [], finished: true });
     expect((await wallets.find(ADA))?.dueAtMs).toBe(NOW_MS + MINUTE_MS);
   });
 
@@ -256,6 +271,7 @@ describe('sweep', () => {
 
     expect(await run({ wallets: { ...wallets, findDue } })).toMatchObject({
       failed: 4,
+      others: [],
       finished: false,
     });
   });

@@ -1,12 +1,17 @@
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callDynamoDb, callSecretsManager } from '../../adapters/aws/https-call.ts';
+import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
+import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
+import { makeSecretEndings } from '../../adapters/dynamodb/secret-endings.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
-import { asRequestId, asWalletId } from '../../core/base/ids.ts';
+import { asKeyHash, asKeyId, asRequestId, asWalletId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
 import { defineConfig } from '../../core/config.ts';
 import { makeSweepHandler } from '../../lambdas/sweep.ts';
+import { startSecrets } from '../../local/secrets/server.ts';
 import { startTables, TABLE_NAMES } from '../support/dynamodb.ts';
+import { SERVER_RECORD } from '../support/memory-keys.ts';
 import { makeHold, WALLET_ID } from '../support/wallet-fixtures.ts';
 
 let tables: Awaited<ReturnType<typeof startTables>>;
@@ -35,6 +40,7 @@ async function runSweep(
   url: string,
   remainingMs: number,
   entries: LogEntry[] = [],
+  secretsManagerUrl = url,
 ): Promise<LogEntry[]> {
   const handler = makeSweepHandler(
     {
@@ -46,7 +52,7 @@ async function runSweep(
         region: 'us-east-1',
         credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
         dynamodbUrl: url,
-        secretsManagerUrl: url,
+        secretsManagerUrl,
         snsUrl: url,
         allowLocalIssuers: false,
         providerUrls: {},
@@ -113,6 +119,63 @@ test('stops when its time is up, and the next run continues', async () => {
     expect([wallet?.inFlight, wallet?.holds.size]).toEqual([0, 0]);
     expect(wallet?.counters.get('usd:total')).toBe(500_000_000n);
   }
+});
+
+// guarantee: secret-ends-with-its-key
+test('deletes the secret of a disabled key once, and of no other', async () => {
+  const secrets = await startSecrets({ overlay: new Map(), accessKeyId: 'test' });
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const endpoint = { secretsManagerUrl: secrets.url, region: 'us-east-1', credentials };
+  const call = callSecretsManager(endpoint, 10_000);
+  const writer = makeSecretWriter(call, 'test');
+  const store = makeKeyStore(tables.call, TABLE_NAMES.keysTable);
+  const endings = makeSecretEndings(tables.call, TABLE_NAMES);
+  const names = ['gone', 'in-force', 'later', 'no-secret'] as const;
+  for (const name of names) {
+    const id = asKeyId(name);
+    const hash = asKeyHash(name);
+    const disabled = name !== 'in-force';
+    await store.create({ ...SERVER_RECORD, id, name, keyHash: hash, disabled });
+    if (name !== 'no-secret') await writer.createKeySecret(id, '1', 'sk-hp-1');
+    const key = { keyId: id, account: SERVER_RECORD.account, keyName: name };
+    await endings.put(key, name === 'later' ? Date.now() + 60_000 : 1_000);
+  }
+  await writer.putJwtSecret(asKeyId('gone'), '1', 'a-secret');
+
+  const first = await runSweep(tables.url, 300_000, [], secrets.url);
+  const second = await runSweep(tables.url, 300_000, [], secrets.url);
+
+  expect(first).toContainEqual({
+    level: 'info',
+    event: 'secrets of disabled keys deleted',
+    count: 2,
+    detail: 'deleted 2, failed 0',
+  });
+  expect(second.map(({ event }) => event)).not.toContain('secrets of disabled keys deleted');
+  expect(
+    ['gone', 'gone/jwt', 'in-force', 'later'].filter((name) => secrets.has(`test/key/${name}`)),
+  ).toEqual(['gone/jwt', 'in-force', 'later']);
+  await secrets.close();
+});
+
+test('tries again to delete a secret that could not be deleted', async () => {
+  const endings = makeSecretEndings(tables.call, TABLE_NAMES);
+  const keyId = asKeyId('unlucky');
+  const { account } = SERVER_RECORD;
+  await makeKeyStore(tables.call, TABLE_NAMES.keysTable).create({
+    ...SERVER_RECORD,
+    ...{ id: keyId, name: 'unlucky', keyHash: asKeyHash('unlucky'), disabled: true },
+  });
+  await endings.put({ keyId, account, keyName: 'unlucky' }, 1_000);
+  const dead = 'http://127.0.0.1:9';
+
+  for (const entries of [[], []] as LogEntry[][]) {
+    await expect(runSweep(tables.url, 300_000, entries, dead)).rejects.toThrow();
+    expect(entries).toContainEqual(
+      expect.objectContaining({ level: 'warn', detail: 'deleted 0, failed 1' }),
+    );
+  }
+  await endings.remove(keyId);
 });
 
 // guarantee: alarms-can-fire

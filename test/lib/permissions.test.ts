@@ -141,7 +141,7 @@ describe('what each function may do, and nothing else', () => {
   });
 
   // guarantee: least-privilege
-  test('the sweep finds wallets and days by their indexes, settles, rolls up and reads no secret', () => {
+  test('the sweep finds wallets and days by their indexes, settles, rolls up, deletes secrets of keys and reads none', () => {
     expect(permissionsOf('Sweep')).toEqual([
       ...logs('Sweep'),
       'Allow dynamodb:Query on <TablesWallets.Arn>/index/due',
@@ -151,6 +151,8 @@ describe('what each function may do, and nothing else', () => {
       'Allow dynamodb:Query on <TablesUsage.Arn>/index/open',
       'Allow dynamodb:Query on <TablesUsage.Arn>',
       'Allow dynamodb:UpdateItem on <TablesUsage.Arn>',
+      'Allow dynamodb:GetItem on <TablesKeys.Arn>',
+      'Allow secretsmanager:DeleteSecret on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:hallpass/Hallpass/<part of <part of <AWS::StackId>>>/key/*',
     ]);
   });
 

@@ -3,7 +3,7 @@
  */
 import { beforeEach, expect, test } from 'vitest';
 import { parseLimit } from '../../../core/base/limit-text.ts';
-import { createKey, rotateKey, setKey } from '../../../core/keys/key-admin.ts';
+import { createKey, disableKey, rotateKey, setKey } from '../../../core/keys/key-admin.ts';
 import { type KeySettings, mergeControls } from '../../../core/keys/key-settings.ts';
 import { type MemoryKeyAdmin, makeMemoryKeyAdmin } from '../../support/memory-key-admin.ts';
 import { JWT_SECRET } from '../../support/memory-keys.ts';
@@ -86,4 +86,29 @@ test('the usual name of the conversation header is no rule of its own', () => {
   expect(mergeControls(undefined, { conversationHeader: 'x-thread' })).toEqual({
     conversationHeader: 'x-thread',
   });
+});
+
+test('the secret of a disabled key is marked when its former string would have ended, after the record', async () => {
+  const current = () => admin.records.get('course');
+  const marks: unknown[] = [];
+  const ports = {
+    ...admin,
+    endings: {
+      async put(key: object, atMs: number) {
+        marks.push([key, atMs, current()?.disabled]);
+      },
+    },
+  };
+  await createKey({ name: 'course', settings: SETTINGS }, admin);
+  await rotateKey('course', 3_600_000, admin);
+  await disableKey('course', ports);
+  admin.nowMs += 2 * 3_600_000;
+  await disableKey('course', ports);
+
+  const { id: keyId, account } = current() ?? {};
+  const key = { keyId, account, keyName: 'course' };
+  expect(marks).toEqual([
+    [key, NOW_MS + 3_600_000, true],
+    [key, NOW_MS + 2 * 3_600_000 + 60_000, true],
+  ]);
 });

@@ -68,7 +68,7 @@ async function dueItems(): Promise<readonly WalletId[]> {
   const usage = { put: () => Promise.reject(new Error('no row is written')) };
   nowMs += 1;
   const outcome = await sweep({ wallets, usage, clock }, { shards: 4, deadlineAtMs: nowMs + 9e4 });
-  return outcome.alertItems;
+  return outcome.others;
 }
 
 describe('a level that is reached', () => {

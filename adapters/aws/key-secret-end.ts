@@ -1,0 +1,26 @@
+/**
+ * Deletes the secrets of disabled keys.
+ * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
+ */
+import type { KeyId } from '../../core/base/ids.ts';
+import { keySecretName } from '../table-schema.ts';
+import { type AwsCall, AwsCallError } from './aws-call.ts';
+
+/** A deleted secret can be restored for so long, and costs nothing. It is the least that the service allows. */
+const RECOVERY_DAYS = 7;
+
+/** The service's names for a secret that is not there, and for one that is being deleted. */
+const GONE: readonly string[] = ['ResourceNotFoundException', 'InvalidRequestException'];
+
+/** Makes what deletes a key's secret. One that is not there is no error. The secret of its JWTs stays. */
+export const makeKeySecretEnd =
+  (call: AwsCall, prefix: string) =>
+  async (keyId: KeyId): Promise<void> => {
+    const input = {
+      SecretId: keySecretName(prefix, keyId),
+      RecoveryWindowInDays: RECOVERY_DAYS,
+    };
+    await call('DeleteSecret', input).catch((error: unknown) => {
+      if (!(error instanceof AwsCallError) || !GONE.includes(error.name)) throw error;
+    });
+  };
