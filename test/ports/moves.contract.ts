@@ -215,6 +215,22 @@ export function describeMoves(kit: MovesKit): void {
     });
 
     // guarantee: move-exact
+    test('changes nothing after a request that cost nothing and was counted', async () => {
+      const id = makeWalletId();
+      const day = 'requests:day:2026-11-20';
+      await spendIn(id, [
+        { name: 'usd:total', add: 0n },
+        { name: day, add: 1n },
+      ]);
+      const move = moveOf(await read(id));
+      const hold = holdIn(id, 'free');
+      await reserve(hold, [{ name: day, add: 1n }]);
+      await settle(hold);
+
+      expect(await wallets().moveWallet(move)).toBe(false);
+    });
+
+    // guarantee: move-exact
     test('changes nothing after the first request in a wallet that had been revoked only', async () => {
       const id = makeWalletId();
       await under().setNotBefore(id, NOW_MS);

@@ -70,8 +70,9 @@ export function faultsOf(forwarded: Forwarded): readonly string[] {
   const leaves = leavesOf(sent);
   return [
     ...referenceFaults(leaves, request),
-    // What is given by reference is bounded by the context window, and the rest with it.
-    ...(request.input.reference === undefined ? countFaults(sent, request) : []),
+    ...countFaults(sent, request),
+    ...taskFaults(sent, request),
+    ...itemFaults(sent),
     ...priceFaults(leaves, request),
     ...capFaults(leaves, forwarded),
     ...mismatches(shape, sent, ''),
@@ -140,6 +141,24 @@ function countFaults(sent: unknown, { input }: ParsedRequest): readonly string[]
     }
   }
   return faults;
+}
+
+/** The most words that a model puts before a text whose task it knows. */
+const TASK_TOKENS = 64;
+
+/** A task whose words are not counted, once for each text. */
+function taskFaults(sent: unknown, { input }: ParsedRequest): readonly string[] {
+  const { task, input_type, taskType } = Object(sent);
+  const texts = taskType ? 1 : (task ?? input_type) ? input.messages.length : 0;
+  return input.tokens >= texts * TASK_TOKENS ? [] : ['words of a task that are not counted'];
+}
+
+/** An item of OpenAI's responses that says neither its type nor its role stands for a stored one. */
+function itemFaults(sent: unknown): readonly string[] {
+  const { input } = Object(sent);
+  if (!Array.isArray(input)) return [];
+  const items = input.filter((item) => isObject(item) && item.type == null && item.role == null);
+  return items.map(() => 'an item that its id names');
 }
 
 /** Below these, a client may write what it likes: it is counted as text, or is a label. */
