@@ -43,7 +43,7 @@ export async function forget(
     throw wrongUse('--key and --personal cannot be used together');
   }
   const nowMs = Date.now();
-  const { results, named } = await withGateway(flags, terminal.variables, async (gateway) => {
+  const { results, named } = await withGateway(flags, terminal, async (gateway) => {
     const scopes = await scopesOf(flags, gateway);
     return {
       results: await forgetIn(scopes, { user, nowMs, terminal }, gateway),
