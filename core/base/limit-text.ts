@@ -44,6 +44,19 @@ function parseAmount(unit: LimitUnit, value: string): bigint | undefined {
   return BigInt(value);
 }
 
+const SPANS: Readonly<Record<Limit['window'], string>> = {
+  minute: 'a minute',
+  hour: 'an hour',
+  day: 'a day',
+  week: 'a week',
+  month: 'a month',
+  total: 'in all',
+};
+
+/** Says a limit in words: `$10 a week`, `20 requests a minute`. */
+export const sayLimit = ({ unit, window, amount }: Limit): string =>
+  `${unit === 'usd' ? `$${toUsdText(asNanoUsd(amount))}` : `${amount} ${unit}`} ${SPANS[window]}`;
+
 /** Formats a limit as `parseLimit` reads it. */
 export const formatLimit = ({ per, unit, window, amount }: Limit): string =>
   `${per}:${unit}:${window}=${unit === 'usd' ? toUsdText(asNanoUsd(amount)) : amount}`;

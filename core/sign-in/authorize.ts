@@ -10,7 +10,7 @@
  *
  * Guarantees: no redirect leads to another computer; a form's answer never redirects to another origin.
  */
-import { formatLimit } from '../base/limit-text.ts';
+import { sayLimit } from '../base/limit-text.ts';
 import { type SignInAnswer, toPage } from './answer.ts';
 import {
   type BrowserPorts,
@@ -67,7 +67,7 @@ export function describeAccess({ models }: Person, { record }: SigningKey) {
   const caps = record.limits.filter(({ per, unit }) => per === 'user' && unit === 'usd');
   return {
     models: allowed === undefined ? 'all models of this gateway' : allowed.join(', '),
-    caps: caps.map((limit) => formatLimit(limit)).join(', '),
+    caps: caps.map(sayLimit).join(', '),
   };
 }
 

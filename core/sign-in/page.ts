@@ -81,7 +81,7 @@ export interface Confirmation {
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly warning: string;
   readonly models: string;
-  /** Limits as the command line writes them. */
+  /** Limits in words. */
   readonly caps: string;
 }
 
@@ -92,7 +92,7 @@ export const toConfirmPage = (ask: Confirmation): string => {
     ['Who asks', ask.who],
     ...ask.facts,
     ['Models', ask.models],
-    ['Limits', ask.caps],
+    ['At most', ask.caps],
   ] as const;
   return toDocument(
     'Give access?',

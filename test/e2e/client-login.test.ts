@@ -115,7 +115,7 @@ describe('a client on this computer', () => {
       'ada@example.edu',
       'the command &quot;hallpass&quot; on this computer, port 8400',
       'all models of this gateway',
-      'user:usd:week=10',
+      '$10 a week',
     ]) {
       expect(confirm.text).toContain(text);
     }

@@ -1,10 +1,13 @@
 /**
  * Sign-in as a person sees it: a real browser, a gateway with sign-in, and a real OpenID provider on this machine.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PAGE_STYLE } from '../../core/sign-in/page-style.ts';
+import { endServer, listen } from '../../local/listen.ts';
 import {
   findAccessibilityProblems,
   hasBrowser,
@@ -99,6 +102,56 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
     await close();
   });
 
+  /** Begins as a command on this computer does; the page that asks the person follows the login. */
+  const authorizeUrl = (redirectUri: string): string => {
+    const challenge = createHash('sha256').update('v'.repeat(43)).digest('base64url');
+    const parameters = {
+      response_type: 'code',
+      client_id: 'hallpass',
+      redirect_uri: redirectUri,
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+      state: 'state-of-the-client',
+    };
+    return `${gateway.root}/oauth/authorize?${new URLSearchParams(parameters)}`;
+  };
+  const sizeOf = async (page: Page, name: string) => {
+    const { width, height } = (await page.getByRole('button', { name }).boundingBox()) ?? {};
+    return { width, height };
+  };
+
+  test.each([
+    ['Give access', /^\/callback\?state=state-of-the-client&iss=[^&]+&code=/],
+    ['Decline', /^\/callback\?state=state-of-the-client&iss=[^&]+&error=access_denied$/],
+  ])('asks before a command gets access: "%s" leads back to it', async (button, expected) => {
+    const asked: string[] = [];
+    const client = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.end('back');
+    });
+    const url = await listen(client);
+    const { page, faults, close } = await visit(browser, authorizeUrl(`${url}/callback`));
+    await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+    const text = await page.locator('main').innerText();
+    for (const shown of [
+      'ada@example.edu',
+      `the command "hallpass" on this computer, port ${new URL(url).port}`,
+      'all models of this gateway',
+      '$10 a week',
+    ]) {
+      expect(text).toContain(shown);
+    }
+    expect(asked).toEqual([]);
+    expect(await faults()).toEqual([]);
+    const titles: string[] = [];
+    page.on('domcontentloaded', async () => titles.push(await page.title().catch(() => '')));
+    await page.getByRole('button', { name: button }).click();
+    await expect.poll(() => asked[0]).toMatch(expected);
+    await expect.poll(() => page.url()).toMatch(/\/callback\?/);
+    await close();
+    await endServer(client);
+  });
+
   // guarantee: pages-for-everyone
   describe.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
     'on a %s screen',
@@ -120,6 +173,16 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
         expect(await faults()).toEqual([]);
         await page.getByRole('link', { name: 'Open your page' }).click();
         await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
+        await close();
+      });
+
+      test('the page that asks for access declines as easily as it allows, and axe finds nothing', async () => {
+        const url = authorizeUrl('http://127.0.0.1:8400/callback');
+        const { page, faults, close } = await visit(browser, url, look);
+        await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+        expect(await sizeOf(page, 'Decline')).toEqual(await sizeOf(page, 'Give access'));
+        await check(page, `sign-in-asks-${name}`);
+        expect(await faults()).toEqual([]);
         await close();
       });
 

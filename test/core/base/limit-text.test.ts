@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatLimit, parseLimit } from '../../../core/base/limit-text.ts';
+import { formatLimit, parseLimit, sayLimit } from '../../../core/base/limit-text.ts';
 import {
   counterName,
   LIMIT_UNITS,
@@ -117,4 +117,13 @@ describe('counterName', () => {
   ] as const)('says what %s %s %s counts', (per, unit, window, name) => {
     expect(counterName({ per, unit, window }, 'abc', FRIDAY_NOON_MS)).toBe(name);
   });
+});
+
+test.each([
+  ['user:usd:week=10', '$10 a week'],
+  ['user:usd:total=0.5', '$0.5 in all'],
+  ['user:requests:minute=20', '20 requests a minute'],
+  ['token:tokens:hour=5000', '5000 tokens an hour'],
+])('sayLimit says %s as "%s"', (text, words) => {
+  expect(sayLimit(parseLimit(text))).toBe(words);
 });
