@@ -32,7 +32,7 @@ export function wordsOfMissingPackage(error: unknown): string | undefined {
   return `this needs the package "${name}", which "npm i hallpass --omit=optional" leaves out: npm i ${name}`;
 }
 
-/** Waits for a value until the signal aborts. Whatever makes the value goes on, unheard. */
+/** Waits for a value until the signal aborts. The maker of the value goes on, and nobody reads it. */
 export function untilAborted<Value>(signal: AbortSignal, value: Promise<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What `npx hallpass` runs. An older Node could not read the command itself, so its version is looked at first.
+// Runs for `npx hallpass`. An older Node could not read the command itself, so its version is checked first.
 import './node-24.mjs';
 
 await import('./hallpass.ts');

@@ -17,7 +17,7 @@ export interface OwnManifest {
 const NODE_MIN = '20.19';
 /** Loaded by `start` and by `--stack` only: four fifths of the size. */
 const OPTIONAL = /^(@aws-sdk\/|dynalite$)/;
-/** What a CDK app of one's own has anyway. */
+/** Packages that a CDK app has anyway. */
 const PEERS = ['aws-cdk-lib', 'constructs', 'esbuild'];
 
 /** Returns the manifest. It brings no Node, because a bundled one would shadow that of the app it is installed in. */

@@ -8,7 +8,7 @@ export interface SmokeTarget {
   /** Ends in `/v1`. */
   readonly url: string;
   readonly key: string;
-  /** The model that is asked. */
+  /** The model that the checks call. */
   readonly model: string;
   /** A model whose answer streams for longer than 29 seconds. @default that check is skipped */
   readonly longModel?: string | undefined;
@@ -131,7 +131,7 @@ async function answersWhole(target: SmokeTarget): Promise<string> {
   return `${cost} USD`;
 }
 
-/** Reads a stream to its end. Its reads are what the client sees, whatever the events are cut into. */
+/** Reads a stream to its end. Counts the reads of the client, which need not be whole events. */
 async function readStream(target: SmokeTarget, more: object = {}) {
   const init = chat(target, { stream: true, ...more });
   const answer = await call(`${target.url}/chat/completions`, init, STREAM_TIMEOUT_MS);

@@ -188,7 +188,7 @@ async function passOn(
     return toAnswer(await passAnswer(call, response, ports), headers);
   if (!isEventStream(response)) {
     const { row } = await passAnswer(call, response, ports);
-    const detail = 'asked for a stream, got a whole answer';
+    const detail = 'expected a stream, got a whole answer';
     throw chargedError(new GatewayError('upstream_error', { detail }), row);
   }
   return {

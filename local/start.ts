@@ -22,7 +22,7 @@ const EXIT_FAILED = 1;
 /** The umask: only the owner can read files written here, including those of the tables. */
 const OWNER_ONLY = 0o077;
 
-/** How long streams in flight may take after a signal. A second signal ends the process at once. */
+/** The time that streams in flight may take after a signal. A second signal ends the process at once. */
 const GRACE_MS = 60_000;
 
 /** One Ctrl-C arrives twice: from the terminal and from npm. Signals within this time count as one. */

@@ -1,5 +1,5 @@
 /**
- * What `import … from 'hallpass/cdk'` gives: a gateway for a CDK app of your own.
+ * The exports of `hallpass/cdk`: a gateway for a CDK app of your own.
  */
 export { Hallpass } from '../lib/hallpass.ts';
 export type {

@@ -1,5 +1,5 @@
 /**
- * What `import … from 'hallpass'` gives: the configuration, and signing scoped tokens with a key alone.
+ * The exports of `hallpass`: the configuration, and signing scoped tokens with a key alone.
  */
 export { type ErrorCode, GatewayError } from '../core/base/errors.ts';
 export { type Config, type ConfigInput, defineConfig } from '../core/config.ts';

@@ -22,7 +22,7 @@ const PAGES_OF_CORE = 'core/base/ core/tokens/roster.ts';
 const FOR_A_COMMAND = `cli/ cli/gateway/ ${ADAPTERS} ${ROOMS_OF_CORE} hallpass.config.ts commander node:*`;
 
 /**
- * Which room may import what: rooms, single files of a room, and packages. A room is a folder or a file; a file is in
+ * The imports that each room may have: rooms, single files of a room, and packages. A room is a folder or a file; a file is in
  * the room with the longest name that its path begins with. Files of one room may import each other. `import type`
  * counts. ARCHITECTURE.md explains the rooms.
  */
@@ -64,7 +64,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'lambdas/': `${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} pages/dist/pages.json @middy/core aws-lambda node:*`,
   'lambdas/entry/':
     'lambdas/ adapters/aws/environment.ts adapters/aws/sdk-call.ts hallpass.config.ts',
-  // What runs in a browser: nothing of Node, and nothing of an adapter.
+  // Code for browsers: nothing of Node, and nothing of an adapter.
   'pages/console/': `pages/shared/ ${PAGES_OF_CORE} preact`,
   'pages/operator/': `pages/shared/ ${PAGES_OF_CORE} preact`,
   'pages/me/': `pages/shared/ ${PAGES_OF_CORE} preact`,

@@ -1,5 +1,5 @@
 /**
- * Which function serves a request: one table for the stack and for the local gateway. Constants only, so that `lib/`
+ * Names the function that serves a request: one table for the stack and for the local gateway. Constants only, so that `lib/`
  * may import it.
  */
 
@@ -28,7 +28,7 @@ export const PAGE_RESOURCES = [
 /** The methods of a page. */
 export const PAGE_METHODS = ['GET', 'HEAD'] as const;
 
-/** A base path that is the first word of a route could not be told from the route. */
+/** A base path that is the first word of a route would look like the route. */
 const ROUTE_WORDS = [
   'v1',
   'v1beta',

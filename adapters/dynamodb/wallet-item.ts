@@ -34,11 +34,11 @@ export const KEEP_UNTIL = 'x:';
 /** The prefixes of a slice's name: the rest, the sums that came in and went out, the limit at the last draw. */
 export const SLICE = { left: 'left:', in: 'in:', out: 'out:', cap: 'cap:' } as const;
 export const DRAWS = 'draws';
-/** How often tokens left the wallet. */
+/** The number of times that tokens left the wallet. */
 export const SPILLS = 'spills';
 export const SALT = 'ms';
 export const PROMPT = 'm';
-/** When a request of the wallet last asked a provider to count its input, in ms. */
+/** The instant at which the counts that the wallet's requests claimed so far are over, in ms. */
 export const COUNTED = 'counted';
 export const MOVED_TO = 'movedTo';
 /** A person's own record, and the day of their last request. */

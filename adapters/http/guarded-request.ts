@@ -28,7 +28,7 @@ export interface GuardOptions extends AddressOptions {
 
 export interface GuardedRequest {
   readonly url: string;
-  /** What cannot be done without the answer, for errors: `an issuer's key set cannot be fetched`. */
+  /** The step that fails without the answer, for errors: `an issuer's key set cannot be fetched`. */
   readonly purpose: string;
   /** @default GET */
   readonly method?: string;

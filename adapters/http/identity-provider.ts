@@ -35,7 +35,7 @@ export interface ProviderOptions extends GuardOptions {
 
 /** The library's own limit; that of each request is in guarded-request.ts. */
 const TIMEOUT_SECONDS = 5;
-/** A provider's endpoints and keys are asked for again after this time. */
+/** A provider's endpoints and keys are fetched again after this time. */
 const DISCOVERED_MAX_MS = 600_000;
 const PURPOSE = 'the identity provider cannot be asked';
 const GOOGLE = 'https://accounts.google.com';

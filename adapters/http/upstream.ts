@@ -18,7 +18,7 @@ export interface UpstreamOptions {
   /** Between two reads of the answer, in ms. @default 300000 */
   readonly idleTimeoutMs?: number;
   /**
-   * How long an idle connection is kept, in ms. A request on a connection whose other end has closed is lost, and
+   * The time that an idle connection is kept, in ms. A request on a connection whose other end has closed is lost, and
    * nobody knows whether the provider got it.
    * @default 50000 with TLS: providers and their balancers keep theirs for a minute or more. 4000 without TLS, which
    *   means a server of one's own: Node's and Python's keep theirs for five seconds

@@ -3,7 +3,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 
-/** A browser that was asked to open the link has this long. */
+/** The time that a browser has to open the link. */
 const CODE_LIFETIME_MS = 60_000;
 const SECRET_BYTES = 32;
 

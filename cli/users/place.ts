@@ -109,7 +109,7 @@ function usersByKey(
   };
 }
 
-/** The operator stands in for the key's owner, also for a client or personal key. */
+/** The operator acts for the key's owner, also for a client or personal key. */
 export async function usersInTables(
   gateway: Gateway,
   key: string,

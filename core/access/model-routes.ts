@@ -1,6 +1,6 @@
 /**
- * Which routes a key's identity controls judge. Flow: identity > **route** > grant.
- * Invariant: every route that calls a model is judged, and so is every route that is not known here.
+ * The routes that a key's identity controls judge. Flow: identity > **route** > grant.
+ * Invariant: every route that calls a model is judged, and every route that is not known here, too.
  */
 import type { HttpRequest } from '../base/http.ts';
 

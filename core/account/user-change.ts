@@ -17,7 +17,7 @@ export interface UserChange {
   /** The reason; null ends the block. */
   readonly blocked?: string | null;
   readonly note?: string | null;
-  /** By which another change under the same idempotency key is known. */
+  /** A digest of the change. Another change under the same idempotency key has another one. */
   readonly digest: string;
 }
 

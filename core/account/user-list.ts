@@ -110,7 +110,7 @@ async function listPage(
 const nextOf = (walletId: WalletId | undefined): string | null =>
   walletId === undefined ? null : digestOf(walletId);
 
-/** Reads all users, and answers a page of those that are near their limit, in the order asked for. */
+/** Reads all users, and answers a page of those that are near their limit, in the order of the request. */
 async function listSorted(
   { limit, after, near = 0, sort = 'near' }: ListRequest,
   owned: OwnedUsers,

@@ -131,7 +131,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   internal_error: row(500, 'api_error', 'us', 'The gateway failed.'),
 };
 
-/** A limit and how far it is used. `concurrency` stands for too many requests at once. */
+/** A limit and how far it is used. `concurrency` is the number of requests at once. */
 export interface LimitFigures {
   readonly per: LimitPer;
   readonly unit: LimitUnit | 'concurrency';
@@ -140,16 +140,16 @@ export interface LimitFigures {
   readonly limitValue: number;
   readonly used: number;
   readonly reserved: number;
-  /** When the window ends; null for `total` and `concurrency`. */
+  /** The end of the window; null for `total` and `concurrency`. */
   readonly resetsAtMs: number | null;
 }
 
 type Figure = 'limitValue' | 'used' | 'reserved';
 
-/** The limit that refused; of a limit of the whole key, only who holds the key is told the figures. */
+/** The limit that refused. Only the holder of the key sees the figures of a limit of the whole key. */
 export type LimitFacts = Omit<LimitFigures, Figure> & Partial<Pick<LimitFigures, Figure>>;
 
-/** The only facts that may be told to a caller beside the code. None is secret. */
+/** The only facts that a caller may get beside the code. None is secret. */
 export interface PublicFacts {
   /** Replaces the row's sentence. Made of constants, numbers, model ids and field names only. */
   readonly message?: string;

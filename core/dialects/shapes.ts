@@ -16,7 +16,7 @@ export type Shape<T = unknown> = v.GenericSchema<unknown, T>;
 export type Read<S extends Shape> = v.InferOutput<S>;
 
 /**
- * How a shape treats what it does not know: `bounded`, a limit in USD or tokens applies, refuses it. `scoped`, for credentials
+ * The way in which a shape treats unknown members: `bounded`, a limit in USD or tokens applies, refuses it. `scoped`, for credentials
  * without one, lets it ride along unless it could name data stored at the provider.
  */
 export type Strictness = 'bounded' | 'scoped';

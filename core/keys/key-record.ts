@@ -39,7 +39,7 @@ export interface FormerVersion {
   readonly version: string;
   /** The former key string, and the tokens it signed, are valid until then (exclusive). */
   readonly untilMs: number;
-  /** When it was replaced; absent: long ago. A token that it signed after that may not outlive it. */
+  /** The instant at which it was replaced; absent: long ago. A token that it signed after that may not outlive it. */
   readonly rotatedAtMs?: number;
 }
 

@@ -35,7 +35,7 @@ export interface ProviderRow {
   /** The field for the output cap. The other one is never sent. */
   readonly capField: 'max_tokens' | 'max_completion_tokens';
   /**
-   * How a stream's usage is requested. `inject`: the gateway sets `stream_options.include_usage`. `always`: usage comes
+   * The way in which a stream's usage is requested. `inject`: the gateway sets `stream_options.include_usage`. `always`: usage comes
    * anyway, and the client's field is passed on. `never`: usage comes anyway, but the field is an error and is removed.
    */
   readonly includeUsage: 'inject' | 'always' | 'never';

@@ -22,7 +22,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import type { BilledRefusal, ProviderRow } from '../providers/known.ts';
 
-/** How the provider's part of a call ended. */
+/** The end of the provider's part of a call. */
 export type CallEnd =
   /** No answer came. */
   | { readonly kind: 'unanswered'; readonly error: GatewayError }

@@ -54,7 +54,7 @@ const CHARS_PER_TOKEN_MAX = 16;
 
 export interface HoldPorts extends CallPorts {
   readonly upstream: Upstream;
-  /** @default no provider is asked to count */
+  /** @default no provider counts */
   readonly countSlots?: CountSlots;
 }
 

@@ -55,7 +55,7 @@ function parseJson(text: string): unknown {
 
 const [QUOTE, BRACE, BRACKET] = [0x22, 0x7b, 0x5b];
 
-/** How many lists and objects open in a JSON text, outside of its strings. */
+/** Counts the lists and objects that open in a JSON text, outside of its strings. */
 function containersIn(text: string): number {
   let containers = 0;
   for (let at = 0; at < text.length; at++) {

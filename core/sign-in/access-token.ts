@@ -7,7 +7,7 @@ import { signScopedToken } from '../tokens/scoped-token.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { SigningKey } from './signing-key.ts';
 
-/** What a token is to allow. */
+/** The rights of a token. */
 export interface AccessRequest {
   readonly user: string;
   readonly models?: readonly string[] | undefined;

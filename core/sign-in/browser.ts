@@ -1,5 +1,5 @@
 /**
- * What binds a sign-in to one browser: one cookie of 256 random bits, and tickets that only this cookie opens.
+ * Binds a sign-in to one browser: one cookie of 256 random bits, and tickets that only this cookie opens.
  * Flow: **browser** > login > confirmation. Invariant: a ticket is good for one purpose, one browser, ten minutes and one
  * use; so a link that somebody else made signs nobody in, and no form of another page confirms anything.
  */
@@ -60,7 +60,7 @@ export const keepCookie = (browser: string): string =>
 /** The header that ends it. */
 export const CLEAR_COOKIE = `${COOKIE}=; ${attributes(0)}`;
 
-/** What a ticket may be used for. */
+/** The uses of a ticket. */
 export type TicketUse = keyof TicketContents;
 
 /** Makes a ticket for one use in this browser. */

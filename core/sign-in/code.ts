@@ -28,7 +28,7 @@ interface Code {
   readonly codeChallenge: string;
   readonly untilMs: number;
   readonly sealedProvider?: string;
-  /** What its first use gave. */
+  /** The tokens of its first use. */
   readonly familyId?: string;
 }
 

@@ -164,7 +164,7 @@ async function verifyBy(rule: ExchangeRule, subject: string, ports: ExchangePort
   return { rule, user, claims };
 }
 
-/** Names the claims of the list that came closest, so that a wrong branch is told from a wrong event. */
+/** Names the claims of the list that came closest, so that a wrong branch looks different from a wrong event. */
 function requireOneOf(claims: JsonObject, { anyOf }: ExchangeRule): void {
   const missing = anyOf.map((list) => list.filter((each) => !fitsClaim(claims, each)));
   if (missing.length === 0 || missing.some((list) => list.length === 0)) return;

@@ -1,7 +1,7 @@
 /**
  * Families of refresh tokens: each token is used once and followed by the next (RFC 9700, 4.14). One item holds a family.
  * Flow: code or device > **family** > refresh. Invariant: the item holds hashes, and texts that are sealed under a token;
- * whoever ends a family revokes every access token that it gave and that still lives.
+ * the end of a family revokes every access token that it gave and that still lives.
  */
 import { sha256 } from '../base/ids.ts';
 import type { Clock } from '../base/ports.ts';
@@ -28,13 +28,13 @@ export interface FamilyPorts extends SigningKeyPorts {
   readonly random: SignInRandom;
 }
 
-/** What is kept of a family. */
+/** The stored part of a family. */
 export interface Family {
   readonly user: string;
   readonly keyName: string;
   readonly models?: readonly string[] | undefined;
   readonly clientId: string;
-  /** Of the last token. */
+  /** The one of the last token. */
   readonly hash: string;
   /** The last but one, and until then its successor, sealed under it. */
   readonly former?: { readonly hash: string; readonly untilMs: number; readonly sealed: string };
@@ -48,7 +48,7 @@ export interface Family {
   readonly ended?: true;
 }
 
-/** What a client is given. */
+/** The tokens for a client. */
 export interface GivenTokens {
   readonly access: AccessToken;
   readonly refreshToken: string;

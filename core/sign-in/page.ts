@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto';
 import { PAGE_STYLE } from './page-style.ts';
 
-/** What a page may do: show its own style, and send forms to this origin. */
+/** The rights of a page: show its own style, and send forms to this origin. */
 export const SIGN_IN_PAGE_POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', PAGE_STYLE, 'base64')}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
 
 /** HTML that was made here. */
@@ -69,13 +69,13 @@ export const toTokenPage = (user: string, token: string): string =>
     `../me#${token}`,
   );
 
-/** What a person is asked to confirm. */
+/** The question that a person confirms. */
 export interface Confirmation {
-  /** Where the form goes, relative to the page. */
+  /** The address of the form, relative to the page. */
   readonly action: string;
   readonly ticket: string;
   readonly user: string;
-  /** Who asks: `the command "hallpass" on this computer, port 8400`. */
+  /** The asking program: `the command "hallpass" on this computer, port 8400`. */
   readonly who: string;
   /** More about who asks, a pair each. */
   readonly facts: readonly (readonly [name: string, value: string])[];

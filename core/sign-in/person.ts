@@ -1,5 +1,5 @@
 /**
- * Who signed in, from the claims that the provider vouches for. Flow: claims > **person** > key > token.
+ * The person who signed in, from the claims that the provider vouches for. Flow: claims > **person** > key > token.
  * Invariant: a person is a verified e-mail address; which key signs for them follows from the first rule that fits.
  */
 import type { JsonObject } from '../base/json.ts';

@@ -4,7 +4,7 @@
 import type { KeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 
-/** What is remembered of one grant: a login, a device, a code or a family of refresh tokens. */
+/** The memory of one grant: a login, a device, a code or a family of refresh tokens. */
 export interface StoredGrant {
   /** A prefix that names the kind, and a hash or a random id: never a secret. */
   readonly id: string;
@@ -42,7 +42,7 @@ export interface SignInRandom {
   bytes(count: number): Uint8Array;
 }
 
-/** What the wallets know of those who signed in. */
+/** The wallets of those who signed in. */
 export interface PeopleOfKeys {
   /** True for a person whom the owner of the key has blocked. */
   isBlocked(keyId: KeyId, user: string): Promise<boolean>;
@@ -59,9 +59,9 @@ export interface ProviderLogin {
   readonly codeVerifier: string;
 }
 
-/** What the provider vouches for. */
+/** The facts that the provider vouches for. */
 export interface ProviderAnswer {
-  /** Of a verified ID token and the user's information; undefined: a refresh that brought none. */
+  /** The claims of a verified ID token and the user's information; undefined: a refresh that brought none. */
   readonly claims: JsonObject | undefined;
   readonly refreshToken?: string;
 }

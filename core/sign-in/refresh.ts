@@ -58,7 +58,7 @@ export async function refreshFamily(
     const hash = sha256(secret);
     const isLast = hash === family.hash;
     if (!isLast && !isInGrace(family, hash, nowMs)) {
-      // Owner and thief cannot be told apart, so both lose it.
+      // Nothing shows which one is the thief, so both lose it.
       await endFamily(familyId, ports);
       throw dead();
     }

@@ -1,5 +1,5 @@
 /**
- * Revocation (RFC 7009): whoever holds a token may end it. Flow: token > **revoke** > next request.
+ * Revocation (RFC 7009): the holder of a token may end it. Flow: token > **revoke** > next request.
  * Invariant: the answer is the same for every token, ours or not, so that it tells nothing.
  */
 

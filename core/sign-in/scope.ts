@@ -1,5 +1,5 @@
 /**
- * What a request narrows its token to. Flow: request > **models** > token.
+ * Narrows a token to the models of its request. Flow: request > **models** > token.
  * Invariant: a request never widens; an empty one means all that its rule or key allows.
  */
 import { parseModelPatterns } from '../base/names.ts';

@@ -60,7 +60,7 @@ export function shortagesOf(
 export interface DrawNeed {
   readonly seen: SeenWallet;
   readonly amounts: Amounts;
-  /** How often this request drew before. Beyond `DRAWS_MAX` the first short budget refuses. */
+  /** The number of draws of this request so far. Beyond `DRAWS_MAX` the first short budget refuses. */
   readonly drawsBefore: number;
 }
 

@@ -45,7 +45,7 @@ export type PersonNames = Pick<PersonNote, 'email'> & Required<Pick<PersonNote, 
 /** A change that was made once and is not made again. */
 export interface MadeChange {
   readonly madeAtMs: number;
-  /** A digest of what was asked, by which another change under the same key is known. */
+  /** A digest of the change. Another change under the same key has another one. */
   readonly digest: string;
 }
 
@@ -109,6 +109,6 @@ export function decodeOwnLimits(text: string): readonly OwnLimit[] {
 
 const REV_CHARS = 8;
 
-/** The first 8 digits of a UUID, which are 32 random bits: only the records of one person are told apart by it. */
+/** The first 8 digits of a UUID, which are 32 random bits: it only has to differ between the records of one person. */
 export const makeRev = (random: Random): string =>
   random.uuid().replaceAll('-', '').slice(0, REV_CHARS);

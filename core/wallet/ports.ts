@@ -42,7 +42,7 @@ export interface Reservation {
   readonly seenSpills?: number;
   /** Refused unless later than the wallet's `notBefore`, if it has one. */
   readonly issuedAtMs?: number;
-  /** When the token's counters may go at the earliest; kept as `x:<token>`, only ever later. */
+  /** The earliest instant at which the token's counters may go; kept as `x:<token>`, only ever later. */
   readonly tokenKeepUntilMs?: number;
   /** The `rev` of the payer's record whose limits were judged; refused when another is there. @default none is there */
   readonly seenRev?: string;
@@ -114,7 +114,7 @@ export interface Wallet {
   readonly notBeforeMs?: number;
   readonly tokenKeepUntilMs: ReadonlyMap<TokenId, number>;
   readonly dueAtMs?: number;
-  /** How often tokens left the wallet; absent: never. It only grows. */
+  /** The number of times that tokens left the wallet; absent: never. It only grows. */
   readonly spills?: number;
   /** The size of the item, as the table bills it. */
   readonly bytes: number;

@@ -107,7 +107,7 @@ export interface HoldTarget {
   readonly person: Person | undefined;
   /** The wallet's `spills` when the token's own item was looked for. */
   readonly spills: number | undefined;
-  /** How the wallet is listed; absent: it is not a person's. */
+  /** The entry of the wallet in the list; absent: it is not a person's. */
   readonly listing?: Pick<Reservation, 'listedUnder' | 'seenDay'>;
 }
 

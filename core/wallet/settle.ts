@@ -145,7 +145,7 @@ async function tidy(
 }
 
 /**
- * Draws from the pool what was billed beyond a slice, whatever the limit, so that the next reserve of any wallet sees
+ * Draws from the pool the amount that was billed beyond a slice, also above the limit, so that the next reserve of any wallet sees
  * it. If this fails, the wallet's own next draw makes up for it, because the slice begins below zero.
  */
 async function coverOverruns(

@@ -138,7 +138,7 @@ export const withStale = (hold: OpenHold, wallet: Wallet | undefined): OpenHold 
     ? hold
     : { ...hold, stale: staleOf(wallet, hold.reservedAtMs, hold.tokenId) };
 
-/** No settle grows past these, whatever has gathered; the next one goes on. */
+/** The most that one settle removes; the next one goes on. */
 const DROPPED_COUNTERS_MAX = 24;
 const DROPPED_TOKENS_MAX = 4;
 const DROPPED_SLICES_MAX = 4;

@@ -1,5 +1,5 @@
 /**
- * The filters of the console, kept in the address's fragment: a link to it shows the same to whoever has the key.
+ * The filters of the console, kept in the address's fragment: a link to it shows the same to everyone who has the key.
  */
 import { useEffect, useState } from 'preact/hooks';
 import { isCredential } from '../shared/credential.ts';

@@ -23,7 +23,7 @@ const shell = (text: string): string => `'${text.replaceAll("'", String.raw`'\''
 /** Quotes a text for Python, TypeScript and JSON. */
 const quoted = (text: string): string => JSON.stringify(text);
 
-/** What the first dialog of Gemini CLI writes. */
+/** The settings that the first dialog of Gemini CLI writes. */
 const GEMINI_SETTINGS = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}';
 
 const MESSAGES = '[{"role": "user", "content": "Hello"}]';

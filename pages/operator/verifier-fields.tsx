@@ -1,4 +1,4 @@
-/** Who signs in the users of a client key: a known provider, or the keys of another issuer. */
+/** The issuer that signs in the users of a client key: a known provider, or the keys of another issuer. */
 
 /** The providers that the gateway knows, with the text that names one customer of each. */
 const PROVIDERS = [
@@ -22,7 +22,7 @@ const MATERIALS = [
 export interface VerifierTexts {
   /** A provider's name or a material's field. */
   readonly by: string;
-  /** What names the customer, or the material itself. */
+  /** The name of the customer, or the material itself. */
   readonly value: string;
   readonly issuers: string;
   readonly audiences: string;

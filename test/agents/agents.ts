@@ -7,7 +7,7 @@ import { SHELL, TOOL_SEARCH, type ToolUse, VIEWER, WEB_SEARCH } from './answers.
 
 const FOLDER = fileURLToPath(new URL('node_modules/', import.meta.url));
 
-/** Where an agent sends its requests, and with which credential. */
+/** The address for an agent's requests, and their credential. */
 export interface Gateway {
   /** Without a path. */
   readonly origin: string;
@@ -18,7 +18,7 @@ export interface Agent {
   readonly name: string;
   /** Its name in test/agents/package.json. */
   readonly packageName: string;
-  /** What is run, below node_modules. A file that ends in `.js` is run by Node. */
+  /** The program, below node_modules. A file that ends in `.js` is run by Node. */
   readonly program: string;
   arguments(gateway: Gateway): readonly string[];
   variables(gateway: Gateway): Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ export interface Agent {
   files?(gateway: Gateway): Readonly<Record<string, string>>;
 }
 
-/** Every agent is asked to use its shell, and the stand-in for its provider makes it do so. */
+/** The prompt asks every agent to use its shell, and the stand-in for its provider makes it do so. */
 export const PROMPT = 'Run the command that prints the sum.';
 
 const CLAUDE_PACKAGE = '@anthropic-ai/claude-code-linux-x64';

@@ -7,11 +7,11 @@ import type { JsonObject } from '../../core/base/json.ts';
 export type Answer = { readonly body: object } | { readonly events: readonly string[] };
 
 export const LAST_TEXT = 'The turn has ended.';
-/** Where no result came back, and the answer to requests beside the turn. */
+/** The answer when no result came back, and to requests beside the turn. */
 export const OTHER_TEXT = 'Nothing was found.';
 const SEAL = 'c2VhbA==';
 
-/** What each request bills. */
+/** The usage that each request bills. */
 export const INPUT_TOKENS = 1_000;
 export const OUTPUT_TOKENS = 20;
 

@@ -73,7 +73,7 @@ function toText(value: string, member: string): string {
   return `${value.length} characters`;
 }
 
-/** Of tools that differ in their names alone, the first. */
+/** The first of several tools that differ in their names alone. */
 function withoutRepeats(tools: readonly unknown[]): readonly unknown[] {
   const shapes = new Map<string, unknown>();
   for (const tool of tools) {

@@ -37,7 +37,7 @@ function after(binary: Buffer, mark: string): string {
   return binary.toString('utf8', start, start + CATALOGUE_CHARS_MAX);
 }
 
-/** What its names of models stand for, and the newest of each family. */
+/** The models that its names mean, and the newest of each family. */
 function readClaudeModels(binary: Buffer): readonly string[] {
   const [aliases = ''] =
     /^.*?alias_migration/s.exec(after(binary, 'aliases:{opus:{default:')) ?? [];

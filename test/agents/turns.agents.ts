@@ -19,7 +19,7 @@ describe.each([
   ['its shell', SHELL, LAST_TEXT, 0],
   ['a picture', VIEWER, LAST_TEXT, 0],
   ['a schema that it finds by name', TOOL_SEARCH, LAST_TEXT, 0],
-  // Nothing bounds the search: that request alone is refused, and the turn goes on without its result.
+  // Nothing bounds the search: only that request is refused, and the turn goes on without its result.
   ['a search of the web', WEB_SEARCH, OTHER_TEXT, 1],
 ])('an agent that uses %s', (_, use, lastText, refused) => {
   let gateway: AgentGateway;

@@ -43,7 +43,7 @@ const rows = Object.entries(all).reduce<readonly object[]>(
   [{}],
 ) as readonly Row[];
 
-/** Who it is for by the words of the contract, or the refusal. */
+/** The user of a request by the words of the contract, or the refusal. */
 function expectedOf(row: Row): string {
   const { credential, header } = row;
   const own = row.domainMatches ? 'ada@school.edu' : 'ada@other.edu';

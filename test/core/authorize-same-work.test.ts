@@ -49,7 +49,7 @@ beforeEach(() => {
 const bytesOf = (input: string | NodeJS.ArrayBufferView): number =>
   typeof input === 'string' ? Buffer.byteLength(input) : input.byteLength;
 
-/** What a decision asks of the cryptography and of the ports, once everything that is kept is warm. */
+/** The calls that a decision makes to the cryptography and the ports, once all caches are warm. */
 async function workOf(credential: string, record: KeyRecord) {
   const lookups: string[] = [];
   const memory = makeMemoryKeys(record);

@@ -134,7 +134,7 @@ describe('a scoped token', () => {
     const ages: (number | undefined)[] = [];
     const keys = {
       ...makeMemoryKeys(),
-      // A cache: what it read some seconds ago, unless something younger is asked for.
+      // A cache: the record of some seconds ago, unless the caller wants a younger one.
       findByName: async (_account: string, _name: string, ageMaxMs?: number) => {
         ages.push(ageMaxMs);
         return ageMaxMs === undefined ? before : ROTATED;
@@ -305,7 +305,7 @@ describe('the owner of a key', () => {
 describe('a key that ends', () => {
   const ending = (expiresAtMs: number): KeyRecord => ({ ...SERVER_RECORD, expiresAtMs });
 
-  test('is unknown from its end on, and so is every token that it signed', async () => {
+  test('is unknown from its end on, with every token that it signed', async () => {
     for (const sent of [bearer(KEY), bearer(mint())]) {
       expect(await decisionOf(sent, ending(NOW_MS))).toBe('denied invalid_api_key');
       expect(await decisionOf(sent, ending(NOW_MS + 1))).toBe('grant');

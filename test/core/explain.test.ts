@@ -30,7 +30,7 @@ const ask = (credential: string, model?: string) => ({
   model,
 });
 
-/** A token of 1 USD whose counter stands at `used`, of which `held` is held. */
+/** A token of 1 USD whose counter is `used`; `held` of it is held. */
 async function limitCheck(used: bigint, held: bigint) {
   const token = mint({ claims: { jti: 'j1', spending_limit: 1 } });
   const wallet = {

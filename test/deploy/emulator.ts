@@ -18,7 +18,7 @@ const START_TRIES_MAX = 300;
 const START_WAIT_MS = 100;
 
 export interface Emulator {
-  /** What every client needs: address, region, credentials. */
+  /** The settings that every client needs: address, region, credentials. */
   readonly variables: Readonly<Record<string, string>>;
   readonly url: string;
   close(): void;

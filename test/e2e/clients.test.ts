@@ -314,7 +314,7 @@ describe.each(FORMATS)('a stream of %s', (format) => {
       ...(signal && { signal }),
     });
   const tokenOf = () => gateway.newToken({ spending_limit: 1 });
-  /** What a token has spent and holds, as the key that issued it sees it: that key's requests are not counted. */
+  /** The spent and held amounts of a token, as its issuing key sees them: that key's requests are not counted. */
   const booksOf = async (apiKey: string) => {
     const answer = await fetch(`${gateway.url}/scoped-jwt?jwtoken=${encodeURIComponent(apiKey)}`, {
       headers: { authorization: `Bearer ${gateway.key}` },

@@ -27,7 +27,7 @@ let issuer: LocalIssuer;
 let gateway: SignInGateway;
 let github: Server;
 let folder: string;
-/** What the next workflow differs in. */
+/** The differences of the next workflow. */
 let other: Readonly<Record<string, unknown>> = {};
 
 /** The claims of a push to main, as GitHub documents them, for an audience that the workflow chose. */

@@ -74,7 +74,7 @@ async function persist(course: Course, credential: string, maxTokens: number): P
   }
 }
 
-/** How many users call at once: as many as one process serves that is gateway, provider and table. */
+/** The number of users who call at once: as many as one process serves that is gateway, provider and table. */
 const IN_PARALLEL = 40;
 
 async function everyone(
@@ -180,7 +180,7 @@ describe('users at once on a key that affords half of them', { timeout: 120_000 
     expect([books.drawn, books.held]).toEqual([books.inOut, 0]);
     expect(books.spent).toBeLessThanOrEqual(4_800_000n);
     expect(transactions).toBeGreaterThan(60);
-    // What lies idle in 60 wallets is had by one that asks: it may be cut to fit, down to 16 tokens.
+    // A request gets the idle money of 60 wallets: it may be cut to fit, down to 16 tokens.
     const last = course.gateway.sign({ user: 'last' });
     while ((await persist(course, last, 32)).status === 200);
     expect((await booksOf(course)).spent).toBe(4_800_000n);

@@ -33,7 +33,7 @@ const KNOWN = mintJwt({
   claims: { exp: NOW_SECONDS + 172_800 },
 });
 
-/** How an issuer behaves after its first answer. */
+/** The behaviour of an issuer after its first answer. */
 const ISSUERS: readonly (readonly [string, RequestListener])[] = [
   ['answers', (_, response) => response.end(KEY_SET)],
   ['fails', (_, response) => response.writeHead(500).end(KEY_SET)],

@@ -1,5 +1,5 @@
 /**
- * What a key adds to its preset, through the whole gateway: e-mail addresses, required claims, a shared secret.
+ * Settings that a key adds to its preset, through the whole gateway: e-mail addresses, required claims, a shared secret.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APP, CASES, type Claims, INVALID, NOT_ALLOWED, TENANT } from '../support/preset-cases.ts';

@@ -211,7 +211,7 @@ describe(`${REQUESTS} requests of ${USERS} users, ${AT_ONCE} at once`, () => {
     };
 
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    // What clients left runs on; the gateway is ended when all of it has.
+    // Requests whose client left run on; the gateway ends after the last of them.
     const isIdle = async () =>
       (await readAll('hallpass-wallets')).every(({ inFlight }) => (inFlight?.N ?? '0') === '0');
     await expect.poll(isIdle, { interval: 100 }).toBe(true);

@@ -81,7 +81,7 @@ test('closes holds whose lease has ended, rolls up past days, and logs the numbe
       swept: 1,
       detail: 'wallets 1, holds swept 1, holds settled 0, failed 0',
     },
-    // Of the row that the sweep wrote, whose day ended long before any.
+    // For the row that the sweep wrote, whose day ended long before.
     { level: 'info', event: 'rollups finished', count: 1, detail: 'days 1, rows 1, failed 0' },
   ]);
   expect((await wallets.find(WALLET_ID))?.inFlight).toBe(0);
@@ -99,7 +99,7 @@ test('stops when its time is up, and the next run continues', async () => {
     }
   }
 
-  // Of its time 20 s are left to what it is at when the time is up.
+  // The last 20 s are for the step that runs when the time is up.
   const stopped = await runSweep(tables.url, 20_001);
   const finished = await runSweep(tables.url, 300_000);
 

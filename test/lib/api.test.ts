@@ -50,7 +50,7 @@ const BUFFERED = [
 ];
 /** Resources below which a POST is Google's `<model>:generateContent`. */
 const POSTED = ['/v1/models/{proxy+}', '/v1beta/models/{proxy+}'];
-/** Where anyone may read. */
+/** Routes that anyone may read. */
 const OPEN = ['/', '/me', '/console', '/assets/{proxy+}', '/SKILL.md', '/llms.txt'];
 const PATHS = [...BUFFERED, ...STREAMED, '/assets', ...OPEN.filter((path) => path !== '/')];
 

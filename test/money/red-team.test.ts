@@ -32,7 +32,7 @@ const TIMEOUT_MS = 120_000;
 /** Members that a request needs though its SDK's type does not say so. */
 const BASES: Readonly<Partial<Record<SdkName, object>>> = { responses: { input: 'Hi' } };
 
-/** What else a whole request may have in the place of an example's members. */
+/** Other values that a whole request may have in the place of an example's members. */
 const VARIANTS: Readonly<Partial<Record<SdkName, readonly object[]>>> = {
   chat: [
     { max_tokens: 9_000, reasoning: { max_tokens: 4_000 } },
@@ -53,7 +53,7 @@ function forwardedOf(name: SdkName, attacks: readonly Attack[], rules: RequestRu
   });
 }
 
-/** What is wrong with the attacks that a limit lets pass, and how many those are. */
+/** The faults of the attacks that a limit lets pass, and the number of those attacks. */
 function attack(name: SdkName, attacks: readonly Attack[]) {
   const { name: dialect } = DIALECTS[name];
   const forwarded = forwardedOf(name, attacks, REQUEST_RULES);

@@ -51,7 +51,7 @@ function start(options: Partial<ProviderOptions> = {}, limitUsd = LIMIT_USD) {
   return { provider, gateway: makeSessionGateway(provider, limitUsd) };
 }
 
-/** What `/v1/key` says when each answer was billed as the provider reported it, and nothing passed its hold. */
+/** The figures of `/v1/key` when each answer was billed as the provider reported it, and nothing passed its hold. */
 const exactBooks = ({ bills }: SessionProvider): About => ({
   usage: usdFromNano(
     bills.reduce((total, bill) => asNanoUsd(total + costOf(priceOf(MODEL), bill)), ZERO_USD),

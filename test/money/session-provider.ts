@@ -15,7 +15,7 @@ import type { Upstream, UpstreamRequest, UpstreamResponse } from '../../core/pro
 const CLAUDE_TOKENS = 1.632;
 const FRAME_TOKENS = 20;
 const MESSAGE_TOKENS = 4;
-/** Of the prompt before, the part that a cache gives back: it ends at a mark or a block, not at the last token. */
+/** The part of the prompt before that a cache gives back: it ends at a mark or a block, not at the last token. */
 const CACHED_SHARE = 0.95;
 
 /** Counts a text as a provider does. */
@@ -41,7 +41,7 @@ export interface SessionProviderOptions {
 export interface SessionProvider extends Upstream {
   /** Answers have no byte until then. */
   holdAnswers(until: Promise<unknown>): void;
-  /** What it bills for each answer, in order. */
+  /** The usage that it bills for each answer, in order. */
   readonly bills: readonly TokenUsage[];
   /** Prompts that it counted without an answer. */
   countCalls(): number;

@@ -1,5 +1,5 @@
 /**
- * What an agent gets for its budget: a session of 400 kB turns, billed by a provider that counts with a real tokenizer.
+ * The turns that an agent gets for its budget: a session of 400 kB turns, billed by a provider that counts with a real tokenizer.
  */
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
@@ -33,7 +33,7 @@ const GROWTH_BYTES = 500;
 const CAP = 32_000;
 const OUTPUT_TOKENS = 900;
 const TURNS_MAX = 150;
-/** Of the event loop, until all requests are at the provider or refused. */
+/** Turns of the event loop until all requests are at the provider or refused. */
 const WAITS_MAX = 1_000;
 const ANSWER = 'I read the next file, because the test that fails imports it. '.repeat(16);
 /** One in a hundred. */

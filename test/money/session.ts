@@ -28,11 +28,11 @@ const PIECE_CHARS = 3_000;
 
 export interface Turn {
   readonly status: number;
-  /** Of the refusal; undefined: it was served. */
+  /** The code of the refusal; undefined: it was served. */
   readonly code: string | undefined;
-  /** What was held before the answer began. */
+  /** The amount that was held before the answer began. */
   readonly heldNanoUsd: bigint;
-  /** What the books say it cost; undefined: refused. */
+  /** The cost in the books; undefined: refused. */
   readonly row: UsageRow | undefined;
 }
 
@@ -139,9 +139,9 @@ export function* pieces(): Generator<string, never> {
 
 export interface ConversationOptions {
   readonly model: string;
-  /** Of the first prompt. */
+  /** The size of the first prompt. */
   readonly bytes: number;
-  /** Of each result of a tool after it. */
+  /** The size of each result of a tool after it. */
   readonly growthBytes: number;
   readonly answer: string;
   readonly cap: number;

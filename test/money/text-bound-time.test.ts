@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { textTokensMax } from '../../core/dialects/bound/text-bound.ts';
 import { measureGrowth } from '../support/growth.ts';
 
-/** What is slow somewhere: in sorting marks, in growing, in short runs, in classes that change at every character. */
+/** Texts that are slow somewhere: in sorting marks, in growing, in short runs, in classes that change at every character. */
 const UNITS: Readonly<Record<string, string>> = {
   'one mark': '\u0301',
   'marks out of order': '\u0301\u0323',

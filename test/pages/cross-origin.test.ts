@@ -1,5 +1,5 @@
 /**
- * What a page of another origin can do to the pages and the API: a real browser, with web security on. The other page is
+ * Attacks by a page of another origin on the pages and the API: a real browser, with web security on. The other page is
  * on `localhost`, which is another site than `127.0.0.1`.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -17,7 +17,7 @@ import { describeMoves } from './moves.contract.ts';
 import { describePeople } from './people.contract.ts';
 import { describeSpills } from './spills.contract.ts';
 
-/** What the contract needs of an implementation beside the port. */
+/** The parts of an implementation that the contract needs beside the port. */
 export interface WalletsUnderTest {
   readonly wallets: Wallets;
   readonly people: People;

@@ -14,7 +14,7 @@ const MINUTE_MS = 60_000;
 
 interface Known {
   readonly credential: string;
-  /** What was left of its `user:usd:total` limit; null: it had none. */
+  /** The rest of its `user:usd:total` limit; null: it had none. */
   readonly remainingUsd: number | null;
 }
 interface Credentials {

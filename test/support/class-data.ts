@@ -1,4 +1,4 @@
-/** What the gateway answers about a class, for tests and pictures of the console. */
+/** The gateway's answers about a class, for tests and pictures of the console. */
 
 /** Makes one of a class. Person 0 has spent all of 10 dollars, and each next one a cent less. */
 export function makePerson(index: number) {

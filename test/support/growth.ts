@@ -1,4 +1,4 @@
-/** How the processor time of a pass grows with its input, for tests that a pass is linear. */
+/** Measures the growth of a pass's processor time with its input, for tests that a pass is linear. */
 
 /** Four times the input: four times the work, and twice that for the noise of a busy machine. Squared it is 16. */
 const TIMES_LARGER = 4;
@@ -17,7 +17,7 @@ function measureMs(run: () => unknown): number {
   return (user + system) / 1_000;
 }
 
-/** How many times longer the run may and did take for a four times larger input. */
+/** The time of a run with a four times larger input, and the most that it may be. */
 export interface Growth {
   readonly largeMs: number;
   readonly largeMsMax: number;

@@ -3,7 +3,7 @@
  * a generator with a fixed seed, so that test/fixtures/tokens/ needs to hold their counts alone.
  */
 
-/** How many there are in all. */
+/** The number of all texts. */
 export const HOSTILE_TEXTS = 60_000;
 
 /** Grow in a normal form or in lower case, stand alone, join what is before, or are no characters at all. */

@@ -27,7 +27,7 @@ type Booked = Pick<Hold, 'walletId' | 'reservedAtMs' | 'tokenId' | 'payerId'> &
   Partial<Pick<Hold, 'leaseEndsAtMs'>>;
 const accounts = new WeakMap<Booked, readonly string[]>();
 
-/** Where a row or a hold is booked: by its wallet, whole and by month and token, and by the key's month and hour. */
+/** The accounts of a row or a hold: by its wallet, whole and by month and token, and by the key's month and hour. */
 function accountsOf(booked: Booked): readonly string[] {
   const names = accounts.get(booked) ?? toAccounts(booked);
   accounts.set(booked, names);
@@ -44,14 +44,14 @@ function toAccounts({ walletId, reservedAtMs, tokenId, payerId, leaseEndsAtMs }:
   return isElsewhere ? own : [...own, hour];
 }
 
-/** Where what a limit counts is booked. */
+/** The accounts that a limit counts. */
 export function accountOf({ per, window }: Limit, grant: Grant, atMs: number): string {
   if (per === 'key') return window === 'hour' ? hourOf(atMs) : monthOf(atMs);
   const own = per === 'token' ? `t:${grant.token?.id}:usd:total` : monthOf(atMs);
   return `${walletIdOf(grant)} ${own}`;
 }
 
-/** What rows say was spent, and what requests hold of which no row says what they cost. */
+/** The sums of the rows, and the holds of requests without a row. */
 export function booksOf(all: readonly Wallet[], rows: Iterable<UsageRow>) {
   const [spent, held] = [new Map<string, bigint>(), new Map<string, bigint>()];
   const inFlight = new Set<string>();

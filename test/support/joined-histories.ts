@@ -102,7 +102,7 @@ async function playStep(next: Step, history: History, overruns: boolean): Promis
       return clock.advance(next.minutes * 60_000);
     case 'next month':
       return clock.advance(Math.max(0, NEXT_MONTH_MS - clock.nowMs()));
-    // What changed is asked for at once.
+    // The changes are read at once.
     case 'limits':
       setCaps(next.caps);
       return play.reserve(next.asked, []);

@@ -28,7 +28,7 @@ import { type Fault, makeFaultyLine, makeSeededFraction } from './faulty.ts';
 import { accountOf, booksOf, type Caps, mustBe, mustBeWithin, sumOf } from './joined-books.ts';
 import { makeGrant, makeManualClock, makeRow, usd } from './wallet-fixtures.ts';
 
-/** What a history is played on. */
+/** The gateway that a history is played on. */
 export interface HistoryTables {
   readonly wallets: Wallets;
   readonly usage: UsageRows;
@@ -292,7 +292,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     if (walletIdOf(grant) === outside) return;
     expect(code, 'a refusal').not.toBe('service_unavailable');
     if (code !== 'insufficient_quota' && code !== 'budget_in_use') return;
-    // What a row says is gone, though its hold may still stand somewhere; what is held may come back.
+    // The money of a row is gone, though its hold may still be somewhere; held money may come back.
     const all = code === 'budget_in_use' ? await readAll() : [];
     const books = booksOf(all, rows.values());
     const joined = await joinedTo(walletIdOf(grant));
@@ -303,13 +303,13 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     expect(isShort, `a false ${code}`).toBe(true);
   }
 
-  /** Who is served is within the limits of now, however much larger they were before. */
+  /** A payer who is served is within the limits of now, even if they were larger before. */
   async function expectRoom(grant: Grant, atMs: number): Promise<void> {
     const books = booksOf(await readAll(), rows.values());
     const joined = await joinedTo(walletIdOf(grant));
     for (const limit of limitsOf(grant)) {
       if (limit.unit !== 'usd' || limit.window === 'hour') continue;
-      // What was drawn under a limit is there again when that limit is, whatever was drawn under a larger one since.
+      // Money that was drawn under a limit is there again with that limit, even if more was drawn under a larger one since.
       if (limit.per === 'key' && wasRaised) continue;
       const account = accountOf(limit, grant, atMs);
       const used = sumOf(books, account, joined);
@@ -335,7 +335,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     if (isTwice) await settle(hold, row, steady);
   }
 
-  /** What is late arrives, and, if it is to, all that was sent arrives once more. */
+  /** Late calls arrive, and, where the history says so, all calls arrive once more. */
   async function deliver(isTwice: boolean): Promise<void> {
     await line.deliver();
     const sent = again;

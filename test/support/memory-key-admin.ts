@@ -64,7 +64,7 @@ export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
       list: async () => [...records.values()],
       async create(record) {
         calls.push('create record');
-        // What is written must be readable, for the authorizer too.
+        // The authorizer must be able to read a record that was written.
         records.set(record.name, parseKeyRecord(formatKeyRecord(record)));
         pointers.set(record.keyHash, record.name);
       },

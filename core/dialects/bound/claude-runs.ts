@@ -112,7 +112,7 @@ const BORDERLESS =
 const NEW_LETTERS = '\\u088F\\u0C5C\\u0CDC\\uA7CC-\\uA7CF\\uA7D2\\uA7D4\\uA7DA-\\uA7DC\\uA7F1';
 /** Letters, marks that are part of a word, up to U+FFFF. */
 const WORD = `[[[\\p{L}[\\p{M}&&\\p{Alphabetic}]]&&[\\0-\\uFFFF]]--[${BORDERLESS}${NEW_LETTERS}]]+`;
-/** A word or a character outside of words: whatever has borders. */
+/** A word, or a character outside of words: each has borders. */
 const BORDERED = new RegExp(`${WORD}|[^${BORDERLESS}]`, 'gv');
 
 /** A capital may count in lower case, in which these three characters are a byte longer, and no others. */

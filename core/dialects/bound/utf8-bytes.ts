@@ -22,7 +22,7 @@ export function utf8BytesMax(text: string): number {
   return bytes + growth;
 }
 
-/** How many bytes a run becomes longer by. What is in NFKC already is in NFC too. */
+/** The bytes that a run grows by. A text in NFKC is in NFC, too. */
 function growthOf(run: string): number {
   const nfkc = toNormalForm(run, 'NFKC');
   if (nfkc === run) return 0;

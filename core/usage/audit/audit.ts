@@ -28,7 +28,7 @@ import { auditPools, type PoolDifference, type PoolsReport, readHolders } from '
 
 export interface AuditedKey {
   readonly keyId: KeyId;
-  /** When the key was made. Rows are kept for 400 days; `total` counters of older keys cannot be recomputed. */
+  /** The instant at which the key was made. Rows are kept for 400 days; `total` counters of older keys cannot be recomputed. */
   readonly createdAtMs: number;
 }
 

@@ -8,7 +8,7 @@ async function* of(...reads: readonly string[]): AsyncGenerator<Uint8Array> {
   for (const read of reads) yield Buffer.from(read);
 }
 
-/** A source that gives when it is told to. */
+/** A source that gives when the test says so. */
 function makeTap() {
   const queue: (string | undefined)[] = [];
   let wake = (): void => {};

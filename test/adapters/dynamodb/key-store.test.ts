@@ -68,7 +68,7 @@ describe('replacing a record', () => {
     expect(await store.replace(stranger, second)).toBe(false);
     expect(await store.find(ACCOUNT, seen.name)).toEqual(seen);
     expect(await store.replace(seen, second)).toBe(true);
-    // Whoever read the record before that has no revision to name.
+    // A reader of the record before that has no revision to name.
     expect(await store.replace(seen, { ...seen, revision: 'third' })).toBe(false);
     expect(await store.replace(second, { ...second, revision: 'third' })).toBe(true);
     expect(await store.replace(second, { ...second, revision: 'fourth' })).toBe(false);

@@ -44,7 +44,7 @@ const grantOf = (user: string): Grant =>
     identity: { source: 'token', issuer: '', id: user },
   });
 
-/** What the rows of a wallet say, summed by the table's own numbers. */
+/** Sums the rows of a wallet by the table's own numbers. */
 async function readRows(grant: Grant) {
   const { Items } = await tables.call('Scan', { TableName: usageTable });
   const items = (Array.isArray(Items) ? Items : []).filter(

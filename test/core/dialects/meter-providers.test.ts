@@ -29,7 +29,7 @@ const FORMATS = {
 type StreamFormat = keyof typeof FORMATS;
 const NAMES: readonly StreamFormat[] = ['chat', 'responses', 'messages', 'google'];
 
-/** What is made of a stream that arrives in these reads: its usage, and what the client gets. */
+/** Meters a stream that arrives in these reads: its usage, and the bytes for the client. */
 function readAlong(format: StreamFormat, reads: readonly Uint8Array[]) {
   const { dialect, body } = FORMATS[format];
   const splitter = makeEventSplitter();

@@ -15,7 +15,7 @@ const METERS: readonly (readonly [string, Dialect, object])[] = [
   ['google', GOOGLE, { contents: [] }],
 ];
 
-/** What a provider could send to make a scanner slow: names of fields, quotes and line ends in every state. */
+/** Texts by which a provider could make a scanner slow: names of fields, quotes and line ends in every state. */
 const UNITS: Readonly<Record<string, string>> = {
   'reports of usage in one event': '"usage":{',
   'reports of Google’s usage': '"usageMetadata":{',

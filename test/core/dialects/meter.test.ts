@@ -11,7 +11,7 @@ import {
   usageOf,
 } from '../../support/fake-provider.ts';
 
-/** What is seen of a stream that arrives in these reads. */
+/** Meters a stream that arrives in these reads. */
 function meter(reads: readonly Uint8Array[], dropsUsageEvent = false) {
   const splitter = makeEventSplitter();
   const seen = makeMeter({ dropsUsageEvent });

@@ -20,7 +20,7 @@ const deferred = (index: number) => ({
   ...{ name: `t${index}`, input_schema: { a: 'x' }, defer_loading: true },
 });
 
-/** What a client could send to make a pass over a body slow. */
+/** Bodies by which a client could make a pass slow. */
 const BODIES: readonly (readonly [string, Dialect, (size: number) => object])[] = [
   [
     'messages',

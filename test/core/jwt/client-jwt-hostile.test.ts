@@ -6,7 +6,7 @@ import type { JwtAlgorithm } from '../../../core/jwt/verifier.ts';
 import { codeOf, keyOf, pairOf, signerOf } from '../../support/client-jwts.ts';
 import { HMAC_ALGORITHMS, mintJwt, PUBLIC_ALGORITHMS, pemOf } from '../../support/jwts.ts';
 
-/** What a token of any algorithm is made into, part by part; none of them may be verified by its key. */
+/** Forgeries of a token of any algorithm, part by part; its key may verify none of them. */
 const HOSTILE: readonly (readonly [
   string,
   (alg: JwtAlgorithm, jwt: readonly string[]) => string,

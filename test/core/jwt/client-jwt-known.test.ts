@@ -1,5 +1,5 @@
 /**
- * What other libraries fell for, by the names these holes are known under.
+ * Attacks that other libraries fell for, by their known names.
  */
 import { sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';

@@ -119,7 +119,7 @@ describe('a key set', () => {
     await ask(0);
     await ask(KEY_SETS_MAX);
     expect(issuer.fetched).toHaveLength(17);
-    await ask(0); // It was asked for since, so another one gave way.
+    await ask(0); // A request used it since, so another one gave way.
     expect(issuer.fetched).toHaveLength(17);
     await ask(1);
     expect(issuer.fetched).toHaveLength(18);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parsePreset } from '../../../core/jwt/presets.ts';
 
-/** How each is verified against tokens shaped as the provider's stands in test/e2e/presets.test.ts. */
+/** test/e2e/presets.test.ts verifies tokens in the form of each provider. */
 describe('a preset', () => {
   test.each([
     [

@@ -31,7 +31,7 @@ interface Line {
   /** Behind the base URL. */
   readonly endpoints: Readonly<Record<string, string>>;
   readonly keyVariable: string;
-  /** What the chat request has in common with no other: all but its model, messages and `stream`. */
+  /** The members that only this provider's chat request has: all but its model, messages and `stream`. */
   readonly sent: Readonly<Record<string, unknown>>;
 }
 

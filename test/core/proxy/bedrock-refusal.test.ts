@@ -1,4 +1,4 @@
-/** What AWS says to the gateway's own signature and role goes to the log by its name alone, and to no caller. */
+/** AWS's words about the gateway's own signature and role go to no caller, and to the log by their name alone. */
 import { describe, expect, test } from 'vitest';
 import type { GatewayError } from '../../../core/base/errors.ts';
 import { ask, makeProxy, readAnswer } from '../../support/proxy-fixtures.ts';

@@ -42,7 +42,7 @@ describe('planCall', () => {
     expect(() => plan(more)).toThrowError(expect.objectContaining({ code, message }));
   });
 
-  /** What each kind of limit asks of a request; `no`: refused, else the tokens that are held. */
+  /** The tokens that each kind of limit wants of a request; `no`: refused, else the tokens that are held. */
   describe.each([
     ['usd alone', ['token:usd:total=1'], 'no', 'no', 100],
     ['tokens alone', ['token:tokens:day=1000000'], 'no', 'no', 100],

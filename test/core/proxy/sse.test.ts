@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EVENT_BYTES_MAX, makeEventSplitter } from '../../../core/proxy/sse.ts';
 
-/** What a splitter lets through, read by read. */
+/** The bytes that a splitter lets through, read by read. */
 function split(...reads: readonly string[]) {
   const splitter = makeEventSplitter();
   const out = reads.map((read) => {

@@ -35,7 +35,7 @@ const LATE = errorEvent(
 const body = (more: object = {}) =>
   ask({ model: 'openai/both', stream: true, max_tokens: 100, ...more });
 
-/** What the client gets and what it costs. */
+/** The client's answer and its cost. */
 async function stream(reads: Script['reads'], more: object = {}) {
   const proxy = makeProxy({ reads: reads ?? [] });
   const served = await proxy.serve(body(more));

@@ -85,7 +85,7 @@ describe('an authorization code', () => {
   });
 
   // guarantee: sign-in-keeps-no-secret
-  test('is not in the table, nor is the provider’s refresh token', async () => {
+  test('stays out of the table, together with the provider’s refresh token', async () => {
     const kit = makeSignInKit();
     const code = await make(kit);
     expect(kit.stored()).not.toContain(code);

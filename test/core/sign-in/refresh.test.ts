@@ -38,7 +38,7 @@ describe('a refresh token', () => {
   });
 
   // guarantee: sign-in-keeps-no-secret
-  test('is not in the table, nor is the provider’s', async () => {
+  test('stays out of the table, together with the provider’s', async () => {
     const kit = makeSignInKit();
     kit.atProvider.refreshToken = 'the-next-secret-of-the-provider';
     const { refreshToken } = await start(kit, 'the-first-secret-of-the-provider');

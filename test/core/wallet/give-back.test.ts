@@ -35,7 +35,7 @@ const reserve = (held: Hold) =>
     inFlightMax: 128,
   });
 
-/** What is counted: dollars, requests, and what is left of the slice. */
+/** The counts: dollars, requests, and the rest of the slice. */
 async function books(): Promise<readonly unknown[]> {
   const wallet = await ports.wallets.find(WALLET_ID);
   const counted = ['usd:total', 'requests:day:2026-11-20'].map((name) =>

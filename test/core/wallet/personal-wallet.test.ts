@@ -214,7 +214,7 @@ describe('a wallet of one key alone', () => {
   });
 
   test.each<Fault>(['dropped', 'answer-lost', 'late', 'doubled'])(
-    'is moved once when a move is %s, and so is a reserve',
+    'is moved once when a move is %s, and a reserve is made once',
     async (fault) => {
       for (const write of ['moveWallet', 'reserve', 'settle'] as const) {
         // A try is sent once: what comes twice comes at once, or the next try's number would not be its own.

@@ -138,7 +138,7 @@ function startKey() {
   return { play, deliver, runSweep, ask, readWallets, clock, wallets, usage, steady };
 }
 
-/** What a month's pool and slices say, and what is held of them. */
+/** The figures of a month's pool and slices, and the part of them that is held. */
 async function booksOf(month: string, { wallets, readWallets }: ReturnType<typeof startKey>) {
   const name = `usd:month:${month}`;
   const drawn = await wallets.findDrawn(asPoolId(`pool#k#${name}`));

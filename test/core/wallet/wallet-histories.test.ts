@@ -39,7 +39,7 @@ function expectNeverOver(
   }
 }
 
-/** How a hold or a row of this much counts in a counter; undefined: it does not. */
+/** The amount by which a hold or a row counts in a counter; undefined: it does not. */
 function countIn(name: string, hold: Omit<OpenHold, 'leaseEndsAtMs'>): bigint {
   const counters = countersToReserve({ ...hold, leaseEndsAtMs: 0 }, []);
   return counters.find((counter) => counter.name === name)?.add ?? 0n;

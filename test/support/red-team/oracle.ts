@@ -63,7 +63,7 @@ const IMAGE_KEYS = /(?:^|\.)(?:data|url|image_url|result)$/;
 const IS_IMAGE = /^(?:data:image\/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=\r\n-]*$/;
 const HAS_PRICE_OF_TEXT = /^(?:image\/|text\/|application\/(?:json|pdf)$)/i;
 
-/** What is wrong with a forwarded request; empty: nothing. */
+/** The faults of a forwarded request; empty: none. */
 export function faultsOf(forwarded: Forwarded): readonly string[] {
   const { request, cap, shape } = forwarded;
   const sent: unknown = JSON.parse(request.write(cap));
@@ -256,7 +256,7 @@ function capFaults(
 const EXTRA =
   /(?:^|\.)(?:random_seed|temperature|top_p|top_k|top_a|min_p|min_tokens|repetition_penalty|stop_token_ids|ignore_eos|reasoning|reasoning_content|reasoning_details|reasoning_format|include_reasoning|thinking|thinking_budget|enable_thinking|chat_template_kwargs|extra_body|extra_content|usage|cache_control|prefix|annotations|continuous_usage_stats|index|truncate|task|normalized|input_type|client_metadata|autoTruncate|_responseJsonSchema|schema|pattern|caller|compaction_summary|name|env|signature|closed|role|skills|status|arguments|image_url)(?:\.|$)/;
 
-/** Where a value differs from a type: an unknown member, another kind of value. */
+/** The places where a value differs from a type: an unknown member, another kind of value. */
 export function mismatches(shape: SdkShape, value: unknown, path: string): readonly string[] {
   if (value === null || EXTRA.test(path)) return [];
   if (FREE_LABELS.test(path))
