@@ -57,6 +57,7 @@ export async function signIn(request: SignInRequest, ports: SignInPorts): Promis
   const name = `${request.method} ${request.path.replace(/\/$/, '')}`;
   const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined;
   try {
+    if (request.method === 'GET' && TYPED.test(request.path)) return withoutSlash(request, ports);
     if (route === undefined) throw new OAuthError('invalid_request', 'there is no such route');
     return await route(request, ports);
   } catch (thrown) {
@@ -65,6 +66,17 @@ export async function signIn(request: SignInRequest, ports: SignInPorts): Promis
     ports.log.write({ level, event: 'sign-in refused', ...detailOf(error) });
     return PAGES.test(request.path) ? toErrorPageAnswer(error) : toErrorAnswer(error);
   }
+}
+
+/** The pages that a person may type with a slash at the end. */
+const TYPED = /^\/(device|enrol)\/$/;
+
+/** The links of a page are relative, so it must not have a slash at its end. */
+function withoutSlash({ path, query }: SignInRequest, { publicUrl }: SignInPorts): SignInAnswer {
+  const pairs = [...query].flatMap(([name, values]) => values.map((value) => [name, value]));
+  const text = new URLSearchParams(pairs).toString();
+  const location = `${publicUrl}${path.slice(0, -1)}${text === '' ? '' : `?${text}`}`;
+  return { kind: 'redirect', status: 302, location };
 }
 
 /** For the log: the code, and in an outage the reason. A description may hold names of a rule, so it stays out. */

@@ -120,7 +120,7 @@ export const toShownPage = (shown: {
 export const toCodePage = (ticket: string, userCode: string): string =>
   toDocument(
     'Sign in a device',
-    html`<p>Type the code that your device shows.</p><form method="post" action="device"><input type="hidden" name="ticket" value="${ticket}"><p><label>Code <input name="user_code" value="${userCode}" autocomplete="off" autocapitalize="characters" maxlength="9" required></label></p><button>Continue</button></form>`,
+    html`<p>Type the code that your device shows.</p><form method="post" action="device"><input type="hidden" name="ticket" value="${ticket}"><label>Code<input name="user_code" value="${userCode}" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="9" required></label><button class="primary">Continue</button></form>`,
   );
 
 /** Makes the page that shows who asks, before anyone has signed in. */

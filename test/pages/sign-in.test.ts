@@ -152,6 +152,51 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
     await endServer(client);
   });
 
+  /** Asks for access as a device without a browser does. */
+  async function begin() {
+    const { body } = await gateway.post('/oauth/device_authorization', { client_id: 'hallpass' });
+    return { deviceCode: String(body.device_code), userCode: String(body.user_code) };
+  }
+  const poll = async (deviceCode: string) => {
+    const { body } = await gateway.post('/oauth/token', {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      device_code: deviceCode,
+      client_id: 'hallpass',
+    });
+    return body.error ?? 'given';
+  };
+  async function type(page: Page, userCode: string): Promise<void> {
+    await page.getByLabel('Code').fill(userCode);
+    await page.getByRole('button', { name: 'Continue' }).click();
+  }
+
+  test.each([
+    ['Give access', 'Your device has access', 'given'],
+    ['Decline', 'You declined', 'access_denied'],
+  ])('shows who asks before a device gets access: "%s"', async (button, title, outcome) => {
+    const { deviceCode, userCode } = await begin();
+    const { page, faults, close } = await visit(browser, `${gateway.root}/`);
+    await page.getByRole('link', { name: 'Type the code, and see who asks' }).click();
+    await type(page, 'WRNGCODE');
+    await page.getByText('This code is not in force').waitFor();
+    await page.goto(`${gateway.root}/device/?a=b`);
+    expect(page.url()).toBe(`${gateway.root}/device?a=b`);
+    await type(page, userCode.toLowerCase());
+    await page.getByRole('heading', { name: 'Is this your device?' }).waitFor();
+    const text = await page.locator('main').innerText();
+    for (const shown of ['the command "hallpass"', '127.0.0.1', ' UTC']) {
+      expect(text).toContain(shown);
+    }
+    await page.getByRole('link', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+    expect(await page.locator('main').innerText()).toContain('on another machine');
+    await page.getByRole('button', { name: button }).click();
+    await page.getByRole('heading', { name: title }).waitFor();
+    expect(await poll(deviceCode)).toBe(outcome);
+    expect(await faults()).toEqual([]);
+    await close();
+  });
+
   // guarantee: pages-for-everyone
   describe.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
     'on a %s screen',
@@ -182,6 +227,21 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
         await page.getByRole('heading', { name: 'Give access?' }).waitFor();
         expect(await sizeOf(page, 'Decline')).toEqual(await sizeOf(page, 'Give access'));
         await check(page, `sign-in-asks-${name}`);
+        expect(await faults()).toEqual([]);
+        await close();
+      });
+
+      test('the pages of a device are used by everyone, and axe finds nothing', async () => {
+        const { userCode } = await begin();
+        const { page, faults, close } = await visit(browser, `${gateway.root}/device`, look);
+        await check(page, `device-code-${name}`);
+        await type(page, userCode);
+        await page.getByRole('heading', { name: 'Is this your device?' }).waitFor();
+        await check(page, `device-asks-${name}`);
+        await page.getByRole('link', { name: 'Sign in' }).click();
+        await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+        expect(await sizeOf(page, 'Decline')).toEqual(await sizeOf(page, 'Give access'));
+        await check(page, `device-confirm-${name}`);
         expect(await faults()).toEqual([]);
         await close();
       });
