@@ -113,6 +113,32 @@ describe('a tier by claim', () => {
   });
 });
 
+describe('an address of a user of the app', () => {
+  const credentialOf = (sub: string, claims: object): string =>
+    `${keys.app}:${mintWith({ sub, exp: inAnHour(), email: 'eve@corp.example', ...claims }, SECRET)}`;
+
+  test('names the person only if it is verified', async () => {
+    const verified = credentialOf('v1', { email_verified: true });
+    const others = [
+      credentialOf('x1', { email_verified: false }),
+      credentialOf('x2', {}),
+      credentialOf('x3', { email: '\u212Aelly@corp.example', email_verified: true }),
+      credentialOf('x4', { email: 'Kelly@corp.example', email_verified: false }),
+    ];
+    for (const each of [verified, ...others]) expect((await chat(each)).status).toBe(200);
+    await expect
+      .poll(async () => (await send(pathOf('eve@corp.example', 'app'), keys.platform)).data)
+      .toMatchObject({ email: 'eve@corp.example' });
+
+    for (const address of ['eve@corp.example', 'kelly@corp.example']) {
+      await patch(pathOf(address, 'app'), keys.platform, { blocked: 'left' });
+    }
+
+    expect((await chat(verified)).code).toBe('user_blocked');
+    for (const each of others) expect((await chat(each)).status).toBe(200);
+  });
+});
+
 describe('personal keys on two laptops', () => {
   test('are one budget, which the team sees from either key', async () => {
     let requests = 0;

@@ -4,6 +4,7 @@
  */
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
+import { claimantOfKey } from '../../../core/access/identity.ts';
 import { findLiveWallet } from '../../../core/account/find-wallet.ts';
 import { spentOf } from '../../../core/account/key-info.ts';
 import { asKeyId, asRequestId, asWalletId, type WalletId } from '../../../core/base/ids.ts';
@@ -133,6 +134,17 @@ describe('two laptops of one person', () => {
     expect(new Set([SHARED, walletIdOf(other), walletIdOf(bob)]).size).toBe(3);
     expect(SHARED).toMatch(/^p[\w-]{22}#u[\w-]{22}$/);
     expect(walletIdOf(grantOf(DESKTOP))).toBe(SHARED);
+  });
+
+  test('of a look-alike address are another person', () => {
+    const walletOf = (user: string) => {
+      const claimant = claimantOfKey({ kind: 'personal', user }, new Map());
+      return walletIdOf({ ...grantOf(LAPTOP), ...claimant });
+    };
+
+    expect(walletOf('KELVIN@X.edu')).toBe(walletOf('kelvin@x.edu'));
+    expect(walletOf('\u212Aelvin@x.edu')).not.toBe(walletOf('kelvin@x.edu'));
+    expect(walletOf('kelv\u0131n@x.edu')).not.toBe(walletOf('kelvin@x.edu'));
   });
 
   test('have rows of their own keys, also where the sweep closes a request that died', async () => {
