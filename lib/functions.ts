@@ -53,7 +53,7 @@ const STREAMS_MAX = 200;
 export interface FunctionsProps
   extends Pick<
     HallpassProps,
-    'encryptionKey' | 'functions' | 'network' | 'streamsMax' | 'tracing'
+    'encryptionKey' | 'fipsEndpoints' | 'functions' | 'network' | 'streamsMax' | 'tracing'
   > {
   readonly tables: Tables;
   readonly secrets: SecretsOfGateway;
@@ -90,6 +90,7 @@ export class Functions extends Construct {
       [ENVIRONMENT.secretPrefix]: secrets.prefix,
       [ENVIRONMENT.deployment]: secrets.deployment,
       [ENVIRONMENT.gateway]: Stack.of(this).stackName,
+      ...(props.fipsEndpoints && { AWS_USE_FIPS_ENDPOINT: 'true' }),
     };
     this.authorizer = this.make('authorizer', environment);
     this.proxy = this.make(
@@ -167,7 +168,8 @@ export class Functions extends Construct {
       timeout: TIMEOUTS[name],
       ...(reservedConcurrentExecutions === undefined ? {} : { reservedConcurrentExecutions }),
       environment,
-      ...(encryptionKey && { environmentEncryption: encryptionKey }),
+      // Pages are open to anyone, and their function may use no key.
+      ...(encryptionKey && name !== 'pages' && { environmentEncryption: encryptionKey }),
       ...(network && {
         vpc: network.vpc,
         ...(network.subnets && { vpcSubnets: network.subnets }),

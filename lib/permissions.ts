@@ -61,13 +61,23 @@ const readRecords = (keysTableArn: string): PolicyStatement =>
     conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] } },
   });
 
+const TO_READ = ['kms:Decrypt', 'kms:DescribeKey'];
+/** What CDK grants with a table, each action by its name. */
+const TO_WRITE = [
+  'kms:Encrypt',
+  'kms:GenerateDataKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncryptFrom',
+  'kms:ReEncryptTo',
+];
+
 /** Tables and secrets decrypt with the rights of who reads them. It never reaches the key but through these services. */
-const useEncryptionKey = (keyArn: string): PolicyStatement =>
+const useEncryptionKey = (key: IKey, actions: string[]): PolicyStatement =>
   new PolicyStatement({
     sid: 'UseEncryptionKey',
     effect: Effect.ALLOW,
-    actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey'],
-    resources: [keyArn],
+    actions,
+    resources: [key.keyArn],
     conditions: {
       StringLike: { 'kms:ViaService': ['dynamodb.*', 'secretsmanager.*', 'lambda.*'] },
     },
@@ -134,10 +144,12 @@ export function permissionsOf({
     allow('FindSlices', ['dynamodb:Query'], slicesIndex),
     allow('ReadSlices', ['dynamodb:BatchGetItem'], wallets),
   ];
-  const useKey = encryptionKey === undefined ? [] : [useEncryptionKey(encryptionKey.keyArn)];
+  const readByKey = encryptionKey === undefined ? [] : [useEncryptionKey(encryptionKey, TO_READ)];
+  const useKey =
+    encryptionKey === undefined ? [] : [useEncryptionKey(encryptionKey, [...TO_READ, ...TO_WRITE])];
   return {
     authorizer: [
-      ...useKey,
+      ...readByKey,
       allow('ReadKeys', ['dynamodb:GetItem'], keys),
       allow('ReadKeySecrets', ['secretsmanager:GetSecretValue'], [secrets.keyArns]),
     ],

@@ -34,7 +34,11 @@ export interface HallpassProps {
   readonly network?: NetworkOptions;
   /** The endpoint of `execute-api` through which alone the API answers. @default none: the API is public */
   readonly privateEndpoint?: IVpcEndpoint;
-  /** Encrypts the tables, the secrets of keys, the logs and the functions' settings. @default keys of AWS, at no cost */
+  /**
+   * Encrypts the tables, the secrets of keys, the logs and the functions' settings. The policy of a key that is imported
+   * must let `logs.<region>.amazonaws.com` encrypt and decrypt; a key of this app is given that.
+   * @default keys of AWS, at no cost
+   */
   readonly encryptionKey?: IKey;
   /** Settings of single functions. @default 256 MiB and logs of one month each */
   readonly functions?: Partial<Readonly<Record<FunctionName, FunctionOptions>>>;
@@ -57,6 +61,8 @@ export interface HallpassProps {
    * team's. Access logs need it to be set once, by anyone. @default false
    */
   readonly setLogRole?: boolean;
+  /** True calls tables and secrets at endpoints with FIPS-validated cryptography, where AWS has them. @default false */
+  readonly fipsEndpoints?: boolean;
   /** The topic that alarms are sent to. @default none: alarms are only shown */
   readonly alarmTopic?: ITopic;
   /** False makes no dashboard, which costs money from an account's fourth on. @default true */
@@ -117,6 +123,17 @@ const REQUESTS_MAX = 10_000;
 const BURST_MAX = 5_000;
 const MEMORY_MIB_MIN = 128;
 const MEMORY_MIB_MAX = 10_240;
+const FLAGS = ['tracing', 'setLogRole', 'fipsEndpoints', 'dashboard'] as const;
+/** The forms of outputs of an earlier stack. A name may be a token, for another stack's output. */
+const TABLE_NAME = /^[\w.-]{3,255}$|\$\{Token/;
+const EXISTING: Readonly<Record<keyof ExistingGateway, readonly [form: RegExp, rule: string]>> = {
+  keysTable: [TABLE_NAME, 'the name of a table'],
+  walletsTable: [TABLE_NAME, 'the name of a table'],
+  usageTable: [TABLE_NAME, 'the name of a table'],
+  signInTable: [TABLE_NAME, 'the name of a table'],
+  secretPrefix: [/^[\w/+=.@-]{1,200}(?<!\/)$|\$\{Token/, 'the output "SecretPrefix"'],
+  deployment: [/^[!-~]{1,2048}$/, 'the output "Deployment"'],
+};
 
 /**
  * Checks the settings before anything is made of them.
@@ -130,6 +147,8 @@ export function requireProps(props: HallpassProps): void {
   for (const [name, { memoryMiB }] of Object.entries(functions ?? {})) {
     requireWhole(`functions.${name}.memoryMiB`, memoryMiB, MEMORY_MIB_MAX, MEMORY_MIB_MIN);
   }
+  for (const name of FLAGS) requireFlag(name, props[name]);
+  requireExisting(props.existing);
   requireForm('stageName', stageName, /^[\w-]{1,128}$/, '1 to 128 of A-Za-z0-9_-');
   requireForm('domain.name', domain?.name, /^[a-z0-9.-]{1,253}$/, 'a lower-case host name');
   requireForm('domain.basePath', domain?.basePath, BASE_PATH, BASE_PATH_RULE);
@@ -152,6 +171,23 @@ function requireWhole(name: string, value: number | undefined, max: number, min 
   throw new RangeError(`"${name}" must be a whole number from ${min} to ${max}, got ${value}`);
 }
 
+function requireFlag(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new TypeError(`"${name}" must be true or false, got ${JSON.stringify(value)}`);
+}
+
+/** Refuses a misspelt name too: a new and empty table would take the place of the one that was meant. */
+function requireExisting(existing: ExistingGateway = {}): void {
+  const unknown = Object.keys(existing).find((name) => !Object.hasOwn(EXISTING, name));
+  if (unknown !== undefined) {
+    const allowed = Object.keys(EXISTING).join(', ');
+    throw new TypeError(`"existing" may hold ${allowed}, got "${unknown}"`);
+  }
+  for (const [name, [form, rule]] of Object.entries(EXISTING)) {
+    requireForm(`existing.${name}`, Object(existing)[name], form, rule);
+  }
+}
+
 function requireForm(name: string, value: string | undefined, form: RegExp, allowed: string): void {
   if (value === undefined || form.test(value)) return;
   throw new TypeError(`"${name}" must be ${allowed}, got "${value}"`);
@@ -167,6 +203,7 @@ const CONTEXT_PROPS: readonly (keyof HallpassProps)[] = [
   'burstMax',
   'throttles',
   'setLogRole',
+  'fipsEndpoints',
   'dashboard',
   'existing',
 ];

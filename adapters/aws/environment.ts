@@ -73,6 +73,9 @@ const ENDPOINT_VARIABLES = {
   sts: 'AWS_ENDPOINT_URL_STS',
 } as const;
 
+/** Services whose usual hosts in GovCloud are FIPS-validated, and have no others. */
+const FIPS_IN_GOVCLOUD: readonly string[] = ['dynamodb', 'sns', 'sts'];
+
 /**
  * Returns the URL of a service of AWS as its SDKs choose it: from the variables, else by region, with FIPS-validated
  * cryptography if `AWS_USE_FIPS_ENDPOINT` is `true`.
@@ -85,7 +88,8 @@ export function awsUrl(
 ): string {
   const given = variables[ENDPOINT_VARIABLES[service]] || variables.AWS_ENDPOINT_URL;
   if (given) return given;
-  const fips = variables.AWS_USE_FIPS_ENDPOINT === 'true' ? '-fips' : '';
+  const isUsualFips = region.startsWith('us-gov-') && FIPS_IN_GOVCLOUD.includes(service);
+  const fips = variables.AWS_USE_FIPS_ENDPOINT === 'true' && !isUsualFips ? '-fips' : '';
   return `https://${service}${fips}.${region}.${suffixOf(region)}`;
 }
 

@@ -4,7 +4,6 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { InterfaceVpcEndpoint, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
@@ -125,16 +124,6 @@ describe('a prop', () => {
     expect(findProblems(template().toJSON() as never)).toEqual([]);
   });
 
-  test('encrypts tables, logs and settings with a key of one’s own', () => {
-    const { template } = inOwnStack((stack) => ({ encryptionKey: new Key(stack, 'Key') }));
-    template().allResourcesProperties('AWS::DynamoDB::Table', {
-      SSESpecification: Match.objectLike({ SSEType: 'KMS' }),
-    });
-    template().allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: Match.anyValue() });
-    template().hasResourceProperties('AWS::Lambda::Function', { KmsKeyArn: Match.anyValue() });
-    expect(template().toJSON().Outputs.EncryptionKey).toBeDefined();
-  });
-
   test('sets memory and retention of one function, and traces', () => {
     const template = makeTemplate({
       functions: { authorizer: { memoryMiB: 1024, logRetention: RetentionDays.ONE_WEEK } },
@@ -184,7 +173,35 @@ describe('a prop', () => {
     expect(policies).toContain('secret:hallpass/Old/1234/key/*');
   });
 
-  test.each<[Partial<HallpassProps>, string]>([
+  test('calls AWS at endpoints with FIPS-validated cryptography', () => {
+    const environments = Object.values(
+      makeTemplate({ fipsEndpoints: true }).findResources('AWS::Lambda::Function'),
+    ).map(({ Properties }) => Properties.Environment?.Variables?.AWS_USE_FIPS_ENDPOINT);
+    expect(environments.filter((value) => value === 'true')).toHaveLength(4);
+  });
+
+  test.each<[object, string]>([
+    [{ streamsMax: 0 }, '"streamsMax" must be a whole number from 1 to 10000, got 0'],
+    [{ streamsMax: 2.5 }, '"streamsMax" must be a whole number from 1 to 10000, got 2.5'],
+    [
+      { requestsPerSecondMax: 10_001 },
+      '"requestsPerSecondMax" must be a whole number from 1 to 10000, got 10001',
+    ],
+    [{ burstMax: 5_001 }, '"burstMax" must be a whole number from 1 to 5000, got 5001'],
+    [{ tracing: 'false' }, '"tracing" must be true or false, got "false"'],
+    [{ dashboard: 0 }, '"dashboard" must be true or false, got 0'],
+    [
+      { existing: { keyTable: 'old' } },
+      '"existing" may hold keysTable, walletsTable, usageTable, signInTable, secretPrefix, deployment, got "keyTable"',
+    ],
+    [
+      { existing: { usageTable: 'a b' } },
+      '"existing.usageTable" must be the name of a table, got "a b"',
+    ],
+    [
+      { existing: { secretPrefix: 'hallpass/Old/' } },
+      '"existing.secretPrefix" must be the output "SecretPrefix", got "hallpass/Old/"',
+    ],
     [{ stageName: 'a b' }, '"stageName" must be 1 to 128 of A-Za-z0-9_-, got "a b"'],
     [{ webAclArn: 'acl' }, '"webAclArn" must be an ARN, got "acl"'],
     [
@@ -196,7 +213,7 @@ describe('a prop', () => {
       '"throttles.pages.requestsPerSecondMax" must be a whole number from 1 to 10000, got 0',
     ],
   ])('is refused as in %j', (settings, message) => {
-    expect(() => makeTemplate(settings)).toThrow(message);
+    expect(() => makeTemplate(settings as Partial<HallpassProps>)).toThrow(message);
   });
 
   test('may not hide a route behind the base path', () => {
@@ -209,6 +226,35 @@ describe('a prop', () => {
       '"domain.basePath" must be 1 to 64 of A-Za-z0-9_- and none of v1, v1beta, assets, oauth, device, enrol, managed, me, console, got "v1"',
     );
   });
+});
+
+test('a host name of one’s own and a private endpoint are not for one API', () => {
+  const both = (stack: Stack) => ({
+    domain: {
+      name: 'A.example.edu',
+      certificate: Certificate.fromCertificateArn(stack, 'Certificate', 'arn:aws:acm:a:1:c/d'),
+    },
+    privateEndpoint: InterfaceVpcEndpoint.fromInterfaceVpcEndpointAttributes(stack, 'Endpoint', {
+      vpcEndpointId: 'vpce-1',
+      port: 443,
+    }),
+  });
+  expect(() => inOwnStack(both)).toThrow('"domain.name" must be a lower-case host name');
+  expect(() =>
+    inOwnStack((stack) => {
+      const { domain, privateEndpoint } = both(stack);
+      return { domain: { ...domain, name: 'a.example.edu' }, privateEndpoint };
+    }),
+  ).toThrow('"domain" and "privateEndpoint" must not both be set');
+});
+
+test('each setting is on the page of deployment', () => {
+  const [, source = ''] =
+    /interface HallpassProps \{([\s\S]*?)\n\}/.exec(readFileSync('lib/props.ts', 'utf8')) ?? [];
+  const names = [...source.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name = '']) => name);
+  const rows = readFileSync('docs/deploy.md', 'utf8').match(/^\| `.*?` \|/gm) ?? [];
+  const shown = rows.flatMap((row) => [...row.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
+  expect(shown.toSorted()).toEqual(names.toSorted());
 });
 
 describe('the context', () => {

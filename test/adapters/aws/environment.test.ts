@@ -1,3 +1,5 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { describe, expect, test } from 'vitest';
 import {
   accountOfDeployment,
@@ -87,5 +89,29 @@ describe('awsUrl', () => {
     ],
   ])('in %s with %j is %s', (region, variables, url) => {
     expect(awsUrl('dynamodb', region, variables)).toBe(url);
+  });
+
+  const REGIONS = ['us-east-1', 'us-gov-west-1', 'us-gov-east-1', 'cn-north-1', 'eusc-de-east-1'];
+
+  test.each(REGIONS)('in %s is what AWS’s SDK chooses, with FIPS and without', (region) => {
+    for (const useFips of [false, true]) {
+      const variables = useFips ? { AWS_USE_FIPS_ENDPOINT: 'true' } : {};
+      const ask = { Region: region, UseFIPS: useFips, UseDualStack: false };
+      for (const [service, client] of [
+        ['dynamodb', new DynamoDBClient({ region })],
+        ['secretsmanager', new SecretsManagerClient({ region })],
+      ] as const) {
+        const { url } = client.config.endpointProvider(ask);
+        expect(`${awsUrl(service, region, variables)}/`).toBe(url.href);
+      }
+    }
+  });
+
+  test.each([
+    ['sts', 'https://sts.us-gov-west-1.amazonaws.com'],
+    ['sns', 'https://sns.us-gov-west-1.amazonaws.com'],
+  ] as const)('of %s in GovCloud has no FIPS host of its own', (service, url) => {
+    const variables = { AWS_USE_FIPS_ENDPOINT: 'true' };
+    expect(awsUrl(service, 'us-gov-west-1', variables)).toBe(url);
   });
 });
