@@ -67,7 +67,7 @@ export function makeIdentityProvider(options: ProviderOptions, clock: Clock): Id
   function configure(): Promise<Configuration> {
     const nowMs = clock.nowMs();
     if (known === undefined || nowMs < known.atMs || nowMs - known.atMs >= DISCOVERED_MAX_MS) {
-      const config = discover();
+      const config = asDiscovery(discover);
       known = { config, atMs: nowMs };
       config.catch(() => {
         known = undefined; // The next request asks again.
@@ -108,7 +108,7 @@ export function makeIdentityProvider(options: ProviderOptions, clock: Clock): Id
       }),
 
     refresh: (refreshToken) =>
-      asProvider(async () => {
+      asRefresh(async () => {
         const config = await configure();
         const tokens = await refreshTokenGrant(config, refreshToken);
         return toAnswer(config, tokens, tokens.claims());
@@ -153,17 +153,35 @@ async function asProvider<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
+/** A refresh ends access only where the provider says so in the one word for it. */
+const asRefresh = <T>(ask: () => Promise<T>): Promise<T> =>
+  asProvider(ask).catch((error: unknown) => {
+    const isRefused = !(error instanceof OAuthError) || error.message === REFUSED;
+    throw isRefused ? error : outage('its answer cannot be accepted');
+  });
+
+/** Metadata that cannot be accepted is a mistake of the configuration or the provider. */
+const asDiscovery = <T>(ask: () => Promise<T>): Promise<T> =>
+  asProvider(ask).catch((error: unknown) => {
+    throw error instanceof OAuthError ? outage('its metadata cannot be accepted') : error;
+  });
+
+const REFUSED = 'the identity provider refused the sign-in';
+const OUTAGES: readonly string[] = ['temporarily_unavailable', 'server_error'];
+
 function toOurs(error: unknown): unknown {
   if (error instanceof GatewayError || error instanceof OAuthError) return error;
   const ours = findCause(error, GatewayError);
   if (ours !== undefined) return ours;
   if (error instanceof AuthorizationResponseError) {
+    if (OUTAGES.includes(error.error)) return outage(`it answered ${error.error}`);
     return new OAuthError('access_denied', 'the identity provider did not sign you in');
   }
   if (error instanceof ResponseBodyError) {
-    return error.status >= 500 || error.error === 'temporarily_unavailable'
-      ? outage(`it answered ${error.status}`)
-      : new OAuthError('access_denied', 'the identity provider refused the sign-in');
+    // Any other refusal is about this gateway, not about the person.
+    return error.error === 'invalid_grant'
+      ? new OAuthError('access_denied', REFUSED)
+      : outage(`it answered ${error.status}`);
   }
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   const status = findStatus(error);

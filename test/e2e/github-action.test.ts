@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { send } from '../support/http-client.ts';
+import { makePairs, mintJwt } from '../support/jwts.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
 import { type LocalIssuer, startIssuer } from '../support/user-jwts.ts';
 
@@ -200,6 +201,30 @@ describe('the exchange over HTTP', () => {
     for (const subject of [own, own.slice(4), `${sign().slice(0, -8)}AAAAAAAA`]) {
       const answer = await exchange({ subject_token: subject });
       expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
+    }
+  });
+
+  // guarantee: exchange-by-rule
+  test('takes no other algorithm and no other key, whatever the token’s header says', async () => {
+    const claims = claimsFor(gateway.root);
+    const { rsa, ES256 } = makePairs();
+    const kid = 'local-RS256';
+    const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    for (const forged of [
+      mintJwt({ alg: 'HS256', key: issuer.publicPem, header: { kid }, claims }),
+      mintJwt({ alg: 'RS256', key: rsa.privateKey, header: { kid }, claims }),
+      mintJwt({ alg: 'ES256', key: ES256.privateKey, header: { kid }, claims }),
+      mintJwt({
+        alg: 'RS256',
+        key: rsa.privateKey,
+        header: { jwk: rsa.publicKey.export({ format: 'jwk' }) },
+        claims,
+      }),
+      mintJwt({ alg: 'RS256', key: rsa.privateKey, header: { jku: issuer.jwksUrl }, claims }),
+      `${encode({ alg: 'none', kid })}.${encode(claims)}.`,
+    ]) {
+      const { status, body } = await exchange({ subject_token: forged });
+      expect({ status, error: body.error }).toEqual({ status: 400, error: 'invalid_grant' });
     }
   });
 

@@ -2,6 +2,7 @@
  * Login in a browser, through the whole gateway, at a real OpenID provider on this machine.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { send } from '../support/http-client.ts';
 import { makePairs, mintJwt } from '../support/jwts.ts';
 import {
   ADA,
@@ -43,6 +44,20 @@ const login = (as = makeVisitor()) => {
   return visitor.visit(`${gateway.root}/oauth/login`);
 };
 const tokenIn = (html: string): string => /\/me#(jwt:[\w.-]+)/.exec(html)?.[1] ?? '';
+const CHAT = JSON.stringify({
+  model: 'demo/echo',
+  max_tokens: 16,
+  messages: [{ role: 'user', content: 'Hello' }],
+});
+const call = async (token: string): Promise<string> => {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const { status, text } = await send(`${gateway.url}/chat/completions`, {
+    method: 'POST',
+    headers,
+    body: CHAT,
+  });
+  return status === 200 ? 'answered' : JSON.parse(text).error.code;
+};
 /** Goes as far as the callback, and returns its URL without asking for it. */
 const stopAtCallback = async () => {
   visitor = makeVisitor();
@@ -96,13 +111,22 @@ describe('a login', () => {
     expect((await gateway.aboutKey(token)).models).toEqual(['demo/*']);
   });
 
+  // guarantee: one-allowance
   test('of one person a hundred times is one allowance', async () => {
-    const users = new Set<unknown>();
-    for (let index = 0; index < 5; index += 1) {
-      users.add((await gateway.aboutKey(tokenIn((await login()).text))).user);
-    }
-    expect([...users]).toEqual(['ada@example.edu']);
-  });
+    provider.claims = { ...ADA, email: 'often@example.edu' };
+    const tokens: string[] = [];
+    for (let index = 0; index < 100; index += 1) tokens.push(tokenIn((await login()).text));
+    expect(new Set(tokens).size).toBe(100);
+    const user = ['often@example.edu', '--key', 'staff'];
+    expect(await call(tokens[0] ?? '')).toBe('answered');
+    // Enough for two or three answers of the demo model.
+    await gateway.run('users', 'set', ...user, '--limit', 'usd:week=0.0001');
+    const outcomes = [];
+    for (const token of tokens) outcomes.push(await call(token));
+    const firstRefused = outcomes.findIndex((outcome) => outcome !== 'answered');
+    expect(firstRefused).toBeLessThan(50);
+    expect(outcomes.slice(firstRefused)).not.toContain('answered');
+  }, 60_000);
 
   test('sends PKCE, state and nonce, and a redirect that is built from the public URL', async () => {
     visitor = makeVisitor();

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
+import { makePairs } from './jwts.ts';
 
 export const CLIENT_ID = 'hallpass';
 
@@ -67,7 +68,15 @@ export async function startLocalProvider(findRedirectUri: () => string): Promise
         accountId,
         claims: async () => ({ sub: accountId, ...local.claims }),
       }),
-      ttl: { Interaction: 600, Session: 600, Grant: 86_400, AccessToken: 3_600, IdToken: 3_600 },
+      jwks: { keys: [{ ...makePairs().rsa.privateKey.export({ format: 'jwk' }), use: 'sig' }] },
+      ttl: {
+        RefreshToken: 86_400,
+        Interaction: 600,
+        Session: 600,
+        Grant: 86_400,
+        AccessToken: 3_600,
+        IdToken: 3_600,
+      },
     });
   }
 

@@ -19,6 +19,8 @@ export const mintWith = (claims: Claims, key?: string): string =>
 export interface LocalIssuer {
   /** Below it there is nothing. */
   readonly jwksUrl: string;
+  /** The public key of its set, as a text that a careless verifier takes for a secret. */
+  readonly publicPem: string;
   /** Signed as the issuer's key is. All claims are given. */
   sign(claims: Claims, kid?: string): string;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export async function startIssuer(alg: 'RS256' | 'ES256'): Promise<LocalIssuer> 
   });
   return {
     jwksUrl: `${await listen(server)}/jwks`,
+    publicPem: String(publicKey.export({ type: 'spki', format: 'pem' })),
     sign(claims, kid = own) {
       const all = { iss: undefined, aud: undefined, sub: undefined, exp: undefined, ...claims };
       return mintJwt({ alg, key: privateKey, header: { kid }, claims: all });
