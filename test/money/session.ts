@@ -1,6 +1,8 @@
 /**
  * A coding agent's session through `serve`, with tables in memory: each turn sends the prompt before and a little more.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Grant } from '../../core/access/grant.ts';
 import { describeKey } from '../../core/account/key-info.ts';
 import { toGatewayError } from '../../core/base/errors.ts';
@@ -15,7 +17,6 @@ import { makeMemoryUsage } from '../support/memory-usage.ts';
 import { makeMemoryWallets } from '../support/memory-wallets.ts';
 import { MODEL_NAMES } from '../support/model-names.ts';
 import { readAnswer } from '../support/proxy-fixtures.ts';
-import { readSource } from '../support/source.ts';
 import { fixedRandom, makeGrant, makeManualClock, NOW_MS } from '../support/wallet-fixtures.ts';
 import type { SessionProvider } from './session-provider.ts';
 
@@ -126,11 +127,15 @@ export function priceOf(model: string): Price {
   return price;
 }
 
-/** TypeScript of this repository, piece after piece, as often as it is needed. */
+/** TypeScript of a locked package, so that sessions stay as they are: 4.2 bytes a token of GPT's. */
+const SOURCE = fileURLToPath(new URL('../../node_modules/@anthropic-ai/sdk/src/', import.meta.url));
+
+/** The code, piece after piece, as often as it is needed. */
 export function* pieces(): Generator<string, never> {
-  const code = readSource()
-    .filter(({ path }) => path.startsWith('core/'))
-    .map(({ text }) => text)
+  const code = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .toSorted()
+    .map((name) => readFileSync(`${SOURCE}${name}`, 'utf8'))
     .join('\n');
   for (;;) {
     for (let at = 0; at < code.length; at += PIECE_CHARS) yield code.slice(at, at + PIECE_CHARS);
