@@ -73,8 +73,9 @@ const TYPED = /^\/(device|enrol)\/$/;
 
 /** The links of a page are relative, so it must not have a slash at its end. */
 function withoutSlash({ path, query }: SignInRequest, { publicUrl }: SignInPorts): SignInAnswer {
-  const pairs = [...query].flatMap(([name, values]) => values.map((value) => [name, value]));
-  const text = new URLSearchParams(pairs).toString();
+  const sent = new URLSearchParams();
+  for (const [name, values] of query) for (const value of values) sent.append(name, value);
+  const text = sent.toString();
   const location = `${publicUrl}${path.slice(0, -1)}${text === '' ? '' : `?${text}`}`;
   return { kind: 'redirect', status: 302, location };
 }
