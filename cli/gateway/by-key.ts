@@ -36,7 +36,7 @@ export function toBaseUrl(text: string): string {
 }
 
 interface CallOptions {
-  readonly method?: 'GET' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly body?: object;
   readonly idempotencyKey?: string;
 }

@@ -25,10 +25,10 @@ import {
   withPlace,
 } from '../flags.ts';
 import { type Gateway, withAdmin, withGateway } from '../gateway/connect.ts';
+import { requireMatchingModels } from '../model-check.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
 import { listAllChanges } from './changes.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
-import { requireMatchingModels } from './model-check.ts';
 import { requireWholeRules, withRules } from './rule-flags.ts';
 import { changeTable, keyLines, keyTable, toChangeJson, toKeyJson, toMadeJson } from './text.ts';
 

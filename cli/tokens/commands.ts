@@ -29,10 +29,10 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
   const tokens = program.command('tokens').description('issue, inspect and revoke scoped tokens');
 
   const nowMs = Date.now();
-  withRoster(withAuthor(withPlace(tokens.command('issue'))))
+  withRoster(withUrl(withAuthor(withPlace(tokens.command('issue')))))
     .summary('issue a token, or one for each row of a roster, offline')
     .description(
-      'Signs a token with the key in HALLPASS_KEY, whose kid is in HALLPASS_KEY_ID. It needs no gateway and no account. The token goes to standard output, its description to standard error. With --roster, one token for each row (email,name,section) goes to the file --out. Only --replace and the warning about the key budget use the gateway of --data or --stack.',
+      'Signs a token with the key in HALLPASS_KEY, whose kid is in HALLPASS_KEY_ID. It needs no gateway and no account. The token goes to standard output, its description to standard error. With --roster, one token for each row (email,name,section) goes to the file --out. With --url, --data or --stack it asks the gateway who was replaced before, and for the budget of the key; --replace needs it.',
     )
     .option(
       '--models <models>',

@@ -6,9 +6,10 @@ import { foldUser } from '../../core/base/names.ts';
 import { isPeriod, PERIOD_CHARS_MAX } from '../../core/tokens/roster.ts';
 import { wrongUse } from '../failure.ts';
 import { type PlaceFlags, toUsd } from '../flags.ts';
+import type { UrlFlag } from '../gateway/by-key.ts';
 import type { IssueFlags } from './issue.ts';
 
-export interface RosterFlags extends PlaceFlags {
+export interface RosterFlags extends PlaceFlags, UrlFlag {
   readonly roster?: string;
   readonly out?: string;
   readonly cards?: string;
@@ -84,6 +85,7 @@ const ROSTER_ALONE = [
   'budgetUsd',
   'data',
   'stack',
+  'url',
   'as',
 ];
 

@@ -1,13 +1,8 @@
 /**
- * The gateway's part of a roster: the key's budgets, and the replacement of leaked tokens.
+ * The gateway's part of a roster: the key's budgets, the students whose tokens were replaced before, and the replacement
+ * of leaked tokens.
  * Invariant: a leaked token is revoked before its spend is read, so that the new token adds no allowance.
  */
-
-import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
-import { systemClock as clock } from '../../adapters/system.ts';
-import { spentOf } from '../../core/account/key-info.ts';
-import { revokeToken } from '../../core/account/revoke.ts';
-import { formatLimit } from '../../core/base/limit-text.ts';
 import {
   asNanoUsd,
   type NanoUsd,
@@ -15,164 +10,139 @@ import {
   toUsdText,
   usdFromNano,
 } from '../../core/base/money.ts';
-import { type KeyAdminPorts, noteRevocation } from '../../core/keys/key-admin.ts';
-import type { KeyRecord } from '../../core/keys/key-record.ts';
-import { requireKid } from '../../core/tokens/issue.ts';
 import { jtiOfRow, type RosterRow } from '../../core/tokens/roster.ts';
-import { tokenIdOf } from '../../core/tokens/scoped-claims.ts';
-import { walletIdOfToken } from '../../core/wallet/payer.ts';
-import type { Wallet } from '../../core/wallet/ports.ts';
-import { findWithTokens } from '../../core/wallet/spills.ts';
 import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
-import { type Gateway, withAdmin } from '../gateway/connect.ts';
+import type { UrlFlag } from '../gateway/by-key.ts';
 import type { Terminal } from '../output.ts';
-import { keyOf, portsOf } from './revoke.ts';
+import type { CommonAsk } from './issue.ts';
+import { type Budget, type TokenBook, withTokenBook } from './token-book.ts';
 
-/** A token that replaces a leaked one. */
+/** The token of a student that took the place of another one. */
 export interface Replacement {
   /** From 2. */
   readonly generation: number;
   readonly jti: string;
-  /** The `jti` of the leaked token. */
-  readonly revoked: string;
+  /** The `jti` of the token that was revoked just now; absent: it was replaced before. */
+  readonly revoked?: string;
   /** The rest of the allowance in dollars; absent if the token has no limit of its own. */
   readonly spendingLimit?: number;
 }
 
-export interface Budget {
-  readonly name: string;
-  readonly amount: NanoUsd;
-}
-
-/** The students whose tokens leaked, and the settings of their tokens. */
-interface ReplaceAsk {
-  readonly emails: readonly string[];
+interface GatewayAsk {
+  /** The students to look up. */
+  readonly rows: readonly RosterRow[];
+  /** Addresses of those whose token leaked. */
+  readonly leaked: ReadonlySet<string>;
   readonly period: string;
-  readonly kid: string;
-  /** In dollars. */
-  readonly spendingLimit: number | undefined;
-  readonly expiresAtMs: number;
+  readonly common: CommonAsk;
 }
 
 interface GatewayPart {
   readonly budgets: readonly Budget[];
+  /** By address: students whose token is not their first one of the period. */
   readonly replaced: ReadonlyMap<string, Replacement>;
 }
 
 /** The most replacements for one student in one period. */
 const GENERATIONS_MAX = 100;
 
+/** Students that are looked up at once. */
+const LOOKS_AT_ONCE = 8;
+
+/** The smallest limit of a token: it hands out nothing. */
+const NOTHING = asNanoUsd(1n);
+
 /**
- * Replaces leaked tokens and reads the key's budgets.
- * @throws CommandError if the key belongs to another gateway, or nothing is left of an allowance
+ * Replaces leaked tokens, finds those that were replaced before, and reads the key's budgets.
+ * @throws CommandError if the key belongs to another gateway, an entry matches no model, or nothing is left of an allowance
  */
-export async function askGateway(
-  ask: ReplaceAsk,
-  place: PlaceFlags,
+export function askGateway(
+  ask: GatewayAsk,
+  place: PlaceFlags & UrlFlag,
   terminal: Terminal,
 ): Promise<GatewayPart> {
-  const { account, keyName } = requireKid(ask.kid);
-  return withAdmin(place, terminal, async (ports, gateway) => {
-    if (account !== gateway.account) {
-      throw new CommandError(`the key belongs to the account "${account}", not to this gateway`);
-    }
-    const record = await gateway.requireKey(keyName);
+  return withTokenBook(ask.common, place, terminal, async (book) => {
+    await book.requireModels(modelsOf(ask));
     const replaced = new Map<string, Replacement>();
-    for (const email of ask.emails) {
-      replaced.set(email, await replaceToken(email, ask, { record, gateway, ports }));
+    const look = async (row: RosterRow): Promise<void> => {
+      const current = await findCurrent(row, ask, book);
+      if (current !== undefined) replaced.set(row.email, current);
+    };
+    // Leaked ones first, one by one: whoever stops the command knows which are revoked.
+    for (const row of ask.rows.filter(({ email }) => ask.leaked.has(email))) await look(row);
+    const others = ask.rows.filter(({ email }) => !ask.leaked.has(email));
+    for (let from = 0; from < others.length; from += LOOKS_AT_ONCE) {
+      await Promise.all(others.slice(from, from + LOOKS_AT_ONCE).map(look));
     }
-    return { budgets: budgetsOf(record), replaced };
+    return { budgets: book.budgets, replaced };
   });
 }
 
-const budgetsOf = ({ limits }: KeyRecord): readonly Budget[] =>
-  limits
-    .filter(({ per, unit }) => per === 'key' && unit === 'usd')
-    .map((limit) => ({ name: formatLimit(limit), amount: asNanoUsd(limit.amount) }));
+/** Returns all entries that tokens of the roster may list, each once. */
+const modelsOf = ({ rows, common }: GatewayAsk): readonly string[] => [
+  ...new Set([...(common.models ?? []), ...rows.flatMap(({ models = [] }) => models)]),
+];
 
-interface SigningKey {
-  readonly record: KeyRecord;
-  readonly gateway: Gateway;
-  readonly ports: KeyAdminPorts;
-}
-
-async function replaceToken(
-  email: string,
-  ask: ReplaceAsk,
-  { record, gateway, ports }: SigningKey,
-): Promise<Replacement> {
-  const { dynamodb, environment } = gateway;
-  const wallets = makeWallets(dynamodb, environment.walletsTable);
-  const nameOf = (generation: number) => jtiOfRow(ask.period, email, generation);
-  const idOf = (generation: number) => tokenIdOf(nameOf(generation), '');
-  const walletId = walletIdOfToken(record.id, { id: idOf(1), user: email });
-  const ids = [...Array(GENERATIONS_MAX).keys()].map((at) => idOf(at + 1));
-  const readWallet = () => findWithTokens(wallets, walletId, ids);
-  const leaked = generationInForce(await readWallet(), idOf);
-  const revoked = nameOf(leaked);
-  const token = { id: idOf(leaked), expiresAtMs: ask.expiresAtMs, user: email };
-  await revokeToken(keyOf(record), token, portsOf(gateway));
-  await noteRevocation(record.name, { jti: revoked, user: email }, ports);
-  const generation = leaked + 1;
-  const made = { generation, jti: nameOf(generation), revoked };
-  const limit = ask.spendingLimit === undefined ? undefined : nanoUsdFromUsd(ask.spendingLimit);
+/** Finds a student's token in force, after replacing it if it leaked; undefined: it is their first one. */
+async function findCurrent(
+  { email, limitUsd }: RosterRow,
+  { leaked, period, common }: GatewayAsk,
+  book: TokenBook,
+): Promise<Replacement | undefined> {
+  const nameOf = (generation: number) => jtiOfRow(period, email, generation);
+  const find = (generation: number) => book.find({ jti: nameOf(generation), user: email });
+  let generation = 1;
+  let used = 0n;
+  for (let state = await find(1); state.isRevoked; state = await find(generation)) {
+    used += state.usedNanoUsd;
+    generation += 1;
+    if (generation === GENERATIONS_MAX) {
+      throw new CommandError(`a token was replaced ${GENERATIONS_MAX} times in one period`);
+    }
+  }
+  const revoked = leaked.has(email) ? nameOf(generation) : undefined;
+  if (revoked !== undefined) {
+    await book.revoke({ jti: revoked, user: email });
+    used += (await find(generation)).usedNanoUsd;
+    generation += 1;
+  }
+  if (generation === 1) return undefined;
+  const made = { generation, jti: nameOf(generation), ...(revoked !== undefined && { revoked }) };
+  const limit = limitOf(limitUsd ?? common.spendingLimit);
   if (limit === undefined) return made;
-  const left = leftOf(
-    limit,
-    await readWallet(),
-    [...Array(leaked).keys()].map((at) => idOf(at + 1)),
-  );
-  if (left > 0n) return { ...made, spendingLimit: usdFromNano(asNanoUsd(left)) };
+  const left = asNanoUsd(limit - used);
+  if (left > 0n) return { ...made, spendingLimit: usdFromNano(left) };
+  if (revoked === undefined) return { ...made, spendingLimit: usdFromNano(NOTHING) };
   throw new CommandError(
     `the token of ${email} is revoked, and nothing of its ${toUsdText(limit)} USD is left for a new one`,
   );
 }
 
-/** Returns the number of the first token that is not revoked. The wallet's marks tell how often it was replaced. */
-function generationInForce(
-  wallet: Wallet | undefined,
-  idOf: (generation: number) => ReturnType<typeof tokenIdOf>,
-): number {
-  for (let generation = 1; generation < GENERATIONS_MAX; generation += 1) {
-    if (!wallet?.revokedTokens.has(idOf(generation))) return generation;
-  }
-  throw new CommandError(`a token was replaced ${GENERATIONS_MAX} times in one period`);
-}
-
-/** Returns the rest of an allowance. Amounts held by requests in flight count as spent. */
-function leftOf(
-  limit: NanoUsd,
-  wallet: Wallet | undefined,
-  ids: readonly ReturnType<typeof tokenIdOf>[],
-): bigint {
-  let left: bigint = limit;
-  for (const id of ids) {
-    const { settled, reserved } = spentOf(wallet, { id }, clock.nowMs());
-    left -= settled + reserved;
-  }
-  return left;
-}
+const limitOf = (usd: number | undefined): NanoUsd | undefined =>
+  usd === undefined ? undefined : nanoUsdFromUsd(usd);
 
 /**
- * Finds the rows of replaced tokens in a roster, by address or by line.
+ * Reads all rows of a roster, and finds those of leaked tokens by address or by line.
  * @throws CommandError if there is no such row, or the roster has an invalid one
  */
 export async function findRows(
   wanted: readonly string[],
   rows: AsyncIterable<RosterRow>,
-): Promise<readonly string[]> {
+): Promise<Pick<GatewayAsk, 'rows' | 'leaked'>> {
   const missing = new Set(wanted);
-  const emails = new Set<string>();
-  for await (const { email, line } of rows) {
-    for (const name of [email, String(line)]) {
+  const leaked = new Set<string>();
+  const all: RosterRow[] = [];
+  for await (const row of rows) {
+    all.push(row);
+    for (const name of [row.email, String(row.line)]) {
       if (!wanted.includes(name)) continue;
       missing.delete(name);
-      emails.add(email);
+      leaked.add(row.email);
     }
   }
   const [first] = missing;
-  if (first === undefined) return [...emails];
+  if (first === undefined) return { rows: all, leaked };
   throw new CommandError(`--replace: the roster has no row "${first}"; nothing was revoked`);
 }
 
@@ -181,7 +151,7 @@ export function budgetWarnings(
   { count, limitUsd }: { readonly count: number; readonly limitUsd: number | undefined },
   budgets: readonly Budget[],
 ): readonly string[] {
-  const limit = limitUsd === undefined ? undefined : nanoUsdFromUsd(limitUsd);
+  const limit = limitOf(limitUsd);
   if (limit === undefined) return [];
   const sum = asNanoUsd(limit * BigInt(count));
   return budgets

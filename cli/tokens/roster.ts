@@ -22,14 +22,9 @@ import { writeWhole } from '../whole-file.ts';
 import { type Card, toCardLines } from './cards.ts';
 import { type CommonAsk, type IssueFlags, readCommonAsk, readSigner } from './issue.ts';
 import { BASE_URL, type RosterFlags, requireRosterUse } from './roster-flags.ts';
-import {
-  askGateway,
-  type Budget,
-  budgetWarnings,
-  findRows,
-  type Replacement,
-} from './roster-gateway.ts';
+import { askGateway, budgetWarnings, findRows, type Replacement } from './roster-gateway.ts';
 import { readRoster } from './roster-read.ts';
+import type { Budget } from './token-book.ts';
 
 /** The settings of all tokens of a roster. */
 interface Plan {
@@ -84,26 +79,33 @@ async function askOf(
   terminal: Terminal,
   open: () => Promise<OpenRoster>,
 ): Promise<{ budgets: readonly Budget[]; replaced: ReadonlyMap<string, Replacement> }> {
-  const { replace = [], budgetUsd, data, stack } = flags;
+  const { roster, replace = [], budgetUsd } = flags;
   const amount = budgetUsd === undefined ? undefined : nanoUsdFromUsd(budgetUsd);
   const own = amount === undefined ? [] : [{ name: `budget of ${budgetUsd} USD`, amount }];
-  if (replace.length === 0 && data === undefined && stack === undefined) {
-    return { budgets: own, replaced: NONE_REPLACED };
-  }
-  const emails =
-    replace.length === 0 ? [] : await findRows(replace, readRoster((await open()).input));
-  const { kid, spendingLimit, expiresAtMs } = ask;
-  const known = await askGateway(
-    { emails, period, kid, spendingLimit, expiresAtMs },
-    flags,
-    terminal,
-  );
+  if (!isOnline(flags)) return { budgets: own, replaced: NONE_REPLACED };
+  const students =
+    roster === '-' ? NO_STUDENTS : await findRows(replace, readRoster((await open()).input));
+  const known = await askGateway({ ...students, period, common: ask }, flags, terminal);
   for (const [email, { revoked, jti, spendingLimit }] of known.replaced) {
     const left = spendingLimit === undefined ? '' : `, with the remaining ${spendingLimit} USD`;
-    terminal.note(`revoked the token "${revoked}" of ${email}; the new one is "${jti}"${left}`);
+    terminal.note(
+      revoked === undefined
+        ? `${email} gets the token "${jti}", by which the first one was replaced${left}`
+        : `revoked the token "${revoked}" of ${email}; the new one is "${jti}"${left}`,
+    );
   }
   return { budgets: [...own, ...known.budgets], replaced: known.replaced };
 }
+
+/** True if a flag needs the gateway. */
+const isOnline = ({ replace = [], data, stack, url }: RosterFlags): boolean =>
+  replace.length > 0 || [data, stack, url].some((each) => each !== undefined);
+
+const NO_STUDENTS = { rows: [], leaked: new Set<string>() };
+
+/** Said where no gateway was asked: a signature needs none, and a revocation is known nowhere else. */
+const UNKNOWN_REPLACED =
+  '. It is not known here whose token of this period was replaced before: they get their first one, which is revoked. A roster file with --url, --data or --stack gives them their current one';
 
 interface OpenRoster {
   readonly input: Readable;
@@ -212,10 +214,12 @@ interface Done {
 
 function printSummary(
   { count, period, replaced }: Done,
-  { out, cards, expires, limitUsd, models, json }: IssueFlags & RosterFlags,
+  flags: IssueFlags & RosterFlags,
   terminal: Terminal,
   nowMs: number,
 ): void {
+  const { out, cards, expires, limitUsd, models, json, roster } = flags;
+  const unknown = isOnline(flags) && roster !== '-' ? '' : UNKNOWN_REPLACED;
   const { keyName } = requireKid(readSigner(terminal).kid);
   const expiresAt = toInstant(expires);
   terminal.note(
@@ -224,7 +228,7 @@ function printSummary(
       `for the period ${period}`,
       models === undefined ? 'for any model of the key' : `for ${models.join(', ')}`,
       limitUsd === undefined ? 'without a limit of their own' : `for ${limitUsd} USD each`,
-      `until ${expiresAt} (${toWords((expires - nowMs) / 1000)})`,
+      `until ${expiresAt} (${toWords((expires - nowMs) / 1000)})${unknown}`,
     ].join(', '),
   );
   if (!json) return;
@@ -239,7 +243,7 @@ function printSummary(
       spending_limit: limitUsd ?? null,
       expires_at: expiresAt,
       replaced: [...replaced].map(([email, { revoked, jti, spendingLimit }]) => ({
-        ...{ email, revoked_jti: revoked, jti, spending_limit: spendingLimit ?? null },
+        ...{ email, revoked_jti: revoked ?? null, jti, spending_limit: spendingLimit ?? null },
       })),
     }),
   );

@@ -2,14 +2,10 @@
  * Refuses a list of allowed models with an entry that no model of the gateway can match.
  */
 
-import type { KeySettings } from '../../core/keys/key-settings.ts';
-import {
-  type CatalogueSource,
-  makeCatalogue,
-  unmatchedEntries,
-} from '../../core/models/catalogue.ts';
-import type { ModelNames } from '../../core/models/policy.ts';
-import { CommandError } from '../failure.ts';
+import type { KeySettings } from '../core/keys/key-settings.ts';
+import { type CatalogueSource, makeCatalogue, unmatchedEntries } from '../core/models/catalogue.ts';
+import type { ModelNames } from '../core/models/policy.ts';
+import { CommandError } from './failure.ts';
 
 /** @throws CommandError that names the entries */
 export async function requireMatchingModels(
@@ -29,8 +25,8 @@ export async function requireMatchingModels(
 
 /** Loads the price table, which most commands do not need. */
 async function makeSource(names: ModelNames): Promise<CatalogueSource> {
-  const { makePriceBook, PRICE_TABLE } = await import('../../core/models/pricing.ts');
-  const { pricePartsOf } = await import('../../core/providers/provider.ts');
+  const { makePriceBook, PRICE_TABLE } = await import('../core/models/pricing.ts');
+  const { pricePartsOf } = await import('../core/providers/provider.ts');
   const prices = makePriceBook(PRICE_TABLE, names.config.prices, pricePartsOf(names.config));
   return { ...names, prices, table: PRICE_TABLE };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { requireMatchingModels } from '../../../cli/keys/model-check.ts';
-import { defineConfig } from '../../../core/config.ts';
+import { requireMatchingModels } from '../../cli/model-check.ts';
+import { defineConfig } from '../../core/config.ts';
 
 const NAMES = {
   config: defineConfig({ providers: { openai: {}, vllm: {} }, aliases: { fast: 'openai/gpt-5' } }),
