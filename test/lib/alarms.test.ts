@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
+import { METRIC_NAMESPACE } from '../../adapters/metrics.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
-import { alarmsOf, raisedBy, readMetrics } from '../support/alarms.ts';
+import { alarmsOf, readMetrics } from '../support/cloudwatch.ts';
 import { makeTemplate } from '../support/stack.ts';
 
 let template: Template;
@@ -31,59 +34,56 @@ const request: LogEntry = {
   firstByteMs: 200,
 };
 
-describe('an alarm of what the functions count', () => {
+/** The metrics that AWS publishes, by namespace and name, with the sets of dimensions that they have. */
+function findPublished(namespace: string, name: string): readonly string[] {
+  const spec = loadAwsServiceSpecSync();
+  return spec
+    .all('metric')
+    .filter((metric) => metric.namespace === namespace && metric.name === name)
+    .flatMap((metric) => spec.follow('usesDimensionSet', metric))
+    .map(({ entity }) => entity.dimensions.map((dimension) => dimension.name).join());
+}
+
+describe('the alarms', () => {
   // guarantee: alarms-can-fire
-  test.each<[string, LogEntry, string]>([
-    [
-      'a request cost more than it held',
-      { ...request, isOverrun: true },
-      'A request cost more than it held: a limit may have been passed by that',
-    ],
-    [
-      'a settle could not be written',
-      { level: 'warn', event: 'left_to_lease' },
-      'What requests cost could not be written; the sweep does it when leases end',
-    ],
-    [
-      'a request died under its hold',
-      { level: 'info', event: 'sweep finished', count: 2, swept: 2 },
-      'Requests ended without a settle and were counted in full: the proxy died',
-    ],
-  ])('is raised when %s', (_, entry, description) => {
-    expect(raisedBy(template, linesOf(entry))).toEqual([description]);
-  });
-
-  test('is not raised by requests that end well, by refusals and by a sweep that finds nothing', () => {
-    const quiet = linesOf(
-      request,
-      { level: 'info', event: 'refused', code: 'insufficient_quota' },
-      { level: 'info', event: 'sweep finished', count: 0, swept: 0 },
-    );
-    expect(raisedBy(template, quiet)).toEqual([]);
-  });
-});
-
-describe('an alarm of what AWS counts', () => {
-  const seen = () =>
-    alarmsOf(template)
-      .filter(({ Namespace }) => Namespace !== 'Hallpass')
-      .map(({ Namespace, MetricName, ComparisonOperator, Threshold, TreatMissingData }) =>
-        [Namespace, MetricName, ComparisonOperator, Threshold, TreatMissingData].join(' '),
-      );
-
-  // guarantee: alarms-can-fire
-  test('watches 5xx, the errors of authorizer and sweep, throttles of functions and tables, and a sweep that does not run', () => {
-    expect(seen().toSorted()).toEqual([
-      'AWS/ApiGateway 5XXError GreaterThanThreshold 0.05 notBreaching',
-      'AWS/DynamoDB ReadThrottleEvents GreaterThanThreshold 0 notBreaching',
-      'AWS/DynamoDB WriteThrottleEvents GreaterThanThreshold 0 notBreaching',
-      'AWS/DynamoDB WriteThrottleEvents GreaterThanThreshold 0 notBreaching',
-      'AWS/Lambda Errors GreaterThanThreshold 0 notBreaching',
-      'AWS/Lambda Errors GreaterThanThreshold 0 notBreaching',
-      'AWS/Lambda Invocations LessThanThreshold 1 breaching',
-      'AWS/Lambda Throttles GreaterThanThreshold 0 notBreaching',
-      'AWS/Lambda Throttles GreaterThanThreshold 0 notBreaching',
+  test('of what AWS counts watch metrics that AWS publishes, by dimensions that they have', () => {
+    const watched = [...alarmsOf(template)]
+      .filter(([, { Namespace }]) => Namespace !== METRIC_NAMESPACE)
+      .map(([name, { Namespace, MetricName, Dimensions }]) => {
+        const dimensions = Dimensions.map(({ Name }) => Name).join();
+        expect(findPublished(Namespace, MetricName), name).toContain(dimensions);
+        return `${name}: ${Namespace} ${MetricName} by ${dimensions}`;
+      });
+    expect(watched.toSorted()).toEqual([
+      'AuthorizerErrors: AWS/Lambda Errors by FunctionName',
+      'AuthorizerThrottles: AWS/Lambda Throttles by FunctionName',
+      'KeysThrottles: AWS/DynamoDB ReadThrottleEvents by TableName',
+      'ProxyThrottles: AWS/Lambda Throttles by FunctionName',
+      'ServerErrors: AWS/ApiGateway 5XXError by ApiName',
+      'SweepErrors: AWS/Lambda Errors by FunctionName',
+      'SweepMissing: AWS/Lambda Invocations by FunctionName',
+      'UsageThrottles: AWS/DynamoDB WriteThrottleEvents by TableName',
+      'WalletsThrottles: AWS/DynamoDB WriteThrottleEvents by TableName',
     ]);
+  });
+
+  test('of what the functions count watch metrics that the functions write', () => {
+    const own = [...alarmsOf(template)].filter(([, { Namespace }]) => Namespace === 'Hallpass');
+    expect(own.map(([name, { MetricName }]) => `${name}: ${MetricName}`)).toEqual([
+      'RequestsDied: HoldsSwept',
+      'SettleFailures: SettleFailures',
+      'Overruns: Overruns',
+    ]);
+  });
+
+  test('are those that docs/operations.md explains', () => {
+    const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    const section = page.slice(page.indexOf('## Alarms'), page.indexOf('## Find one request'));
+    const cells = section.split('\n').filter((line) => line.startsWith('| `'));
+    const named = cells.flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)]);
+    expect(named.map(([, name]) => name).toSorted()).toEqual(
+      [...alarmsOf(template).keys()].toSorted(),
+    );
   });
 });
 
