@@ -1,30 +1,30 @@
 /**
- * The CDK app of `npm run test:deploy`: two stages of one app with configurations of their own, and a third that goes
- * on with the tables of the first. The context says how far their life is.
+ * The CDK app of `npm run test:deploy`: two stages of one app with configurations of their own, the stack that an
+ * earlier version deployed, and one that goes on with the tables of the first. The context says how far their life is.
  */
 import { App } from 'aws-cdk-lib';
-import { type ConfigInput, defineConfig } from '../../core/config.ts';
 import { HallpassStack } from '../../lib/stack.ts';
+import { configOf } from './configs.ts';
 
 const app = new App({ analyticsReporting: false });
 const context = (name: string): string | undefined => app.node.tryGetContext(name);
 
-const providers: ConfigInput['providers'] =
-  context('without') === 'groq' ? { openai: {} } : { openai: {}, groq: {} };
-const memoryMiB = Number(context('memory') ?? 256);
+const settings = {
+  upstreamUrl: context('upstream') ?? '',
+  silentUrl: context('silent') ?? '',
+  without: context('without'),
+};
+const dev = configOf({ account: 'acct:dev', ...settings });
 
 new HallpassStack(app, 'Dev', {
-  config: defineConfig({ account: 'acct:dev', providers }),
+  config: dev,
   stageName: 'dev',
-  functions: { authorizer: { memoryMiB } },
+  functions: { authorizer: { memoryMiB: Number(context('memory') ?? 256) } },
 });
-new HallpassStack(app, 'Prod', {
-  config: defineConfig({ account: 'acct:prod', providers }),
-});
+new HallpassStack(app, 'Prod', { config: configOf({ account: 'acct:prod', ...settings }) });
+// No account, as in the version before: the default one is a hash of the stack's id, which an upgrade must keep.
+new HallpassStack(app, 'Hallpass', { config: configOf(settings) });
 const existing = context('existing');
 if (existing !== undefined) {
-  new HallpassStack(app, 'Restored', {
-    config: defineConfig({ account: 'acct:dev', providers }),
-    existing: JSON.parse(existing),
-  });
+  new HallpassStack(app, 'Restored', { config: dev, existing: JSON.parse(existing) });
 }

@@ -1,107 +1,101 @@
 /**
- * An emulator of AWS in a process of its own, out of a virtual environment that is made for it once.
+ * An emulator of AWS in a process of its own.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { findFreePort } from '../support/free-port.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDER = `${ROOT}node_modules/.cache/ministack-1.5.33`;
-const ACCOUNT = '123456789012';
-const PYTHON_MINOR_MIN = 10;
-const START_TRIES_MAX = 300;
-const START_WAIT_MS = 100;
+export const ACCOUNT = '123456789012';
+export const REGION = 'us-east-1';
+const READY_MS_MAX = 60_000;
+const POLL_MS = 100;
+/** Another process may take the port that was just free. */
+const STARTS_MAX = 3;
+const LOG_CHARS_SHOWN = 2_000;
 
 export interface Emulator {
   /** The settings that every client needs: address, region, credentials. */
   readonly variables: Readonly<Record<string, string>>;
   readonly url: string;
+  /** Ends it together with the functions that it runs. */
   close(): void;
 }
 
-/** Returns the name of what is missing; undefined if nothing is. */
-export function findAbsent(): string | undefined {
-  const python = spawnSync(
-    'python3',
-    ['-c', 'import ensurepip, sys, venv; print(sys.version_info.minor)'],
-    {
-      encoding: 'utf8',
-    },
-  );
-  const isThere = python.status === 0 && Number(python.stdout) >= PYTHON_MINOR_MIN;
-  return isThere ? undefined : `Python 3.${PYTHON_MINOR_MIN} with venv`;
-}
-
-/** A whole environment or none: it is moved to its place when everything is in it. */
-function makeEnvironment(): void {
-  if (statSync(FOLDER, { throwIfNoEntry: false }) !== undefined) return;
-  const parts = `${FOLDER}.${process.pid}`;
-  mkdirSync(dirname(FOLDER), { recursive: true });
-  const target = join(parts, 'packages');
-  const steps = [
-    ['python3', '-m', 'venv', parts],
-    [
-      join(parts, 'bin/python'),
-      ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps'],
-      ...['--require-hashes', '--only-binary', ':all:', '--target', target],
-      ...['-r', join(HERE, 'requirements.txt')],
-    ],
-  ];
-  for (const [command = '', ...args] of steps) {
-    const { status } = spawnSync(command, args, { stdio: 'inherit' });
-    if (status === 0) continue;
-    rmSync(parts, { recursive: true, force: true });
-    throw new Error(`${command} could not make the emulator's environment`);
+/**
+ * Starts the emulator.
+ * @param packages the folder of Python's packages
+ * @param folder for its files and its log
+ * @throws Error with the end of its log if it does not start
+ */
+export async function startEmulator(packages: string, folder: string): Promise<Emulator> {
+  const logFile = join(folder, 'emulator.log');
+  for (let starts = 0; starts < STARTS_MAX; starts += 1) {
+    const port = await findFreePort();
+    const url = `http://127.0.0.1:${port}`;
+    const child = spawnServer(packages, folder, port, logFile);
+    const close = () => endGroup(child);
+    if (await isReady(url, child)) return { url, variables: variablesOf(url), close };
+    close();
   }
-  renameSync(parts, FOLDER);
+  const log = readFileSync(logFile, 'utf8').slice(-LOG_CHARS_SHOWN);
+  throw new Error(`the emulator did not start; its log ends with\n${log}`);
 }
 
-/** Starts the emulator. Its log is in the folder that the error names, if it does not start. */
-export async function startEmulator(): Promise<Emulator> {
-  makeEnvironment();
-  const port = await findFreePort();
-  const url = `http://127.0.0.1:${port}`;
-  const folder = mkdtempSync(join(tmpdir(), 'hallpass-deploy-'));
-  const log = openSync(join(folder, 'emulator.log'), 'w');
+function spawnServer(
+  packages: string,
+  folder: string,
+  port: number,
+  logFile: string,
+): ChildProcess {
+  const log = openSync(logFile, 'a');
   const shim = pathToFileURL(join(HERE, 'awslambda.mjs')).href;
-  const child: ChildProcess = spawn('python3', [join(HERE, 'launcher.py')], {
+  return spawn('python3', [join(HERE, 'launcher.py')], {
     stdio: ['ignore', log, log],
+    // A group of its own, which ends together with the functions in it.
+    detached: true,
     env: {
       // Its worker runs functions on the first Node of the path, which is this one.
       PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
       HOME: folder,
       TMPDIR: folder,
-      PYTHONPATH: join(FOLDER, 'packages'),
+      PYTHONPATH: packages,
+      PYTHONDONTWRITEBYTECODE: '1',
       NODE_OPTIONS: `--import ${shim}`,
       MINISTACK_ACCOUNT_ID: ACCOUNT,
       GATEWAY_PORT: String(port),
       BIND_HOST: '127.0.0.1',
     },
   });
-  const close = (): void => {
-    child.kill('SIGTERM');
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  };
-  for (let tries = 0; tries < START_TRIES_MAX; tries += 1) {
-    if (child.exitCode !== null) break;
+}
+
+async function isReady(url: string, child: ChildProcess): Promise<boolean> {
+  const startedAtMs = performance.now();
+  while (child.exitCode === null && performance.now() - startedAtMs < READY_MS_MAX) {
     const answer = await fetch(`${url}/_ministack/health`).catch(() => undefined);
-    if (answer !== undefined) return { url, variables: variablesOf(url), close };
-    await wait(START_WAIT_MS);
+    // Another server on that port would answer too, and this one would have ended.
+    if (answer?.ok) return child.exitCode === null;
+    await wait(POLL_MS);
   }
-  child.kill('SIGKILL');
-  throw new Error(`the emulator did not start; its log is in ${folder}`);
+  return false;
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
 }
 
 const variablesOf = (url: string) => ({
   AWS_ENDPOINT_URL: url,
   AWS_ACCESS_KEY_ID: ACCOUNT,
   AWS_SECRET_ACCESS_KEY: 'emulator',
-  AWS_DEFAULT_REGION: 'us-east-1',
-  AWS_REGION: 'us-east-1',
+  AWS_DEFAULT_REGION: REGION,
+  AWS_REGION: REGION,
   AWS_EC2_METADATA_DISABLED: 'true',
 });
