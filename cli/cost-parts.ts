@@ -5,9 +5,9 @@
 /** One of AWS's list prices. */
 export interface AwsPrice {
   readonly usd: number;
-  /** What it is for. */
+  /** The unit that the price is for. */
   readonly per: string;
-  /** Where the figure was found. AWS's own pages could not be read; docs/cost.md links them. */
+  /** The source of the figure. AWS's own pages could not be read; docs/cost.md links them. */
   readonly source: string;
   /** The day of the source, as far as it says; null: it does not. */
   readonly asOf: string | null;

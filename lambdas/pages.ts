@@ -47,7 +47,7 @@ const CACHE_FOREVER = 'public, max-age=31536000, immutable';
 /** A browser keeps it, and asks each time whether it changed. */
 const CACHE_AND_ASK = 'no-cache';
 
-export interface PageAnswer extends AnswerHead {
+export interface StaticAnswer extends AnswerHead {
   readonly body: Readable | string;
 }
 
@@ -59,12 +59,12 @@ export const readPagesSettings = (
 export function makePagesHandler({ hasSignIn, files: given = PAGE_FILES }: PagesSettings) {
   const landing = hasSignIn ? given[LANDING_WITH_SIGN_IN] : undefined;
   const files = landing === undefined ? given : { ...given, '/': landing };
-  return middy<APIGatewayProxyEvent, PageAnswer>({
+  return middy<APIGatewayProxyEvent, StaticAnswer>({
     executionMode: executionModeStreamifyResponse,
   }).handler(async (event: APIGatewayProxyEvent) => answer(event, files));
 }
 
-function answer(event: APIGatewayProxyEvent, files: PageFiles): PageAnswer {
+function answer(event: APIGatewayProxyEvent, files: PageFiles): StaticAnswer {
   const { httpMethod, requestContext } = event;
   const path = readPath(event);
   const headers = { ...PAGE_HEADERS, 'x-request-id': requestContext.requestId };

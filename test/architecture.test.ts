@@ -126,6 +126,8 @@ const textOf = ({ from, to }: Arrow): string => `${from} -> ${to}`;
 const forbiddenArrows = (arrows: readonly Arrow[]): readonly string[] =>
   arrows.filter((arrow) => !isAllowed(arrow)).map(textOf);
 
+const EXPORTED_TYPE = /^export (?:abstract )?(?:interface|type|class) (\w+)/gm;
+
 const files = readSource();
 const arrows = arrowsOf(files);
 const inside = (folder: string): readonly SourceFile[] =>
@@ -138,6 +140,18 @@ describe('the arrows between rooms', () => {
 
   test('form no circle, types included', () => {
     expect(findCycle(arrows)).toEqual([]);
+  });
+
+  // Pages run apart from the rest, and name the wire's shapes as their readers do.
+  test('lead to types with one name each: no two exported types have the same', () => {
+    const places = new Map<string, string[]>();
+    for (const { path, text } of files) {
+      if (path.startsWith('pages/') || path.startsWith('test/')) continue;
+      for (const [, name = ''] of text.matchAll(EXPORTED_TYPE)) {
+        places.set(name, [...(places.get(name) ?? []), path]);
+      }
+    }
+    expect([...places].filter(([, paths]) => paths.length > 1)).toEqual([]);
   });
 
   test('start in files that are in a room', () => {

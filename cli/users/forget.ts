@@ -19,7 +19,7 @@ import { type Gateway, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toInstant, toLines } from '../output.ts';
 import { personalUsersOf, type UsersPlace, usersOfRecord } from './place.ts';
 
-/** How long rows and sums of days are kept in any case. */
+/** The time that rows and sums of days are kept in any case. */
 const ROW_DAYS = 400;
 const SUM_DAYS = 1_200;
 

@@ -245,7 +245,7 @@ export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): Nan
  * The most expensive cache that a request asks the provider to write its input to. `none`: no field asks for a cache.
  * `5m`: five minutes, at the row's price of a write. `1h`: an hour, at twice the input.
  */
-export type CacheMark = 'none' | '5m' | '1h';
+export type CacheLifetime = 'none' | '5m' | '1h';
 
 /** The most that a request can be billed for. */
 export interface HoldBounds {
@@ -253,7 +253,7 @@ export interface HoldBounds {
   readonly inputTokensMax: number;
   /** The sum over all choices, under the cap that is sent upstream. */
   readonly outputTokensMax: number;
-  readonly cacheMark: CacheMark;
+  readonly cacheMark: CacheLifetime;
   /** Input that is held at the price of a cache read. @default 0 */
   readonly cachedTokens?: number;
 }
@@ -283,7 +283,7 @@ export function holdCostOf(price: Price, bounds: HoldBounds): NanoUsd {
 function inputRatesOf(
   rates: PriceRates,
   { cacheWriteNeedsMark }: Price,
-  cacheMark: CacheMark,
+  cacheMark: CacheLifetime,
 ): readonly bigint[] {
   const isWritten = cacheMark !== 'none' || !cacheWriteNeedsMark;
   return [

@@ -28,12 +28,12 @@ import type { FamilyPorts } from './family.ts';
 import { need, type Parameters, readForm, type SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import { toConfirmPage, toShownPage } from './page.ts';
-import type { Person } from './person.ts';
+import type { SignedInPerson } from './person.ts';
 import type { AuthorizeRequest, SignedIn } from './purpose.ts';
 import { narrowModels } from './scope.ts';
 import { requireSigningKey, type SigningKey } from './signing-key.ts';
 
-export type AuthorizePorts = BrowserPorts & FamilyPorts;
+export type ApprovalPorts = BrowserPorts & FamilyPorts;
 
 const STATE_CHARS_MAX = 512;
 
@@ -62,7 +62,7 @@ export function readAuthorizeRequest(parameters: Parameters): AuthorizeRequest {
 }
 
 /** Says what a person would give, in the words of a page. */
-export function describeAccess({ models }: Person, { record }: SigningKey) {
+export function describeAccess({ models }: SignedInPerson, { record }: SigningKey) {
   const allowed = models ?? record.models;
   const caps = record.limits.filter(({ per, unit }) => per === 'user' && unit === 'usd');
   return {
@@ -76,12 +76,12 @@ export async function confirmClient(
   browser: string,
   { person, providerToken }: SignedIn,
   request: AuthorizeRequest,
-  ports: AuthorizePorts,
+  ports: ApprovalPorts,
 ): Promise<SignInAnswer> {
   const client = requireClient(request.clientId);
   const port = requireLoopback(client, request.redirectUri);
   const models = request.models === undefined ? person.models : narrowTo(request.models, person);
-  const narrowed: Person = { ...person, ...(models && { models }) };
+  const narrowed: SignedInPerson = { ...person, ...(models && { models }) };
   const signing = await requireSigningKey(narrowed.keyName, ports);
   const ticket = makeTicket(
     browser,
@@ -101,14 +101,17 @@ export async function confirmClient(
   return toPage(page, keepCookie(browser));
 }
 
-function narrowTo(models: readonly string[], person: Person): readonly string[] | undefined {
+function narrowTo(
+  models: readonly string[],
+  person: SignedInPerson,
+): readonly string[] | undefined {
   return narrowModels(new Map([['models', models.join(' ')]]), person.models);
 }
 
 /** `POST /oauth/authorize`: the button. @throws access_denied */
 export async function decideClient(
   request: SignInRequest,
-  ports: AuthorizePorts,
+  ports: ApprovalPorts,
 ): Promise<SignInAnswer> {
   requireSameOrigin(request, ports.publicUrl);
   const parameters = readForm(request);

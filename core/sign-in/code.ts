@@ -13,7 +13,7 @@ import {
 } from './family.ts';
 import { need, type Parameters } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
-import type { Person } from './person.ts';
+import type { SignedInPerson } from './person.ts';
 import type { AuthorizeRequest, SignedIn } from './purpose.ts';
 import { drawSecret, isSecret, seal, unseal } from './seal.ts';
 
@@ -22,7 +22,7 @@ const LIFETIME_MS = 60_000;
 const REMEMBERED_MS = 86_400_000;
 
 interface Code {
-  readonly person: Person;
+  readonly person: SignedInPerson;
   readonly clientId: string;
   readonly redirectUri: string;
   readonly codeChallenge: string;

@@ -38,7 +38,7 @@ import {
 import { need, type Parameters, readForm, readQuery, type SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import { toCodePage, toConfirmPage, toDevicePage, toShownPage } from './page.ts';
-import type { Person } from './person.ts';
+import type { SignedInPerson } from './person.ts';
 import type { StoredGrant } from './ports.ts';
 import type { SignedIn } from './purpose.ts';
 import { narrowModels } from './scope.ts';
@@ -177,7 +177,7 @@ export async function confirmDevice(
   return toPage(page, keepCookie(browser));
 }
 
-function narrowTo({ models }: Device, person: Person): Person {
+function narrowTo({ models }: Device, person: SignedInPerson): SignedInPerson {
   if (models === undefined) return person;
   const narrowed = narrowModels(new Map([['models', models.join(' ')]]), person.models);
   return { ...person, ...(narrowed && { models: narrowed }) };

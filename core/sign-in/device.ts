@@ -16,7 +16,7 @@ import { requireClient } from './clients.ts';
 import { drawFamilyId, type FamilyPorts, startFamily } from './family.ts';
 import { need, type Parameters, readForm, type SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
-import type { Person } from './person.ts';
+import type { SignedInPerson } from './person.ts';
 import type { SignInRandom, StoredGrant } from './ports.ts';
 import { narrowModels } from './scope.ts';
 import { drawSecret, isSecret, makeReceiver, unsealFor } from './seal.ts';
@@ -28,7 +28,7 @@ export interface DevicePorts extends FamilyPorts {
   readonly publicUrl: string;
 }
 
-/** What is kept of a device's grant. */
+/** The stored part of a device's grant. */
 export interface Device {
   readonly step: 'pending' | 'approved' | 'denied' | 'done';
   readonly clientId: string;
@@ -40,8 +40,8 @@ export interface Device {
   readonly receiver: string;
   readonly intervalSeconds: number;
   readonly polledAtMs?: number;
-  /** Who approved. */
-  readonly person?: Person;
+  /** The person who approved. */
+  readonly person?: SignedInPerson;
   readonly sealedProvider?: string | undefined;
 }
 
@@ -163,7 +163,7 @@ async function takeUserCode(
 const expired = (): OAuthError =>
   new OAuthError('expired_token', 'the code is unknown, used or too old');
 
-/** What a device is given. */
+/** The codes for a device. */
 export interface DeviceTokens {
   readonly access: AccessToken;
   readonly refreshToken?: string;

@@ -9,7 +9,7 @@ import { OAuthError } from './oauth-error.ts';
 import type { LoginSettings } from './settings.ts';
 
 /** A person who signed in, and what they may have. */
-export interface Person {
+export interface SignedInPerson {
   /** The verified e-mail address, folded. */
   readonly user: string;
   readonly keyName: string;
@@ -26,7 +26,7 @@ const GOOGLE = 'https://accounts.google.com';
  * Reads the person of a login, after the provider's signature held.
  * @throws access_denied that names what is missing, without any value
  */
-export function readPerson(claims: JsonObject, settings: LoginSettings): Person {
+export function readPerson(claims: JsonObject, settings: LoginSettings): SignedInPerson {
   const { provider, requiredClaims, allowedDomains, rules, keyName } = settings;
   if (claims.azp !== undefined && claims.azp !== provider?.clientId) {
     throw denied('the provider signed you in to another application');

@@ -2,7 +2,7 @@
  * Why somebody signs in, and what a ticket carries from page to page. Flow: request > **purpose** > login > confirmation.
  * Invariant: a ticket is sealed under the browser's secret, so its content is ours and is read as what it was made as.
  */
-import type { Person } from './person.ts';
+import type { SignedInPerson } from './person.ts';
 
 /** A client of this computer asks for access (RFC 6749, 4.1.1; RFC 7636). */
 export interface AuthorizeRequest {
@@ -22,7 +22,7 @@ export type LoginPurpose =
 
 /** Somebody who has just signed in. */
 export interface SignedIn {
-  readonly person: Person;
+  readonly person: SignedInPerson;
   /** The provider's refresh token, by which access ends there; undefined: it gave none. */
   readonly providerToken?: string | undefined;
 }

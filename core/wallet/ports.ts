@@ -36,7 +36,7 @@ export interface Reservation {
   /** Refused when the wallet has the mark `revoked:<token>`. */
   readonly tokenId?: TokenId;
   /**
-   * How often tokens had left the wallet when the token's own item was looked for and not found. A token that the wallet
+   * The number of tokens that had left the wallet when the token's own item was looked for and not found. A token that the wallet
    * does not count is refused when more have left since. @default none had ever left
    */
   readonly seenSpills?: number;

@@ -47,7 +47,7 @@ export const config = defineConfig({
   },
 });
 
-/** What the provider answers: reads, and errors that come instead of one. */
+/** The provider's answer: reads, and errors that come instead of one. */
 export interface Script {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;

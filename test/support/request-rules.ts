@@ -18,13 +18,13 @@ export const REQUEST_RULES: RequestRules = {
   headers: new Map(),
 };
 
-/** Of a credential without a limit in USD or tokens, that is no bare server key. */
+/** The rules of a credential without a limit in USD or tokens that is no bare server key. */
 export const SCOPED = { isCapped: false, isBounded: false } as const;
 
-/** Of a bare server key without such a limit. */
+/** The rules of a bare server key without such a limit. */
 export const OPEN = { ...SCOPED, isServerKey: true } as const;
 
-/** What becomes of a body: `passes`, or the words of its refusal. */
+/** The outcome of a body: `passes`, or the words of its refusal. */
 export function outcomeOf(
   dialect: Dialect,
   body: object,

@@ -27,7 +27,7 @@ export interface SignInKit {
   readonly store: MemorySignIn;
   /** Moves the clock. */
   pass(durationMs: number): void;
-  /** What the provider says at the next refresh. */
+  /** The provider's answer to the next refresh. */
   atProvider: { claims?: JsonObject | undefined; fault?: Error; refreshToken?: string };
   /** The provider's refresh tokens that it was asked with. */
   readonly askedWith: string[];

@@ -174,7 +174,7 @@ export function startTokenHistory() {
       },
     });
 
-  /** What a token has spent, from where it is counted. */
+  /** The spent amount of a token, from the item that counts it. */
   async function countedOf(id: TokenId): Promise<bigint> {
     const places = (await movedTo()) === undefined ? [FORMER_ID] : [CURRENT_ID, FORMER_ID];
     for (const place of places) {

@@ -203,7 +203,7 @@ export function startGateway() {
     expect(clock.nowMs() - 1 > (before?.notBeforeMs ?? 0), 'admits before notBefore').toBe(true);
   }
 
-  /** Who is admitted is not blocked now, and is within the own limit of now. */
+  /** A user who is admitted is not blocked now, and is within their own limit of now. */
   async function expectWithinRecord(): Promise<void> {
     const wallet = await wallets.find(WALLET_ID);
     expect(wallet?.person?.isBlocked ?? false, 'admits a person who is blocked').toBe(false);

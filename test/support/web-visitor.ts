@@ -2,7 +2,7 @@
 import { type Answer, send } from './http-client.ts';
 
 export interface Visited extends Answer {
-  /** Where the last answer came from. */
+  /** The address of the last answer. */
   readonly url: string;
 }
 

@@ -19,7 +19,7 @@ const UNCOUNTED: ReadonlySet<string> = new Set([
   ...['prompt_cache_options', 'metadata', 'client_metadata', 'access_programs', 'include'],
 ]);
 
-export type Item = Exclude<NonNullable<ResponsesRequest['input']>, string>[number];
+export type InputItem = Exclude<NonNullable<ResponsesRequest['input']>, string>[number];
 
 /** Counts the input of a request. */
 export function countResponses(request: ResponsesRequest): RequestInput {
@@ -42,16 +42,16 @@ export function countResponses(request: ResponsesRequest): RequestInput {
 }
 
 /** The items of an input. A text alone is one message of the user. */
-const itemsOf = (input: ResponsesRequest['input']): readonly Item[] => {
+const itemsOf = (input: ResponsesRequest['input']): readonly InputItem[] => {
   if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
   return Array.isArray(input) ? input : [];
 };
 
-const toolsIn = (item: Item) =>
+const toolsIn = (item: InputItem) =>
   item?.type === 'tool_search_output' || item?.type === 'additional_tools' ? item.tools : [];
 
 /** An item of an open request may be anything. */
-function toParts(item: Item): MessageParts {
+function toParts(item: InputItem): MessageParts {
   const type: unknown = item?.type ?? 'message';
   const isOutput = typeof type === 'string' && type.endsWith('_output');
   return {
@@ -71,5 +71,5 @@ const ROLES: ReadonlyMap<unknown, MessageRole> = new Map([
 ]);
 
 /** The role of an item. The model made every item that is neither an output nor the user's. */
-const roleOf = (item: Item, type: unknown): MessageRole =>
+const roleOf = (item: InputItem, type: unknown): MessageRole =>
   ROLES.get(type === 'message' ? Object(item).role : type) ?? 'assistant';

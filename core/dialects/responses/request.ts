@@ -10,7 +10,7 @@ import { unreadable } from '../refusals.ts';
 import { requireOwnData } from '../request-input.ts';
 import { makeOutput, OUTPUT_CAP_MIN } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
-import { countResponses, type Item } from './input.ts';
+import { countResponses, type InputItem } from './input.ts';
 import { RESPONSES_SHAPES, type ResponsesRequest } from './shape.ts';
 import { isDroppedTool } from './tools.ts';
 
@@ -65,7 +65,7 @@ function withoutIds(
     ...request,
     input: input.map((item) => {
       const { id: _id, ...rest } = item;
-      return KEEPS_ID.has(item.type) ? item : (rest as Item);
+      return KEEPS_ID.has(item.type) ? item : (rest as InputItem);
     }),
   };
 }

@@ -62,7 +62,7 @@ const ports = () => ({
 });
 const send = (itemIds: readonly WalletId[], more = {}) =>
   sendAlerts(itemIds, nowMs + MINUTE_MS, { ...ports(), ...more });
-/** What the index of the sweep leads to. */
+/** The wallets in the index of the sweep. */
 async function dueItems(): Promise<readonly WalletId[]> {
   const wallets = makeWallets(tables.call, TABLE_NAMES.walletsTable);
   const usage = { put: () => Promise.reject(new Error('no row is written')) };
