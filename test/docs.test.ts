@@ -219,7 +219,15 @@ describe('decision pages', () => {
 
 describe('the conditions of writes', () => {
   /** Adapters that write what money and revocations rest on. */
-  const WRITES = ['wallet-writes', 'pools', 'marks', 'usage-rows', 'rollups', 'alert-marks'];
+  const WRITES = [
+    'wallet-writes',
+    'pools',
+    'marks',
+    'usage-rows',
+    'rollups',
+    'alert-marks',
+    'sign-in-store',
+  ];
   /** A function that makes one clause of a condition, with the doc comment before it. */
   const CLAUSE =
     /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?^(?:export )?const (\w+) = [^=]*?\): Condition\b/gm;
