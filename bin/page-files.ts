@@ -37,14 +37,15 @@ const BUNDLES = [
   ['console.css', 'console/console.css', STYLE],
 ] as const;
 
-/** The name of the first page where people may sign in. It is no path; `lambdas/pages.ts` has the same. */
-const LANDING_WITH_SIGN_IN = 'landing with sign-in';
+/** The end of the name of a page's form where people may sign in. It is no path; `lambdas/pages.ts` has the same. */
+const WITH_SIGN_IN = ' with sign-in';
 
-/** Files by their path. The first page has a second form, which no path leads to. */
+/** Files by their path. Two pages have a second form, which no path leads to. */
 const DOCUMENTS = [
   ['/', 'landing.html', HTML],
-  [LANDING_WITH_SIGN_IN, 'landing.html', HTML],
+  [`/${WITH_SIGN_IN}`, 'landing.html', HTML],
   ['/me', 'me.html', HTML],
+  [`/me${WITH_SIGN_IN}`, 'me.html', HTML],
   ['/console', 'console.html', HTML],
   ['/SKILL.md', 'SKILL.md', MARKDOWN],
   ['/llms.txt', 'llms.txt', TEXT],
@@ -77,7 +78,7 @@ async function buildAll(bundles: readonly Source[], documents: readonly Source[]
     files[`/${path}`] = toFile(text, type);
   }
   for (const [path, source, type] of documents) {
-    const text = choose(await readFile(`${PAGES}${source}`, 'utf8'), path === LANDING_WITH_SIGN_IN);
+    const text = choose(await readFile(`${PAGES}${source}`, 'utf8'), path.endsWith(WITH_SIGN_IN));
     files[path] = toFile(fillIn(text, names), type);
   }
   return files;

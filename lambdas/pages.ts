@@ -32,8 +32,8 @@ export type PageFiles = Readonly<Record<string, PageFile>>;
 
 export const PAGE_FILES: PageFiles = built;
 
-/** The name of the first page where people may sign in. It is no path. */
-export const LANDING_WITH_SIGN_IN = 'landing with sign-in';
+/** Pages with another form where people may sign in. Its name is no path: API Gateway has no such resource. */
+const WITH_SIGN_IN = { '/': '/ with sign-in', '/me': '/me with sign-in' } as const;
 
 export interface PagesSettings {
   /** True where people may sign in with a browser. */
@@ -57,11 +57,18 @@ export const readPagesSettings = (
 ): PagesSettings => ({ hasSignIn: variables[ENVIRONMENT.login] === 'yes' });
 
 export function makePagesHandler({ hasSignIn, files: given = PAGE_FILES }: PagesSettings) {
-  const landing = hasSignIn ? given[LANDING_WITH_SIGN_IN] : undefined;
-  const files = landing === undefined ? given : { ...given, '/': landing };
+  const files = hasSignIn ? withSignIn(given) : given;
   return middy<APIGatewayProxyEvent, StaticAnswer>({
     executionMode: executionModeStreamifyResponse,
   }).handler(async (event: APIGatewayProxyEvent) => answer(event, files));
+}
+
+function withSignIn(files: PageFiles): PageFiles {
+  const others = Object.entries(WITH_SIGN_IN).flatMap(([path, name]) => {
+    const file = files[name];
+    return file === undefined ? [] : [[path, file] as const];
+  });
+  return { ...files, ...Object.fromEntries(others) };
 }
 
 function answer(event: APIGatewayProxyEvent, files: PageFiles): StaticAnswer {

@@ -22,6 +22,9 @@ import { TryIt } from './try-it.tsx';
 
 const fragment = takeFragment();
 
+/** Where people sign in; undefined: this gateway has no sign-in. */
+const signInUrl = document.querySelector<HTMLMetaElement>('meta[name=sign-in]')?.content;
+
 function Page() {
   const first = isCredential(fragment.text) ? fragment.text : undefined;
   const [credential, setCredential] = useState(() =>
@@ -82,6 +85,13 @@ function Form({ onCredential }: { onCredential(credential: string): void }) {
   return (
     <main class="narrow">
       <h1>Your pass</h1>
+      {signInUrl !== undefined && (
+        <div>
+          <a class="button primary" href={signInUrl}>
+            Sign in
+          </a>
+        </div>
+      )}
       <p>Paste your pass to see what is left and how to use it. It stays in this window.</p>
       <InsecureNotice />
       <form class="card stack" onSubmit={submit}>
@@ -105,7 +115,7 @@ function Form({ onCredential }: { onCredential(credential: string): void }) {
           </p>
         )}
         <div>
-          <button type="submit" class="button primary">
+          <button type="submit" class={`button ${signInUrl === undefined ? 'primary' : ''}`}>
             Show my pass
           </button>
         </div>
@@ -160,6 +170,11 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
         <h1>Your pass</h1>
         <Notice state={toEndState(refusal, { giver, expiresAtMs: claims.expiresAtMs, nowMs })} />
         <div class="row">
+          {signInUrl !== undefined && refusal.status === 401 && (
+            <a class="button primary" href={signInUrl}>
+              Sign in
+            </a>
+          )}
           <button type="button" class="button" onClick={load}>
             Try again
           </button>

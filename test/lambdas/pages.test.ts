@@ -3,12 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  LANDING_WITH_SIGN_IN,
-  makePagesHandler,
-  type PageFiles,
-  readPagesSettings,
-} from '../../lambdas/pages.ts';
+import { makePagesHandler, type PageFiles, readPagesSettings } from '../../lambdas/pages.ts';
 import { installAwsLambda } from '../../local/api-gateway/lambda.ts';
 import { streamOf } from '../support/stub-functions.ts';
 
@@ -20,7 +15,8 @@ const file = (type: string, text: string) => ({
 });
 const FILES: PageFiles = {
   '/': file('text/html', 'landing'),
-  [LANDING_WITH_SIGN_IN]: file('text/html', 'sign in'),
+  '/ with sign-in': file('text/html', 'sign in'),
+  '/me with sign-in': file('text/html', 'sign in again'),
   '/me': file('text/html', '<p>Zürich ↓</p>'),
   '/assets/me-abc.js': file('text/javascript', 'let a'),
 };
@@ -116,12 +112,12 @@ describe('the pages function', () => {
     expect(answer).toMatchObject({ status: 308, headers: { location } });
   });
 
-  test('shows the first page with sign-in only where people may sign in, and at no other path', async () => {
+  test('offers sign-in on its pages only where people may sign in', async () => {
     expect((await ask({ path: '/' })).body.toString()).toBe('landing');
-    expect((await ask({ path: `/${LANDING_WITH_SIGN_IN}` })).status).toBe(404);
     const variables = { HALLPASS_LOGIN: 'yes' };
     handler = makePagesHandler({ ...readPagesSettings(variables), files: FILES });
     expect((await ask({ path: '/' })).body.toString()).toBe('sign in');
+    expect((await ask({ path: '/me' })).body.toString()).toBe('sign in again');
     handler = makePagesHandler({ ...readPagesSettings({}), files: FILES });
     expect((await ask({ path: '/' })).body.toString()).toBe('landing');
   });

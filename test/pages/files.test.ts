@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { buildOperatorFiles, buildPageFiles } from '../../bin/page-files.ts';
-import { LANDING_WITH_SIGN_IN, PAGE_FILES, type PageFile } from '../../lambdas/pages.ts';
+import { PAGE_FILES, type PageFile } from '../../lambdas/pages.ts';
 import operator from '../../pages/dist/operator.json' with { type: 'json' };
 
 const textOf = ({ br }: PageFile): string =>
@@ -42,11 +42,13 @@ describe('the built files of the pages', () => {
     expect(Object.keys(PAGE_FILES).filter((path) => path.includes('operator'))).toEqual([]);
   });
 
-  test('offer sign-in on the first page only in its form for gateways that have it', () => {
-    expect(textOf(fileAt('/'))).not.toMatch(/sign.?in|oauth/i);
-    const withSignIn = textOf(fileAt(LANDING_WITH_SIGN_IN));
-    expect(withSignIn).toContain('<a class="button primary" href="oauth/login">Sign in</a>');
-    expect(withSignIn).not.toContain('<!--');
+  test('offer sign-in only in the form for gateways that have it', () => {
+    for (const path of ['/', '/me']) {
+      expect(textOf(fileAt(path))).not.toMatch(/sign.?in|oauth/i);
+      const withSignIn = textOf(fileAt(`${path} with sign-in`));
+      expect(withSignIn).toContain('oauth/login');
+      expect(withSignIn).not.toContain('<!--');
+    }
   });
 
   test('hold the same text in both forms', () => {

@@ -100,7 +100,7 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', BROWSER_TEST, ()
     await close();
   });
 
-  test('tops up, blocks with a reason and unblocks, each change with a key of its own', async () => {
+  test('tops up, blocks, unblocks, notes and limits a person, each change with a key of its own', async () => {
     const { page, close } = await open('people');
     await page.getByRole('button', { name: 'Change user-3@example.edu' }).click();
     await page.getByLabel('Dollars to give').fill('5');
@@ -110,12 +110,25 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', BROWSER_TEST, ()
     await page.getByRole('button', { name: 'Block', exact: true }).click();
     await page.getByRole('button', { name: 'Unblock' }).click();
     await page.getByText('Unblocked.').waitFor();
+    await page.getByLabel('Note, for you alone').fill('lab 3');
+    await page.getByRole('button', { name: 'Keep the note' }).click();
+    await page.getByText('The note is kept.').waitFor();
+    await page.getByText('Limits of their own').click();
+    await page.getByRole('button', { name: 'Add a limit' }).click();
+    await page.getByLabel('At most').fill('0.5');
+    await page.getByRole('button', { name: 'Save the limits' }).click();
+    await page.getByText('The limits hold at the next request.').waitFor();
     expect(changes.map(({ url, body }) => [url, body])).toEqual([
       ['/v1/users/token%3Auser-3%40example.edu', { credit_usd: 5 }],
       ['/v1/users/token%3Auser-3%40example.edu', { blocked: 'posted in public' }],
       ['/v1/users/token%3Auser-3%40example.edu', { blocked: null }],
+      ['/v1/users/token%3Auser-3%40example.edu', { note: 'lab 3' }],
+      [
+        '/v1/users/token%3Auser-3%40example.edu',
+        { limits: [{ per: 'user', unit: 'usd', window: 'week', limit: 0.5 }] },
+      ],
     ]);
-    expect(new Set(changes.map(({ key }) => key)).size).toBe(3);
+    expect(new Set(changes.map(({ key }) => key)).size).toBe(5);
     expect(changes[0]?.key).toMatch(/^[\w-]{36}$/);
     await close();
   });

@@ -209,6 +209,20 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
         await close();
       });
 
+      test('the page of a pass that ended offers sign-in, and axe finds nothing', async () => {
+        const ended = gateway.sign({ iat: 1_700_000_000, exp: 1_700_000_060 });
+        const { page, faults, close } = await visit(browser, `${gateway.root}/me#${ended}`, look);
+        await page.getByText(/^This pass ended/).waitFor();
+        await check(page, `me-sign-in-${name}`);
+        await page.getByRole('button', { name: 'Use another pass' }).click();
+        await page.getByLabel('Pass or key').waitFor();
+        await check(page, `me-asks-sign-in-${name}`);
+        expect(await faults()).toEqual([]);
+        await page.getByRole('link', { name: 'Sign in' }).click();
+        await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
+        await close();
+      });
+
       test('the page after a login says who signed in, and axe finds nothing', async () => {
         const { page, faults, close } = await visit(browser, `${gateway.root}/llms.txt`, look);
         await showDone(page);
