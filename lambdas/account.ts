@@ -12,7 +12,8 @@ import {
   toJsonResult,
 } from '../adapters/api-gateway/events.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
-import { callDynamoDb } from '../adapters/aws/https-call.ts';
+import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
+import { makeProviderKeyLook } from '../adapters/aws/provider-key-look.ts';
 import { makeWalletMarks } from '../adapters/dynamodb/marks.ts';
 import { makePeople } from '../adapters/dynamodb/people.ts';
 import { makeRevokedList } from '../adapters/dynamodb/revoked-list.ts';
@@ -27,7 +28,7 @@ import { toGatewayError } from '../core/base/errors.ts';
 import type { Log } from '../core/base/ports.ts';
 import { makeCatalogue } from '../core/models/catalogue.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
-import { pricePartsOf } from '../core/providers/provider.ts';
+import { canProviderAnswer, findProvider, pricePartsOf } from '../core/providers/provider.ts';
 
 const CALL_TIMEOUT_MS = 3_000;
 
@@ -55,9 +56,11 @@ export function makeAccountHandler(
 }
 
 function makePorts({ environment, config, canAnswer }: FunctionSettings): AccountPorts {
-  const { providerUrls } = environment;
+  const { providerUrls, secretPrefix } = environment;
   const { keysTable, walletsTable, usageTable } = environment;
   const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
+  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
+  const hasKey = makeProviderKeyLook(secretsManager, secretPrefix, clock);
   const prices = makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config));
   return {
     clock,
@@ -74,7 +77,9 @@ function makePorts({ environment, config, canAnswer }: FunctionSettings): Accoun
     models: {
       catalogue: makeCatalogue({ config, providerUrls, prices, table: PRICE_TABLE }),
       names: { config, providerUrls },
-      canAnswer,
+      canAnswer:
+        canAnswer ??
+        ((name) => canProviderAnswer(findProvider(config, providerUrls, name), hasKey)),
     },
   };
 }

@@ -133,7 +133,10 @@ export function permissionsOf({
   const openIndex = [`${tables.usage.tableArn}/index/${TABLES.usage.index.name}`];
   const slicesIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.slicesIndex.name}`];
   const listIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.listIndex.name}`];
-  const providerSecrets = [...secrets.providerArns];
+  const providerSecrets = (sid: string, action: string): PolicyStatement[] =>
+    secrets.providerArns.length === 0
+      ? []
+      : [allow(sid, [`secretsmanager:${action}`], [...secrets.providerArns])];
 
   // A transaction needs the permissions of its parts: draws and recalls are updates.
   const holdAndSettle = [
@@ -157,9 +160,7 @@ export function permissionsOf({
       ...useKey,
       ...holdAndSettle,
       ...findSlices,
-      ...(providerSecrets.length === 0
-        ? []
-        : [allow('ReadProviderSecrets', ['secretsmanager:GetSecretValue'], providerSecrets)]),
+      ...providerSecrets('ReadProviderSecrets', 'GetSecretValue'),
       ...bedrockStatements(signings),
     ],
     account: [
@@ -171,6 +172,8 @@ export function permissionsOf({
       writeRows(tables.usage.tableArn),
       allow('ReadUsage', ['dynamodb:Query'], usage),
       ...findSlices,
+      // Lists models of providers that have a key. It may not read one.
+      ...providerSecrets('SeeProviderSecrets', 'DescribeSecret'),
     ],
     sweep: [
       ...useKey,

@@ -88,7 +88,9 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-const READS: ReadonlySet<string> = new Set(['GetItem', 'BatchGetItem', 'Query', 'GetSecretValue']);
+const READS: ReadonlySet<string> = new Set([
+  ...['GetItem', 'BatchGetItem', 'Query', 'GetSecretValue', 'DescribeSecret'],
+]);
 
 /** Sends a read once more when the connection broke: it may have gone stale while a Lambda was frozen. */
 export async function repeatBrokenRead<Output>(

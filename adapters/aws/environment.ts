@@ -40,7 +40,7 @@ export interface FunctionSettings {
   readonly config: Config;
   /** Returns the credentials that sign requests to providers such as Bedrock, if there are any. @default the role's */
   readonly findProviderCredentials?: () => AwsCredentials | undefined;
-  /** Returns true for a provider whose key is known, or that needs none. @default all providers */
+  /** Returns true for a provider whose key is known, or that needs none. @default those whose secrets have a value */
   readonly canAnswer?: (provider: string) => boolean;
   /** Returns the URL of a gateway on this machine, known once it listens. @default `signIn.publicUrl` is required */
   readonly findLocalUrl?: () => string;

@@ -37,12 +37,15 @@ export interface CatalogueSource extends ModelNames {
   readonly table: Pick<PriceTable, 'models'>;
 }
 
+/** Tells if a provider has all that a request to it needs, such as its key. */
+export type CanAnswer = (provider: string) => boolean | Promise<boolean>;
+
 /** The models of a deployment, and what their ids stand for. */
 export interface ModelLists {
   readonly catalogue: ModelCatalogue;
   readonly names: ModelNames;
   /** False for a provider without its key: its models are not listed. @default all providers can answer */
-  readonly canAnswer?: ((provider: string) => boolean) | undefined;
+  readonly canAnswer?: CanAnswer | undefined;
 }
 
 /** Makes the catalogue of a deployment: models of the table and of its own prices, built-in models, and aliases. */

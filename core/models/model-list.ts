@@ -40,9 +40,15 @@ const PAGE_PARAMETERS = {
  * Returns a page of the models that a credential may call, by id.
  * @throws invalid_request for a page size that is not 1 to 1000
  */
-export function listModels(request: HttpRequest, grant: Grant, lists: ModelLists): JsonObject {
+export async function listModels(
+  request: HttpRequest,
+  grant: Grant,
+  lists: ModelLists,
+): Promise<JsonObject> {
   const reader = modelReaderOf(request);
-  const shown = lists.catalogue.filter((model) => isShown(model, { reader, grant, lists }));
+  const allowed = lists.catalogue.filter((model) => isAllowed(model, { reader, grant, lists }));
+  const answering = await answeringOf(allowed, lists);
+  const shown = allowed.filter(({ provider }) => answering.has(provider));
   const { models, next } = pageOf(shown, request.query, PAGE_PARAMETERS[reader]);
   switch (reader) {
     case 'openai':
@@ -95,18 +101,19 @@ const OWN_PROVIDER = { anthropic: 'anthropic', google: 'google', openai: undefin
  * Returns a model by its id. For Anthropic's and Google's clients, an id without a provider is their own.
  * @throws model_not_found, also for a model that the credential may not call
  */
-export function findModel(
+export async function findModel(
   id: string,
   reader: ModelReader,
   grant: Grant,
   lists: ModelLists,
-): JsonObject {
+): Promise<JsonObject> {
   const own = OWN_PROVIDER[reader];
   const ids = own === undefined ? [id] : [id, `${own}/${id}`];
   const model = lists.catalogue.find(
-    (each) => ids.includes(each.id) && isShown(each, { reader, grant, lists }),
+    (each) => ids.includes(each.id) && isAllowed(each, { reader, grant, lists }),
   );
-  if (model !== undefined) return ANSWER_OF[reader](model);
+  const answering = await answeringOf(model === undefined ? [] : [model], lists);
+  if (model !== undefined && answering.has(model.provider)) return ANSWER_OF[reader](model);
   // The message repeats the id only if it is a well-formed one.
   throw isModelPattern(id) ? modelNotFound(id) : new GatewayError('model_not_found');
 }
@@ -117,11 +124,20 @@ interface Viewer {
   readonly lists: ModelLists;
 }
 
-function isShown(model: ListedModel, { reader, grant, lists }: Viewer): boolean {
-  const { target, provider, speaksMessages, speaksGoogle } = model;
-  const { names, canAnswer = () => true } = lists;
+function isAllowed(model: ListedModel, { reader, grant, lists }: Viewer): boolean {
+  const { target, speaksMessages, speaksGoogle } = model;
   const isSpoken = { openai: true, anthropic: speaksMessages, google: speaksGoogle }[reader];
-  return isSpoken && canAnswer(provider) && isAllowedModel(grant, target, names);
+  return isSpoken && isAllowedModel(grant, target, lists.names);
+}
+
+/** The providers of these models that can answer here. Each is asked for once, all at the same time. */
+async function answeringOf(
+  models: readonly ListedModel[],
+  { canAnswer = () => true }: ModelLists,
+): Promise<ReadonlySet<string>> {
+  const providers = [...new Set(models.map(({ provider }) => provider))];
+  const answers = await Promise.all(providers.map(canAnswer));
+  return new Set(providers.filter((_, index) => answers[index]));
 }
 
 const toAnswer = ({ id, provider, price }: ListedModel): JsonObject => ({

@@ -238,3 +238,14 @@ export const providerKeyMissing = (config: Config, { name, secret }: Provider): 
     message: `provider "${name}" has no API key: set ${keyVariableOf(config, name)} or the secret "${secret ?? name}"`,
     param: 'model',
   });
+
+/**
+ * Returns true for a provider that has all that a request needs: a key, or no need of one.
+ * @param hasKey tells if the secret of this name has a value
+ */
+export const canProviderAnswer = async (
+  provider: Provider | undefined,
+  hasKey: (secret: string) => Promise<boolean>,
+): Promise<boolean> =>
+  provider !== undefined &&
+  (!provider.keyRequired || provider.secret === undefined || (await hasKey(provider.secret)));

@@ -112,6 +112,8 @@ describe('what each function may do, and nothing else', () => {
       'Allow dynamodb:Query on <TablesUsage.Arn>',
       'Allow dynamodb:Query on <TablesWallets.Arn>/index/slices',
       'Allow dynamodb:BatchGetItem on <TablesWallets.Arn>',
+      'Allow secretsmanager:DescribeSecret on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:hallpass/Hallpass/<part of <part of <AWS::StackId>>>/provider/openai-??????',
+      'Allow secretsmanager:DescribeSecret on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:hallpass/Hallpass/<part of <part of <AWS::StackId>>>/provider/groq-team-??????',
     ]);
   });
 

@@ -3,6 +3,7 @@ import { defineConfig } from '../../../core/config.ts';
 import type { DialectName } from '../../../core/providers/endpoints.ts';
 import { KNOWN_PROVIDERS } from '../../../core/providers/known.ts';
 import {
+  canProviderAnswer,
   findProvider,
   isDemo,
   keyVariableOf,
@@ -297,4 +298,23 @@ describe('an endpoint', () => {
       authorization: 'Bearer k',
     });
   });
+});
+
+test('a provider can answer if its secret has a value, or if it needs none', async () => {
+  const asked: string[] = [];
+  const hasKey = async (secret: string) => {
+    asked.push(secret);
+    return secret === 'openai';
+  };
+  const here = defineConfig({
+    providers: {
+      ...{ openai: {}, groq: {} },
+      bedrock: { region: 'us-east-1', auth: 'aws-role' },
+    },
+  });
+  const names = ['openai', 'groq', 'bedrock', 'demo'];
+  const answers = names.map((name) => canProviderAnswer(findProvider(here, {}, name), hasKey));
+  expect(await Promise.all(answers)).toEqual([true, false, true, true]);
+  expect(asked).toEqual(['openai', 'groq']);
+  expect(await canProviderAnswer(undefined, hasKey)).toBe(false);
 });
