@@ -27,6 +27,7 @@ import {
   parseItem,
   readNumber,
   readText,
+  readUnitsOf,
   toNumber,
   toText,
 } from './values.ts';
@@ -55,6 +56,8 @@ export function makeRollups(
   const readRollups: UsageReader['readRollups'] = async (keyId, fromDay, toDay, after) => {
     const answer = await send('Query', {
       ConsistentRead: true,
+      ScanIndexForward: false,
+      ReturnConsumedCapacity: 'TOTAL',
       KeyConditionExpression: '#pk = :pk AND #sk BETWEEN :first AND :last',
       ExpressionAttributeNames: { '#pk': partitionKey, '#sk': sortKey },
       ExpressionAttributeValues: {
@@ -71,6 +74,7 @@ export function makeRollups(
         item.cells === undefined ? parseSeal(item) : parseSegment(item),
       ),
       ...(next === undefined ? {} : { next }),
+      ...readUnitsOf(answer),
     };
   };
 

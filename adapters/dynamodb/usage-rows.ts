@@ -37,6 +37,7 @@ import {
   parseItem,
   readNumber,
   readText,
+  readUnitsOf,
   toNumber,
   toText,
   toUnavailable,
@@ -91,6 +92,7 @@ export function makeUsageRows(
       const answer = await call('Query', {
         TableName: table,
         ConsistentRead: true,
+        ReturnConsumedCapacity: 'TOTAL',
         KeyConditionExpression: '#pk = :pk AND #sk > :after',
         ...(walletId && { FilterExpression: '#wallet = :wallet' }),
         ExpressionAttributeNames: {
@@ -111,6 +113,7 @@ export function makeUsageRows(
           isMarked: item[open] !== undefined,
         })),
         ...(next === undefined ? {} : { next }),
+        ...readUnitsOf(answer),
       };
     },
   };

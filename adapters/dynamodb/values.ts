@@ -35,6 +35,14 @@ export function parseItem(value: unknown): Item | undefined {
   return typeof value === 'object' && value !== null ? (value as Item) : undefined;
 }
 
+/** The read units that a read with `ReturnConsumedCapacity` took; undefined: the table does not say. */
+export function readUnitsOf({ ConsumedCapacity: used }: Readonly<Record<string, unknown>>): {
+  readonly readUnits?: number;
+} {
+  const { CapacityUnits: units } = Object(used);
+  return typeof units === 'number' ? { readUnits: units } : {};
+}
+
 /** The items in the answer to a query. */
 export function itemsOf({ Items: items }: Readonly<Record<string, unknown>>): readonly Item[] {
   const list: unknown[] = Array.isArray(items) ? items : [];

@@ -28,8 +28,11 @@ import { digestOf } from './user-id.ts';
 
 const PARAMETERS: readonly string[] = ['from', 'to', 'group_by', 'key'];
 
-/** The most reads for a report about one user. Several days with a rollup take one read together. */
-const OWN_READS_MAX = 120;
+/**
+ * The bounds of a report about one user: ten megabytes of rows and rollups, of whomever, and a read for each day of a
+ * year that has little or nothing.
+ */
+const OWN_BOUNDS = { megabytesMax: 10, readsMax: 400 };
 
 /**
  * Sums usage. Amounts are dollars. `tokens` are those that limits count, with the held ones of a request that died.
@@ -76,11 +79,11 @@ function requireKnown(query: HttpRequest['query']): void {
  * Limits a report to the caller's own usage: a token's own, or all of a user's. A bare server key sees everything, and all
  * rows of a personal key are its one user's.
  */
-function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax'> {
+function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax' | 'megabytesMax'> {
   if (isBareServerKey(grant)) return {};
-  if (grant.keyKind === 'personal') return { readsMax: OWN_READS_MAX };
+  if (grant.keyKind === 'personal') return OWN_BOUNDS;
   const own = { walletId: walletIdOf(grant), ...(grant.token && { tokenId: grant.token.id }) };
-  return { only: own, readsMax: OWN_READS_MAX };
+  return { only: own, ...OWN_BOUNDS };
 }
 
 /** Returns the names by which a line of a report was grouped, with the route's field names. */

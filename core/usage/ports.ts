@@ -12,16 +12,21 @@ export interface UsageReader {
    */
   readRows(ask: RowsAsk): Promise<RowsPage>;
   /**
-   * Reads a page of rolled-up days, both ends inclusive. Each day is followed by its segments, of any generation, in
-   * order.
+   * Reads a page of rolled-up days, both ends inclusive, the newest first. Each day comes after its segments, of any
+   * generation, the last one first.
    */
-  readRollups(
-    keyId: KeyId,
-    fromDay: string,
-    toDay: string,
-    after?: string,
-  ): Promise<{ readonly entries: readonly (SealedDay | RollupSegment)[]; readonly next?: string }>;
+  readRollups(keyId: KeyId, fromDay: string, toDay: string, after?: string): Promise<RollupsPage>;
 }
+
+export interface RollupsPage {
+  readonly entries: readonly (SealedDay | RollupSegment)[];
+  readonly next?: string;
+  /** Read units that it took. @default those of a megabyte */
+  readonly readUnits?: number;
+}
+
+/** A consistent read of a megabyte, in read units. */
+export const READ_UNITS_A_PAGE = 256;
 
 export interface RowsAsk {
   readonly keyId: KeyId;
@@ -37,6 +42,8 @@ export interface RowsPage {
   readonly rows: readonly { readonly row: UsageRow; readonly isMarked: boolean }[];
   /** The start of the next page; absent on the last page. */
   readonly next?: string;
+  /** Read units that it took, also for rows of other wallets. @default those of a megabyte */
+  readonly readUnits?: number;
 }
 
 /** A key's day with marked rows, and the places of those that were found. */

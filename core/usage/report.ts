@@ -5,16 +5,9 @@
 import type { Identity, IdentitySource } from '../access/grant.ts';
 import type { KeyId, TokenId, WalletId } from '../base/ids.ts';
 import { DAY_MS, isoDay } from '../base/limits.ts';
-import {
-  addSums,
-  NO_USAGE,
-  type RollupSegment,
-  type SealedDay,
-  sumsOfRow,
-  type UsageCell,
-  type UsageSums,
-} from './cells.ts';
-import type { UsageReader } from './ports.ts';
+import { addSums, NO_USAGE, sumsOfRow, type UsageCell, type UsageSums } from './cells.ts';
+import { READ_UNITS_A_PAGE, type UsageReader } from './ports.ts';
+import { makeRollupStream, type RollupStream } from './rollup-stream.ts';
 
 export const GROUP_BYS = ['user', 'token', 'key', 'model', 'day', 'conversation'] as const;
 type Name = (typeof GROUP_BYS)[number];
@@ -52,8 +45,10 @@ export interface UsageAsk {
   readonly groupBy: readonly GroupBy[];
   /** Limits the report to one payer, or to one of its tokens. @default all rows of the key */
   readonly only?: { readonly walletId: WalletId; readonly tokenId?: TokenId };
-  /** The most reads of the table, of a megabyte each. @default 600 */
+  /** The most reads of the table, of a megabyte each at most. @default 600 */
   readonly readsMax?: number;
+  /** The most megabytes to read. @default as many as reads */
+  readonly megabytesMax?: number;
 }
 
 export interface UsageReport {
@@ -79,12 +74,13 @@ interface ReportState {
   readonly payers: Map<WalletId, Identity>;
   total: UsageSums;
   readsLeft: number;
+  unitsLeft: number;
   truncated: boolean;
 }
 
 /**
  * Sums the usage of a key, or of one of its payers. Whole days are read from their rollup if there is one, and from
- * rows otherwise. Rollups do not have conversations.
+ * rows otherwise, the newest day first, so that a report that is cut lacks the oldest. Rollups do not have conversations.
  * @throws service_unavailable
  */
 export async function reportUsage(
@@ -98,11 +94,14 @@ export async function reportUsage(
     payers: new Map(),
     total: NO_USAGE,
     readsLeft: ask.readsMax ?? READS_MAX,
+    unitsLeft: (ask.megabytesMax ?? Number.POSITIVE_INFINITY) * READ_UNITS_A_PAGE,
     truncated: false,
   };
-  const rolledUp = ask.groupBy.includes('conversation') ? new Set() : await addRollups(state);
-  for (const day of daysOf(ask)) {
-    if (!rolledUp.has(day)) await addRows(state, day);
+  const rollups = rollupsOf(state);
+  for (const day of daysOf(ask).toReversed()) {
+    const cells = await rollups?.cellsOf(day);
+    if (cells === undefined) await addRows(state, day);
+    else for (const cell of cells) addCell(state, cell, day);
   }
   const rows = [...state.groups.values()].map((group) => withUser(group, state.payers));
   rows.sort((a, b) => compareGroups(a, b, ask.groupBy));
@@ -118,53 +117,37 @@ function daysOf({ fromMs, toMs }: Pick<UsageAsk, 'fromMs' | 'toMs'>): readonly s
   return days;
 }
 
-/**
- * Adds the rollups of whole days.
- * @returns the days that were added; a day with an incomplete rollup is left to `addRows`
- */
-async function addRollups(state: ReportState): Promise<ReadonlySet<string>> {
-  const { keyId, fromMs, toMs } = state.ask;
-  const first = Math.ceil(fromMs / DAY_MS) * DAY_MS;
-  const last = Math.floor(toMs / DAY_MS) * DAY_MS - DAY_MS;
-  const added = new Set<string>();
-  if (last < first) return added;
-  let open: SealedDay | undefined;
-  let parts: RollupSegment[] = [];
-  const close = () => {
-    if (open !== undefined && parts.length === open.segments) {
-      for (const cell of parts.flatMap(({ cells }) => cells)) addCell(state, cell, open.day);
-      added.add(open.day);
-    }
-    parts = [];
+/** The rollups of the span's whole days; undefined: the report needs what they do not have. */
+function rollupsOf(state: ReportState): RollupStream | undefined {
+  const { keyId, fromMs, toMs, groupBy } = state.ask;
+  if (groupBy.includes('conversation')) return undefined;
+  const firstMs = Math.ceil(fromMs / DAY_MS) * DAY_MS;
+  const lastMs = Math.floor(toMs / DAY_MS) * DAY_MS - DAY_MS;
+  if (lastMs < firstMs) return undefined;
+  const span = { keyId, fromDay: isoDay(firstMs), toDay: isoDay(lastMs) };
+  const usage: Pick<UsageReader, 'readRollups'> = {
+    async readRollups(...ask) {
+      const page = await state.usage.readRollups(...ask);
+      state.unitsLeft -= page.readUnits ?? READ_UNITS_A_PAGE;
+      return page;
+    },
   };
-  let after: string | undefined;
-  do {
-    if (state.readsLeft === 0) break; // `addRows` then marks the report as truncated.
-    state.readsLeft -= 1;
-    const page = await state.usage.readRollups(keyId, isoDay(first), isoDay(last), after);
-    for (const entry of page.entries) {
-      if ('cells' in entry) {
-        if (entry.day === open?.day && entry.generation === open.generation) parts.push(entry);
-      } else {
-        close();
-        open = entry;
-      }
-    }
-    after = page.next;
-  } while (after !== undefined);
-  close();
-  return added;
+  return makeRollupStream(span, usage, () => takeRead(state));
+}
+
+/** Takes one of the reads that are left; false: there is none, and the report is too small. */
+function takeRead(state: ReportState): boolean {
+  const mayRead = state.readsLeft > 0 && state.unitsLeft > 0;
+  state.truncated ||= !mayRead;
+  state.readsLeft -= mayRead ? 1 : 0;
+  return mayRead;
 }
 
 async function addRows(state: ReportState, day: string): Promise<void> {
   const { keyId, fromMs, toMs, only } = state.ask;
   let after: string | undefined;
   do {
-    if (state.readsLeft === 0) {
-      state.truncated = true;
-      return;
-    }
-    state.readsLeft -= 1;
+    if (!takeRead(state)) return;
     const walletId = only?.walletId;
     const page = await state.usage.readRows({
       keyId,
@@ -172,6 +155,7 @@ async function addRows(state: ReportState, day: string): Promise<void> {
       ...(after && { after }),
       ...(walletId && { walletId }),
     });
+    state.unitsLeft -= page.readUnits ?? READ_UNITS_A_PAGE;
     for (const { row } of page.rows) {
       if (row.reservedAtMs < fromMs || row.reservedAtMs >= toMs) continue;
       addCell(state, { ...row, ...sumsOfRow(row) }, day);

@@ -119,6 +119,40 @@ describe('a report', () => {
     expect(await sumOf(NOW_MS - 3 * DAY_MS, YESTERDAY_MS + 1)).toBe(1n);
   });
 
+  // guarantee: own-report-is-bounded
+  test('of one payer reads ten megabytes, of the newest days, and says that it is cut', async () => {
+    const reads: string[] = [];
+    // Each day has four pages of a megabyte; the third of November has none.
+    const usage = {
+      readRollups: async () => ({ entries: [], readUnits: 1 }),
+      readRows: async ({ day, after = '' }: { day: string; after?: string }) => {
+        reads.push(day);
+        if (day === '2026-11-03') return { rows: [], readUnits: 1 };
+        const reservedAtMs = Date.parse(`${day}T12:00:00Z`);
+        const rows = [{ row: usageRow(1n, { reservedAtMs }), isMarked: false }];
+        return { rows, readUnits: 256, ...(after.length < 3 && { next: `${after}.` }) };
+      },
+    };
+    const ask = {
+      keyId: KEY_ID,
+      fromMs: Date.parse('2026-11-01T00:00:00Z'),
+      toMs: Date.parse('2026-11-06T00:00:00Z'),
+      groupBy: ['day'],
+      megabytesMax: 10,
+      readsMax: 400,
+    } as const;
+
+    const { rows, truncated } = await reportUsage(ask, { usage });
+
+    expect(truncated).toBe(true);
+    expect(rows.map(({ day, requests }) => [day, requests])).toEqual([
+      ['2026-11-02', 2],
+      ['2026-11-04', 4],
+      ['2026-11-05', 4],
+    ]);
+    expect(reads).toHaveLength(11);
+  });
+
   test('is marked as truncated if there are more rows or lines than it allows', async () => {
     await at.putYesterday(usageRow(1n));
     const usage = {
