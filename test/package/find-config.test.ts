@@ -48,6 +48,25 @@ test.each([
 ])('refuses a module with %s', async (_, text) => {
   await write('hallpass.config.mjs', text);
   await expect(findConfig(folder)).rejects.toThrow(
-    'hallpass.config.mjs must export "config", made by "defineConfig" of "hallpass"',
+    'hallpass.config.mjs: it must export "config", made by "defineConfig" of "hallpass"',
   );
+});
+
+test.each([
+  ['that is no JSON', 'hallpass.config.json', '{', /^hallpass\.config\.json: .*JSON/],
+  [
+    'with an unknown field',
+    'hallpass.config.json',
+    '{"providers":{},"nonsense":1}',
+    /^hallpass\.config\.json: "nonsense": /,
+  ],
+  [
+    'that fails',
+    'hallpass.config.mjs',
+    "throw new Error('no network')",
+    /^hallpass\.config\.mjs: no network$/,
+  ],
+])('names a file %s', async (_, name, text, message) => {
+  await write(name, text);
+  await expect(findConfig(folder)).rejects.toThrow(message);
 });

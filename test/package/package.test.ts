@@ -187,7 +187,7 @@ describe.each(NODES)('in an empty folder on Node $version', (node) => {
     try {
       const { status, stderr } = await runNode(node, [COMMAND, 'prices'], { cwd: small });
       expect(status).toBe(2);
-      expect(stderr).toMatch(/^hallpass: hallpass\.config\.ts: "nonsense": .*\n$/);
+      expect(stderr).toMatch(/^hallpass: hallpass\.config\.json: "nonsense": .*\n$/);
     } finally {
       await writeFile(path, '{"providers":{},"aliases":{"fast":"demo/echo"}}');
     }
