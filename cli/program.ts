@@ -10,6 +10,7 @@ import { addCostCommand } from './cost.ts';
 import { addExplainCommand } from './explain.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './failure.ts';
 import { addKeyCommands } from './keys/commands.ts';
+import { addLoginCommands } from './login/commands.ts';
 import type { Terminal } from './output.ts';
 import { addPriceCommand } from './prices.ts';
 import { addProviderCommands } from './provider.ts';
@@ -36,6 +37,7 @@ function makeProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help to see what is allowed)')
     .addHelpText('after', HELP);
   addStartCommand(program);
+  addLoginCommands(program, terminal);
   addKeyCommands(program, terminal);
   addTokenCommands(program, terminal);
   addUsageCommands(program, terminal);

@@ -74,9 +74,10 @@ const ALLOWED: Readonly<Record<string, string>> = {
     'adapters/table-schema.ts adapters/api-gateway/responses.ts adapters/api-gateway/routes.ts ' +
     'adapters/metrics.ts core/base/alert-settings.ts core/config.ts core/providers/provider.ts aws-cdk-lib constructs node:*',
 
-  'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/tokens/ cli/usage/ core/explain.ts local/flags.ts local/start.ts`,
+  'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/login/ cli/tokens/ cli/usage/ core/explain.ts local/flags.ts local/start.ts`,
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.
   'cli/gateway/': `${FOR_A_COMMAND} local/ ${LOCAL_ROOMS} @aws-sdk/client-cloudformation`,
+  'cli/login/': `${FOR_A_COMMAND} valibot openid-client`,
   'cli/console/': `${FOR_A_COMMAND} cli/keys/ cli/users/ local/listen.ts pages/dist/operator.json`,
   'cli/keys/': FOR_A_COMMAND,
   'cli/tokens/': `${FOR_A_COMMAND} pages/shared/qr-path.ts csv-parse`,

@@ -1,7 +1,6 @@
 /**
  * `hallpass console`: the operator's page for all keys, on loopback, until the command ends.
  */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +9,7 @@ import type { Command } from 'commander';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { type PlaceFlags, withAuthor, withPlace } from '../flags.ts';
 import { withAdmin } from '../gateway/connect.ts';
+import { openInBrowser } from '../open-browser.ts';
 import type { Terminal } from '../output.ts';
 import { makeRoutes } from './routes.ts';
 import { startConsoleServer } from './server.ts';
@@ -56,21 +56,6 @@ async function serveConsole(flags: ConsoleFlags, terminal: Terminal): Promise<vo
 /** The code is base64url, so it needs no escape. */
 const toRedirect = (url: string): string =>
   `<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>Hallpass</title><meta http-equiv="refresh" content="0;url=${url}">\n`;
-
-const OPENERS: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
-  darwin: 'open',
-  win32: 'explorer',
-  linux: 'xdg-open',
-};
-
-/** A machine without a browser is no fault: the path of the file is printed. */
-function openInBrowser(file: string): void {
-  const opener = OPENERS[process.platform];
-  if (opener === undefined) return;
-  const child = spawn(opener, [file], { stdio: 'ignore', detached: true });
-  child.on('error', () => {});
-  child.unref();
-}
 
 const untilInterrupted = (): Promise<void> =>
   new Promise((resolve) => {
