@@ -14,6 +14,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const WEEK_MS = 604_800_000;
+const YEAR_MS = 31_536_000_000;
 const NANO_PER_CENT = 10_000_000n;
 const NANO_PER_USD = 1_000_000_000n;
 
@@ -59,6 +60,7 @@ export function formatInstant(atMs: number, nowMs: number): string {
 }
 
 const UNITS = [
+  [YEAR_MS, 'year'],
   [DAY_MS, 'day'],
   [HOUR_MS, 'hour'],
   [MINUTE_MS, 'minute'],

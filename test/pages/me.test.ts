@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
     [
       'expired',
       async () => pass('old', { iat: 1_700_000_000, exp: 1_700_000_060 }),
-      'This pass ended 14 November 2023, 23:14',
+      'This pass ended 14 November 2023, 23:14, 3 years ago.',
     ],
     [
       'taken back',

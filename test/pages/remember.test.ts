@@ -27,7 +27,11 @@ describe.skipIf(!hasBrowser)('"Remember on this device"', BROWSER_TEST, () => {
   });
   beforeEach(async () => {
     context = await browser.newContext({ locale: 'en-GB' });
-    return () => context.close();
+    return async () => {
+      // A page may still be asking when its test is done.
+      for (const page of context.pages()) await page.unrouteAll({ behavior: 'ignoreErrors' });
+      await context.close();
+    };
   });
   afterAll(async () => {
     await browser?.close();
