@@ -7,9 +7,8 @@ import { resolve } from 'node:path';
 import { Stage } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { isLoopbackHost } from '../core/base/alert-settings.ts';
-import { type Config, toConfigInput } from '../core/config.ts';
+import type { Config } from '../core/config.ts';
 import { findProvider } from '../core/providers/provider.ts';
-import { moduleOf } from './paths.ts';
 
 /**
  * Returns the configuration without the providers that only this machine can reach, such as `ollama`.
@@ -38,16 +37,26 @@ export function toDeployedConfig(config: Config): Config {
   return { ...config, providers: Object.fromEntries(providers) };
 }
 
+/** Marks an amount in JSON; no text of a configuration can hold NUL. */
+const AMOUNT = '\0amount ';
+
+/**
+ * Writes a checked configuration as JavaScript. It was checked here, so no function has to hold what checks it, which
+ * is 5 kB.
+ */
+function toLiteral(config: Config): string {
+  const json = JSON.stringify(config, (_, value: unknown) =>
+    typeof value === 'bigint' ? `${AMOUNT}${value}` : value,
+  );
+  return json.replaceAll(/"\\u0000amount (\d+)"/g, '$1n');
+}
+
 /**
  * Writes the module into the folder of the app's output, under a name that its content decides.
  * @returns its path
  */
 export function writeConfigModule(scope: IConstruct, config: Config): string {
-  const text = [
-    `import { defineConfig } from ${JSON.stringify(moduleOf('core/config'))};`,
-    `export const config = defineConfig(${JSON.stringify(toConfigInput(config))});`,
-    '',
-  ].join('\n');
+  const text = `export const config = ${toLiteral(config)};\n`;
   const folder = Stage.of(scope)?.assetOutdir ?? 'cdk.out';
   const name = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const path = resolve(folder, `hallpass-config-${name}.mjs`);
