@@ -278,10 +278,14 @@ describe('a conversation of a capped token', () => {
     ask({ model: 'openai/both', messages, max_tokens: 100 });
 
   /** Serves the first prompt, billed as 5,000 tokens, and holds the second: its provider reports nothing. */
-  async function heldFor(second: readonly object[], first: object = { prompt_tokens: 5_000 }) {
+  async function heldFor(
+    second: readonly object[],
+    first: object = { prompt_tokens: 5_000 },
+    prompt: readonly object[] = [long],
+  ) {
     const wallets = makeMemoryWallets();
     const answer = completion('yes', { ...usageOf(5_000, 4), ...first });
-    await makeProxy({ headers: JSON_TYPE, reads: [answer] }, { wallets }).serve(body([long]));
+    await makeProxy({ headers: JSON_TYPE, reads: [answer] }, { wallets }).serve(body(prompt));
     const proxy = makeProxy({ headers: JSON_TYPE, reads: [completion('x')] }, { wallets });
     await proxy.serve(body(second));
     return proxy.rows()[0]?.tokens.input;
@@ -290,6 +294,20 @@ describe('a conversation of a capped token', () => {
   test('holds what was billed and the bytes of what is new, without a read more', async () => {
     // 5,000, 64, and two messages of 36 and 33 bytes of text with 8 each.
     expect(await heldFor(next)).toBe(5_000 + 64 + 36 + 8 + 33 + 8);
+  });
+
+  test('holds what was billed across a screenshot, if its bytes are the same', async () => {
+    const shown = (data: string) => ({
+      role: 'user',
+      content: [
+        { type: 'text', text: long.content },
+        { type: 'image_url', image_url: { url: `data:image/png;base64,${data}` } },
+      ],
+    });
+    const heldAfter = (data: string) =>
+      heldFor([shown(data), ...next.slice(1)], {}, [shown('AAAA')]);
+    expect(await heldAfter('AAAA')).toBe(5_000 + 64 + 36 + 8 + 33 + 8);
+    expect(await heldAfter('BBBB')).toBeGreaterThan(20_000);
   });
 
   test('holds its bytes where the prompt is another', async () => {
