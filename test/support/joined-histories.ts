@@ -6,12 +6,12 @@ import {
   FIRST_CAPS,
   type History,
   type HistoryTables,
-  type Mishap,
   startHistory,
   TOKENS,
   type Until,
   USERS,
 } from './joined-history.ts';
+import type { Mishap } from './joined-mishaps.ts';
 import { expectKept } from './joined-promises.ts';
 import { makeRow, usd } from './wallet-fixtures.ts';
 
@@ -77,6 +77,18 @@ const step = fc.oneof(
   }),
   fc.record({ kind: is('next month') }),
   { weight: 2, arbitrary: fc.record({ kind: is('limits'), caps, asked }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: is('record'),
+      // The first user's wallet is moved; wallet-histories.test.ts changes the record of such a person.
+      user: fc.constantFrom(1, 2),
+      month: fc.constantFrom(undefined, 0n, 200n, 900n, 3_000n),
+      isBlocked: fc.constantFrom(false, false, true),
+      met: mishaps,
+      asked,
+    }),
+  },
   fc.record({ kind: is('revoke'), user, token }),
   fc.record({ kind: is('revoke all'), user, until }),
 );
@@ -106,6 +118,9 @@ async function playStep(next: Step, history: History, overruns: boolean): Promis
     case 'limits':
       setCaps(next.caps);
       return play.reserve(next.asked, []);
+    case 'record':
+      await play.change(next.user, next, next.met);
+      return play.reserve({ ...next.asked, user: next.user }, next.met);
     case 'revoke':
       await play.revoke(next);
       return play.reserve({ ...SMALL, ...next }, []);

@@ -18,14 +18,18 @@ import { parseLimit } from '../../core/base/limit-text.ts';
 import { isoDay, type Limit } from '../../core/base/limits.ts';
 import { sweep } from '../../core/sweep.ts';
 import type { Amounts } from '../../core/wallet/hold.ts';
-import { keyWalletIdOf, limitsOf, walletIdOf } from '../../core/wallet/payer.ts';
+import { keyWalletIdOf, limitsOf, walletIdOf, withPerson } from '../../core/wallet/payer.ts';
+import type { People } from '../../core/wallet/people.ts';
+import type { PersonChange } from '../../core/wallet/person.ts';
 import type { UsageRows, Wallet, WalletMarks, Wallets } from '../../core/wallet/ports.ts';
 import { reserve } from '../../core/wallet/reserve.ts';
 import { type SettlePorts, settle } from '../../core/wallet/settle.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import type { OpenHold } from '../../core/wallet/wallet.ts';
-import { type Fault, makeFaultyLine, makeSeededFraction } from './faulty.ts';
+import { makeSeededFraction } from './faulty.ts';
 import { accountOf, booksOf, type Caps, mustBe, mustBeWithin, sumOf } from './joined-books.ts';
+import { type Mishap, startMishaps } from './joined-mishaps.ts';
+import { playChange, type RecordChange, watchRecords } from './joined-people.ts';
 import { makeGrant, makeManualClock, makeRow, usd } from './wallet-fixtures.ts';
 
 /** The gateway that a history is played on. */
@@ -33,12 +37,10 @@ export interface HistoryTables {
   readonly wallets: Wallets;
   readonly usage: UsageRows;
   readonly marks: WalletMarks;
+  readonly people: People;
   readonly keyId: KeyId;
   readonly shards: number;
 }
-
-/** As faults, or the function dies before its write or after it. */
-export type Mishap = Fault | 'dies-before' | 'dies-after';
 
 export const USERS = ['ada', 'bob', 'eve'] as const;
 export const TOKENS = ['A', 'B'] as const;
@@ -85,10 +87,12 @@ const limitsIn = (caps: Caps): readonly Limit[] =>
     `key:usd:hour=${inDollars(caps.keyHour)}`,
   ].map(parseLimit);
 
-export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTables) {
+export function startHistory({ wallets, usage, marks, people, keyId, shards }: HistoryTables) {
   const clock = makeManualClock();
-  const line = makeFaultyLine(() => new GatewayError('service_unavailable', { transient: true }));
-  const random = { uuid: () => '', fraction: makeSeededFraction(1) };
+  const { look, meet, keep, once, deliver } = startMishaps();
+  const draw = makeSeededFraction(2);
+  const uuid = () => draw().toFixed(8).slice(2);
+  const random = { uuid, fraction: makeSeededFraction(1) };
   const rows = new Map<string, UsageRow>();
   const known = new Set<WalletId>();
   const open: OpenHold[] = [];
@@ -96,10 +100,6 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   const notBeforeMs = new Map<WalletId, number>();
   /** The largest limit that a counter or a pool was ever held to. */
   const largest = new Map<string, bigint>();
-  /** Moves, settles and rows that were sent, to arrive once more. */
-  let again: (() => Promise<unknown>)[] = [];
-  let mishaps: Mishap[] = [];
-  let isDead = false;
   let overrun = 0n;
   let count = 0;
   let limits = limitsIn(FIRST_CAPS);
@@ -117,20 +117,6 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   };
   const steady: SettlePorts = { clock, random, wallets, usage: { put } };
 
-  async function through<T>(write: () => Promise<T>): Promise<T> {
-    if (isDead) throw new Error('the function is dead');
-    const mishap = mishaps.shift() ?? 'none';
-    if (mishap !== 'dies-before' && mishap !== 'dies-after') return line.through(mishap, write);
-    isDead = true;
-    if (mishap === 'dies-after') await write();
-    throw new Error('the function died');
-  }
-  const keep = <T>(write: () => Promise<T>): Promise<T> => {
-    if (mishaps.length > 0) again.push(write);
-    return through(write);
-  };
-  const look = <T>(read: () => Promise<T>): Promise<T> =>
-    isDead ? Promise.reject(new Error('the function is dead')) : read();
   const flaky: SettlePorts = {
     ...steady,
     usage: { put: (row) => keep(() => put(row)) },
@@ -141,14 +127,8 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
           raise(`${reservation.hold.walletId} ${name}`, max);
         }
         for (const { name, limit } of reservation.slices ?? []) raise(name, limit);
-        // A try is sent once: what comes twice comes at once, or the next try's number would not be its own.
-        if (mishaps[0] === 'doubled') {
-          mishaps.shift();
-          return look(() => wallets.reserve(reservation)).finally(() =>
-            wallets.reserve(reservation),
-          );
-        }
-        return through(() => wallets.reserve(reservation));
+        // Or the next try's number would not be its own.
+        return once(() => wallets.reserve(reservation));
       },
       settle: (settlement) => keep(() => wallets.settle(settlement)),
       draw: (draw) => {
@@ -230,7 +210,11 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
       await playReserve({ user: 0, isFormer: true, token: 'A', nanoUsd: 1, takesLess: false }, []);
       await playSettle(0, 100, false, []);
     },
-    play: { reserve: playReserve, settle: playSettle, deliver, sweep: runSweep, revoke, revokeAll },
+    play: {
+      ...{ reserve: playReserve, settle: playSettle, deliver, sweep: runSweep, revoke, revokeAll },
+      change,
+    },
+    expectRecords: watchRecords(),
     setCaps: (caps: Caps) => {
       wasRaised ||= caps.keyMonth > keyMonth;
       keyMonth = caps.keyMonth;
@@ -258,13 +242,29 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     );
   }
 
+  /** The limits in force, with the person's own. */
+  async function limitsFor(grant: Grant): Promise<readonly Limit[]> {
+    const wallet = await wallets.find(walletIdOf(grant));
+    return limitsOf(withPerson(grant, wallet?.person, clock.nowMs()));
+  }
+
+  /** An owner changes the record of a user. */
+  async function change(user: number, to: RecordChange, met: readonly Mishap[]): Promise<void> {
+    const id = walletIdOf(grantOf({ user, token: 'A' }));
+    known.add(id);
+    count += 1;
+    const faulty = {
+      findNote: (of: WalletId) => look(() => people.findNote(of)),
+      change: (sent: PersonChange) => keep(() => people.change(sent)),
+    };
+    const ports = { ...flaky, people: faulty, idempotencyKey: `change-${count}` };
+    await meet(met, () => playChange(id, to, ports));
+  }
+
   async function playReserve(asked: Asked, met: readonly Mishap[]): Promise<void> {
-    mishaps = [...met];
     const grant = grantOf(asked);
     const atMs = clock.nowMs();
-    const outcome = await ask(asked, flaky).catch((error: unknown) => error);
-    mishaps = [];
-    isDead = false;
+    const outcome = await meet(met, () => ask(asked, flaky).catch((error: unknown) => error));
     if (outcome instanceof GatewayError) {
       if (met.length === 0) await expectJust(outcome, grant, BigInt(asked.nanoUsd), atMs);
       return;
@@ -296,7 +296,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
     const all = code === 'budget_in_use' ? await readAll() : [];
     const books = booksOf(all, rows.values());
     const joined = await joinedTo(walletIdOf(grant));
-    const isShort = limitsOf(grant).some((limit) => {
+    const isShort = (await limitsFor(grant)).some((limit) => {
       if (limit.unit !== 'usd') return false;
       return sumOf(books, accountOf(limit, grant, atMs), joined) + amount > limit.amount;
     });
@@ -307,7 +307,7 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   async function expectRoom(grant: Grant, atMs: number): Promise<void> {
     const books = booksOf(await readAll(), rows.values());
     const joined = await joinedTo(walletIdOf(grant));
-    for (const limit of limitsOf(grant)) {
+    for (const limit of await limitsFor(grant)) {
       if (limit.unit !== 'usd' || limit.window === 'hour') continue;
       // Money that was drawn under a limit is there again with that limit, even if more was drawn under a larger one since.
       if (limit.per === 'key' && wasRaised) continue;
@@ -325,22 +325,11 @@ export function startHistory({ wallets, usage, marks, keyId, shards }: HistoryTa
   ): Promise<void> {
     const [hold] = open.splice(which % (open.length || 1), 1);
     if (hold === undefined) return;
-    mishaps = [...met];
     const cost = (hold.amounts.usd * BigInt(percent)) / 100n;
     if (cost > hold.amounts.usd) overrun += cost - hold.amounts.usd;
     const row = makeRow(hold, usd(cost, ONE_TOKEN), { keyId });
-    await settle(hold, row, flaky);
-    mishaps = [];
-    isDead = false;
+    await meet(met, () => settle(hold, row, flaky));
     if (isTwice) await settle(hold, row, steady);
-  }
-
-  /** Late calls arrive, and, where the history says so, all calls arrive once more. */
-  async function deliver(isTwice: boolean): Promise<void> {
-    await line.deliver();
-    const sent = again;
-    again = [];
-    if (isTwice) for (const write of sent) await write().catch(() => undefined);
   }
 
   /** `meeting` comes while the sweep looks at a wallet, before it moves its mark. */

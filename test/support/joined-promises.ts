@@ -19,6 +19,7 @@ export async function expectKept(history: History): Promise<void> {
   const all = await history.readAll();
   const books = booksOf(all, rows.values());
   const now = isoOf(clock.nowMs());
+  history.expectRecords(all, clock.nowMs(), overrun());
   for (const { id, counters, inFlight, holds, movedTo } of all) {
     if (movedTo !== undefined) {
       expectMoved({ counters, holds });

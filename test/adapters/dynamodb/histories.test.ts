@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, test } from 'vitest';
 import { makeWalletMarks } from '../../../adapters/dynamodb/marks.ts';
+import { makePeople } from '../../../adapters/dynamodb/people.ts';
 import { makeUsageRows } from '../../../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
 import { DUE_SHARDS } from '../../../adapters/table-schema.ts';
@@ -29,6 +30,7 @@ test('limits of token, user and key at once, on a table: never over, never lost,
       wallets: makeWallets(tables.call, walletsTable),
       usage: makeUsageRows(tables.call, usageTable, () => NOW_MS),
       marks: makeWalletMarks(tables.call, walletsTable),
+      people: makePeople(tables.call, walletsTable),
       keyId: asKeyId(`k${keys}`),
       shards: DUE_SHARDS,
     };

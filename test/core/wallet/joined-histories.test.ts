@@ -21,7 +21,8 @@ function startTables() {
       if (atMs > notBeforeMs) wallets.setNotBefore(walletId, atMs);
     },
   };
-  return { wallets, marks, usage: makeMemoryUsage(), keyId: KEY_ID, shards: 4 };
+  const { people } = wallets;
+  return { wallets, marks, people, usage: makeMemoryUsage(), keyId: KEY_ID, shards: 4 };
 }
 
 // guarantee: never-over
