@@ -9,8 +9,7 @@ import { systemClock as clock } from '../adapters/system.ts';
 import { type Check, explain } from '../core/explain.ts';
 import { makeKeySets } from '../core/jwt/issuer-keys.ts';
 import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
-import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
-import { pricePartsOf } from '../core/providers/provider.ts';
+import { makeGatewayPrices } from '../core/models/gateway-prices.ts';
 import { CommandError, wrongUse } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
 import { type Gateway, withGateway } from './gateway/connect.ts';
@@ -75,7 +74,7 @@ function makePorts({ account, config, environment, dynamodb, secrets }: Gateway)
     settings: {
       config,
       providerUrls,
-      prices: makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config)),
+      prices: makeGatewayPrices(config),
     },
   };
 }

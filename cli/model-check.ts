@@ -25,8 +25,8 @@ export async function requireMatchingModels(
 
 /** Loads the price table, which most commands do not need. */
 async function makeSource(names: ModelNames): Promise<CatalogueSource> {
-  const { makePriceBook, PRICE_TABLE } = await import('../core/models/pricing.ts');
-  const { pricePartsOf } = await import('../core/providers/provider.ts');
-  const prices = makePriceBook(PRICE_TABLE, names.config.prices, pricePartsOf(names.config));
+  const { makeGatewayPrices } = await import('../core/models/gateway-prices.ts');
+  const { PRICE_TABLE } = await import('../core/models/pricing.ts');
+  const prices = makeGatewayPrices(names.config);
   return { ...names, prices, table: PRICE_TABLE };
 }

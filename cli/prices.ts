@@ -6,10 +6,11 @@ import { config } from '#config';
 import { GatewayError } from '../core/base/errors.ts';
 import { asNanoUsd, toUsdText } from '../core/base/money.ts';
 import { makeCatalogue } from '../core/models/catalogue.ts';
+import { makeGatewayPrices } from '../core/models/gateway-prices.ts';
 import { resolveModel } from '../core/models/policy.ts';
-import { makePriceBook, PRICE_TABLE, type Price, type PriceTier } from '../core/models/pricing.ts';
+import { PRICE_TABLE, type Price, type PriceTier } from '../core/models/pricing.ts';
 import { DEMO_PROVIDER } from '../core/providers/demo/demo.ts';
-import { type ModelTarget, pricePartsOf } from '../core/providers/provider.ts';
+import type { ModelTarget } from '../core/providers/provider.ts';
 import { CommandError } from './failure.ts';
 import { withJson } from './flags.ts';
 import { printResult, type Terminal, toLines, toTable } from './output.ts';
@@ -29,7 +30,7 @@ export function addPriceCommand(program: Command, terminal: Terminal): void {
     );
 }
 
-const book = makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config));
+const book = makeGatewayPrices(config);
 const catalogue = () =>
   makeCatalogue({ config, providerUrls: {}, prices: book, table: PRICE_TABLE });
 

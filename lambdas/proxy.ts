@@ -33,9 +33,8 @@ import { GatewayError, toGatewayError } from '../core/base/errors.ts';
 import type { RequestId } from '../core/base/ids.ts';
 import type { Log } from '../core/base/ports.ts';
 import { findRoute } from '../core/dialects/routes.ts';
-import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
+import { makeGatewayPrices } from '../core/models/gateway-prices.ts';
 import { makeDemo } from '../core/providers/demo/demo.ts';
-import { pricePartsOf } from '../core/providers/provider.ts';
 import type { ProxySettings } from '../core/proxy/call-plan.ts';
 import { makeCountSlots } from '../core/proxy/count-input.ts';
 import { makeModelFacts } from '../core/proxy/model-facts.ts';
@@ -117,7 +116,7 @@ function refuse(error: GatewayError, path: string, requestId: RequestId, log: Lo
 function toProxySettings({ environment, config }: FunctionSettings): ProxySettings {
   return {
     config,
-    prices: makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config)),
+    prices: makeGatewayPrices(config),
     providerUrls: environment.providerUrls,
   };
 }

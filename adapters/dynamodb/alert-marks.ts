@@ -14,19 +14,19 @@ import { TABLES } from '../table-schema.ts';
 import {
   type Assignment,
   adds,
-  assignment,
   attribute,
   type Condition,
   condition,
   isWritten,
   ONE,
-  rethrow,
+  readItem,
+  sets,
   setsIfAbsent,
   toInput,
-  toKey,
   type Update,
+  updateItem,
 } from './update.ts';
-import { parseItem, readNumber, textOf, toNumber, toText } from './values.ts';
+import { readNumber, textOf, toNumber, toText } from './values.ts';
 import { shardOf } from './wallet-writes.ts';
 
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
@@ -46,8 +46,7 @@ export function makeAlerts(call: AwsCall, table: string): AlertMarks & AlertItem
     },
 
     async find(itemId) {
-      const input = { TableName: table, Key: toKey(itemId), ConsistentRead: true };
-      const item = parseItem((await call('GetItem', input).catch(rethrow)).Item);
+      const item = await readItem(call, table, itemId);
       if (item === undefined) return undefined;
       const pending = new Map<string, string>();
       const done = new Map<string, number>();
@@ -61,8 +60,7 @@ export function makeAlerts(call: AwsCall, table: string): AlertMarks & AlertItem
       return { marks: readNumber(item, MARKS) ?? 0, pending, done };
     },
 
-    update: (update) =>
-      isWritten(call('UpdateItem', toInput(table, update.itemId, toUpdate(update)))),
+    update: (update) => updateItem(call, table, update.itemId, toUpdate(update)),
   };
 }
 
@@ -73,11 +71,11 @@ export function makeAlerts(call: AwsCall, table: string): AlertMarks & AlertItem
  */
 const toMark = ({ itemId, name, level, text, passed, nowMs }: AlertMark): Update => ({
   set: [
-    assignment`${attribute(nameOf(name, level))} = ${toText(text)}`,
+    sets(nameOf(name, level), toText(text)),
     ...passed.map((each) => setsIfAbsent(nameOf(name, each), toNumber(nowMs))),
     adds(MARKS, ONE),
     setsIfAbsent(due, toText(shardOf(itemId))),
-    assignment`${attribute(dueAt)} = ${toNumber(nowMs)}`,
+    sets(dueAt, toNumber(nowMs)),
   ],
   conditions: [levelIsNew(name, level)],
 });
@@ -93,17 +91,13 @@ const levelIsNew = (name: string, level: number): Condition =>
  * Defeats: a mark between the look and this write, which would leave the index with the others (`noMarkCame`).
  */
 function toUpdate({ itemId, seen, changed, drop, nowMs, nextAtMs }: AlertUpdate): Update {
-  const marks: Assignment[] = [...changed].map(
-    ([name, text]) =>
-      assignment`${attribute(MARK + name)} = ${text === undefined ? toNumber(nowMs) : toText(text)}`,
+  const marks: Assignment[] = [...changed].map(([name, text]) =>
+    sets(MARK + name, text === undefined ? toNumber(nowMs) : toText(text)),
   );
   const index =
     nextAtMs === undefined
       ? []
-      : [
-          setsIfAbsent(due, toText(shardOf(itemId))),
-          assignment`${attribute(dueAt)} = ${toNumber(nextAtMs)}`,
-        ];
+      : [setsIfAbsent(due, toText(shardOf(itemId))), sets(dueAt, toNumber(nextAtMs))];
   return {
     set: [...marks, ...index],
     remove: [...drop.map((name) => MARK + name), ...(nextAtMs === undefined ? [due, dueAt] : [])],

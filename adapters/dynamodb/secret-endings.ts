@@ -6,15 +6,7 @@ import { asWalletId, type KeyId, shortDigest } from '../../core/base/ids.ts';
 import { endingIdOf, type SecretEndings } from '../../core/keys/secret-ending.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk, TABLES } from '../table-schema.ts';
-import {
-  assignment,
-  attribute,
-  isWritten,
-  rethrow,
-  toInput,
-  toKey,
-  type Update,
-} from './update.ts';
+import { isWritten, rethrow, sets, toInput, toKey, type Update } from './update.ts';
 import { parseItem, readText, toNumber, toText } from './values.ts';
 import { shardOf } from './wallet-writes.ts';
 
@@ -45,9 +37,9 @@ export function makeSecretEndings(
     put: ({ keyId, account, keyName }, atMs) =>
       write(keyId, {
         set: [
-          assignment`${attribute(RECORD)} = ${toText(recordPk(account, shortDigest(keyName)))}`,
-          assignment`${attribute(due)} = ${toText(shardOf(itemIdOf(keyId)))}`,
-          assignment`${attribute(dueAt)} = ${toNumber(atMs)}`,
+          sets(RECORD, toText(recordPk(account, shortDigest(keyName)))),
+          sets(due, toText(shardOf(itemIdOf(keyId)))),
+          sets(dueAt, toNumber(atMs)),
         ],
       }),
 
@@ -61,7 +53,7 @@ export function makeSecretEndings(
 
     remove: (keyId) =>
       write(keyId, {
-        set: [assignment`${attribute(ttlAttribute)} = ${toNumber(Math.ceil(nowMs() / 1_000))}`],
+        set: [sets(ttlAttribute, toNumber(Math.ceil(nowMs() / 1_000)))],
         remove: [due, dueAt],
       }),
   };

@@ -6,17 +6,17 @@ import type { SignInStore, StoredGrant } from '../../core/sign-in/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { TABLES } from '../table-schema.ts';
 import {
-  assignment,
+  adds,
   attribute,
   type Condition,
   condition,
   isWritten,
   ONE,
   rethrow,
+  sets,
   subtracts,
   toExpressions,
   type Update,
-  ZERO,
 } from './update.ts';
 import { type Item, parseItem, readNumber, readText, toNumber, toText } from './values.ts';
 
@@ -60,10 +60,7 @@ export function makeSignInStore(call: AwsCall, table: string): SignInStore {
 
     count: (id, { max, expiresAtMs }) =>
       write(id, {
-        set: [
-          assignment`${attribute(COUNT)} = if_not_exists(${attribute(COUNT)}, ${ZERO}) + ${ONE}`,
-          ...toExpiry(expiresAtMs),
-        ],
+        set: [adds(COUNT, ONE), ...toExpiry(expiresAtMs)],
         conditions: [hasRoom(max)],
       }),
 
@@ -74,13 +71,13 @@ export function makeSignInStore(call: AwsCall, table: string): SignInStore {
 }
 
 const toExpiry = (expiresAtMs: number) => [
-  assignment`${attribute(EXPIRES_AT)} = ${toNumber(expiresAtMs)}`,
-  assignment`${attribute(ttlAttribute)} = ${toNumber(Math.ceil(expiresAtMs / 1000))}`,
+  sets(EXPIRES_AT, toNumber(expiresAtMs)),
+  sets(ttlAttribute, toNumber(Math.ceil(expiresAtMs / 1000))),
 ];
 
 const toState = ({ expiresAtMs, data, rev }: Omit<StoredGrant, 'id'>) => [
-  assignment`${attribute(REV)} = ${toNumber(rev)}`,
-  assignment`${attribute(DATA)} = ${toText(data)}`,
+  sets(REV, toNumber(rev)),
+  sets(DATA, toText(data)),
   ...toExpiry(expiresAtMs),
 ];
 

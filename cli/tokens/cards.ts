@@ -2,6 +2,8 @@
  * Cards of a class: one HTML file to print, with a card and a QR code for each student.
  * The file needs no network and holds no script. Names are text in it, whatever they contain.
  */
+
+import { escapeHtml } from '../../core/base/html.ts';
 import { toQrPath } from '../../pages/shared/qr-path.ts';
 
 /** One student's card. */
@@ -44,19 +46,9 @@ function toCard({ email, name, section, token, amount, expiresAt, baseUrl }: Car
   const { path, size } = toQrPath(`${baseUrl.replace(/\/v1$/, '')}/me#${token}`);
   const person = [name, section].filter((text) => text !== '').join(', ');
   return `<section class="card"><svg viewBox="0 0 ${size} ${size}"><path d="${path}"/></svg><div>
-<p><strong><bdi>${toHtml(name === '' ? email : person)}</bdi></strong></p>
-<p><bdi>${toHtml(email)}</bdi></p>
-<p>${toHtml(amount)}, until ${toHtml(expiresAt)}</p>
+<p><strong><bdi>${escapeHtml(name === '' ? email : person)}</bdi></strong></p>
+<p><bdi>${escapeHtml(email)}</bdi></p>
+<p>${escapeHtml(amount)}, until ${escapeHtml(expiresAt)}</p>
 <p class="quiet">Scan it to see what is left and to set up your tools. Keep it to yourself: anyone with this card can spend it.</p>
-<p class="quiet">${toHtml(baseUrl)}</p></div></section>`;
+<p class="quiet">${escapeHtml(baseUrl)}</p></div></section>`;
 }
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-const toHtml = (text: string): string => text.replace(/[&<>"']/g, (each) => ENTITIES[each] ?? '');

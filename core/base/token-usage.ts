@@ -10,3 +10,12 @@ export interface TokenUsage {
   readonly output: number;
   readonly reasoning: number;
 }
+
+/** The usage of a request that nobody metered. */
+export const NO_TOKENS: TokenUsage = {
+  input: 0,
+  cachedInput: 0,
+  cacheWrite: 0,
+  output: 0,
+  reasoning: 0,
+};

@@ -8,7 +8,7 @@ import type { Dialect, ParsedRequest } from './dialect.ts';
 import { makeSilentMeter } from './event-meter.ts';
 import { readRequest } from './read-request.ts';
 import { countInput, type RequestInput } from './request-input.ts';
-import { NO_OUTPUT } from './request-output.ts';
+import { INPUT_ONLY } from './request-output.ts';
 import type { RequestRules } from './request-rules.ts';
 import {
   byKind,
@@ -72,11 +72,8 @@ function parseEmbeddings(body: JsonObject, rules: RequestRules): ParsedRequest {
   );
   const serialised = JSON.stringify(Object.fromEntries(sent));
   return {
-    isStream: false,
-    isUsageAsked: true,
+    ...INPUT_ONLY,
     input: countEmbeddings(request),
-    output: NO_OUTPUT,
-    dropped: [],
     write: () => serialised,
   };
 }

@@ -30,6 +30,14 @@ export const NO_OUTPUT: RequestOutput = {
   thinkingBudget: undefined,
 };
 
+/** The parts of a parsed request whose answer is whole and no text. */
+export const INPUT_ONLY = {
+  isStream: false,
+  isUsageAsked: true,
+  output: NO_OUTPUT,
+  dropped: [],
+} as const;
+
 /** The most output tokens of all choices under a cap. */
 export const outputTokensMax = ({ choices, predictionBytes }: RequestOutput, cap: number): number =>
   (cap + predictionBytes) * choices;

@@ -9,7 +9,7 @@ import { GatewayError } from '../base/errors.ts';
 import type { RequestId } from '../base/ids.ts';
 import { asNanoUsd, type NanoUsd, ZERO_USD } from '../base/money.ts';
 import type { Log, LogEntry } from '../base/ports.ts';
-import type { TokenUsage } from '../base/token-usage.ts';
+import { NO_TOKENS, type TokenUsage } from '../base/token-usage.ts';
 import { outputTokensMax } from '../dialects/request-output.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import { costOf } from '../models/pricing.ts';
@@ -57,14 +57,6 @@ export interface CallPorts extends SettlePorts {
   /** @default nothing is learned from bills */
   readonly modelFacts?: ModelFacts;
 }
-
-const NO_TOKENS: TokenUsage = {
-  input: 0,
-  cachedInput: 0,
-  cacheWrite: 0,
-  output: 0,
-  reasoning: 0,
-};
 
 interface Billed {
   readonly status: UsageStatus;

@@ -4,6 +4,7 @@
  * `page-style.ts` has their look.
  */
 import { hash } from 'node:crypto';
+import { escapeHtml } from '../base/html.ts';
 import { PAGE_STYLE } from './page-style.ts';
 
 /** The rights of a page: show its own style, and send forms to this origin. */
@@ -14,24 +15,13 @@ interface Html {
   readonly html: string;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-const escapeText = (text: string): string =>
-  text.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? '');
-
 /** Writes HTML; every text in it is escaped, and a list is joined. */
 export const html = (
   texts: TemplateStringsArray,
   ...parts: readonly (string | Html | readonly Html[])[]
 ): Html => {
   const written = parts.map((part) => {
-    if (typeof part === 'string') return escapeText(part);
+    if (typeof part === 'string') return escapeHtml(part);
     return 'html' in part ? part.html : part.map((each) => each.html).join('');
   });
   return { html: texts.map((text, index) => text + (written[index] ?? '')).join('') };

@@ -9,7 +9,7 @@ import { asKeyId, type KeyId, type WalletId } from '../base/ids.ts';
 import { ZERO_USD } from '../base/money.ts';
 import type { Clock, Random } from '../base/ports.ts';
 import { retry } from '../base/retry.ts';
-import type { TokenUsage } from '../base/token-usage.ts';
+import { NO_TOKENS } from '../base/token-usage.ts';
 import type { AlertWatch } from './alerts/watch.ts';
 import type { Hold } from './hold.ts';
 import type { Settlement, UsageRows, Wallet, Wallets } from './ports.ts';
@@ -211,14 +211,6 @@ async function rowOfExpired(hold: Hold, wallets: Pick<Wallets, 'find'>): Promise
   const paid = (await wallets.find(hold.payerId))?.holds.get(hold.requestId);
   return paid === undefined ? rowOf(hold, 'released') : rowOf(paid, 'swept');
 }
-
-const NO_TOKENS: TokenUsage = {
-  input: 0,
-  cachedInput: 0,
-  cacheWrite: 0,
-  output: 0,
-  reasoning: 0,
-};
 
 /** The usage row of a hold that nobody metered: `swept` at the whole amount, `released` at zero. */
 export function rowOf(hold: Hold, status: 'swept' | 'released'): UsageRow {

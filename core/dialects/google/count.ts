@@ -5,7 +5,7 @@ import type { JsonObject } from '../../base/json.ts';
 import type { Dialect, ParsedRequest } from '../dialect.ts';
 import { readRequest } from '../read-request.ts';
 import { countInput, requireOwnData } from '../request-input.ts';
-import { NO_OUTPUT } from '../request-output.ts';
+import { INPUT_ONLY } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
 import { maybe, type Strictness, text } from '../shapes.ts';
 import { toParts } from './input.ts';
@@ -43,11 +43,8 @@ function parseCount(body: JsonObject, rules: RequestRules): ParsedRequest {
     ? { ...request, generateContentRequest: { ...whole, model: modelName(rules) } }
     : request;
   return {
-    isStream: false,
-    isUsageAsked: true,
+    ...INPUT_ONLY,
     input,
-    output: NO_OUTPUT,
-    dropped: [],
     write: () => JSON.stringify(sent),
   };
 }

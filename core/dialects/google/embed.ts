@@ -5,7 +5,7 @@ import type { JsonObject } from '../../base/json.ts';
 import type { Dialect, ParsedRequest } from '../dialect.ts';
 import { readRequest } from '../read-request.ts';
 import { countInput, type RequestInput, requireOwnData } from '../request-input.ts';
-import { NO_OUTPUT } from '../request-output.ts';
+import { INPUT_ONLY } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
 import { each, flag, json, maybe, number, type Read, type Strictness, text } from '../shapes.ts';
 import { toParts } from './input.ts';
@@ -95,11 +95,8 @@ const prefixTokensOf = ({ taskType }: EmbedRequest): number => (taskType ? PREFI
 function toParsed(input: RequestInput, sent: JsonObject, rules: RequestRules): ParsedRequest {
   requireOwnData(input, rules);
   return {
-    isStream: false,
-    isUsageAsked: true,
+    ...INPUT_ONLY,
     input,
-    output: NO_OUTPUT,
-    dropped: [],
     write: () => JSON.stringify(sent),
   };
 }

@@ -7,8 +7,8 @@ import type { ParsedRequest } from '../dialect.ts';
 import { dropTools, readRequest } from '../read-request.ts';
 import { type RequestInput, requireOwnData } from '../request-input.ts';
 import {
+  INPUT_ONLY,
   makeOutput,
-  NO_OUTPUT,
   type RequestOutput,
   thinkingBudgetUnder,
 } from '../request-output.ts';
@@ -46,11 +46,8 @@ export function parseMessages(given: JsonObject, rules: RequestRules): ParsedReq
 export function parseCount(body: JsonObject, rules: RequestRules): ParsedRequest {
   const { request, input, headers } = read(body, { ...rules, isBounded: false });
   return {
-    isStream: false,
-    isUsageAsked: true,
+    ...INPUT_ONLY,
     input,
-    output: NO_OUTPUT,
-    dropped: [],
     headers,
     write: () => writeCount(request, rules),
   };

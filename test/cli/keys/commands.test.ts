@@ -34,7 +34,9 @@ describe('a folder without a gateway', () => {
   test('is reported, not made, by a command that only reads', async () => {
     const { status, stdout, stderr } = await run('keys', 'list', '--data', 'nothing');
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^hallpass: there is no gateway's data in .*\/nothing; "npm start"/);
+    expect(stderr).toMatch(
+      /^hallpass: there is no gateway's data in .*\/nothing; "hallpass start"/,
+    );
     await expect(stat(join(folder, 'nothing'))).rejects.toThrow('ENOENT');
   });
 });
