@@ -9,10 +9,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { defineConfig } from '../../core/config.ts';
 import { listen } from '../../local/listen.ts';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { startConsole } from '../support/console-command.ts';
 import { runHere } from '../support/hallpass-command.ts';
+import { startTestGateway } from '../support/local-gateway.ts';
 import { BROWSER_TEST, visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
@@ -117,6 +119,25 @@ describe.skipIf(!hasBrowser)('a page of another origin', BROWSER_TEST, () => {
       ask(page, `${gateway.ready.url}/chat/completions`, { method: 'POST', body, ...bearer(key) });
     expect(await post(foreign)).toEqual([403, 'origin_not_allowed']);
     expect(await post(own)).toEqual([200, null]);
+  });
+
+  test('is refused by a gateway whose configuration names another origin', async () => {
+    const allowedOrigins = ['https://app.example.edu'];
+    const strict = await startTestGateway({
+      config: defineConfig({ providers: {}, demo: true, allowedOrigins }),
+    });
+    const page = await openOther();
+    const token = bearer(strict.token);
+    const body = JSON.stringify({
+      model: 'demo/echo',
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
+    const post = { method: 'POST', body, ...token };
+    expect(await ask(page, `${strict.url}/chat/completions`, post)).toEqual([
+      403,
+      'origin_not_allowed',
+    ]);
+    await strict.close();
   });
 
   // guarantee: pages-keep-to-their-origin
