@@ -2,7 +2,7 @@
  * `npm run package`: builds the folder that is published, `dist/` or the one that is named. It is JavaScript for Node 20
  * and later with types, without source maps, and the same bytes each time.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,13 +24,9 @@ const TYPED_IMPORT = /((?:from|import\()\s*')(\.[^']*)\.ts'/g;
 function build(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  execFileSync(
-    process.execPath,
-    [compiler, '--project', join(ROOT, 'package'), '--outDir', folder],
-    {
-      stdio: 'inherit',
-    },
-  );
+  const args = [compiler, '--project', join(ROOT, 'package'), '--outDir', folder];
+  // The compiler has said what is wrong.
+  if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) process.exit(1);
   for (const name of globSync('**/*.d.ts', { cwd: folder })) {
     const path = join(folder, name);
     writeFileSync(path, readFileSync(path, 'utf8').replace(TYPED_IMPORT, "$1$2.js'"));

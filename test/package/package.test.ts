@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  appIn,
   type BuiltPackage,
   buildPackage,
   COMMAND,
@@ -92,6 +93,10 @@ describe('the package', () => {
     }
   });
 
+  test('is shown in the same app of five lines on both pages, which the tests run', () => {
+    expect(appIn('README.md')).toBe(appIn('package/README.md'));
+  });
+
   test('is typed for a CDK app that TypeScript checks', async () => {
     const app = await readFile(join(full, 'app.mjs'), 'utf8');
     const wrong = "new HallpassStack(new App(), 'Two', { confi: 1 });\n";
@@ -162,7 +167,7 @@ describe.each(NODES)('in an empty folder on Node $version', (node) => {
     const variables = { CDK_OUTDIR: output, CDK_CONTEXT_JSON: '{"aws:cdk:bundling-stacks":[]}' };
     const { status, stderr } = await runNode(node, ['app.mjs'], { cwd: full, variables });
     expect({ status, stderr }).toMatchObject({ status: 0 });
-    const template = JSON.parse(await readFile(join(output, 'Own.template.json'), 'utf8'));
+    const template = JSON.parse(await readFile(join(output, 'Hallpass.template.json'), 'utf8'));
     expect(Object.keys(template.Outputs)).toContain('BaseUrl');
     expect(template.Metadata.HallpassConfig.providers).toEqual({ openai: {} });
   });

@@ -32,7 +32,13 @@ function expectThat(holds: boolean, message: string): void {
 /** Runs a program with a Node first on the PATH, as a user of that Node does. */
 function run({ node, cwd }: Place, [command = '', ...args]: readonly string[]): string {
   const env = { ...process.env, PATH: [dirname(node.path), process.env.PATH].join(delimiter) };
-  return execFileSync(command, args, { cwd, encoding: 'utf8', env, timeout: STEP_MS_MAX });
+  return execFileSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    env,
+    stdio: 'pipe',
+    timeout: STEP_MS_MAX,
+  });
 }
 
 const bytesOf = (folder: string): number =>
@@ -44,7 +50,9 @@ const bytesOf = (folder: string): number =>
 function pack(top: string, name: string): { readonly path: string; readonly integrity: string } {
   const folder = join(top, name);
   mkdirSync(folder, { recursive: true });
-  execFileSync(process.execPath, [join(ROOT, 'bin/package.ts'), join(folder, 'dist')]);
+  execFileSync(process.execPath, [join(ROOT, 'bin/package.ts'), join(folder, 'dist')], {
+    stdio: 'inherit',
+  });
   const printed = execFileSync('npm', ['pack', './dist', '--json', '--pack-destination', folder], {
     cwd: folder,
     encoding: 'utf8',

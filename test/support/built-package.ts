@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -136,14 +136,14 @@ export async function startInstalled({ path }: NodeProgram, cwd: string) {
   };
 }
 
-/** Writes the five lines of a CDK app. */
-export const writeApp = (folder: string): Promise<void> =>
-  writeFile(
-    join(folder, 'app.mjs'),
-    `import { App } from 'aws-cdk-lib';
-import { defineConfig } from 'hallpass';
-import { HallpassStack } from 'hallpass/cdk';
+/** Returns the CDK app that a page shows. */
+export function appIn(page: string): string {
+  const blocks = readFileSync(join(ROOT, page), 'utf8').matchAll(/^```js\n([\s\S]*?)^```$/gm);
+  const app = [...blocks].map(([, text = '']) => text).find((text) => text.includes('new App()'));
+  if (app === undefined) throw new Error(`${page} shows no CDK app`);
+  return app;
+}
 
-new HallpassStack(new App(), 'Own', { config: defineConfig({ providers: { openai: {} } }) });
-`,
-  );
+/** Writes the CDK app that the package's own page shows. */
+export const writeApp = (folder: string): Promise<void> =>
+  writeFile(join(folder, 'app.mjs'), appIn('package/README.md'));
