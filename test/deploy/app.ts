@@ -4,7 +4,7 @@
  */
 import { App } from 'aws-cdk-lib';
 import { HallpassStack } from '../../lib/stack.ts';
-import { configOf } from './configs.ts';
+import { configOf, fullConfigOf } from './configs.ts';
 
 const app = new App({ analyticsReporting: false });
 const context = (name: string): string | undefined => app.node.tryGetContext(name);
@@ -21,7 +21,7 @@ new HallpassStack(app, 'Dev', {
   stageName: 'dev',
   functions: { authorizer: { memoryMiB: Number(context('memory') ?? 256) } },
 });
-new HallpassStack(app, 'Prod', { config: configOf({ account: 'acct:prod', ...settings }) });
+new HallpassStack(app, 'Prod', { config: fullConfigOf({ account: 'acct:prod', ...settings }) });
 // No account, as in the version before: the default one is a hash of the stack's id, which an upgrade must keep.
 new HallpassStack(app, 'Hallpass', { config: configOf(settings) });
 const existing = context('existing');

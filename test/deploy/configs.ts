@@ -1,7 +1,9 @@
 /**
  * The configurations of the stacks of `npm run test:deploy`.
  */
+
 import { type Config, type ConfigInput, defineConfig } from '../../core/config.ts';
+import { ACCOUNT, REGION } from './emulator.ts';
 
 /** Models of the providers that the tests play: one that answers, and one that never does. */
 export const UPSTREAM_MODEL = 'upstream/model';
@@ -31,3 +33,19 @@ export const configInputOf = (settings: ConfigSettings): ConfigInput => {
 };
 
 export const configOf = (settings: ConfigSettings): Config => defineConfig(configInputOf(settings));
+
+/** The topic that alerts of the second stage go to. */
+export const ALERT_TOPIC = 'budgets';
+
+/** A configuration with all that has functions, tables and permissions of its own. */
+export const fullConfigOf = (settings: ConfigSettings): Config =>
+  defineConfig({
+    ...configInputOf(settings),
+    signIn: {
+      publicUrl: 'https://llm.example.edu',
+      issuer: 'https://id.example.edu',
+      clientId: 'hallpass',
+      key: 'staff',
+    },
+    alerts: { at: [50], topicArn: `arn:aws:sns:${REGION}:${ACCOUNT}:${ALERT_TOPIC}` },
+  });

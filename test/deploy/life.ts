@@ -2,12 +2,16 @@
  * The life of three stacks, each a chain of steps: a stage that is changed and restored, a stage beside it in which a
  * function dies, and the stack of an earlier version that is upgraded. The chains run side by side.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { FakeProvider } from '../support/fake-provider.ts';
 import { readAlarms, throttleProxy } from './alarms.ts';
+import { expectAlert, makeInbox } from './alerts.ts';
 import { readStack, type Stack } from './aws.ts';
 import { dies, sweepsWhatDied } from './death.ts';
+import { ACCOUNT, REGION } from './emulator.ts';
 import { checkOutPrevious } from './previous.ts';
 import { Unavailable } from './python.ts';
 import {
@@ -16,9 +20,11 @@ import {
   type Keys,
   makeKeys,
   serves,
+  spendSmallToken,
   tokensAreHeld,
 } from './requests.ts';
 import { restoreTables } from './restore.ts';
+import { signsIn } from './sign-in.ts';
 import { cdk, expectThat, hallpass, type Life, synthesize } from './tools.ts';
 import { becomesToday, expectOneIndexAtMost, livesInThePast } from './upgrade.ts';
 
@@ -29,16 +35,16 @@ export type Step = <T>(name: string, act: () => T | Promise<T>) => Promise<T>;
 export function makeStep(print: (line: string) => void): Step {
   return async (name, act) => {
     const startedAtMs = performance.now();
-    const print1 = (outcome: string) => {
+    const end = (outcome: string) => {
       const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1);
       print(`${seconds.padStart(6)} s  ${name}${outcome}`);
     };
     try {
       const result = await act();
-      print1('');
+      end('');
       return result;
     } catch (error) {
-      print1(error instanceof Unavailable ? `: skipped, ${error.message}` : ': FAILED');
+      end(error instanceof Unavailable ? `: skipped, ${error.message}` : ': FAILED');
       throw error;
     }
   };
@@ -47,13 +53,16 @@ export function makeStep(print: (line: string) => void): Step {
 const LINTED_REGIONS = ['us-east-1', 'eu-central-1', 'us-gov-west-1', 'cn-north-1'];
 
 /** Checks templates by AWS's schemas of several regions. The CDK itself writes what W3005 names. */
-function lint({ packages }: Life, templates: readonly string[]): void {
+async function lint({ packages }: Life, templates: readonly string[]): Promise<void> {
   const main = 'import sys; from cfnlint.runner.cli import main; sys.exit(main())';
-  const { status, stdout, stderr } = spawnSync(
-    'python3',
-    ['-c', main, '--ignore-checks', 'W3005', '--regions', ...LINTED_REGIONS, '--', ...templates],
-    { encoding: 'utf8', env: { PATH: process.env.PATH, PYTHONPATH: packages } },
-  );
+  const flags = ['--ignore-checks', 'W3005', '--regions', ...LINTED_REGIONS, '--', ...templates];
+  const env = { PATH: process.env.PATH, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: '1' };
+  const child = spawn('python3', ['-c', main, ...flags], { env });
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
   expectThat(status === 0, `cfn-lint ended with ${status}:\n${stdout}${stderr}`);
 }
 
@@ -70,15 +79,11 @@ export async function live(life: Life, upstream: FakeProvider, step: Step): Prom
       synthesize(life, { name: 'today', stacks: ['Dev', 'Prod', 'Hallpass'] }),
     ),
     orSkipped(step('synthesize the version before', () => synthesizePrevious(life))),
-    step('bootstrap', () => cdk(life, 'bootstrap', ['aws://123456789012/us-east-1'])),
+    step('bootstrap', () => cdk(life, 'bootstrap', [`aws://${ACCOUNT}/${REGION}`])),
   ]);
-  await step('lint the templates', () =>
-    lint(
-      life,
-      ['Dev', 'Prod'].map((name) => join(today, `${name}.template.json`)),
-    ),
-  );
+  const templates = ['Dev', 'Prod'].map((name) => join(today, `${name}.template.json`));
   await Promise.all([
+    step('lint the templates', () => lint(life, templates)),
     step('deploy two stages', () => cdk(life, 'deploy', ['Dev', 'Prod'], today)),
     previous &&
       step('deploy the version before', () => cdk(life, 'deploy', ['Hallpass'], previous.assembly)),
@@ -192,7 +197,7 @@ async function expectUpstream(
   expectThat(sent.includes(`Bearer ${secret}`), 'the provider did not get the key that was set');
 }
 
-/** A stage beside it, in which a function dies, and alarms start. */
+/** A stage beside it, with sign-in and alerts, in which a function dies. */
 async function besideLives(chain: OfStage & Omit<Chain, 'upstream'>): Promise<void> {
   const { life, stage, keys, step, today } = chain;
   const expectAlarms = async (...names: readonly string[]) => {
@@ -200,8 +205,15 @@ async function besideLives(chain: OfStage & Omit<Chain, 'upstream'>): Promise<vo
     expectThat(alarms === names.join(), `the alarms ${names.join()} must be on, got ${alarms}`);
   };
   const death = await step('a function dies under a request', () => dies(life, stage, keys));
-  await step('the sweep closes what it held, and the alarm starts', async () => {
+  await step('sign-in begins', () => signsIn(life, stage));
+  const inbox = await step('a limit is spent', async () => {
+    const queueUrl = await makeInbox(life);
+    await spendSmallToken(stage, keys);
+    return queueUrl;
+  });
+  await step('the sweep closes what died and sends alerts; an alarm starts', async () => {
     await sweepsWhatDied(life, stage, death);
+    await expectAlert(life, inbox, 50);
     await expectAlarms('RequestsDied');
   });
   await step('too many streams are open, and the alarm starts', async () => {

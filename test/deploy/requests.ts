@@ -287,9 +287,16 @@ export async function tokensAreHeld(
   ]);
 }
 
+/** Issues a token of half a thousandth of a dollar, and spends it. */
+export async function spendSmallToken({ root }: Stack, { server }: Keys): Promise<void> {
+  const body = { spending_limit: 0.0005, user: 'gus@example.edu', expires_delta: 3600 };
+  const { text } = await send(root, { path: '/v1/scoped-jwt', credential: server, body });
+  await expectSpent(root, JSON.parse(text).token);
+}
+
 /** Spends a small limit to its end, and sees that it held. */
 async function expectSpent(root: string, token: string): Promise<void> {
-  const words = { messages: [{ role: 'user', content: 'word '.repeat(100) }], max_tokens: 100 };
+  const words = { messages: [{ role: 'user', content: 'word '.repeat(20) }], max_tokens: 20 };
   for (let asks = 0; asks < ASKS_MAX; asks += 1) {
     const { status, text } = await send(root, askChat(token, words));
     if (status === 200) continue;
