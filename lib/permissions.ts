@@ -62,7 +62,7 @@ const readRecords = (keysTableArn: string): PolicyStatement =>
   });
 
 const TO_READ = ['kms:Decrypt', 'kms:DescribeKey'];
-/** What CDK grants with a table, each action by its name. */
+/** The actions that CDK grants with a table, by their names. */
 const TO_WRITE = [
   'kms:Encrypt',
   'kms:GenerateDataKey',

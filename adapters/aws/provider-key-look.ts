@@ -8,7 +8,7 @@ import type { Clock } from '../../core/base/ports.ts';
 import { providerSecretName } from '../table-schema.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 
-/** What a look saw is used for this long at most. */
+/** The result of a look is used for this long at most. */
 const LOOK_AGE_MAX_MS = 60_000;
 const ENTRIES_MAX = 1_000;
 

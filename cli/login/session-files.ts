@@ -1,5 +1,5 @@
 /**
- * What `hallpass login` keeps: a file for each gateway in the user's configuration folder, which only the user may read.
+ * The files of `hallpass login`: one for each gateway in the user's configuration folder, which only the user may read.
  * A lock beside it makes one of several commands refresh at a time.
  */
 import { randomBytes } from 'node:crypto';
@@ -102,7 +102,7 @@ export function openSessionFiles(variables: Variables): SessionFiles {
   };
 }
 
-/** Of two commands that find a stale lock at once, both may go on: the gateway gives both the same next token. */
+/** Two commands that find a stale lock at once may both go on: the gateway gives both the same next token. */
 async function take(lock: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < LOCK_WAIT_MAX_MS; waitedMs += LOCK_POLL_MS) {
     try {

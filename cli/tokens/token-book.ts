@@ -1,5 +1,5 @@
 /**
- * What a gateway knows of tokens that were issued before: in its tables, or over HTTP with the key alone.
+ * The gateway's knowledge of tokens that were issued before: in its tables, or over HTTP with the key alone.
  */
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';

@@ -22,7 +22,7 @@ import { TryIt } from './try-it.tsx';
 
 const fragment = takeFragment();
 
-/** Where people sign in; undefined: this gateway has no sign-in. */
+/** The address of sign-in; undefined: this gateway has none. */
 const signInUrl = document.querySelector<HTMLMetaElement>('meta[name=sign-in]')?.content;
 
 function Page() {

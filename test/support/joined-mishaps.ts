@@ -50,7 +50,7 @@ export function startMishaps() {
       return look(write).finally(write);
     },
 
-    /** What is late arrives, and, if it is to, all that was sent arrives once more. */
+    /** Late calls arrive, and, where the history says so, all calls arrive once more. */
     async deliver(isTwice: boolean): Promise<void> {
       await line.deliver();
       const sent = again;
