@@ -118,16 +118,27 @@ describe('a course', () => {
 });
 
 describe('a host of prepaid customers', () => {
-  test('sells credit once, and the customer goes on with the same token', async () => {
+  test('sells a balance that is spent to its end, then credit once, and the customer goes on with the same token', async () => {
     const customer = tokenOf('customer-1');
-    await change('token:customer-1', { limits: total(0) });
-    expect((await chat(customer)).status).toBe(402);
+    await change('token:customer-1', { limits: total(0.0005) });
+    let served = 0;
+    const buy = async (): Promise<number> => {
+      const { status } = await chat(customer);
+      if (status === 200) served += 1;
+      return status;
+    };
+    await expect.poll(buy, { interval: 0 }).toBe(402);
+    expect(served).toBeGreaterThan(0);
+    const { usage_usd: spent } = await find('token:customer-1');
+    expect(spent).toBeLessThanOrEqual(0.0005);
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => change('token:customer-1', { credit_usd: 2 }, 'invoice-7')),
     );
     expect(answers.map(({ credit_usd }) => credit_usd)).toEqual(Array(20).fill(2));
     expect((await chat(customer)).status).toBe(200);
-    expect((await find('token:customer-1')).limits).toMatchObject([{ window: 'total', limit: 2 }]);
+    expect((await find('token:customer-1')).limits).toMatchObject([
+      { window: 'total', limit: 2.0005 },
+    ]);
   });
 });
 
