@@ -18,18 +18,20 @@ const WINDOWS = {
   total: 'in all',
 } as const;
 
-/** Runs something, says what was done, and keeps what was refused. */
+/** Runs something, says what was done, and keeps what was refused. `run` answers true if it was done. */
 export function useOutcome() {
   const [done, setDone] = useState('');
   const [refusal, setRefusal] = useState<Refusal>();
-  const run = async (said: string, act: () => Promise<unknown>) => {
+  const run = async (said: string, act: () => Promise<unknown>): Promise<boolean> => {
     setRefusal(undefined);
     setDone('');
     try {
       await act();
       setDone(said);
+      return true;
     } catch (error) {
       setRefusal(error instanceof Refusal ? error : new Refusal(0, 'unknown', 'It failed.'));
+      return false;
     }
   };
   const outcome = (
@@ -83,7 +85,7 @@ export function PersonForms(props: {
   );
 }
 
-type Patch = (said: string, changes: object) => Promise<void>;
+type Patch = (said: string, changes: object) => Promise<boolean>;
 
 const onSubmit = (act: () => void) => (event: Event) => {
   event.preventDefault();
@@ -92,11 +94,12 @@ const onSubmit = (act: () => void) => (event: Event) => {
 
 function TopUp({ patch }: { readonly patch: Patch }) {
   const [credit, setCredit] = useState('');
+  /** Empties the field, so that a second click gives nothing. */
+  const give = async () => {
+    if (await patch(`${credit} dollars more.`, { credit_usd: Number(credit) })) setCredit('');
+  };
   return (
-    <form
-      class="row"
-      onSubmit={onSubmit(() => patch(`${credit} dollars more.`, { credit_usd: Number(credit) }))}
-    >
+    <form class="row" onSubmit={onSubmit(give)}>
       <label class="inline">
         Dollars to give
         <input

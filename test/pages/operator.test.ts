@@ -160,6 +160,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await people.getByText('No answer came.').waitFor();
     await people.getByRole('button', { name: 'Top up' }).click();
     await people.getByText('2.5 dollars more.').waitFor();
+    await expect.poll(() => people.getByLabel('Dollars to give').inputValue()).toBe('');
     await people.getByLabel('Note, for you alone').fill('<i>lab 3</i>');
     await people.getByRole('button', { name: 'Keep the note' }).click();
     await people.getByText('The note is kept.').waitFor();
@@ -264,6 +265,15 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     const { page, close } = await visit(browser, pathToFileURL(file).href, look);
     await page.getByRole('button', { name: 'Change demo', exact: true }).waitFor();
     await takeScreenshot(page, 'operator-phone-dark');
+    expect(await findAccessibilityProblems(page)).toEqual([]);
+    expect(await isTooWide(page)).toBe(false);
+    await page.getByRole('button', { name: 'Change demo', exact: true }).click();
+    await page.getByRole('button', { name: 'Change bob of demo' }).last().click();
+    await page.getByText('Limits of their own').click();
+    await page.getByRole('button', { name: 'Add a limit' }).click();
+    await page.getByRole('button', { name: 'For an app' }).click();
+    await page.getByText('What their tokens must say').click();
+    await takeScreenshot(page, 'operator-phone-dark-open');
     expect(await findAccessibilityProblems(page)).toEqual([]);
     expect(await isTooWide(page)).toBe(false);
     const { data } = (await (
