@@ -34,10 +34,10 @@ const END_RESERVE_MS = 20_000;
 /** Time for alerts: a webhook that is slow must not keep days from being summed. */
 const ALERTS_TIME_MS = 60_000;
 
-/** Makes the calls to tables and secrets: by the SDK when deployed. The local gateway spares itself its memory. */
+/** Makes the calls to tables, by the SDK when deployed, and to secrets. The local gateway spares itself the SDK's memory. */
 export interface SweepCalls {
-  callDynamoDb(endpoint: TablesEndpoint, timeoutMs: number): AwsCall;
-  callSecretsManager(endpoint: SecretsEndpoint, timeoutMs: number): AwsCall;
+  callTables(endpoint: TablesEndpoint, timeoutMs: number): AwsCall;
+  callSecrets(endpoint: SecretsEndpoint, timeoutMs: number): AwsCall;
 }
 
 export function makeSweepHandler(
@@ -104,17 +104,14 @@ function makePorts(
   calls: SweepCalls,
 ): SweepPorts & RollupPorts & EndingPorts & { readonly alerts: AlertItems } {
   const { walletsTable, usageTable, secretPrefix } = environment;
-  const call = calls.callDynamoDb(environment, CALL_TIMEOUT_MS);
+  const call = calls.callTables(environment, CALL_TIMEOUT_MS);
   return {
     wallets: makeWallets(call, walletsTable),
     usage: makeUsageRows(call, usageTable),
     rollups: makeRollups(call, usageTable),
     alerts: makeAlerts(call, walletsTable),
     endings: makeSecretEndings(call, environment),
-    deleteSecret: makeKeySecretEnd(
-      calls.callSecretsManager(environment, CALL_TIMEOUT_MS),
-      secretPrefix,
-    ),
+    deleteSecret: makeKeySecretEnd(calls.callSecrets(environment, CALL_TIMEOUT_MS), secretPrefix),
     clock,
   };
 }
@@ -127,7 +124,7 @@ function makeChannels(
   const { webhook, topicArn } = config.alerts;
   const channels: AlertChannel[] = [];
   if (webhook !== undefined) {
-    const secrets = calls.callSecretsManager(environment, CALL_TIMEOUT_MS);
+    const secrets = calls.callSecrets(environment, CALL_TIMEOUT_MS);
     const findSecret = makeAlertSecret(secrets, environment.secretPrefix);
     const { allowLocalIssuers: allowLocal } = environment;
     channels.push(makeWebhook({ url: webhook, findSecret, allowLocal, clock }));

@@ -47,7 +47,7 @@ export function makeFunctions(
   channels: readonly AlertChannel[] = [],
 ): LocalFunctions {
   installAwsLambda(); // The proxy's handler needs it when it is made.
-  const calls = { callDynamoDb, callSecretsManager };
+  const calls = { callTables: callDynamoDb, callSecrets: callSecretsManager };
   const sweep = makeBufferedFunction(makeSweepHandler(settings, calls, log, channels), {
     timeoutMs: SWEEP_TIMEOUT_MS,
   });

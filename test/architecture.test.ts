@@ -63,7 +63,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 
   'lambdas/': `${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} pages/dist/pages.json @middy/core aws-lambda node:*`,
   'lambdas/entry/':
-    'lambdas/ adapters/aws/environment.ts adapters/aws/sdk-call.ts hallpass.config.ts',
+    'lambdas/ adapters/aws/environment.ts adapters/aws/https-call.ts adapters/aws/sdk-call.ts hallpass.config.ts',
   // Code for browsers: nothing of Node, and nothing of an adapter.
   'pages/console/': `pages/shared/ ${PAGES_OF_CORE} preact`,
   'pages/operator/': `pages/shared/ ${PAGES_OF_CORE} preact`,

@@ -4,8 +4,8 @@
 import type { Identity } from '../access/grant.ts';
 import type { WalletId } from '../base/ids.ts';
 import { asNanoUsd, usdFromNano } from '../base/money.ts';
-import { percentOf } from '../wallet/alerts/alert.ts';
 import type { LimitState } from '../wallet/hold.ts';
+import { percentOf } from '../wallet/hold.ts';
 import { limitsOf, withPerson } from '../wallet/payer.ts';
 import type { PersonNote } from '../wallet/person.ts';
 import type { Wallet } from '../wallet/ports.ts';

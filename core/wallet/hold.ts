@@ -46,3 +46,7 @@ export interface LimitState {
   readonly reserved: bigint;
   readonly resetsAtMs: number | null;
 }
+
+/** Whole percent of a limit, cut off, so that 100 means used up. A limit of zero is used up. */
+export const percentOf = (used: bigint, amount: bigint): number =>
+  amount <= 0n ? 100 : Number((used * 100n) / amount);

@@ -58,7 +58,7 @@ async function runSweep(
         providerUrls: {},
       },
     },
-    { callDynamoDb, callSecretsManager },
+    { callTables: callDynamoDb, callSecrets: callSecretsManager },
     { write: (entry) => entries.push(entry) },
   );
   await handler({}, contextWith(remainingMs));

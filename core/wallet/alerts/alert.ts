@@ -16,7 +16,7 @@ import {
   type LimitWindow,
 } from '../../base/limits.ts';
 import { asNanoUsd, usdFromNano } from '../../base/money.ts';
-import type { LimitState } from '../hold.ts';
+import { type LimitState, percentOf } from '../hold.ts';
 
 /** The item with the marks of a limit: beside the wallet of a user or token, or the pool of a key's budget. */
 export type AlertItemId = WalletId | PoolId;
@@ -92,10 +92,6 @@ export const alertNameOf = (
   tokenId: TokenId | undefined,
   atMs: number,
 ): string => `${counterName(limit, tokenId, atMs)}:${limit.amount.toString(36)}`;
-
-/** Whole percent of a limit, cut off, so that 100 means used up. A limit of zero is used up. */
-export const percentOf = (used: bigint, amount: bigint): number =>
-  amount <= 0n ? 100 : Number((used * 100n) / amount);
 
 /** The id of an alert. It is the same on every try. */
 export const alertIdOf = (itemId: AlertItemId, markName: string): string =>

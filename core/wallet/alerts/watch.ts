@@ -9,7 +9,7 @@ import type { Grant } from '../../access/grant.ts';
 import { makeBoundedMap } from '../../base/bounded-map.ts';
 import type { KeyId, TokenId, WalletId } from '../../base/ids.ts';
 import type { Clock } from '../../base/ports.ts';
-import type { Hold, LimitState } from '../hold.ts';
+import { type Hold, type LimitState, percentOf } from '../hold.ts';
 import { noteIdOf } from '../people.ts';
 import type { Wallet } from '../ports.ts';
 import { poolIdOf, sliceName } from '../slices.ts';
@@ -20,7 +20,6 @@ import {
   alertNameOf,
   encodePending,
   hasAlerts,
-  percentOf,
 } from './alert.ts';
 import type { AlertMarks } from './ports.ts';
 
