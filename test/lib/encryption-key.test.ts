@@ -91,7 +91,7 @@ describe('with a key of one’s own', () => {
     }
   });
 
-  test('the command line is told its ARN, to encrypt the secrets that it makes', () => {
+  test('its ARN is an output, by which the command line encrypts the secrets that it makes', () => {
     template.hasOutput('EncryptionKey', { Value: arn() });
   });
 });

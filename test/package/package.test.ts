@@ -111,21 +111,11 @@ describe('the package', () => {
     ]);
   });
 
-  test(
-    'bundles the functions of an app with esbuild, which it asks for by name',
-    async () => {
-      const output = join(full, 'cdk.out');
-      const variables = { CDK_OUTDIR: output };
-      expect(await runNode(OWN, ['app.mjs'], { cwd: full, variables })).toMatchObject({
-        status: 0,
-      });
-      expect(globSync('asset.*/index.mjs', { cwd: output })).toHaveLength(5);
-      expect((await runNode(OWN, ['app.mjs'], { cwd: small })).stderr).toContain(
-        'the functions cannot be bundled without the package "esbuild": npm i esbuild',
-      );
-    },
-    SYNTH_MS_MAX,
-  );
+  test('says that it needs esbuild, in an app that lacks it', async () => {
+    expect((await runNode(OWN, ['app.mjs'], { cwd: small })).stderr).toContain(
+      'the functions cannot be bundled without the package "esbuild": npm i esbuild',
+    );
+  });
 });
 
 const CHECK_FLAGS = [
@@ -163,12 +153,15 @@ describe.each(NODES)('in an empty folder on Node $version', (node) => {
 
   test('synthesizes a CDK app of five lines', { timeout: SYNTH_MS_MAX }, async () => {
     const output = `${full}/cdk.out-${node.version}`;
-    // The bundles are made on this Node alone, because esbuild is a program of its own.
-    const variables = { CDK_OUTDIR: output, CDK_CONTEXT_JSON: '{"aws:cdk:bundling-stacks":[]}' };
+    // Bundles are made on this Node alone, because esbuild is a program of its own.
+    const context = node === OWN ? {} : { 'aws:cdk:bundling-stacks': [] };
+    const variables = { CDK_OUTDIR: output, CDK_CONTEXT_JSON: JSON.stringify(context) };
     const { status, stderr } = await runNode(node, ['app.mjs'], { cwd: full, variables });
     expect({ status, stderr }).toMatchObject({ status: 0 });
     const template = JSON.parse(await readFile(join(output, 'Hallpass.template.json'), 'utf8'));
     expect(Object.keys(template.Outputs)).toContain('BaseUrl');
+    const bundles = globSync('asset.*/index.mjs', { cwd: output });
+    expect(bundles).toHaveLength(node === OWN ? 5 : 0);
     expect(template.Metadata.HallpassConfig.providers).toEqual({ openai: {} });
   });
 
