@@ -1,7 +1,7 @@
 /**
  * The flags of `npm start` and `hallpass start`.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { BASE_PATH, BASE_PATH_RULE } from '../adapters/api-gateway/routes.ts';
 import type { Config } from '../core/config.ts';
 import { KNOWN_PROVIDERS } from '../core/providers/known.ts';
@@ -14,6 +14,7 @@ export interface Flags {
   readonly basePath?: string;
   readonly data: string;
   readonly ephemeral: boolean;
+  readonly demoLogin: boolean;
   /** Provider name to a base URL that replaces its own. */
   readonly provider: ProviderUrls;
   readonly json: boolean;
@@ -40,6 +41,14 @@ export const withStartFlags = (command: Command, config: Config): Command =>
       "send a provider's traffic to another base URL; repeatable",
       (text: string, others: ProviderUrls) => addProvider(text, others, config),
       {},
+    )
+    .addOption(
+      new Option(
+        '--demo-login',
+        'try sign-in: an identity provider on this machine that believes every address',
+      )
+        .default(false)
+        .conflicts('host'),
     )
     .option('--json', 'print one JSON object when the gateway is ready', false)
     .allowExcessArguments(false);

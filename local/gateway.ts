@@ -13,6 +13,7 @@ import {
 } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeSecrets, makeSecretWriter } from '../adapters/aws/secrets-manager.ts';
+import { makeSignInSecretWriter } from '../adapters/aws/sign-in-secret.ts';
 import { makeKeyStore } from '../adapters/dynamodb/key-store.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
 import { alertSecretName, ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
@@ -20,6 +21,7 @@ import type { Config } from '../core/config.ts';
 import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
 import { startApiGateway } from './api-gateway/server.ts';
+import { startDemoProvider } from './demo-provider.ts';
 import { createTables } from './dynamodb/tables.ts';
 import { startDynamoDbThread } from './dynamodb/thread.ts';
 import { type LocalFunctions, makeFunctions } from './functions.ts';
@@ -28,8 +30,10 @@ import {
   openDataFolder,
   provisionDemoClientKey,
   provisionDemoKey,
+  provisionDemoSignInKey,
   requireSignInKeys,
   signDemoToken,
+  withDemoSignIn,
 } from './provision.ts';
 import { startSecrets } from './secrets/server.ts';
 import { writeOwnerOnly } from './secrets/store.ts';
@@ -54,6 +58,8 @@ export interface LocalGatewayOptions {
    * to use in place of the embedded one.
    */
   readonly variables: Variables;
+  /** Signs people in by a small identity provider on this machine, which believes every address. @default false */
+  readonly demoLogin?: boolean;
   /** Called with errors outside any answer. @default they are ignored */
   readonly onFault?: (error: unknown) => void;
   /** Makes the functions. @default handlers in this process */
@@ -73,6 +79,8 @@ export interface LocalGateway {
   readonly clientJwtSecret: string | null;
   /** Names of the providers that have an API key or AWS credentials. */
   readonly providersWithKeys: readonly string[];
+  /** The page where people sign in; null where the configuration has none. */
+  readonly signInUrl: string | null;
   /** The functions' environment variables, with the URLs of its tables and secrets. */
   readonly variables: Variables;
   /** The number of requests whose function runs. */
@@ -106,7 +114,8 @@ async function startParts(
   options: LocalGatewayOptions,
   closers: (() => Promise<void>)[],
 ): Promise<LocalGateway> {
-  const { config, data, port, host, basePath } = options;
+  const { data, port, host, basePath } = options;
+  const config = options.demoLogin ? await startDemoLogin(options.config, closers) : options.config;
   const deployment = data === undefined ? makeDeployment() : await openDataFolder(data);
   const accessKeyId = makeAccessKeyId();
   const dynamodbUrl = await startTables(options, accessKeyId, closers);
@@ -122,7 +131,7 @@ async function startParts(
     [ENVIRONMENT.providerUrls]: JSON.stringify(options.providerUrls),
   };
   const environment = readEnvironment(variables);
-  const { demo, client } = await provision(environment, config);
+  const { demo, client } = await provision(environment, config, options.demoLogin === true);
   const make = options.makeFunctions ?? ((settings) => makeFunctions(settings));
   // Credentials are not in `variables`, because those are written to a file.
   const findProviderCredentials = () => findAwsCredentials(options.variables);
@@ -164,6 +173,7 @@ async function startParts(
     clientKey: client.key,
     clientJwtSecret: client.jwtSecret,
     providersWithKeys: providersWithKeys(config, overlay, findProviderCredentials() !== undefined),
+    signInUrl: config.signIn?.issuer === undefined ? null : `${localUrl}/oauth/login`,
     variables,
     inFlight: gateway.inFlight,
     sweep: sweeping.now,
@@ -172,6 +182,13 @@ async function startParts(
       await closeAll(closers);
     },
   };
+}
+
+/** Starts the identity provider, and returns the configuration that trusts it. */
+async function startDemoLogin(config: Config, closers: (() => Promise<void>)[]): Promise<Config> {
+  const provider = await startDemoProvider();
+  closers.push(provider.close);
+  return withDemoSignIn(config, provider.issuer);
 }
 
 /** Starts the tables. Only one process can open a folder's tables; this throws in a second one. */
@@ -223,7 +240,7 @@ const providersWithKeys = (
     return keys.has(provider?.secret ?? '') || (canSign && provider?.signing !== undefined);
   });
 
-async function provision(environment: Environment, config: Config) {
+async function provision(environment: Environment, config: Config, demoLogin: boolean) {
   const { keysTable, secretPrefix } = environment;
   const dynamodb = callDynamoDb(environment, SETUP_CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, SETUP_CALL_TIMEOUT_MS);
@@ -239,6 +256,10 @@ async function provision(environment: Environment, config: Config) {
     allowLoopback: true,
   };
   const demo = await provisionDemoKey(config, ports);
+  if (demoLogin) {
+    const { keyName, key } = await provisionDemoSignInKey(config, ports);
+    await makeSignInSecretWriter(secretsManager, secretPrefix).putKey(keyName, key);
+  }
   await requireSignInKeys(config, ports);
   return { demo, client: await provisionDemoClientKey(config, ports) };
 }

@@ -5,14 +5,16 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseLimit } from '../core/base/limit-text.ts';
 import { isoDay } from '../core/base/limits.ts';
 import type { Secrets } from '../core/base/ports.ts';
-import type { Config } from '../core/config.ts';
+import { type Config, defineConfig, toConfigInput } from '../core/config.ts';
 import { createKey, type KeyAdminPorts } from '../core/keys/key-admin.ts';
 import type { KeySettings } from '../core/keys/key-settings.ts';
 import { parseSignIn } from '../core/sign-in/settings.ts';
 import { findSigningFault } from '../core/sign-in/signing-key.ts';
 import { signScopedToken } from '../core/tokens/scoped-token.ts';
+import { DEMO_CLIENT_ID } from './demo-provider.ts';
 import { writeOwnerOnly } from './secrets/store.ts';
 
 const DEPLOYMENT_FILE = 'deployment.json';
@@ -20,6 +22,7 @@ const DEPLOYMENT_BYTES = 16;
 const JWT_SECRET_BYTES = 32;
 const DEMO_KEY_NAME = 'demo';
 const DEMO_CLIENT_KEY_NAME = 'demo-client';
+const DEMO_SIGN_IN_KEY_NAME = 'demo-sign-in';
 
 /** Dollars per day. Enough to try things, and small compared to a real bill. */
 const DEMO_SPENDING_LIMIT_USD = 2;
@@ -106,16 +109,42 @@ export async function requireSignInKeys(
 type DemoKeyPorts = KeyAdminPorts & { readonly secrets: Secrets };
 
 /** Returns the demo key of an account. Makes it if there is none. */
-export async function provisionDemoKey(
+export const provisionDemoKey = ({ defaults }: Config, ports: DemoKeyPorts): Promise<DemoKey> =>
+  provisionServerKey(DEMO_KEY_NAME, settingsOf(defaults), ports);
+
+/** Returns the key that signs for people who sign in at the demo's provider. Makes it if there is none. */
+export const provisionDemoSignInKey = (
   { defaults }: Config,
+  ports: DemoKeyPorts,
+): Promise<DemoKey> => {
+  const limits = [parseLimit(`user:usd:day=${DEMO_SPENDING_LIMIT_USD}`)];
+  const settings = { ...settingsOf(defaults), limits };
+  return provisionServerKey(DEMO_SIGN_IN_KEY_NAME, settings, ports);
+};
+
+async function provisionServerKey(
+  name: string,
+  settings: KeySettings,
   ports: DemoKeyPorts,
 ): Promise<DemoKey> {
   const { account, store, secrets } = ports;
-  const known = await store.find(account, DEMO_KEY_NAME);
+  const known = await store.find(account, name);
   const key = known
     ? await secrets.readKey(known.id, known.version)
-    : (await createKey({ name: DEMO_KEY_NAME, settings: settingsOf(defaults) }, ports)).key;
-  return { account, keyName: DEMO_KEY_NAME, key };
+    : (await createKey({ name, settings }, ports)).key;
+  return { account, keyName: name, key };
+}
+
+/**
+ * Returns the configuration with sign-in at the demo's provider.
+ * @throws Error if it has a sign-in of its own
+ */
+export function withDemoSignIn(config: Config, issuer: string): Config {
+  if (config.signIn !== undefined) {
+    throw new Error('"--demo-login" is for a configuration without "signIn"');
+  }
+  const signIn = { issuer, clientId: DEMO_CLIENT_ID, key: DEMO_SIGN_IN_KEY_NAME };
+  return defineConfig({ ...toConfigInput(config), signIn });
 }
 
 /** Returns the demo client key of an account. Makes it if there is none. */

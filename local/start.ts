@@ -38,6 +38,7 @@ export async function serve(flags: Flags): Promise<void> {
     port: flags.port,
     host: flags.host,
     basePath: flags.basePath,
+    demoLogin: flags.demoLogin,
     providerUrls: flags.provider,
     variables: process.env,
     makeFunctions: (settings) => makeFunctions(settings, makeLog(toStandardError), [terminal]),
@@ -100,6 +101,7 @@ const toJsonLine = (gateway: LocalGateway, data: string | undefined): string =>
     clientJwtSecret: gateway.clientJwtSecret,
     token: gateway.token,
     data: data ?? null,
+    ...(gateway.signInUrl !== null && { signInUrl: gateway.signInUrl }),
   });
 
 const DEMO_REQUEST = JSON.stringify({
@@ -119,11 +121,13 @@ function toText(gateway: LocalGateway, data: string | undefined): string {
   ${name('console')}  ${link(`${root}console`)} (asks for the demo key)
 `
     : '';
+  const signIn =
+    gateway.signInUrl === null ? '' : `  ${name('sign in')}  ${link(gateway.signInUrl)}\n`;
   const signed =
     clientJwtSecret === null ? 'as its verifier requires' : `with HS256 and ${clientJwtSecret}`;
   return `
 ${styleText('bold', 'Hallpass is running')} at ${link(url)}
-${pages}
+${pages}${signIn}
   curl -N ${url}/chat/completions -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '${DEMO_REQUEST}'
 
   ${name('demo key')}  ${key}

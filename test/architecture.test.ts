@@ -83,7 +83,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/tokens/': `${FOR_A_COMMAND} pages/shared/qr-path.ts csv-parse`,
   'cli/usage/': FOR_A_COMMAND,
 
-  'local/': `${LOCAL_ROOMS} lambdas/ ${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} hallpass.config.ts commander node:*`,
+  'local/demo-provider.ts': 'local/listen.ts core/sign-in/ jose node:*',
+  'local/': `local/demo-provider.ts ${LOCAL_ROOMS} lambdas/ ${ADAPTERS} ${ROOMS_OF_CORE} ${FLOWS} hallpass.config.ts commander node:*`,
   'local/api-gateway/': `local/listen.ts adapters/api-gateway/ ${ROOMS_OF_CORE} aws-lambda valibot node:*`,
   'local/dynamodb/':
     'local/listen.ts local/signed-with.ts adapters/aws/ adapters/table-schema.ts dynalite core/base/ node:*',

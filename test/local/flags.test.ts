@@ -22,6 +22,7 @@ test('have these defaults', () => {
     host: '127.0.0.1',
     data: '.hallpass',
     ephemeral: false,
+    demoLogin: false,
     provider: {},
     json: false,
   });
@@ -57,6 +58,11 @@ test.each([
   ['a URL with a query', ['--provider', 'openai=http://a/?b'], /without a query/],
   ['a URL of another scheme', ['--provider', 'openai=file:///etc'], /http or https/],
   ['a URL that is none', ['--provider', 'openai=http://:x'], /http or https/],
+  [
+    '--demo-login for other machines',
+    ['--demo-login', '--host', '0.0.0.0'],
+    /conflict|cannot be used with/,
+  ],
   ['a port out of range', ['--port', '65536'], /"--port" must be 0 to 65535, got "65536"/],
   ['a port that is none', ['--port', '1e3'], /"--port" must be 0 to 65535, got "1e3"/],
   [
