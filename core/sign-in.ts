@@ -83,7 +83,8 @@ function withoutSlash({ path, query }: SignInRequest, { publicUrl }: SignInPorts
 /** For the log: the code, and in an outage the reason. A description may hold names of a rule, so it stays out. */
 function detailOf({ code, status, cause }: OAuthError) {
   const reason = status >= 500 && cause instanceof Error && 'detail' in cause ? cause.detail : '';
-  return { detail: `${code} ${String(reason ?? '')}`.trim(), httpStatus: status };
+  const detail = `${code} ${String(reason ?? '')}`.trim();
+  return { detail, httpStatus: status, ...(status >= 500 && { cause }) };
 }
 
 async function answerToken(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {

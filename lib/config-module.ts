@@ -37,7 +37,7 @@ export function toDeployedConfig(config: Config): Config {
   return { ...config, providers: Object.fromEntries(providers) };
 }
 
-/** Marks an amount in JSON; no text of a configuration can hold NUL. */
+/** Marks an amount in JSON. No text of a configuration that is of any use begins like it. */
 const AMOUNT = '\0amount ';
 
 /**

@@ -47,6 +47,9 @@ const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
  */
 const MEMORY_MIB = 256;
 
+/** Requests of sign-in at once, so that strangers whose requests wait for a provider take no room of the authorizer. */
+const SIGN_INS_MAX = 20;
+
 /** Streams at once, of the 1,000 functions at once that an account has at first. */
 const STREAMS_MAX = 200;
 
@@ -132,7 +135,9 @@ export class Functions extends Construct {
   }
 
   private makeSignIn(environment: Record<string, string>, tableName: string): NodejsFunction {
-    return this.make('signIn', { ...environment, [ENVIRONMENT.signInTable]: tableName });
+    const settings = { ...environment, [ENVIRONMENT.signInTable]: tableName };
+    const isShared = this.props.streamsMax === 'unreserved';
+    return this.make('signIn', settings, isShared ? undefined : SIGN_INS_MAX);
   }
 
   private make(

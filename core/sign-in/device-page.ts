@@ -22,7 +22,6 @@ import {
   openTicket,
   requireBrowser,
   requireSameOrigin,
-  spendTicket,
 } from './browser.ts';
 import { requireClient } from './clients.ts';
 import {
@@ -191,7 +190,7 @@ async function decide(
   const { clock, random, store, settings } = ports;
   const ticket = need(parameters, 'ticket');
   const { person, providerToken, deviceId } = openTicket(browser, 'device', ticket, clock);
-  await spendTicket(ticket, ports);
+  // The device takes one decision, so its ticket needs no mark of its own.
   const isAllowed = parameters.get('decision') === 'allow';
   const { seen, device } = await requirePending(deviceId, ports);
   const isKept = settings.deviceRefresh && providerToken !== undefined;

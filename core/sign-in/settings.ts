@@ -86,6 +86,11 @@ function toLoginSettings(config: SignInConfig): LoginSettings {
       'hallpass.config.ts: "signIn.issuer" must name one tenant of Entra by its id',
     );
   }
+  if (issuer === GOOGLE && allowedDomains.length === 0 && config.requiredClaims.length === 0) {
+    throw new TypeError(
+      'hallpass.config.ts: "signIn" must list "allowedDomains" with the issuer of Google, at which anyone has an account',
+    );
+  }
   const own = tokenLifetime === undefined ? undefined : parseDuration(tokenLifetime);
   return {
     provider: issuer === undefined || clientId === undefined ? undefined : { issuer, clientId },
@@ -102,6 +107,7 @@ function toLoginSettings(config: SignInConfig): LoginSettings {
   };
 }
 
+const GOOGLE = 'https://accounts.google.com';
 /** Issuers that sign for all tenants of Entra. */
 const EVERY_TENANT =
   /^https:\/\/login\.microsoftonline\.[a-z]+\/(common|organizations|consumers|\{tenantid\})\//;

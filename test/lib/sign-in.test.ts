@@ -98,6 +98,16 @@ describe('a stack with sign-in', () => {
     expect(JSON.stringify(statements[4].Resource)).toMatch(/\/sign-in-\?{6}"/);
   });
 
+  // guarantee: room-for-the-authorizer
+  test('runs at most 20 requests of sign-in at once, unless nothing is reserved', () => {
+    const reservedIn = (from: Template): unknown =>
+      Object.entries(from.findResources('AWS::Lambda::Function')).find(([id]) =>
+        id.startsWith('FunctionsSignIn'),
+      )?.[1].Properties.ReservedConcurrentExecutions;
+    expect(reservedIn(template)).toBe(20);
+    expect(reservedIn(makeTemplate({ config, streamsMax: 'unreserved' }))).toBeUndefined();
+  });
+
   test('has a table of its own, whose items expire, that outlives the stack', () => {
     template.resourceCountIs('AWS::DynamoDB::Table', 4);
     const [, table] =

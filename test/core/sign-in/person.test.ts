@@ -60,7 +60,13 @@ describe('a person', () => {
   });
 
   test('of Google has an address that stays in the same hands', () => {
-    const google = { issuer: 'https://accounts.google.com' };
+    const google = {
+      issuer: 'https://accounts.google.com',
+      allowedDomains: ['example.edu', 'gmail.com'],
+    };
+    expect(() => settingsOf({ ...google, allowedDomains: [] })).toThrow(
+      'must list "allowedDomains"',
+    );
     expect(reasonOf(ADA, google)).toContain('Google Workspace');
     expect(reasonOf({ ...ADA, hd: 'example.edu' }, google)).toContain('signed in');
     expect(reasonOf({ ...ADA, email: 'ada@gmail.com' }, google)).toContain('signed in');

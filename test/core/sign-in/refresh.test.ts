@@ -94,6 +94,44 @@ describe('a refresh token', () => {
     }
   });
 
+  // guarantee: refresh-grace
+  test('asks a slow provider once: the other process waits, and gets the same successor', async () => {
+    const kit = makeSignInKit();
+    const { refreshToken } = await start(kit, 'provider');
+    let answer: (() => void) | undefined;
+    const slow = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let waits = 0;
+    const asked: string[] = [];
+    const ports = {
+      ...kit.ports,
+      provider: {
+        makeUrl: async () => '',
+        redeem: async () => ({ claims: undefined }),
+        refresh: async (token: string) => {
+          asked.push(token);
+          await slow;
+          return { claims: undefined };
+        },
+      },
+      clock: {
+        ...kit.ports.clock,
+        sleep: async (durationMs: number) => {
+          kit.pass(durationMs);
+          waits += 1;
+          if (waits === 3) answer?.();
+        },
+      },
+    };
+    const both = await Promise.all(
+      [1, 2].map(() => refreshFamily(refreshToken, 'hallpass', ports)),
+    );
+    expect(asked).toEqual(['provider']);
+    expect(waits).toBeGreaterThanOrEqual(3);
+    expect(new Set(both.map((given) => given.refreshToken)).size).toBe(1);
+  });
+
   test('is for the client that it was given to, whose mistake ends nothing', async () => {
     const kit = makeSignInKit();
     const { refreshToken } = await start(kit);
