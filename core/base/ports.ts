@@ -3,7 +3,7 @@
  * A `find…` returns undefined for what does not exist. An outage throws `service_unavailable`.
  */
 import type { ErrorCode } from './errors.ts';
-import type { KeyId, RequestId, WalletId } from './ids.ts';
+import type { KeyId, RequestId } from './ids.ts';
 
 /** The current time in unix milliseconds, and waiting. */
 export interface Clock {
@@ -39,14 +39,10 @@ export interface LogEntry {
   readonly level: 'info' | 'warn' | 'error';
   readonly event: string;
   readonly requestId?: RequestId;
-  readonly keyId?: KeyId;
-  readonly walletId?: WalletId;
   readonly code?: ErrorCode;
   readonly detail?: string;
   readonly cause?: unknown;
-  readonly route?: string;
   readonly provider?: string;
-  readonly model?: string;
   readonly httpStatus?: number;
   readonly durationMs?: number;
   readonly firstByteMs?: number;

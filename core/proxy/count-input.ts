@@ -31,11 +31,11 @@ export interface CountSlots {
 }
 
 /** Makes the places of one process. */
-export function makeCountSlots(max: number = COUNTS_AT_ONCE_MAX): CountSlots {
+export function makeCountSlots(): CountSlots {
   let taken = 0;
   return {
     take() {
-      if (taken === max) return false;
+      if (taken === COUNTS_AT_ONCE_MAX) return false;
       taken += 1;
       return true;
     },
