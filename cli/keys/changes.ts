@@ -2,11 +2,14 @@
  * The changes of a key and of its people, in one list.
  */
 import { makeUserChanges } from '../../adapters/dynamodb/user-changes.ts';
-import type { UserChangeRow } from '../../core/account/ports.ts';
+import { usersOfKey } from '../../core/account/owned-users.ts';
+import type { UserChangeRow, UserChanges } from '../../core/account/ports.ts';
+import { isNameOf } from '../../core/account/user-id.ts';
 import { parseStrictObject } from '../../core/base/json.ts';
 import { listChanges } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { KeyChange } from '../../core/keys/ports.ts';
+import { walletIdOf } from '../../core/wallet/payer.ts';
 import type { Gateway } from '../gateway/connect.ts';
 
 /** A change of a key, or of one of its people. */
@@ -21,9 +24,22 @@ export async function listAllChanges(
 ): Promise<readonly ListedChange[]> {
   const [ofKey, ofPeople] = await Promise.all([
     listChanges(record, keys),
-    makeUserChanges(dynamodb, environment.usageTable).list(record.id),
+    listUserChanges(record, makeUserChanges(dynamodb, environment.usageTable)),
   ]);
   return [...ofKey, ...ofPeople.map(toListed)].sort((a, b) => b.atMs - a.atMs);
+}
+
+/** Lists the changes of a key's people. Those of a personal key's user are listed for all personal keys together. */
+async function listUserChanges(
+  { id: keyId, kind: keyKind, account, limits, user }: KeyRecord,
+  changes: UserChanges,
+): Promise<readonly UserChangeRow[]> {
+  const owned = usersOfKey(account, { keyId, keyKind, limits, ...(user && { user }) });
+  const rows = await changes.list(owned.keyId);
+  const { only } = owned;
+  if (only === undefined) return rows;
+  const walletId = walletIdOf({ ...owned, identity: only });
+  return rows.filter((row) => isNameOf(row.user, only, walletId));
 }
 
 const toListed = ({ id, atMs, by, user, fields }: UserChangeRow): ListedChange => ({

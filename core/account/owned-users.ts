@@ -6,12 +6,12 @@
 import { type Grant, type Identity, isOwner, type ManagedKey } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
-import type { KeyId } from '../base/ids.ts';
+import { asKeyId, type KeyId } from '../base/ids.ts';
 import { foldUser } from '../base/names.ts';
 import { personalBookOf } from '../wallet/payer.ts';
 
 export interface OwnedUsers extends Pick<Grant, 'account' | 'limits'> {
-  /** Changes are listed under it. */
+  /** Changes are listed under it: the key, or the book of all personal keys. */
   readonly keyId: KeyId;
   /** The book in which the users' wallets are listed. */
   readonly book: string;
@@ -64,5 +64,5 @@ export function usersOfKey(
   }
   const only = { source: 'personal', issuer: '', id: foldUser(user) || user } as const;
   const book = personalBookOf(account);
-  return { account, keyId, limits, book, arePersonal: true, only };
+  return { account, keyId: asKeyId(book), limits, book, arePersonal: true, only };
 }

@@ -5,6 +5,7 @@
 import type { Identity, IdentitySource } from '../access/grant.ts';
 import { asWalletId, type WalletId } from '../base/ids.ts';
 import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
+import { bookOf } from '../wallet/payer.ts';
 import type { PersonNote } from '../wallet/person.ts';
 
 /** The sources whose ids are the name alone. */
@@ -25,6 +26,21 @@ export type NamedUser =
   | { readonly kind: 'identity'; readonly identity: Identity }
   | { readonly kind: 'wallet'; readonly walletId: WalletId }
   | { readonly kind: 'person'; readonly user: string };
+
+/** True for a text by which an owner named the one user of a personal key. */
+export function isNameOf(text: string, only: Identity, walletId: WalletId): boolean {
+  const named = readUserId(text, bookOf(walletId));
+  switch (named?.kind) {
+    case 'identity':
+      return named.identity.source === only.source && named.identity.id === only.id;
+    case 'wallet':
+      return named.walletId === walletId;
+    case 'person':
+      return named.user === only.id;
+    case undefined:
+      return false;
+  }
+}
 
 /** Reads an id; undefined for a text that can name nobody. */
 export function readUserId(text: string, book: string): NamedUser | undefined {

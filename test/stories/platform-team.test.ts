@@ -205,6 +205,15 @@ describe('personal keys on two laptops', () => {
       ...['users', 'list', '--personal', '--json', '--data', join(folder, '.hallpass')],
     ]);
     expect(JSON.parse(stdout)).toMatchObject([{ user: ANN, blocked: 'left the company' }]);
+    for (const key of ['laptop', 'desktop', 'stray']) {
+      const shown = await runHere([
+        ...['keys', 'show', key, '--audit', '--data', join(folder, '.hallpass')],
+      ]);
+      expect({ key, isListed: shown.stdout.includes('left the company') }).toEqual({
+        key,
+        isListed: key !== 'stray',
+      });
+    }
   });
 
   test('are not changed by the former string of the managing key', async () => {
