@@ -7,6 +7,7 @@ import {
   Alarm,
   ComparisonOperator,
   type IMetric,
+  Metric,
   Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
@@ -141,12 +142,22 @@ export class Alarms extends Construct {
   }
 }
 
-/** Reads of keys, and writes of wallets and usage: what a request waits for. */
+/**
+ * The calls of tables that a request waits for. Requests are counted here, because the events of a table leave out those
+ * of its indexes, which can throttle a write too.
+ */
 function throttlesOf({ keys, wallets, usage }: WatchedParts['tables']) {
-  const sum = { statistic: Stats.SUM, period: PERIOD };
+  const throttled = ({ tableName: TableName }: GatewayTable, Operation: string) =>
+    new Metric({
+      namespace: 'AWS/DynamoDB',
+      metricName: 'ThrottledRequests',
+      dimensionsMap: { TableName, Operation },
+      statistic: Stats.SUM,
+      period: PERIOD,
+    });
   return [
-    ['Keys', keys.metric('ReadThrottleEvents', sum)],
-    ['Wallets', wallets.metric('WriteThrottleEvents', sum)],
-    ['Usage', usage.metric('WriteThrottleEvents', sum)],
+    ['Keys', throttled(keys, 'GetItem')],
+    ['Wallets', throttled(wallets, 'UpdateItem')],
+    ['Usage', throttled(usage, 'PutItem')],
   ] as const;
 }

@@ -41,7 +41,12 @@ function findPublished(namespace: string, name: string): readonly string[] {
     .all('metric')
     .filter((metric) => metric.namespace === namespace && metric.name === name)
     .flatMap((metric) => spec.follow('usesDimensionSet', metric))
-    .map(({ entity }) => entity.dimensions.map((dimension) => dimension.name).join());
+    .map(({ entity }) =>
+      entity.dimensions
+        .map((dimension) => dimension.name)
+        .toSorted()
+        .join(),
+    );
 }
 
 describe('the alarms', () => {
@@ -50,20 +55,24 @@ describe('the alarms', () => {
     const watched = [...alarmsOf(template)]
       .filter(([, { Namespace }]) => Namespace !== METRIC_NAMESPACE)
       .map(([name, { Namespace, MetricName, Dimensions }]) => {
-        const dimensions = Dimensions.map(({ Name }) => Name).join();
-        expect(findPublished(Namespace, MetricName), name).toContain(dimensions);
-        return `${name}: ${Namespace} ${MetricName} by ${dimensions}`;
+        const dimensions = Dimensions.map(({ Name }) => Name);
+        // A set has no order.
+        const sets = findPublished(Namespace, MetricName);
+        expect(sets, name).toContain(dimensions.toSorted().join());
+        const operation = Dimensions.find(({ Name }) => Name === 'Operation')?.Value;
+        const of = operation === undefined ? '' : ` of ${operation}`;
+        return `${name}: ${Namespace} ${MetricName}${of} by ${dimensions.toSorted().join()}`;
       });
     expect(watched.toSorted()).toEqual([
       'AuthorizerErrors: AWS/Lambda Errors by FunctionName',
       'AuthorizerThrottles: AWS/Lambda Throttles by FunctionName',
-      'KeysThrottles: AWS/DynamoDB ReadThrottleEvents by TableName',
+      'KeysThrottles: AWS/DynamoDB ThrottledRequests of GetItem by Operation,TableName',
       'ProxyThrottles: AWS/Lambda Throttles by FunctionName',
       'ServerErrors: AWS/ApiGateway 5XXError by ApiName',
       'SweepErrors: AWS/Lambda Errors by FunctionName',
       'SweepMissing: AWS/Lambda Invocations by FunctionName',
-      'UsageThrottles: AWS/DynamoDB WriteThrottleEvents by TableName',
-      'WalletsThrottles: AWS/DynamoDB WriteThrottleEvents by TableName',
+      'UsageThrottles: AWS/DynamoDB ThrottledRequests of PutItem by Operation,TableName',
+      'WalletsThrottles: AWS/DynamoDB ThrottledRequests of UpdateItem by Operation,TableName',
     ]);
   });
 

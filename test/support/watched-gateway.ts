@@ -19,7 +19,6 @@ const STACK = 'Hallpass';
 const PERIOD_MS = 300_000;
 /** 2026-11-20T12:00:00Z, the start of a period. */
 const START_MS = 1_795_176_000_000;
-const READS = ['GetItem', 'Query', 'BatchGetItem', 'TransactGetItems', 'Scan'];
 
 type FunctionName = 'authorizer' | 'proxy' | 'account' | 'sweep';
 
@@ -49,8 +48,7 @@ export async function startWatchedGateway(template: Template): Promise<WatchedGa
   let fateOf: ((call: TableCall) => Fate) | undefined;
   const concurrencyMax: WatchedGateway['concurrencyMax'] = {};
   const running: Record<FunctionName, number> = { authorizer: 0, proxy: 0, account: 0, sweep: 0 };
-  const count = (service: string, name: string, value: number, by: readonly [string, string]) => {
-    const dimensions = { [by[0]]: by[1] };
+  const count = (service: string, name: string, value: number, dimensions: Datum['dimensions']) => {
     data.push({ namespace: `AWS/${service}`, name, value, dimensions, atMs: nowMs });
   };
   const ids = findIds(template);
@@ -61,7 +59,7 @@ export async function startWatchedGateway(template: Template): Promise<WatchedGa
 
   /** A throttled invocation is no invocation and no error. */
   const invoke = async <T>(name: FunctionName, act: () => Promise<T>): Promise<T> => {
-    const by = ['FunctionName', ids.functions[name]] as const;
+    const by = { FunctionName: ids.functions[name] };
     const isThrottled = running[name] >= (concurrencyMax[name] ?? Number.POSITIVE_INFINITY);
     count('Lambda', 'Throttles', isThrottled ? 1 : 0, by);
     if (isThrottled) throw new Error('TooManyRequestsException');
@@ -88,9 +86,8 @@ export async function startWatchedGateway(template: Template): Promise<WatchedGa
     decide(call) {
       const fate = fateOf?.(call) ?? 'pass';
       if (fate === 'throttle') {
-        const kind = READS.includes(call.operation) ? 'Read' : 'Write';
         const table = ids.tables[call.table] ?? call.table;
-        count('DynamoDB', `${kind}ThrottleEvents`, 1, ['TableName', table]);
+        count('DynamoDB', 'ThrottledRequests', 1, { TableName: table, Operation: call.operation });
       }
       return fate;
     },
@@ -123,7 +120,7 @@ export async function startWatchedGateway(template: Template): Promise<WatchedGa
           max_tokens: 16,
         }),
       });
-      const by = ['ApiName', STACK] as const;
+      const by = { ApiName: STACK };
       count('ApiGateway', 'Count', 1, by);
       count('ApiGateway', '5XXError', answer.status >= 500 ? 1 : 0, by);
       return answer;
