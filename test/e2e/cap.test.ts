@@ -85,7 +85,8 @@ async function booksOf({ gateway, proxy }: Course) {
     wallets: makeWallets(direct, gateway.environment.walletsTable),
     usage: makeUsageRows(direct, gateway.environment.usageTable),
   };
-  const [item] = await gateway.tables.scan('wallets');
+  // Beside the wallet there may be the note of its person.
+  const [item] = (await gateway.tables.scan('wallets')).filter((each) => 'usd:total' in each);
   const id = (item?.pk as { S: string } | undefined)?.S ?? '';
   const wallet = await ports.wallets.find(asWalletId(id));
   const rows = await gateway.tables.scan('usage');
