@@ -7,7 +7,10 @@ import { toWords } from '../../core/base/duration.ts';
 import type { Tags } from '../../core/base/tags.ts';
 import { type IssueRequest, issueOffline } from '../../core/tokens/issue.ts';
 import { wrongUse } from '../failure.ts';
+import type { PlaceFlags } from '../flags.ts';
+import type { UrlFlag } from '../gateway/by-key.ts';
 import { printResult, type Terminal, toInstant } from '../output.ts';
+import { type CommonAsk, namesGateway, withTokenBook } from './token-book.ts';
 
 export interface IssueFlags {
   readonly models?: readonly string[];
@@ -22,9 +25,6 @@ export interface IssueFlags {
   readonly json?: true;
 }
 
-/** The part of a token that the flags give, the same for every row of a roster. */
-export type CommonAsk = Omit<IssueRequest, 'user' | 'jti'>;
-
 export function readCommonAsk(flags: IssueFlags, terminal: Terminal): CommonAsk {
   const { models, limitUsd, expires, maxTokenLifetime, tag } = flags;
   return {
@@ -37,9 +37,21 @@ export function readCommonAsk(flags: IssueFlags, terminal: Terminal): CommonAsk 
   };
 }
 
-export function issue(flags: IssueFlags, nowMs: number, terminal: Terminal): void {
+const NOTHING_TO_ASK =
+  '--data needs --roster or --models, as do --stack and --url: nothing else is asked of a gateway';
+
+/** Issues one token. A gateway is asked only if a flag names one: for models that it does not have. */
+export async function issue(
+  flags: IssueFlags & PlaceFlags & UrlFlag,
+  nowMs: number,
+  terminal: Terminal,
+): Promise<void> {
   const { models, limitUsd, user, jti = randomUUID() } = flags;
   const ask = { ...readCommonAsk(flags, terminal), ...(user !== undefined && { user }), jti };
+  if (namesGateway(flags)) {
+    if (models === undefined) throw wrongUse(NOTHING_TO_ASK);
+    await withTokenBook(ask, flags, terminal, (book) => book.requireModels(models));
+  }
   const issued = issueOffline(ask, nowMs);
   const expiresAt = toInstant(issued.expiresAtMs);
   terminal.note(

@@ -76,18 +76,7 @@ function toUrl(text: string): string {
   throw new InvalidArgumentError(`It must be an http or https URL, got "${text}".`);
 }
 
-const ROSTER_ALONE = [
-  'out',
-  'cards',
-  'period',
-  'replace',
-  'baseUrl',
-  'budgetUsd',
-  'data',
-  'stack',
-  'url',
-  'as',
-];
+const ROSTER_ALONE = ['out', 'cards', 'period', 'replace', 'baseUrl', 'budgetUsd', 'as'];
 
 /** @throws CommandError for a flag that is only for a roster */
 export function requireNoRosterFlags<T extends object>(flags: T): T {

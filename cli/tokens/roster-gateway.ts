@@ -15,8 +15,7 @@ import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import type { UrlFlag } from '../gateway/by-key.ts';
 import type { Terminal } from '../output.ts';
-import type { CommonAsk } from './issue.ts';
-import { type Budget, type TokenBook, withTokenBook } from './token-book.ts';
+import { type Budget, type CommonAsk, type TokenBook, withTokenBook } from './token-book.ts';
 
 /** The token of a student that took the place of another one. */
 export interface Replacement {

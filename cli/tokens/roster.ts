@@ -20,11 +20,11 @@ import { CommandError } from '../failure.ts';
 import { type Terminal, toInstant, toJson } from '../output.ts';
 import { writeWhole } from '../whole-file.ts';
 import { type Card, toCardLines } from './cards.ts';
-import { type CommonAsk, type IssueFlags, readCommonAsk, readSigner } from './issue.ts';
+import { type IssueFlags, readCommonAsk, readSigner } from './issue.ts';
 import { BASE_URL, type RosterFlags, requireRosterUse } from './roster-flags.ts';
 import { askGateway, budgetWarnings, findRows, type Replacement } from './roster-gateway.ts';
 import { readRoster } from './roster-read.ts';
-import type { Budget } from './token-book.ts';
+import { type Budget, type CommonAsk, namesGateway } from './token-book.ts';
 
 /** The settings of all tokens of a roster. */
 interface Plan {
@@ -98,8 +98,8 @@ async function askOf(
 }
 
 /** True if a flag needs the gateway. */
-const isOnline = ({ replace = [], data, stack, url }: RosterFlags): boolean =>
-  replace.length > 0 || [data, stack, url].some((each) => each !== undefined);
+const isOnline = (flags: RosterFlags): boolean =>
+  (flags.replace ?? []).length > 0 || namesGateway(flags);
 
 const NO_STUDENTS = { rows: [], leaked: new Set<string>() };
 

@@ -9,7 +9,7 @@ import type { JsonObject } from '../../core/base/json.ts';
 import { formatLimit } from '../../core/base/limit-text.ts';
 import { asNanoUsd, type NanoUsd, nanoUsdFromUsd, ZERO_USD } from '../../core/base/money.ts';
 import { noteRevocation } from '../../core/keys/key-admin.ts';
-import { issueOffline, requireKid } from '../../core/tokens/issue.ts';
+import { type IssueRequest, issueOffline, requireKid } from '../../core/tokens/issue.ts';
 import { tokenIdOf } from '../../core/tokens/scoped-claims.ts';
 import { walletIdOfToken } from '../../core/wallet/payer.ts';
 import { findWithTokens } from '../../core/wallet/spills.ts';
@@ -19,8 +19,14 @@ import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
 import { withAdmin } from '../gateway/connect.ts';
 import { requireMatchingModels } from '../model-check.ts';
 import type { Terminal } from '../output.ts';
-import type { CommonAsk } from './issue.ts';
 import { keyOf, portsOf } from './revoke.ts';
+
+/** The part of a token that the flags give, the same for every row of a roster. */
+export type CommonAsk = Omit<IssueRequest, 'user' | 'jti'>;
+
+/** True if a flag names a gateway to ask. */
+export const namesGateway = ({ data, stack, url }: PlaceFlags & UrlFlag): boolean =>
+  [data, stack, url].some((each) => each !== undefined);
 
 /** A token by its name and its user. */
 export interface NamedToken {

@@ -121,6 +121,18 @@ test('a student whose token leaked keeps the rest of the allowance, whoever issu
   expect((await chat((await issue()).tokens.get('cid@x.edu'))).status).toBe(401);
 });
 
+test('one token with a model that the gateway does not have is refused by name, if the gateway is asked', async () => {
+  const ask = ['tokens', 'issue', '--expires', '1h', '--models', 'demo/echo,demo/ecko'];
+  const variables = { HALLPASS_KEY: gateway.key, HALLPASS_KEY_ID: gateway.kid };
+
+  const asked = await runHere([...ask, '--url', gateway.url], { variables });
+  const offline = await runHere(ask, { variables });
+
+  expect([asked.status, asked.stdout]).toEqual([1, '']);
+  expect(asked.stderr).toContain('match no model here: demo/ecko');
+  expect(offline.status).toBe(0);
+});
+
 test('an entry of --models that matches no model is refused by name, and no file is written', async () => {
   const files = ['--roster', join(folder, 'class.csv'), '--out', join(folder, 'none.csv')];
   const { status, stderr } = await runHere(
