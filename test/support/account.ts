@@ -16,6 +16,7 @@ import { makeMemoryPeople } from './memory-people.ts';
 import { makeMemoryUsage } from './memory-usage.ts';
 import { makeMemoryWallets } from './memory-wallets.ts';
 import { NOW_MS } from './tokens.ts';
+import { makeWallet } from './wallet-fixtures.ts';
 
 export const SERVER: Grant = {
   account: 'acct_test',
@@ -72,17 +73,7 @@ const CATALOGUE: readonly ListedModel[] = [
   model('openrouter/meta-llama/llama-3'),
 ];
 
-export const EMPTY: Wallet = {
-  id: asWalletId('W'),
-  counters: new Map(),
-  holds: new Map(),
-  slices: new Map(),
-  draws: 0,
-  inFlight: 0,
-  revokedTokens: new Set(),
-  tokenKeepUntilMs: new Map(),
-  bytes: 400,
-};
+export const EMPTY: Wallet = makeWallet({ id: asWalletId('W') });
 export const hold = (usd: bigint, tokenId = J1): Hold => ({
   walletId: asWalletId('W'),
   requestId: asRequestId('R1'),

@@ -5,6 +5,7 @@ import { parseLimit } from '../../core/base/limit-text.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
 import type { Clock, Random } from '../../core/base/ports.ts';
 import type { Amounts, Hold } from '../../core/wallet/hold.ts';
+import type { Wallet } from '../../core/wallet/ports.ts';
 import type { ReserveRequest } from '../../core/wallet/reserve-plan.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 
@@ -137,3 +138,20 @@ export const makeReserveRequests =
     leaseEndsAtMs: clock().nowMs() + 900_000,
     ...more,
   });
+
+/** An empty wallet, with the overrides. */
+export const makeWallet = (overrides: Partial<Wallet> = {}): Wallet => ({
+  id: WALLET_ID,
+  counters: new Map(),
+  holds: new Map(),
+  slices: new Map(),
+  draws: 0,
+  inFlight: 0,
+  revokedTokens: new Set(),
+  tokenKeepUntilMs: new Map(),
+  bytes: 400,
+  ...overrides,
+});
+
+/** The holds of a wallet. */
+export const holdsOf = (...holds: Hold[]) => new Map(holds.map((hold) => [hold.requestId, hold]));

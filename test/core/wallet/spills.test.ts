@@ -11,6 +11,7 @@ import {
   makeGrant,
   makeHold,
   makeRow,
+  makeWallet,
   NOW_MS,
   refusalOf,
   usd,
@@ -22,35 +23,31 @@ const tokenId = (index: number) => asTokenId(`t${index}`);
 const PREFIX = { hashes: ['00000000000000aa'], inputTokens: 7, modelTag: '0001' };
 
 /** A wallet with so many tokens, the first of which was used last. */
-const makeWallet = (tokens: number, overrides: Partial<Wallet> = {}): Wallet => ({
-  id: ID,
-  counters: new Map(
-    Array.from({ length: tokens }, (_, index) => [`t:t${index}:usd:total`, BigInt(index)]),
-  ),
-  holds: new Map(),
-  slices: new Map(),
-  draws: 0,
-  inFlight: 0,
-  revokedTokens: new Set(),
-  tokenKeepUntilMs: new Map(
-    Array.from({ length: tokens }, (_, index) => [tokenId(index), NOW_MS - index]),
-  ),
-  bytes: 400,
-  ...overrides,
-});
+const walletWith = (tokens: number, overrides: Partial<Wallet> = {}): Wallet =>
+  makeWallet({
+    id: ID,
+    counters: new Map(
+      Array.from({ length: tokens }, (_, index) => [`t:t${index}:usd:total`, BigInt(index)]),
+    ),
+    tokenKeepUntilMs: new Map(
+      Array.from({ length: tokens }, (_, index) => [tokenId(index), NOW_MS - index]),
+    ),
+    ...overrides,
+  });
+
 const idsOf = (wallet: Wallet, inUse = tokenId(0)) =>
   tokensToSpill(wallet, inUse).map((token) => token.tokenId);
 
 describe('the tokens that leave a wallet', () => {
   test('are none of eight, and of more as many as are too many, eight at most', () => {
-    expect(idsOf(makeWallet(8))).toEqual([]);
-    expect(idsOf(makeWallet(10))).toEqual(['t9', 't8']);
-    expect(idsOf(makeWallet(99))).toHaveLength(8);
+    expect(idsOf(walletWith(8))).toEqual([]);
+    expect(idsOf(walletWith(10))).toEqual(['t9', 't8']);
+    expect(idsOf(walletWith(99))).toHaveLength(8);
   });
 
   test('have all that is counted of them, and their revocation', () => {
     const [last] = tokensToSpill(
-      makeWallet(9, { revokedTokens: new Set([tokenId(8)]) }),
+      walletWith(9, { revokedTokens: new Set([tokenId(8)]) }),
       undefined,
     );
 
@@ -64,7 +61,7 @@ describe('the tokens that leave a wallet', () => {
 
   test('are neither in use nor hold anything', () => {
     const hold = makeHold({ tokenId: tokenId(8) });
-    const wallet = makeWallet(10, { holds: new Map([[hold.requestId, hold]]) });
+    const wallet = walletWith(10, { holds: new Map([[hold.requestId, hold]]) });
 
     expect(idsOf(wallet, tokenId(9))).toEqual(['t7', 't6']);
   });
@@ -74,7 +71,7 @@ describe('the tokens that leave a wallet', () => {
       Array.from({ length: 19 }, (_, index) => [`t:t8:usd:minute:${index}`, 1n]),
     );
 
-    expect(idsOf(makeWallet(9, { counters }))).not.toContain('t8');
+    expect(idsOf(walletWith(9, { counters }))).not.toContain('t8');
   });
 
   test.each([
@@ -83,13 +80,13 @@ describe('the tokens that leave a wallet', () => {
     ['is large, and can forget its prompts first', 1_001, true, 0],
   ])('of few tokens leave if the item %s', (_how, bytes, hasMemory, count) => {
     const memory = { salt: '00', prompts: new Map([[0, PREFIX]]) };
-    const wallet = makeWallet(3, { bytes, ...(hasMemory && { memory }) });
+    const wallet = walletWith(3, { bytes, ...(hasMemory && { memory }) });
 
     expect(idsOf(wallet)).toHaveLength(count);
   });
 
   test('are never the last one', () => {
-    expect(idsOf(makeWallet(1, { bytes: 2_000 }), asTokenId('other'))).toEqual([]);
+    expect(idsOf(walletWith(1, { bytes: 2_000 }), asTokenId('other'))).toEqual([]);
   });
 });
 

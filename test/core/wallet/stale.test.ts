@@ -1,30 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { asTokenId, type TokenId } from '../../../core/base/ids.ts';
 import { parseCounterName } from '../../../core/wallet/counter-name.ts';
-import type { Hold } from '../../../core/wallet/hold.ts';
 import type { Wallet } from '../../../core/wallet/ports.ts';
 import { hasNothingLeft, staleOf } from '../../../core/wallet/wallet.ts';
-import { makeHold, NOW_MS, WALLET_ID } from '../../support/wallet-fixtures.ts';
+import { holdsOf, makeHold, makeWallet, NOW_MS } from '../../support/wallet-fixtures.ts';
 
 const OTHER = asTokenId('tokenB');
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-
-const makeWallet = (overrides: Partial<Wallet> = {}): Wallet => ({
-  id: WALLET_ID,
-  counters: new Map(),
-  holds: new Map(),
-  slices: new Map(),
-  draws: 0,
-  inFlight: 0,
-  revokedTokens: new Set(),
-  tokenKeepUntilMs: new Map(),
-  bytes: 400,
-  ...overrides,
-});
-
-const holdsOf = (...holds: Hold[]) => new Map(holds.map((hold) => [hold.requestId, hold]));
 
 describe('staleOf', () => {
   const dropAt = (name: string, nowMs: number): boolean =>

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { asRequestId, asTokenId } from '../../../core/base/ids.ts';
 import type { Limit } from '../../../core/base/limits.ts';
 import type { Hold, LimitState } from '../../../core/wallet/hold.ts';
-import type { Wallet } from '../../../core/wallet/ports.ts';
 import {
   countersToReserve,
   decideRefusal,
@@ -11,31 +10,17 @@ import {
   settlementOf,
 } from '../../../core/wallet/wallet.ts';
 import {
+  holdsOf,
   makeHold,
   makeRow,
+  makeWallet,
   NOW_MS,
   TOKEN_ID,
   usd,
-  WALLET_ID,
 } from '../../support/wallet-fixtures.ts';
 
 const OTHER = asTokenId('tokenB');
 const DAY_MS = 86_400_000;
-
-const makeWallet = (overrides: Partial<Wallet> = {}): Wallet => ({
-  id: WALLET_ID,
-  counters: new Map(),
-  holds: new Map(),
-  slices: new Map(),
-  draws: 0,
-  inFlight: 0,
-  revokedTokens: new Set(),
-  tokenKeepUntilMs: new Map(),
-  bytes: 400,
-  ...overrides,
-});
-
-const holdsOf = (...holds: Hold[]) => new Map(holds.map((hold) => [hold.requestId, hold]));
 
 describe('countersToReserve', () => {
   test('names each counter of the instant, with its limit if it has one', () => {
