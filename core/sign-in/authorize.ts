@@ -28,7 +28,7 @@ import type { FamilyPorts } from './family.ts';
 import { need, type Parameters, readForm, type SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import { toConfirmPage, toShownPage } from './page.ts';
-import type { SignedInPerson } from './person.ts';
+import { narrowPerson, type SignedInPerson } from './person.ts';
 import type { AuthorizeRequest, SignedIn } from './purpose.ts';
 import { narrowModels } from './scope.ts';
 import { requireSigningKey, type SigningKey } from './signing-key.ts';
@@ -80,8 +80,7 @@ export async function confirmClient(
 ): Promise<SignInAnswer> {
   const client = requireClient(request.clientId);
   const port = requireLoopback(client, request.redirectUri);
-  const models = request.models === undefined ? person.models : narrowTo(request.models, person);
-  const narrowed: SignedInPerson = { ...person, ...(models && { models }) };
+  const narrowed = narrowPerson(person, request.models);
   const signing = await requireSigningKey(narrowed.keyName, ports);
   const ticket = makeTicket(
     browser,
@@ -99,13 +98,6 @@ export async function confirmClient(
     ...describeAccess(narrowed, signing),
   });
   return toPage(page, keepCookie(browser));
-}
-
-function narrowTo(
-  models: readonly string[],
-  person: SignedInPerson,
-): readonly string[] | undefined {
-  return narrowModels(new Map([['models', models.join(' ')]]), person.models);
 }
 
 /** `POST /oauth/authorize`: the button. @throws access_denied */

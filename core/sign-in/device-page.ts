@@ -37,10 +37,9 @@ import {
 import { need, type Parameters, readForm, readQuery, type SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import { toCodePage, toConfirmPage, toDevicePage, toShownPage } from './page.ts';
-import type { SignedInPerson } from './person.ts';
+import { narrowPerson } from './person.ts';
 import type { StoredGrant } from './ports.ts';
 import type { SignedIn } from './purpose.ts';
-import { narrowModels } from './scope.ts';
 import { sealFor } from './seal.ts';
 import { requireSigningKey } from './signing-key.ts';
 
@@ -160,7 +159,7 @@ export async function confirmDevice(
   ports: DevicePagePorts,
 ): Promise<SignInAnswer> {
   const { device } = await requirePending(deviceId, ports);
-  const person = narrowTo(device, signedIn.person);
+  const person = narrowPerson(signedIn.person, device.models);
   const signing = await requireSigningKey(person.keyName, ports);
   const content = { person, providerToken: signedIn.providerToken, deviceId };
   const page = toConfirmPage({
@@ -174,12 +173,6 @@ export async function confirmDevice(
     ...describeAccess(person, signing),
   });
   return toPage(page, keepCookie(browser));
-}
-
-function narrowTo({ models }: Device, person: SignedInPerson): SignedInPerson {
-  if (models === undefined) return person;
-  const narrowed = narrowModels(new Map([['models', models.join(' ')]]), person.models);
-  return { ...person, ...(narrowed && { models: narrowed }) };
 }
 
 async function decide(

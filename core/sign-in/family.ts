@@ -33,6 +33,7 @@ export interface Family {
   readonly user: string;
   readonly keyName: string;
   readonly models?: readonly string[] | undefined;
+  readonly asked?: readonly string[] | undefined;
   readonly clientId: string;
   /** The one of the last token. */
   readonly hash: string;

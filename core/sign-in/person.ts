@@ -6,6 +6,7 @@ import type { JsonObject } from '../base/json.ts';
 import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import { fitsClaim, readEmail } from '../jwt/claims.ts';
 import { OAuthError } from './oauth-error.ts';
+import { commonModels } from './scope.ts';
 import type { LoginSettings } from './settings.ts';
 
 /** A person who signed in, and what they may have. */
@@ -14,6 +15,8 @@ export interface SignedInPerson {
   readonly user: string;
   readonly keyName: string;
   readonly models?: readonly string[] | undefined;
+  /** The models that their client asked for, of which `models` holds those that they may have. */
+  readonly asked?: readonly string[] | undefined;
 }
 
 const denied = (text: string): OAuthError => new OAuthError('access_denied', text);
@@ -43,6 +46,20 @@ export function readPerson(claims: JsonObject, settings: LoginSettings): SignedI
   const signing = rule?.keyName ?? keyName;
   if (signing === undefined) throw denied('no rule gives you access');
   return { user, keyName: signing, ...(rule?.models && { models: rule.models }) };
+}
+
+/**
+ * Narrows a person to the models that their client asked for, at the login and again at each refresh.
+ * @throws access_denied if none of them is left
+ */
+export function narrowPerson(
+  person: SignedInPerson,
+  asked: readonly string[] | undefined,
+): SignedInPerson {
+  if (asked === undefined) return person;
+  const models = commonModels(asked, person.models);
+  if (models.length > 0) return { ...person, models, asked };
+  throw denied('you may not use the models that the client asks for');
 }
 
 function readUser(claims: JsonObject, issuer: string): string {

@@ -24,7 +24,7 @@ import {
   toToken,
 } from './family.ts';
 import { OAuthError } from './oauth-error.ts';
-import { readPerson } from './person.ts';
+import { narrowPerson, readPerson } from './person.ts';
 import type { StoredGrant } from './ports.ts';
 import { drawSecret, seal, unseal } from './seal.ts';
 import { requireSigningKey, type SigningKey } from './signing-key.ts';
@@ -131,7 +131,8 @@ async function askProvider(
   const held = { ...at, seen: { ...seen, rev: seen.rev + 1 } };
   try {
     const answer = await provider?.refresh(providerToken);
-    const person = answer?.claims === undefined ? undefined : readPerson(answer.claims, settings);
+    const claims = answer?.claims;
+    const person = claims && narrowPerson(readPerson(claims, settings), family.asked);
     if (person !== undefined && person.user !== family.user) {
       throw new OAuthError('access_denied', 'the provider named somebody else');
     }

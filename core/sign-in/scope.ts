@@ -36,6 +36,21 @@ export function narrowModels(
   return wanted;
 }
 
+/** Returns the models that two lists have in common; no second list allows all. */
+export function commonModels(
+  one: readonly string[],
+  other: readonly string[] | undefined,
+): readonly string[] {
+  if (other === undefined) return one;
+  const isIn = (list: readonly string[], model: string): boolean =>
+    list.some((each) => each === model || covers(each, model));
+  const common = [
+    ...one.filter((each) => isIn(other, each)),
+    ...other.filter((each) => isIn(one, each)),
+  ];
+  return [...new Set(common)];
+}
+
 const words = (text = ''): readonly string[] => text.split(/[ ,]+/).filter((word) => word !== '');
 
 const covers = (pattern: string, model: string): boolean =>

@@ -218,6 +218,31 @@ describe('access ends', () => {
     expect(payload.models).toEqual(['demo/*']);
   });
 
+  test('never widens: what the client asked for stays, and a rule that allows none of it ends access', async () => {
+    const rules = [
+      { when: 'role=guest', key: 'course', models: ['demo/*', 'openai/gpt-5'] },
+      { when: 'role=none', key: 'course', models: ['google/*'] },
+    ];
+    const kit = makeSignInKit({ rules });
+    const asked = ['demo/echo', 'anthropic/*'];
+    const familyId = drawFamilyId(kit.ports.random);
+    const person = { ...ADA, models: asked, asked };
+    const client = { familyId, clientId: 'hallpass' };
+    let { refreshToken } = await startFamily({ person, providerToken: 'p' }, client, kit.ports);
+    const staff = { ...withoutGroup, groups: ['staff'] };
+    const found = [];
+    for (const role of ['member', 'guest', 'member']) {
+      kit.atProvider = { claims: { ...staff, role } };
+      const given = await refresh(kit, refreshToken);
+      refreshToken = given.refreshToken;
+      const payload = Buffer.from(given.access.token.split('.')[1] ?? '', 'base64url');
+      found.push(JSON.parse(payload.toString()).models);
+    }
+    expect(found).toEqual([asked, ['demo/echo'], asked]);
+    kit.atProvider = { claims: { ...staff, role: 'none' } };
+    expect(await codeOf(refresh(kit, refreshToken))).toBe('invalid_grant');
+  });
+
   // guarantee: provider-down-is-503
   test('never by an outage: the same token works when the provider is back', async () => {
     const kit = makeSignInKit();
