@@ -39,7 +39,8 @@ export const indexesOf = ({ index, slicesIndex, listIndex }: TableSchema): reado
 /**
  * Keys: `pk` is `name#<account>#<digest of the name>` for a record, `hash#<key hash>` for a pointer to one.
  * Wallets: `pk` is the wallet id, `<wallet id>!` for what is known of its person, `<wallet id>#<token id>` for a token that
- * left it, or `pool#<key id>#<slice>` for what all wallets have drawn of a key-wide budget. Only tokens expire.
+ * left it, `pool#<key id>#<slice>` for what all wallets have drawn of a key-wide budget, or `secret#<key id>` for a disabled key
+ * whose secret may go. The index `due` leads to holds, alerts and such secrets. Only tokens and the last of these expire.
  * Usage: `pk` is `<key id>#<day>` and `sk` `<reserved at>#<request id>` for a row. Rollups of days have the `pk`
  * `<key id>#rollups`; their `sk` is `<day>` for the seal, which says which generation holds and how many segments it has,
  * and `<day>#<generation>#<sk of the last row before>` for a segment. `open` and `openDay` mark rows that lead to a day.

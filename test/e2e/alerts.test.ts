@@ -27,6 +27,7 @@ const received: Received[] = [];
 /** The statuses of the next answers; 204 after them. */
 let answers: number[] = [];
 let receiver: Server;
+let hooksUrl: string;
 let gateway: TestGateway;
 
 beforeAll(async () => {
@@ -40,9 +41,9 @@ beforeAll(async () => {
       response.writeHead(answers.shift() ?? 204, { location: '/elsewhere' }).end();
     });
   });
-  const url = await listen(receiver);
+  hooksUrl = await listen(receiver);
   gateway = await startTestGateway({
-    config: defineConfig({ providers: {}, alerts: { webhook: `${url}/hook` } }),
+    config: defineConfig({ providers: {}, alerts: { webhook: `${hooksUrl}/hook` } }),
     variables: { HALLPASS_ALERT_SECRET: SECRET },
   });
 });
@@ -51,8 +52,8 @@ afterAll(async () => {
   await endServer(receiver);
 });
 
-async function chat(credential: string, content = 'hello'): Promise<number> {
-  const response = await fetch(`${gateway.url}/chat/completions`, {
+async function chat(credential: string, content = 'hello', url = gateway.url): Promise<number> {
+  const response = await fetch(`${url}/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -169,6 +170,29 @@ test('a token that is refused because its money is gone reaches 100', async () =
   expect(alerts.map(({ body }) => [body.level, body.limit])).toEqual([
     [100, { per: 'token', unit: 'usd', window: 'total' }],
   ]);
+});
+
+test('the budget of a key has alerts when wallets have drawn so much of it, and when it is gone', async () => {
+  const config = defineConfig({
+    providers: {},
+    defaults: { limits: ['key:usd:month=0.001'] },
+    alerts: { webhook: `${hooksUrl}/hook`, at: [50, 100] },
+  });
+  const other = await startTestGateway({ config, variables: { HALLPASS_ALERT_SECRET: SECRET } });
+  const levels = () =>
+    received.filter(({ body }) => body.limit.per === 'key').map(({ body }) => body.level);
+  const token = other.newToken();
+
+  let status = 200;
+  for (let requests = 0; requests < 500 && status === 200; requests += 1) {
+    status = await chat(token, 'hello', other.url);
+    if (requests % 20 === 0) await other.sweep();
+  }
+  await other.sweep();
+
+  expect(status).toBe(402);
+  expect(levels()).toEqual([50, 100]);
+  await other.close();
 });
 
 test('an alert that the webhook refuses or redirects is sent again under the same id', async () => {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { App, Stack } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
-import { writeConfigModule } from '../../lib/config-module.ts';
+import { toDeployedConfig, writeConfigModule } from '../../lib/config-module.ts';
 
 // guarantee: own-configuration
 test('the module that a function bundles holds the configuration as it was checked, amounts and odd texts too', async () => {
@@ -22,4 +22,10 @@ test('the module that a function bundles holds the configuration as it was check
   expect(module.config).toEqual(config);
   expect(module.config.defaults.limits[0].amount).toBe(12_345_678_901n);
   await rm(folder, { recursive: true, force: true });
+});
+
+test('is refused if alerts would go to the machine that deploys', () => {
+  const config = defineConfig({ providers: {}, alerts: { webhook: 'http://127.0.0.1:9/hook' } });
+
+  expect(() => toDeployedConfig(config)).toThrow('"alerts.webhook" must be reachable from AWS');
 });
