@@ -101,6 +101,15 @@ export const REVOKED_LIST_ATTRIBUTES = ['pk', 'id', 'revoked'] as const;
 /** The attributes of a wallet that sign-in may write: the marks of revoked tokens (adapters/dynamodb/marks.ts). */
 export const TOKEN_MARK_ATTRIBUTES = ['pk', 'x:*', 'revoked:*'] as const;
 
+/**
+ * The attributes of a person's record and of the note beside it, which an enrolment writes (adapters/dynamodb/people.ts). No
+ * counter, hold or mark of a token is among them.
+ */
+export const PERSON_ATTRIBUTES = [
+  ...['pk', 'rev', 'own', 'credit', 'blocked', 'of', 'movedTo'],
+  ...['name', 'source', 'i:*'],
+] as const;
+
 /** Names a key's secret, which is JSON `{"versions":{"<version>":"sk-…"}}`. */
 export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;
 /**

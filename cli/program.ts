@@ -7,6 +7,7 @@ import { GatewayError } from '../core/base/errors.ts';
 import { addAlertCommands } from './alerts.ts';
 import { addConsoleCommand } from './console/commands.ts';
 import { addCostCommand } from './cost.ts';
+import { addEnrolCommands } from './enrol.ts';
 import { addExplainCommand } from './explain.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './failure.ts';
 import { addKeyCommands } from './keys/commands.ts';
@@ -46,6 +47,7 @@ function makeProgram(terminal: Terminal): Command {
   addExplainCommand(program, terminal);
   addProviderCommands(program, terminal);
   addSignInCommands(program, terminal);
+  addEnrolCommands(program, terminal);
   addAlertCommands(program, terminal);
   addSmokeCommand(program, terminal);
   addCostCommand(program, terminal);

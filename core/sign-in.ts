@@ -19,6 +19,12 @@ import { openTicket, requireBrowser } from './sign-in/browser.ts';
 import { redeemCode } from './sign-in/code.ts';
 import { DEVICE_GRANT, type DeviceTokens, pollDevice, startDevice } from './sign-in/device.ts';
 import { confirmDevice, showDevice, submitDevice } from './sign-in/device-page.ts';
+import {
+  type EnrolPagePorts,
+  enrolPerson,
+  showEnrolment,
+  submitEnrolment,
+} from './sign-in/enrol-page.ts';
 import { EXCHANGE_GRANT, type ExchangePorts, exchange } from './sign-in/exchange.ts';
 import type { FamilyPorts } from './sign-in/family.ts';
 import { need, readForm, readQuery, type SignInRequest } from './sign-in/form.ts';
@@ -29,7 +35,7 @@ import { refreshFamily } from './sign-in/refresh.ts';
 import { revoke } from './sign-in/revoke.ts';
 import type { SignInSettings } from './sign-in/settings.ts';
 
-export interface SignInPorts extends ExchangePorts, LoginPorts, FamilyPorts {
+export interface SignInPorts extends ExchangePorts, LoginPorts, FamilyPorts, EnrolPagePorts {
   readonly settings: SignInSettings;
 }
 
@@ -43,6 +49,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST /oauth/device_authorization': startDevice,
   'GET /device': showDevice,
   'POST /device': submitDevice,
+  'GET /enrol': showEnrolment,
+  'POST /enrol': submitEnrolment,
   'GET /oauth/login': answerLogin,
   'GET /oauth/callback': answerCallback,
   'GET /oauth/authorize': answerAuthorize,
@@ -115,9 +123,15 @@ const toTokens = ({ access, refreshToken }: DeviceTokens): SignInAnswer =>
     scope: 'inference',
   });
 
-/** For `/me`, or for a device that a ticket of this browser names. */
+/** For `/me`, for an enrolment, or for a device that a ticket of this browser names. */
 async function answerLogin(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
-  const ticket = readQuery(request).get('ticket');
+  const parameters = readQuery(request);
+  const enrolment = parameters.get('enrol');
+  if (enrolment !== undefined) {
+    const opened = openTicket(requireBrowser(request), 'enrol', enrolment, ports.clock);
+    return startLogin(request, { kind: 'enrol', ...opened }, ports);
+  }
+  const ticket = parameters.get('ticket');
   if (ticket === undefined) return startLogin(request, { kind: 'page' }, ports);
   const { deviceId } = openTicket(requireBrowser(request), 'asked', ticket, ports.clock);
   return startLogin(request, { kind: 'device', deviceId }, ports);
@@ -139,6 +153,8 @@ async function answerCallback(request: SignInRequest, ports: SignInPorts): Promi
       return showToken(ended, ports);
     case 'authorize':
       return confirmClient(browser, ended, purpose.request, ports);
+    case 'enrol':
+      return enrolPerson(ended, purpose.enrolmentId, ports);
     case 'device':
       return confirmDevice(browser, ended, purpose.deviceId, ports);
   }

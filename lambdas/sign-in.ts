@@ -11,6 +11,7 @@ import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts'
 import { makeSignInSecrets } from '../adapters/aws/sign-in-secret.ts';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
 import { makeWalletMarks } from '../adapters/dynamodb/marks.ts';
+import { makePeople } from '../adapters/dynamodb/people.ts';
 import { makeSignInStore } from '../adapters/dynamodb/sign-in-store.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeIdentityProvider } from '../adapters/http/identity-provider.ts';
@@ -76,7 +77,9 @@ function makePorts(
       keys,
       wallets: makeWallets(dynamodb, environment.walletsTable),
       marks: makeWalletMarks(dynamodb, environment.walletsTable),
+      people: makePeople(dynamodb, environment.walletsTable),
       clock,
+      random,
     }),
     clock,
     random: { uuid: random.uuid, bytes: randomBytes },

@@ -4,6 +4,7 @@
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
+  PERSON_ATTRIBUTES,
   REVOKED_LIST_ATTRIBUTES,
   TABLES,
   TOKEN_MARK_ATTRIBUTES,
@@ -47,6 +48,19 @@ const revokeInWallets = (walletsTableArn: string): PolicyStatement =>
     resources: [walletsTableArn],
     conditions: {
       'ForAllValues:StringLike': { 'dynamodb:Attributes': [...TOKEN_MARK_ATTRIBUTES] },
+      StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+    },
+  });
+
+/** Allows the records of people, which an enrolment gives a limit of their own. */
+const giveLimits = (walletsTableArn: string): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'GiveLimits',
+    effect: Effect.ALLOW,
+    actions: ['dynamodb:UpdateItem'],
+    resources: [walletsTableArn],
+    conditions: {
+      'ForAllValues:StringLike': { 'dynamodb:Attributes': [...PERSON_ATTRIBUTES] },
       StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
     },
   });
@@ -196,6 +210,7 @@ export function permissionsOf({
             readRecords(tables.keys.tableArn),
             allow('ReadPeople', ['dynamodb:GetItem'], wallets),
             revokeInWallets(tables.wallets.tableArn),
+            giveLimits(tables.wallets.tableArn),
             allow(
               'KeepGrants',
               ['dynamodb:GetItem', 'dynamodb:UpdateItem'],

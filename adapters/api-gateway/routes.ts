@@ -53,6 +53,7 @@ export const SIGN_IN_METHODS: Readonly<Record<string, readonly string[]>> = {
   '/oauth/authorize': ['GET', 'POST'],
   '/oauth/device_authorization': ['POST'],
   '/device': ['GET', 'POST'],
+  '/enrol': ['GET', 'POST'],
   '/oauth/login': ['GET'],
   '/oauth/callback': ['GET'],
 };

@@ -97,7 +97,8 @@ const hasRoom = (max: number): Condition =>
 /** Invariant: a count is never negative. Defeats: a count that expired before it was taken back. Keeps `count-not-negative`. */
 const isCounted = (): Condition => condition`${attribute(COUNT)} >= ${ONE}`;
 
-function toGrant(id: string, item: Item): StoredGrant | undefined {
+/** Reads a grant; undefined for a count. */
+export function toGrant(id: string, item: Item): StoredGrant | undefined {
   const rev = readNumber(item, REV);
   const expiresAtMs = readNumber(item, EXPIRES_AT);
   const data = readText(item, DATA);

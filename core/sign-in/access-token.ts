@@ -14,6 +14,8 @@ export interface AccessRequest {
   /** Dollars for the whole life of the token. */
   readonly spendingLimit?: number | undefined;
   readonly lifetimeSeconds: number;
+  /** The token's name. @default a new one */
+  readonly jti?: string | undefined;
   /** No token ends after this instant. */
   readonly endsAtMs?: number | undefined;
 }
@@ -34,6 +36,7 @@ export function signAccess(
     spendingLimit,
     lifetimeSeconds,
     endsAtMs = Number.POSITIVE_INFINITY,
+    jti: given,
   }: AccessRequest,
   { clock, random }: { readonly clock: Clock; readonly random: Pick<Random, 'uuid'> },
 ): AccessToken {
@@ -41,7 +44,7 @@ export function signAccess(
   const longest = Math.min(lifetimeSeconds, record.maxTokenLifetimeSeconds);
   const exp = Math.floor(Math.min(iat + longest, keyEndsAtMs / 1000, endsAtMs / 1000));
   if (exp <= iat) throw new OAuthError('invalid_grant', 'access has ended');
-  const jti = random.uuid();
+  const jti = given ?? random.uuid();
   const claims = {
     sub: record.account,
     iat,

@@ -93,5 +93,5 @@ export async function showToken({ person }: SignedIn, ports: LoginPorts): Promis
   const signing = await requireSigningKey(person.keyName, ports);
   const lifetimeSeconds = ports.settings.pageLifetimeSeconds;
   const { token } = signAccess(signing, { ...person, lifetimeSeconds }, ports);
-  return toPage(toTokenPage(person.user, token), CLEAR_COOKIE);
+  return toPage(toTokenPage(person.user, token, '..'), CLEAR_COOKIE);
 }

@@ -52,11 +52,12 @@ export const toErrorPage = (reason: string, isOutage: boolean): string =>
   );
 
 /** Makes the page after a login: it goes on to `/me` with the token, which stands only in this body. */
-export const toTokenPage = (user: string, token: string): string =>
+/** @param up the way from this page to the pages' folder */
+export const toTokenPage = (user: string, token: string, up: '.' | '..'): string =>
   toDocument(
     'You are signed in',
-    html`<p>You are signed in as <strong>${user}</strong>.</p><p><a class="button" href="../me#${token}">Open your page</a></p>`,
-    `../me#${token}`,
+    html`<p>You are signed in as <strong>${user}</strong>.</p><p><a class="button" href="${up}/me#${token}">Open your page</a></p>`,
+    `${up}/me#${token}`,
   );
 
 /** The question that a person confirms. */
@@ -122,4 +123,19 @@ export const toDevicePage = (ask: {
   toDocument(
     'Is this your device?',
     html`<dl><dt>Who asks</dt><dd>${ask.who}</dd>${ask.facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl><p>Continue only if you started this yourself. Did somebody send you the code? Then close this page.</p><p><a class="button" href="oauth/login?ticket=${ask.ticket}">Sign in</a></p>`,
+  );
+
+/** Makes the page of an enrolment: a way to sign in, or a form for a code of a list. */
+export const toEnrolPage = (ask: {
+  readonly by: 'login' | 'code';
+  readonly ticket: string;
+  readonly facts: Confirmation['facts'];
+}): string =>
+  toDocument(
+    'Get your pass',
+    html`<dl>${ask.facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>${
+      ask.by === 'login'
+        ? html`<p><a class="button" href="oauth/login?enrol=${ask.ticket}">Sign in and get it</a></p>`
+        : html`<p>Type a code of the list and your name. Each code gives one pass, once.</p><form method="post" action="enrol"><input type="hidden" name="ticket" value="${ask.ticket}"><label>Code<input name="code" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="24" required></label><label>Your name<input name="name" autocomplete="name" maxlength="80" required></label><button class="primary">Get it</button></form>`
+    }`,
   );

@@ -3,6 +3,7 @@
  */
 import type { KeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
+import type { NanoUsd } from '../base/money.ts';
 
 /** The memory of one grant: a login, a device, a code or a family of refresh tokens. */
 export interface StoredGrant {
@@ -46,6 +47,11 @@ export interface SignInRandom {
 export interface PeopleOfKeys {
   /** True for a person whom the owner of the key has blocked. */
   isBlocked(keyId: KeyId, user: string): Promise<boolean>;
+  /**
+   * Gives a person a limit of their own for good, unless they have one. Safe to repeat under the same key.
+   * @param idempotencyKey 1 to 64 characters
+   */
+  giveLimit(keyId: KeyId, user: string, amount: NanoUsd, idempotencyKey: string): Promise<void>;
   /** Revokes one token: its next request is refused. */
   revokeToken(keyName: string, user: string, jti: string): Promise<void>;
 }

@@ -18,7 +18,8 @@ export interface AuthorizeRequest {
 export type LoginPurpose =
   | { readonly kind: 'page' }
   | { readonly kind: 'authorize'; readonly request: AuthorizeRequest }
-  | { readonly kind: 'device'; readonly deviceId: string };
+  | { readonly kind: 'device'; readonly deviceId: string }
+  | { readonly kind: 'enrol'; readonly enrolmentId: string };
 
 /** Somebody who has just signed in. */
 export interface SignedIn {
@@ -32,6 +33,8 @@ export interface TicketContents {
   readonly login: LoginPurpose;
   /** The button of a client's confirmation. */
   readonly authorize: SignedIn & { readonly request: AuthorizeRequest };
+  /** The page of an enrolment. */
+  readonly enrol: { readonly enrolmentId: string };
   /** The form for a device's code, before anyone has signed in. */
   readonly code: { readonly kind: 'code' };
   /** The page of a device whose code was right. */

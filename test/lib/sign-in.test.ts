@@ -20,6 +20,8 @@ const OPEN = [
   'POST /oauth/device_authorization',
   'GET /device',
   'POST /device',
+  'GET /enrol',
+  'POST /enrol',
   'GET /oauth/login',
   'GET /oauth/callback',
 ];
@@ -92,10 +94,22 @@ describe('a stack with sign-in', () => {
           'ForAllValues:StringLike': { 'dynamodb:Attributes': ['pk', 'x:*', 'revoked:*'] },
         },
       },
+      {
+        Sid: 'GiveLimits',
+        Action: 'dynamodb:UpdateItem',
+        Condition: {
+          'ForAllValues:StringLike': {
+            'dynamodb:Attributes': [
+              ...['pk', 'rev', 'own', 'credit', 'blocked', 'of', 'movedTo'],
+              ...['name', 'source', 'i:*'],
+            ],
+          },
+        },
+      },
       { Sid: 'KeepGrants', Action: ['dynamodb:GetItem', 'dynamodb:UpdateItem'] },
       { Sid: 'ReadSignInSecret', Action: 'secretsmanager:GetSecretValue' },
     ]);
-    expect(JSON.stringify(statements[4].Resource)).toMatch(/\/sign-in-\?{6}"/);
+    expect(JSON.stringify(statements[5].Resource)).toMatch(/\/sign-in-\?{6}"/);
   });
 
   // guarantee: room-for-the-authorizer

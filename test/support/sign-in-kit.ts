@@ -34,6 +34,8 @@ export interface SignInKit {
   /** `user jti`, as they were revoked. */
   readonly revoked: string[];
   readonly blocked: Set<string>;
+  /** `user amount`, as limits were given. */
+  readonly given: string[];
   /** All that the table holds, as one text. */
   stored(): string;
 }
@@ -45,11 +47,12 @@ export function makeSignInKit(
   let nowMs = START_MS;
   let drawn = 0;
   const store = makeMemorySignIn();
-  const kit: Pick<SignInKit, 'atProvider' | 'askedWith' | 'revoked' | 'blocked'> = {
+  const kit: Pick<SignInKit, 'atProvider' | 'askedWith' | 'revoked' | 'blocked' | 'given'> = {
     atProvider: { claims: ADA_CLAIMS },
     askedWith: [],
     revoked: [],
     blocked: new Set(),
+    given: [],
   };
   const config = defineConfig({
     account: ACCOUNT,
@@ -85,6 +88,7 @@ export function makeSignInKit(
     },
     people: {
       isBlocked: async (_, user) => kit.blocked.has(user),
+      giveLimit: async (_, user, amount) => void kit.given.push(`${user} ${amount}`),
       revokeToken: async (_, user, jti) => void kit.revoked.push(`${user} ${jti}`),
     },
     clock: {

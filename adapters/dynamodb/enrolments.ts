@@ -1,0 +1,52 @@
+/**
+ * Finds enrolments in the table of sign-in, for commands: no request needs a list. Fails closed.
+ */
+import type { StoredGrant } from '../../core/sign-in/ports.ts';
+import type { AwsCall } from '../aws/aws-call.ts';
+import { toGrant } from './sign-in-store.ts';
+import { rethrow } from './update.ts';
+import { itemsOf, readNumber, readText, toText } from './values.ts';
+
+/** One page is 1 MB of items, whatever fits the filter. */
+const PAGES_MAX = 200;
+
+/** The enrolments of a table, and the places taken by the id of the count. */
+export interface FoundEnrolments {
+  readonly grants: readonly StoredGrant[];
+  readonly taken: ReadonlyMap<string, number>;
+  /** False: the table has more than a command reads. */
+  readonly isWhole: boolean;
+}
+
+/** @param prefixes of the ids of enrolments and of their counts */
+export async function findEnrolments(
+  call: AwsCall,
+  table: string,
+  prefixes: { readonly enrolments: string; readonly counts: string },
+): Promise<FoundEnrolments> {
+  const grants: StoredGrant[] = [];
+  const taken = new Map<string, number>();
+  let from: unknown;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const answer = await call('Scan', {
+      TableName: table,
+      FilterExpression: 'begins_with(pk, :enrolments) OR begins_with(pk, :counts)',
+      ExpressionAttributeValues: {
+        ':enrolments': toText(prefixes.enrolments),
+        ':counts': toText(prefixes.counts),
+      },
+      ConsistentRead: true,
+      ...(from !== undefined && { ExclusiveStartKey: from }),
+    }).catch(rethrow);
+    for (const item of itemsOf(answer)) {
+      const id = readText(item, 'pk') ?? '';
+      const count = readNumber(item, 'count');
+      const grant = toGrant(id, item);
+      if (count !== undefined) taken.set(id, count);
+      else if (grant !== undefined) grants.push(grant);
+    }
+    from = answer.LastEvaluatedKey;
+    if (from === undefined) return { grants, taken, isWhole: true };
+  }
+  return { grants, taken, isWhole: false };
+}
