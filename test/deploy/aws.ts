@@ -16,7 +16,10 @@ export interface Stack {
 }
 
 /** Reads a deployed stack. */
-export async function readStack({ emulator, clients }: Life, name: string): Promise<Stack> {
+export async function readStack(
+  { emulator, clients }: Pick<Life, 'emulator' | 'clients'>,
+  name: string,
+): Promise<Stack> {
   const { DescribeStacksCommand, DescribeStackResourcesCommand } = await import(
     '@aws-sdk/client-cloudformation'
   );

@@ -1,6 +1,7 @@
 /**
  * `npm run test:package`: packs the package twice, installs it from the registry into empty folders, and uses it there,
- * on this Node and on the first one on the PATH that has another major version. Prints sizes and times.
+ * on this Node and on the first one on the PATH that has another major version: starts, issues, synthesizes, and, where
+ * there is Python, deploys on the emulator of `npm run test:deploy`. Prints sizes and times.
  */
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNodes, type NodeProgram, startInstalled, writeApp } from '../support/built-package.ts';
+import { deployOnEmulator } from './deploy.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MB = 1e6;
@@ -30,8 +32,13 @@ function expectThat(holds: boolean, message: string): void {
 }
 
 /** Runs a program with a Node first on the PATH, as a user of that Node does. */
-function run({ node, cwd }: Place, [command = '', ...args]: readonly string[]): string {
-  const env = { ...process.env, PATH: [dirname(node.path), process.env.PATH].join(delimiter) };
+function run(
+  { node, cwd }: Place,
+  [command = '', ...args]: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): string {
+  const path = [dirname(node.path), process.env.PATH].join(delimiter);
+  const env = { ...process.env, ...variables, PATH: path };
   return execFileSync(command, args, {
     cwd,
     encoding: 'utf8',
@@ -107,6 +114,8 @@ async function useOn(node: NodeProgram, archive: string, top: string): Promise<v
   expectThat(bundles.length === 5, `cdk synth must make 5 bundles, got ${bundles.length}`);
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
   console.log(`${node.version}  start, issue, stream: ok; cdk synth: ${seconds} s`);
+  const life = await deployOnEmulator(top, (command, variables) => run(whole, command, variables));
+  console.log(`${node.version}  ${life}`);
 }
 
 const top = mkdtempSync(join(tmpdir(), 'hallpass-pack-'));
