@@ -127,7 +127,7 @@ export function startHistory({ wallets, usage, marks, people, keyId, shards }: H
           raise(`${reservation.hold.walletId} ${name}`, max);
         }
         for (const { name, limit } of reservation.slices ?? []) raise(name, limit);
-        // Or the next try's number would not be its own.
+        // A reserve that arrived after the next try would have that try's number.
         return once(() => wallets.reserve(reservation));
       },
       settle: (settlement) => keep(() => wallets.settle(settlement)),
