@@ -1,24 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { hallpass, runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 import { mintWith } from '../support/user-jwts.ts';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-cli-'));
   gateway = await startTestGateway({ data: join(folder, '.hallpass') });
 });
 
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => gateway.close());
 
 const here = (args: readonly string[], more: object = {}) =>
   runHere([...args, '--data', join(folder, '.hallpass')], more);

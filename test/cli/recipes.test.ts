@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { runHere } from '../support/hallpass-command.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const PAGES = ['README.md', 'docs/identity.md', 'docs/tokens.md'];
 const text = PAGES.map((page) =>
@@ -17,13 +17,11 @@ const commandsOf = (pattern: RegExp): readonly string[] => [
 const recipes = commandsOf(/^npx hallpass (keys create .*)$/gm);
 const issues = commandsOf(/^npx hallpass (tokens issue .*)$/gm);
 
-let folder: string;
+const folder = makeTemporaryFolder();
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-recipes-'));
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   await writeFile(join(folder, 'public.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('each preset has a recipe, and so have own keys and secrets', () => {
   expect(recipes.length).toBeGreaterThanOrEqual(13);

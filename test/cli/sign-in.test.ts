@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeSignInSecrets } from '../../adapters/aws/sign-in-secret.ts';
@@ -8,19 +5,16 @@ import { systemClock } from '../../adapters/system.ts';
 import { defineConfig } from '../../core/config.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-cli-'));
   gateway = await startTestGateway({ data: folder });
 });
 
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => gateway.close());
 
 const run = (args: readonly string[], input = '') =>
   runHere([...args, '--data', folder], { input });

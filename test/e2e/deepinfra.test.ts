@@ -2,9 +2,6 @@
  * The request that DeepInfra documents for a scoped token, unchanged, with the configuration of this repository:
  * https://docs.deepinfra.com/account/authentication
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   completion,
@@ -16,6 +13,7 @@ import {
 import { runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const DOCUMENTED_BODY = `{
       "api_key_name": "auto",
@@ -24,13 +22,12 @@ const DOCUMENTED_BODY = `{
       "spending_limit": 1.0
   }`;
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let provider: FakeProvider;
 let gateway: TestGateway;
 let key: string;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-deepinfra-'));
   provider = await startFakeProvider(jsonReply(completion('Hi', usageOf(1_000, 100))));
   gateway = await startTestGateway({ data: folder, providerUrls: { deepinfra: provider.url } });
   const { stdout } = await runHere(['keys', 'create', 'auto', '--data', folder, '--json']);
@@ -40,7 +37,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.close();
   await provider.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function post(path: string, credential: string, body: string) {

@@ -2,9 +2,6 @@
  * Google's clients through the whole gateway: what they send arrives, and what they raise is what they expect.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createGoogle } from '@ai-sdk/google';
 import { LLMock } from '@copilotkit/aimock';
 import { GoogleGenAI } from '@google/genai';
@@ -14,6 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const USAGE = {
@@ -41,11 +39,10 @@ const FIRST = event({
 });
 const LAST = event({ ...answer([{ text: 'lo' }], stop), usageMetadata: USAGE });
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let provider: FakeProvider;
 let gateway: TestGateway;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-google-'));
   provider = await startFakeProvider();
   gateway = await startTestGateway({
     data: folder,
@@ -56,7 +53,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.close();
   await provider?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const MODEL = 'gemini-2.5-flash';

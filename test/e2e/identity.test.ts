@@ -2,25 +2,22 @@
  * Identity through the whole gateway: no caller is taken for another, all unknown callers get one answer, and each user
  * sees only their own usage.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHere } from '../support/hallpass-command.ts';
 import { type Answer, send } from '../support/http-client.ts';
 import { signAs } from '../support/jwts.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 import { type LocalIssuer, mintWith, startIssuer } from '../support/user-jwts.ts';
 
 const SECRET = 'a-secret-of-the-issuer-that-is-long-enough.';
 const ISSUER = 'https://id.example.edu';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let gateway: TestGateway;
 let issuer: LocalIssuer;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-identity-'));
   gateway = await startTestGateway({ data: folder });
   issuer = await startIssuer('RS256');
 });
@@ -28,7 +25,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.close();
   await issuer.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 interface Made {

@@ -3,10 +3,7 @@
  * fails. The counters equal the rows, the rows equal the provider's own count, and the audit finds no difference.
  * The test command plays a fifth of it; `SOAK=full` plays the 2,000 requests of 50 users, 100 at once.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
@@ -24,6 +21,7 @@ import {
 import { makeSeededFraction } from '../support/faulty.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const [USERS, AT_ONCE, KEY_PERCENT] = process.env.SOAK === 'full' ? [50, 100, 97n] : [10, 20, 97n];
 const REQUESTS = 40 * USERS;
@@ -58,7 +56,7 @@ const config = defineConfig({
 });
 
 const fraction = makeSeededFraction(2026);
-let folder: string;
+const folder = makeTemporaryFolder();
 let provider: FakeProvider;
 let gateway: TestGateway;
 
@@ -84,7 +82,6 @@ function drawReply(): Drawn {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-soak-'));
   provider = await startFakeProvider();
   const providerUrls = { openai: provider.url };
   gateway = await startTestGateway({ config, providerUrls, data: folder });
@@ -92,7 +89,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.close();
   await provider.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: AT_ONCE });

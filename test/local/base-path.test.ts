@@ -1,25 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let gateway: TestGateway;
 /** The URL without the base path. */
 let origin: string;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-base-path-'));
   gateway = await startTestGateway({ basePath: 'ai', data: folder });
   origin = new URL(gateway.url).origin;
 });
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => gateway.close());
 
 const as = (credential: string) => ({
   authorization: `Bearer ${credential}`,

@@ -2,23 +2,21 @@
  * A platform team's story through HTTP and the command line: the operator makes keys once, and the team's own server key
  * does everything after that.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 import { mintWith } from '../support/user-jwts.ts';
 
 const SECRET = 'a shared secret of an identity provider, 32 bytes';
 const ANN = 'ann@corp.example';
 
 let gateway: TestGateway;
-let folder: string;
+const folder = makeTemporaryFolder();
 let keys: Record<'platform' | 'other' | 'app' | 'laptop' | 'desktop' | 'stray', string>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-platform-'));
   gateway = await startTestGateway({ data: join(folder, '.hallpass') });
   const made: Record<string, string> = {};
   for (const args of [
@@ -42,10 +40,7 @@ beforeAll(async () => {
   }
   keys = made as typeof keys;
 });
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => gateway.close());
 
 /** The gateway uses a key record for ten seconds. */
 const RECORD_AGE_MS = 10_000;

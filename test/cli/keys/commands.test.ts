@@ -1,19 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type CommandResult, hallpass, runHere } from '../../support/hallpass-command.ts';
+import { makeTemporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 const KEY = /sk-hp-[\w-]{49}/;
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-cli-'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
 
 const run = (...args: string[]): Promise<CommandResult> => hallpass(args, { cwd: folder });
 

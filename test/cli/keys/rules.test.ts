@@ -1,15 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runHere } from '../../support/hallpass-command.ts';
+import { makeTemporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-rules-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
+const folder = makeTemporaryFolder();
 const run = (...args: string[]) =>
   runHere([...args, '--data', folder], { input: 'a-secret-of-the-issuer-that-is-long-enough.' });
 const show = async (name: string) =>

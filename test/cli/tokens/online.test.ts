@@ -1,24 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runHere } from '../../support/hallpass-command.ts';
 import { send } from '../../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../../support/temporary-folder.ts';
 import { mint } from '../../support/tokens.ts';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-cli-'));
   gateway = await startTestGateway({ data: folder });
 });
 
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => gateway.close());
 
 /** The gateway uses a key record for ten seconds. */
 const RECORD_AGE_MS = 10_000;

@@ -1,26 +1,22 @@
 /**
  * A leaked token of a roster: it is refused at once, and what takes its place is good for what was left.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runHere } from '../../support/hallpass-command.ts';
 import { send } from '../../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-roster-'));
   gateway = await startTestGateway({ data: folder });
   await writeFile(join(folder, 'students.csv'), 'email\nada@example.edu\nbob@example.edu\n');
 });
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => gateway.close());
 
 function issue(...args: string[]) {
   const files = ['--roster', join(folder, 'students.csv'), '--out', join(folder, 'tokens.csv')];

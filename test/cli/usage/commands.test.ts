@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHere } from '../../support/hallpass-command.ts';
 import { send } from '../../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../../support/local-gateway.ts';
+import { makeTemporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder: string;
+const folder = makeTemporaryFolder();
 let gateway: TestGateway;
 /** The cost of each caller's requests, as they saw it. */
 const told = new Map<string, number>();
@@ -29,17 +27,13 @@ async function chat(user: string, key?: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hallpass-cli-'));
   gateway = await startTestGateway({ data: folder });
   await chat('ada');
   await chat('ada');
   await chat('=1+1, "bob"');
 });
 
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => gateway.close());
 
 describe('usage', () => {
   test('sums per user the costs that each caller saw, as JSON', async () => {
