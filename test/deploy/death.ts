@@ -2,8 +2,7 @@
  * A function that dies under a request, and the sweep that closes what it held.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Stack } from './aws.ts';
-import { callAws, changeFunction } from './aws.ts';
+import { callAws, changeFunction, type Stack } from './aws.ts';
 import { SILENT_MODEL } from './configs.ts';
 import { askChat, expectAnswers, type Keys, send } from './requests.ts';
 import { expectThat, hallpass, type Life } from './tools.ts';

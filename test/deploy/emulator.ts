@@ -63,7 +63,6 @@ function spawnServer(
       HOME: folder,
       TMPDIR: folder,
       PYTHONPATH: packages,
-      PYTHONDONTWRITEBYTECODE: '1',
       NODE_OPTIONS: `--import ${shim}`,
       MINISTACK_ACCOUNT_ID: ACCOUNT,
       GATEWAY_PORT: String(port),

@@ -56,7 +56,7 @@ const LINTED_REGIONS = ['us-east-1', 'eu-central-1', 'us-gov-west-1', 'cn-north-
 async function lint({ packages }: Life, templates: readonly string[]): Promise<void> {
   const main = 'import sys; from cfnlint.runner.cli import main; sys.exit(main())';
   const flags = ['--ignore-checks', 'W3005', '--regions', ...LINTED_REGIONS, '--', ...templates];
-  const env = { PATH: process.env.PATH, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: '1' };
+  const env = { PATH: process.env.PATH, PYTHONPATH: packages };
   const child = spawn('python3', ['-c', main, ...flags], { env });
   const [stdout, stderr, [status]] = await Promise.all([
     text(child.stdout),

@@ -1,7 +1,6 @@
 /**
  * Tables that are restored after a mistake, into a stack that goes on with them.
  */
-import { join } from 'node:path';
 import { readStack, type Stack } from './aws.ts';
 import { askChat, expectAnswers, type Keys, send } from './requests.ts';
 import { cdk, expectThat, type Life, synthesize } from './tools.ts';
@@ -47,7 +46,7 @@ export async function restoreTables(life: Life, stage: Stack, { server }: Keys):
     { ...askChat(server), holds: 'echo: hello' },
     { ...askChat(token, { stream: true }), holds: '[DONE]' },
   ]);
-  return join(life.folder, 'restored');
+  return assembly;
 }
 
 /** As docs/operations.md says. Returns the new tables by the outputs of the old ones. */
