@@ -27,7 +27,7 @@ export interface DemoProvider {
   close(): Promise<void>;
 }
 
-/** What a browser brings to the page, and the page's form brings back. */
+/** The values that a browser brings to the page, and the page's form brings back. */
 interface Login {
   readonly redirectUri: string;
   readonly state: string;

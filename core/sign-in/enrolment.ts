@@ -17,10 +17,10 @@ import { OAuthError } from './oauth-error.ts';
 import type { PeopleOfKeys, SignInRandom, SignInStore, StoredGrant } from './ports.ts';
 import { requireSigningKey, type SigningKeyPorts } from './signing-key.ts';
 
-/** What the owner of a key decided. */
+/** The decision of the owner of a key. */
 export interface Enrolment {
   readonly keyName: string;
-  /** How people show that they may: by a login, or by a code of a list. */
+  /** The proof that people bring: a login, or a code of a list. */
   readonly by: 'login' | 'code';
   /** Domains of the e-mail addresses that may enrol. Empty: any that may sign in. */
   readonly domains: readonly string[];
