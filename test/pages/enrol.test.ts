@@ -1,0 +1,105 @@
+/** An enrolment link as a person follows it, in a real browser. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  findAccessibilityProblems,
+  hasBrowser,
+  startBrowser,
+  takeScreenshot,
+} from '../support/browser.ts';
+import { CLIENT_ID, type LocalProvider, startLocalProvider } from '../support/local-provider.ts';
+import {
+  BROWSER_TEST,
+  findUnreached,
+  isTooWide,
+  LOOKS,
+  nameOfLook,
+  visit,
+} from '../support/page-visit.ts';
+import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
+
+const START_TIMEOUT_MS = 90_000;
+
+describe.skipIf(!hasBrowser)('an enrolment link in a browser', BROWSER_TEST, () => {
+  let provider: LocalProvider;
+  let gateway: SignInGateway;
+  let browser: Browser;
+  beforeAll(async () => {
+    provider = await startLocalProvider(() => `${gateway.root}/oauth/callback`);
+    gateway = await startSignInGateway({
+      issuer: provider.issuer,
+      clientId: CLIENT_ID,
+      key: 'staff',
+    });
+    browser = await startBrowser();
+  }, START_TIMEOUT_MS);
+  afterAll(async () => {
+    await browser?.close();
+    await gateway?.close();
+    await provider?.close();
+  });
+
+  async function createLink(...flags: readonly string[]): Promise<string> {
+    const args = ['--key', 'ci', '--expires', '7d', '--max', '9', '--limit-usd', '2', ...flags];
+    const link = (await gateway.run('enrol', 'create', ...args)).trim();
+    return link.replace('http://127.0.0.1:8787', gateway.root);
+  }
+  async function createCodes(name: string) {
+    const file = join(gateway.folder, name);
+    const link = await createLink('--codes', file);
+    const codes = (await readFile(file, 'utf8')).match(/\b[A-Z2-7]{4}(-?[A-Z2-7]{4}){3}\b/g) ?? [];
+    return { link, code: codes[0] ?? '' };
+  }
+  async function check(page: Page, name: string): Promise<void> {
+    await takeScreenshot(page, name);
+    expect(await findAccessibilityProblems(page)).toEqual([]);
+    expect(await isTooWide(page)).toBe(false);
+    expect(await findUnreached(page)).toEqual([]);
+  }
+
+  test('leads by a login to the page of the pass, with the own limit', async () => {
+    const { page, faults, close } = await visit(browser, await createLink());
+    await page.getByRole('link', { name: 'Sign in and get it' }).click();
+    await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
+    expect(page.url()).toBe(`${gateway.root}/me`);
+    await page.getByText('of $2.00 left').first().waitFor();
+    expect(await faults()).toEqual([]);
+    await close();
+  });
+
+  // guarantee: pages-show-text
+  test('leads by a code to the page of the pass; the typed name is text, and shown as unverified', async () => {
+    const { link, code } = await createCodes('once.txt');
+    const { page, faults, close } = await visit(browser, link);
+    await page.getByLabel('Code').fill(code.toLowerCase());
+    await page.getByLabel('Your name').fill('<b>Bo</b>');
+    await page.getByRole('button', { name: 'Get it' }).click();
+    await page.getByRole('heading', { name: 'unverified: <b>Bo</b>' }).waitFor();
+    expect(page.url()).toBe(`${gateway.root}/me`);
+    expect(await faults()).toEqual([]);
+    await page.goto(link);
+    await page.getByLabel('Code').fill(code);
+    await page.getByLabel('Your name').fill('Cy');
+    await page.getByRole('button', { name: 'Get it' }).click();
+    await page.getByText('This code is not in force, or was used.').waitFor();
+    await close();
+  });
+
+  // guarantee: pages-for-everyone
+  test.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
+    'is used by everyone on a %s screen, and axe finds nothing',
+    async (name, look) => {
+      const { page, faults, close } = await visit(browser, await createLink(), look);
+      await page.getByText('$2').first().waitFor();
+      await check(page, `enrol-login-${name}`);
+      const { link } = await createCodes(`${name}.txt`);
+      await page.goto(link);
+      await page.getByLabel('Your name').waitFor();
+      await check(page, `enrol-code-${name}`);
+      expect(await faults()).toEqual([]);
+      await close();
+    },
+  );
+});
