@@ -88,7 +88,7 @@ export interface AmountsLeft {
 /** One wallet that a request is held in, with the limits that are checked there. */
 export interface HoldTarget {
   readonly keyId: KeyId;
-  /** Whom alerts of these limits are about. */
+  /** The names in alerts of these limits. */
   readonly subject: AlertSubject;
   readonly limits: readonly Limit[];
   /** Budgets of the whole key, which the payer spends by slices. */
