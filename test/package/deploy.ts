@@ -26,6 +26,12 @@ export async function deployOnEmulator(folder: string, run: RunInFolder): Promis
   }
   const startedAtMs = performance.now();
   const emulator = await startEmulator(packages, folder);
+  const stop = (): void => {
+    emulator.close();
+    process.exit(1);
+  };
+  // A run that is stopped leaves no emulator behind.
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const cdk = (...args: string[]) => run(['npx', 'cdk', ...args, ...APP], emulator.variables);
     const hallpass = (...args: string[]) =>
@@ -44,6 +50,7 @@ export async function deployOnEmulator(folder: string, run: RunInFolder): Promis
     cdk('diff', '--fail');
     cdk('destroy', '--force');
   } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
     emulator.close();
   }
   const seconds = Math.round((performance.now() - startedAtMs) / 1000);
