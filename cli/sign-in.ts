@@ -2,7 +2,7 @@
  * `hallpass sign-in`: fills the one secret that the sign-in function may read.
  */
 import type { Command } from 'commander';
-import { makeSignInSecretWriter } from '../adapters/aws/sign-in-secret.ts';
+import { makeSignInSecrets, makeSignInSecretWriter } from '../adapters/aws/sign-in-secret.ts';
 import { systemClock } from '../adapters/system.ts';
 import { findFault } from '../core/keys/key-use.ts';
 import { findSigningFault } from '../core/sign-in/signing-key.ts';
@@ -34,6 +34,20 @@ export function addSignInCommands(program: Command, terminal: Terminal): void {
 
 const writerOf = ({ secretsManager, environment, encryptionKey }: Gateway) =>
   makeSignInSecretWriter(secretsManager, environment.secretPrefix, encryptionKey);
+
+/** Returns true for a key that sign-in signs with. Never rejects: where nobody can tell, it may be one. */
+export const isUsedBySignIn = (
+  name: string,
+  { environment, secretsManager }: Pick<Gateway, 'environment' | 'secretsManager'>,
+): Promise<boolean> =>
+  environment.signInTable === undefined
+    ? Promise.resolve(false)
+    : makeSignInSecrets(secretsManager, environment.secretPrefix, systemClock)
+        .findKey(name)
+        .then(
+          (key) => key !== undefined,
+          () => true,
+        );
 
 async function useKey(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
   const keyId = await withGateway(flags, terminal, async (gateway) => {

@@ -6,6 +6,7 @@
 import { type Grant, requireNotExpired } from './access/grant.ts';
 import { countRequest } from './account/count-request.ts';
 import { describeKey } from './account/key-info.ts';
+import { describeSettings } from './account/managed-settings.ts';
 import { ownedUsersOf } from './account/owned-users.ts';
 import { revoke } from './account/revoke.ts';
 import { describeToken, issueToken } from './account/scoped-jwt.ts';
@@ -31,6 +32,8 @@ export interface AccountPorts extends UsersPorts {
   readonly revokedList: RevokedList;
   readonly usage: UsageReader & UsageRows;
   readonly models: ModelLists;
+  /** False: coding agents get no settings here. */
+  readonly hasSignIn: boolean;
 }
 
 /** 132 bits of a hash. */
@@ -50,6 +53,7 @@ const ROUTES: ReadonlyMap<string, RouteHandler> = new Map<string, RouteHandler>(
   ['GET /v1/scoped-jwt', describeToken],
   ['DELETE /v1/scoped-jwt', revoke],
   ['GET /v1/usage', describeUsage],
+  ['GET /managed/settings', answerSettings],
   [
     'GET /v1/users',
     (request, grant, ports) => describeUsers(request, ownedUsersOf(grant, request.query), ports),
@@ -75,23 +79,31 @@ export async function account(
   if (route === undefined) throw new GatewayError('not_found');
   await countRequest(grant, ports);
   const body = await route(request, grant, ports);
-  return MODEL_LIST.test(request.path) ? withTag(request, body) : { status: 200, body };
+  return TAGGED.test(request.path) ? withTag(request, body) : { status: 200, body };
 }
 
-const MODEL_LIST = /^\/v1(?:beta)?\/models$/;
+/** Lists of models, and settings. */
+const TAGGED = /^\/(?:v1(?:beta)?\/models|managed\/settings)$/;
 
 /**
- * Adds the tag of a list, so that a client that has the same list already gets 304 without it. The credential decides
- * what is in a list, so only the client itself may keep it.
+ * Adds the tag of an answer, so that a client that has the same answer already gets 304 without it. The credential decides
+ * what is in it, so only the client itself may keep it. The tag is the answer's own checksum, if it has one.
  */
 function withTag({ headers }: HttpRequest, body: JsonObject): HttpAnswer {
-  const etag = `"${sha256(JSON.stringify(body)).slice(0, TAG_CHARS)}"`;
+  const { checksum = sha256(JSON.stringify(body)).slice(0, TAG_CHARS) } = body;
+  const etag = `"${String(checksum)}"`;
   const known = (headers.get('if-none-match') ?? []).flatMap((value) => value.split(','));
   const isKnown = known.some((tag) => tag.trim().replace(/^W\//, '') === etag);
   const tagged = { etag, 'cache-control': 'private, no-cache' };
   return isKnown
     ? { status: 304, body: undefined, headers: tagged }
     : { status: 200, body, headers: tagged };
+}
+
+/** Without sign-in there is no policy, which is not the same as an empty one. */
+function answerSettings(_: HttpRequest, grant: Grant, { hasSignIn, models }: AccountPorts) {
+  if (!hasSignIn) throw new GatewayError('not_found');
+  return describeSettings(grant, models);
 }
 
 /** `GET /v1/models/{id}` and `/v1beta/models/{id}`. Some SDKs escape the slash of an id, others do not. */

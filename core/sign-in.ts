@@ -31,12 +31,15 @@ import { need, readForm, readQuery, type SignInRequest } from './sign-in/form.ts
 import { endLogin, type LoginPorts, showToken, startLogin } from './sign-in/login.ts';
 import { toMetadata } from './sign-in/metadata.ts';
 import { OAuthError, toOAuthError } from './sign-in/oauth-error.ts';
+import { toOpenCode } from './sign-in/opencode.ts';
 import { refreshFamily } from './sign-in/refresh.ts';
 import { revoke } from './sign-in/revoke.ts';
 import type { SignInSettings } from './sign-in/settings.ts';
 
 export interface SignInPorts extends ExchangePorts, LoginPorts, FamilyPorts, EnrolPagePorts {
   readonly settings: SignInSettings;
+  /** The names of the configured providers of models. */
+  readonly providers: readonly string[];
 }
 
 type Route = (request: SignInRequest, ports: SignInPorts) => Promise<SignInAnswer>;
@@ -44,6 +47,8 @@ type Route = (request: SignInRequest, ports: SignInPorts) => Promise<SignInAnswe
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /.well-known/oauth-authorization-server': async (_, { publicUrl, provider }) =>
     toMetadata(publicUrl, provider !== undefined),
+  'GET /.well-known/opencode': async (_, { publicUrl, providers }) =>
+    toOpenCode(publicUrl, providers),
   'POST /oauth/token': answerToken,
   'POST /oauth/revoke': async (request, ports) => revoke(readForm(request), ports),
   'POST /oauth/device_authorization': startDevice,
@@ -113,7 +118,7 @@ async function answerToken(request: SignInRequest, ports: SignInPorts): Promise<
   }
 }
 
-/** RFC 6749, 5.1. */
+/** RFC 6749, 5.1. Claude Code shows `email` and asks if that is the right account. */
 const toTokens = ({ access, refreshToken }: DeviceTokens): SignInAnswer =>
   toJson(200, {
     access_token: access.token,
@@ -121,6 +126,7 @@ const toTokens = ({ access, refreshToken }: DeviceTokens): SignInAnswer =>
     expires_in: access.expiresInSeconds,
     ...(refreshToken !== undefined && { refresh_token: refreshToken }),
     scope: 'inference',
+    email: access.user,
   });
 
 /** For `/me`, for an enrolment, or for a device that a ticket of this browser names. */

@@ -65,6 +65,7 @@ function makePorts({ environment, config, canAnswer }: FunctionSettings): Accoun
   return {
     clock,
     random,
+    hasSignIn: config.signIn !== undefined,
     wallets: makeWallets(dynamodb, walletsTable),
     people: makePeople(dynamodb, walletsTable),
     userChanges: makeUserChanges(dynamodb, usageTable),

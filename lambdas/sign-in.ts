@@ -67,6 +67,7 @@ function makePorts(
   return {
     account,
     settings: parseSignIn(given),
+    providers: Object.keys(config.providers),
     keys,
     secrets,
     jwtKeys: makeJwtKeys(NO_SECRETS, makeKeySets(fetchKeySet, clock)),

@@ -48,6 +48,7 @@ export const BASE_PATH_RULE = `1 to 64 of A-Za-z0-9_- and none of ${ROUTE_WORDS.
 /** Open methods of the sign-in function, by their resource. Where there is no sign-in, they are the account function's. */
 export const SIGN_IN_METHODS: Readonly<Record<string, readonly string[]>> = {
   '/.well-known/oauth-authorization-server': ['GET'],
+  '/.well-known/opencode': ['GET'],
   '/oauth/token': ['POST'],
   '/oauth/revoke': ['POST'],
   '/oauth/authorize': ['GET', 'POST'],

@@ -27,6 +27,7 @@ import {
 import { type Gateway, withAdmin, withGateway } from '../gateway/connect.ts';
 import { requireMatchingModels } from '../model-check.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
+import { isUsedBySignIn } from '../sign-in.ts';
 import { listAllChanges } from './changes.ts';
 import { type IdentityFlags, readIdentity, withIdentity } from './identity-flags.ts';
 import { requireWholeRules, withRules } from './rule-flags.ts';
@@ -242,12 +243,19 @@ async function rotate(
     throw wrongUse('--overlap and --now cannot be used together');
   }
   const overlapMs = flags.now ? 0 : flags.overlap && flags.overlap * 1000;
-  const made = await withAdmin(flags, terminal, (ports) => rotateKey(name, overlapMs, ports));
+  const { made, isSignIns } = await withAdmin(flags, terminal, async (ports, gateway) => {
+    // Before the rotation, after which nothing may come between a new key and its one showing.
+    const isSignIns = await isUsedBySignIn(name, gateway);
+    return { made: await rotateKey(name, overlapMs, ports), isSignIns };
+  });
   const { former } = toMadeJson(made);
   const end = former === null ? 'ends within 10 seconds' : `is valid until ${former.until}`;
   terminal.note(
     `rotated the key "${name}": the new string is shown only once, the former one ${end}`,
   );
+  if (isSignIns) {
+    terminal.note(`sign-in signs with "${name}": run "hallpass sign-in use-key ${name}" again`);
+  }
   printMade(made, flags, terminal);
 }
 

@@ -46,9 +46,7 @@ export async function listModels(
   lists: ModelLists,
 ): Promise<JsonObject> {
   const reader = modelReaderOf(request);
-  const allowed = lists.catalogue.filter((model) => isAllowed(model, { reader, grant, lists }));
-  const answering = await answeringOf(allowed, lists);
-  const shown = allowed.filter(({ provider }) => answering.has(provider));
+  const shown = await listCallable({ reader, grant, lists });
   const { models, next } = pageOf(shown, request.query, PAGE_PARAMETERS[reader]);
   switch (reader) {
     case 'openai':
@@ -66,6 +64,14 @@ export async function listModels(
         last_id: models.at(-1)?.id ?? null,
       };
   }
+}
+
+/** Returns the models of a client's dialect that a credential may call and whose provider can answer, by id. */
+export async function listCallable(viewer: Viewer): Promise<readonly ListedModel[]> {
+  const { lists } = viewer;
+  const allowed = lists.catalogue.filter((model) => isAllowed(model, viewer));
+  const answering = await answeringOf(allowed, lists);
+  return allowed.filter(({ provider }) => answering.has(provider));
 }
 
 interface Page {

@@ -24,6 +24,7 @@ export interface AccessToken {
   /** With its leading `jwt:`. */
   readonly token: string;
   readonly jti: string;
+  readonly user: string;
   readonly expiresInSeconds: number;
 }
 
@@ -55,5 +56,5 @@ export function signAccess(
     jti,
   };
   const signer = { account: record.account, keyName: record.name, key };
-  return { token: signScopedToken(signer, claims), jti, expiresInSeconds: exp - iat };
+  return { token: signScopedToken(signer, claims), jti, user, expiresInSeconds: exp - iat };
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeSignInSecrets } from '../../adapters/aws/sign-in-secret.ts';
 import { systemClock } from '../../adapters/system.ts';
+import { isUsedBySignIn } from '../../cli/sign-in.ts';
 import { defineConfig } from '../../core/config.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
@@ -41,10 +42,23 @@ describe('sign-in use-key', () => {
     }
     expect(await secrets().findKey('staff')).toBe(keys[0]);
     expect(await secrets().findKey('faculty')).toBe(keys[1]);
-    const { stdout } = await run(['keys', 'rotate', 'staff', '--json']);
+    const { stdout, stderr } = await run(['keys', 'rotate', 'staff', '--json']);
+    expect(stderr).toContain('run "hallpass sign-in use-key staff" again');
     await run(['sign-in', 'use-key', 'staff']);
     expect(await secrets().findKey('staff')).toBe(JSON.parse(stdout).key);
     expect(await secrets().findKey('faculty')).toBe(keys[1]);
+  });
+
+  test('is asked for again only where sign-in signs with a rotated key, or nobody can tell', async () => {
+    await run(['keys', 'create', 'plain', '--limit', 'user:usd:day=1']);
+    const { status, stderr } = await run(['keys', 'rotate', 'plain']);
+    expect(status).toBe(0);
+    expect(stderr).not.toContain('sign-in');
+    const { environment } = gateway;
+    const secretsManager = () => Promise.reject(new Error('it is down'));
+    expect(await isUsedBySignIn('plain', { environment, secretsManager })).toBe(true);
+    const { signInTable: _, ...without } = environment;
+    expect(await isUsedBySignIn('plain', { environment: without, secretsManager })).toBe(false);
   });
 
   // guarantee: sign-in-is-capped

@@ -135,6 +135,7 @@ describe('a client on this computer', () => {
       expires_in: 3_600,
       refresh_token: expect.stringMatching(/^hpr\./),
       scope: 'inference',
+      email: 'ada@example.edu',
     });
     expect(await call(body.access_token)).toBe('answered');
     const next = await refresh(body.refresh_token);

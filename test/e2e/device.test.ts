@@ -96,6 +96,7 @@ describe('a device without a browser', () => {
       token_type: 'Bearer',
       expires_in: 3_600,
       scope: 'inference',
+      email: 'ada@example.edu',
     });
     expect((await gateway.aboutKey(String(body.access_token))).user).toBe('ada@example.edu');
     expect((await poll(deviceCode)).body.error).toBe('expired_token');

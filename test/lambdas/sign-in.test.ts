@@ -30,7 +30,7 @@ beforeAll(async () => {
   await makeSignInSecretWriter(call, environment.secretPrefix).putKey('course', KEY);
   const config = defineConfig({
     account: ACCOUNT,
-    providers: {},
+    providers: { anthropic: {}, groq: {} },
     signIn: {
       publicUrl: 'https://llm.example.edu/prod',
       issuer: 'https://idp.example.edu',
@@ -78,6 +78,27 @@ describe('the sign-in function', () => {
       device_authorization_endpoint: 'https://llm.example.edu/prod/oauth/device_authorization',
     });
     expect(headers).toMatchObject({ 'access-control-allow-origin': '*' });
+  });
+
+  test('tells OpenCode the command that prints a token, and the providers that it may use', async () => {
+    const { body, headers } = await ask('/.well-known/opencode');
+    expect(JSON.parse(body)).toEqual({
+      auth: {
+        command: ['hallpass', 'token', '--url', 'https://llm.example.edu/prod'],
+        env: 'HALLPASS_TOKEN',
+      },
+      config: {
+        provider: {
+          anthropic: {
+            options: {
+              baseURL: 'https://llm.example.edu/prod/v1',
+              apiKey: '{env:HALLPASS_TOKEN}',
+            },
+          },
+        },
+      },
+    });
+    expect(headers).toMatchObject({ 'cache-control': 'public, max-age=300' });
   });
 
   test.each([

@@ -13,6 +13,7 @@ const config = defineConfig({
 /** The methods that anyone may call, beside those of pages and OPTIONS. */
 const OPEN = [
   'GET /.well-known/oauth-authorization-server',
+  'GET /.well-known/opencode',
   'POST /oauth/token',
   'POST /oauth/revoke',
   'GET /oauth/authorize',

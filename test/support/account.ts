@@ -104,13 +104,15 @@ export interface Ask {
   readonly rows?: readonly UsageRow[];
   /** Gets what is marked as revoked, in order. */
   readonly marked?: unknown[];
+  /** @default true */
+  readonly hasSignIn?: boolean;
 }
 async function ask(
   route: string,
   { grant = SERVER, wallets = {}, body, query = {}, key = KEY, ...more }: Ask = {},
 ) {
   const [method = '', path = ''] = route.split(' ');
-  const { listed = [], rows = [], marked = [], headers = [], canAnswer } = more;
+  const { listed = [], rows = [], marked = [], headers = [], canAnswer, hasSignIn = true } = more;
   const usage = makeMemoryUsage();
   for (const row of rows) await usage.put(row);
   const ports: AccountPorts = {
@@ -143,6 +145,7 @@ async function ask(
       },
     },
     usage: { ...usage, readRollups: async () => ({ entries: [] }) },
+    hasSignIn,
     models: { catalogue: CATALOGUE, names: { config: CONFIG, providerUrls: {} }, canAnswer },
   };
   const credential = grant.credential === 'key' ? key : 'jwt:a.b.c';

@@ -77,6 +77,7 @@ export function makeSignInKit(
     account: ACCOUNT,
     publicUrl: 'https://llm.example.edu',
     settings: parseSignIn(config.signIn),
+    providers: [],
     keys: makeMemoryKeys(record),
     secrets: { findKey: async () => KEY, findClientSecret: async () => undefined },
     jwtKeys: makeJwtKeys(makeMemoryKeys(record), NO_KEY_SETS),
