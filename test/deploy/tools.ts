@@ -99,7 +99,10 @@ export async function synthesize(
 ): Promise<string> {
   const assembly = join(life.folder, name);
   const { upstreamUrl, silentUrl } = life.providers;
-  const given = { upstream: upstreamUrl, silent: silentUrl, ...context };
+  const given = {
+    ...{ upstream: upstreamUrl, silent: silentUrl, stacks: stacks.join(',') },
+    ...context,
+  };
   const pairs = Object.entries(given).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
   const args = [CDK, 'synth', ...stacks, '--exclusively', '--quiet', '--output', assembly];
   await runNode(life, { args: [...args, '--app', appOf(app), ...pairs], cwd });
