@@ -25,7 +25,7 @@ export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
 
 /** The flags of `npm start`, the same for every process, and one for garbage collection on demand. */
 const NODE_FLAGS = [
-  '--max-semi-space-size=4',
+  '--max-semi-space-size=8',
   '--expose-gc',
   '--import',
   new URL('../bin/node-24.mjs', import.meta.url).href,
@@ -41,7 +41,12 @@ export function pinSelf(core: number): void {
   if (pinned) spawnSync('taskset', ['-cp', String(core), String(process.pid)]);
 }
 
-export interface Child {
+/** A process whose processor time and peak memory can be read. */
+export interface Measured {
+  usage(): Promise<Pick<ProcessUsage, 'cpuMicros' | 'peakRssBytes'>>;
+}
+
+export interface Child extends Measured {
   /** The value that the child sent when it was ready. */
   readonly ready: unknown;
   readonly startMs: number;

@@ -5,9 +5,8 @@
 import { Command } from 'commander';
 import { pinned } from './child.ts';
 import { measureColdStarts } from './cold.ts';
-import { median } from './load.ts';
 import { type BenchReport, printReport } from './report.ts';
-import { type Effort, type Figures, measure } from './series.ts';
+import { type Effort, type Figures, measure, mediansOf } from './series.ts';
 import type { TableCalls } from './table-calls.ts';
 import { type MeasuredTargets, showProgress, withTargets } from './targets.ts';
 
@@ -31,14 +30,6 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 20) {
 }
 
 const effort = options.quick ? QUICK : FULL;
-const medians = (all: readonly Figures[]): Figures => {
-  const [first] = all;
-  if (first === undefined) throw new TypeError('there are no figures');
-  const names = Object.keys(first) as (keyof Figures)[];
-  return Object.fromEntries(
-    names.map((name) => [name, median(all.map((each) => each[name]))]),
-  ) as unknown as Figures;
-};
 
 async function run({ direct, bare, hallpass }: MeasuredTargets): Promise<BenchReport> {
   const targets = { direct, bare, hallpass };
@@ -61,9 +52,9 @@ async function run({ direct, bare, hallpass }: MeasuredTargets): Promise<BenchRe
     pinned,
     rounds,
     targets: {
-      direct: medians(all.direct),
-      bare: medians(all.bare),
-      hallpass: medians(all.hallpass),
+      direct: mediansOf(all.direct),
+      bare: mediansOf(all.bare),
+      hallpass: mediansOf(all.hallpass),
     },
     startMs: { bare: bare.child.startMs, hallpass: hallpass.child.startMs },
     tableCalls: { https, sdk },

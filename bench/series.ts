@@ -1,8 +1,8 @@
 /**
  * One round of measurements of one target, the same for the provider, the bare pipe and the gateway.
  */
-import type { Child } from './child.ts';
-import { BURST_CHUNKS, load, percentile, type RequestTimes, type Target } from './load.ts';
+import type { Measured } from './child.ts';
+import { BURST_CHUNKS, load, median, percentile, type RequestTimes, type Target } from './load.ts';
 
 /** Figures of one target, in microseconds unless named otherwise. */
 export interface Figures {
@@ -37,8 +37,8 @@ const firsts = (requests: readonly RequestTimes[]): number[] =>
 const transits = (requests: readonly RequestTimes[]): number[] =>
   requests.flatMap((each) => each.transitsNs);
 
-/** Measures the processor time of a child while something runs, in microseconds. */
-async function cpuOf<T>(child: Child, run: () => Promise<T>): Promise<[T, number]> {
+/** Measures the processor time of a process while something runs, in microseconds. */
+async function cpuOf<T>(child: Measured, run: () => Promise<T>): Promise<[T, number]> {
   const before = await child.usage();
   const result = await run();
   const after = await child.usage();
@@ -46,7 +46,7 @@ async function cpuOf<T>(child: Child, run: () => Promise<T>): Promise<[T, number
 }
 
 /** Measures a target that `child` serves. */
-export async function measure(child: Child, target: Target, effort: Effort): Promise<Figures> {
+export async function measure(child: Measured, target: Target, effort: Effort): Promise<Figures> {
   await load(target, 'plain', effort.warmUp, 1);
   await load(target, 'plain', effort.warmUp, 32);
   const [single, singleCpu] = await cpuOf(child, () => load(target, 'plain', effort.single, 1));
@@ -73,4 +73,14 @@ export async function measure(child: Child, target: Target, effort: Effort): Pro
     cpuPerChunk: burstCpu / (effort.bursts * BURST_CHUNKS),
     peakRssMb: peakRssBytes / 1024 / 1024,
   };
+}
+
+/** Returns the median of each figure. */
+export function mediansOf(all: readonly Figures[]): Figures {
+  const [first] = all;
+  if (first === undefined) throw new TypeError('there are no figures');
+  const names = Object.keys(first) as (keyof Figures)[];
+  return Object.fromEntries(
+    names.map((name) => [name, median(all.map((each) => each[name]))]),
+  ) as unknown as Figures;
 }
