@@ -105,7 +105,7 @@ const NO_STUDENTS = { rows: [], leaked: new Set<string>() };
 
 /** Said where no gateway was asked: a signature needs none, and a revocation is known nowhere else. */
 const UNKNOWN_REPLACED =
-  '. It is not known here whose token of this period was replaced before: they get their first one, which is revoked. A roster file with --url, --data or --stack gives them their current one';
+  '. Offline, whoever had a token of this period replaced gets the first one, which is revoked: add --url, --data or --stack for their current one';
 
 interface OpenRoster {
   readonly input: Readable;
