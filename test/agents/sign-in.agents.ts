@@ -1,0 +1,91 @@
+/**
+ * Agents that sign in by themselves, with the real binaries, at a gateway with sign-in and a real OpenID provider.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CLIENT_ID, type LocalProvider, startLocalProvider } from '../support/local-provider.ts';
+import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
+import { makeVisitor } from '../support/web-visitor.ts';
+import { AGENTS } from './agents.ts';
+import { commandOf, runAgent } from './turn.ts';
+
+let provider: LocalProvider;
+let gateway: SignInGateway;
+let browser: Server;
+/** The addresses that agents opened. */
+const opened: string[] = [];
+
+beforeAll(async () => {
+  provider = await startLocalProvider(() => `${gateway.root}/oauth/callback`);
+  gateway = await startSignInGateway({
+    issuer: provider.issuer,
+    clientId: CLIENT_ID,
+    key: 'staff',
+  });
+  browser = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://127.0.0.1').searchParams.get('url') ?? '';
+    opened.push(url);
+    void approve(url).finally(() => response.end());
+  });
+  await new Promise<void>((resolve) => browser.listen(0, '127.0.0.1', resolve));
+});
+
+afterAll(async () => {
+  browser?.close();
+  await gateway?.close();
+  await provider?.close();
+});
+
+/** Signs in, presses the button, and follows the link back to the agent. */
+async function approve(url: string): Promise<void> {
+  const visitor = makeVisitor();
+  const confirm = await visitor.visit(url);
+  expect(confirm.text).toContain('Codex on this computer');
+  const ticket = /name="ticket" value="([\w-]+)"/.exec(confirm.text)?.[1] ?? '';
+  const done = await visitor.submit(`${gateway.root}/oauth/authorize`, {
+    ticket,
+    decision: 'allow',
+  });
+  const back = /href="(http:[^"]+)"/.exec(done.text)?.[1] ?? '';
+  await visitor.visit(back.replaceAll('&amp;', '&'));
+}
+
+/** The program by which agents open a browser. */
+const toOpener = (): string => {
+  const { port } = browser.address() as AddressInfo;
+  const ask = `fetch('http://127.0.0.1:${port}/?url=' + encodeURIComponent(process.argv[1]))`;
+  return `#!/bin/sh\nexec '${process.execPath}' -e "${ask}" "$1"\n`;
+};
+
+const toCodexConfig = (): string => `
+model_provider = "hallpass"
+model = "demo/echo"
+
+[model_providers.hallpass]
+name = "Hallpass"
+base_url = "${gateway.url}"
+
+[model_providers.hallpass.gateway_oauth]
+authorization_url = "${gateway.root}/oauth/authorize"
+device_authorization_url = "${gateway.root}/oauth/device_authorization"
+token_url = "${gateway.root}/oauth/token"
+client_id = "codex"
+scopes = ["inference"]
+credentials_store = "file"
+`;
+
+test('Codex signs in with a browser at its first turn, and needs none at its second', async () => {
+  const codex = AGENTS.find(({ name }) => name === 'codex');
+  if (codex === undefined) throw new Error('no agent is named "codex"');
+  const run = commandOf(codex, ['exec', '--skip-git-repo-check', 'Say when you are done.']);
+  const quoted = ['timeout', '60', ...run].map((word) => `'${word}'`).join(' ');
+  const turn = await runAgent({
+    command: ['sh', '-c', `${quoted} && ${quoted}`],
+    variables: { BROWSER: 'browser' },
+    files: { '.codex/config.toml': toCodexConfig(), 'bin/browser': toOpener() },
+  });
+  expect(turn).toMatchObject({ status: 0 });
+  expect(turn.stdout.match(/Say when you are done\./g)).toHaveLength(2);
+  expect(opened).toHaveLength(1);
+});
