@@ -27,6 +27,8 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 export async function startSignInGateway(
   signIn: NonNullable<ConfigInput['signIn']>,
+  /** Providers of models, by name; the URL of a server that takes its place. */
+  providerUrls: Readonly<Record<string, string>> = {},
 ): Promise<SignInGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'hallpass-sign-in-'));
   async function run(...args: readonly string[]): Promise<string> {
@@ -38,8 +40,9 @@ export async function startSignInGateway(
     await run('keys', 'create', name, '--limit', 'user:usd:week=10');
     await run('sign-in', 'use-key', name);
   }
-  const config = defineConfig({ providers: {}, signIn });
-  const gateway = await startTestGateway({ data: folder, config });
+  const providers = Object.fromEntries(Object.keys(providerUrls).map((name) => [name, {}]));
+  const config = defineConfig({ providers, signIn });
+  const gateway = await startTestGateway({ data: folder, config, providerUrls });
   const root = gateway.url.replace(/\/v1$/, '');
   return {
     ...gateway,
