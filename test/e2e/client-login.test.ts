@@ -107,7 +107,7 @@ const call = async (token: unknown) => {
 };
 
 describe('a client on this computer', () => {
-  test('is shown before it gets anything, and gets a code, a token of an hour and a refresh token', async () => {
+  test('is shown before it gets anything, and gets a code, a token of an hour, a refresh token and its settings', async () => {
     const visitor = makeVisitor();
     const confirm = await visitor.visit(authorizeUrl());
     expect(confirm.status).toBe(200);
@@ -140,6 +140,14 @@ describe('a client on this computer', () => {
     expect(await call(body.access_token)).toBe('answered');
     const next = await refresh(body.refresh_token);
     expect(await opens(next.body.access_token)).toBe(200);
+    const headers = { authorization: `Bearer ${next.body.access_token}` };
+    const settings = await send(`${gateway.root}/managed/settings`, { headers });
+    expect({ ...settings, text: JSON.parse(settings.text) }).toMatchObject({
+      status: 200,
+      headers: { etag: expect.stringMatching(/^"sha256:[0-9a-f]{64}"$/) },
+      text: { settings: {} },
+    });
+    expect((await send(`${gateway.root}/managed/settings`)).status).toBe(401);
   });
 
   test('may narrow what it gets', async () => {
