@@ -24,12 +24,12 @@ export async function revoke(parameters: Parameters, ports: FamilyPorts): Promis
   return toJson(200, {});
 }
 
-/** Does nothing for a token that is not signed by a key of sign-in. */
+/** Does nothing for a token that is not signed by a key of sign-in: one that `sign-in use-key` put into its secret. */
 async function revokeAccess(text: string, ports: FamilyPorts): Promise<void> {
-  const { settings, account, keys, secrets, people } = ports;
+  const { account, keys, secrets, people } = ports;
   try {
     const token = parseScopedToken(text.replace(/^jwt:/, ''));
-    if (token.account !== account || !settings.keyNames.includes(token.keyName)) return;
+    if (token.account !== account) return;
     const record = await keys.findByName(account, token.keyName);
     const key = await secrets.findKey(token.keyName);
     if (record === undefined || key === undefined || !isSignedWith(token, key)) return;

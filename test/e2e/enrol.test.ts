@@ -110,6 +110,16 @@ describe('a link for people who sign in', () => {
     ]);
   });
 
+  test('gives a pass that its holder can end', async () => {
+    provider.claims = { ...ADA, sub: 'di', email: 'di@example.edu' };
+    const token = tokenIn(await signIn(await createLink('--max', '1')));
+    expect((await gateway.post('/oauth/revoke', { token })).status).toBe(200);
+    const { status } = await send(`${gateway.url}/key`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(status).toBe(401);
+  });
+
   test('refuses an address of another domain', async () => {
     const link = await createLink('--max', '5', '--domains', 'other.edu');
     const refused = await signIn(link);
