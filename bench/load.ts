@@ -18,8 +18,6 @@ export interface Target {
   /** Ends in `/v1`. */
   readonly url: string;
   readonly credential: string;
-  /** Headers that only this target needs. @default none */
-  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The times of one request. */
@@ -42,10 +40,7 @@ const bodyOf = (shape: AnswerKind): string =>
   });
 
 /** Sends one request and reads its answer to the end. Throws unless the status is 200. */
-function sendRequest(
-  { url, credential, headers }: Target,
-  shape: AnswerKind,
-): Promise<RequestTimes> {
+function sendRequest({ url, credential }: Target, shape: AnswerKind): Promise<RequestTimes> {
   const body = bodyOf(shape);
   const startedNs = process.hrtime.bigint();
   return new Promise((resolve, reject) => {
@@ -56,7 +51,6 @@ function sendRequest(
         authorization: `Bearer ${credential}`,
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
-        ...headers,
       },
     });
     request.on('error', reject);

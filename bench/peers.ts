@@ -1,7 +1,6 @@
 /**
- * `npm run bench:peers`: Hallpass beside gateways that people would choose instead, in one run, with the same provider,
- * prompt and load. Needs Linux, Python 3.11 with venv, and the package registries. The peers do less here: LiteLLM checks
- * a key and has neither database nor caps, and Portkey's gateway checks nothing.
+ * `npm run bench:peers`: Hallpass beside LiteLLM and a bare pipe, in one run, with the same provider, prompt and load.
+ * Needs Linux, Python 3.11 with venv, and PyPI. LiteLLM does less here: it checks a key, and has neither database nor caps.
  */
 import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,32 +9,29 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Measured } from './child.ts';
-import { type ForeignProcess, type ForeignProgram, startForeign } from './foreign.ts';
+import { type ForeignProgram, startForeign } from './foreign.ts';
 import type { Target } from './load.ts';
 import { type Effort, type Figures, measure, mediansOf } from './series.ts';
 import { MEASURED_CORE, type MeasuredTargets, showProgress, withTargets } from './targets.ts';
 
-const PORTKEY = '@portkey-ai/gateway@1.15.2';
 const REQUIREMENTS = fileURLToPath(new URL('peers-requirements.txt', import.meta.url));
 const LITELLM_PORT = 18_771;
-const PORTKEY_PORT = 18_772;
 const KEY = 'sk-bench';
-const EFFORT: Effort = { warmUp: 60, single: 100, parallel: 320, paced: 4, bursts: 3 };
+const EFFORT: Effort = { warmUp: 200, single: 200, parallel: 640, paced: 5, bursts: 4 };
 
 const options = new Command('npm run bench:peers --')
-  .description('compares Hallpass with LiteLLM and Portkey in the same run')
+  .description('compares Hallpass with LiteLLM and a bare pipe in the same run')
   .option('--rounds <n>', 'number of rounds; figures are their medians', '3')
-  .option('--folder <path>', 'keeps the installed peers there for the next run')
-  .option('--node20 <path>', "adds Portkey's gateway, which runs on Node 20 and not on 24")
+  .option('--folder <path>', 'keeps the installed LiteLLM there for the next run')
   .parse()
-  .opts<{ rounds: string; folder?: string; node20?: string }>();
+  .opts<{ rounds: string; folder?: string }>();
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 20) {
   console.error(`"--rounds" must be a whole number from 1 to 20, got "${options.rounds}"`);
   process.exit(2);
 }
 
-/** Installs the peers in a folder, in the versions that are pinned here. A second call finds them there. */
+/** Installs LiteLLM with pinned versions in a folder, unless it is there. */
 function install(folder: string): void {
   const venv = path.join(folder, 'litellm');
   if (existsSync(path.join(venv, 'bin/litellm'))) return;
@@ -44,7 +40,6 @@ function install(folder: string): void {
   execFileSync('python3', ['-m', 'venv', venv], quiet);
   const pip = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--requirement', REQUIREMENTS];
   execFileSync(path.join(venv, 'bin/python'), pip, quiet);
-  execFileSync('npm', ['install', '--silent', '--no-save', '--prefix', folder, PORTKEY], quiet);
 }
 
 /** LiteLLM's proxy with one worker and a master key. */
@@ -62,30 +57,18 @@ function litellm(folder: string, provider: string): ForeignProgram {
     args: [
       path.join(folder, 'litellm/bin/litellm'),
       ...['--config', config, '--host', '127.0.0.1', '--port', String(LITELLM_PORT)],
+      // As long as the others keep idle connections: it is idle while they are measured.
+      ...['--keepalive_timeout', '60'],
     ],
     env: { PATH: process.env.PATH ?? '', LITELLM_LOCAL_MODEL_COST_MAP: 'True' },
     readyUrl: `http://127.0.0.1:${LITELLM_PORT}/health/liveliness`,
   };
 }
 
-const portkey = (folder: string, node20: string): ForeignProgram => ({
-  command: node20,
-  args: [
-    path.join(folder, 'node_modules/@portkey-ai/gateway/build/start-server.js'),
-    ...[`--port=${PORTKEY_PORT}`, '--headless'],
-  ],
-  env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production' },
-  readyUrl: `http://127.0.0.1:${PORTKEY_PORT}/`,
-});
-
 interface Peer {
   readonly name: string;
   readonly process: Measured & { readonly startMs: number };
   readonly target: Target;
-}
-
-interface ForeignPeer extends Peer {
-  readonly process: ForeignProcess;
 }
 
 const digits = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
@@ -128,26 +111,13 @@ function print(peers: readonly Peer[], figures: ReadonlyMap<string, Figures>, di
   console.log(lines.join('\n'));
 }
 
-/** Starts the peers one after the other, so that none slows another's start. */
-async function startPeers(folder: string, provider: string): Promise<readonly ForeignPeer[]> {
-  const url = (port: number): string => `http://127.0.0.1:${port}/v1`;
-  const python = await startForeign(litellm(folder, provider), MEASURED_CORE);
-  const peers = [
-    { name: 'litellm', process: python, target: { url: url(LITELLM_PORT), credential: KEY } },
-  ];
-  if (options.node20 === undefined) return peers;
-  const node = await startForeign(portkey(folder, options.node20), MEASURED_CORE);
-  const headers = { 'x-portkey-provider': 'openai', 'x-portkey-custom-host': provider };
-  const target = { url: url(PORTKEY_PORT), credential: KEY, headers };
-  return [...peers, { name: 'portkey', process: node, target }];
-}
-
 async function compare({ direct, bare, hallpass }: MeasuredTargets, folder: string) {
-  const others = await startPeers(folder, direct.target.url);
+  const python = await startForeign(litellm(folder, direct.target.url), MEASURED_CORE);
+  const url = `http://127.0.0.1:${LITELLM_PORT}/v1`;
   const peers: readonly Peer[] = [
     { name: 'bare', process: bare.child, target: bare.target },
     { name: 'hallpass', process: hallpass.child, target: hallpass.target },
-    ...others,
+    { name: 'litellm', process: python, target: { url, credential: KEY } },
   ];
   try {
     const all = new Map(peers.map(({ name }) => [name, [] as Figures[]]));
@@ -164,13 +134,13 @@ async function compare({ direct, bare, hallpass }: MeasuredTargets, folder: stri
     const figures = new Map([...all].map(([name, each]) => [name, mediansOf(each)]));
     print(peers, figures, mediansOf(directs));
   } finally {
-    await Promise.all(others.map(({ process }) => process.stop()));
+    await python.stop();
   }
 }
 
 const folder = options.folder ?? mkdtempSync(path.join(tmpdir(), 'hallpass-peers-'));
 try {
-  showProgress('installing the peers');
+  showProgress('installing LiteLLM');
   install(folder);
   await withTargets((targets) => compare(targets, folder));
 } finally {

@@ -171,11 +171,12 @@ export function staleOf(wallet: Wallet, nowMs: number, own: TokenId | undefined)
   }
   const kept = drop.slice(0, DROPPED_COUNTERS_MAX);
   let room = DROPPED_COUNTERS_MAX - drop.length;
-  const inUse = new Set([own, ...[...wallet.holds.values()].map((hold) => hold.tokenId)]);
+  const isInUse = (tokenId: TokenId): boolean =>
+    tokenId === own || [...wallet.holds.values()].some((hold) => hold.tokenId === tokenId);
   const dropTokens: Stale['dropTokens'][number][] = [];
   for (const [tokenId, seenKeepUntilMs] of wallet.tokenKeepUntilMs) {
     const names = lasting.get(tokenId) ?? [];
-    if (seenKeepUntilMs + DAY_MS > nowMs || inUse.has(tokenId) || names.length > room) continue;
+    if (seenKeepUntilMs + DAY_MS > nowMs || isInUse(tokenId) || names.length > room) continue;
     if (dropTokens.length === DROPPED_TOKENS_MAX) break;
     room -= names.length;
     dropTokens.push({ tokenId, seenKeepUntilMs, names });
