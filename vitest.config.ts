@@ -13,11 +13,11 @@ const INSTALLED = '**/node_modules/**';
 /** Ends a test that hangs. No promise is judged by it, so it is long: a busy machine must not fail a test. */
 const HANGS_MS = 120_000;
 
-/** Many of the tests wait for processes and clocks: more at a time than two cores would take otherwise. */
+/** Many of the tests wait for processes and clocks, so four at a time keep two cores busy. */
 const SIDE_BY_SIDE = {
   testTimeout: HANGS_MS,
   hookTimeout: HANGS_MS,
-  maxWorkers: 3,
+  maxWorkers: 4,
   sequence: { groupOrder: 0 },
 };
 

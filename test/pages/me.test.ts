@@ -127,9 +127,9 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
       test.each(STATES)(
         'a pass that is %s has words of its own, and axe finds nothing',
         async (state, make, text) => {
-          const { page, faults, close } = await open(await make(), look);
+          const { page, faults, settled, close } = await open(await make(), look);
           await expect.poll(() => words(page)).toContain(text);
-          await page.waitForLoadState('networkidle');
+          await settled();
           await takeScreenshot(page, `me-${state.replaceAll(' ', '-')}-${name}`);
           expect(await findAccessibilityProblems(page)).toEqual([]);
           expect(await isTooWide(page)).toBe(false);
@@ -179,9 +179,9 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
   test('keeps the pass out of addresses, requests, title, history, storage and logs', async () => {
     const token = pass('secret');
     const secret = token.slice(-43);
-    const { page, requests, close } = await open(token);
+    const { page, requests, settled, close } = await open(token);
     await page.getByRole('heading', { name: 'Set up' }).waitFor();
-    await page.waitForLoadState('networkidle');
+    await settled();
     expect(page.url()).toBe(`${root}me`);
     expect(requests.length).toBeGreaterThan(5);
     const [, ...later] = requests; // The first is the link itself, of which a browser sends no fragment.
@@ -228,9 +228,9 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
   });
 
   test('is used by keyboard alone', async () => {
-    const { page, close } = await open(pass('keys'));
+    const { page, settled, close } = await open(pass('keys'));
     await page.getByRole('heading', { name: 'Try it' }).waitFor();
-    await page.waitForLoadState('networkidle');
+    await settled();
     expect(await findUnreached(page)).toEqual([]);
     await page.getByRole('button', { name: 'Show the pass' }).focus();
     await page.keyboard.press('Enter');

@@ -1,5 +1,6 @@
 /** Pages in a real browser, with a record of all that must not happen: faults, blocked content, other origins, leaks. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 /** For a test in a browser on a machine that is busy. */
 export const BROWSER_TEST = { timeout: 60_000 };
@@ -25,6 +26,8 @@ export interface Visit {
   readonly page: Page;
   /** Every request line so far: method, URL, and the page it came from. */
   readonly requests: readonly string[];
+  /** Resolves when no request is in flight and what it brought is drawn. */
+  settled(): Promise<void>;
   /** Uncaught errors, violations of the content security policy, dialogs. */
   faults(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -47,7 +50,14 @@ export async function visit(
   const page = await context.newPage();
   const requests: string[] = [];
   const faults: string[] = [];
+  let inFlight = 0;
+  const end = (): void => {
+    inFlight -= 1;
+  };
+  page.on('requestfinished', end);
+  page.on('requestfailed', end);
   page.on('request', (request) => {
+    inFlight += 1;
     const { referer = '' } = request.headers();
     requests.push(`${request.method()} ${request.url()} ${referer}`);
   });
@@ -66,6 +76,10 @@ export async function visit(
   return {
     page,
     requests,
+    async settled() {
+      await expect.poll(() => inFlight).toBe(0);
+      await page.evaluate('new Promise(requestAnimationFrame)');
+    },
     faults: async () => [
       ...faults,
       ...((await page.evaluate('globalThis.violations')) as readonly string[]),
