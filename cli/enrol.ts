@@ -3,6 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
+import { makeSignInSecrets } from '../adapters/aws/sign-in-secret.ts';
 import { findEnrolments } from '../adapters/dynamodb/enrolments.ts';
 import { makeSignInStore } from '../adapters/dynamodb/sign-in-store.ts';
 import { systemClock } from '../adapters/system.ts';
@@ -128,12 +129,19 @@ async function create(flags: CreateFlags, terminal: Terminal): Promise<void> {
 }
 
 /** A link that cannot sign would fail in front of a class. */
-async function requireSigner(name: string, { account, requireKey }: Gateway): Promise<void> {
-  const record = await requireKey(name);
+async function requireSigner(name: string, gateway: Gateway): Promise<void> {
+  const { account, secretsManager, environment } = gateway;
+  const record = await gateway.requireKey(name);
   const fault = findSigningFault(record);
   if (fault !== undefined) throw new CommandError(`the key "${name}" ${fault}`);
   const ended = findFault(record, { account, use: 'signer', nowMs: systemClock.nowMs() });
   if (ended !== undefined) throw new CommandError(`"${name}" is ${ended}`);
+  const secrets = makeSignInSecrets(secretsManager, environment.secretPrefix, systemClock);
+  if ((await secrets.findKey(name)) === undefined) {
+    throw new CommandError(
+      `sign-in may not sign with "${name}": run "hallpass sign-in use-key ${name}"`,
+    );
+  }
 }
 
 function toEnrolment(flags: CreateFlags): Enrolment {

@@ -39,28 +39,19 @@ const revokeInRecords = (keysTableArn: string): PolicyStatement =>
     },
   });
 
-/** Allows marks of revoked tokens in wallets, and no counter, hold or record of a person. */
-const revokeInWallets = (walletsTableArn: string): PolicyStatement =>
+/** Allows changes of some attributes of wallets, and of no other one. */
+const updateInWallets = (
+  sid: string,
+  walletsTableArn: string,
+  attributes: readonly string[],
+): PolicyStatement =>
   new PolicyStatement({
-    sid: 'RevokeInWallets',
+    sid,
     effect: Effect.ALLOW,
     actions: ['dynamodb:UpdateItem'],
     resources: [walletsTableArn],
     conditions: {
-      'ForAllValues:StringLike': { 'dynamodb:Attributes': [...TOKEN_MARK_ATTRIBUTES] },
-      StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
-    },
-  });
-
-/** Allows the records of people, which an enrolment gives a limit of their own. */
-const giveLimits = (walletsTableArn: string): PolicyStatement =>
-  new PolicyStatement({
-    sid: 'GiveLimits',
-    effect: Effect.ALLOW,
-    actions: ['dynamodb:UpdateItem'],
-    resources: [walletsTableArn],
-    conditions: {
-      'ForAllValues:StringLike': { 'dynamodb:Attributes': [...PERSON_ATTRIBUTES] },
+      'ForAllValues:StringLike': { 'dynamodb:Attributes': [...attributes] },
       StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
     },
   });
@@ -209,8 +200,9 @@ export function permissionsOf({
             ...useKey,
             readRecords(tables.keys.tableArn),
             allow('ReadPeople', ['dynamodb:GetItem'], wallets),
-            revokeInWallets(tables.wallets.tableArn),
-            giveLimits(tables.wallets.tableArn),
+            // Marks of revoked tokens, and the limits that an enrolment gives. No counter and no hold.
+            updateInWallets('RevokeInWallets', tables.wallets.tableArn, TOKEN_MARK_ATTRIBUTES),
+            updateInWallets('GiveLimits', tables.wallets.tableArn, PERSON_ATTRIBUTES),
             allow(
               'KeepGrants',
               ['dynamodb:GetItem', 'dynamodb:UpdateItem'],

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 import {
   ADA,
@@ -137,6 +138,15 @@ describe('a link for people who sign in', () => {
       expect(page.text).toContain('This link is not in force');
     }
   });
+});
+
+test('a link of a key that sign-in may not sign with is not made', async () => {
+  const args = ['--data', gateway.folder];
+  await gateway.run('keys', 'create', 'unknown', '--limit', 'user:usd:week=1');
+  const flags = ['--key', 'unknown', '--max', '1', '--expires', '1d'];
+  const { status, stderr } = await runHere(['enrol', 'create', ...flags, ...args]);
+  expect(status).toBe(1);
+  expect(stderr).toContain('run "hallpass sign-in use-key unknown"');
 });
 
 describe('a list of codes, for people without a login', () => {
