@@ -28,6 +28,7 @@ import { need, readForm, readQuery, type SignInRequest } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import { toEnrolPage, toTokenPage } from './page.ts';
 import type { SignedIn } from './purpose.ts';
+import { requireSigningKey } from './signing-key.ts';
 
 export type EnrolPagePorts = BrowserPorts & EnrolmentPorts;
 
@@ -94,6 +95,8 @@ export async function submitEnrolment(
   }
   const enrolment = await requireEnrolment(enrolmentId, ports);
   if (enrolment.by !== 'code') throw new OAuthError('access_denied', 'this link takes no codes');
+  // A gateway that cannot sign now uses up no code.
+  await requireSigningKey(enrolment.keyName, ports);
   await spendCode(enrolmentId, code, ports);
   // The end of the code tells two people of one name apart, and nobody can take the name of a person who signed in.
   const user = `unverified: ${name} (${code.slice(-4)})`;

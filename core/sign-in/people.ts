@@ -36,10 +36,11 @@ export const makePeopleOfKeys = (ports: PeopleOfKeysPorts): PeopleOfKeys => ({
         idempotencyKey,
         digest: shortDigest('limit', String(amount)),
         edit: (current) => {
-          const hasOne = current.limits.some(
-            ({ unit, window }) => unit === 'usd' && window === 'total',
-          );
-          return hasOne ? current : { ...current, limits: [...current.limits, limit] };
+          const nowMs = ports.clock.nowMs();
+          // A limit that has ended bounds nobody, so it does not stand in the way of this one.
+          const inForce = current.limits.filter(({ untilMs = Infinity }) => untilMs > nowMs);
+          const hasOne = inForce.some(({ unit, window }) => unit === 'usd' && window === 'total');
+          return hasOne ? current : { ...current, limits: [...inForce, limit] };
         },
         texts: { name: user, source: 'token' },
       },

@@ -12,7 +12,7 @@ import {
   startLocalProvider,
 } from '../support/local-provider.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
-import { makeVisitor, type Visited, type WebVisitor } from '../support/web-visitor.ts';
+import { makeVisitor, ticketIn, type Visited, type WebVisitor } from '../support/web-visitor.ts';
 
 const VERIFIER = 'the-verifier-of-a-client-on-this-computer-000';
 const REDIRECT = 'http://127.0.0.1:8400/callback';
@@ -56,8 +56,6 @@ const authorizeUrl = (other: Readonly<Record<string, string | undefined>> = {}):
   return `${gateway.root}/oauth/authorize?${sent}`;
 };
 
-const ticketIn = ({ text }: Visited): string =>
-  /name="ticket" value="([\w-]+)"/.exec(text)?.[1] ?? '';
 const linkIn = ({ text }: Visited): URL =>
   new URL((/href="(http:[^"]+)"/.exec(text)?.[1] ?? '').replaceAll('&amp;', '&'));
 

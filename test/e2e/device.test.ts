@@ -11,7 +11,7 @@ import {
   startLocalProvider,
 } from '../support/local-provider.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
-import { makeVisitor, type Visited, type WebVisitor } from '../support/web-visitor.ts';
+import { makeVisitor, ticketIn, type Visited, type WebVisitor } from '../support/web-visitor.ts';
 
 let provider: LocalProvider;
 let gateway: SignInGateway;
@@ -34,8 +34,6 @@ afterAll(async () => {
   await provider.close();
 });
 
-const ticketIn = ({ text }: Visited): string =>
-  /name="ticket" value="([\w-]+)"/.exec(text)?.[1] ?? '';
 const loginIn = ({ text, url }: Visited): string =>
   new URL(/href="(oauth\/login[^"]+)"/.exec(text)?.[1] ?? '', url).href;
 const page = () => `${gateway.root}/device`;

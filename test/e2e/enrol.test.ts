@@ -14,7 +14,7 @@ import {
   startLocalProvider,
 } from '../support/local-provider.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
-import { makeVisitor, type Visited } from '../support/web-visitor.ts';
+import { makeVisitor, ticketIn, tokenIn, type Visited } from '../support/web-visitor.ts';
 
 let provider: LocalProvider;
 let gateway: SignInGateway;
@@ -39,10 +39,6 @@ afterAll(async () => {
   await provider.close();
   await rm(folder, { recursive: true, force: true });
 });
-
-const ticketIn = ({ text }: Visited): string =>
-  /name="ticket" value="([\w-]+)"/.exec(text)?.[1] ?? '';
-const tokenIn = ({ text }: Visited): string => /\/me#(jwt:[\w.-]+)/.exec(text)?.[1] ?? '';
 
 async function createLink(...flags: readonly string[]): Promise<string> {
   const link = await gateway.run('enrol', 'create', '--key', 'ci', '--expires', '7d', ...flags);

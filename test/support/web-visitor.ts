@@ -15,6 +15,13 @@ export interface WebVisitor {
   submit(url: string, form: Readonly<Record<string, string>>): Promise<Visited>;
 }
 
+/** The ticket of a page's form. */
+export const ticketIn = ({ text }: Pick<Answer, 'text'>): string =>
+  /name="ticket" value="([\w-]+)"/.exec(text)?.[1] ?? '';
+/** The token that a page hands to `/me`. */
+export const tokenIn = ({ text }: Pick<Answer, 'text'>): string =>
+  /\/me#(jwt:[\w.-]+)/.exec(text)?.[1] ?? '';
+
 const REDIRECTS_MAX = 12;
 
 export function makeVisitor(): WebVisitor {

@@ -12,7 +12,7 @@ import { runHere } from '../../support/hallpass-command.ts';
 import { send } from '../../support/http-client.ts';
 import { CLIENT_ID, type LocalProvider, startLocalProvider } from '../../support/local-provider.ts';
 import { type SignInGateway, startSignInGateway } from '../../support/sign-in-gateway.ts';
-import { makeVisitor, type Visited } from '../../support/web-visitor.ts';
+import { makeVisitor, ticketIn, type Visited } from '../../support/web-visitor.ts';
 
 let provider: LocalProvider;
 let gateway: SignInGateway;
@@ -89,8 +89,6 @@ function start(...args: readonly string[]): Running {
   return { noted, status, out, err };
 }
 
-const ticketIn = ({ text }: Visited): string =>
-  /name="ticket" value="([\w-]+)"/.exec(text)?.[1] ?? '';
 const linkIn = ({ text }: Visited): string =>
   (/href="(http:\/\/127[^"]+callback[^"]+)"/.exec(text)?.[1] ?? '').replaceAll('&amp;', '&');
 
