@@ -27,6 +27,7 @@ import { findSigningFault } from '../core/sign-in/signing-key.ts';
 import { CommandError, wrongUse } from './failure.ts';
 import { must, type PlaceFlags, toExpiry, toKeyName, toModels, toUsd, withPlace } from './flags.ts';
 import { type Gateway, withGateway } from './gateway/connect.ts';
+import { requireMatchingModels } from './model-check.ts';
 import { printResult, type Terminal, toInstant, toTable } from './output.ts';
 import { writeWhole } from './whole-file.ts';
 
@@ -112,6 +113,8 @@ async function create(flags: CreateFlags, terminal: Terminal): Promise<void> {
   }
   const made = await withGateway(flags, terminal, async (gateway) => {
     await requireSigner(flags.key, gateway);
+    const { config, environment } = gateway;
+    await requireMatchingModels(flags, { config, providerUrls: environment.providerUrls });
     const store = makeSignInStore(gateway.dynamodb, tableOf(gateway));
     const link = randomBytes(LINK_BYTES).toString('base64url');
     const id = enrolmentIdOf(link);
@@ -120,7 +123,7 @@ async function create(flags: CreateFlags, terminal: Terminal): Promise<void> {
     if (flags.codes !== undefined) {
       await writeWhole(flags.codes, makeCodes(id, flags, store), new AbortController().signal);
     }
-    const base = flags.baseUrl ?? gateway.config.signIn?.publicUrl ?? LOCAL_URL;
+    const base = flags.baseUrl ?? config.signIn?.publicUrl ?? LOCAL_URL;
     return { id: shortOf(id), link: `${base.replace(/\/$/, '')}/enrol?link=${link}` };
   });
   if (flags.codes !== undefined) terminal.note(`wrote ${flags.max} codes to ${flags.codes}`);

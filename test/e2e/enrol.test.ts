@@ -145,6 +145,13 @@ test('a link of a key that sign-in may not sign with is not made', async () => {
   expect(stderr).toContain('run "hallpass sign-in use-key unknown"');
 });
 
+test('a link with models that the gateway does not have is not made', async () => {
+  const flags = ['--key', 'ci', '--max', '1', '--expires', '1d', '--models', 'demo/echo,nobody/x'];
+  const { status, stderr } = await runHere(['enrol', 'create', ...flags, '--data', gateway.folder]);
+  expect(status).toBe(1);
+  expect(stderr).toContain('no model of this gateway matches nobody/x');
+});
+
 describe('a list of codes, for people without a login', () => {
   test('gives each code one pass, whose user is shown as unverified', async () => {
     const file = join(folder, 'codes.txt');
