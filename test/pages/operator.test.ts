@@ -260,7 +260,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
   });
 
   test('fits a phone in the dark, and shows the spend of every key', async () => {
-    const { child, file, end } = await open();
+    const { file, end } = await open();
     const look = { size: 'phone', scheme: 'dark' } as const;
     const { page, close } = await visit(browser, pathToFileURL(file).href, look);
     await page.getByRole('button', { name: 'Change demo', exact: true }).waitFor();
@@ -284,7 +284,6 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     const shown = await page.locator('h2 [data-nano]').getAttribute('data-nano');
     expect(shown).toBe(String(Math.round((data[0]?.usd ?? 0) * 1e9)));
     await close();
-    child.kill('SIGTERM');
-    expect((await end()).exit).toEqual([0, null]);
+    expect((await end('SIGTERM')).exit).toEqual([0, null]);
   });
 });

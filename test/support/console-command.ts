@@ -1,16 +1,17 @@
 /** `hallpass console` as a process of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { HALLPASS_COMMAND } from './hallpass-command.ts';
 
 export interface ConsoleProcess {
-  readonly child: ChildProcess;
   /** The file that opens the page. */
   readonly file: string;
-  /** Ends it as Ctrl-C does. @returns its exit code and signal, and what it wrote to standard error */
-  end(): Promise<{ readonly exit: readonly unknown[]; readonly errors: string }>;
+  /** Sends it one signal, `SIGINT` (Ctrl-C) unless another is given. @returns its exit code and signal, and what it wrote to standard error */
+  end(
+    signal?: NodeJS.Signals,
+  ): Promise<{ readonly exit: readonly unknown[]; readonly errors: string }>;
 }
 
 /** Starts the command in a folder, and waits for the file. Rejects with its errors if it ends before. */
@@ -31,10 +32,9 @@ export async function startConsole(
   const [file] = await Promise.race([once(lines, 'line'), exited.then(() => [undefined])]);
   if (typeof file !== 'string') throw new Error(await errors);
   return {
-    child,
     file,
-    async end() {
-      child.kill('SIGINT');
+    async end(signal = 'SIGINT') {
+      child.kill(signal);
       return { exit: await exited, errors: await errors };
     },
   };
