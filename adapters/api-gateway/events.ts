@@ -141,9 +141,8 @@ export function toAuthorizerResult(
         refusal: encodeRefusal(authorization.error),
       });
     case 'denied': {
-      const { code, message: own } = authorization.error;
-      const { type, message: usual } = ERRORS[code];
-      const message = CREDENTIAL_MESSAGES.includes(own) ? own : usual;
+      const { type, code, message: own } = authorization.error;
+      const message = CREDENTIAL_MESSAGES.includes(own) ? own : ERRORS[code].message;
       return toPolicy('Deny', methodArn, 'denied', { type, code, message });
     }
   }

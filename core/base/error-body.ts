@@ -2,7 +2,7 @@
  * Error bodies and headers in the format that the caller's SDK reads (docs/errors.md).
  * OpenAI: body.error.{message,type,param,code}; Anthropic: body.error.{type,message}; Google: body.error.{code,message,status}.
  */
-import { ERRORS, type GatewayError, type LimitFacts, type PublicFacts } from './errors.ts';
+import type { GatewayError, LimitFacts, PublicFacts } from './errors.ts';
 import { usdFromNano } from './money.ts';
 
 /** The vendor whose API format is used: for an error body, a provider's endpoint, a list of models. */
@@ -68,31 +68,23 @@ const moneyFields = ({
 
 /** Returns the error body of an API family, ready to be serialised. */
 export function toErrorBody(family: ApiFamily, error: GatewayError): Record<string, unknown> {
-  const { type } = ERRORS[error.code];
   const extra = { ...limitFields(error.facts.limit), ...moneyFields(error.facts) };
-  const message = error.message;
+  const { code, message, status, type } = error;
   switch (family) {
     case 'openai':
-      return {
-        error: { message, type, param: error.facts.param ?? null, code: error.code, ...extra },
-      };
+      return { error: { message, type, param: error.facts.param ?? null, code, ...extra } };
     case 'anthropic':
       return {
         type: 'error',
-        error: {
-          type: ANTHROPIC_TYPES[error.status] ?? 'api_error',
-          message,
-          code: error.code,
-          ...extra,
-        },
+        error: { type: ANTHROPIC_TYPES[status] ?? 'api_error', message, code, ...extra },
       };
     case 'google':
       return {
         error: {
-          code: error.status,
+          code: status,
           message,
-          status: GOOGLE_STATUSES[error.status] ?? 'INTERNAL',
-          reason: error.code,
+          status: GOOGLE_STATUSES[status] ?? 'INTERNAL',
+          reason: code,
           ...extra,
         },
       };

@@ -6,129 +6,77 @@
 import type { LimitPer, LimitUnit, LimitWindow } from './limits.ts';
 import type { NanoUsd } from './money.ts';
 
-export type ErrorCode =
-  | 'invalid_request'
-  | 'invalid_api_key'
-  | 'token_expired'
-  | 'token_not_active'
-  | 'token_claim_invalid'
-  | 'token_lifetime_too_long'
-  | 'token_revoked'
-  | 'insufficient_quota'
-  | 'request_too_expensive'
-  | 'user_blocked'
-  | 'identity_required'
-  | 'domain_not_allowed'
-  | 'claim_not_allowed'
-  | 'route_not_allowed'
-  | 'origin_not_allowed'
-  | 'model_not_allowed'
-  | 'model_not_found'
-  | 'not_found'
-  | 'request_too_large'
-  | 'model_price_unknown'
-  | 'rate_limit_exceeded'
-  | 'budget_in_use'
-  | 'upstream_error'
-  | 'upstream_timeout'
-  | 'service_unavailable'
-  | 'internal_error';
-
 interface ErrorRow {
   readonly status: number;
-  /** OpenAI's `type`; Anthropic's and Google's follow from the status. */
-  readonly type: string;
-  readonly message: string;
   readonly fault: 'caller' | 'policy' | 'provider' | 'us';
+  readonly message: string;
 }
 
-const caller = 'caller';
-const policy = 'policy';
-const row = (
-  status: number,
-  type: string,
-  fault: ErrorRow['fault'],
-  message: string,
-): ErrorRow => ({ status, type, fault, message });
+const row = (status: number, fault: ErrorRow['fault'], message: string): ErrorRow => ({
+  status,
+  fault,
+  message,
+});
 
 /** The table of refusals (contract.md, "Refusals"). */
-export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
-  invalid_request: row(400, 'invalid_request_error', caller, 'The request cannot be read.'),
-  invalid_api_key: row(401, 'authentication_error', caller, 'The API key is missing or not valid.'),
-  token_expired: row(401, 'authentication_error', caller, 'The token has expired.'),
-  token_not_active: row(401, 'authentication_error', caller, 'The token is not active yet.'),
-  token_claim_invalid: row(
-    401,
-    'authentication_error',
-    caller,
-    'A claim of the token is not valid.',
-  ),
+export const ERRORS = {
+  invalid_request: row(400, 'caller', 'The request cannot be read.'),
+  invalid_api_key: row(401, 'caller', 'The API key is missing or not valid.'),
+  token_expired: row(401, 'caller', 'The token has expired.'),
+  token_not_active: row(401, 'caller', 'The token is not active yet.'),
+  token_claim_invalid: row(401, 'caller', 'A claim of the token is not valid.'),
   token_lifetime_too_long: row(
     401,
-    'authentication_error',
-    caller,
+    'caller',
     'The token expires further away than its key allows.',
   ),
-  token_revoked: row(401, 'authentication_error', policy, 'The token has been revoked.'),
-  insufficient_quota: row(
-    402,
-    'insufficient_quota',
-    policy,
-    'The spending limit has been reached.',
-  ),
+  token_revoked: row(401, 'policy', 'The token has been revoked.'),
+  insufficient_quota: row(402, 'policy', 'The spending limit has been reached.'),
   request_too_expensive: row(
     402,
-    'insufficient_quota',
-    policy,
+    'policy',
     'This request may cost more than is left of the spending limit. A smaller one fits.',
   ),
-  user_blocked: row(403, 'permission_error', policy, 'The owner of the key blocked this user.'),
-  identity_required: row(
-    403,
-    'permission_error',
-    policy,
-    'This API key requires identity context.',
-  ),
-  domain_not_allowed: row(403, 'permission_error', policy, 'The e-mail domain is not allowed.'),
-  claim_not_allowed: row(
-    403,
-    'permission_error',
-    policy,
-    'A claim of the token is not allowed here.',
-  ),
-  route_not_allowed: row(
-    403,
-    'permission_error',
-    policy,
-    'This credential may not use this route.',
-  ),
-  origin_not_allowed: row(403, 'permission_error', policy, 'This origin is not allowed.'),
-  model_not_allowed: row(403, 'permission_error', policy, 'This credential may not use the model.'),
-  model_not_found: row(404, 'invalid_request_error', caller, 'The model does not exist.'),
-  not_found: row(404, 'invalid_request_error', caller, 'There is no such route.'),
-  request_too_large: row(413, 'invalid_request_error', caller, 'The request is too large.'),
+  user_blocked: row(403, 'policy', 'The owner of the key blocked this user.'),
+  identity_required: row(403, 'policy', 'This API key requires identity context.'),
+  domain_not_allowed: row(403, 'policy', 'The e-mail domain is not allowed.'),
+  claim_not_allowed: row(403, 'policy', 'A claim of the token is not allowed here.'),
+  route_not_allowed: row(403, 'policy', 'This credential may not use this route.'),
+  origin_not_allowed: row(403, 'policy', 'This origin is not allowed.'),
+  model_not_allowed: row(403, 'policy', 'This credential may not use the model.'),
+  model_not_found: row(404, 'caller', 'The model does not exist.'),
+  not_found: row(404, 'caller', 'There is no such route.'),
+  request_too_large: row(413, 'caller', 'The request is too large.'),
   model_price_unknown: row(
     422,
-    'invalid_request_error',
-    policy,
+    'policy',
     'The price of the model is not known, and a spending limit applies.',
   ),
-  rate_limit_exceeded: row(429, 'rate_limit_error', policy, 'The rate limit has been reached.'),
+  rate_limit_exceeded: row(429, 'policy', 'The rate limit has been reached.'),
   budget_in_use: row(
     429,
-    'rate_limit_error',
-    policy,
+    'policy',
     'What is left of the spending limit is held by requests in flight.',
   ),
-  upstream_error: row(502, 'api_error', 'provider', 'The provider failed.'),
-  upstream_timeout: row(504, 'timeout_error', 'provider', 'The provider did not answer in time.'),
-  service_unavailable: row(
-    503,
-    'api_error',
-    'us',
-    'The gateway cannot decide now; nothing was spent.',
-  ),
-  internal_error: row(500, 'api_error', 'us', 'The gateway failed.'),
+  upstream_error: row(502, 'provider', 'The provider failed.'),
+  upstream_timeout: row(504, 'provider', 'The provider did not answer in time.'),
+  service_unavailable: row(503, 'us', 'The gateway cannot decide now; nothing was spent.'),
+  internal_error: row(500, 'us', 'The gateway failed.'),
+} as const satisfies Readonly<Record<string, ErrorRow>>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** OpenAI's error type of a status: https://platform.openai.com/docs/guides/error-codes */
+const OPENAI_TYPES: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  402: 'insufficient_quota',
+  403: 'permission_error',
+  404: 'invalid_request_error',
+  413: 'invalid_request_error',
+  422: 'invalid_request_error',
+  429: 'rate_limit_error',
+  504: 'timeout_error',
 };
 
 /** A limit and how far it is used. `concurrency` is the number of requests at once. */
@@ -192,6 +140,11 @@ export class GatewayError extends Error {
 
   get status(): number {
     return ERRORS[this.code].status;
+  }
+
+  /** OpenAI's `type`. Anthropic's and Google's follow from the status too (error-body.ts). */
+  get type(): string {
+    return OPENAI_TYPES[this.status] ?? 'api_error';
   }
 }
 

@@ -1,7 +1,6 @@
 /**
  * OpenAI's responses. https://platform.openai.com/docs/api-reference/responses
  */
-import { ERRORS } from '../../base/errors.ts';
 import { isRecord } from '../../base/json.ts';
 import type { Dialect } from '../dialect.ts';
 import { makeEventMeter } from '../event-meter.ts';
@@ -53,8 +52,7 @@ export const RESPONSES: Dialect = {
     }),
   readUsage: ({ usage }) => readResponseUsage(usage),
   toErrorEvents: (error) => {
-    const { code, message, facts } = error;
-    const { type } = ERRORS[code];
+    const { type, code, message, facts } = error;
     const param = facts.param ?? null;
     const data = { type: 'error', sequence_number: LAST_SEQUENCE_NUMBER, code, message, param };
     // SDKs read either the event's own members or an error object inside it.
