@@ -69,6 +69,7 @@ export async function enrolPerson(
   ports: EnrolPagePorts,
 ): Promise<SignInAnswer> {
   const enrolment = await requireEnrolment(enrolmentId, ports);
+  if (enrolment.by !== 'login') throw new OAuthError('access_denied', 'this link takes codes only');
   const domain = person.user.slice(person.user.lastIndexOf('@') + 1);
   if (enrolment.domains.length > 0 && !enrolment.domains.includes(domain)) {
     throw new OAuthError('access_denied', 'your e-mail address is not of a domain of this link');

@@ -40,8 +40,12 @@ export interface Family {
   /** The last but one, and until then its successor, sealed under it. */
   readonly former?: { readonly hash: string; readonly untilMs: number; readonly sealed: string };
   readonly endsAtMs: number;
-  /** Access tokens that may still live. */
-  readonly live: readonly { readonly jti: string; readonly expiresAtMs: number }[];
+  /** Access tokens that may still live, and the key that signed each; absent: the family's. */
+  readonly live: readonly {
+    readonly jti: string;
+    readonly expiresAtMs: number;
+    readonly keyName?: string;
+  }[];
   /** The provider's refresh token, sealed under the last token. */
   readonly sealedProvider?: string | undefined;
   /** Until then, one refresh asks the provider. */
@@ -110,7 +114,8 @@ export const nextAccess = (
   const nowMs = ports.clock.nowMs();
   const expiresAtMs = nowMs + access.expiresInSeconds * 1000;
   const alive = family.live.filter((each) => each.expiresAtMs > nowMs);
-  return { access, live: [...alive, { jti: access.jti, expiresAtMs }].slice(-LIVE_MAX) };
+  const signed = { jti: access.jti, expiresAtMs, keyName: signing.record.name };
+  return { access, live: [...alive, signed].slice(-LIVE_MAX) };
 };
 
 /**
@@ -158,15 +163,15 @@ export async function endFamily(familyId: string, ports: FamilyPorts): Promise<v
     const { expiresAtMs } = seen;
     const data = JSON.stringify({ ...family, ended: true });
     if (!family.ended && !(await store.replace(seen, { expiresAtMs, data }))) continue;
-    for (const { jti } of family.live ?? []) {
-      await people.revokeToken(family.keyName, family.user, jti);
+    for (const { jti, keyName = family.keyName } of family.live ?? []) {
+      await people.revokeToken(keyName, family.user, jti);
     }
     return;
   }
   throw new OAuthError('temporarily_unavailable', 'the grant keeps changing');
 }
 
-/** Returns true if a token is the last of its family, or the one before it. */
+/** Returns the family of which a token is the last one, or the one before it; undefined: there is none. */
 export async function ownsFamily(token: string, ports: FamilyPorts): Promise<string | undefined> {
   const parsed = parseRefreshToken(token);
   if (parsed === undefined) return undefined;

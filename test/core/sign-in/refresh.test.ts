@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../core/base/errors.ts';
 import { drawFamilyId, endFamily, startFamily } from '../../../core/sign-in/family.ts';
 import { refreshFamily } from '../../../core/sign-in/refresh.ts';
-import { CAPPED, makeSignInKit, REFUSED, type SignInKit } from '../../support/sign-in-kit.ts';
+import {
+  ADA_CLAIMS,
+  CAPPED,
+  makeSignInKit,
+  REFUSED,
+  type SignInKit,
+} from '../../support/sign-in-kit.ts';
 
 const ADA = { user: 'ada@example.edu', keyName: 'course' };
 const DAY_MS = 86_400_000;
@@ -269,6 +275,27 @@ describe('access ends', () => {
       expect(await codeOf(refresh(kit, given.value.refreshToken))).toBe('invalid_grant');
     }
     expect(await codeOf(refresh(kit, refreshToken))).toBe('invalid_grant');
+  });
+
+  test('also for tokens of the key that signed before a rule gave the person another one', async () => {
+    const kit = makeSignInKit({ rules: [{ when: 'role=lead', key: 'leads' }] });
+    const revoked: string[] = [];
+    const ports = {
+      ...kit.ports,
+      keys: { findByName: async (_: string, name: string) => ({ ...CAPPED, name }) },
+      people: {
+        ...kit.ports.people,
+        revokeToken: async (keyName: string, _: string, jti: string) =>
+          void revoked.push(`${keyName} ${jti}`),
+      },
+    };
+    const familyId = drawFamilyId(ports.random);
+    const signedIn = { person: ADA, providerToken: 'provider' };
+    const first = await startFamily(signedIn, { familyId, clientId: 'hallpass' }, ports);
+    kit.atProvider = { claims: { ...ADA_CLAIMS, role: 'lead' } };
+    const second = await refreshFamily(first.refreshToken, 'hallpass', ports);
+    await endFamily(familyId, ports);
+    expect(revoked).toEqual([`course ${first.access.jti}`, `leads ${second.access.jti}`]);
   });
 
   test('before it begins, for a family that was ended first', async () => {
