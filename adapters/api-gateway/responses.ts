@@ -3,6 +3,7 @@
  * The SDKs of OpenAI and Anthropic can both read the body. It holds constants only, so `lib/` may import it.
  * Never uses `$context.error.message*`: API Gateway can echo the credential there.
  */
+import { ERRORS, type ErrorCode } from '../../core/base/errors.ts';
 
 /** All headers that SDKs in browsers name in a preflight (Chromium and Firefox, with all official SDKs). */
 export const CORS_ALLOW_HEADERS =
@@ -50,98 +51,59 @@ export interface GatewayResponse {
   readonly error: { readonly type: string; readonly code: string; readonly message: string };
 }
 
-const invalid = { type: 'invalid_request_error' };
+interface OwnParts extends Partial<Pick<GatewayResponse, 'status' | 'headers'>> {
+  readonly message?: string;
+}
+
+/** Makes an answer with the status, type and message of the table of errors, or with its own. */
+const toResponse = (
+  type: string,
+  code: ErrorCode,
+  { message = ERRORS[code].message, ...own }: OwnParts = {},
+): GatewayResponse => ({
+  type,
+  status: ERRORS[code].status,
+  error: { type: ERRORS[code].type, code, message },
+  ...own,
+});
+
+const CHALLENGE = { 'www-authenticate': 'Bearer' };
+const RETRY_SOON = { 'retry-after': '1' };
 
 export const GATEWAY_RESPONSES: readonly GatewayResponse[] = [
   {
     type: 'ACCESS_DENIED',
     status: 401,
-    headers: { 'www-authenticate': 'Bearer' },
+    headers: CHALLENGE,
     error: {
       type: '$context.authorizer.type',
       code: '$context.authorizer.code',
       message: '$context.authorizer.message',
     },
   },
-  {
-    type: 'UNAUTHORIZED',
-    status: 401,
-    headers: { 'www-authenticate': 'Bearer' },
-    error: {
-      type: 'authentication_error',
-      code: 'invalid_api_key',
-      message: 'The API key is missing or not valid.',
-    },
-  },
-  ...['AUTHORIZER_FAILURE', 'AUTHORIZER_CONFIGURATION_ERROR'].map((type) => ({
-    type,
-    status: 503,
-    error: {
-      type: 'api_error',
-      code: 'service_unavailable',
-      message: 'The gateway cannot decide now; nothing was spent.',
-    },
-  })),
-  ...['MISSING_AUTHENTICATION_TOKEN', 'RESOURCE_NOT_FOUND'].map((type) => ({
-    type,
-    status: 404,
-    error: { ...invalid, code: 'not_found', message: 'There is no such route.' },
-  })),
-  {
-    type: 'REQUEST_TOO_LARGE',
-    status: 413,
-    error: { ...invalid, code: 'request_too_large', message: 'The request is too large.' },
-  },
-  {
-    type: 'THROTTLED',
-    status: 429,
-    headers: { 'retry-after': '1' },
-    error: {
-      type: 'rate_limit_error',
-      code: 'rate_limit_exceeded',
-      message: 'The rate limit has been reached.',
-    },
-  },
-  {
-    type: 'INTEGRATION_TIMEOUT',
-    status: 504,
-    error: {
-      type: 'timeout_error',
-      code: 'upstream_timeout',
-      message: 'The provider did not answer in time.',
-    },
-  },
-  {
-    type: 'WAF_FILTERED',
+  toResponse('UNAUTHORIZED', 'invalid_api_key', { headers: CHALLENGE }),
+  toResponse('AUTHORIZER_FAILURE', 'service_unavailable'),
+  toResponse('AUTHORIZER_CONFIGURATION_ERROR', 'service_unavailable'),
+  toResponse('MISSING_AUTHENTICATION_TOKEN', 'not_found'),
+  toResponse('RESOURCE_NOT_FOUND', 'not_found'),
+  toResponse('REQUEST_TOO_LARGE', 'request_too_large'),
+  toResponse('THROTTLED', 'rate_limit_exceeded', { headers: RETRY_SOON }),
+  toResponse('INTEGRATION_TIMEOUT', 'upstream_timeout'),
+  toResponse('WAF_FILTERED', 'invalid_request', {
     status: 403,
-    error: { ...invalid, code: 'invalid_request', message: 'A firewall refused the request.' },
-  },
-  {
-    type: 'UNSUPPORTED_MEDIA_TYPE',
+    message: 'A firewall refused the request.',
+  }),
+  toResponse('UNSUPPORTED_MEDIA_TYPE', 'invalid_request', {
     status: 415,
-    error: { ...invalid, code: 'invalid_request', message: 'The content type must be JSON.' },
-  },
+    message: 'The content type must be JSON.',
+  }),
   // A function that AWS throttles ends here.
-  {
-    type: 'INTEGRATION_FAILURE',
-    status: 503,
-    headers: { 'retry-after': '1' },
-    error: {
-      type: 'api_error',
-      code: 'service_unavailable',
-      message: 'The gateway has no room for the request now.',
-    },
-  },
-  {
-    type: 'DEFAULT_4XX',
-    status: 400,
-    error: { ...invalid, code: 'invalid_request', message: 'The request cannot be read.' },
-  },
-  {
-    type: 'DEFAULT_5XX',
-    status: 500,
-    error: { type: 'api_error', code: 'internal_error', message: 'The gateway failed.' },
-  },
+  toResponse('INTEGRATION_FAILURE', 'service_unavailable', {
+    headers: RETRY_SOON,
+    message: 'The gateway has no room for the request now.',
+  }),
+  toResponse('DEFAULT_4XX', 'invalid_request'),
+  toResponse('DEFAULT_5XX', 'internal_error'),
 ];
 
 /** Makes the body of a gateway response, as JSON or as API Gateway's template: the two have the same form. */

@@ -2,7 +2,6 @@
  * One request to an issuer or identity provider, to an address that was checked (checked-address.ts).
  * Fails closed: `service_unavailable`. One try; 5 s and 256 kB at most for everything; no redirect is followed.
  */
-import type { LookupAddress } from 'node:dns';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { GatewayError } from '../../core/base/errors.ts';
@@ -56,23 +55,31 @@ export async function askGuarded<T>(
   use: (answer: GuardedAnswer) => Promise<T>,
 ): Promise<T> {
   const { timeoutMs = TIMEOUT_MS } = options;
-  const outage: Outage = (reason, cause) =>
+  const outage = (reason: string, cause?: unknown) =>
     new GatewayError('service_unavailable', { detail: `${request.purpose}: ${reason}`, cause });
   const url = parseAllowedUrl(request.url, options.allowLocal);
   if (url === undefined) throw outage('its URL must begin with "https:" and name no user');
   const signal = AbortSignal.timeout(timeoutMs);
+  const tooMany = () => outage('it answered with more than 256 kB');
+  const headers = {
+    accept: 'application/json',
+    ...request.headers,
+    'accept-encoding': 'identity',
+  };
   try {
-    // The system's resolver cannot be aborted.
-    const address = await untilAborted(signal, findAddress(url, options));
-    return await send(url, { request, address, signal, ca: options.ca, outage }, use);
+    return await sendChecked(url, { ...request, headers }, { ...options, signal }, (response) =>
+      use({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        read: async () => (await readBytes(response, BODY_BYTES_MAX, tooMany)).toString(),
+      }),
+    );
   } catch (error) {
     if (error instanceof GatewayError) throw error;
     if (error instanceof AddressRefused) throw outage(error.message);
     throw outage(signal.aborted ? 'it did not answer in time' : failureOf(error), error);
   }
 }
-
-type Outage = (reason: string, cause?: unknown) => GatewayError;
 
 /** Words a failure with Node's own code, such as ENOTFOUND or CERT_HAS_EXPIRED, which names no host. */
 function failureOf(error: unknown): string {
@@ -81,53 +88,36 @@ function failureOf(error: unknown): string {
   return isWord ? `the request failed: ${code}` : 'the request failed';
 }
 
-interface Target {
-  readonly request: GuardedRequest;
-  readonly address: LookupAddress;
-  readonly signal: AbortSignal;
-  readonly ca: string | undefined;
-  readonly outage: Outage;
-}
-
-function send<T>(
+/**
+ * Sends a request to an address that was checked and uses the response, the unread rest of which is dropped.
+ * @throws AddressRefused, or the error of the resolver, the connection or the signal
+ */
+export async function sendChecked<T>(
   url: URL,
-  { request, address, signal, ca, outage }: Target,
-  use: (answer: GuardedAnswer) => Promise<T>,
+  { method = 'GET', headers, body }: Pick<GuardedRequest, 'method' | 'headers' | 'body'>,
+  { signal, ...options }: GuardOptions & { readonly signal: AbortSignal },
+  use: (response: IncomingMessage) => Promise<T>,
 ): Promise<T> {
-  const { method = 'GET', headers = {}, body } = request;
-  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-  const options: RequestOptions = {
+  // The system's resolver cannot be aborted.
+  const address = await untilAborted(signal, findAddress(url, options));
+  const settings: RequestOptions & { readonly ca?: string } = {
     method,
     agent: false, // A kept connection could lead to an address that nobody checked.
     headers: {
-      accept: 'application/json',
       ...headers,
-      ...length,
-      'accept-encoding': 'identity',
+      ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
     },
     lookup: lookupOf(address),
     signal,
+    ...(options.ca !== undefined && { ca: options.ca }),
   };
+  const { request } = url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
-    const onResponse = (response: IncomingMessage): void => {
-      const { statusCode: status = 0 } = response;
-      const tooMany = () => outage('it answered with more than 256 kB');
-      const read = async () => (await readBytes(response, BODY_BYTES_MAX, tooMany)).toString();
-      use({ status, headers: response.headers, read }).then(
-        (value) => {
-          response.destroy();
-          resolve(value);
-        },
-        (error: unknown) => {
-          response.destroy();
-          reject(error);
-        },
-      );
-    };
-    const sent =
-      url.protocol === 'https:'
-        ? https.request(url, { ...options, ...(ca !== undefined && { ca }) }, onResponse)
-        : http.request(url, options, onResponse);
+    const sent = request(url, settings, (response) => {
+      use(response)
+        .finally(() => response.destroy())
+        .then(resolve, reject);
+    });
     sent.on('error', reject);
     sent.end(body);
   });
