@@ -4,8 +4,8 @@
 import type { StoredGrant } from '../../core/sign-in/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { toGrant } from './sign-in-store.ts';
-import { rethrow } from './update.ts';
-import { itemsOf, readNumber, readText, toText } from './values.ts';
+import { readPages } from './update.ts';
+import { readNumber, readText, toText } from './values.ts';
 
 /** One page is 1 MB of items, whatever fits the filter. */
 const PAGES_MAX = 200;
@@ -24,29 +24,24 @@ export async function findEnrolments(
   table: string,
   prefixes: { readonly enrolments: string; readonly counts: string },
 ): Promise<FoundEnrolments> {
+  const input = {
+    TableName: table,
+    FilterExpression: 'begins_with(pk, :enrolments) OR begins_with(pk, :counts)',
+    ExpressionAttributeValues: {
+      ':enrolments': toText(prefixes.enrolments),
+      ':counts': toText(prefixes.counts),
+    },
+    ConsistentRead: true,
+  };
+  const { items, isWhole } = await readPages(call, 'Scan', input, PAGES_MAX);
   const grants: StoredGrant[] = [];
   const taken = new Map<string, number>();
-  let from: unknown;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
-    const answer = await call('Scan', {
-      TableName: table,
-      FilterExpression: 'begins_with(pk, :enrolments) OR begins_with(pk, :counts)',
-      ExpressionAttributeValues: {
-        ':enrolments': toText(prefixes.enrolments),
-        ':counts': toText(prefixes.counts),
-      },
-      ConsistentRead: true,
-      ...(from !== undefined && { ExclusiveStartKey: from }),
-    }).catch(rethrow);
-    for (const item of itemsOf(answer)) {
-      const id = readText(item, 'pk') ?? '';
-      const count = readNumber(item, 'count');
-      const grant = toGrant(id, item);
-      if (count !== undefined) taken.set(id, count);
-      else if (grant !== undefined) grants.push(grant);
-    }
-    from = answer.LastEvaluatedKey;
-    if (from === undefined) return { grants, taken, isWhole: true };
+  for (const item of items) {
+    const id = readText(item, 'pk') ?? '';
+    const count = readNumber(item, 'count');
+    const grant = toGrant(id, item);
+    if (count !== undefined) taken.set(id, count);
+    else if (grant !== undefined) grants.push(grant);
   }
-  return { grants, taken, isWhole: false };
+  return { grants, taken, isWhole };
 }

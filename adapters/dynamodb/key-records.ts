@@ -15,8 +15,7 @@ import type { KeyRecords } from '../../core/keys/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import { fromItem, hashPk, type PlainItem } from './key-items.ts';
-import { rethrow } from './update.ts';
-import { toText } from './values.ts';
+import { readItem } from './update.ts';
 
 /** The longest time that a record is used. A disabled key or a changed limit is seen after this at the latest. */
 const RECORD_AGE_MAX_MS = 10_000;
@@ -119,9 +118,8 @@ function makeReader(call: AwsCall, table: string, clock: Clock): (pk: string) =>
   return (pk) =>
     once(pk, async () => {
       const readAtMs = clock.nowMs();
-      const input = { TableName: table, Key: { pk: toText(pk) }, ConsistentRead: true };
-      const { Item: item } = await call('GetItem', input).catch(rethrow);
-      return { item: item === undefined ? undefined : fromItem(item), readAtMs };
+      const item = await readItem(call, table, pk);
+      return { item: item && fromItem(item), readAtMs };
     });
 }
 

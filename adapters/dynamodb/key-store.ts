@@ -29,10 +29,13 @@ import {
   condition,
   isAsSeen,
   isConditionFailed,
-  isWritten,
+  readItem,
+  readPages,
   rethrow,
   sets,
   toExpressions,
+  type Update,
+  updateItem,
 } from './update.ts';
 import { toText, toUnavailable } from './values.ts';
 
@@ -40,26 +43,23 @@ import { toText, toUnavailable } from './values.ts';
 const LIST_PAGES_MAX = 1_000;
 
 export function makeKeyStore(call: AwsCall, table: string): KeyStore {
-  const send = (operation: string, input: object): Promise<Record<string, unknown>> =>
-    call(operation, { TableName: table, ...input });
-
   async function read(pk: string): Promise<PlainItem | undefined> {
-    const input = { Key: { pk: toText(pk) }, ConsistentRead: true };
-    const { Item: item } = await send('GetItem', input).catch(rethrow);
-    return item === undefined ? undefined : fromItem(item);
+    const item = await readItem(call, table, pk);
+    return item && fromItem(item);
   }
 
-  const putRecord = (record: KeyRecord): Promise<unknown> =>
-    send('PutItem', {
-      Item: toItem(recordPk(record.account, shortDigest(record.name)), formatKeyRecord(record)),
-      ...toExpressions({ conditions: [nameIsFreeOrOf(record.id)] }),
+  const put = (pk: string, plain: PlainItem, ...conditions: Condition[]): Promise<unknown> =>
+    call('PutItem', {
+      TableName: table,
+      Item: toItem(pk, plain),
+      ...toExpressions({ conditions }),
     });
 
+  const putRecord = (record: KeyRecord): Promise<unknown> =>
+    put(recordPkOf(record), formatKeyRecord(record), nameIsFreeOrOf(record.id));
+
   const putPointer = ({ account, name, version, keyHash }: KeyRecord): Promise<unknown> =>
-    send('PutItem', {
-      Item: toItem(hashPk(keyHash), { account, name, version }),
-      ...toExpressions({ conditions: [hashIsFreeOrOf(name, version)] }),
-    });
+    put(hashPk(keyHash), { account, name, version }, hashIsFreeOrOf(name, version));
 
   return {
     async find(account, name) {
@@ -68,20 +68,14 @@ export function makeKeyStore(call: AwsCall, table: string): KeyStore {
     },
 
     async list(account) {
-      const records: KeyRecord[] = [];
-      let from: unknown;
-      for (let page = 0; page < LIST_PAGES_MAX; page += 1) {
-        const answer = await send('Scan', {
-          FilterExpression: 'begins_with(pk, :records)',
-          ExpressionAttributeValues: { ':records': toText(recordsOf(account)) },
-          ConsistentRead: true,
-          ...(from !== undefined && { ExclusiveStartKey: from }),
-        }).catch(rethrow);
-        const items = Array.isArray(answer.Items) ? answer.Items : [];
-        records.push(...items.map((item) => parseKeyRecord(fromItem(item))));
-        from = answer.LastEvaluatedKey;
-        if (from === undefined) break;
-      }
+      const input = {
+        TableName: table,
+        FilterExpression: 'begins_with(pk, :records)',
+        ExpressionAttributeValues: { ':records': toText(recordsOf(account)) },
+        ConsistentRead: true,
+      };
+      const { items } = await readPages(call, 'Scan', input, LIST_PAGES_MAX);
+      const records = items.map((item) => parseKeyRecord(fromItem(item)));
       return records.filter((record) => record.account === account).sort(byName);
     },
 
@@ -100,11 +94,10 @@ export function makeKeyStore(call: AwsCall, table: string): KeyStore {
       await putPointer(record).catch(rethrow);
     },
 
-    replace: (seen, next) => isWritten(send('UpdateItem', toReplacement(seen, next))),
+    replace: (seen, next) => updateItem(call, table, recordPkOf(seen), toReplacement(seen, next)),
 
     async putChange(change) {
-      const item = toItem(changePk(change.keyId, change.id), { ...change });
-      await send('PutItem', { Item: item }).catch(rethrow);
+      await put(changePk(change.keyId, change.id), { ...change }).catch(rethrow);
     },
 
     async findChange(keyId, id) {
@@ -113,6 +106,8 @@ export function makeKeyStore(call: AwsCall, table: string): KeyStore {
     },
   };
 }
+
+const recordPkOf = ({ account, name }: KeyRecord): string => recordPk(account, shortDigest(name));
 
 const byName = (a: KeyRecord, b: KeyRecord): number => (a.name < b.name ? -1 : 1);
 
@@ -134,17 +129,14 @@ const nameTaken = (): GatewayError =>
 const UNTOUCHED: readonly string[] = ['id', 'account', 'name', 'kind', 'revoked'];
 
 /** Writes field by field, so that a token revoked in between stays revoked. */
-function toReplacement(seen: KeyRecord, next: KeyRecord): object {
+function toReplacement(seen: KeyRecord, next: KeyRecord): Update {
   const fields = Object.entries(formatKeyRecord(next)).filter(
     ([name]) => !UNTOUCHED.includes(name),
   );
   return {
-    Key: { pk: toText(recordPk(seen.account, shortDigest(seen.name))) },
-    ...toExpressions({
-      set: fields.map(([name, value]) => sets(name, toAttribute(value))),
-      remove: OPTIONAL_FIELDS.filter((name) => !Object.hasOwn(next, name)),
-      conditions: [recordIsOf(seen.id), revisionIs(seen.revision)],
-    }),
+    set: fields.map(([name, value]) => sets(name, toAttribute(value))),
+    remove: OPTIONAL_FIELDS.filter((name) => !Object.hasOwn(next, name)),
+    conditions: [recordIsOf(seen.id), revisionIs(seen.revision)],
   };
 }
 

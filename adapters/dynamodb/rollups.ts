@@ -15,10 +15,12 @@ import {
   attribute,
   type Condition,
   condition,
-  isWritten,
+  type ItemKey,
+  putItem,
   rethrow,
   sets,
-  toExpressions,
+  toKey,
+  updateItem,
 } from './update.ts';
 import {
   type AttributeValue,
@@ -48,13 +50,11 @@ export function makeRollups(
   table: string,
   nowMs: () => number = Date.now,
 ): Rollups & Pick<UsageReader, 'readRollups'> {
-  const send = (operation: string, input: object): Promise<Record<string, unknown>> =>
-    call(operation, { TableName: table, ...input }).catch(rethrow);
-  const write = (operation: string, input: object): Promise<boolean> =>
-    isWritten(call(operation, { TableName: table, ...input }));
+  const query = (input: object): Promise<Record<string, unknown>> =>
+    call('Query', { TableName: table, ...input }).catch(rethrow);
 
   const readRollups: UsageReader['readRollups'] = async (keyId, fromDay, toDay, after) => {
-    const answer = await send('Query', {
+    const answer = await query({
       ConsistentRead: true,
       ScanIndexForward: false,
       ReturnConsumedCapacity: 'TOTAL',
@@ -65,7 +65,7 @@ export function makeRollups(
         ':first': toText(fromDay),
         ':last': toText(toDay + AFTER_ALL),
       },
-      ...(after && { ExclusiveStartKey: { ...toKey(keyId, after) } }),
+      ...(after && { ExclusiveStartKey: toKey(rollupKey(keyId, after)) }),
     });
     const items = itemsOf(answer);
     const next = readText(parseItem(answer.LastEvaluatedKey) ?? {}, sortKey);
@@ -82,7 +82,7 @@ export function makeRollups(
     readRollups,
 
     async findOpenDays(lastDay, after) {
-      const answer = await send('Query', {
+      const answer = await query({
         IndexName: OPEN,
         KeyConditionExpression: '#open = :open AND #day <= :day',
         ExpressionAttributeNames: { '#open': open, '#day': openDay },
@@ -117,43 +117,27 @@ export function makeRollups(
      * Defeats: two runs that sum from the same place. The first one's segment stands; it has the rows of the second.
      */
     addSegment: (keyId, segment) =>
-      write('PutItem', {
-        Item: toSegmentItem(keyId, segment),
-        ...toExpressions({ conditions: [itemIsNew()] }),
-      }),
+      putItem(call, table, toSegmentItem(keyId, segment), itemIsNew()),
 
     /** Invariant: generations only grow. Defeats: a delayed run that brings back a rollup without its late rows. */
-    seal: (keyId, { day, generation, segments }) =>
-      write('PutItem', {
-        Item: {
-          ...toKey(keyId, day),
-          [ttlAttribute]: expiryOf(day),
-          generation: toNumber(generation),
-          segments: toNumber(segments),
-        },
-        ...toExpressions({ conditions: [sealIsNewer(generation)] }),
-      }),
+    seal: (keyId, sealed) =>
+      putItem(call, table, toSealItem(keyId, sealed), sealIsNewer(sealed.generation)),
 
     /**
      * Invariant: no expired row comes back. Defeats: DynamoDB removes the row before this update, which would make
      * it anew.
      */
     async unmark(keyId, day, place) {
-      await write('UpdateItem', {
-        Key: { [partitionKey]: toText(`${keyId}#${day}`), [sortKey]: toText(place) },
-        ...toExpressions({ remove: [open, openDay], conditions: [itemIsThere()] }),
-      });
+      const update = { remove: [open, openDay], conditions: [itemIsThere()] };
+      await updateItem(call, table, [`${keyId}#${day}`, place], update);
     },
 
     /** Lets a segment of an earlier generation expire. Invariant and interleaving as for `unmark`. */
     async expireSegment(keyId, segment) {
       const soonSeconds = Math.ceil(nowMs() / 1_000) + LET_GO_SECONDS;
-      await write('UpdateItem', {
-        Key: toKey(keyId, placeOfSegment(segment)),
-        ...toExpressions({
-          set: [sets(ttlAttribute, toNumber(soonSeconds))],
-          conditions: [itemIsThere()],
-        }),
+      await updateItem(call, table, segmentKey(keyId, segment), {
+        set: [sets(ttlAttribute, toNumber(soonSeconds))],
+        conditions: [itemIsThere()],
       });
     },
   };
@@ -163,7 +147,7 @@ export function makeRollups(
 const itemIsNew = (): Condition => condition`attribute_not_exists(${attribute(partitionKey)})`;
 
 /** Keeps `expired-stays-gone`. */
-const itemIsThere = (): Condition => condition`attribute_exists(${attribute(partitionKey)})`;
+export const itemIsThere = (): Condition => condition`attribute_exists(${attribute(partitionKey)})`;
 
 /** Keeps `rollup-only-forward`. */
 const sealIsNewer = (generation: number): Condition =>
@@ -171,10 +155,7 @@ const sealIsNewer = (generation: number): Condition =>
 
 const partitionOf = (keyId: KeyId): string => `${keyId}#rollups`;
 
-const toKey = (keyId: KeyId, place: string): Item => ({
-  [partitionKey]: toText(partitionOf(keyId)),
-  [sortKey]: toText(place),
-});
+const rollupKey = (keyId: KeyId, place: string): ItemKey => [partitionOf(keyId), place];
 
 const expiryOf = (day: string): AttributeValue =>
   toNumber((Date.parse(`${day}T00:00:00Z`) + ROLLUP_DAYS_KEPT * DAY_MS) / 1_000);
@@ -196,11 +177,18 @@ const placeOfSegment = ({ day, generation, after }: RollupSegment): string =>
   `${day}#${String(generation).padStart(GENERATION_DIGITS, '0')}#${after}`;
 
 /** The key of a segment's item. */
-export const segmentKey = (keyId: KeyId, segment: RollupSegment): Item =>
-  toKey(keyId, placeOfSegment(segment));
+export const segmentKey = (keyId: KeyId, segment: RollupSegment): ItemKey =>
+  rollupKey(keyId, placeOfSegment(segment));
+
+const toSealItem = (keyId: KeyId, { day, generation, segments }: SealedDay): Item => ({
+  ...toKey(rollupKey(keyId, day)),
+  [ttlAttribute]: expiryOf(day),
+  generation: toNumber(generation),
+  segments: toNumber(segments),
+});
 
 const toSegmentItem = (keyId: KeyId, segment: RollupSegment): Item => ({
-  ...toKey(keyId, placeOfSegment(segment)),
+  ...toKey(segmentKey(keyId, segment)),
   [ttlAttribute]: expiryOf(segment.day),
   until: toText(segment.until),
   isLast: toNumber(segment.isLast ? 1 : 0),

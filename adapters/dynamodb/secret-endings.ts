@@ -6,8 +6,8 @@ import { asWalletId, type KeyId, shortDigest } from '../../core/base/ids.ts';
 import { endingIdOf, type SecretEndings } from '../../core/keys/secret-ending.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk, TABLES } from '../table-schema.ts';
-import { isWritten, rethrow, sets, toInput, toKey, type Update } from './update.ts';
-import { parseItem, readText, toNumber, toText } from './values.ts';
+import { readItem, sets, type Update, updateItem } from './update.ts';
+import { readText, toNumber, toText } from './values.ts';
 import { shardOf } from './wallet-writes.ts';
 
 const { index, ttlAttribute } = TABLES.wallets;
@@ -27,11 +27,7 @@ export function makeSecretEndings(
   nowMs: () => number = Date.now,
 ): SecretEndings {
   const write = async (keyId: KeyId, update: Update): Promise<void> => {
-    await isWritten(call('UpdateItem', toInput(walletsTable, itemIdOf(keyId), update)));
-  };
-  const read = async (table: string, Key: object): Promise<unknown> => {
-    const input = { TableName: table, Key, ConsistentRead: true };
-    return (await call('GetItem', input).catch(rethrow)).Item;
+    await updateItem(call, walletsTable, itemIdOf(keyId), update);
   };
   return {
     put: ({ keyId, account, keyName }, atMs) =>
@@ -44,10 +40,10 @@ export function makeSecretEndings(
       }),
 
     async isDisabled(keyId) {
-      const mark = parseItem(await read(walletsTable, toKey(itemIdOf(keyId))));
+      const mark = await readItem(call, walletsTable, itemIdOf(keyId));
       const pk = mark && readText(mark, RECORD);
       if (pk === undefined) return false;
-      const { id, disabled } = Object(await read(keysTable, { pk: toText(pk) }));
+      const { id, disabled } = Object(await readItem(call, keysTable, pk));
       return id?.S === keyId && disabled?.BOOL === true;
     },
 

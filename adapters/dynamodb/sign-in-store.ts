@@ -10,15 +10,14 @@ import {
   attribute,
   type Condition,
   condition,
-  isWritten,
   ONE,
-  rethrow,
+  readItem,
   sets,
   subtracts,
-  toExpressions,
   type Update,
+  updateItem,
 } from './update.ts';
-import { type Item, parseItem, readNumber, readText, toNumber, toText } from './values.ts';
+import { type Item, readNumber, readText, toNumber, toText } from './values.ts';
 
 const { partitionKey, ttlAttribute } = TABLES.signIn;
 const REV = 'rev';
@@ -29,22 +28,11 @@ const COUNT = 'count';
 /** The grants of a table. */
 export function makeSignInStore(call: AwsCall, table: string): SignInStore {
   const write = (id: string, update: Update): Promise<boolean> =>
-    isWritten(
-      call('UpdateItem', {
-        TableName: table,
-        Key: { [partitionKey]: toText(id) },
-        ...toExpressions(update),
-      }),
-    );
+    updateItem(call, table, id, update);
   return {
     async find(id, nowMs) {
-      const answer = await call('GetItem', {
-        TableName: table,
-        Key: { [partitionKey]: toText(id) },
-        // A poll must see the approval that was written a moment ago.
-        ConsistentRead: true,
-      }).catch(rethrow);
-      const item = parseItem(answer.Item);
+      // A poll must see the approval that was written a moment ago, and `readItem` does.
+      const item = await readItem(call, table, id);
       const grant = item && toGrant(id, item);
       return grant !== undefined && grant.expiresAtMs > nowMs ? grant : undefined;
     },

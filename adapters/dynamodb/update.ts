@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
  */
 
-import type { PoolId, WalletId } from '../../core/base/ids.ts';
+import type { WalletId } from '../../core/base/ids.ts';
 import { type AwsCall, AwsCallError } from '../aws/aws-call.ts';
 import { TABLES } from '../table-schema.ts';
 import {
@@ -80,15 +80,21 @@ export interface Update {
   readonly conditions?: readonly (Condition | undefined)[];
 }
 
-/** The key of an item of the Wallets table. */
-export const toKey = (id: WalletId | PoolId): Item => ({
-  [TABLES.wallets.partitionKey]: toText(id),
-});
+const { partitionKey, sortKey } = TABLES.usage;
 
-/** An update of an item of the Wallets table, as DynamoDB reads it. */
-export const toInput = (table: string, id: WalletId | PoolId, update: Update): object => ({
+/** The key of an item. Each table has the same partition key, and the Usage table alone has a sort key. */
+export type ItemKey = string | readonly [partition: string, sort: string];
+
+/** The key of an item, as DynamoDB reads it. */
+export function toKey(key: ItemKey): Item {
+  if (typeof key === 'string') return { [partitionKey]: toText(key) };
+  return { [partitionKey]: toText(key[0]), [sortKey]: toText(key[1]) };
+}
+
+/** An update of an item, as DynamoDB reads it. */
+export const toInput = (table: string, key: ItemKey, update: Update): object => ({
   TableName: table,
-  Key: toKey(id),
+  Key: toKey(key),
   ...toExpressions(update),
 });
 
@@ -187,23 +193,41 @@ export const isWritten = (write: Promise<unknown>): Promise<boolean> =>
   );
 
 /**
- * Updates an item of the Wallets table. Returns false, and changes nothing, if a condition fails.
+ * Updates an item. Returns false, and changes nothing, if a condition fails.
  * @throws service_unavailable when the outcome is not known
  */
 export const updateItem = (
   call: AwsCall,
   table: string,
-  id: WalletId | PoolId,
+  key: ItemKey,
   update: Update,
-): Promise<boolean> => isWritten(call('UpdateItem', toInput(table, id, update)));
+): Promise<boolean> => isWritten(call('UpdateItem', toInput(table, key, update)));
 
-/** Reads an item of the Wallets table, with all writes before. @throws service_unavailable */
+/**
+ * Writes a whole item. Returns false, and writes nothing, if the condition fails.
+ * @throws service_unavailable when the outcome is not known
+ */
+export const putItem = (
+  call: AwsCall,
+  table: string,
+  item: Item,
+  onlyIf: Condition,
+): Promise<boolean> =>
+  isWritten(
+    call('PutItem', {
+      TableName: table,
+      Item: item,
+      ...toExpressions({ conditions: [onlyIf] }),
+    }),
+  );
+
+/** Reads an item, with all writes before. @throws service_unavailable */
 export async function readItem(
   call: AwsCall,
   table: string,
-  id: WalletId | PoolId,
+  key: ItemKey,
 ): Promise<Item | undefined> {
-  const input = { TableName: table, Key: toKey(id), ConsistentRead: true };
+  const input = { TableName: table, Key: toKey(key), ConsistentRead: true };
   return parseItem((await call('GetItem', input).catch(rethrow)).Item);
 }
 
@@ -217,6 +241,29 @@ export async function readItems(
   const request = { Keys: ids.map(toKey), ConsistentRead: true };
   const answer = await call('BatchGetItem', { RequestItems: { [table]: request } }).catch(rethrow);
   return itemsOf({ Items: Object(answer.Responses)[table] });
+}
+
+/**
+ * Reads all pages of a query or scan, up to a bound.
+ * @returns the items; `isWhole` is false if there are more pages
+ * @throws service_unavailable
+ */
+export async function readPages(
+  call: AwsCall,
+  operation: 'Query' | 'Scan',
+  input: object,
+  pagesMax: number,
+): Promise<{ readonly items: readonly Item[]; readonly isWhole: boolean }> {
+  const items: Item[] = [];
+  let from: unknown;
+  for (let page = 0; page < pagesMax; page += 1) {
+    const more = from !== undefined && { ExclusiveStartKey: from };
+    const answer = await call(operation, { ...input, ...more }).catch(rethrow);
+    items.push(...itemsOf(answer));
+    from = answer.LastEvaluatedKey;
+    if (from === undefined) return { items, isWhole: true };
+  }
+  return { items, isWhole: false };
 }
 
 /** Rejects with `service_unavailable`: for calls that have no condition. */
