@@ -3,7 +3,7 @@
  * The SDKs of OpenAI and Anthropic can both read the body. It holds constants only, so `lib/` may import it.
  * Never uses `$context.error.message*`: API Gateway can echo the credential there.
  */
-import { ERRORS, type ErrorCode } from '../../core/base/errors.ts';
+import { type ErrorCode, GatewayError } from '../../core/base/errors.ts';
 
 /** All headers that SDKs in browsers name in a preflight (Chromium and Firefox, with all official SDKs). */
 export const CORS_ALLOW_HEADERS =
@@ -55,17 +55,15 @@ interface OwnParts extends Partial<Pick<GatewayResponse, 'status' | 'headers'>> 
   readonly message?: string;
 }
 
-/** Makes an answer with the status, type and message of the table of errors, or with its own. */
-const toResponse = (
+/** Makes an answer with the status, type and message of a code, or with its own. */
+function toResponse(
   type: string,
   code: ErrorCode,
-  { message = ERRORS[code].message, ...own }: OwnParts = {},
-): GatewayResponse => ({
-  type,
-  status: ERRORS[code].status,
-  error: { type: ERRORS[code].type, code, message },
-  ...own,
-});
+  { message: own, ...parts }: OwnParts = {},
+): GatewayResponse {
+  const { status, type: errorType, message } = new GatewayError(code, own ? { message: own } : {});
+  return { type, status, error: { type: errorType, code, message }, ...parts };
+}
 
 const CHALLENGE = { 'www-authenticate': 'Bearer' };
 const RETRY_SOON = { 'retry-after': '1' };
