@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { toErrorBody } from '../base/error-body.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Dialect, ParsedRequest } from './dialect.ts';
-import { makeSilentMeter } from './event-meter.ts';
+import { makeSilentMeter } from './meter.ts';
 import { readRequest } from './read-request.ts';
 import { countInput, type RequestInput } from './request-input.ts';
 import { INPUT_ONLY } from './request-output.ts';

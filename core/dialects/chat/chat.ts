@@ -4,8 +4,7 @@
 
 import { toErrorBody } from '../../base/error-body.ts';
 import type { Dialect } from '../dialect.ts';
-import { makeMeter } from '../meter.ts';
-import { readUsage } from '../usage.ts';
+import { makeChatMeter, readChatUsage } from './meter.ts';
 import { parseChat } from './request.ts';
 
 const DONE = 'data: [DONE]\n\n';
@@ -15,8 +14,8 @@ export const CHAT: Dialect = {
   family: 'openai',
   isBilled: true,
   parse: parseChat,
-  makeMeter: ({ isUsageAsked }) => makeMeter({ dropsUsageEvent: !isUsageAsked }),
-  readUsage: ({ usage, x_groq: groq }) => readUsage(usage ?? Object(groq).usage),
+  makeMeter: makeChatMeter,
+  readUsage: readChatUsage,
   toErrorEvents: (error) => `data: ${JSON.stringify(toErrorBody('openai', error))}\n\n`,
   endEvents: DONE,
   toCutEvents: ({ requestId, model, nowMs }) => {

@@ -5,12 +5,12 @@
 import { toErrorBody } from '../../base/error-body.ts';
 import { isGiven, isRecord, type JsonObject } from '../../base/json.ts';
 import type { Dialect, ParsedRequest } from '../dialect.ts';
-import { type EventRules, type MeterState, makeEventMeter } from '../event-meter.ts';
+import { type MeterRules, type MeterState, makeMeter } from '../meter.ts';
 import { parseGenerate } from './request.ts';
 import { readGoogleUsage } from './usage.ts';
 
 /** One meter's rules: each candidate says for itself that it is finished. */
-function makeRules(request: ParsedRequest): EventRules {
+function makeRules(request: ParsedRequest): MeterRules {
   const candidates = request.output.choices;
   const finished = new Set<unknown>();
   const read = (event: JsonObject, state: MeterState): MeterState => {
@@ -49,7 +49,7 @@ export const GOOGLE: Dialect = {
   isBilled: true,
   ownProvider: 'google',
   parse: parseGenerate,
-  makeMeter: (request) => makeEventMeter(makeRules(request)),
+  makeMeter: (request) => makeMeter(makeRules(request)),
   readUsage: ({ usageMetadata }) => readGoogleUsage(usageMetadata),
   /**
    * Sends the error twice. @google/genai before 2 takes an event with an error for an empty answer, and raises only for

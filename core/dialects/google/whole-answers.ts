@@ -4,7 +4,7 @@
  */
 import { toErrorBody } from '../../base/error-body.ts';
 import type { Dialect } from '../dialect.ts';
-import { makeSilentMeter } from '../event-meter.ts';
+import { makeSilentMeter } from '../meter.ts';
 
 export const WHOLE_ANSWERS = {
   family: 'google',

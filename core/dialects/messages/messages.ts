@@ -5,7 +5,7 @@ import { toErrorBody } from '../../base/error-body.ts';
 import type { GatewayError } from '../../base/errors.ts';
 import { isGiven, isRecord } from '../../base/json.ts';
 import type { Dialect } from '../dialect.ts';
-import { makeEventMeter } from '../event-meter.ts';
+import { makeMeter } from '../meter.ts';
 import { parseCount, parseMessages } from './request.ts';
 import { readMessagesUsage } from './usage.ts';
 
@@ -21,7 +21,7 @@ export const MESSAGES: Dialect = {
   ownProvider: 'anthropic',
   parse: parseMessages,
   makeMeter: () =>
-    makeEventMeter({
+    makeMeter({
       said: /"(?:text|thinking|partial_json)"\s*:\s*"/g,
       telling: /"(?:usage|error)"\s*:\s*\{|"message_stop"/,
       read: (event, state) => {

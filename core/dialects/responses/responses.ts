@@ -3,7 +3,7 @@
  */
 import { isRecord } from '../../base/json.ts';
 import type { Dialect } from '../dialect.ts';
-import { makeEventMeter } from '../event-meter.ts';
+import { makeMeter } from '../meter.ts';
 import { type ReportedUsage, readUsage } from '../usage.ts';
 import { parseResponses } from './request.ts';
 
@@ -34,7 +34,7 @@ export const RESPONSES: Dialect = {
   ownProvider: 'openai',
   parse: parseResponses,
   makeMeter: () =>
-    makeEventMeter({
+    makeMeter({
       // Texts come as deltas; what follows them repeats them whole.
       said: /"delta"\s*:\s*"/g,
       telling: /"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"/,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { makeMeter } from '../../../core/dialects/meter.ts';
-import { makeEventSplitter } from '../../../core/proxy/sse.ts';
+import { makeChatMeter } from '../../../../core/dialects/chat/meter.ts';
+import { makeEventSplitter } from '../../../../core/proxy/sse.ts';
 import {
   chatEvent,
   DONE_EVENT,
@@ -9,12 +9,12 @@ import {
   textEvent,
   usageEvent,
   usageOf,
-} from '../../support/fake-provider.ts';
+} from '../../../support/fake-provider.ts';
 
 /** Meters a stream that arrives in these reads. */
 function meter(reads: readonly Uint8Array[], dropsUsageEvent = false) {
   const splitter = makeEventSplitter();
-  const seen = makeMeter({ dropsUsageEvent });
+  const seen = makeChatMeter({ isUsageAsked: !dropsUsageEvent });
   let forwarded = '';
   let end: string | undefined;
   for (const read of reads) {
@@ -124,6 +124,7 @@ describe('the end', () => {
   test.each([
     ['nothing', [textEvent('x')], false],
     ['a finish reason', [FINISH_EVENT], true],
+    ['an empty finish reason', ['data: {"choices":[{"delta":{},"finish_reason":""}]}\n\n'], false],
     ['[DONE]', [DONE_EVENT], true],
     ['[DONE] without a space', ['data:[DONE]\n\n'], true],
     ['a completion that says it', [textEvent('data: [DONE]')], false],
