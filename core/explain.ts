@@ -10,6 +10,7 @@ import type { Credential } from './access/credential.ts';
 import { type Grant, type IdentitySource, requireLiveToken } from './access/grant.ts';
 import type { KeyWallets } from './account/key-info.ts';
 import { describeKey } from './account/key-info.ts';
+import type { LimitInfo } from './account/views.ts';
 import { type AuthorizePorts, authorize } from './authorize.ts';
 import { type ErrorCode, GatewayError } from './base/errors.ts';
 import type { Headers } from './base/http.ts';
@@ -258,25 +259,10 @@ async function explainLimits(
   const { clock } = ports.authorize;
   requireLiveToken(grant, clock.nowMs());
   const { wallets, settings } = ports;
-  const info = await describeKey(grant, { wallets, clock, models: { names: settings } });
-  const { limits } = parseInfo(info);
+  const { data } = await describeKey(grant, { wallets, clock, models: { names: settings } });
   const revocation = grant.token ? [toPassed('revocation', 'not revoked')] : [];
-  return [...revocation, ...limits.map((limit) => toLimitCheck(limit, least))];
+  return [...revocation, ...data.limits.map((limit) => toLimitCheck(limit, least))];
 }
-
-interface LimitInfo {
-  readonly per: string;
-  readonly unit: LimitUnit;
-  readonly window: string;
-  readonly limit: number;
-  readonly used: number;
-  readonly reserved: number;
-  readonly remaining: number;
-  readonly resets_at: string | null;
-}
-
-const parseInfo = (body: Readonly<Record<string, unknown>>) =>
-  body.data as { readonly limits: readonly LimitInfo[] };
 
 function toLimitCheck(info: LimitInfo, least: Least): Check {
   const { per, unit, window, limit, used, reserved, remaining, resets_at: resetsAt } = info;

@@ -1,7 +1,7 @@
 /**
  * Routes of the page of `hallpass console` for people: who is near a limit over all keys, and the people of one key.
  */
-import type { UserView } from '../../core/account/user-view.ts';
+import type { UserView } from '../../core/account/views.ts';
 import type { Gateway } from '../gateway/connect.ts';
 import { usersInTables } from '../users/place.ts';
 import type { ConsoleRoute } from './server.ts';

@@ -2,7 +2,7 @@
  * `hallpass users`: list, show, raise, credit, block, unblock and forget the users of a key.
  */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { UserView } from '../../core/account/user-view.ts';
+import type { UserView } from '../../core/account/views.ts';
 import { parseLimit } from '../../core/base/limit-text.ts';
 import type { Limit } from '../../core/base/limits.ts';
 import { asNanoUsd, usdFromNano } from '../../core/base/money.ts';

@@ -8,8 +8,8 @@ import { systemClock as clock, systemRandom as random } from '../../adapters/sys
 import { limitsOfRecord } from '../../core/access/key-grant.ts';
 import { type OwnedUsers, usersOfKey } from '../../core/account/owned-users.ts';
 import { describeUsers } from '../../core/account/user-list.ts';
-import type { UserView } from '../../core/account/user-view.ts';
 import { changeUser, describeUser } from '../../core/account/users.ts';
+import type { UserView } from '../../core/account/views.ts';
 import { asKeyId } from '../../core/base/ids.ts';
 import type { JsonObject } from '../../core/base/json.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';

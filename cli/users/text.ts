@@ -1,7 +1,7 @@
 /**
  * Users of a key as the commands print them.
  */
-import type { UserLimit, UserView } from '../../core/account/user-view.ts';
+import type { UserLimit, UserView } from '../../core/account/views.ts';
 import { toLines, toTable } from '../output.ts';
 
 export const userTable = (users: readonly UserView[]): string =>

@@ -4,7 +4,6 @@
  */
 import { expiryOf, type Grant, isBareServerKey, type TokenGrant } from '../access/grant.ts';
 import type { KeyId } from '../base/ids.ts';
-import type { JsonObject } from '../base/json.ts';
 import { type LimitWindow, windowAt } from '../base/limits.ts';
 import { asNanoUsd, type NanoUsd, usdFromNano } from '../base/money.ts';
 import type { Clock } from '../base/ports.ts';
@@ -19,6 +18,7 @@ import { toLimitFacts } from '../wallet/refusal.ts';
 import { heldIn, isKeyBudget, poolIdOf, sliceName, sliceOf } from '../wallet/slices.ts';
 import { limitStatesOf } from '../wallet/wallet.ts';
 import { findLiveWallet, isRevoked } from './find-wallet.ts';
+import type { KeyInfo, LimitInfo } from './views.ts';
 
 /** The values of `limit_reset`: OpenRouter's, and ours for windows that it does not have. */
 const RESETS: Readonly<Record<LimitWindow, string | null>> = {
@@ -48,7 +48,7 @@ interface KeyInfoPorts {
 export async function describeKey(
   grant: Grant,
   { wallets, clock, models, people }: KeyInfoPorts,
-): Promise<JsonObject> {
+): Promise<{ data: KeyInfo }> {
   const wallet = await findLiveWallet(grant, wallets);
   const { token } = grant;
   const payer = { tokenId: token?.id, atMs: clock.nowMs() };
@@ -150,23 +150,10 @@ function tightestOf(states: readonly LimitState[]): LimitState | undefined {
     );
 }
 
-/** A limit with the field names of a refusal. `used` includes `reserved`. */
-export interface LimitInfo {
-  readonly per: string;
-  readonly unit: string;
-  readonly window: string;
-  readonly limit: number;
-  readonly used: number;
-  readonly reserved: number;
-  readonly remaining: number;
-  /** Settled spend in whole percent of the limit, as alerts judge it. */
-  readonly percent: number;
-  readonly resets_at: string | null;
-}
-
 /** Formats a limit. */
 export function toLimitInfo(state: LimitState): LimitInfo {
-  const { per, unit, window, limitValue, used, reserved, resetsAtMs } = toLimitFacts(state);
+  const { per, unit, window } = state.limit;
+  const { limitValue, used, reserved, resetsAtMs } = toLimitFacts(state);
   const remaining = remainingOf(state);
   return {
     per,

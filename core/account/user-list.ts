@@ -10,8 +10,9 @@ import { walletIdOf } from '../wallet/payer.ts';
 import { listUsers, readUser, readUsers, USERS_MAX } from './find-users.ts';
 import type { OwnedUsers } from './owned-users.ts';
 import { digestOf } from './user-id.ts';
-import { type UserView, viewUser } from './user-view.ts';
+import { viewUser } from './user-view.ts';
 import type { UsersPorts } from './users.ts';
+import type { UserView } from './views.ts';
 
 const PARAMETERS: readonly string[] = ['limit', 'after', 'near', 'sort', 'key'];
 const SORTS = ['spent', 'left', 'seen', 'near'] as const;

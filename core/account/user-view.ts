@@ -10,42 +10,10 @@ import { limitsOf, withPerson } from '../wallet/payer.ts';
 import type { PersonNote } from '../wallet/person.ts';
 import type { Wallet } from '../wallet/ports.ts';
 import { limitStatesOf } from '../wallet/wallet.ts';
-import { type LimitInfo, spentOf, toLimitInfo } from './key-info.ts';
+import { spentOf, toLimitInfo } from './key-info.ts';
 import type { OwnedUsers } from './owned-users.ts';
 import { userIdOf } from './user-id.ts';
-
-/** A user as `GET /v1/users` shows them. */
-export interface UserView {
-  readonly id: string;
-  readonly user: string;
-  readonly email: string | null;
-  readonly source: string | null;
-  readonly usage_usd: number;
-  readonly reserved_usd: number;
-  readonly limits: readonly UserLimit[];
-  readonly nearest: Nearest | null;
-  /** A day in UTC. */
-  readonly last_seen: string | null;
-  readonly minutes_refused: number;
-  /** The reason of the block. */
-  readonly blocked: string | null;
-  readonly note: string | null;
-  readonly credit_usd: number;
-}
-
-export interface UserLimit extends LimitInfo {
-  /** The person's own, in place of their tier's or key's. */
-  readonly own: boolean;
-  readonly until: string | null;
-}
-
-export interface Nearest {
-  readonly per: string;
-  readonly unit: string;
-  readonly window: string;
-  /** Percent of the limit, settled and held together; more than 100 after an overrun. */
-  readonly percent: number;
-}
+import type { Nearest, UserLimit, UserView } from './views.ts';
 
 /** A user's wallet and note; absent: they have none yet. */
 export interface UserItems {

@@ -1,7 +1,7 @@
 /** Conversations: what each of them cost, and whose it was. */
 import { useEffect, useState } from 'preact/hooks';
 import { toUsdText } from '../../core/base/money.ts';
-import { Refusal, type UsageAnswer, type UsageLine } from '../shared/api.ts';
+import { CallError, type UsageAnswer, type UsageLine } from '../shared/api.ts';
 import { saveFile, toCsv } from '../shared/csv.ts';
 import { formatCount, formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Notice } from '../shared/parts.tsx';
@@ -17,11 +17,11 @@ export function Conversations(props: {
 }) {
   const { credential, filters, change } = props;
   const [usage, setUsage] = useState<UsageAnswer>();
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   useEffect(() => {
     setUsage(undefined);
     loadConversations(credential, Number(filters.days)).then(setUsage, (error) =>
-      setRefusal(error instanceof Refusal ? error : undefined),
+      setRefusal(error instanceof CallError ? error : undefined),
     );
   }, [credential, filters.days]);
   const text = filters.find.toLowerCase();

@@ -7,7 +7,6 @@ import { isCredential } from '../shared/credential.ts';
 export const VIEWS = ['overview', 'people', 'conversations', 'passes'] as const;
 export type View = (typeof VIEWS)[number];
 export const SPANS = ['7', '30', '90'] as const;
-export type Span = (typeof SPANS)[number];
 export const GROUPS = ['all', 'near', 'blocked'] as const;
 export type Group = (typeof GROUPS)[number];
 export const ORDERS = ['spent', 'left', 'seen', 'refused'] as const;
@@ -15,7 +14,7 @@ export type Order = (typeof ORDERS)[number];
 
 export interface Filters {
   readonly view: View;
-  readonly days: Span;
+  readonly days: (typeof SPANS)[number];
   /** A part of a name. */
   readonly find: string;
   readonly group: Group;

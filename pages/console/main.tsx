@@ -5,22 +5,14 @@
  */
 import { render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { Refusal } from '../shared/api.ts';
+import type { UserView } from '../../core/account/views.ts';
+import { CallError } from '../shared/api.ts';
 import { Choice, Foreign, InsecureNotice, Notice } from '../shared/parts.tsx';
-import type { Person } from '../shared/person.ts';
 import { readSigner, type Signer } from '../shared/sign.ts';
 import { toEndState } from '../shared/words.ts';
 import { Conversations } from './conversations.tsx';
 import { type ConsoleData, loadConsole } from './data.ts';
-import {
-  type Filters,
-  type SetFilters,
-  SPANS,
-  type Span,
-  useFilters,
-  VIEWS,
-  type View,
-} from './filters.ts';
+import { type Filters, type SetFilters, SPANS, useFilters, VIEWS, type View } from './filters.ts';
 import { Overview } from './overview.tsx';
 import { Passes } from './passes.tsx';
 import { People } from './people.tsx';
@@ -49,14 +41,14 @@ function Page() {
 
 function KeyForm({ onSigner }: { onSigner(signer: Signer): void }) {
   const [key, setKey] = useState('');
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const submit = async (event: Event) => {
     event.preventDefault();
     setRefusal(undefined);
     try {
       onSigner(await readSigner(key.trim()));
     } catch (error) {
-      setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.'));
+      setRefusal(error instanceof CallError ? error : new CallError(0, 'network', 'It failed.'));
     }
   };
   return (
@@ -90,7 +82,7 @@ function KeyForm({ onSigner }: { onSigner(signer: Signer): void }) {
   );
 }
 
-function toKeyState(refusal: Refusal) {
+function toKeyState(refusal: CallError) {
   if (refusal.code === 'route_not_allowed') {
     return {
       title: 'This key cannot open the console.',
@@ -114,16 +106,16 @@ function Console(props: {
 }) {
   const { signer, filters, change, onLeave } = props;
   const [data, setData] = useState<ConsoleData>();
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const { key } = signer;
   const load = useCallback(() => {
     setRefusal(undefined);
     loadConsole(key, Number(filters.days)).then(setData, (error) =>
-      setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.')),
+      setRefusal(error instanceof CallError ? error : new CallError(0, 'network', 'It failed.')),
     );
   }, [key, filters.days]);
   useEffect(load, [load]);
-  const replace = (person: Person) =>
+  const replace = (person: UserView) =>
     setData(
       (before) =>
         before && {
@@ -138,7 +130,7 @@ function Console(props: {
           Key <Foreign>{data?.info.label ?? '…'}</Foreign>
         </h1>
         <span class="grow" />
-        <Choice<Span>
+        <Choice
           class="segmented"
           label="Days"
           value={filters.days}
@@ -185,7 +177,7 @@ function Console(props: {
         {data !== undefined && filters.view === 'people' && (
           <People
             credential={key}
-            data={data}
+            people={data.people}
             filters={filters}
             change={change}
             onChanged={replace}

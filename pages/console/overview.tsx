@@ -16,7 +16,7 @@ export function Overview({
   readonly data: ConsoleData;
   readonly change: SetFilters;
 }) {
-  const { info, byModel, people, days, hasPeople } = data;
+  const { info, byModel, people, days } = data;
   const near = people.filter(isNear).length;
   const held = people.reduce((sum, { reserved_usd: usd }) => sum + toNano(usd), 0n);
   const active = people.filter(({ usage_usd: usd }) => usd > 0).length;
@@ -41,24 +41,20 @@ export function Overview({
           value={formatCount(active)}
           more={`of ${formatCount(people.length)} spent`}
         />
-        {hasPeople && (
-          <Stat name="Held now" value={formatUsd(asNanoUsd(held))} more="running now" />
-        )}
-        {hasPeople && (
-          <Stat
-            name="Near a limit"
-            value={formatCount(near)}
-            more={
-              <button
-                type="button"
-                class="button link small bare"
-                onClick={() => change({ view: 'people', group: 'near', order: 'left' })}
-              >
-                80 % or more
-              </button>
-            }
-          />
-        )}
+        <Stat name="Held now" value={formatUsd(asNanoUsd(held))} more="running now" />
+        <Stat
+          name="Near a limit"
+          value={formatCount(near)}
+          more={
+            <button
+              type="button"
+              class="button link small bare"
+              onClick={() => change({ view: 'people', group: 'near', order: 'left' })}
+            >
+              80 % or more
+            </button>
+          }
+        />
       </section>
       {byModel.truncated && (
         <p class="notice warn">

@@ -1,6 +1,7 @@
 /** Passes: issue one, issue a class from a CSV, look into one, take one back. All are signed in the page. */
 import { useState } from 'preact/hooks';
-import { call, type KeyInfo, Refusal } from '../shared/api.ts';
+import type { KeyInfo } from '../../core/account/views.ts';
+import { CallError, call } from '../shared/api.ts';
 import { isCredential, readClaims } from '../shared/credential.ts';
 import { formatInstant } from '../shared/format.ts';
 import { Limits } from '../shared/limits.tsx';
@@ -102,7 +103,7 @@ function IssueForm({ signer }: { readonly signer: Signer }) {
 function InspectForm({ signer }: { readonly signer: Signer }) {
   const [text, setText] = useState('');
   const [info, setInfo] = useState<KeyInfo>();
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const [done, setDone] = useState('');
   const token = text.trim();
   const claims = readClaims(token);
@@ -114,7 +115,7 @@ function InspectForm({ signer }: { readonly signer: Signer }) {
     try {
       await act();
     } catch (error) {
-      setRefusal(error instanceof Refusal ? error : new Refusal(0, 'unknown', 'It failed.'));
+      setRefusal(error instanceof CallError ? error : new CallError(0, 'unknown', 'It failed.'));
     }
   }
   const inspect = (event: Event) => {

@@ -1,43 +1,42 @@
 /** People: who spent what, who is near a limit, who is blocked. 50 at a time, so that 20,000 stay quick. */
 import { useState } from 'preact/hooks';
+import type { UserView } from '../../core/account/views.ts';
 import { toUsdText } from '../../core/base/money.ts';
 import { saveFile, toCsv } from '../shared/csv.ts';
 import { formatAgo, formatCount, formatUsd, toNano } from '../shared/format.ts';
 import { Choice, Foreign, Meter } from '../shared/parts.tsx';
-import type { Person } from '../shared/person.ts';
 import { formatAmount, formatLeft, shareLeft, spentOf, tightestFirst } from '../shared/words.ts';
-import type { ConsoleData } from './data.ts';
 import { type Filters, GROUPS, type Order, type SetFilters } from './filters.ts';
 import { PersonActions } from './person-actions.tsx';
 
 const PAGE_ROWS = 50;
 const NEAR_PERCENT = 80;
 
-export const isNear = ({ nearest }: Person): boolean =>
+export const isNear = ({ nearest }: UserView): boolean =>
   nearest !== null && nearest.percent >= NEAR_PERCENT;
 
 interface PeopleProps {
   readonly credential: string;
-  readonly data: ConsoleData;
+  readonly people: readonly UserView[];
   readonly filters: Filters;
   readonly change: SetFilters;
-  onChanged(person: Person): void;
+  onChanged(person: UserView): void;
 }
 
-const tightest = ({ limits }: Person) => tightestFirst(limits)[0];
-const leftOf = (person: Person): number => {
+const tightest = ({ limits }: UserView) => tightestFirst(limits)[0];
+const leftOf = (person: UserView): number => {
   const limit = tightest(person);
   return limit === undefined ? 2 : shareLeft(limit);
 };
 
-const COMPARE: Readonly<Record<Order, (a: Person, b: Person) => number>> = {
+const COMPARE: Readonly<Record<Order, (a: UserView, b: UserView) => number>> = {
   spent: (a, b) => b.usage_usd - a.usage_usd,
   left: (a, b) => leftOf(a) - leftOf(b),
   seen: (a, b) => (b.last_seen ?? '').localeCompare(a.last_seen ?? ''),
   refused: (a, b) => b.minutes_refused - a.minutes_refused,
 };
 
-function choose(people: readonly Person[], { find, group, order }: Filters): readonly Person[] {
+function choose(people: readonly UserView[], { find, group, order }: Filters): readonly UserView[] {
   const text = find.toLowerCase();
   return people
     .filter(({ user, email }) => `${user}\n${email ?? ''}`.toLowerCase().includes(text))
@@ -47,8 +46,7 @@ function choose(people: readonly Person[], { find, group, order }: Filters): rea
 }
 
 export function People(props: PeopleProps) {
-  const { data, filters, change } = props;
-  const { people, hasPeople } = data;
+  const { people, filters, change } = props;
   const [chosenId, setChosenId] = useState<string>();
   const found = choose(people, filters);
   const pages = Math.max(1, Math.ceil(found.length / PAGE_ROWS));
@@ -82,33 +80,25 @@ export function People(props: PeopleProps) {
           value={filters.find}
           onInput={(event) => change({ find: event.currentTarget.value })}
         />
-        {hasPeople && (
-          <Choice
-            class="segmented"
-            label="Which people"
-            value={filters.group}
-            options={GROUPS.map(
-              (group) => [group, `${names[group]} ${formatCount(counts[group])}`] as const,
-            )}
-            onChange={(group) => change({ group })}
-          />
-        )}
-        {hasPeople && <OrderSelect order={filters.order} change={change} />}
+        <Choice
+          class="segmented"
+          label="Which people"
+          value={filters.group}
+          options={GROUPS.map(
+            (group) => [group, `${names[group]} ${formatCount(counts[group])}`] as const,
+          )}
+          onChange={(group) => change({ group })}
+        />
+        <OrderSelect order={filters.order} change={change} />
       </div>
-      {!hasPeople && (
-        <p class="small quiet gap">
-          People are known by their usage in these {data.days.length} days: this gateway does not
-          list them.
-        </p>
-      )}
       <table>
         <thead>
           <tr>
             <th>Person</th>
             <th class="right">Spent</th>
-            {hasPeople && <th>Left</th>}
-            {hasPeople && <th class="wide">Last seen</th>}
-            {hasPeople && <th class="right wide">Minutes refused</th>}
+            <th>Left</th>
+            <th class="wide">Last seen</th>
+            <th class="right wide">Minutes refused</th>
             <th>
               <span class="hidden">Change</span>
             </th>
@@ -170,9 +160,9 @@ const OrderSelect = ({ order, change }: { readonly order: Order; readonly change
 );
 
 function Row(
-  props: PeopleProps & { readonly person: Person; readonly isOpen: boolean; toggle(): void },
+  props: PeopleProps & { readonly person: UserView; readonly isOpen: boolean; toggle(): void },
 ) {
-  const { person, data, isOpen, toggle } = props;
+  const { person, isOpen, toggle } = props;
   const {
     user,
     email,
@@ -198,17 +188,11 @@ function Row(
         <td class="right" data-nano={String(cost)}>
           {formatUsd(cost)}
         </td>
-        {data.hasPeople && (
-          <>
-            <td>
-              <Left person={person} />
-            </td>
-            <td class="wide">
-              {seen === null ? 'never' : formatAgo(Date.parse(seen), Date.now())}
-            </td>
-            <td class="right wide">{formatCount(refused)}</td>
-          </>
-        )}
+        <td>
+          <Left person={person} />
+        </td>
+        <td class="wide">{seen === null ? 'never' : formatAgo(Date.parse(seen), Date.now())}</td>
+        <td class="right wide">{formatCount(refused)}</td>
         <td class="right">
           <button
             type="button"
@@ -232,7 +216,7 @@ function Row(
   );
 }
 
-function Left({ person }: { readonly person: Person }) {
+function Left({ person }: { readonly person: UserView }) {
   const limit = tightest(person);
   if (limit === undefined) return <span class="small quiet">no limit</span>;
   const { unit, reserved, remaining } = limit;
@@ -250,7 +234,7 @@ function Left({ person }: { readonly person: Person }) {
   );
 }
 
-const toPeopleCsv = (people: readonly Person[]): string =>
+const toPeopleCsv = (people: readonly UserView[]): string =>
   toCsv([
     [
       'id',

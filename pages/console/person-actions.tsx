@@ -1,18 +1,18 @@
 /** The actions of an owner on one person: change them, take back their passes, look at their conversations. */
+
+import type { UserView } from '../../core/account/views.ts';
 import { call } from '../shared/api.ts';
-import type { Person } from '../shared/person.ts';
 import { PersonForms, useOutcome } from '../shared/person-forms.tsx';
-import { type ConsoleData, changePerson } from './data.ts';
+import { changePerson } from './data.ts';
 import type { SetFilters } from './filters.ts';
 
 export function PersonActions(props: {
   readonly credential: string;
-  readonly person: Person;
-  readonly data: ConsoleData;
+  readonly person: UserView;
   readonly change: SetFilters;
-  onChanged(person: Person): void;
+  onChanged(person: UserView): void;
 }) {
-  const { credential, person, data, change, onChanged } = props;
+  const { credential, person, change, onChanged } = props;
   const { run, outcome } = useOutcome();
   const takeBack = () =>
     run('All passes until now are taken back.', () =>
@@ -20,15 +20,13 @@ export function PersonActions(props: {
     );
   return (
     <div class="stack actions">
-      {data.hasPeople && (
-        <PersonForms
-          person={person}
-          change={(changes, idempotencyKey) =>
-            changePerson(credential, person.id, { changes, idempotencyKey })
-          }
-          onChanged={onChanged}
-        />
-      )}
+      <PersonForms
+        person={person}
+        change={(changes, idempotencyKey) =>
+          changePerson(credential, person.id, { changes, idempotencyKey })
+        }
+        onChanged={onChanged}
+      />
       <div class="row">
         <button type="button" class="button danger" onClick={takeBack}>
           Take back all passes

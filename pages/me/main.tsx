@@ -6,7 +6,8 @@
  */
 import { render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { call, type KeyInfo, type ModelInfo, Refusal, type UsageAnswer } from '../shared/api.ts';
+import type { KeyInfo } from '../../core/account/views.ts';
+import { CallError, call, type ModelInfo, type UsageAnswer } from '../shared/api.ts';
 import { isCredential, readClaims, takeFragment } from '../shared/credential.ts';
 import { lastDays } from '../shared/format.ts';
 import { Limits } from '../shared/limits.tsx';
@@ -133,7 +134,7 @@ interface HolderData {
 function Holder(props: { readonly credential: string; onLeave(): void }) {
   const { credential, onLeave } = props;
   const [data, setData] = useState<HolderData>();
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const [chosen, setChosen] = useState<string>();
   const refresh = useCallback(async () => {
     const { data: info } = await call<{ data: KeyInfo }>(credential, 'key');
@@ -153,8 +154,8 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
       const [{ data: models }, usage] = await more;
       setData((before) => before && { info: before.info, models, usage });
     } catch (error) {
-      if (error instanceof Refusal && error.status === 401) forget(credential);
-      setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', String(error)));
+      if (error instanceof CallError && error.status === 401) forget(credential);
+      setRefusal(error instanceof CallError ? error : new CallError(0, 'network', String(error)));
     }
   }, [credential, refresh]);
   useEffect(() => {

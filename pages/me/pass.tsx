@@ -1,5 +1,5 @@
 /** The pass itself: one figure first, whose it is, when it ends; and the limits, tightest first. */
-import type { KeyInfo, LimitInfo } from '../shared/api.ts';
+import type { KeyInfo, LimitInfo } from '../../core/account/views.ts';
 import type { TokenClaims } from '../shared/credential.ts';
 import { formatDuration, formatInstant, formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Meter } from '../shared/parts.tsx';

@@ -1,7 +1,8 @@
 /** A box to ask a model. The answer streams; then the page says what it cost. */
 import { useRef, useState } from 'preact/hooks';
+import type { KeyInfo } from '../../core/account/views.ts';
 import { asNanoUsd, type NanoUsd } from '../../core/base/money.ts';
-import { type KeyInfo, type ModelInfo, Refusal, send } from '../shared/api.ts';
+import { CallError, type ModelInfo, send } from '../shared/api.ts';
 import { formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Notice } from '../shared/parts.tsx';
 import { readChatText } from '../shared/sse.ts';
@@ -24,7 +25,7 @@ export function TryIt(props: {
   const [question, setQuestion] = useState('Explain recursion to a ten-year-old.');
   const [answer, setAnswer] = useState('');
   const [phase, setPhase] = useState<Phase>('ready');
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const [cost, setCost] = useState<NanoUsd>();
   const abort = useRef<AbortController>(null);
 
@@ -50,7 +51,7 @@ export function TryIt(props: {
       const after = await props.refresh();
       setCost(asNanoUsd(toNano(after.usage) - toNano(info.usage)));
     } catch (error) {
-      if (error instanceof Refusal) setRefusal(error);
+      if (error instanceof CallError) setRefusal(error);
       else await props.refresh().catch(() => {}); // Stopped by the reader: the figures changed.
     }
     setPhase('answered');

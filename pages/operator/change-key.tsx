@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { formatInstant } from '../shared/format.ts';
 import { Foreign } from '../shared/parts.tsx';
-import { ask, type KeyEvent, type KeyRow, type MadeKey } from './data.ts';
+import { ask, type KeyEvent, type KeyRow, type ShownKey } from './data.ts';
 import { SettingFields, type Settings, ShownOnce, toBody, useChange } from './key-parts.tsx';
 
 const SECONDS_PER_HOUR = 3_600;
@@ -27,7 +27,7 @@ export function ChangeKey(props: {
     lifetime: formatLifetime(row.max_token_lifetime_seconds),
   });
   const [done, setDone] = useState('');
-  const [made, setMade] = useState<MadeKey>();
+  const [made, setMade] = useState<ShownKey>();
   const [isSure, setSure] = useState(false);
   const [events, setEvents] = useState<readonly KeyEvent[]>();
   const { run, notice } = useChange();
@@ -41,7 +41,7 @@ export function ChangeKey(props: {
   };
   const rotate = (now: boolean) =>
     run(async () => {
-      setMade(await ask<MadeKey>(bearer, `rotate/${path}`, { method: 'POST', body: { now } }));
+      setMade(await ask<ShownKey>(bearer, `rotate/${path}`, { method: 'POST', body: { now } }));
       onChanged();
     });
   const disable = () =>

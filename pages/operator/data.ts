@@ -1,8 +1,9 @@
 /**
  * Reads and changes of the operator's page through the command's loopback server.
  */
+
+import type { UserView } from '../../core/account/views.ts';
 import { type CallOptions, call, type UsageLine } from '../shared/api.ts';
-import type { Person } from '../shared/person.ts';
 
 /** A key, without its string. */
 export interface KeyRow {
@@ -20,7 +21,7 @@ export interface KeyRow {
 }
 
 /** A new key string, shown once. */
-export interface MadeKey extends KeyRow {
+export interface ShownKey extends KeyRow {
   readonly key: string;
 }
 
@@ -37,17 +38,17 @@ export interface KeyEvent {
   readonly fields: Readonly<Record<string, unknown>> | readonly unknown[];
 }
 
-export interface PersonOfKey extends Person {
+export interface UserOfKey extends UserView {
   readonly key: string;
 }
 
 export interface NearAnswer {
-  readonly data: readonly PersonOfKey[];
+  readonly data: readonly UserOfKey[];
   readonly truncated: boolean;
 }
 
 export interface PeopleAnswer {
-  readonly data: readonly Person[];
+  readonly data: readonly UserView[];
   /** The start of the next page. */
   readonly next: string | null;
 }

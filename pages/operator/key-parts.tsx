@@ -1,8 +1,8 @@
 /** Parts of the forms for keys: the settings of every kind, and a key string that is shown once. */
 import { useState } from 'preact/hooks';
-import { Refusal } from '../shared/api.ts';
+import { CallError } from '../shared/api.ts';
 import { CopyButton, Notice } from '../shared/parts.tsx';
-import { type MadeKey, toList } from './data.ts';
+import { type ShownKey, toList } from './data.ts';
 
 export interface Settings {
   readonly limits: string;
@@ -25,13 +25,13 @@ export const toNewBody = (settings: Settings) =>
 
 /** Runs a change, and keeps what the server refused. */
 export function useChange() {
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const run = async (act: () => Promise<void>) => {
     setRefusal(undefined);
     try {
       await act();
     } catch (error) {
-      setRefusal(error instanceof Refusal ? error : new Refusal(0, 'unknown', 'It failed.'));
+      setRefusal(error instanceof CallError ? error : new CallError(0, 'unknown', 'It failed.'));
     }
   };
   const notice = refusal && (
@@ -82,7 +82,7 @@ export const SettingFields = (props: {
 };
 
 /** A key string, shown once. */
-export const ShownOnce = ({ made }: { readonly made: MadeKey }) => (
+export const ShownOnce = ({ made }: { readonly made: ShownKey }) => (
   <div class="stack" role="status">
     <label>
       The key. It is shown only now

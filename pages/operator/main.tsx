@@ -6,14 +6,14 @@
 import { Fragment, render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { asNanoUsd } from '../../core/base/money.ts';
-import { Refusal } from '../shared/api.ts';
+import { CallError } from '../shared/api.ts';
 import { StackedBars } from '../shared/chart.tsx';
 import { takeFragment } from '../shared/credential.ts';
 import { formatCount, formatUsd, lastDays } from '../shared/format.ts';
 import { Choice, Foreign, Notice } from '../shared/parts.tsx';
 import { modelOf, type NameOf, seriesBy, sumBy } from '../shared/sums.ts';
 import { ChangeKey } from './change-key.tsx';
-import { ask, type KeyRow, type KeyUsage, openSession, type PersonOfKey } from './data.ts';
+import { ask, type KeyRow, type KeyUsage, openSession, type UserOfKey } from './data.ts';
 import { MakeKey } from './make-key.tsx';
 import { KeyPeople, NearLimit } from './people.tsx';
 
@@ -24,10 +24,10 @@ const keyOf: NameOf = ({ key }) => key;
 
 function Page() {
   const [bearer, setBearer] = useState<string>();
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   useEffect(() => {
     openSession(code).then(setBearer, (error) =>
-      setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.')),
+      setRefusal(error instanceof CallError ? error : new CallError(0, 'network', 'It failed.')),
     );
   }, []);
   if (bearer !== undefined) return <Console bearer={bearer} />;
@@ -53,9 +53,9 @@ function Console({ bearer }: { readonly bearer: string }) {
   const [by, setBy] = useState<'key' | 'model'>('key');
   const [keys, setKeys] = useState<readonly KeyRow[]>();
   const [usage, setUsage] = useState<KeyUsage>();
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const [revision, setRevision] = useState(0);
-  const [changed, setChanged] = useState<PersonOfKey>();
+  const [changed, setChanged] = useState<UserOfKey>();
   const load = useCallback(() => {
     setRefusal(undefined);
     setRevision((before) => before + 1);
@@ -68,7 +68,7 @@ function Console({ bearer }: { readonly bearer: string }) {
         setUsage(read);
       },
       (error) =>
-        setRefusal(error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.')),
+        setRefusal(error instanceof CallError ? error : new CallError(0, 'network', 'It failed.')),
     );
   }, [bearer, span]);
   useEffect(load, [load]);
@@ -169,9 +169,9 @@ function Keys(props: {
   readonly keys: readonly KeyRow[];
   readonly usage: KeyUsage;
   readonly revision: number;
-  readonly changed: PersonOfKey | undefined;
+  readonly changed: UserOfKey | undefined;
   onChanged(): void;
-  onPersonChanged(person: PersonOfKey): void;
+  onPersonChanged(person: UserOfKey): void;
 }) {
   const { bearer, keys, usage, revision, changed, onChanged, onPersonChanged } = props;
   const [chosen, choose] = useState<string>();

@@ -1,7 +1,7 @@
 /** The form that makes a key: for a server, for one person, or for an app whose users sign in elsewhere. */
 import { useState } from 'preact/hooks';
 import { Choice } from '../shared/parts.tsx';
-import { ask, type MadeKey, toList } from './data.ts';
+import { ask, type ShownKey, toList } from './data.ts';
 import {
   NO_SETTINGS,
   SettingFields,
@@ -33,7 +33,7 @@ export function MakeKey(props: { readonly bearer: string; onChanged(): void }) {
   const [origins, setOrigins] = useState('');
   const [settings, setSettings] = useState<Settings>(NO_SETTINGS);
   const [verifier, setVerifier] = useState(NO_VERIFIER);
-  const [made, setMade] = useState<MadeKey>();
+  const [made, setMade] = useState<ShownKey>();
   const { run, notice } = useChange();
   const fault = kind === 'client' ? faultIn(verifier) : undefined;
   const make = (event: Event) => {
@@ -48,7 +48,7 @@ export function MakeKey(props: { readonly bearer: string; onChanged(): void }) {
         ...toNewBody(kind === 'server' ? settings : { ...settings, lifetime: '' }),
       };
       setMade(undefined);
-      setMade(await ask<MadeKey>(props.bearer, 'keys', { method: 'POST', body }));
+      setMade(await ask<ShownKey>(props.bearer, 'keys', { method: 'POST', body }));
       // A secret does not stay in the page.
       setVerifier(NO_VERIFIER);
       setName('');

@@ -1,17 +1,17 @@
 /** People: who is near a limit over all keys, and the people of one key; each can be changed. */
 import { Fragment } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { Refusal } from '../shared/api.ts';
+import type { UserView } from '../../core/account/views.ts';
+import { CallError } from '../shared/api.ts';
 import { formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Notice } from '../shared/parts.tsx';
-import type { Person } from '../shared/person.ts';
 import { PersonForms } from '../shared/person-forms.tsx';
-import { ask, type NearAnswer, type PeopleAnswer, type PersonOfKey } from './data.ts';
+import { ask, type NearAnswer, type PeopleAnswer, type UserOfKey } from './data.ts';
 
-const toRefusal = (error: unknown): Refusal =>
-  error instanceof Refusal ? error : new Refusal(0, 'network', 'It failed.');
+const toCallError = (error: unknown): CallError =>
+  error instanceof CallError ? error : new CallError(0, 'network', 'It failed.');
 
-const Failed = ({ refusal }: { readonly refusal: Refusal }) => (
+const Failed = ({ refusal }: { readonly refusal: CallError }) => (
   <Notice state={{ title: 'The people could not be read.', next: refusal.message }} />
 );
 
@@ -20,18 +20,18 @@ interface PeopleProps {
   /** The people are read again whenever it changes. */
   readonly revision: number;
   /** The person who was changed last, in this list or another. */
-  readonly changed: PersonOfKey | undefined;
-  onChanged(person: PersonOfKey): void;
+  readonly changed: UserOfKey | undefined;
+  onChanged(person: UserOfKey): void;
 }
 
 /** The people of all keys who have used most of a limit. They are read again after each change of a person. */
 export function NearLimit(props: PeopleProps) {
   const { bearer, revision, changed, onChanged } = props;
   const [answer, setAnswer] = useState<NearAnswer>();
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const load = useCallback(() => {
     setRefusal(undefined);
-    ask<NearAnswer>(bearer, 'near').then(setAnswer, (error) => setRefusal(toRefusal(error)));
+    ask<NearAnswer>(bearer, 'near').then(setAnswer, (error) => setRefusal(toCallError(error)));
   }, [bearer]);
   useEffect(load, [load, revision, changed]);
   return (
@@ -53,9 +53,9 @@ export function NearLimit(props: PeopleProps) {
 /** The people of one key, those who spent most first. */
 export function KeyPeople(props: PeopleProps & { readonly name: string }) {
   const { bearer, name, revision, changed, onChanged } = props;
-  const [people, setPeople] = useState<readonly PersonOfKey[]>();
+  const [people, setPeople] = useState<readonly UserOfKey[]>();
   const [next, setNext] = useState<string | null>(null);
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const load = useCallback(
     async (after?: string) => {
       setRefusal(undefined);
@@ -67,7 +67,7 @@ export function KeyPeople(props: PeopleProps & { readonly name: string }) {
         setPeople((before = []) => (after === undefined ? page : [...before, ...page]));
         setNext(answer.next);
       } catch (error) {
-        setRefusal(toRefusal(error));
+        setRefusal(toCallError(error));
       }
     },
     [bearer, name],
@@ -98,9 +98,9 @@ export function KeyPeople(props: PeopleProps & { readonly name: string }) {
 
 interface TableProps {
   readonly bearer: string;
-  readonly people: readonly PersonOfKey[];
+  readonly people: readonly UserOfKey[];
   readonly hasKeys?: boolean;
-  onChanged(person: PersonOfKey): void;
+  onChanged(person: UserOfKey): void;
 }
 
 function PeopleTable({ bearer, people, hasKeys = false, onChanged }: TableProps) {
@@ -139,7 +139,7 @@ function PeopleTable({ bearer, people, hasKeys = false, onChanged }: TableProps)
                         <PersonForms
                           person={person}
                           change={(body, idempotencyKey) =>
-                            ask<{ data: Person }>(bearer, pathOf(person), {
+                            ask<{ data: UserView }>(bearer, pathOf(person), {
                               method: 'PATCH',
                               body,
                               headers: { 'idempotency-key': idempotencyKey },
@@ -160,11 +160,11 @@ function PeopleTable({ bearer, people, hasKeys = false, onChanged }: TableProps)
   );
 }
 
-const pathOf = ({ key, id }: PersonOfKey): string =>
+const pathOf = ({ key, id }: UserOfKey): string =>
   `people/${encodeURIComponent(key)}/${encodeURIComponent(id)}`;
 
 function Row(props: {
-  readonly person: PersonOfKey;
+  readonly person: UserOfKey;
   readonly hasKeys: boolean;
   readonly isOpen: boolean;
   toggle(): void;

@@ -4,8 +4,8 @@
  */
 
 /** An answer that is no success. `code` is the gateway's, or `network` when there was no answer. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
+export class CallError extends Error {
+  override readonly name = 'CallError';
   readonly code: string;
   readonly status: number;
   readonly resetsAt: string | undefined;
@@ -27,7 +27,7 @@ export interface CallOptions {
   readonly base?: string;
 }
 
-/** Sends a request. @throws Refusal for anything but a success */
+/** Sends a request. @throws CallError for anything but a success */
 export async function send(
   credential: string,
   path: string,
@@ -49,17 +49,17 @@ export async function send(
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refusal(0, 'network', 'The gateway does not answer.');
+    throw new CallError(0, 'network', 'The gateway does not answer.');
   }
   if (response.ok) return response;
-  throw toRefusal(response.status, await response.json().catch(() => undefined));
+  throw toCallError(response.status, await response.json().catch(() => undefined));
 }
 
 /** Reads the error of an answer, or of an event in the middle of a stream. */
-export function toRefusal(status: number, body: unknown): Refusal {
+export function toCallError(status: number, body: unknown): CallError {
   const { error } = Object(body);
   const { code, message, resets_at: resetsAt } = Object(error);
-  return new Refusal(
+  return new CallError(
     status,
     typeof code === 'string' ? code : 'unknown',
     typeof message === 'string' ? message : `The gateway answered with status ${status}.`,
@@ -70,36 +70,6 @@ export function toRefusal(status: number, body: unknown): Refusal {
 /** Sends a request and reads its JSON. */
 export async function call<T>(credential: string, path: string, options?: CallOptions): Promise<T> {
   return (await (await send(credential, path, options)).json()) as T;
-}
-
-/** A limit in `GET /v1/key` and `GET /v1/users`. */
-export interface LimitInfo {
-  readonly per: 'token' | 'user' | 'key';
-  readonly unit: 'usd' | 'requests' | 'tokens';
-  readonly window: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total';
-  readonly limit: number;
-  /** With what is reserved. */
-  readonly used: number;
-  readonly reserved: number;
-  readonly remaining: number;
-  /** Settled, in whole percent. */
-  readonly percent: number;
-  readonly resets_at: string | null;
-}
-
-/** `data` of `GET /v1/key`. */
-export interface KeyInfo {
-  readonly label: string;
-  readonly limit: number | null;
-  readonly limit_remaining: number | null;
-  readonly usage: number;
-  readonly reserved: number;
-  readonly expires_at: string | null;
-  readonly models: readonly string[] | null;
-  readonly user: string | null;
-  /** The reason of a block, which may be empty. */
-  readonly blocked: string | null;
-  readonly limits: readonly LimitInfo[];
 }
 
 /** One model of `GET /v1/models`. Prices are dollars a token, as decimal texts. */

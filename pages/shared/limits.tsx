@@ -1,5 +1,5 @@
 /** All limits that apply, the one with the smallest share left first. */
-import type { LimitInfo } from './api.ts';
+import type { LimitInfo } from '../../core/account/views.ts';
 import { formatReset } from './format.ts';
 import { Meter } from './parts.tsx';
 import { formatLeft, nameOfLimit, spentOf, tightestFirst } from './words.ts';

@@ -1,8 +1,9 @@
 /** The changes that an owner or operator makes to one person: more money, a block, a note, limits of their own. */
 import { useRef, useState } from 'preact/hooks';
-import { Refusal } from './api.ts';
+import type { UserView } from '../../core/account/views.ts';
+import { CallError } from './api.ts';
 import { Notice } from './parts.tsx';
-import { type LimitRow, type Person, toLimitRows, toOwnLimits } from './person.ts';
+import { type LimitRow, toLimitRows, toOwnLimits } from './person.ts';
 
 const REASON_CHARS_MAX = 200;
 const NOTE_CHARS_MAX = 500;
@@ -21,7 +22,7 @@ const WINDOWS = {
 /** Runs something, says what was done, and keeps what was refused. `run` answers true if it was done. */
 export function useOutcome() {
   const [done, setDone] = useState('');
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<CallError>();
   const run = async (said: string, act: () => Promise<unknown>): Promise<boolean> => {
     setRefusal(undefined);
     setDone('');
@@ -30,7 +31,7 @@ export function useOutcome() {
       setDone(said);
       return true;
     } catch (error) {
-      setRefusal(error instanceof Refusal ? error : new Refusal(0, 'unknown', 'It failed.'));
+      setRefusal(error instanceof CallError ? error : new CallError(0, 'unknown', 'It failed.'));
       return false;
     }
   };
@@ -46,7 +47,7 @@ export function useOutcome() {
 }
 
 /** Says what a refusal means. Without an answer the change may have been made; the same again counts once. */
-const toState = ({ code, message }: Refusal) =>
+const toState = ({ code, message }: CallError) =>
   code === 'network'
     ? { title: 'No answer came.', next: 'Send it again: it counts once.' }
     : { title: 'Nothing was changed.', next: message };
@@ -55,12 +56,12 @@ const toState = ({ code, message }: Refusal) =>
 export type ChangePerson = (
   changes: object,
   idempotencyKey: string,
-) => Promise<{ readonly data: Person }>;
+) => Promise<{ readonly data: UserView }>;
 
 export function PersonForms(props: {
-  readonly person: Person;
+  readonly person: UserView;
   readonly change: ChangePerson;
-  onChanged(person: Person): void;
+  onChanged(person: UserView): void;
 }) {
   const { person, change, onChanged } = props;
   const { run, outcome } = useOutcome();
@@ -118,7 +119,7 @@ function TopUp({ patch }: { readonly patch: Patch }) {
 }
 
 interface FormProps {
-  readonly person: Person;
+  readonly person: UserView;
   readonly patch: Patch;
 }
 

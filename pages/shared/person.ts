@@ -1,33 +1,7 @@
 /**
  * A user of a key, as `GET /v1/users` describes them, and their own limits as a form has them.
  */
-import type { LimitInfo } from './api.ts';
-
-export interface LimitOfPerson extends LimitInfo {
-  /** The person's own, in place of the key's. */
-  readonly own: boolean;
-  readonly until: string | null;
-}
-
-/** One of `data` of `GET /v1/users`. */
-export interface Person {
-  readonly id: string;
-  readonly user: string;
-  readonly email: string | null;
-  readonly usage_usd: number;
-  readonly reserved_usd: number;
-  readonly limits: readonly LimitOfPerson[];
-  readonly nearest: {
-    readonly unit: string;
-    readonly window: string;
-    readonly percent: number;
-  } | null;
-  readonly last_seen: string | null;
-  readonly minutes_refused: number;
-  /** The reason of the block. */
-  readonly blocked: string | null;
-  readonly note: string | null;
-}
+import type { LimitInfo, UserView } from '../../core/account/views.ts';
 
 /** A limit as it is typed. */
 export interface LimitRow {
@@ -39,7 +13,7 @@ export interface LimitRow {
 }
 
 /** Returns the person's own limits as rows of a form. */
-export const toLimitRows = ({ limits }: Person): readonly LimitRow[] =>
+export const toLimitRows = ({ limits }: UserView): readonly LimitRow[] =>
   limits
     .filter(({ own }) => own)
     .map(({ unit, window, limit, until }) => ({

@@ -2,7 +2,7 @@
  * Signs scoped tokens in the page with Web Crypto: the key is used here and is in no request but as the credential of
  * its own gateway. The form is that of contract.md, "Scoped token".
  */
-import { call, Refusal } from './api.ts';
+import { CallError, call } from './api.ts';
 import { decodePart } from './credential.ts';
 
 /** The signing key, and the names under which the gateway knows it. */
@@ -25,7 +25,7 @@ export interface PassClaims {
 /**
  * Learns account and `kid` of a server key: the gateway signs a token that ends after a second and may spend nothing
  * worth a name, and says both in it.
- * @throws Refusal `route_not_allowed` for any credential but a server key in force
+ * @throws CallError `route_not_allowed` for any credential but a server key in force
  */
 export async function readSigner(key: string): Promise<Signer> {
   const { token } = await call<{ token: string }>(key, 'scoped-jwt', {
@@ -70,7 +70,7 @@ export async function findFault(token: string): Promise<string | undefined> {
     await call(token, 'key');
     return undefined;
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof CallError)) throw error;
     return error.code === 'token_lifetime_too_long'
       ? 'It ends later than the key allows. Choose an earlier end.'
       : error.message;

@@ -1,14 +1,14 @@
 /**
  * Reads the text of a streamed chat answer (server-sent events, OpenAI's format).
  */
-import { toRefusal } from './api.ts';
+import { toCallError } from './api.ts';
 
 /** The most characters of one line. */
 const LINE_CHARS_MAX = 1_000_000;
 
 /**
  * Yields the answer's text as it comes.
- * @throws Refusal for an error in the middle of the stream
+ * @throws CallError for an error in the middle of the stream
  */
 export async function* readChatText(response: Response): AsyncGenerator<string> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -28,7 +28,7 @@ export async function* readChatText(response: Response): AsyncGenerator<string> 
 function textOf(line: string): string {
   if (!line.startsWith('data: {')) return '';
   const event = JSON.parse(line.slice('data: '.length));
-  if (event.error !== undefined) throw toRefusal(200, event);
+  if (event.error !== undefined) throw toCallError(200, event);
   const text = event.choices?.[0]?.delta?.content;
   return typeof text === 'string' ? text : '';
 }

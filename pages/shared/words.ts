@@ -1,7 +1,8 @@
 /**
  * Limits and refusals in the words of a reader who knows nothing of tokens: pass, left, new on Monday.
  */
-import type { LimitInfo, Refusal } from './api.ts';
+import type { LimitInfo } from '../../core/account/views.ts';
+import type { CallError } from './api.ts';
 import { formatCount, formatDuration, formatInstant, formatUsd, toNano } from './format.ts';
 
 const SUBJECTS = { token: 'This pass', user: 'You', key: 'The whole key' } as const;
@@ -58,7 +59,7 @@ interface EndFacts {
 }
 
 /** Says in plain words why a credential is of no use, and what to do next. */
-export function toEndState({ code, message }: Refusal, facts: EndFacts): EndState {
+export function toEndState({ code, message }: CallError, facts: EndFacts): EndState {
   const { giver, expiresAtMs, nowMs } = facts;
   switch (code) {
     case 'token_expired':

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { listRows } from '../../cli/usage/rows.ts';
 import { describeKey } from '../../core/account/key-info.ts';
-import type { JsonObject } from '../../core/base/json.ts';
 import { makeModelFacts } from '../../core/proxy/model-facts.ts';
 import { auditUsage } from '../../core/usage/audit/audit.ts';
 import { reportUsage } from '../../core/usage/report.ts';
@@ -63,13 +62,13 @@ describe('a request that costs more than it held', () => {
       ...{ wallets, clock: proxy.ports.clock },
       models: { names: MODEL_NAMES },
     });
-    expect((data as JsonObject).overrun).toBe(0.00015);
-    expect((data as JsonObject).limit_remaining).toBe(0);
+    expect(data.overrun).toBe(0.00015);
+    expect(data.limit_remaining).toBe(0);
     const bob = await describeKey(userGrant('bob', 'user:usd:day=1'), {
       ...{ wallets, clock: proxy.ports.clock },
       models: { names: MODEL_NAMES },
     });
-    expect((bob.data as JsonObject).overrun).toBe(0);
+    expect(bob.data.overrun).toBe(0);
   });
 
   test('is a finding of the audit', async () => {

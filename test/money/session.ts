@@ -113,7 +113,7 @@ export function makeSessionGateway(upstream: SessionProvider, limitUsd: number):
     async about() {
       const models = { names: MODEL_NAMES };
       const { data } = await describeKey(grant, { wallets, clock, models });
-      const { usage: spent, reserved, overrun } = data as About;
+      const { usage: spent, reserved, overrun } = data;
       return { usage: spent, reserved, overrun };
     },
     rows: () => [...usage.rows.values()],
