@@ -1,7 +1,7 @@
 /**
  * The machine's clock and randomness, and waits that end in time.
  */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Alarm, Clock, Random } from '../core/base/ports.ts';
 
@@ -19,8 +19,9 @@ export const systemClock: Clock = {
   sleep: (durationMs) => wait(durationMs),
 };
 
-export const systemRandom: Random = {
+export const systemRandom: Random & { bytes(count: number): Uint8Array } = {
   uuid: () => randomUUID(),
+  bytes: (count) => randomBytes(count),
   fraction: () => Math.random(),
 };
 

@@ -6,9 +6,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import {
   readGrant,
   readHttpRequest,
-  readPath,
   readRequestId,
-  toErrorResult,
   toJsonResult,
 } from '../adapters/api-gateway/events.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
@@ -24,11 +22,11 @@ import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock, systemRandom as random } from '../adapters/system.ts';
 import { type AccountPorts, account } from '../core/account.ts';
-import { toGatewayError } from '../core/base/errors.ts';
 import type { Log } from '../core/base/ports.ts';
 import { makeCatalogue } from '../core/models/catalogue.ts';
 import { makePriceBook, PRICE_TABLE } from '../core/models/pricing.ts';
 import { canProviderAnswer, findProvider, pricePartsOf } from '../core/providers/provider.ts';
+import { refuse } from './refusal.ts';
 
 const CALL_TIMEOUT_MS = 3_000;
 
@@ -44,13 +42,8 @@ export function makeAccountHandler(
       const { status, body, headers } = await account(request, readGrant(event), ports);
       const result = toJsonResult(status, body, requestId);
       return { ...result, headers: { ...result.headers, ...headers } };
-    } catch (thrown) {
-      const error = toGatewayError(thrown);
-      const { code, status: httpStatus, detail, cause } = error;
-      const level = httpStatus >= 500 ? 'error' : 'info';
-      const more = detail === undefined ? {} : { detail };
-      log.write({ level, event: 'refused', requestId, code, httpStatus, ...more, cause });
-      return toErrorResult(error, readPath(event), requestId);
+    } catch (error) {
+      return refuse(error, event, { requestId, log });
     }
   });
 }

@@ -39,15 +39,14 @@ export function makeAuthorizerHandler(
       const route = { method: event.httpMethod, path, query: readQuery(event) };
       const authorization = await authorize({ headers, route }, ports);
       if (authorization.kind === 'denied') {
-        const { code, detail = '' } = authorization.error;
+        const { code, detail } = authorization.error;
         log.write({ level: 'info', event: 'denied', code, detail });
       }
       return toAuthorizerResult(authorization, event.methodArn);
     })
     .onError((request) => {
       const { code, detail, cause } = toGatewayError(request.error);
-      const more = detail === undefined ? {} : { detail };
-      log.write({ level: 'error', event: 'authorizer failed', code, ...more, cause });
+      log.write({ level: 'error', event: 'authorizer failed', code, detail, cause });
       // The runtime logs a thrown error, so this one holds the code only.
       request.error = new Error(code);
     });

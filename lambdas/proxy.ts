@@ -12,9 +12,7 @@ import {
   answerHeaders,
   readGrant,
   readHttpRequest,
-  readPath,
   readRequestId,
-  toErrorResult,
 } from '../adapters/api-gateway/events.ts';
 import { toEventStream } from '../adapters/api-gateway/response-stream.ts';
 import type { AwsCall } from '../adapters/aws/aws-call.ts';
@@ -29,7 +27,7 @@ import { makeSignedUpstream } from '../adapters/http/signed-upstream.ts';
 import { makeUpstream } from '../adapters/http/upstream.ts';
 import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock, systemRandom as random, startAlarm } from '../adapters/system.ts';
-import { GatewayError, toGatewayError } from '../core/base/errors.ts';
+import { GatewayError } from '../core/base/errors.ts';
 import type { RequestId } from '../core/base/ids.ts';
 import type { Log } from '../core/base/ports.ts';
 import { findRoute } from '../core/dialects/routes.ts';
@@ -41,6 +39,7 @@ import { makeModelFacts } from '../core/proxy/model-facts.ts';
 import { type ProxyAnswer, type ProxyPorts, serve } from '../core/serve.ts';
 import { type AlertWatch, makeAlertWatch } from '../core/wallet/alerts/watch.ts';
 import { makeIntroductions } from '../core/wallet/introduce.ts';
+import { refuse } from './refusal.ts';
 
 /** Time of one call of the table or the secrets. */
 const CALL_TIMEOUT_MS = 3_000;
@@ -76,7 +75,7 @@ export function makeProxyHandler(
       const call = { requestId, grant, route, headers, body, deadlineAtMs, leaseEndsAtMs };
       return toStreamedResult(await serve(call, proxy, ports), requestId, deadlineAtMs);
     } catch (error) {
-      return refuse(toGatewayError(error), readPath(event), requestId, log);
+      return refuse(error, event, { requestId, log });
     }
   });
 }
@@ -98,20 +97,6 @@ function toStreamedResult(
 /** A text is written at once, without a pipeline. Bytes that are not UTF-8 need a stream. */
 const toWholeBody = (body: Buffer): Readable | string =>
   isUtf8(body) ? body.toString() : Readable.from([body]);
-
-function refuse(error: GatewayError, path: string, requestId: RequestId, log: Log): StreamedResult {
-  const { code, status, detail, cause } = error;
-  log.write({
-    level: status >= 500 ? 'error' : 'info',
-    event: 'refused',
-    requestId,
-    code,
-    httpStatus: status,
-    ...(detail === undefined ? {} : { detail }),
-    ...(cause === undefined ? {} : { cause }),
-  });
-  return toErrorResult(error, path, requestId);
-}
 
 function toProxySettings({ environment, config }: FunctionSettings): ProxySettings {
   return {

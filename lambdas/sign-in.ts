@@ -1,7 +1,6 @@
 /**
  * The sign-in function: open to anyone. It may read the records of keys and one secret of its own, and has a table of its own.
  */
-import { randomBytes } from 'node:crypto';
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { readRequestId } from '../adapters/api-gateway/events.ts';
@@ -83,7 +82,7 @@ function makePorts(
       random,
     }),
     clock,
-    random: { uuid: random.uuid, bytes: randomBytes },
+    random,
     log,
   };
 }

@@ -4,9 +4,10 @@
  * https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
  */
 import { Aws } from 'aws-cdk-lib';
-import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Config } from '../core/config.ts';
 import { findProvider, type RequestSigning } from '../core/providers/provider.ts';
+import { allow } from './allow.ts';
 
 /** Returns the services and regions for which requests of the configured providers are signed, each once. */
 export function signingsOf(config: Config): readonly RequestSigning[] {
@@ -38,23 +39,17 @@ const INVOKE = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'];
 export function bedrockStatements(signings: readonly RequestSigning[]): readonly PolicyStatement[] {
   const runtimes = signings.filter(({ service }) => service === 'bedrock');
   const mantles = signings.filter(({ service }) => service === 'bedrock-mantle');
-  const allow = (sid: string, actions: string[], resources: string[], conditions = {}) =>
-    resources.length === 0
-      ? []
-      : [new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources, conditions })];
   const profiles = runtimes.map((each) => profilesOf(each, OWN));
   const models = runtimes.map(({ region }) => modelsOf(region, OWN));
-  return [
-    ...allow('AskModels', INVOKE, [...models, ...profiles]),
+  const ofRuntimes = [
+    allow('AskModels', INVOKE, [...models, ...profiles]),
     // A profile spreads requests over regions that its name does not show. There, only calls through it are allowed.
-    ...allow(
-      'AskModelsThroughProfiles',
-      INVOKE,
-      profiles.length === 0 ? [] : [modelsOf(ANY_REGION, OWN)],
-      { StringLike: { 'bedrock:InferenceProfileArn': profiles } },
-    ),
-    ...allow('AskMantle', ['bedrock-mantle:CreateInference'], mantles.map(projectOf)),
+    allow('AskModelsThroughProfiles', INVOKE, [modelsOf(ANY_REGION, OWN)], {
+      StringLike: { 'bedrock:InferenceProfileArn': profiles },
+    }),
   ];
+  const ofMantles = allow('AskMantle', ['bedrock-mantle:CreateInference'], mantles.map(projectOf));
+  return [...(runtimes.length > 0 ? ofRuntimes : []), ...(mantles.length > 0 ? [ofMantles] : [])];
 }
 
 /** Returns cdk-nag's findings on these statements, in its spelling, each with the reason to accept it. */

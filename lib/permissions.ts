@@ -1,9 +1,10 @@
 /**
  * The permissions of each function, one list a function. It may do nothing else.
  */
-import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
+  type IndexSchema,
   PERSON_ATTRIBUTES,
   REVOKED_LIST_ATTRIBUTES,
   TABLES,
@@ -11,31 +12,26 @@ import {
 } from '../adapters/table-schema.ts';
 import type { Config } from '../core/config.ts';
 import type { RequestSigning } from '../core/providers/provider.ts';
+import { allow } from './allow.ts';
 import { bedrockStatements } from './bedrock.ts';
 import type { FunctionName } from './props.ts';
 import type { SecretsOfGateway } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
-const allow = (sid: string, actions: string[], resources: string[]): PolicyStatement =>
-  new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources });
+/** The answers of an update that hold no attribute but those that it changed. */
+const NO_OTHER_ATTRIBUTES = ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'];
 
 /**
  * Allows the list of revoked tokens in records, but no other attribute of a record and no pointer from a hash. Someone
  * who takes over the account function can refuse tokens, but cannot make or widen a key.
  */
 const revokeInRecords = (keysTableArn: string): PolicyStatement =>
-  new PolicyStatement({
-    sid: 'RevokeInRecords',
-    effect: Effect.ALLOW,
-    actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-    resources: [keysTableArn],
-    conditions: {
-      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] },
-      'ForAllValues:StringEquals': { 'dynamodb:Attributes': [...REVOKED_LIST_ATTRIBUTES] },
-      StringEqualsIfExists: {
-        'dynamodb:Select': 'SPECIFIC_ATTRIBUTES',
-        'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'],
-      },
+  allow('RevokeInRecords', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [keysTableArn], {
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] },
+    'ForAllValues:StringEquals': { 'dynamodb:Attributes': [...REVOKED_LIST_ATTRIBUTES] },
+    StringEqualsIfExists: {
+      'dynamodb:Select': 'SPECIFIC_ATTRIBUTES',
+      'dynamodb:ReturnValues': NO_OTHER_ATTRIBUTES,
     },
   });
 
@@ -45,25 +41,15 @@ const updateInWallets = (
   walletsTableArn: string,
   attributes: readonly string[],
 ): PolicyStatement =>
-  new PolicyStatement({
-    sid,
-    effect: Effect.ALLOW,
-    actions: ['dynamodb:UpdateItem'],
-    resources: [walletsTableArn],
-    conditions: {
-      'ForAllValues:StringLike': { 'dynamodb:Attributes': [...attributes] },
-      StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
-    },
+  allow(sid, ['dynamodb:UpdateItem'], [walletsTableArn], {
+    'ForAllValues:StringLike': { 'dynamodb:Attributes': [...attributes] },
+    StringEqualsIfExists: { 'dynamodb:ReturnValues': NO_OTHER_ATTRIBUTES },
   });
 
 /** Allows records of keys, which hold hashes and limits, but no pointer from a hash of a key. */
 const readRecords = (keysTableArn: string): PolicyStatement =>
-  new PolicyStatement({
-    sid: 'ReadKeyRecords',
-    effect: Effect.ALLOW,
-    actions: ['dynamodb:GetItem'],
-    resources: [keysTableArn],
-    conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] } },
+  allow('ReadKeyRecords', ['dynamodb:GetItem'], [keysTableArn], {
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['name#*'] },
   });
 
 const TO_READ = ['kms:Decrypt', 'kms:DescribeKey'];
@@ -77,30 +63,22 @@ const TO_WRITE = [
 ];
 
 /** Tables and secrets decrypt with the rights of who reads them. It never reaches the key but through these services. */
-const useEncryptionKey = (key: IKey, actions: string[]): PolicyStatement =>
-  new PolicyStatement({
-    sid: 'UseEncryptionKey',
-    effect: Effect.ALLOW,
-    actions,
-    resources: [key.keyArn],
-    conditions: {
-      StringLike: { 'kms:ViaService': ['dynamodb.*', 'secretsmanager.*', 'lambda.*'] },
-    },
-  });
+const useEncryptionKey = (key: IKey | undefined, actions: string[]): PolicyStatement[] =>
+  key === undefined
+    ? []
+    : [
+        allow('UseEncryptionKey', actions, [key.keyArn], {
+          StringLike: { 'kms:ViaService': ['dynamodb.*', 'secretsmanager.*', 'lambda.*'] },
+        }),
+      ];
 
 /**
  * Allows rows of days and of the lists of changed users, but no rollup: someone who takes over the account function
  * cannot change the sums of past days.
  */
 const writeRows = (usageTableArn: string): PolicyStatement =>
-  new PolicyStatement({
-    sid: 'WriteRows',
-    effect: Effect.ALLOW,
-    actions: ['dynamodb:PutItem'],
-    resources: [usageTableArn],
-    conditions: {
-      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*#????-??-??', '*#people'] },
-    },
+  allow('WriteRows', ['dynamodb:PutItem'], [usageTableArn], {
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['*#????-??-??', '*#people'] },
   });
 
 /** Allows what sends alerts: to read the secret that signs them, and to publish to the topic. */
@@ -134,10 +112,7 @@ export function permissionsOf({
   const keys = [tables.keys.tableArn];
   const wallets = [tables.wallets.tableArn];
   const usage = [tables.usage.tableArn];
-  const dueIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.index.name}`];
-  const openIndex = [`${tables.usage.tableArn}/index/${TABLES.usage.index.name}`];
-  const slicesIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.slicesIndex.name}`];
-  const listIndex = [`${tables.wallets.tableArn}/index/${TABLES.wallets.listIndex.name}`];
+  const indexOf = ([tableArn]: string[], { name }: IndexSchema) => [`${tableArn}/index/${name}`];
   const providerSecrets = (sid: string, action: string): PolicyStatement[] =>
     secrets.providerArns.length === 0
       ? []
@@ -149,12 +124,11 @@ export function permissionsOf({
     allow('WriteUsage', ['dynamodb:PutItem'], usage),
   ];
   const findSlices = [
-    allow('FindSlices', ['dynamodb:Query'], slicesIndex),
+    allow('FindSlices', ['dynamodb:Query'], indexOf(wallets, TABLES.wallets.slicesIndex)),
     allow('ReadSlices', ['dynamodb:BatchGetItem'], wallets),
   ];
-  const readByKey = encryptionKey === undefined ? [] : [useEncryptionKey(encryptionKey, TO_READ)];
-  const useKey =
-    encryptionKey === undefined ? [] : [useEncryptionKey(encryptionKey, [...TO_READ, ...TO_WRITE])];
+  const readByKey = useEncryptionKey(encryptionKey, TO_READ);
+  const useKey = useEncryptionKey(encryptionKey, [...TO_READ, ...TO_WRITE]);
   return {
     authorizer: [
       ...readByKey,
@@ -173,7 +147,7 @@ export function permissionsOf({
       // Marks and records of people, and counts of requests.
       allow('ReadWalletsAndMark', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], wallets),
       revokeInRecords(tables.keys.tableArn),
-      allow('FindUsers', ['dynamodb:Query'], listIndex),
+      allow('FindUsers', ['dynamodb:Query'], indexOf(wallets, TABLES.wallets.listIndex)),
       writeRows(tables.usage.tableArn),
       allow('ReadUsage', ['dynamodb:Query'], usage),
       ...findSlices,
@@ -182,9 +156,9 @@ export function permissionsOf({
     ],
     sweep: [
       ...useKey,
-      allow('FindDue', ['dynamodb:Query'], dueIndex),
+      allow('FindDue', ['dynamodb:Query'], indexOf(wallets, TABLES.wallets.index)),
       ...holdAndSettle,
-      allow('FindOpenDays', ['dynamodb:Query'], openIndex),
+      allow('FindOpenDays', ['dynamodb:Query'], indexOf(usage, TABLES.usage.index)),
       allow('RollUp', ['dynamodb:Query', 'dynamodb:UpdateItem'], usage),
       allow('ReadDisabledKeys', ['dynamodb:GetItem'], keys),
       allow('DeleteSecretsOfKeys', ['secretsmanager:DeleteSecret'], [secrets.keyArns]),

@@ -1,7 +1,6 @@
 /**
  * The whole gateway on this machine: tables, secrets, the Lambda functions, and an API Gateway in front of them.
  */
-import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -252,7 +251,7 @@ async function provision(environment: Environment, config: Config, demoLogin: bo
     secrets: makeSecrets(secretsManager, secretPrefix, systemClock),
     vault: makeSecretWriter(secretsManager, secretPrefix),
     clock: systemClock,
-    random: { uuid: systemRandom.uuid, bytes: randomBytes },
+    random: systemRandom,
     allowLoopback: true,
   };
   const demo = await provisionDemoKey(config, ports);

@@ -1,12 +1,11 @@
 /**
  * `hallpass console`: the operator's page for all keys, on loopback, until the command ends.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock as clock } from '../../adapters/system.ts';
+import { systemClock as clock, systemRandom } from '../../adapters/system.ts';
 import { type PlaceFlags, withAuthor, withPlace } from '../flags.ts';
 import { withAdmin } from '../gateway/connect.ts';
 import { openInBrowser } from '../open-browser.ts';
@@ -34,7 +33,7 @@ export function addConsoleCommand(program: Command, terminal: Terminal): void {
 
 async function serveConsole(flags: ConsoleFlags, terminal: Terminal): Promise<void> {
   await withAdmin(flags, terminal, async (admin, gateway) => {
-    const session = makeSession({ nowMs: clock.nowMs, bytes: randomBytes });
+    const session = makeSession({ nowMs: clock.nowMs, bytes: systemRandom.bytes });
     const server = await startConsoleServer(session, makeRoutes(gateway, admin));
     // A process list shows arguments, so the browser is given a file, which only its owner can read.
     const folder = await mkdtemp(join(tmpdir(), 'hallpass-console-'));

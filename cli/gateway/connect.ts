@@ -1,7 +1,6 @@
 /**
  * Connects a command to the tables and secrets of a gateway, on this machine or deployed.
  */
-import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { config } from '#config';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
@@ -20,7 +19,7 @@ import {
 } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
 import { makeSecretEndings } from '../../adapters/dynamodb/secret-endings.ts';
-import { systemClock as clock, systemRandom } from '../../adapters/system.ts';
+import { systemClock as clock, systemRandom as random } from '../../adapters/system.ts';
 import type { Secrets } from '../../core/base/ports.ts';
 import type { Config } from '../../core/config.ts';
 import { type KeyAdminPorts, requireKey } from '../../core/keys/key-admin.ts';
@@ -152,7 +151,7 @@ async function makeAdminPorts(
     vault,
     endings: makeSecretEndings(dynamodb, environment),
     clock,
-    random: { uuid: systemRandom.uuid, bytes: (count) => randomBytes(count) },
+    random,
     allowLoopback: environment.allowLocalIssuers,
   };
 }

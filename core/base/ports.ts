@@ -40,7 +40,7 @@ export interface LogEntry {
   readonly event: string;
   readonly requestId?: RequestId;
   readonly code?: ErrorCode;
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   readonly cause?: unknown;
   readonly provider?: string;
   readonly httpStatus?: number;
