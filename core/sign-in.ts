@@ -19,28 +19,16 @@ import { openTicket, requireBrowser } from './sign-in/browser.ts';
 import { redeemCode } from './sign-in/code.ts';
 import { DEVICE_GRANT, type DeviceTokens, pollDevice, startDevice } from './sign-in/device.ts';
 import { confirmDevice, showDevice, submitDevice } from './sign-in/device-page.ts';
-import {
-  type EnrolPagePorts,
-  enrolPerson,
-  showEnrolment,
-  submitEnrolment,
-} from './sign-in/enrol-page.ts';
-import { EXCHANGE_GRANT, type ExchangePorts, exchange } from './sign-in/exchange.ts';
-import type { FamilyPorts } from './sign-in/family.ts';
+import { enrolPerson, showEnrolment, submitEnrolment } from './sign-in/enrol-page.ts';
+import { EXCHANGE_GRANT, exchange } from './sign-in/exchange.ts';
 import { need, readForm, readQuery, type SignInRequest } from './sign-in/form.ts';
-import { endLogin, type LoginPorts, showToken, startLogin } from './sign-in/login.ts';
+import { endLogin, showToken, startLogin } from './sign-in/login.ts';
 import { toMetadata } from './sign-in/metadata.ts';
-import { OAuthError, toOAuthError } from './sign-in/oauth-error.ts';
+import { invalidRequest, OAuthError, toOAuthError } from './sign-in/oauth-error.ts';
 import { toOpenCode } from './sign-in/opencode.ts';
+import type { SignInPorts } from './sign-in/ports.ts';
 import { refreshFamily } from './sign-in/refresh.ts';
 import { revoke } from './sign-in/revoke.ts';
-import type { SignInSettings } from './sign-in/settings.ts';
-
-export interface SignInPorts extends ExchangePorts, LoginPorts, FamilyPorts, EnrolPagePorts {
-  readonly settings: SignInSettings;
-  /** The names of the configured providers of models. */
-  readonly providers: readonly string[];
-}
 
 type Route = (request: SignInRequest, ports: SignInPorts) => Promise<SignInAnswer>;
 
@@ -71,7 +59,7 @@ export async function signIn(request: SignInRequest, ports: SignInPorts): Promis
   const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined;
   try {
     if (request.method === 'GET' && TYPED.test(request.path)) return withoutSlash(request, ports);
-    if (route === undefined) throw new OAuthError('invalid_request', 'there is no such route');
+    if (route === undefined) throw invalidRequest('there is no such route');
     return await route(request, ports);
   } catch (thrown) {
     const error = toOAuthError(thrown);
@@ -86,10 +74,8 @@ const TYPED = /^\/(device|enrol)\/$/;
 
 /** The links of a page are relative, so it must not have a slash at its end. */
 function withoutSlash({ path, query }: SignInRequest, { publicUrl }: SignInPorts): SignInAnswer {
-  const sent = new URLSearchParams();
-  for (const [name, values] of query) for (const value of values) sent.append(name, value);
-  const text = sent.toString();
-  const location = `${publicUrl}${path.slice(0, -1)}${text === '' ? '' : `?${text}`}`;
+  const url = `${publicUrl}${path.slice(0, -1)}`;
+  const location = query.size === 0 ? url : `${url}?${query}`;
   return { kind: 'redirect', status: 302, location };
 }
 

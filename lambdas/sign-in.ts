@@ -23,9 +23,9 @@ import type { SignInConfig } from '../core/config.ts';
 import { makeKeySets } from '../core/jwt/issuer-keys.ts';
 import { makeJwtKeys } from '../core/jwt/jwt-keys.ts';
 import { makePeopleOfKeys } from '../core/sign-in/people.ts';
-import type { IdentityProvider, SignInSecrets } from '../core/sign-in/ports.ts';
+import type { IdentityProvider, SignInPorts, SignInSecrets } from '../core/sign-in/ports.ts';
 import { parseSignIn } from '../core/sign-in/settings.ts';
-import { type SignInPorts, signIn } from '../core/sign-in.ts';
+import { signIn } from '../core/sign-in.ts';
 
 const CALL_TIMEOUT_MS = 3_000;
 

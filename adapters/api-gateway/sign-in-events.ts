@@ -13,9 +13,9 @@ import { CORS_HEADERS, PAGE_HEADERS } from './responses.ts';
 /** Reads a request. Bytes that are not UTF-8 become U+FFFD, which fits no parameter. */
 export function readSignInRequest(event: APIGatewayProxyEvent): SignInRequest {
   const { httpMethod, body, isBase64Encoded, requestContext } = event;
-  const query = new Map<string, readonly string[]>();
-  for (const [name, values] of Object.entries(event.multiValueQueryStringParameters ?? {})) {
-    query.set(name, values ?? []);
+  const query = new URLSearchParams();
+  for (const [name, values = []] of Object.entries(event.multiValueQueryStringParameters ?? {})) {
+    for (const value of values) query.append(name, value);
   }
   return {
     method: httpMethod,

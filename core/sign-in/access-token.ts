@@ -2,9 +2,9 @@
  * The end of every way to sign in: an ordinary scoped token. Flow: person > key > **token**.
  * Invariant: a token has a `jti` and a `user` of its own, and never outlives its key.
  */
-import type { Clock, Random } from '../base/ports.ts';
 import { signScopedToken } from '../tokens/scoped-token.ts';
 import { OAuthError } from './oauth-error.ts';
+import type { ExchangePorts } from './ports.ts';
 import type { SigningKey } from './signing-key.ts';
 
 /** The rights of a token. */
@@ -30,16 +30,9 @@ export interface AccessToken {
 
 /** Signs a token. @throws invalid_grant if it would end at once */
 export function signAccess(
-  { record, key, endsAtMs: keyEndsAtMs = Number.POSITIVE_INFINITY }: SigningKey,
-  {
-    user,
-    models,
-    spendingLimit,
-    lifetimeSeconds,
-    endsAtMs = Number.POSITIVE_INFINITY,
-    jti: given,
-  }: AccessRequest,
-  { clock, random }: { readonly clock: Clock; readonly random: Pick<Random, 'uuid'> },
+  { record, key, endsAtMs: keyEndsAtMs = Infinity }: SigningKey,
+  { user, models, spendingLimit, lifetimeSeconds, endsAtMs = Infinity, jti: given }: AccessRequest,
+  { clock, random }: Pick<ExchangePorts, 'clock' | 'random'>,
 ): AccessToken {
   const iat = Math.floor(clock.nowMs() / 1000);
   const longest = Math.min(lifetimeSeconds, record.maxTokenLifetimeSeconds);
@@ -50,8 +43,8 @@ export function signAccess(
     sub: record.account,
     iat,
     exp,
-    ...(models && { models }),
-    ...(spendingLimit !== undefined && { spending_limit: spendingLimit }),
+    models,
+    spending_limit: spendingLimit,
     user,
     jti,
   };

@@ -10,10 +10,10 @@
  *
  * Guarantees: no redirect leads to another computer; a form's answer never redirects to another origin.
  */
+
 import { sayLimit } from '../base/limit-text.ts';
 import { type SignInAnswer, toPage } from './answer.ts';
 import {
-  type BrowserPorts,
   CLEAR_COOKIE,
   keepCookie,
   makeTicket,
@@ -24,16 +24,14 @@ import {
 } from './browser.ts';
 import { requireClient, requireLoopback } from './clients.ts';
 import { makeCode } from './code.ts';
-import type { FamilyPorts } from './family.ts';
 import { need, type Parameters, readForm, type SignInRequest } from './form.ts';
-import { OAuthError } from './oauth-error.ts';
+import { invalidRequest } from './oauth-error.ts';
 import { toConfirmPage, toShownPage } from './page.ts';
 import { narrowPerson, type SignedInPerson } from './person.ts';
+import type { SignInPorts } from './ports.ts';
 import type { AuthorizeRequest, SignedIn } from './purpose.ts';
 import { narrowModels } from './scope.ts';
 import { requireSigningKey, type SigningKey } from './signing-key.ts';
-
-export type ApprovalPorts = BrowserPorts & FamilyPorts;
 
 const STATE_CHARS_MAX = 512;
 
@@ -43,19 +41,16 @@ export function readAuthorizeRequest(parameters: Parameters): AuthorizeRequest {
   const redirectUri = need(parameters, 'redirect_uri');
   requireLoopback(client, redirectUri);
   if (need(parameters, 'response_type') !== 'code') {
-    throw new OAuthError('invalid_request', '"response_type" must be "code"');
+    throw invalidRequest('"response_type" must be "code"');
   }
   const codeChallenge = need(parameters, 'code_challenge');
   const isS256 = parameters.get('code_challenge_method') === 'S256';
   if (!isS256 || !/^[\w-]{43}$/.test(codeChallenge)) {
-    throw new OAuthError('invalid_request', '"code_challenge" must be one of the method S256');
+    throw invalidRequest('"code_challenge" must be one of the method S256');
   }
   const state = need(parameters, 'state');
   if (state.length > STATE_CHARS_MAX) {
-    throw new OAuthError(
-      'invalid_request',
-      `"state" must be at most ${STATE_CHARS_MAX} characters`,
-    );
+    throw invalidRequest(`"state" must be at most ${STATE_CHARS_MAX} characters`);
   }
   const models = narrowModels(parameters, undefined);
   return { clientId: client.id, redirectUri, codeChallenge, state, ...(models && { models }) };
@@ -76,7 +71,7 @@ export async function confirmClient(
   browser: string,
   { person, providerToken }: SignedIn,
   request: AuthorizeRequest,
-  ports: ApprovalPorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const client = requireClient(request.clientId);
   const port = requireLoopback(client, request.redirectUri);
@@ -103,7 +98,7 @@ export async function confirmClient(
 /** `POST /oauth/authorize`: the button. @throws access_denied */
 export async function decideClient(
   request: SignInRequest,
-  ports: ApprovalPorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   requireSameOrigin(request, ports.publicUrl);
   const parameters = readForm(request);
@@ -133,7 +128,7 @@ export async function decideClient(
 export function showReturn(
   request: SignInRequest,
   ticket: string,
-  ports: BrowserPorts,
+  ports: SignInPorts,
 ): SignInAnswer {
   const shown = openTicket(requireBrowser(request), 'shown', ticket, ports.clock);
   return toPage(toShownPage(shown), CLEAR_COOKIE);

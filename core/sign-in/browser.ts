@@ -8,21 +8,14 @@ import { sha256 } from '../base/ids.ts';
 import { isRecord } from '../base/json.ts';
 import type { Clock } from '../base/ports.ts';
 import type { SignInRequest } from './form.ts';
-import { OAuthError } from './oauth-error.ts';
-import type { SignInRandom, SignInStore } from './ports.ts';
+import { denied } from './oauth-error.ts';
+import type { SignInPorts, SignInRandom } from './ports.ts';
 import type { TicketContents } from './purpose.ts';
 import { drawSecret, isSecret, seal, unseal } from './seal.ts';
 
 /** The `__Host-` prefix binds the cookie to this host, https and the whole path. */
 const COOKIE = '__Host-hallpass';
 const LIFETIME_SECONDS = 600;
-
-export interface BrowserPorts {
-  readonly store: SignInStore;
-  readonly clock: Clock;
-  readonly random: SignInRandom;
-  readonly publicUrl: string;
-}
 
 /** Reads the secret of this browser; undefined if it has none. */
 export function findBrowser({ headers }: SignInRequest): string | undefined {
@@ -44,10 +37,7 @@ export const findOrMakeBrowser = (request: SignInRequest, random: SignInRandom):
 export function requireBrowser(request: SignInRequest): string {
   const browser = findBrowser(request);
   if (browser !== undefined) return browser;
-  throw new OAuthError(
-    'access_denied',
-    'this sign-in did not begin in this browser, or is too old: begin again',
-  );
+  throw denied('this sign-in did not begin in this browser, or is too old: begin again');
 }
 
 const attributes = (seconds: number): string =>
@@ -60,15 +50,12 @@ export const keepCookie = (browser: string): string =>
 /** The header that ends it. */
 export const CLEAR_COOKIE = `${COOKIE}=; ${attributes(0)}`;
 
-/** The uses of a ticket. */
-export type TicketUse = keyof TicketContents;
-
 /** Makes a ticket for one use in this browser. */
-export function makeTicket<Use extends TicketUse>(
+export function makeTicket<Use extends keyof TicketContents>(
   browser: string,
   use: Use,
   content: TicketContents[Use],
-  { clock, random }: Pick<BrowserPorts, 'clock' | 'random'>,
+  { clock, random }: Pick<SignInPorts, 'clock' | 'random'>,
 ): string {
   const untilMs = clock.nowMs() + LIFETIME_SECONDS * 1000;
   return seal(browser, JSON.stringify({ use, untilMs, content }), random);
@@ -78,7 +65,7 @@ export function makeTicket<Use extends TicketUse>(
  * Opens a ticket, which costs no read of a table.
  * @throws access_denied for another use, browser or time
  */
-export function openTicket<Use extends TicketUse>(
+export function openTicket<Use extends keyof TicketContents>(
   browser: string,
   use: Use,
   ticket: string,
@@ -91,7 +78,7 @@ export function openTicket<Use extends TicketUse>(
       return opened.content as unknown as TicketContents[Use];
     }
   }
-  throw new OAuthError('access_denied', 'this page is of another browser, or too old: begin again');
+  throw denied('this page is of another browser, or too old: begin again');
 }
 
 /**
@@ -99,11 +86,11 @@ export function openTicket<Use extends TicketUse>(
  */
 export async function spendTicket(
   ticket: string,
-  { store, clock }: Pick<BrowserPorts, 'store' | 'clock'>,
+  { store, clock }: Pick<SignInPorts, 'store' | 'clock'>,
 ): Promise<void> {
   const expiresAtMs = clock.nowMs() + LIFETIME_SECONDS * 1000;
   if (await store.create({ id: `used#${sha256(ticket)}`, expiresAtMs, data: '{}' })) return;
-  throw new OAuthError('access_denied', 'this page was used already: begin again');
+  throw denied('this page was used already: begin again');
 }
 
 /**
@@ -115,5 +102,5 @@ export function requireSameOrigin({ headers }: SignInRequest, publicUrl: string)
   const [site = 'same-origin'] = headers.get('sec-fetch-site') ?? [];
   const [origin = 'null'] = headers.get('origin') ?? [];
   if (site === 'same-origin' && (origin === 'null' || origin === new URL(publicUrl).origin)) return;
-  throw new OAuthError('access_denied', 'this form was sent by another page');
+  throw denied('this form was sent by another page');
 }

@@ -3,17 +3,13 @@
  * Flow: confirmation > **code** > tokens. Invariant: the second use of a code ends what the first one gave, also when the two
  * come at once; the table holds the code's hash, and what is sealed under the code.
  */
+
 import { sha256 } from '../base/ids.ts';
-import {
-  drawFamilyId,
-  endFamily,
-  type FamilyPorts,
-  type GivenTokens,
-  startFamily,
-} from './family.ts';
+import { drawFamilyId, endFamily, type GivenTokens, startFamily } from './family.ts';
 import { need, type Parameters } from './form.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { SignedInPerson } from './person.ts';
+import type { SignInPorts } from './ports.ts';
 import type { AuthorizeRequest, SignedIn } from './purpose.ts';
 import { drawSecret, isSecret, seal, unseal } from './seal.ts';
 
@@ -38,7 +34,7 @@ const idOf = (code: string): string => `code#${sha256(code)}`;
 export async function makeCode(
   { person, providerToken }: SignedIn,
   { clientId, redirectUri, codeChallenge }: AuthorizeRequest,
-  { store, clock, random }: Pick<FamilyPorts, 'store' | 'clock' | 'random'>,
+  { store, clock, random }: Pick<SignInPorts, 'store' | 'clock' | 'random'>,
 ): Promise<string> {
   const code = drawSecret(random);
   const nowMs = clock.nowMs();
@@ -62,7 +58,7 @@ const dead = (): OAuthError =>
  * Redeems a code.
  * @throws invalid_grant for a code that is not in force, or another client, redirect or verifier
  */
-export async function redeemCode(parameters: Parameters, ports: FamilyPorts): Promise<GivenTokens> {
+export async function redeemCode(parameters: Parameters, ports: SignInPorts): Promise<GivenTokens> {
   const code = need(parameters, 'code');
   const clientId = need(parameters, 'client_id');
   const redirectUri = need(parameters, 'redirect_uri');
@@ -90,7 +86,7 @@ export async function redeemCode(parameters: Parameters, ports: FamilyPorts): Pr
 }
 
 /** Somebody else has the code too, and nobody can tell which of the two is right. */
-async function endFirstUse(familyId: string | undefined, ports: FamilyPorts): Promise<never> {
+async function endFirstUse(familyId: string | undefined, ports: SignInPorts): Promise<never> {
   if (familyId !== undefined) await endFamily(familyId, ports);
   throw dead();
 }

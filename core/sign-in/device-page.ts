@@ -14,7 +14,6 @@ import { sha256 } from '../base/ids.ts';
 import { type SignInAnswer, toPage } from './answer.ts';
 import { describeAccess } from './authorize.ts';
 import {
-  type BrowserPorts,
   CLEAR_COOKIE,
   findOrMakeBrowser,
   keepCookie,
@@ -28,31 +27,29 @@ import {
   addressOf,
   countUntil,
   type Device,
-  type DevicePorts,
   parseDevice,
   parseUserCode,
   userCodeIdOf,
   windowOf,
 } from './device.ts';
 import { need, type Parameters, readForm, readQuery, type SignInRequest } from './form.ts';
-import { OAuthError } from './oauth-error.ts';
+import { denied, type OAuthError } from './oauth-error.ts';
 import { toCodePage, toConfirmPage, toDevicePage, toShownPage } from './page.ts';
 import { narrowPerson } from './person.ts';
-import type { StoredGrant } from './ports.ts';
+import type { SignInPorts, StoredGrant } from './ports.ts';
 import type { SignedIn } from './purpose.ts';
 import { sealFor } from './seal.ts';
 import { requireSigningKey } from './signing-key.ts';
 
-export type DevicePagePorts = BrowserPorts & DevicePorts;
-
 const WRONG_MAX = 10;
 /** Long enough for the device's next polls. */
 const FETCH_MS = 60_000;
+const TRIES_MAX = 6;
 
 /** `GET /device`: the form for the code, or a page that a ticket of this browser names. */
 export async function showDevice(
   request: SignInRequest,
-  ports: DevicePagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const parameters = readQuery(request);
   const shown = parameters.get('return');
@@ -72,7 +69,7 @@ export async function showDevice(
 async function showWhoAsks(
   request: SignInRequest,
   ticket: string,
-  ports: DevicePagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const browser = requireBrowser(request);
   const { deviceId } = openTicket(browser, 'asked', ticket, ports.clock);
@@ -88,11 +85,11 @@ const factsOf = ({ sourceIp, createdAtMs }: Device) =>
   ] as const;
 
 const gone = (): OAuthError =>
-  new OAuthError('access_denied', 'this code is not in force: look at your device for a new one');
+  denied('this code is not in force: look at your device for a new one');
 
 async function requirePending(
   deviceId: string,
-  { store, clock }: DevicePagePorts,
+  { store, clock }: SignInPorts,
 ): Promise<{ readonly seen: StoredGrant; readonly device: Device }> {
   const seen = await store.find(deviceId, clock.nowMs());
   const device = seen && parseDevice(seen);
@@ -103,7 +100,7 @@ async function requirePending(
 /** `POST /device`: a code, or a decision. @throws access_denied */
 export async function submitDevice(
   request: SignInRequest,
-  ports: DevicePagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   requireSameOrigin(request, ports.publicUrl);
   const parameters = readForm(request);
@@ -115,7 +112,7 @@ export async function submitDevice(
   return toOwnPage(`ticket=${ticket}`, ports);
 }
 
-const toOwnPage = (query: string, { publicUrl }: DevicePagePorts): SignInAnswer => ({
+const toOwnPage = (query: string, { publicUrl }: SignInPorts): SignInAnswer => ({
   kind: 'redirect',
   status: 303,
   location: `${publicUrl}/device?${query}`,
@@ -126,7 +123,7 @@ async function findDevice(
   request: SignInRequest,
   browser: string,
   parameters: Parameters,
-  ports: DevicePagePorts,
+  ports: SignInPorts,
 ): Promise<string> {
   const { store, clock } = ports;
   const userCode = parseUserCode(need(parameters, 'user_code'));
@@ -137,10 +134,7 @@ async function findDevice(
   );
   for (const id of counts) {
     if (!(await store.count(id, { max: WRONG_MAX, expiresAtMs: countUntil(nowMs) }))) {
-      throw new OAuthError(
-        'access_denied',
-        'there were too many wrong codes: try again in ten minutes',
-      );
+      throw denied('there were too many wrong codes: try again in ten minutes');
     }
   }
   const found = await store.find(userCodeIdOf(userCode), nowMs);
@@ -156,7 +150,7 @@ export async function confirmDevice(
   browser: string,
   signedIn: SignedIn,
   deviceId: string,
-  ports: DevicePagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const { device } = await requirePending(deviceId, ports);
   const person = narrowPerson(signedIn.person, device.models);
@@ -178,49 +172,29 @@ export async function confirmDevice(
 async function decide(
   browser: string,
   parameters: Parameters,
-  ports: DevicePagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const { clock, random, store, settings } = ports;
   const ticket = need(parameters, 'ticket');
   const { person, providerToken, deviceId } = openTicket(browser, 'device', ticket, clock);
-  // The device takes one decision, so its ticket needs no mark of its own.
   const isAllowed = parameters.get('decision') === 'allow';
-  const { seen, device } = await requirePending(deviceId, ports);
-  const isKept = settings.deviceRefresh && providerToken !== undefined;
-  const next: Device = isAllowed
-    ? {
-        ...device,
-        step: 'approved',
-        person,
-        sealedProvider: isKept ? sealFor(device.receiver, providerToken, random) : undefined,
-      }
-    : { ...device, step: 'denied' };
-  const expiresAtMs = Math.max(seen.expiresAtMs, clock.nowMs() + FETCH_MS);
-  // A poll may have come in between; another decision may not.
-  const isWritten =
-    (await store.replace(seen, { expiresAtMs, data: JSON.stringify(next) })) ||
-    (await writeAgain(deviceId, next, expiresAtMs, ports));
-  if (!isWritten) throw gone();
-  const title = isAllowed ? 'Your device has access' : 'You declined';
-  const text = isAllowed
-    ? 'Go back to your device. This page may be closed.'
-    : 'The device gets nothing.';
-  return toOwnPage(`return=${makeTicket(browser, 'shown', { title, text }, ports)}`, ports);
-}
-
-const TRIES_MAX = 5;
-
-async function writeAgain(
-  deviceId: string,
-  next: Device,
-  expiresAtMs: number,
-  ports: DevicePagePorts,
-): Promise<boolean> {
+  const kept = settings.deviceRefresh ? providerToken : undefined;
+  // The device takes one decision, so its ticket needs no mark of its own. A poll may come in between, which is seen again.
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
     const { seen, device } = await requirePending(deviceId, ports);
-    const { polledAtMs, intervalSeconds } = device;
-    const data = JSON.stringify({ ...next, intervalSeconds, ...(polledAtMs && { polledAtMs }) });
-    if (await ports.store.replace(seen, { expiresAtMs, data })) return true;
+    const sealedProvider = kept && sealFor(device.receiver, kept, random);
+    const next: Device = isAllowed
+      ? { ...device, step: 'approved', person, sealedProvider }
+      : { ...device, step: 'denied' };
+    const expiresAtMs = Math.max(seen.expiresAtMs, clock.nowMs() + FETCH_MS);
+    if (!(await store.replace(seen, { expiresAtMs, data: JSON.stringify(next) }))) continue;
+    const shown = isAllowed
+      ? {
+          title: 'Your device has access',
+          text: 'Go back to your device. This page may be closed.',
+        }
+      : { title: 'You declined', text: 'The device gets nothing.' };
+    return toOwnPage(`return=${makeTicket(browser, 'shown', shown, ports)}`, ports);
   }
-  return false;
+  throw gone();
 }

@@ -10,23 +10,18 @@
  * approved can be fetched for one minute more. What is approved lives an hour, and is refreshed only where that is configured.
  */
 import { sha256, shortDigest } from '../base/ids.ts';
-import { type AccessToken, signAccess } from './access-token.ts';
+import { signAccess } from './access-token.ts';
 import { type JsonAnswer, toJson } from './answer.ts';
 import { requireClient } from './clients.ts';
-import { drawFamilyId, type FamilyPorts, startFamily } from './family.ts';
+import { drawFamilyId, type GivenTokens, startFamily } from './family.ts';
 import { need, type Parameters, readForm, type SignInRequest } from './form.ts';
-import { OAuthError } from './oauth-error.ts';
+import { requireProvider } from './login.ts';
+import { denied, OAuthError } from './oauth-error.ts';
 import type { SignedInPerson } from './person.ts';
-import type { SignInRandom, StoredGrant } from './ports.ts';
+import type { SignInPorts, SignInRandom, StoredGrant } from './ports.ts';
 import { narrowModels } from './scope.ts';
 import { drawSecret, isSecret, makeReceiver, unsealFor } from './seal.ts';
-import type { DeviceSettings } from './settings.ts';
 import { requireSigningKey } from './signing-key.ts';
-
-export interface DevicePorts extends FamilyPorts {
-  readonly settings: FamilyPorts['settings'] & DeviceSettings;
-  readonly publicUrl: string;
-}
 
 /** The stored part of a device's grant. */
 export interface Device {
@@ -95,11 +90,9 @@ const deviceIdOf = (deviceCode: string): string => `device#${sha256(deviceCode)}
 export const parseDevice = ({ data }: StoredGrant): Device => JSON.parse(data) as Device;
 
 /** `POST /oauth/device_authorization`. @throws invalid_request, invalid_client, invalid_scope, slow_down */
-export async function startDevice(request: SignInRequest, ports: DevicePorts): Promise<JsonAnswer> {
+export async function startDevice(request: SignInRequest, ports: SignInPorts): Promise<JsonAnswer> {
   const parameters = readForm(request);
-  if (ports.provider === undefined) {
-    throw new OAuthError('invalid_request', 'no identity provider is configured');
-  }
+  requireProvider(ports);
   const client = requireClient(parameters.get('client_id') ?? NAMELESS_CLIENT);
   const models = narrowModels(parameters, undefined);
   await requireRoom(request.sourceIp, ports);
@@ -131,7 +124,7 @@ export async function startDevice(request: SignInRequest, ports: DevicePorts): P
   });
 }
 
-async function requireRoom(sourceIp: string, { store, clock }: DevicePorts): Promise<void> {
+async function requireRoom(sourceIp: string, { store, clock }: SignInPorts): Promise<void> {
   const nowMs = clock.nowMs();
   const expiresAtMs = countUntil(nowMs);
   const own = `count#grants#${addressOf(sourceIp)}#${windowOf(nowMs)}`;
@@ -150,7 +143,7 @@ async function requireRoom(sourceIp: string, { store, clock }: DevicePorts): Pro
 async function takeUserCode(
   deviceId: string,
   expiresAtMs: number,
-  { store, random }: DevicePorts,
+  { store, random }: SignInPorts,
 ): Promise<string> {
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
     const userCode = drawUserCode(random);
@@ -163,11 +156,8 @@ async function takeUserCode(
 const expired = (): OAuthError =>
   new OAuthError('expired_token', 'the code is unknown, used or too old');
 
-/** The codes for a device. */
-export interface DeviceTokens {
-  readonly access: AccessToken;
-  readonly refreshToken?: string;
-}
+/** The tokens for a device, which refreshes them only where that is configured. */
+export type DeviceTokens = Pick<GivenTokens, 'access'> & Partial<GivenTokens>;
 
 /**
  * `POST /oauth/token` of a device.
@@ -175,7 +165,7 @@ export interface DeviceTokens {
  */
 export async function pollDevice(
   parameters: Parameters,
-  ports: DevicePorts,
+  ports: SignInPorts,
 ): Promise<DeviceTokens> {
   const deviceCode = need(parameters, 'device_code');
   if (!isSecret(deviceCode)) throw expired();
@@ -187,7 +177,7 @@ export async function pollDevice(
     const device = parseDevice(seen);
     const clientId = parameters.get('client_id') ?? device.clientId;
     if (device.step === 'done' || clientId !== device.clientId) throw expired();
-    if (device.step === 'denied') throw new OAuthError('access_denied', 'the person declined');
+    if (device.step === 'denied') throw denied('the person declined');
     const next = device.step === 'approved' ? 'done' : 'pending';
     const isEarly =
       next === 'pending' &&
@@ -209,7 +199,7 @@ export async function pollDevice(
 async function giveTokens(
   { person, clientId, sealedProvider }: Device,
   deviceCode: string,
-  ports: DevicePorts,
+  ports: SignInPorts,
 ): Promise<DeviceTokens> {
   if (person === undefined) throw expired();
   if (ports.settings.deviceRefresh) {

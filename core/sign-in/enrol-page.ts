@@ -2,11 +2,11 @@
  * `/enrol`: a person follows a link, signs in or types a code of a list, and gets a pass.
  * Flow: link > **login or code** > place > token. Invariant: the token is in the body of a page, and in no address.
  */
+
 import { asNanoUsd, toUsdText } from '../base/money.ts';
 import { isName } from '../base/names.ts';
 import { type SignInAnswer, toPage } from './answer.ts';
 import {
-  type BrowserPorts,
   CLEAR_COOKIE,
   findOrMakeBrowser,
   keepCookie,
@@ -18,19 +18,17 @@ import {
 import {
   CODE_CHARS,
   type Enrolment,
-  type EnrolmentPorts,
   enrol,
   enrolmentIdOf,
   requireEnrolment,
   spendCode,
 } from './enrolment.ts';
 import { need, readForm, readQuery, type SignInRequest } from './form.ts';
-import { OAuthError } from './oauth-error.ts';
+import { denied, invalidRequest } from './oauth-error.ts';
 import { toEnrolPage, toTokenPage } from './page.ts';
+import type { SignInPorts } from './ports.ts';
 import type { SignedIn } from './purpose.ts';
 import { requireSigningKey } from './signing-key.ts';
-
-export type EnrolPagePorts = BrowserPorts & EnrolmentPorts;
 
 const NAME_CHARS_MAX = 80;
 const CODE = new RegExp(`^[A-Z2-7]{${CODE_CHARS}}$`);
@@ -38,7 +36,7 @@ const CODE = new RegExp(`^[A-Z2-7]{${CODE_CHARS}}$`);
 /** `GET /enrol?link=…`: what the link gives, and how to get it. @throws access_denied */
 export async function showEnrolment(
   request: SignInRequest,
-  ports: EnrolPagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const enrolmentId = enrolmentIdOf(need(readQuery(request), 'link'));
   const enrolment = await requireEnrolment(enrolmentId, ports);
@@ -66,13 +64,13 @@ function factsOf({ limitNanoUsd, models, endsAtMs, domains }: Enrolment) {
 export async function enrolPerson(
   { person }: SignedIn,
   enrolmentId: string,
-  ports: EnrolPagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const enrolment = await requireEnrolment(enrolmentId, ports);
-  if (enrolment.by !== 'login') throw new OAuthError('access_denied', 'this link takes codes only');
+  if (enrolment.by !== 'login') throw denied('this link takes codes only');
   const domain = person.user.slice(person.user.lastIndexOf('@') + 1);
   if (enrolment.domains.length > 0 && !enrolment.domains.includes(domain)) {
-    throw new OAuthError('access_denied', 'your e-mail address is not of a domain of this link');
+    throw denied('your e-mail address is not of a domain of this link');
   }
   const { token } = await enrol(enrolmentId, enrolment, person.user, ports);
   return toPage(toTokenPage(person.user, token, '..'), CLEAR_COOKIE);
@@ -81,7 +79,7 @@ export async function enrolPerson(
 /** `POST /enrol`: a code of a list, with a name that nobody has checked. @throws access_denied */
 export async function submitEnrolment(
   request: SignInRequest,
-  ports: EnrolPagePorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   requireSameOrigin(request, ports.publicUrl);
   const parameters = readForm(request);
@@ -89,13 +87,12 @@ export async function submitEnrolment(
   const { enrolmentId } = openTicket(browser, 'enrol', need(parameters, 'ticket'), ports.clock);
   const code = need(parameters, 'code').toUpperCase().replaceAll(/[\s-]/g, '');
   const name = need(parameters, 'name').trim().normalize('NFC');
-  if (!CODE.test(code))
-    throw new OAuthError('access_denied', 'this code is not in force, or was used');
+  if (!CODE.test(code)) throw denied('this code is not in force, or was used');
   if (!isName(name, NAME_CHARS_MAX)) {
-    throw new OAuthError('invalid_request', `"name" must be 1 to ${NAME_CHARS_MAX} characters`);
+    throw invalidRequest(`"name" must be 1 to ${NAME_CHARS_MAX} characters`);
   }
   const enrolment = await requireEnrolment(enrolmentId, ports);
-  if (enrolment.by !== 'code') throw new OAuthError('access_denied', 'this link takes no codes');
+  if (enrolment.by !== 'code') throw denied('this link takes no codes');
   // A gateway that cannot sign now uses up no code.
   await requireSigningKey(enrolment.keyName, ports);
   await spendCode(enrolmentId, code, ports);

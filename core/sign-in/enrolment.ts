@@ -13,9 +13,9 @@
 import { sha256, shortDigest } from '../base/ids.ts';
 import { asNanoUsd } from '../base/money.ts';
 import { type AccessToken, signAccess } from './access-token.ts';
-import { OAuthError } from './oauth-error.ts';
-import type { PeopleOfKeys, SignInRandom, SignInStore, StoredGrant } from './ports.ts';
-import { requireSigningKey, type SigningKeyPorts } from './signing-key.ts';
+import { denied, OAuthError } from './oauth-error.ts';
+import type { SignInPorts, StoredGrant } from './ports.ts';
+import { requireSigningKey } from './signing-key.ts';
 
 /** The decision of the owner of a key. */
 export interface Enrolment {
@@ -32,12 +32,6 @@ export interface Enrolment {
   readonly endsAtMs: number;
   readonly createdAtMs: number;
   readonly ended?: true;
-}
-
-export interface EnrolmentPorts extends SigningKeyPorts {
-  readonly store: SignInStore;
-  readonly people: PeopleOfKeys;
-  readonly random: SignInRandom;
 }
 
 /** One enrolled person's record: how far it went. */
@@ -63,13 +57,12 @@ export const countIdOf = (enrolmentId: string): string => `${ENROLMENT_COUNT}${e
 
 export const parseEnrolment = ({ data }: StoredGrant): Enrolment => JSON.parse(data) as Enrolment;
 
-const gone = (): OAuthError =>
-  new OAuthError('access_denied', 'this link is not in force: ask the person who sent it');
+const gone = (): OAuthError => denied('this link is not in force: ask the person who sent it');
 
 /** Finds an enrolment that is open. @throws access_denied */
 export async function requireEnrolment(
   enrolmentId: string,
-  { store, clock }: Pick<EnrolmentPorts, 'store' | 'clock'>,
+  { store, clock }: Pick<SignInPorts, 'store' | 'clock'>,
 ): Promise<Enrolment> {
   const nowMs = clock.nowMs();
   const seen = await store.find(enrolmentId, nowMs);
@@ -82,12 +75,12 @@ export async function requireEnrolment(
 export async function spendCode(
   enrolmentId: string,
   code: string,
-  { store, clock }: Pick<EnrolmentPorts, 'store' | 'clock'>,
+  { store, clock }: Pick<SignInPorts, 'store' | 'clock'>,
 ): Promise<void> {
   const seen = await store.find(codeIdOf(enrolmentId, code), clock.nowMs());
   const isUsed = seen === undefined || seen.data !== UNUSED;
   if (!isUsed && (await store.replace(seen, { expiresAtMs: seen.expiresAtMs, data: USED }))) return;
-  throw new OAuthError('access_denied', 'this code is not in force, or was used');
+  throw denied('this code is not in force, or was used');
 }
 
 export const UNUSED = '{}';
@@ -101,35 +94,27 @@ export async function enrol(
   enrolmentId: string,
   enrolment: Enrolment,
   user: string,
-  ports: EnrolmentPorts,
+  ports: SignInPorts,
 ): Promise<AccessToken> {
   const signing = await requireSigningKey(enrolment.keyName, ports);
   const { record } = signing;
   if (await ports.people.isBlocked(record.id, user)) {
-    throw new OAuthError('access_denied', 'access has been blocked');
+    throw denied('access has been blocked');
   }
   const id = `enrolled#${sha256(`${enrolmentId} ${user}`)}`;
-  const place = await takePlace(id, enrolmentId, enrolment, ports);
-  if (enrolment.limitNanoUsd !== undefined && place.data.step !== 'done') {
-    const amount = asNanoUsd(BigInt(enrolment.limitNanoUsd));
-    await ports.people.giveLimit(record.id, user, amount, shortDigest('enrol', id));
-  }
-  if (place.data.step !== 'done') {
+  const digest = shortDigest('enrol', id);
+  const { models, limitNanoUsd, endsAtMs } = enrolment;
+  const { seen, step } = await takePlace(id, enrolmentId, enrolment, ports);
+  if (step !== 'done') {
+    if (limitNanoUsd !== undefined) {
+      await ports.people.giveLimit(record.id, user, asNanoUsd(BigInt(limitNanoUsd)), digest);
+    }
     // Another request of this person may have written it meanwhile.
-    await ports.store.replace(place.seen, toItem({ step: 'done', busyUntilMs: 0 }, enrolment));
+    await ports.store.replace(seen, toItem({ step: 'done', busyUntilMs: 0 }, enrolment));
   }
-  const { models, endsAtMs } = enrolment;
-  return signAccess(
-    signing,
-    {
-      user,
-      models,
-      lifetimeSeconds: record.maxTokenLifetimeSeconds,
-      endsAtMs,
-      jti: `enrol-${shortDigest('enrol', id)}`,
-    },
-    ports,
-  );
+  const lifetimeSeconds = record.maxTokenLifetimeSeconds;
+  const access = { user, models, lifetimeSeconds, endsAtMs, jti: `enrol-${digest}` };
+  return signAccess(signing, access, ports);
 }
 
 const toItem = (place: Place, { endsAtMs }: Enrolment) => ({
@@ -137,32 +122,24 @@ const toItem = (place: Place, { endsAtMs }: Enrolment) => ({
   data: JSON.stringify(place),
 });
 
-interface SeenPlace {
-  readonly seen: StoredGrant;
-  readonly data: Place;
-}
-
 /** Counts a person once. Of two requests at once, one counts. @throws access_denied, slow_down */
 async function takePlace(
   id: string,
   enrolmentId: string,
   enrolment: Enrolment,
-  ports: EnrolmentPorts,
-): Promise<SeenPlace> {
+  ports: SignInPorts,
+): Promise<{ readonly seen: StoredGrant; readonly step: Place['step'] }> {
   const { store, clock } = ports;
   const nowMs = clock.nowMs();
   const begun: Place = { step: 'begun', busyUntilMs: nowMs + BUSY_MS };
   const isNew = await store.create({ id, ...toItem(begun, enrolment) });
   const seen = await store.find(id, nowMs);
   if (seen === undefined) throw gone();
-  const data = JSON.parse(seen.data) as Place;
-  if (data.step !== 'begun') return { seen, data };
-  if (!isNew && data.busyUntilMs > nowMs) {
-    throw new OAuthError('slow_down', 'this is under way: try again in a moment');
-  }
-  if (!isNew && !(await store.replace(seen, toItem(begun, enrolment)))) {
-    throw new OAuthError('slow_down', 'this is under way: try again in a moment');
-  }
+  const { step, busyUntilMs } = JSON.parse(seen.data) as Place;
+  if (step !== 'begun') return { seen, step };
+  const isMine =
+    isNew || (busyUntilMs <= nowMs && (await store.replace(seen, toItem(begun, enrolment))));
+  if (!isMine) throw new OAuthError('slow_down', 'this is under way: try again in a moment');
   const rev = isNew ? seen.rev : seen.rev + 1;
   const isCounted = await store.count(countIdOf(enrolmentId), {
     max: enrolment.placesMax,
@@ -170,6 +147,6 @@ async function takePlace(
   });
   const next: Place = { step: isCounted ? 'counted' : 'begun', busyUntilMs: 0 };
   await store.replace({ ...seen, rev }, toItem(next, enrolment));
-  if (!isCounted) throw new OAuthError('access_denied', 'all places are taken');
-  return { seen: { ...seen, rev: rev + 1 }, data: next };
+  if (!isCounted) throw denied('all places are taken');
+  return { seen: { ...seen, rev: rev + 1 }, step: 'counted' };
 }

@@ -17,23 +17,15 @@ import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import { fitsClaim, readVerifiedUser } from '../jwt/claims.ts';
 import { verifySignedClaims } from '../jwt/client-jwt.ts';
 import { parseCompactJws, parseJsonObject } from '../jwt/compact-jws.ts';
-import type { JwtKeys } from '../jwt/ports.ts';
 import type { VerifiedUser, VerifyingKey } from '../jwt/verifier.ts';
 import { signAccess } from './access-token.ts';
 import { type JsonAnswer, toJson } from './answer.ts';
 import { need, type Parameters } from './form.ts';
-import { OAuthError, toOAuthError } from './oauth-error.ts';
-import type { SignInRandom } from './ports.ts';
+import { invalidRequest, OAuthError, toOAuthError } from './oauth-error.ts';
+import type { ExchangePorts } from './ports.ts';
 import { narrowModels, toScope } from './scope.ts';
 import type { ExchangeRule } from './settings.ts';
-import { requireSigningKey, type SigningKeyPorts } from './signing-key.ts';
-
-export interface ExchangePorts extends SigningKeyPorts {
-  readonly jwtKeys: JwtKeys;
-  readonly random: SignInRandom;
-  /** The issuer: the audience of JWTs unless a rule names another. */
-  readonly publicUrl: string;
-}
+import { requireSigningKey } from './signing-key.ts';
 
 export const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const TYPE = 'urn:ietf:params:oauth:token-type:';
@@ -52,20 +44,14 @@ export async function exchange(
 ): Promise<JsonAnswer> {
   const subject = need(parameters, 'subject_token');
   if (!SUBJECT_TYPES.includes(need(parameters, 'subject_token_type'))) {
-    throw new OAuthError(
-      'invalid_request',
-      '"subject_token_type" must be that of a JWT or an ID token',
-    );
+    throw invalidRequest('"subject_token_type" must be that of a JWT or an ID token');
   }
   if (parameters.has('actor_token')) {
-    throw new OAuthError('invalid_request', '"actor_token" is not supported');
+    throw invalidRequest('"actor_token" is not supported');
   }
   const wanted = parameters.get('requested_token_type') ?? ACCESS_TOKEN_TYPE;
   if (wanted !== ACCESS_TOKEN_TYPE) {
-    throw new OAuthError(
-      'invalid_request',
-      '"requested_token_type" must be that of an access token',
-    );
+    throw invalidRequest('"requested_token_type" must be that of an access token');
   }
   const { rule, user, claims } = await findRule(
     subject,
@@ -188,5 +174,5 @@ function readSpendingLimit(parameters: Parameters): number | undefined {
   if (text === undefined) return undefined;
   const usd = /^\d{1,10}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
   if (nanoUsdFromUsd(usd) !== undefined) return usd;
-  throw new OAuthError('invalid_request', '"spending_limit" must be a number of dollars');
+  throw invalidRequest('"spending_limit" must be a number of dollars');
 }

@@ -4,29 +4,12 @@
  * the end of a family revokes every access token that it gave and that still lives.
  */
 import { sha256 } from '../base/ids.ts';
-import type { Clock } from '../base/ports.ts';
 import { type AccessToken, signAccess } from './access-token.ts';
 import { OAuthError } from './oauth-error.ts';
-import type {
-  IdentityProvider,
-  PeopleOfKeys,
-  SignInRandom,
-  SignInStore,
-  StoredGrant,
-} from './ports.ts';
+import type { SignInPorts, SignInRandom, StoredGrant } from './ports.ts';
 import type { SignedIn } from './purpose.ts';
 import { drawSecret, isSecret, seal } from './seal.ts';
-import type { LoginSettings } from './settings.ts';
-import { requireSigningKey, type SigningKey, type SigningKeyPorts } from './signing-key.ts';
-
-export interface FamilyPorts extends SigningKeyPorts {
-  readonly settings: LoginSettings & { readonly keyNames: readonly string[] };
-  readonly store: SignInStore;
-  readonly provider: IdentityProvider | undefined;
-  readonly people: PeopleOfKeys;
-  readonly clock: Clock;
-  readonly random: SignInRandom;
-}
+import { requireSigningKey, type SigningKey } from './signing-key.ts';
 
 /** The stored part of a family. */
 export interface Family {
@@ -107,7 +90,7 @@ export const toItem = (family: Family, nowMs: number) => ({
 export const nextAccess = (
   signing: SigningKey,
   family: Pick<Family, 'user' | 'models' | 'live'>,
-  ports: FamilyPorts,
+  ports: SignInPorts,
 ) => {
   const lifetimeSeconds = ports.settings.clientLifetimeSeconds;
   const access = signAccess(signing, { ...family, lifetimeSeconds }, ports);
@@ -125,7 +108,7 @@ export const nextAccess = (
 export async function startFamily(
   { person, providerToken }: SignedIn,
   { familyId, clientId }: { readonly familyId: string; readonly clientId: string },
-  ports: FamilyPorts,
+  ports: SignInPorts,
 ): Promise<GivenTokens> {
   const { store, clock, random } = ports;
   const signing = await requireSigningKey(person.keyName, ports);
@@ -148,7 +131,7 @@ export async function startFamily(
  * Ends a family, and revokes its access tokens that still live. May be repeated. A family that is not there yet is ended
  * before it begins.
  */
-export async function endFamily(familyId: string, ports: FamilyPorts): Promise<void> {
+export async function endFamily(familyId: string, ports: SignInPorts): Promise<void> {
   const { store, clock, people } = ports;
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
     const nowMs = clock.nowMs();
@@ -172,7 +155,7 @@ export async function endFamily(familyId: string, ports: FamilyPorts): Promise<v
 }
 
 /** Returns the family of which a token is the last one, or the one before it; undefined: there is none. */
-export async function ownsFamily(token: string, ports: FamilyPorts): Promise<string | undefined> {
+export async function ownsFamily(token: string, ports: SignInPorts): Promise<string | undefined> {
   const parsed = parseRefreshToken(token);
   if (parsed === undefined) return undefined;
   const seen = await ports.store.find(idOf(parsed.familyId), ports.clock.nowMs());

@@ -3,7 +3,7 @@
  * Invariant: a parameter that is sent twice is refused (RFC 6749, 3.2); an unknown one is ignored. A body is at most 16 kB.
  */
 import type { Headers } from '../base/http.ts';
-import { OAuthError } from './oauth-error.ts';
+import { invalidRequest } from './oauth-error.ts';
 
 /** A request as the sign-in routes see it. */
 export interface SignInRequest {
@@ -11,8 +11,7 @@ export interface SignInRequest {
   readonly method: string;
   /** Without stage and query: `/oauth/token`. */
   readonly path: string;
-  /** Decoded, with all values of a parameter. */
-  readonly query: ReadonlyMap<string, readonly string[]>;
+  readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: string | undefined;
   /** The address that the connection came from; never a header. */
@@ -36,31 +35,24 @@ export const readQuery = ({ query }: SignInRequest): Parameters => once(query);
 export function readForm({ headers, body = '' }: SignInRequest): Parameters {
   const [type = '', ...more] = headers.get('content-type') ?? [];
   if (!FORM.test(type) || more.length > 0) {
-    throw new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded');
+    throw invalidRequest('the body must be application/x-www-form-urlencoded');
   }
   if (Buffer.byteLength(body) > BODY_BYTES_MAX) {
-    throw new OAuthError('invalid_request', `the body must be at most ${BODY_BYTES_MAX} bytes`);
+    throw invalidRequest(`the body must be at most ${BODY_BYTES_MAX} bytes`);
   }
-  const values = new Map<string, string[]>();
-  for (const [name, value] of new URLSearchParams(body)) {
-    values.set(name, [...(values.get(name) ?? []), value]);
-  }
-  return once(values);
+  return once(new URLSearchParams(body));
 }
 
-function once(values: ReadonlyMap<string, readonly string[]>): Parameters {
-  const parameters = new Map<string, string>();
-  for (const [name, [value = '', ...more]] of values) {
-    if (more.length > 0) throw new OAuthError('invalid_request', 'a parameter was sent twice');
-    // RFC 6749, 3.1: a parameter without a value counts as absent.
-    if (value !== '') parameters.set(name, value);
-  }
-  return parameters;
+function once(sent: URLSearchParams): Parameters {
+  const parameters = new Map(sent);
+  if (parameters.size < sent.size) throw invalidRequest('a parameter was sent twice');
+  // RFC 6749, 3.1: a parameter without a value counts as absent.
+  return new Map([...parameters].filter(([, value]) => value !== ''));
 }
 
 /** Returns a parameter that must be there. @throws invalid_request */
 export function need(parameters: Parameters, name: string): string {
   const value = parameters.get(name);
   if (value !== undefined) return value;
-  throw new OAuthError('invalid_request', `"${name}" is missing`);
+  throw invalidRequest(`"${name}" is missing`);
 }

@@ -10,11 +10,9 @@
  *
  * Guarantees: only the browser that began ends it, once, within ten minutes; every URL is built from the public URL.
  */
-import type { Log } from '../base/ports.ts';
 import { signAccess } from './access-token.ts';
 import { type SignInAnswer, toPage } from './answer.ts';
 import {
-  type BrowserPorts,
   CLEAR_COOKIE,
   findOrMakeBrowser,
   keepCookie,
@@ -24,32 +22,25 @@ import {
   spendTicket,
 } from './browser.ts';
 import { readQuery, type SignInRequest } from './form.ts';
-import { OAuthError } from './oauth-error.ts';
+import { denied, invalidRequest } from './oauth-error.ts';
 import { toTokenPage } from './page.ts';
 import { readPerson } from './person.ts';
-import type { IdentityProvider, ProviderLogin } from './ports.ts';
+import type { IdentityProvider, ProviderLogin, SignInPorts } from './ports.ts';
 import type { LoginPurpose, SignedIn } from './purpose.ts';
 import { deriveSecret } from './seal.ts';
-import type { LoginSettings } from './settings.ts';
-import { requireSigningKey, type SigningKeyPorts } from './signing-key.ts';
+import { requireSigningKey } from './signing-key.ts';
 
-export interface LoginPorts extends BrowserPorts, SigningKeyPorts {
-  readonly settings: LoginSettings;
-  /** Undefined where none is configured. */
-  readonly provider: IdentityProvider | undefined;
-  readonly log: Log;
-}
-
-function requireProvider({ provider }: LoginPorts): IdentityProvider {
+/** @throws invalid_request where nobody signs in with a browser */
+export function requireProvider({ provider }: SignInPorts): IdentityProvider {
   if (provider !== undefined) return provider;
-  throw new OAuthError('invalid_request', 'no identity provider is configured');
+  throw invalidRequest('no identity provider is configured');
 }
 
 /** Sends a browser to the provider, from where it comes back with its purpose. @throws temporarily_unavailable */
 export async function startLogin(
   request: SignInRequest,
   purpose: LoginPurpose,
-  ports: LoginPorts,
+  ports: SignInPorts,
 ): Promise<SignInAnswer> {
   const provider = requireProvider(ports);
   const browser = findOrMakeBrowser(request, ports.random);
@@ -72,7 +63,7 @@ export interface EndedLogin extends SignedIn {
 }
 
 /** Ends a login at `GET /oauth/callback`. @throws access_denied, temporarily_unavailable */
-export async function endLogin(request: SignInRequest, ports: LoginPorts): Promise<EndedLogin> {
+export async function endLogin(request: SignInRequest, ports: SignInPorts): Promise<EndedLogin> {
   const parameters = readQuery(request);
   const browser = requireBrowser(request);
   const state = parameters.get('state') ?? '';
@@ -82,14 +73,14 @@ export async function endLogin(request: SignInRequest, ports: LoginPorts): Promi
   const login = toLogin(browser, state, ports.publicUrl);
   const { claims, refreshToken } = await requireProvider(ports).redeem(login, query);
   if (claims === undefined) {
-    throw new OAuthError('access_denied', 'the provider did not say who you are');
+    throw denied('the provider did not say who you are');
   }
   const person = readPerson(claims, ports.settings);
   return { browser, purpose, person, providerToken: refreshToken };
 }
 
 /** The page of a person who signed in for `/me`, with the token in its body. */
-export async function showToken({ person }: SignedIn, ports: LoginPorts): Promise<SignInAnswer> {
+export async function showToken({ person }: SignedIn, ports: SignInPorts): Promise<SignInAnswer> {
   const signing = await requireSigningKey(person.keyName, ports);
   const lifetimeSeconds = ports.settings.pageLifetimeSeconds;
   const { token } = signAccess(signing, { ...person, lifetimeSeconds }, ports);

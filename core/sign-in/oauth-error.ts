@@ -35,6 +35,14 @@ export class OAuthError extends Error {
   }
 }
 
+/** Refuses a request whose parameters are wrong. */
+export const invalidRequest = (description: string): OAuthError =>
+  new OAuthError('invalid_request', description);
+
+/** Refuses a person, a browser or a device. */
+export const denied = (description: string): OAuthError =>
+  new OAuthError('access_denied', description);
+
 /**
  * Turns whatever was thrown into a refusal. An outage is `temporarily_unavailable`, never a refusal of the person: a client
  * keeps what it has and tries again.

@@ -5,9 +5,9 @@
 import type { JsonObject } from '../base/json.ts';
 import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import { fitsClaim, readEmail } from '../jwt/claims.ts';
-import { OAuthError } from './oauth-error.ts';
+import { denied } from './oauth-error.ts';
 import { commonModels } from './scope.ts';
-import type { LoginSettings } from './settings.ts';
+import type { SignInSettings } from './settings.ts';
 
 /** A person who signed in, and what they may have. */
 export interface SignedInPerson {
@@ -19,8 +19,6 @@ export interface SignedInPerson {
   readonly asked?: readonly string[] | undefined;
 }
 
-const denied = (text: string): OAuthError => new OAuthError('access_denied', text);
-
 /** Entra's host. The issuers of all its tenants begin with it. */
 const ENTRA = /^https:\/\/login\.microsoftonline\.(com|us)\/([^/]+)\//;
 const GOOGLE = 'https://accounts.google.com';
@@ -29,7 +27,7 @@ const GOOGLE = 'https://accounts.google.com';
  * Reads the person of a login, after the provider's signature held.
  * @throws access_denied that names what is missing, without any value
  */
-export function readPerson(claims: JsonObject, settings: LoginSettings): SignedInPerson {
+export function readPerson(claims: JsonObject, settings: SignInSettings): SignedInPerson {
   const { provider, requiredClaims, allowedDomains, rules, keyName } = settings;
   if (claims.azp !== undefined && claims.azp !== provider?.clientId) {
     throw denied('the provider signed you in to another application');

@@ -4,6 +4,10 @@
 import type { KeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { NanoUsd } from '../base/money.ts';
+import type { Clock, Log } from '../base/ports.ts';
+import type { JwtKeys } from '../jwt/ports.ts';
+import type { KeyRecords } from '../keys/ports.ts';
+import type { SignInSettings } from './settings.ts';
 
 /** The memory of one grant: a login, a device, a code or a family of refresh tokens. */
 export interface StoredGrant {
@@ -90,4 +94,32 @@ export interface SignInSecrets {
   findKey(keyName: string): Promise<string | undefined>;
   /** Finds the client's secret at the provider. */
   findClientSecret(name: string): Promise<string | undefined>;
+}
+
+/** The ports by which a key is found that may sign. */
+export interface SigningKeyPorts {
+  readonly account: string;
+  readonly keys: Pick<KeyRecords, 'findByName'>;
+  readonly secrets: SignInSecrets;
+  readonly clock: Clock;
+}
+
+/** The ports of an exchange, which stores nothing. */
+export interface ExchangePorts extends SigningKeyPorts {
+  readonly jwtKeys: JwtKeys;
+  readonly random: SignInRandom;
+  /** The issuer: the audience of JWTs unless a rule names another. */
+  readonly publicUrl: string;
+}
+
+/** The ports of every other route. */
+export interface SignInPorts extends ExchangePorts {
+  readonly settings: SignInSettings;
+  /** The names of the configured providers of models. */
+  readonly providers: readonly string[];
+  readonly store: SignInStore;
+  /** Undefined where none is configured. */
+  readonly provider: IdentityProvider | undefined;
+  readonly people: PeopleOfKeys;
+  readonly log: Log;
 }

@@ -14,7 +14,6 @@ import {
   dead,
   endFamily,
   type Family,
-  type FamilyPorts,
   type GivenTokens,
   idOf,
   nextAccess,
@@ -23,9 +22,9 @@ import {
   toItem,
   toToken,
 } from './family.ts';
-import { OAuthError } from './oauth-error.ts';
+import { denied, OAuthError } from './oauth-error.ts';
 import { narrowPerson, readPerson } from './person.ts';
-import type { StoredGrant } from './ports.ts';
+import type { SignInPorts, StoredGrant } from './ports.ts';
 import { drawSecret, seal, unseal } from './seal.ts';
 import { requireSigningKey, type SigningKey } from './signing-key.ts';
 
@@ -44,7 +43,7 @@ const TRIES_MAX = 20;
 export async function refreshFamily(
   token: string,
   clientId: string | undefined,
-  ports: FamilyPorts,
+  ports: SignInPorts,
 ): Promise<GivenTokens> {
   const parsed = parseRefreshToken(token);
   if (parsed === undefined) throw dead();
@@ -62,12 +61,12 @@ export async function refreshFamily(
       await endFamily(familyId, ports);
       throw dead();
     }
-    const isBusy = isLast && family.busyUntilMs !== undefined && family.busyUntilMs > nowMs;
-    const given = isBusy
-      ? undefined
-      : await tryToRefresh({ familyId, secret, seen, family }, ports);
+    if (isLast && (family.busyUntilMs ?? 0) > nowMs) {
+      await ports.clock.sleep(WAIT_MS);
+      continue;
+    }
+    const given = await tryToRefresh({ familyId, secret, seen, family }, ports);
     if (given !== undefined) return given;
-    if (isBusy) await ports.clock.sleep(WAIT_MS);
   }
   throw new OAuthError('temporarily_unavailable', 'another refresh of this token is under way');
 }
@@ -83,7 +82,7 @@ interface Seen {
 }
 
 /** Returns undefined if the family was changed in between. */
-async function tryToRefresh(at: Seen, ports: FamilyPorts): Promise<GivenTokens | undefined> {
+async function tryToRefresh(at: Seen, ports: SignInPorts): Promise<GivenTokens | undefined> {
   const { family, secret } = at;
   const signing = await requireAccess(at, ports);
   if (sha256(secret) !== family.hash) return repeat(at, signing, ports);
@@ -95,7 +94,7 @@ async function tryToRefresh(at: Seen, ports: FamilyPorts): Promise<GivenTokens |
 }
 
 /** @throws invalid_grant if the key, the configuration or a block has ended access */
-async function requireAccess({ familyId, family }: Seen, ports: FamilyPorts): Promise<SigningKey> {
+async function requireAccess({ familyId, family }: Seen, ports: SignInPorts): Promise<SigningKey> {
   if (!ports.settings.keyNames.includes(family.keyName)) throw dead();
   const signing = await requireSigningKey(family.keyName, ports);
   if (!(await ports.people.isBlocked(signing.record.id, family.user))) return signing;
@@ -107,7 +106,7 @@ async function requireAccess({ familyId, family }: Seen, ports: FamilyPorts): Pr
 async function repeat(
   { familyId, secret, seen, family }: Seen,
   signing: SigningKey,
-  ports: FamilyPorts,
+  ports: SignInPorts,
 ): Promise<GivenTokens | undefined> {
   const successor = unseal(secret, family.former?.sealed ?? '');
   if (successor === undefined) throw dead();
@@ -121,7 +120,7 @@ async function repeat(
 async function askProvider(
   at: Seen,
   providerToken: string,
-  ports: FamilyPorts,
+  ports: SignInPorts,
 ): Promise<GivenTokens | undefined> {
   const { familyId, seen, family } = at;
   const { store, provider, settings, clock } = ports;
@@ -134,7 +133,7 @@ async function askProvider(
     const claims = answer?.claims;
     const person = claims && narrowPerson(readPerson(claims, settings), family.asked);
     if (person !== undefined && person.user !== family.user) {
-      throw new OAuthError('access_denied', 'the provider named somebody else');
+      throw denied('the provider named somebody else');
     }
     const signing = await requireSigningKey(person?.keyName ?? family.keyName, ports);
     const next = answer?.refreshToken ?? providerToken;
@@ -154,7 +153,7 @@ async function askProvider(
 async function rotate(
   { familyId, secret, seen, family }: Seen,
   { signing, providerToken }: { readonly signing: SigningKey; readonly providerToken?: string },
-  ports: FamilyPorts,
+  ports: SignInPorts,
 ): Promise<GivenTokens | undefined> {
   const { store, clock, random } = ports;
   const { access, live } = nextAccess(signing, family, ports);

@@ -7,13 +7,14 @@ import { GatewayError } from '../base/errors.ts';
 import { parseScopedClaims } from '../tokens/scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken } from '../tokens/scoped-token.ts';
 import { type JsonAnswer, toJson } from './answer.ts';
-import { endFamily, type FamilyPorts, isRefreshToken, ownsFamily } from './family.ts';
+import { endFamily, isRefreshToken, ownsFamily } from './family.ts';
 import { need, type Parameters } from './form.ts';
+import type { SignInPorts } from './ports.ts';
 
 /**
  * Ends the family of a refresh token, or revokes an access token. @throws invalid_request, temporarily_unavailable
  */
-export async function revoke(parameters: Parameters, ports: FamilyPorts): Promise<JsonAnswer> {
+export async function revoke(parameters: Parameters, ports: SignInPorts): Promise<JsonAnswer> {
   const token = need(parameters, 'token');
   if (isRefreshToken(token)) {
     const familyId = await ownsFamily(token, ports);
@@ -25,7 +26,7 @@ export async function revoke(parameters: Parameters, ports: FamilyPorts): Promis
 }
 
 /** Does nothing for a token that is not signed by a key of sign-in: one that `sign-in use-key` put into its secret. */
-async function revokeAccess(text: string, ports: FamilyPorts): Promise<void> {
+async function revokeAccess(text: string, ports: SignInPorts): Promise<void> {
   const { account, keys, secrets, people } = ports;
   try {
     const token = parseScopedToken(text.replace(/^jwt:/, ''));

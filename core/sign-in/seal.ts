@@ -53,23 +53,15 @@ export function unseal(secret: string, sealed: string): string | undefined {
 
 const keyOf = (secret: string): Buffer => createHmac('sha256', secret).update('seal').digest();
 
-/** Before the 32 bytes of a private and a public key of X25519 (RFC 8410, 7 and 4). */
+/** Before the 32 bytes of a private key of X25519 (RFC 8410, 7). */
 const PRIVATE_KEY = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const PUBLIC_KEY = Buffer.from('302a300506032b656e032100', 'hex');
 
 const toPrivateKey = (seed: Uint8Array): KeyObject =>
   createPrivateKey({ key: Buffer.concat([PRIVATE_KEY, seed]), format: 'der', type: 'pkcs8' });
 const toPublicText = (key: KeyObject): string =>
-  createPublicKey(key)
-    .export({ format: 'der', type: 'spki' })
-    .subarray(PUBLIC_KEY.length)
-    .toString('base64url');
-const fromPublicText = (text: string): KeyObject =>
-  createPublicKey({
-    key: Buffer.concat([PUBLIC_KEY, Buffer.from(text, 'base64url')]),
-    format: 'der',
-    type: 'spki',
-  });
+  createPublicKey(key).export({ format: 'jwk' }).x ?? '';
+const fromPublicText = (x: string): KeyObject =>
+  createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
 const seedOf = (secret: string): Buffer => createHmac('sha256', secret).update('receiver').digest();
 
 /** Makes the public half of a secret: texts can be sealed for its holder without knowing it (X25519). */

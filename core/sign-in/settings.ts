@@ -25,8 +25,7 @@ export interface ExchangeRule {
   readonly domains: readonly string[];
 }
 
-/** The settings of logins. */
-export interface LoginSettings {
+export interface SignInSettings {
   /** Undefined: nobody signs in with a browser. */
   readonly provider: { readonly issuer: string; readonly clientId: string } | undefined;
   readonly allowedDomains: readonly string[];
@@ -37,6 +36,11 @@ export interface LoginSettings {
   /** The life of a token for the page, and of one that a client refreshes. */
   readonly pageLifetimeSeconds: number;
   readonly clientLifetimeSeconds: number;
+  readonly deviceRefresh: boolean;
+  readonly deviceUriComplete: boolean;
+  readonly exchange: readonly ExchangeRule[];
+  /** The names of all keys that sign, each once. */
+  readonly keyNames: readonly string[];
 }
 
 interface PersonRule {
@@ -45,41 +49,17 @@ interface PersonRule {
   readonly models?: readonly string[] | undefined;
 }
 
-/** The settings of devices without a browser. */
-export interface DeviceSettings {
-  readonly deviceRefresh: boolean;
-  readonly deviceUriComplete: boolean;
-}
-
-export interface SignInSettings extends LoginSettings, DeviceSettings {
-  readonly exchange: readonly ExchangeRule[];
-  /** The names of all keys that sign, each once. */
-  readonly keyNames: readonly string[];
-}
-
 const EXCHANGE_LIFETIME_MAX_SECONDS = 3_600;
 const CLOCK_TOLERANCE_SECONDS = 5;
 
 const refuse = (rule: string, text: string): TypeError =>
   new TypeError(`hallpass.config.ts: "signIn" in its rule "${rule}" ${text}`);
 
-/** @throws TypeError that names the rule and what is allowed */
-export function parseSignIn(config: SignInConfig): SignInSettings {
-  const exchange = config.exchange.map((rule) => toExchangeRule(rule, config.key));
-  const keyNames = [
-    ...(config.key === undefined ? [] : [config.key]),
-    ...config.rules.map(({ key }) => key),
-    ...exchange.map(({ keyName }) => keyName),
-  ];
-  const { deviceRefresh, deviceUriComplete } = config;
-  const device = { deviceRefresh, deviceUriComplete };
-  return { ...toLoginSettings(config), ...device, exchange, keyNames: [...new Set(keyNames)] };
-}
-
 const PAGE_LIFETIME_SECONDS = 43_200;
 const CLIENT_LIFETIME_SECONDS = 3_600;
 
-function toLoginSettings(config: SignInConfig): LoginSettings {
+/** @throws TypeError that names the rule and what is allowed */
+export function parseSignIn(config: SignInConfig): SignInSettings {
   const { issuer, clientId, allowedDomains, key, tokenLifetime } = config;
   if (issuer !== undefined && EVERY_TENANT.test(issuer)) {
     throw new TypeError(
@@ -92,18 +72,25 @@ function toLoginSettings(config: SignInConfig): LoginSettings {
     );
   }
   const own = tokenLifetime === undefined ? undefined : parseDuration(tokenLifetime);
+  const rules = config.rules.map(({ when, key: keyName, models }) => ({
+    when: requireClaim('rules', when),
+    keyName,
+    models,
+  }));
+  const exchange = config.exchange.map((rule) => toExchangeRule(rule, key));
+  const ofRules = [...rules, ...exchange].map(({ keyName }) => keyName);
   return {
     provider: issuer === undefined || clientId === undefined ? undefined : { issuer, clientId },
     allowedDomains,
     requiredClaims: config.requiredClaims.map((text) => requireClaim('requiredClaims', text)),
-    rules: config.rules.map(({ when, key: keyName, models }) => ({
-      when: requireClaim('rules', when),
-      keyName,
-      models,
-    })),
+    rules,
     keyName: key,
     pageLifetimeSeconds: own ?? PAGE_LIFETIME_SECONDS,
     clientLifetimeSeconds: own ?? CLIENT_LIFETIME_SECONDS,
+    deviceRefresh: config.deviceRefresh,
+    deviceUriComplete: config.deviceUriComplete,
+    exchange,
+    keyNames: [...new Set(key === undefined ? ofRules : [key, ...ofRules])],
   };
 }
 

@@ -5,20 +5,11 @@
  */
 import { GatewayError } from '../base/errors.ts';
 import { isShortWindow } from '../base/limits.ts';
-import type { Clock } from '../base/ports.ts';
 import { hashOfKey } from '../keys/api-key.ts';
 import type { KeyRecord } from '../keys/key-record.ts';
 import { findFault } from '../keys/key-use.ts';
-import type { KeyRecords } from '../keys/ports.ts';
 import { OAuthError } from './oauth-error.ts';
-import type { SignInSecrets } from './ports.ts';
-
-export interface SigningKeyPorts {
-  readonly account: string;
-  readonly keys: Pick<KeyRecords, 'findByName'>;
-  readonly secrets: SignInSecrets;
-  readonly clock: Clock;
-}
+import type { SigningKeyPorts } from './ports.ts';
 
 /** A key that may sign now. */
 export interface SigningKey {

@@ -10,7 +10,7 @@ const ADA = { person: { user: 'ada@example.edu', keyName: 'course' } };
 const post = (path: string, form: Readonly<Record<string, string>>) => ({
   method: 'POST',
   path,
-  query: new Map(),
+  query: new URLSearchParams(),
   headers: new Map([
     ['content-type', ['application/x-www-form-urlencoded']],
     ['cookie', [`__Host-hallpass=${BROWSER}`]],

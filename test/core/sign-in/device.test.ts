@@ -17,7 +17,7 @@ async function start(kit: SignInKit, sourceIp = '203.0.113.7', body = 'client_id
   const request = {
     method: 'POST',
     path: '/oauth/device_authorization',
-    query: new Map(),
+    query: new URLSearchParams(),
     headers: FORM,
     body,
     sourceIp,

@@ -33,7 +33,7 @@ const submit = (kit: SignInKit, ports = kit.ports) => {
   const request = {
     method: 'POST',
     path: '/enrol',
-    query: new Map(),
+    query: new URLSearchParams(),
     headers: new Map([
       ['content-type', ['application/x-www-form-urlencoded']],
       ['cookie', [`__Host-hallpass=${BROWSER}`]],

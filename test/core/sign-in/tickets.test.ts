@@ -26,7 +26,7 @@ const send = (kit: SignInKit, route: string, { query = {}, form, cookie = '' }: 
   const request = {
     method,
     path,
-    query: new Map(Object.entries(query).map(([name, value]) => [name, [value]])),
+    query: new URLSearchParams(query),
     headers: new Map([
       ['content-type', ['application/x-www-form-urlencoded']],
       ['cookie', [cookie]],
