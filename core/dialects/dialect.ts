@@ -17,8 +17,8 @@ import type { ReportedUsage } from './usage.ts';
 /** A request that was understood, and can be bounded and written. */
 export interface ParsedRequest {
   readonly isStream: boolean;
-  /** True if the client itself requested the usage event of a stream. */
-  readonly isUsageAsked: boolean;
+  /** True if the client did not request the usage event of a stream, which it then does not get. @default false */
+  readonly isUsageHidden?: boolean;
   readonly input: RequestInput;
   readonly output: RequestOutput;
   /** Names of what was left out because nothing bounds it. */

@@ -85,12 +85,10 @@ function countEmbeddings(request: Read<typeof SHAPES.bounded>): RequestInput {
     head: {},
     messages: items.map((item) => ({
       message: typeof item === 'string' ? item : '',
-      role: 'user',
       endsInToolResult: false,
       hasHiddenReasoning: false,
     })),
     listName: 'input',
-    tools: { count: 0, typed: 0 },
     tokens: items.reduce((sum, item) => {
       if (typeof item !== 'string') return sum + item.length;
       return sum + (hasPrefix ? PREFIX_TOKENS_MAX : 0);

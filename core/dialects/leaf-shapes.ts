@@ -35,7 +35,7 @@ export const fileData = v.pipe(
 );
 
 /** Input that the provider fetches. Where not everyone may read it, it is stored there. */
-const fetched = (address: string): Reference =>
+export const fetched = (address: string): Reference =>
   new Reference(address, isPublicUrl(address) ? 'url' : 'stored');
 
 /** The address of input that the provider fetches. */

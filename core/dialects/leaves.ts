@@ -7,65 +7,46 @@ import { sha256 } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 
 /** A value with a meaning of its own for the bound. It is sent exactly as the client wrote it. */
-export abstract class Leaf {
-  abstract toJSON(): unknown;
+export abstract class Leaf<Sent = unknown> {
+  readonly #sent: Sent;
+
+  constructor(sent: Sent) {
+    this.#sent = sent;
+  }
+
+  toJSON(): Sent {
+    return this.#sent;
+  }
 }
 
 /** The time for which a provider keeps a prefix in its cache. */
 export type CacheLife = '5m' | '1h';
 
-/** Asks the provider to keep the prompt up to here in its cache. It costs no tokens, but changes their price. */
-export class CacheMark extends Leaf {
+/** Makes the provider keep the prompt up to here in its cache. It costs no tokens, but changes their price. */
+export class CacheMark extends Leaf<JsonObject> {
   readonly life: CacheLife;
-  readonly #sent: JsonObject;
 
   constructor(sent: JsonObject, life: CacheLife) {
-    super();
-    this.#sent = sent;
+    super(sent);
     this.life = life;
-  }
-
-  toJSON(): JsonObject {
-    return this.#sent;
   }
 }
 
 /** An image in base64, as it is sent. The provider counts its pixels, not its bytes. */
-export class ImageData extends Leaf {
-  readonly #sent: string;
+export class ImageData extends Leaf<string> {
   #digest: string | undefined;
-
-  constructor(sent: string) {
-    super();
-    this.#sent = sent;
-  }
 
   /** The SHA-256 of what is sent, made once. */
   get digest(): string {
-    this.#digest ??= sha256(this.#sent);
+    this.#digest ??= sha256(this.toJSON());
     return this.#digest;
-  }
-
-  toJSON(): string {
-    return this.#sent;
   }
 }
 
 /** A text in base64, as it is sent. The provider counts the decoded text. */
-export class EncodedText extends Leaf {
-  readonly #sent: string;
-
-  constructor(sent: string) {
-    super();
-    this.#sent = sent;
-  }
-
+export class EncodedText extends Leaf<string> {
   get text(): string {
-    return Buffer.from(this.#sent, 'base64').toString();
-  }
-
-  toJSON(): string {
-    return this.#sent;
+    return Buffer.from(this.toJSON(), 'base64').toString();
   }
 }
 
@@ -77,16 +58,10 @@ export type ReferenceKind = 'data' | 'url' | 'stored';
 
 export class Reference extends Leaf {
   readonly kind: ReferenceKind;
-  readonly #sent: unknown;
 
   constructor(sent: unknown, kind: ReferenceKind) {
-    super();
-    this.#sent = sent;
+    super(sent);
     this.kind = kind;
-  }
-
-  toJSON(): unknown {
-    return this.#sent;
   }
 }
 

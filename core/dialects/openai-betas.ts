@@ -14,7 +14,6 @@ const BETAS_MAX = 16;
 const FREE_BETAS: ReadonlySet<string> = new Set(['responses=experimental']);
 
 /** The header to send, if any beta is left. Text that is no name of a beta is dropped. */
-
 export function readOpenAiBetas({ headers, isCapped }: RequestRules): Record<string, string> {
   const betas = (headers.get(HEADER) ?? [])
     .flatMap((value) => value.split(','))

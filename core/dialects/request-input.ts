@@ -21,15 +21,12 @@ import {
 import { notOwned } from './refusals.ts';
 import type { RequestRules } from './request-rules.ts';
 
-export type MessageRole = 'user' | 'assistant' | 'tool' | 'system';
-
 /** One message, item or content of a conversation. */
 export interface CountedMessage {
   /** Its JSON as it is sent, without cache marks and image data. */
   readonly text: string;
   /** Images in the request itself. */
   readonly images: readonly ImageData[];
-  readonly role: MessageRole;
   readonly endsInToolResult: boolean;
   /** The JSON of the tools that it brings in by their names, each time it does. @default none */
   readonly schemas?: readonly string[];
@@ -52,8 +49,8 @@ export interface RequestInput {
   readonly reference: string | undefined;
   /** The first place that names data stored at the provider. */
   readonly stored: string | undefined;
-  /** All input is in the request itself, so the provider's count route takes it. */
-  readonly isInline: boolean;
+  /** The provider's count route takes it: all input is in the request itself, and the provider runs no tools of its own. */
+  readonly isCountable: boolean;
   /** The provider runs tools of its own, and reads the prompt again after each. */
   readonly hasHostedTools: boolean;
   /** The provider looks for tools, and brings in their schemas where it likes. */
@@ -88,7 +85,8 @@ export interface InputParts {
   readonly messages: readonly MessageParts[];
   /** The name of the list of messages in the body. */
   readonly listName: string;
-  readonly tools: ToolCounts;
+  /** @default none */
+  readonly tools?: ToolCounts;
   readonly repeats?: readonly Repeat[];
   readonly tokens?: number;
   readonly hasHostedTools?: boolean;
@@ -101,33 +99,34 @@ export const headOf = (request: object, uncounted: ReadonlySet<string>): JsonObj
 
 /** Counts the input of a request. */
 export function countInput(parts: InputParts): RequestInput {
-  const { listName, tools, repeats = [], tokens = 0 } = parts;
+  const { listName, tools = { count: 0, typed: 0 }, repeats = [], tokens = 0 } = parts;
   const { hasHostedTools = false, hasDeferredTools = false } = parts;
   const head = countJson(parts.head);
   const counted = parts.messages.map((each) => ({ ...each, ...countJson(each.message) }));
   const places: readonly Place[] = [
-    { ...head, path: '', value: parts.head },
-    ...counted.map(({ text, leaves, message }, index) => ({
-      ...{ text, leaves, path: `${listName}[${index}]`, value: message },
+    { leaves: head.leaves, path: '', value: parts.head },
+    ...counted.map(({ leaves, message }, index) => ({
+      ...{ leaves, path: `${listName}[${index}]`, value: message },
     })),
   ];
   const references = places.flatMap(({ leaves }) =>
     leaves.filter((leaf) => leaf instanceof Reference),
   );
   const stored = references.find(({ kind }) => kind === 'stored');
+  const marks = marksOf(places);
   return {
     head: head.text,
-    headImages: imagesIn(head),
+    headImages: imagesIn(head.leaves),
     messages: counted.map(({ message, leaves, ...each }) => ({
       ...each,
-      images: imagesIn({ leaves }),
+      images: imagesIn(leaves),
     })),
     ...{ tools, repeats, tokens, hasHostedTools, hasDeferredTools },
     reference: references[0] && placeOf(references[0], places),
     stored: stored && placeOf(stored, places),
-    isInline: references.every(({ kind }) => kind === 'data'),
-    cacheMark: dearestMark(places),
-    cacheMarks: marksOf(places),
+    isCountable: !hasHostedTools && references.every(({ kind }) => kind === 'data'),
+    cacheMark: dearestOf(marks),
+    cacheMarks: marks.map(({ life, place }) => `${life} ${place}`),
   };
 }
 
@@ -139,12 +138,12 @@ export function requireOwnData(
   if (stored !== undefined && !isServerKey) throw notOwned(stored);
 }
 
-interface Place extends Counted {
+interface Place extends Pick<Counted, 'leaves'> {
   readonly path: string;
   readonly value: unknown;
 }
 
-const imagesIn = ({ leaves }: Pick<Counted, 'leaves'>): readonly ImageData[] =>
+const imagesIn = (leaves: readonly Leaf[]): readonly ImageData[] =>
   leaves.filter((leaf) => leaf instanceof ImageData);
 
 function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
@@ -152,16 +151,20 @@ function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
   return place && pathOf(place.value, leaf, place.path);
 }
 
-/** The positions of the marks, as a client moves them along with the end of its conversation. */
-const marksOf = (places: readonly Place[]): readonly string[] =>
+interface PlacedMark {
+  readonly life: CacheLife;
+  /** How many messages from the end it stands, as a client moves it along with its conversation; or the head. */
+  readonly place: number | 'head';
+}
+
+const marksOf = (places: readonly Place[]): readonly PlacedMark[] =>
   places.flatMap(({ leaves }, at) =>
     leaves
       .filter((leaf) => leaf instanceof CacheMark)
-      .map(({ life }) => `${life} ${at === 0 ? 'head' : places.length - at}`),
+      .map(({ life }) => ({ life, place: at === 0 ? 'head' : places.length - at })),
   );
 
-function dearestMark(places: readonly Place[]): 'none' | CacheLife {
-  const marks = places.flatMap(({ leaves }) => leaves.filter((leaf) => leaf instanceof CacheMark));
+function dearestOf(marks: readonly PlacedMark[]): 'none' | CacheLife {
   if (marks.length === 0) return 'none';
   return marks.some(({ life }) => life === '1h') ? '1h' : '5m';
 }

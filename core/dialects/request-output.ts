@@ -33,7 +33,6 @@ export const NO_OUTPUT: RequestOutput = {
 /** The parts of a parsed request whose answer is whole and no text. */
 export const INPUT_ONLY = {
   isStream: false,
-  isUsageAsked: true,
   output: NO_OUTPUT,
   dropped: [],
 } as const;

@@ -44,7 +44,6 @@ const GOOGLE_ACTIONS: ReadonlyMap<string | undefined, Dialect> = new Map([
  * The route of a request; undefined: there is none. All are POST.
  * @throws invalid_request for a model that cannot be decoded, or an `alt` by which the answer would have another form
  */
-
 export function findRoute({ method, path, query }: HttpRequest): Route | undefined {
   if (method !== 'POST') return undefined;
   const dialect = PATHS.get(path);

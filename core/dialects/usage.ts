@@ -4,6 +4,7 @@
  * reasoning), and an impossible report counts as none.
  */
 
+import type { JsonObject } from '../base/json.ts';
 import { asNanoUsd, type NanoUsd, nanoUsdFromUsd, ZERO_USD } from '../base/money.ts';
 import type { TokenUsage } from '../base/token-usage.ts';
 
@@ -20,13 +21,7 @@ export interface ReportedUsage {
 /** More than any context window; a larger count is garbage. */
 const TOKENS_MAX = 1_000_000_000;
 
-type Members = Readonly<Record<string, unknown>>;
-
-const members = (value: unknown): Members =>
-  typeof value === 'object' && value !== null ? (value as Members) : {};
-
 /** A number of tokens; undefined: it is none. */
-
 export const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX
     ? value
@@ -39,19 +34,19 @@ export const count = (value: unknown): number | undefined =>
  * @returns undefined if the report lacks input or output, or both are zero
  */
 export function readUsage(usage: unknown): ReportedUsage | undefined {
-  const report = members(usage);
+  const report = Object(usage);
   const completion = count(report.completion_tokens);
   const total = count(report.total_tokens);
   const input = count(report.prompt_tokens) ?? difference(total, completion);
   if (input === undefined || (completion === undefined && total === undefined)) return undefined;
-  const reasoning = count(members(report.completion_tokens_details).reasoning_tokens) ?? 0;
+  const reasoning = count(Object(report.completion_tokens_details).reasoning_tokens) ?? 0;
   const output = Math.max(
     completion ?? 0,
     (total ?? 0) - input,
     reasoning > (completion ?? 0) ? (completion ?? 0) + reasoning : 0,
   );
   if (input + output === 0) return undefined;
-  const details = members(report.prompt_tokens_details);
+  const details = Object(report.prompt_tokens_details);
   const cached =
     count(details.cached_tokens) ??
     count(report.prompt_cache_hit_tokens) ??
@@ -70,10 +65,10 @@ const difference = (total: number | undefined, part: number | undefined): number
   total === undefined || part === undefined || part > total ? undefined : total - part;
 
 /** https://openrouter.ai/docs/use-cases/usage-accounting. With the operator's own key there: the fee and the inference. */
-function readCost({ cost, is_byok, cost_details }: Members): NanoUsd | undefined {
+function readCost({ cost, is_byok, cost_details }: JsonObject): NanoUsd | undefined {
   const fee = readUsd(cost);
   if (fee === undefined || is_byok !== true) return fee;
-  const inference = readUsd(members(cost_details).upstream_inference_cost);
+  const inference = readUsd(Object(cost_details).upstream_inference_cost);
   return inference === undefined ? undefined : asNanoUsd(fee + inference);
 }
 

@@ -13,7 +13,6 @@ const pretend = (
   more: Partial<ParsedRequest['input']> = {},
 ): ParsedRequest => ({
   isStream: false,
-  isUsageAsked: false,
   dropped: [],
   input: {
     head: '{}',
@@ -21,7 +20,6 @@ const pretend = (
     messages: counted.map((message) => ({
       text: JSON.stringify(message),
       images: [],
-      role: 'user',
       endsInToolResult: false,
       hasHiddenReasoning: false,
     })),
@@ -30,7 +28,7 @@ const pretend = (
     tokens: 0,
     reference: undefined,
     stored: undefined,
-    isInline: true,
+    isCountable: true,
     hasHostedTools: false,
     hasDeferredTools: false,
     cacheMark: 'none',

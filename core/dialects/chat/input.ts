@@ -2,13 +2,7 @@
  * The input of a chat completion request, as the bounds count it. Flow: policy > parse > **bound** > reserve.
  */
 import { isRecord } from '../../base/json.ts';
-import {
-  countInput,
-  headOf,
-  type MessageParts,
-  type MessageRole,
-  type RequestInput,
-} from '../request-input.ts';
+import { countInput, headOf, type MessageParts, type RequestInput } from '../request-input.ts';
 import type { ChatRequest } from './shape.ts';
 
 /** Members that never become input. Tools, schemas and settings of thinking do. */
@@ -38,24 +32,12 @@ export function countChat(request: ChatRequest): RequestInput {
   });
 }
 
-const ROLES: ReadonlyMap<unknown, MessageRole> = new Map([
-  ['system', 'system'],
-  ['developer', 'system'],
-  ['assistant', 'assistant'],
-  ['tool', 'tool'],
-  ['function', 'tool'],
-]);
-
 /** A message of an open request may be anything. */
-function toParts(message: Message): MessageParts {
-  const role = ROLES.get(message?.role) ?? 'user';
-  return {
-    message,
-    role,
-    endsInToolResult: role === 'tool',
-    hasHiddenReasoning: role === 'assistant' && hasReasoning(message),
-  };
-}
+const toParts = (message: Message): MessageParts => ({
+  message,
+  endsInToolResult: message?.role === 'tool' || message?.role === 'function',
+  hasHiddenReasoning: message?.role === 'assistant' && hasReasoning(message),
+});
 
 function hasReasoning(message: Message): boolean {
   const { reasoning, reasoning_content, reasoning_details, content, tool_calls } = message;

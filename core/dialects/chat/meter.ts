@@ -18,9 +18,9 @@ const RULES: MeterRules = {
   }),
 };
 
-/** Makes a meter. A client that did not ask for the usage does not get its event: `choices: []` breaks its code. */
-export const makeChatMeter = ({ isUsageAsked }: Pick<ParsedRequest, 'isUsageAsked'>): Meter =>
-  makeMeter(isUsageAsked ? RULES : { ...RULES, hides: holdsUsageAlone });
+/** Makes a meter. The event of usage alone breaks the code of clients that did not request it: its `choices` are empty. */
+export const makeChatMeter = ({ isUsageHidden }: Pick<ParsedRequest, 'isUsageHidden'>): Meter =>
+  makeMeter(isUsageHidden ? { ...RULES, hides: holdsUsageAlone } : RULES);
 
 /** The usage of an answer or an event. Groq may send it in a place of its own. */
 export const readChatUsage = ({ usage, x_groq: groq }: JsonObject) =>

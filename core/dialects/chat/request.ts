@@ -28,13 +28,13 @@ export function parseChat(body: JsonObject, rules: RequestRules): ParsedRequest 
   });
   return {
     isStream: request.stream ?? false,
-    isUsageAsked: request.stream_options?.include_usage === true,
+    isUsageHidden: request.stream_options?.include_usage !== true,
     input,
     output,
     dropped: [],
     headers: readOpenAiBetas(rules),
     write: (cap) => write(request, { output, cap, isCapGiven: given !== undefined }, rules),
-    toCountBody: () => (input.isInline ? toInputTokensBody(request, rules.model) : undefined),
+    toCountBody: () => (input.isCountable ? toInputTokensBody(request, rules.model) : undefined),
   };
 }
 

@@ -36,7 +36,6 @@ function parseCount(body: JsonObject, rules: RequestRules): ParsedRequest {
     head: whole ? { generateContentRequest: whole } : {},
     messages: Array.isArray(contents) ? contents.map(toParts) : [],
     listName: 'contents',
-    tools: { count: 0, typed: 0 },
   });
   requireOwnData(input, rules);
   const sent = whole

@@ -60,7 +60,6 @@ function parseEmbed(body: JsonObject, rules: RequestRules): ParsedRequest {
     head: textsOf(request),
     messages: [],
     listName: 'requests',
-    tools: NO_TOOLS,
     tokens: prefixTokensOf(request),
   });
   return toParsed(input, { ...request, model: modelName(rules) }, rules);
@@ -79,14 +78,11 @@ function parseBatch(body: JsonObject, rules: RequestRules): ParsedRequest {
       message: textsOf(request),
     })),
     listName: 'requests',
-    tools: NO_TOOLS,
     tokens: requests.reduce((sum, request) => sum + prefixTokensOf(request), 0),
   });
   const named = requests.map((request) => ({ ...request, model: modelName(rules) }));
   return toParsed(input, { ...rest, requests: named }, rules);
 }
-
-const NO_TOOLS = { count: 0, typed: 0 };
 
 const textsOf = ({ content, title }: EmbedRequest): JsonObject => ({ content, title });
 

@@ -2,13 +2,7 @@
  * The input of Google's requests, as the bounds count it. Flow: policy > parse > **bound** > reserve.
  */
 import type { JsonObject } from '../../base/json.ts';
-import {
-  countInput,
-  headOf,
-  type MessageParts,
-  type MessageRole,
-  type RequestInput,
-} from '../request-input.ts';
+import { countInput, headOf, type MessageParts, type RequestInput } from '../request-input.ts';
 import type { Content } from './parts.ts';
 import type { GenerateRequest } from './shape.ts';
 
@@ -49,17 +43,9 @@ export function countGenerate(request: GenerateRequest): RequestInput {
 /** A content of an open request may be anything. */
 export function toParts(content: Content): MessageParts {
   const parts = Array.isArray(content?.parts) ? content.parts : [];
-  const endsInToolResult = Boolean(parts.at(-1)?.functionResponse);
   return {
     message: content,
-    role: roleOf(content?.role, endsInToolResult),
-    endsInToolResult,
+    endsInToolResult: Boolean(parts.at(-1)?.functionResponse),
     hasHiddenReasoning: parts.some((part) => Boolean(part?.thought ?? part?.thoughtSignature)),
   };
-}
-
-function roleOf(role: unknown, endsInToolResult: boolean): MessageRole {
-  if (role === 'model') return 'assistant';
-  if (role === 'system') return 'system';
-  return endsInToolResult ? 'tool' : 'user';
 }

@@ -3,7 +3,7 @@
  * image, or bounded by the context window; nothing else has the price of text. https://ai.google.dev/api/caching#Part
  */
 import * as v from 'valibot';
-import { BASE64 } from '../leaf-shapes.ts';
+import { BASE64, fetched } from '../leaf-shapes.ts';
 import { EncodedText, ImageData, Reference } from '../leaves.ts';
 import {
   each,
@@ -16,7 +16,6 @@ import {
   type Strictness,
   text,
 } from '../shapes.ts';
-import { isPublicUrl } from '../stored.ts';
 import { message, repeated } from './shapes.ts';
 
 const IMAGE = /^image\/[a-z0-9.+-]{1,32}$/i;
@@ -46,10 +45,7 @@ function dataShapes(strictness: Strictness) {
     'the address of an image, a text or a PDF',
   );
   const fileData = message(strictness, {
-    fileUri: v.pipe(
-      isBounded ? notVideo : text,
-      v.transform((uri) => new Reference(uri, isPublicUrl(uri) ? 'url' : 'stored')),
-    ),
+    fileUri: v.pipe(isBounded ? notVideo : text, v.transform(fetched)),
     mimeType: isBounded ? priced : maybe(text),
     displayName: maybe(text),
   });

@@ -25,7 +25,6 @@ export function parseGenerate(given: JsonObject, rules: RequestRules): ParsedReq
   const sent = withoutModel(request);
   return {
     isStream: rules.isStreamRoute,
-    isUsageAsked: true,
     input,
     output: makeOutput(cap, rules, { choices: config.candidateCount ?? 1 }),
     dropped,
@@ -34,7 +33,7 @@ export function parseGenerate(given: JsonObject, rules: RequestRules): ParsedReq
         sendsCap ? { ...sent, generationConfig: { ...config, maxOutputTokens: sentCap } } : sent,
       ),
     toCountBody: () =>
-      input.isInline && !input.hasHostedTools
+      input.isCountable
         ? JSON.stringify({ generateContentRequest: { model: modelName(rules), ...sent } })
         : undefined,
   };

@@ -9,7 +9,6 @@ import { count, type ReportedUsage } from '../usage.ts';
  * Reads a report. Reports of a stream are cumulative, so the last one counts.
  * @returns undefined when it does not say what the input was
  */
-
 export function readGoogleUsage(usage: unknown): ReportedUsage | undefined {
   const report = Object(usage);
   const prompt = count(report.promptTokenCount);

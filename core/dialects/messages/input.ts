@@ -64,7 +64,6 @@ function toParts(message: Message, schemasByName: ReadonlyMap<unknown, string>):
   const schemas = referencesIn([message]).flatMap((name) => schemasByName.get(name) ?? []);
   return {
     message: withParts(message),
-    role: message?.role,
     endsInToolResult: parts.at(-1)?.type === 'tool_result',
     hasHiddenReasoning: parts.some(({ type }) => /^(?:redacted_)?thinking$/.test(type)),
     ...(schemas.length > 0 && { schemas }),

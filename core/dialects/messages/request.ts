@@ -31,14 +31,12 @@ export function parseMessages(given: JsonObject, rules: RequestRules): ParsedReq
   const output = makeOutput(request.max_tokens ?? undefined, rules, { thinkingBudget });
   return {
     isStream: request.stream ?? false,
-    isUsageAsked: true,
     input,
     output,
     dropped,
     headers,
     write: (cap) => write(request, output, cap, rules),
-    toCountBody: () =>
-      input.isInline && !input.hasHostedTools ? writeCount(request, rules) : undefined,
+    toCountBody: () => (input.isCountable ? writeCount(request, rules) : undefined),
   };
 }
 

@@ -3,26 +3,21 @@
  * Its input excludes what was read from a cache and written to one; ours includes both.
  * https://docs.anthropic.com/en/api/messages#response-usage
  */
-
-import type { JsonObject } from '../../base/json.ts';
 import { asNanoUsd } from '../../base/money.ts';
 import { count, type ReportedUsage } from '../usage.ts';
 
 /** 10 USD for a thousand searches: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool */
 const SEARCH_NANO_USD = 10_000_000n;
 
-const members = (value: unknown): JsonObject => Object(value) as JsonObject;
-
 /**
  * Reads a report. Reports of a stream are cumulative, so a count that is absent stays as it was reported before.
  * @returns the report before, if this one holds nothing
  */
-
 export function readMessagesUsage(
   usage: unknown,
   before?: ReportedUsage,
 ): ReportedUsage | undefined {
-  const report = members(usage);
+  const report = Object(usage);
   const was = before?.tokens;
   const output = count(report.output_tokens);
   const fresh = count(report.input_tokens);
@@ -31,8 +26,8 @@ export function readMessagesUsage(
   const cachedInput = count(report.cache_read_input_tokens) ?? was?.cachedInput ?? 0;
   const cacheWrite = count(report.cache_creation_input_tokens) ?? was?.cacheWrite ?? 0;
   const long =
-    count(members(report.cache_creation).ephemeral_1h_input_tokens) ?? before?.longCacheWrite ?? 0;
-  const searches = count(members(report.server_tool_use).web_search_requests);
+    count(Object(report.cache_creation).ephemeral_1h_input_tokens) ?? before?.longCacheWrite ?? 0;
+  const searches = count(Object(report.server_tool_use).web_search_requests);
   const toolsNanoUsd =
     searches === undefined ? before?.toolsNanoUsd : asNanoUsd(BigInt(searches) * SEARCH_NANO_USD);
   return {
@@ -41,8 +36,7 @@ export function readMessagesUsage(
       cachedInput,
       cacheWrite,
       output: output ?? was?.output ?? 0,
-      reasoning:
-        count(members(report.output_tokens_details).thinking_tokens) ?? was?.reasoning ?? 0,
+      reasoning: count(Object(report.output_tokens_details).thinking_tokens) ?? was?.reasoning ?? 0,
     },
     ...(long > 0 && { longCacheWrite: Math.min(long, cacheWrite) }),
     ...(toolsNanoUsd !== undefined && { toolsNanoUsd }),

@@ -1,13 +1,7 @@
 /**
  * The input of a response request, as the bounds count it. Flow: policy > parse > **bound** > reserve.
  */
-import {
-  countInput,
-  headOf,
-  type MessageParts,
-  type MessageRole,
-  type RequestInput,
-} from '../request-input.ts';
+import { countInput, headOf, type MessageParts, type RequestInput } from '../request-input.ts';
 import type { ResponsesRequest } from './shape.ts';
 import { factsOf } from './tools.ts';
 
@@ -52,24 +46,10 @@ const toolsIn = (item: InputItem) =>
 
 /** An item of an open request may be anything. */
 function toParts(item: InputItem): MessageParts {
-  const type: unknown = item?.type ?? 'message';
-  const isOutput = typeof type === 'string' && type.endsWith('_output');
+  const type = String(item?.type);
   return {
     message: item,
-    role: isOutput ? 'tool' : roleOf(item, type),
-    endsInToolResult: isOutput,
-    hasHiddenReasoning: typeof type === 'string' && /^(?:reasoning|compaction)/.test(type),
+    endsInToolResult: type.endsWith('_output'),
+    hasHiddenReasoning: /^(?:reasoning|compaction)/.test(type),
   };
 }
-
-const ROLES: ReadonlyMap<unknown, MessageRole> = new Map([
-  ['user', 'user'],
-  ['system', 'system'],
-  ['developer', 'system'],
-  ['configuration_update', 'system'],
-  ['additional_tools', 'system'],
-]);
-
-/** The role of an item. The model made every item that is neither an output nor the user's. */
-const roleOf = (item: InputItem, type: unknown): MessageRole =>
-  ROLES.get(type === 'message' ? Object(item).role : type) ?? 'assistant';

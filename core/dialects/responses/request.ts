@@ -35,14 +35,12 @@ export function parseResponses(given: JsonObject, rules: RequestRules): ParsedRe
   const sent = toSent(request, rules);
   return {
     isStream: request.stream ?? false,
-    isUsageAsked: true,
     input,
     output,
     dropped,
     headers: readOpenAiBetas(rules),
     write: (sentCap) => JSON.stringify(sendsCap ? { ...sent, max_output_tokens: sentCap } : sent),
-    toCountBody: () =>
-      input.isInline && !input.hasHostedTools ? toCountBody(request, rules) : undefined,
+    toCountBody: () => (input.isCountable ? toCountBody(request, rules) : undefined),
   };
 }
 

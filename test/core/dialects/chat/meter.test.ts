@@ -14,7 +14,7 @@ import {
 /** Meters a stream that arrives in these reads. */
 function meter(reads: readonly Uint8Array[], dropsUsageEvent = false) {
   const splitter = makeEventSplitter();
-  const seen = makeChatMeter({ isUsageAsked: !dropsUsageEvent });
+  const seen = makeChatMeter({ isUsageHidden: dropsUsageEvent });
   let forwarded = '';
   let end: string | undefined;
   for (const read of reads) {

@@ -56,15 +56,15 @@ describe('what is sent', () => {
     expect(sent({ max_tokens: 9 }, SCOPED)).toEqual({ model: 'm', messages, max_tokens: 9 });
   });
 
-  test('asks for usage in a stream, and remembers whether the client did', () => {
+  test('requests usage in a stream, and hides it from a client that did not', () => {
     const silent = parse({ stream: true, stream_options: { include_obfuscation: false } });
-    expect(silent).toMatchObject({ isStream: true, isUsageAsked: false });
+    expect(silent).toMatchObject({ isStream: true, isUsageHidden: true });
     expect(JSON.parse(silent.write(9)).stream_options).toEqual({
       include_obfuscation: false,
       include_usage: true,
     });
     const asking = parse({ stream: true, stream_options: { include_usage: true } });
-    expect(asking.isUsageAsked).toBe(true);
+    expect(asking.isUsageHidden).toBe(false);
     expect(sent({ stream: false })).not.toHaveProperty('stream_options');
   });
 
@@ -118,7 +118,7 @@ describe('what it takes at most', () => {
     expect(input).toMatchObject({
       reference: 'messages[0].content[0].image_url.url',
       stored: undefined,
-      isInline: false,
+      isCountable: false,
     });
     const rules = { imageTokensMax: 9, contextWindow: 64_000, vocabulary: 'bytes' } as const;
     expect(inputTokensMax(input, rules)).toBe(64_000);
@@ -144,21 +144,18 @@ describe('what it takes at most', () => {
         {
           text: '{"role":"developer","content":"Be kind."}',
           images: [],
-          role: 'system',
           endsInToolResult: false,
           hasHiddenReasoning: false,
         },
         {
           text: '{"role":"assistant","content":"y","reasoning_content":"x"}',
           images: [],
-          role: 'assistant',
           endsInToolResult: false,
           hasHiddenReasoning: true,
         },
         {
           text: '{"role":"tool","content":"z","tool_call_id":"c"}',
           images: [],
-          role: 'tool',
           endsInToolResult: true,
           hasHiddenReasoning: false,
         },
@@ -168,7 +165,7 @@ describe('what it takes at most', () => {
       tokens: 0,
       reference: undefined,
       stored: undefined,
-      isInline: true,
+      isCountable: true,
       hasHostedTools: false,
       hasDeferredTools: false,
       cacheMark: '1h',

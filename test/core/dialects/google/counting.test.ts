@@ -48,21 +48,18 @@ describe('what the bound counts', () => {
       {
         text: '{"role":"user","parts":[{"inlineData":{"mimeType":"image/png"}},{"text":"x"}]}',
         images: [expect.any(ImageData)],
-        role: 'user',
         endsInToolResult: false,
         hasHiddenReasoning: false,
       },
       {
         text: '{"role":"model","parts":[{"thoughtSignature":"y","functionCall":{"name":"f"}}]}',
         images: [],
-        role: 'assistant',
         endsInToolResult: false,
         hasHiddenReasoning: true,
       },
       {
         text: '{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]}',
         images: [],
-        role: 'tool',
         endsInToolResult: true,
         hasHiddenReasoning: false,
       },
