@@ -45,6 +45,11 @@ export function synthesize(folder: string): Map<string, string> {
     cwd: ROOT,
     stdio: 'pipe',
   });
+  return findBundles(folder);
+}
+
+/** Returns the paths of the bundles in the output of `cdk synth`, by function name. */
+export function findBundles(folder: string): Map<string, string> {
   const bundles = new Map<string, string>();
   const templateFile = readdirSync(folder).find((name) => name.endsWith('.template.json')) ?? '';
   const template = JSON.parse(readFileSync(path.join(folder, templateFile), 'utf8')) as {

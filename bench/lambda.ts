@@ -1,88 +1,127 @@
 /**
- * `npm run bench:lambda`: the start of each function under AWS's runtime client, beside an empty handler, with the share
- * of a processor that Lambda gives to a function of each memory.
+ * `npm run bench:lambda`: starts and requests of the functions under AWS's runtime client, beside an empty handler, with
+ * the share of a processor that Lambda gives to a function of each memory. Tables and provider are outside the share.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { synthesize, VARIABLES } from './cold.ts';
+import { Command } from 'commander';
+import { findBundles, synthesize, VARIABLES } from './cold.ts';
+import { type Outside, type RequestFigures, startOutside } from './invocations.ts';
 import { median } from './load.ts';
-import { makeShare } from './share.ts';
+import { Sandbox, type SandboxStart } from './sandbox.ts';
+import { makeShare, type ProcessorShare } from './share.ts';
+import { showProgress } from './targets.ts';
 
+/** 1,769 MB are a whole processor. */
 const MEMORIES_MB = [256, 512, 1_024, 1_769];
-const RUNS = 9;
-const RUNTIME = fileURLToPath(import.meta.resolve('aws-lambda-ric'));
-const CLIENT = new URL('./runtime-client.mjs', import.meta.url).href;
 
-interface Start {
-  readonly ms: number;
-  readonly cpuMs: number;
+const options = new Command('npm run bench:lambda --')
+  .description(
+    'measures starts and requests of the functions at the shares of a processor that Lambda gives; needs Linux and root',
+  )
+  .option('--json', 'print the figures as one JSON object')
+  .option('--runs <n>', 'number of starts; figures are their medians', '9')
+  .option('--starts', 'measure starts only')
+  .option('--beside <folder>', 'start the functions of another output of "cdk synth" in turns')
+  .parse()
+  .opts<{ json?: boolean; runs: string; starts?: boolean; beside?: string }>();
+const runs = Number(options.runs);
+if (!Number.isInteger(runs) || runs < 1 || runs > 50) {
+  console.error(`"--runs" must be a whole number from 1 to 50, got "${options.runs}"`);
+  process.exit(2);
 }
 
-/** Starts a function and waits until it asks for its first invocation. */
-async function start(bundle: string, procs: string): Promise<Start> {
-  const taskRoot = path.dirname(bundle);
-  const startedMs = performance.now();
-  // The shell moves itself into the share, and becomes the function.
-  const command = ['-c', 'echo $$ > "$0" && exec "$@"', procs, process.execPath];
-  const child = spawn('sh', [...command, '--import', CLIENT, RUNTIME], {
-    cwd: taskRoot,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: {
-      ...VARIABLES,
-      PATH: process.env.PATH,
-      TZ: ':UTC',
-      LAMBDA_TASK_ROOT: taskRoot,
-      _HANDLER: 'index.handler',
-      AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9',
-      AWS_LAMBDA_FUNCTION_NAME: 'bench',
-      AWS_LAMBDA_FUNCTION_VERSION: '1',
-      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
-      AWS_LAMBDA_LOG_GROUP_NAME: 'bench',
-      AWS_LAMBDA_LOG_STREAM_NAME: 'bench',
-      AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
-      AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
-    },
-  });
-  const exited = once(child, 'exit');
-  const failed = exited.then(() => {
-    throw new Error(`${bundle} ended before it was ready`);
-  });
-  failed.catch(() => {}); // The end after a start is expected.
-  const [{ cpuMicros }] = (await Promise.race([once(child, 'message'), failed])) as [
-    { cpuMicros: number },
-  ];
-  const ms = performance.now() - startedMs;
-  child.kill('SIGKILL');
-  await exited;
-  return { ms, cpuMs: cpuMicros / 1_000 };
+/** Figures of one function at one share, in milliseconds. */
+interface Row extends Partial<RequestFigures> {
+  readonly memoryMb: number;
+  readonly name: string;
+  readonly startMs?: number;
+  readonly startCpuMs?: number;
 }
 
-/** Measures the functions in turns, so that the machine's noise meets all of them. */
-async function measureAt(memoryMb: number, bundles: ReadonlyMap<string, string>): Promise<void> {
-  const share = makeShare(memoryMb);
-  if (share === undefined) {
-    console.error('shares of a processor need Linux with control groups, and root');
-    process.exit(1);
-  }
+type Bundles = ReadonlyMap<string, string>;
+
+/** Starts the functions in turns, so that the machine's noise meets all of them. */
+async function measureStarts(memoryMb: number, bundles: Bundles): Promise<readonly Row[]> {
+  const starts = new Map([...bundles.keys()].map((name) => [name, [] as SandboxStart[]]));
+  const { procs, remove } = makeShare(memoryMb);
   try {
-    const starts = new Map([...bundles.keys()].map((name) => [name, [] as Start[]]));
-    for (let run = 0; run < RUNS; run++) {
+    for (let run = 0; run < runs; run++) {
       for (const [name, bundle] of bundles) {
-        starts.get(name)?.push(await start(bundle, share.procs));
+        const code = { name, taskRoot: path.dirname(bundle), handler: 'index.handler', procs };
+        const sandbox = new Sandbox({ ...code, environment: VARIABLES, timeoutMs: 60_000 });
+        starts.get(name)?.push(await sandbox.start());
+        await sandbox.end();
       }
     }
-    for (const [name, all] of starts) {
-      const [ms, cpuMs] = [median(all.map((each) => each.ms)), median(all.map((e) => e.cpuMs))];
-      console.log(
-        `${String(memoryMb).padStart(6)}  ${name.padEnd(11)}${ms.toFixed(0).padStart(7)}${cpuMs.toFixed(0).padStart(9)}`,
-      );
-    }
   } finally {
-    share.remove();
+    remove();
+  }
+  return [...starts].map(([name, all]) => ({
+    memoryMb,
+    name,
+    startMs: median(all.map(({ ms }) => ms)),
+    startCpuMs: median(all.map(({ cpuMs }) => cpuMs)),
+  }));
+}
+
+/** Sends requests to the functions, each in a share of its own. */
+async function measureRequests(memoryMb: number, bundles: Bundles, outside: Outside) {
+  const shares: ProcessorShare[] = [];
+  const inShare = (name: string) => {
+    const share = makeShare(memoryMb);
+    shares.push(share);
+    return { bundle: bundles.get(name) ?? '', procs: share.procs };
+  };
+  try {
+    return await outside.measure({
+      empty: inShare('empty'),
+      authorizer: inShare('authorizer'),
+      proxy: inShare('proxy'),
+    });
+  } finally {
+    for (const share of shares) share.remove();
+  }
+}
+
+async function measure(bundles: Bundles): Promise<readonly Row[]> {
+  const outside = options.starts ? undefined : await startOutside();
+  const rows: Row[] = [];
+  for (const memoryMb of MEMORIES_MB) {
+    showProgress(`${memoryMb} MB: starts`);
+    const starts = await measureStarts(memoryMb, bundles);
+    showProgress(`${memoryMb} MB: requests`);
+    const requests = outside && (await measureRequests(memoryMb, bundles, outside));
+    rows.push(...starts.map((row) => ({ ...row, ...requests?.get(row.name) })));
+    const whole = requests?.get('request');
+    if (whole !== undefined) rows.push({ memoryMb, name: 'request', ...whole });
+  }
+  showProgress('');
+  await outside?.close();
+  return rows;
+}
+
+const COLUMNS = [
+  ['start', 'startMs'],
+  ['its CPU', 'startCpuMs'],
+  ['first', 'firstMs'],
+  ['p50', 'p50Ms'],
+  ['p95', 'p95Ms'],
+  ['its CPU', 'cpuMs'],
+  ['first byte', 'firstByteMs'],
+] as const satisfies readonly (readonly [string, keyof Row])[];
+
+function print(rows: readonly Row[]): void {
+  const cell = (value: number | undefined): string =>
+    (value === undefined ? '' : value.toFixed(value < 10 ? 1 : 0)).padStart(11);
+  console.log(
+    `Milliseconds by the clock and of processor time, medians of ${runs} starts; p50 and p95 of warm requests.`,
+  );
+  console.log(`   MB  function      ${COLUMNS.map(([title]) => title.padStart(11)).join('')}`);
+  for (const row of rows) {
+    const cells = COLUMNS.map(([, name]) => cell(row[name])).join('');
+    console.log(`${String(row.memoryMb).padStart(5)}  ${row.name.padEnd(14)}${cells}`);
   }
 }
 
@@ -91,9 +130,17 @@ try {
   const empty = path.join(folder, 'empty', 'index.mjs');
   mkdirSync(path.dirname(empty));
   writeFileSync(empty, 'export const handler = async () => ({});\n');
-  const bundles = new Map([['empty', empty], ...synthesize(path.join(folder, 'stack'))]);
-  console.log('memory  function   start ms   cpu ms   (medians of 9)');
-  for (const memoryMb of MEMORIES_MB) await measureAt(memoryMb, bundles);
+  makeShare(MEMORIES_MB[0] ?? 0).remove(); // Fails before the stack is synthesized.
+  const own = synthesize(path.join(folder, 'stack'));
+  const beside = options.beside === undefined ? [] : findBundles(path.resolve(options.beside));
+  const others = [...beside].map(([name, bundle]) => [`${name} beside`, bundle] as const);
+  const bundles = new Map([['empty', empty], ...own, ...others]);
+  const rows = await measure(bundles);
+  if (options.json) console.log(JSON.stringify({ node: process.versions.node, runs, rows }));
+  else print(rows);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -19,10 +19,15 @@ export interface ProcessorShare {
   remove(): void;
 }
 
-/** Makes the share of a function of that memory; undefined where this machine or user cannot. */
-export function makeShare(memoryMb: number): ProcessorShare | undefined {
+let shares = 0;
+
+/**
+ * Makes the share of a function of that memory.
+ * @throws Error that says why this machine or user cannot
+ */
+export function makeShare(memoryMb: number): ProcessorShare {
   const isV1 = existsSync(join(V1, 'cpu.cfs_quota_us'));
-  const folder = join(isV1 ? V1 : V2, `hallpass-bench-${process.pid}-${memoryMb}`);
+  const folder = join(isV1 ? V1 : V2, `hallpass-bench-${process.pid}-${++shares}`);
   const quotaMicros = Math.round((PERIOD_MICROS * memoryMb) / WHOLE_PROCESSOR_MB);
   try {
     mkdirSync(folder);
@@ -32,8 +37,9 @@ export function makeShare(memoryMb: number): ProcessorShare | undefined {
     } else {
       writeFileSync(join(folder, 'cpu.max'), `${quotaMicros} ${PERIOD_MICROS}`);
     }
-  } catch {
-    return undefined; // No permission, or no such controller.
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'no such controller';
+    throw new Error(`shares of a processor need Linux, control groups and root: ${reason}`);
   }
   return { procs: join(folder, 'cgroup.procs'), remove: () => rmdirSync(folder) };
 }

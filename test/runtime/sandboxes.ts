@@ -1,11 +1,9 @@
 /**
  * A function as Lambda scales it: a sandbox for each invocation at one time, used again when it is free.
  */
-import type { IncomingMessage } from 'node:http';
-import type { Writable } from 'node:stream';
-import { text as readText } from 'node:stream/consumers';
+
+import { bufferedBy, type FunctionCode, Sandbox, streamingBy } from '../../bench/sandbox.ts';
 import type { BufferedFunction, StreamingFunction } from '../../local/api-gateway/lambda.ts';
-import { type FunctionCode, Sandbox } from './sandbox.ts';
 
 const SANDBOXES_MAX = 4;
 
@@ -34,25 +32,8 @@ export function makeSandboxes(code: FunctionCode): Sandboxes {
   }
 
   return {
-    buffered: {
-      async invoke(event) {
-        let text = 'null';
-        await free().invoke(event, async (answer) => {
-          text = await readText(answer);
-        });
-        return JSON.parse(text);
-      },
-    },
-    streaming: {
-      async invoke(event, output) {
-        try {
-          await free().invoke(event, (answer) => pass(answer, output));
-        } catch (error) {
-          output.destroy(error instanceof Error ? error : new Error('Runtime.Unknown'));
-          throw error;
-        }
-      },
-    },
+    buffered: bufferedBy((event, take) => free().invoke(event, take)),
+    streaming: streamingBy((event, take) => free().invoke(event, take)),
     started: () => all.length,
     killBusy: () => {
       for (const sandbox of all) if (sandbox.isBusy) sandbox.kill();
@@ -61,21 +42,4 @@ export function makeSandboxes(code: FunctionCode): Sandboxes {
       for (const sandbox of all) sandbox.kill();
     },
   };
-}
-
-/** Passes the bytes on as they come. Trailers name an error that the function met on the way. */
-function pass(answer: IncomingMessage, output: Writable): Promise<void> {
-  return new Promise((resolve, reject) => {
-    answer.on('data', (chunk: Buffer) => {
-      if (output.write(chunk)) return;
-      answer.pause();
-      output.once('drain', () => answer.resume());
-    });
-    answer.on('end', () => {
-      const type = answer.trailers['lambda-runtime-function-error-type'];
-      if (type === undefined) output.end(resolve);
-      else reject(new Error(type));
-    });
-    answer.on('error', reject);
-  });
 }

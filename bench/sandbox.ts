@@ -3,13 +3,16 @@
  * API that it asks for work. It serves one invocation at a time, as Lambda does.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { listen } from '../../local/listen.ts';
+import type { BufferedFunction, StreamingFunction } from '../local/api-gateway/lambda.ts';
+import { listen } from '../local/listen.ts';
 
 const RUNTIME_CLIENT = fileURLToPath(import.meta.resolve('aws-lambda-ric'));
-const NATIVE_CLIENT = fileURLToPath(new URL('./register-native-client.ts', import.meta.url));
+const COMPILED_PART = new URL('./runtime-client.mjs', import.meta.url).href;
 
 export interface FunctionCode {
   readonly name: string;
@@ -19,6 +22,14 @@ export interface FunctionCode {
   readonly handler: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** The file that the process writes its id to, to be held to a share of a processor. @default none: it is not held */
+  readonly procs?: string;
+}
+
+/** The time from the start of the process until it asks for work. */
+export interface SandboxStart {
+  readonly ms: number;
+  readonly cpuMs: number;
 }
 
 /** A UUID, as Lambda's request ids are. */
@@ -44,9 +55,18 @@ export class Sandbox {
   #invocation: Invocation | undefined;
   #invocations = 0;
   #isDead = false;
+  readonly #started = Promise.withResolvers<SandboxStart>();
+  #startedAtMs = 0;
+  #cpuMs = 0;
 
   constructor(code: FunctionCode) {
     this.#code = code;
+    this.#started.promise.catch(() => {}); // Not everyone waits for the start.
+  }
+
+  /** The processor time of the process when it last asked for work. */
+  get cpuMs(): number {
+    return this.#cpuMs;
   }
 
   get isFree(): boolean {
@@ -59,6 +79,12 @@ export class Sandbox {
 
   get isBusy(): boolean {
     return this.#invocation !== undefined;
+  }
+
+  /** Starts the process, and waits until it asks for work. */
+  async start(): Promise<SandboxStart> {
+    await this.#start();
+    return this.#started.promise;
   }
 
   /** Runs one invocation; starts the process when there is none. */
@@ -79,6 +105,14 @@ export class Sandbox {
     await promise;
   }
 
+  /** Ends the process, and waits until it has ended. */
+  async end(): Promise<void> {
+    const isRunning = this.#process?.exitCode === null && this.#process.signalCode === null;
+    const ended = isRunning ? once(this.#process as ChildProcess, 'exit') : undefined;
+    this.kill();
+    await ended;
+  }
+
   /** Ends the process in the middle of whatever it does. */
   kill(): void {
     this.#isDead = true;
@@ -92,8 +126,11 @@ export class Sandbox {
     server.requestTimeout = 0;
     this.#server = server;
     const { host } = new URL(await listen(server));
-    const { name, taskRoot, handler, environment } = this.#code;
-    this.#process = spawn(process.execPath, ['--import', NATIVE_CLIENT, RUNTIME_CLIENT], {
+    const { name, taskRoot, handler, environment, procs = '/dev/null' } = this.#code;
+    this.#startedAtMs = performance.now();
+    // The shell moves itself into the share, and becomes the function.
+    const command = ['-c', 'echo $$ > "$0" && exec "$@"', procs, process.execPath];
+    this.#process = spawn('/bin/sh', [...command, '--import', COMPILED_PART, RUNTIME_CLIENT], {
       cwd: taskRoot,
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
@@ -113,6 +150,7 @@ export class Sandbox {
     });
     this.#process.once('exit', () => {
       this.kill();
+      this.#started.reject(new Error(`"${name}" ended before it asked for work`));
       this.#invocation?.settle(new Error('Runtime.ExitError'));
     });
   }
@@ -134,6 +172,9 @@ export class Sandbox {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url?.endsWith('/invocation/next')) {
+      const ms = performance.now() - this.#startedAtMs;
+      this.#cpuMs = Number(request.headers['sandbox-cpu-micros']) / 1_000;
+      this.#started.resolve({ ms, cpuMs: this.#cpuMs });
       this.#asking = response;
       this.#handOut();
       return;
@@ -157,6 +198,49 @@ export class Sandbox {
       },
     );
   }
+}
+
+/** Runs an invocation in some sandbox. */
+export type Run = (event: object, take: TakeAnswer) => Promise<void>;
+
+/** Makes a function that answers with one JSON value, for the local API Gateway. */
+export const bufferedBy = (run: Run): BufferedFunction => ({
+  async invoke(event) {
+    let json = 'null';
+    await run(event, async (answer) => {
+      json = await text(answer);
+    });
+    return JSON.parse(json);
+  },
+});
+
+/** Makes a function that streams, for the local API Gateway. */
+export const streamingBy = (run: Run): StreamingFunction => ({
+  async invoke(event, output) {
+    try {
+      await run(event, (answer) => pass(answer, output));
+    } catch (error) {
+      output.destroy(error instanceof Error ? error : new Error('Runtime.Unknown'));
+      throw error;
+    }
+  },
+});
+
+/** Passes the bytes on as they come. Trailers name an error that the function met on the way. */
+function pass(answer: IncomingMessage, output: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    answer.on('data', (chunk: Buffer) => {
+      if (output.write(chunk)) return;
+      answer.pause();
+      output.once('drain', () => answer.resume());
+    });
+    answer.on('end', () => {
+      const type = answer.trailers['lambda-runtime-function-error-type'];
+      if (type === undefined) output.end(resolve);
+      else reject(new Error(type));
+    });
+    answer.on('error', reject);
+  });
 }
 
 async function takeError(request: IncomingMessage): Promise<void> {
