@@ -39,8 +39,8 @@ export const indexesOf = ({ index, slicesIndex, listIndex }: TableSchema): reado
 /**
  * Keys: `pk` is `name#<account>#<digest of the name>` for a record, `hash#<key hash>` for a pointer to one.
  * Wallets: `pk` is the wallet id, `<wallet id>!` for what is known of its person, `<wallet id>#<token id>` for a token that
- * left it, `pool#<key id>#<slice>` for what all wallets have drawn of a key-wide budget, or `secret#<key id>` for a disabled key
- * whose secret may go. The index `due` leads to holds, alerts and such secrets. Only tokens and the last of these expire.
+ * left it, `pool#<key id>#<slice>` for what all wallets have drawn of a key-wide budget, or `secret#<key id>` and
+ * `secret#<key id>#<version>` for secrets of a key that may go. The index `due` leads to holds, alerts and such secrets. Only tokens and the last of these expire.
  * Usage: `pk` is `<key id>#<day>` and `sk` `<reserved at>#<request id>` for a row. Rollups of days have the `pk`
  * `<key id>#rollups`; their `sk` is `<day>` for the seal, which says which generation holds and how many segments it has,
  * and `<day>#<generation>#<sk of the last row before>` for a segment. `open` and `openDay` mark rows that lead to a day.
@@ -74,7 +74,7 @@ export const ENVIRONMENT = {
   usageTable: 'HALLPASS_USAGE_TABLE',
   /** Absent where the configuration has no sign-in. */
   signInTable: 'HALLPASS_SIGN_IN_TABLE',
-  /** Secrets are `<prefix>/key/<key id>`, `<prefix>/key/<key id>/jwt` and `<prefix>/provider/<name>`. */
+  /** Secrets are `<prefix>/key/<key id>`, `<prefix>/key/<key id>/<version>`, `…/jwt` and `<prefix>/provider/<name>`. */
   secretPrefix: 'HALLPASS_SECRET_PREFIX',
   /** `allow` lets key sets of issuers come from this machine. The local gateway sets it, the stack never does. */
   localIssuers: 'HALLPASS_LOCAL_ISSUERS',
@@ -110,8 +110,12 @@ export const PERSON_ATTRIBUTES = [
   ...['name', 'source', 'i:*'],
 ] as const;
 
-/** Names a key's secret, which is JSON `{"versions":{"<version>":"sk-…"}}`. */
-export const keySecretName = (prefix: string, keyId: string): string => `${prefix}/key/${keyId}`;
+/**
+ * Names a secret of a key, which is JSON `{"versions":{"<version>":"sk-…"}}`.
+ * @param version of a secret that holds one version only. @default the key's first secret
+ */
+export const keySecretName = (prefix: string, keyId: string, version?: string): string =>
+  version === undefined ? `${prefix}/key/${keyId}` : `${prefix}/key/${keyId}/${version}`;
 /**
  * Names the secret that signs the JWTs of a key's holders, JSON `{"versions":{"<version>":"<the secret's text>"}}`.
  * It is apart from the key's own secret but below its name, so the permission to read keys covers it.

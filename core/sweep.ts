@@ -10,7 +10,7 @@
  * once, and begin again.
  */
 import type { WalletId } from './base/ids.ts';
-import { keyOfEnding } from './keys/secret-ending.ts';
+import { secretOfEnding } from './keys/secret-ending.ts';
 import { isAlertItem } from './wallet/alerts/alert.ts';
 import type { Wallets } from './wallet/ports.ts';
 import { closeExpiredHolds, type SettlePorts } from './wallet/settle.ts';
@@ -81,7 +81,7 @@ async function sweepShard(
     for (const walletId of fresh) {
       if (ports.clock.nowMs() >= deadlineAtMs) return { ...total, finished: false };
       seen.add(walletId);
-      if (isAlertItem(walletId) || keyOfEnding(walletId) !== undefined) {
+      if (isAlertItem(walletId) || secretOfEnding(walletId) !== undefined) {
         others.push(walletId);
         continue;
       }

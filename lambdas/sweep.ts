@@ -19,7 +19,7 @@ import { makeLog } from '../adapters/log.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { DUE_SHARDS } from '../adapters/table-schema.ts';
 import type { Log } from '../core/base/ports.ts';
-import { type EndingPorts, endSecrets, keyOfEnding } from '../core/keys/secret-ending.ts';
+import { type EndingPorts, endSecrets, secretOfEnding } from '../core/keys/secret-ending.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
 import { type RollupPorts, rollUp } from '../core/usage/rollup.ts';
 import { isAlertItem } from '../core/wallet/alerts/alert.ts';
@@ -65,12 +65,12 @@ export function makeSweepHandler(
       detail: `wallets ${wallets}, holds swept ${swept}, holds settled ${settled}, failed ${failed}`,
     });
     // Holds come first: they keep money from people. Rollups only save reads.
-    const keyIds = outcome.others.map(keyOfEnding).filter((keyId) => keyId !== undefined);
-    const ended = await endSecrets(keyIds, deadlineAtMs, ports);
-    if (keyIds.length > 0) {
+    const secrets = outcome.others.map(secretOfEnding).filter((secret) => secret !== undefined);
+    const ended = await endSecrets(secrets, deadlineAtMs, ports);
+    if (secrets.length > 0) {
       log.write({
         level: ended.failed > 0 ? 'warn' : 'info',
-        event: 'secrets of disabled keys deleted',
+        event: 'secrets of keys deleted',
         count: ended.deleted,
         detail: `deleted ${ended.deleted}, failed ${ended.failed}`,
       });

@@ -87,14 +87,15 @@ export class Hallpass extends Construct {
   }
 
   /**
-   * Lets a role read one key, to sign scoped tokens with it.
-   * @param keyId the `id` that `hallpass keys show NAME --json` prints
+   * Lets a role read one key, to sign scoped tokens with it. The key's string is in the secret `<prefix>/key/<id>`, and after
+   * a rotation in `<prefix>/key/<id>/<version>`.
+   * @param keyId the `id` that `hallpass keys show NAME --json` prints, beside the `version` in force
    */
   grantIssue(grantee: IGrantable, keyId: string): Grant {
     return Grant.addToPrincipal({
       grantee,
       actions: ['secretsmanager:GetSecretValue'],
-      resourceArns: [this.secrets.keyArnOf(keyId)],
+      resourceArns: [...this.secrets.keyArnsOf(keyId)],
     });
   }
 

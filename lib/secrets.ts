@@ -42,14 +42,18 @@ export class SecretsOfGateway extends Construct {
       `hallpass/${stackName}/${JSON.stringify(Stack.of(this).resolve(part))}`;
   }
 
-  /** Matches the ARNs of the secrets of keys and of their JWTs: a key's id, `/jwt`, and six letters of Secrets Manager's. */
+  /** Matches the ARNs of the secrets of keys and of their JWTs: a key's id, `/own-…` or `/jwt`, and six letters of Secrets Manager's. */
   get keyArns(): string {
     return this.arnOf(keySecretName(this.prefix, '*'));
   }
 
-  /** Returns the ARN of one key's secret, less the six letters that Secrets Manager adds. */
-  keyArnOf(keyId: string): string {
-    return this.arnOf(`${keySecretName(this.prefix, keyId)}-??????`);
+  /**
+   * Match the ARNs of the secrets that hold the strings of one key: of its first one, less the six letters that Secrets
+   * Manager adds, and of those that rotations made (`core/keys/key-secret.ts`). The secret of its JWTs is not among them.
+   */
+  keyArnsOf(keyId: string): readonly string[] {
+    const first = keySecretName(this.prefix, keyId);
+    return [this.arnOf(`${first}-??????`), this.arnOf(`${first}/own-*`)];
   }
 
   /** Returns the ARN of the one secret of sign-in, less its six letters. */

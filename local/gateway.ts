@@ -240,14 +240,14 @@ const providersWithKeys = (
   });
 
 async function provision(environment: Environment, config: Config, demoLogin: boolean) {
-  const { keysTable, secretPrefix } = environment;
+  const { secretPrefix } = environment;
   const dynamodb = callDynamoDb(environment, SETUP_CALL_TIMEOUT_MS);
   const secretsManager = callSecretsManager(environment, SETUP_CALL_TIMEOUT_MS);
   await createTables(dynamodb, environment);
   const ports = {
     account: config.account ?? environment.defaultAccount,
     by: 'npm start',
-    store: makeKeyStore(dynamodb, keysTable),
+    store: makeKeyStore(dynamodb, environment),
     secrets: makeSecrets(secretsManager, secretPrefix, systemClock),
     vault: makeSecretWriter(secretsManager, secretPrefix),
     clock: systemClock,

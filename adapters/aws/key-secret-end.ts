@@ -1,8 +1,8 @@
 /**
- * Deletes the secrets of disabled keys.
+ * Deletes secrets that hold strings of keys.
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
  */
-import type { KeyId } from '../../core/base/ids.ts';
+import type { KeySecret } from '../../core/keys/key-secret.ts';
 import { keySecretName } from '../table-schema.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
 
@@ -12,12 +12,12 @@ const RECOVERY_DAYS = 7;
 /** The service's names for a secret that is not there, and for one that is being deleted. */
 const GONE: readonly string[] = ['ResourceNotFoundException', 'InvalidRequestException'];
 
-/** Makes what deletes a key's secret. One that is not there is no error. The secret of its JWTs stays. */
+/** Makes what deletes a secret of a key. One that is not there is no error. The secret of its JWTs stays. */
 export const makeKeySecretEnd =
   (call: AwsCall, prefix: string) =>
-  async (keyId: KeyId): Promise<void> => {
+  async ({ keyId, version }: KeySecret): Promise<void> => {
     const input = {
-      SecretId: keySecretName(prefix, keyId),
+      SecretId: keySecretName(prefix, keyId, version),
       RecoveryWindowInDays: RECOVERY_DAYS,
     };
     await call('DeleteSecret', input).catch((error: unknown) => {

@@ -7,6 +7,7 @@ import { isYoung, makeBoundedMap, makeSingleFlight } from '../../core/base/bound
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyId, sha256 } from '../../core/base/ids.ts';
 import type { Clock, Secrets } from '../../core/base/ports.ts';
+import { secretOf } from '../../core/keys/key-secret.ts';
 import {
   alertSecretName,
   jwtSecretName,
@@ -30,7 +31,7 @@ export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secret
   const providerKeys = makeBoundedMap<string, ProviderKey>(ENTRIES_MAX);
 
   return {
-    readKey: (keyId, version) => readVersion(keySecretName(prefix, keyId), version),
+    readKey: (keyId, version) => readVersion(nameOf(prefix, keyId, version), version),
     async readJwtSecret(keyId, version) {
       const id = `${keyId} ${version}`;
       const known = jwtSecrets.get(id);
@@ -49,6 +50,10 @@ export function makeSecrets(call: AwsCall, prefix: string, clock: Clock): Secret
     },
   };
 }
+
+/** Names the secret that holds a version of a key. */
+const nameOf = (prefix: string, keyId: KeyId, version: string): string =>
+  keySecretName(prefix, keyId, secretOf(keyId, version).version);
 
 type Read = (name: string) => Promise<string | undefined>;
 
@@ -126,15 +131,11 @@ export const parseProviderKey = (text = ''): string | undefined =>
 /** Writes secrets, for commands. */
 export interface SecretWriter {
   /**
-   * Makes the secret of a new key. May be repeated with the same arguments.
+   * Makes the secret of a key's first version, or of a version with a secret of its own. May be repeated with the same
+   * arguments.
    * @throws service_unavailable
    */
   createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
-  /**
-   * Adds a version to the secret of a key. When two do so at once, both versions are kept.
-   * @throws service_unavailable
-   */
-  addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
   /**
    * Adds a version to the secret that verifies a key's JWTs, and makes the secret when there is none. May be repeated.
    * When two do so at once, both versions are kept.
@@ -162,13 +163,11 @@ export const makeSecretWriter = (
 ): SecretWriter => ({
   createKeySecret: (keyId, version, key) =>
     create(call, {
-      name: keySecretName(prefix, keyId),
+      name: nameOf(prefix, keyId, version),
       text: toVersions({ [version]: key }),
       token: `${keyId} ${version}`,
       encryptionKey,
     }),
-  addKeyVersion: (keyId, version, key) =>
-    addVersion(call, keySecretName(prefix, keyId), version, key),
   putJwtSecret: (keyId, version, text) =>
     putVersion(call, { name: jwtSecretName(prefix, keyId), version, text, encryptionKey }),
   putProviderKey: (provider, text) =>
@@ -252,7 +251,7 @@ async function addVersion(
 }
 
 const ADD_ATTEMPTS_MAX = 8;
-/** The newest versions are kept. A record names two at most, and a running command one more. */
+/** The newest versions are kept. A record names one, and a running command one more. */
 const VERSIONS_KEPT_MAX = 32;
 const CURRENT = 'AWSCURRENT';
 /** The stage of a new text until it becomes the current one. */

@@ -10,7 +10,7 @@ import {
   OPTIONAL_FIELDS,
   parseKeyRecord,
 } from '../../core/keys/key-record.ts';
-import type { KeyChange, KeyStore } from '../../core/keys/ports.ts';
+import type { KeyChange, KeyName, KeyStore, SecretMarks } from '../../core/keys/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import {
@@ -23,6 +23,8 @@ import {
   toAttribute,
   toItem,
 } from './key-items.ts';
+import { type EndingTables, markIdOf, toMark, toUnmark } from './secret-endings.ts';
+import { transact } from './transact.ts';
 import {
   attribute,
   type Condition,
@@ -34,6 +36,7 @@ import {
   rethrow,
   sets,
   toExpressions,
+  toInput,
   type Update,
   updateItem,
 } from './update.ts';
@@ -42,7 +45,10 @@ import { toText, toUnavailable } from './values.ts';
 /** A page is 1 MB of items: some thousand keys with their pointers and changes. */
 const LIST_PAGES_MAX = 1_000;
 
-export function makeKeyStore(call: AwsCall, table: string): KeyStore {
+export function makeKeyStore(
+  call: AwsCall,
+  { keysTable: table, walletsTable }: EndingTables,
+): KeyStore {
   async function read(pk: string): Promise<PlainItem | undefined> {
     const item = await readItem(call, table, pk);
     return item && fromItem(item);
@@ -94,7 +100,19 @@ export function makeKeyStore(call: AwsCall, table: string): KeyStore {
       await putPointer(record).catch(rethrow);
     },
 
-    replace: (seen, next) => updateItem(call, table, recordPkOf(seen), toReplacement(seen, next)),
+    async replace(seen, next, marks) {
+      const replacement = toReplacement(seen, next);
+      if (marks === undefined) return updateItem(call, table, recordPkOf(seen), replacement);
+      const { failed } = await transact(call, [
+        toInput(table, recordPkOf(seen), replacement),
+        ...toMarkInputs(walletsTable, nameOfKey(seen), marks),
+      ]);
+      return failed === undefined;
+    },
+
+    async putEnding(key, ending) {
+      await updateItem(call, walletsTable, markIdOf(ending.secret), toMark(key, ending));
+    },
 
     async putChange(change) {
       await put(changePk(change.keyId, change.id), { ...change }).catch(rethrow);
@@ -108,6 +126,23 @@ export function makeKeyStore(call: AwsCall, table: string): KeyStore {
 }
 
 const recordPkOf = ({ account, name }: KeyRecord): string => recordPk(account, shortDigest(name));
+
+const nameOfKey = ({ account, id: keyId, name: keyName }: KeyRecord): KeyName => ({
+  account,
+  keyId,
+  keyName,
+});
+
+/**
+ * The marks that change with a record. Keeps `mark-with-its-record`.
+ * Invariant: a secret that no record names has a mark, so the sweep finds it.
+ * Defeats: a crash between the record and a mark; a sweep that deletes the new secret while the record is written
+ * (`toUnmark`).
+ */
+const toMarkInputs = (table: string, key: KeyName, { made, ended }: SecretMarks) => [
+  ...(made === undefined ? [] : [toInput(table, markIdOf(made.secret), toUnmark(made.atMs))]),
+  ...ended.map((ending) => toInput(table, markIdOf(ending.secret), toMark(key, ending))),
+];
 
 const byName = (a: KeyRecord, b: KeyRecord): number => (a.name < b.name ? -1 : 1);
 

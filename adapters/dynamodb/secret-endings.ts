@@ -1,13 +1,17 @@
 /**
- * Marks of keys whose secret may be deleted, in the index of the sweep. Each is an item of its own in the Wallets table,
- * and says where the key's record is.
+ * Marks of secrets that may be deleted, in the index of the sweep. Each is an item of its own in the Wallets table, and
+ * says where the key's record is.
  */
-import { asWalletId, type KeyId, shortDigest } from '../../core/base/ids.ts';
+import { asWalletId, shortDigest } from '../../core/base/ids.ts';
+import { type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
+import type { KeySecret } from '../../core/keys/key-secret.ts';
+import type { KeyName, SecretEnding } from '../../core/keys/ports.ts';
 import { endingIdOf, type SecretEndings } from '../../core/keys/secret-ending.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk, TABLES } from '../table-schema.ts';
-import { readItem, sets, type Update, updateItem } from './update.ts';
-import { readText, toNumber, toText } from './values.ts';
+import { fromItem } from './key-items.ts';
+import { type Condition, isAsSeen, readItem, sets, type Update, updateItem } from './update.ts';
+import { readNumber, readText, toNumber, toText } from './values.ts';
 import { shardOf } from './wallet-writes.ts';
 
 const { index, ttlAttribute } = TABLES.wallets;
@@ -19,38 +23,63 @@ export interface EndingTables {
   readonly keysTable: string;
 }
 
-const itemIdOf = (keyId: KeyId) => asWalletId(endingIdOf(keyId));
+/** The id of the mark of a secret. */
+export const markIdOf = (secret: KeySecret) => asWalletId(endingIdOf(secret));
+
+/** Puts a secret into the index of the sweep, from an instant on. It replaces the mark that there is. */
+export const toMark = (
+  { account, keyName }: Omit<KeyName, 'keyId'>,
+  { secret, atMs }: SecretEnding,
+): Update => ({
+  set: [
+    sets(RECORD, toText(recordPk(account, shortDigest(keyName)))),
+    sets(due, toText(shardOf(markIdOf(secret)))),
+    sets(dueAt, toNumber(atMs)),
+  ],
+  remove: [ttlAttribute],
+});
+
+/** Takes a secret out of the index, if its mark is where it was put. The item expires. */
+export const toUnmark = (atMs: number): Update => ({
+  set: [sets(ttlAttribute, toNumber(Math.ceil(atMs / 1_000)))],
+  remove: [due, dueAt],
+  conditions: [markIsAsPut(atMs)],
+});
+
+/** Moves a mark, if it is where it was seen. */
+const toMoved = (atMs: number, nextAtMs: number): Update => ({
+  set: [sets(dueAt, toNumber(nextAtMs))],
+  conditions: [markIsAsPut(atMs)],
+});
+
+/** Keeps `secret-claimed-first`, `mark-put-anew-stays`. */
+const markIsAsPut = (atMs: number): Condition => isAsSeen(dueAt, toNumber(atMs));
 
 export function makeSecretEndings(
   call: AwsCall,
   { walletsTable, keysTable }: EndingTables,
-  nowMs: () => number = Date.now,
 ): SecretEndings {
-  const write = async (keyId: KeyId, update: Update): Promise<void> => {
-    await updateItem(call, walletsTable, itemIdOf(keyId), update);
-  };
-  return {
-    put: ({ keyId, account, keyName }, atMs) =>
-      write(keyId, {
-        set: [
-          sets(RECORD, toText(recordPk(account, shortDigest(keyName)))),
-          sets(due, toText(shardOf(itemIdOf(keyId)))),
-          sets(dueAt, toNumber(atMs)),
-        ],
-      }),
+  const update = (secret: KeySecret, change: Update): Promise<boolean> =>
+    updateItem(call, walletsTable, markIdOf(secret), change);
 
-    async isDisabled(keyId) {
-      const mark = await readItem(call, walletsTable, itemIdOf(keyId));
-      const pk = mark && readText(mark, RECORD);
-      if (pk === undefined) return false;
-      const { id, disabled } = Object(await readItem(call, keysTable, pk));
-      return id?.S === keyId && disabled?.BOOL === true;
+  async function findRecord(pk = '', { keyId }: KeySecret): Promise<KeyRecord | undefined> {
+    const item = pk === '' ? undefined : await readItem(call, keysTable, pk);
+    const record = item && parseKeyRecord(fromItem(item));
+    return record?.id === keyId ? record : undefined;
+  }
+
+  return {
+    async claim(secret, nowMs) {
+      const mark = await readItem(call, walletsTable, markIdOf(secret));
+      const seenAtMs = mark && readNumber(mark, dueAt);
+      if (mark === undefined || seenAtMs === undefined || seenAtMs > nowMs) return undefined;
+      const atMs = Math.max(nowMs, seenAtMs + 1);
+      if (!(await update(secret, toMoved(seenAtMs, atMs)))) return undefined;
+      return { atMs, record: await findRecord(readText(mark, RECORD), secret) };
     },
 
-    remove: (keyId) =>
-      write(keyId, {
-        set: [sets(ttlAttribute, toNumber(Math.ceil(nowMs() / 1_000)))],
-        remove: [due, dueAt],
-      }),
+    async move(secret, { atMs }, nextAtMs) {
+      await update(secret, nextAtMs === undefined ? toUnmark(atMs) : toMoved(atMs, nextAtMs));
+    },
   };
 }

@@ -6,13 +6,8 @@ import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { toBody } from '../../core/account/usage.ts';
 import { DAY_MS, isoDay } from '../../core/base/limits.ts';
-import {
-  createKey,
-  disableKey,
-  type KeyAdminPorts,
-  rotateKey,
-  setKey,
-} from '../../core/keys/key-admin.ts';
+import { createKey, type KeyAdminPorts, setKey } from '../../core/keys/key-admin.ts';
+import { disableKey, rotateKey } from '../../core/keys/key-rotation.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import { reportUsage } from '../../core/usage/report.ts';
 import { CommandError } from '../failure.ts';

@@ -18,7 +18,6 @@ import {
   type SecretWriter,
 } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
-import { makeSecretEndings } from '../../adapters/dynamodb/secret-endings.ts';
 import { systemClock as clock, systemRandom as random } from '../../adapters/system.ts';
 import type { Secrets } from '../../core/base/ports.ts';
 import type { Config } from '../../core/config.ts';
@@ -124,8 +123,8 @@ function toGateway(
   reached: Pick<Gateway, 'dynamodb' | 'secretsManager' | 'encryptionKey'>,
 ): Gateway {
   const { dynamodb, secretsManager, encryptionKey } = reached;
-  const { defaultAccount, keysTable, secretPrefix } = environment;
-  const keys = makeKeyStore(dynamodb, keysTable);
+  const { defaultAccount, secretPrefix } = environment;
+  const keys = makeKeyStore(dynamodb, environment);
   const account = settings.account ?? defaultAccount;
   return {
     account,
@@ -140,7 +139,7 @@ function toGateway(
 }
 
 async function makeAdminPorts(
-  { account, environment, keys, vault, dynamodb }: Gateway,
+  { account, environment, keys, vault }: Gateway,
   place: GatewayPlace,
   own: Variables,
 ): Promise<KeyAdminPorts> {
@@ -149,7 +148,6 @@ async function makeAdminPorts(
     by: place.as ?? (place.stack === undefined ? localUser() : await awsIdentity(environment, own)),
     store: keys,
     vault,
-    endings: makeSecretEndings(dynamodb, environment),
     clock,
     random,
     allowLoopback: environment.allowLocalIssuers,

@@ -3,13 +3,8 @@
  */
 import { type Command, Option } from 'commander';
 import type { Limit } from '../../core/base/limits.ts';
-import {
-  createKey,
-  disableKey,
-  type MadeKey,
-  rotateKey,
-  setKey,
-} from '../../core/keys/key-admin.ts';
+import { createKey, type MadeKey, setKey } from '../../core/keys/key-admin.ts';
+import { disableKey, rotateKey } from '../../core/keys/key-rotation.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import type { Tier } from '../../core/keys/tier.ts';
 import type { ModelNames } from '../../core/models/policy.ts';

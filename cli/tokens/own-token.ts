@@ -8,6 +8,7 @@ import { type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
 import { parseOwnToken } from '../../core/account/scoped-jwt.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
+import { validVersionsOf } from '../../core/keys/key-use.ts';
 import type { ScopedClaims, tokenIdOf } from '../../core/tokens/scoped-claims.ts';
 import { CommandError } from '../failure.ts';
 import type { Gateway } from '../gateway/connect.ts';
@@ -20,9 +21,8 @@ export interface OwnToken {
 }
 
 /**
- * Finds the key that a token names, and checks the signature with the key's current and former string, also after the
- * overlap.
- * @throws CommandError if the token belongs to another gateway, or the key did not sign it
+ * Finds the key that a token names, and checks the signature with the strings of the key that are in force.
+ * @throws CommandError if the token belongs to another gateway, the key did not sign it, or its secret is deleted
  */
 export async function findOwnToken(
   text: string,
@@ -34,8 +34,7 @@ export async function findOwnToken(
   }
   const record = await gateway.requireKey(keyName);
   const key = { account, keyName, maxTokenLifetimeSeconds: record.maxTokenLifetimeSeconds };
-  for (const version of [record.version, record.former?.version]) {
-    if (version === undefined) continue;
+  for (const { version } of validVersionsOf(record, clock.nowMs())) {
     try {
       return {
         record,
@@ -45,7 +44,9 @@ export async function findOwnToken(
       if (!(error instanceof GatewayError && error.code === 'invalid_request')) throw error;
     }
   }
-  throw new CommandError(`the key "${keyName}" did not sign the token`);
+  throw new CommandError(
+    `the key "${keyName}" did not sign the token, or signed it with a string that is no longer in force`,
+  );
 }
 
 /** Reads what a token has spent. */

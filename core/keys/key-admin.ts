@@ -1,23 +1,22 @@
 /**
  * Makes and changes keys, for the operator's commands. Flow: command > **key** > table and secret.
- * Invariant: a record names only versions that its secret has. Of two changes at the same time, one is refused.
+ * Invariant: a record names only versions that have a secret. Of two changes at the same time, one is refused.
  * Each change is listed before it is made. The record names the last change, and each change names the one before it, so
  * a change that was listed and then not made is not part of the chain.
  */
 import { GatewayError } from '../base/errors.ts';
 import { asKeyId, type KeyId } from '../base/ids.ts';
-import { MINUTE_MS } from '../base/limits.ts';
 import type { Clock } from '../base/ports.ts';
 import type { MadeVerifier } from '../jwt/make-verifier.ts';
 import { hashOfKey, makeApiKey } from './api-key.ts';
 import { changesBetween, toFields } from './key-fields.ts';
 import type { KeyRecord } from './key-record.ts';
 import { applySettings, type KeySettings } from './key-settings.ts';
-import type { KeyChange, KeyStore, KeyVault } from './ports.ts';
-import type { SecretEndings } from './secret-ending.ts';
+import type { KeyChange, KeyStore, KeyVault, SecretMarks } from './ports.ts';
 
 const KEY_ID_BYTES = 16;
-const KEY_BYTES = 32;
+/** The random bytes of a key's string. */
+export const KEY_BYTES = 32;
 
 /** Ports for changes of keys. */
 export interface KeyAdminPorts {
@@ -26,8 +25,6 @@ export interface KeyAdminPorts {
   readonly by: string;
   readonly store: KeyStore;
   readonly vault: KeyVault;
-  /** @default secrets of disabled keys stay */
-  readonly endings?: Pick<SecretEndings, 'put'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** From a cryptographic source. */
   readonly random: { uuid(): string; bytes(count: number): Uint8Array };
@@ -51,7 +48,7 @@ export interface MadeKey {
   readonly key: string;
 }
 
-const refused = (message: string, param = 'name'): GatewayError =>
+export const refused = (message: string, param = 'name'): GatewayError =>
   new GatewayError('invalid_request', { message, param });
 
 /**
@@ -128,7 +125,7 @@ export async function setKey(
   const fields = changesBetween(seen, next);
   if (Object.keys(fields).length === 0) return seen;
   await putSecret(next, made, ports.vault);
-  return change(seen, next, 'set', fields, ports);
+  return change(seen, next, { action: 'set', fields }, ports);
 }
 
 /** Refuses a manager that is no server key in force. */
@@ -141,7 +138,7 @@ async function requireManager(name: string | undefined, ports: KeyAdminPorts): P
 }
 
 /** Only a server key signs, so only its string is kept. Of the others the hash is enough. */
-const keepsSecret = ({ kind }: KeyRecord): boolean => kind === 'server';
+export const keepsSecret = ({ kind }: KeyRecord): boolean => kind === 'server';
 
 const makeOptions = ({ random, allowLoopback = false }: KeyAdminPorts) => ({
   version: random.uuid(),
@@ -156,57 +153,6 @@ async function putSecret(
   const { verifier, secret } = made ?? {};
   if (verifier?.key.kind !== 'secret' || secret === undefined) return;
   await vault.putJwtSecret(id, verifier.key.version, secret);
-}
-
-/**
- * Gives a key a new string. The former string, and the tokens it signed, stay valid for the overlap. The record is
- * written last: before that the new string opens nothing, and after it the secret is there.
- * @param overlapMs 0: the former string ends now. @default the key's `maxTokenLifetime`
- * @throws invalid_request when there is no such key, it is disabled, a former string is still valid (unless all end now),
- *   or another change came between
- */
-export async function rotateKey(
-  name: string,
-  overlapMs: number | undefined,
-  ports: KeyAdminPorts,
-): Promise<MadeKey> {
-  const seen = await requireKey(name, ports);
-  const { former, ...rest } = seen;
-  const { store, vault, clock, random } = ports;
-  const nowMs = clock.nowMs();
-  const durationMs = overlapMs ?? seen.maxTokenLifetimeSeconds * 1000;
-  if (seen.disabled) throw refused(`the key "${name}" is disabled`);
-  if (former !== undefined && former.untilMs > nowMs && durationMs > 0) {
-    const until = new Date(former.untilMs).toISOString();
-    throw refused(`the key "${name}" was rotated, and its former string holds until ${until}`);
-  }
-  const key = makeApiKey(random.bytes(KEY_BYTES));
-  const untilMs = nowMs + durationMs;
-  const next: KeyRecord = {
-    ...rest,
-    version: random.uuid(),
-    keyHash: hashOfKey(key),
-    ...(durationMs > 0 && { former: { version: seen.version, untilMs, rotatedAtMs: nowMs } }),
-  };
-  if (keepsSecret(seen)) await vault.addKeyVersion(seen.id, next.version, key);
-  await store.point(next);
-  const ends = { former: durationMs > 0 ? `until ${new Date(untilMs).toISOString()}` : 'ended' };
-  return { record: await change(seen, next, 'rotate', ends, ports), key };
-}
-
-/**
- * Disables a key for ever. Its usage stays, and its name is not free again. Its secret goes when the overlap of its former
- * string would have ended, or a minute from now. Repeated, it marks the secret again.
- * @returns false if it was disabled before
- */
-export async function disableKey(name: string, ports: KeyAdminPorts): Promise<boolean> {
-  const seen = await requireKey(name, ports);
-  if (!seen.disabled) await change(seen, { ...seen, disabled: true }, 'disable', {}, ports);
-  // Only now: a mark of a key that is in force would take its secret.
-  const endsAtMs = Math.max(ports.clock.nowMs() + MINUTE_MS, seen.former?.untilMs ?? 0);
-  const { id: keyId, account } = seen;
-  await ports.endings?.put({ keyId, account, keyName: name }, endsAtMs);
-  return !seen.disabled;
 }
 
 /** The most changes of a key that are listed. */
@@ -228,21 +174,47 @@ export async function listChanges(
   return changes;
 }
 
-/** Lists a change of a key's fields, then makes it, unless another change was made since `seen` was read. */
-async function change(
+/** A change of a key, before it is listed. */
+interface WantedChange {
+  readonly action: KeyChange['action'];
+  readonly fields: KeyChange['fields'];
+  /** Marks of secrets that change with the record. @default none */
+  readonly marks?: SecretMarks;
+}
+
+/**
+ * Lists a change of a key, then makes it, unless another change was made since `seen` was read.
+ * @throws invalid_request when another change was made
+ */
+export async function change(
   seen: KeyRecord,
   next: KeyRecord,
-  action: KeyChange['action'],
-  fields: KeyChange['fields'],
+  { action, fields, marks }: WantedChange,
   ports: KeyAdminPorts,
 ): Promise<KeyRecord> {
   const made = makeChange(seen.id, seen.revision, action, fields, ports);
   const record = { ...next, revision: made.id };
   await ports.store.putChange(made);
-  if (await ports.store.replace(seen, record)) return record;
+  if (await isReplaced(seen, record, marks, ports.store)) return record;
   throw refused(
     `the key "${seen.name}" was changed by another command; look at it, then try again`,
   );
+}
+
+/** Replaces a record. If the answer is lost, the record itself says if it was replaced: each change has its own id. */
+async function isReplaced(
+  seen: KeyRecord,
+  next: KeyRecord,
+  marks: SecretMarks | undefined,
+  store: KeyStore,
+): Promise<boolean> {
+  try {
+    return await store.replace(seen, next, marks);
+  } catch (error) {
+    const found = await store.find(seen.account, seen.name);
+    if (found?.revision === next.revision) return true;
+    throw error;
+  }
 }
 
 const NOTE_ATTEMPTS_MAX = 3;

@@ -3,6 +3,7 @@
  */
 import type { KeyHash, KeyId, TokenId } from '../base/ids.ts';
 import type { KeyRecord } from './key-record.ts';
+import type { KeySecret } from './key-secret.ts';
 
 /** Key records for commands, never from a cache. Fails closed: `service_unavailable`. */
 export interface KeyStore {
@@ -16,18 +17,36 @@ export interface KeyStore {
   create(record: KeyRecord): Promise<void>;
   /** Writes the pointer from a record's key hash to the record. May be repeated. */
   point(record: KeyRecord): Promise<void>;
-  /** Replaces `seen` by `next`, except its revoked tokens. False: another change was made since. */
-  replace(seen: KeyRecord, next: KeyRecord): Promise<boolean>;
+  /**
+   * Replaces `seen` by `next`, except its revoked tokens, and changes marks of its secrets with it: all of it, or nothing.
+   * False: another change was made since, or the sweep claimed the mark of the new secret.
+   */
+  replace(seen: KeyRecord, next: KeyRecord, marks?: SecretMarks): Promise<boolean>;
+  /** Puts a secret into the index of the sweep, from an instant on. */
+  putEnding(key: KeyName, ending: SecretEnding): Promise<void>;
   /** Adds a change to the list of changes. */
   putChange(change: KeyChange): Promise<void>;
   findChange(keyId: KeyId, id: string): Promise<KeyChange | undefined>;
 }
 
+/** A secret that the sweep may delete from an instant on, if its key does not need it then. */
+export interface SecretEnding {
+  readonly secret: KeySecret;
+  readonly atMs: number;
+}
+
+/** Marks that change with a key's record. */
+export interface SecretMarks {
+  /** The mark of the new secret, as it was put. It goes, unless the sweep claimed it. */
+  readonly made?: SecretEnding;
+  /** Marks of secrets that end. */
+  readonly ended: readonly SecretEnding[];
+}
+
 /** The secrets of keys. Fails closed: `service_unavailable`. */
 export interface KeyVault {
+  /** Makes the secret of a version. May be repeated. */
   createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
-  /** Adds a version. Of two that are added at the same time, both stay. */
-  addKeyVersion(keyId: KeyId, version: string, key: string): Promise<void>;
   /** Adds a version of the shared secret, as text, that verifies a key's JWTs. */
   putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
 }

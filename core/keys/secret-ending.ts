@@ -1,56 +1,91 @@
 /**
- * The end of a disabled key's secret, which costs money for as long as it is there.
- * Flow: disable > mark > sweep. Invariant: a secret is deleted only if the record of its key says that the key is
- * disabled, whoever wrote the mark.
+ * The end of a secret that its key does not need any more, and that costs money for as long as it is there.
+ *
+ * Flow: rotate or disable > mark > sweep. The sweep, for each mark that is due:
+ * 1. claims the mark, by moving it;
+ * 2. reads the key's record;
+ * 3. deletes the secret, or moves the mark to the end of an overlap, or removes it.
+ *
+ * Guarantees: a secret is deleted only if the record says that the key does not need it, whoever wrote the mark. What a
+ * record does not need it never needs again: a version is named by one rotation only, and that rotation fails once the
+ * mark of its new secret is claimed.
  */
-import { asKeyId, type KeyId } from '../base/ids.ts';
+import { asKeyId } from '../base/ids.ts';
 import type { Clock } from '../base/ports.ts';
-import type { KeyName } from './ports.ts';
+import type { KeyRecord } from './key-record.ts';
+import { isOwnVersion, type KeySecret, neededUntilMs } from './key-secret.ts';
 
-/** Marks of keys whose secret may go. Fails closed; each call may be repeated. */
+/** A mark that this sweep holds. */
+export interface ClaimedEnding {
+  /** Where the claim moved the mark; it is this claim's as long as it is there. */
+  readonly atMs: number;
+  /** The record of the key, read after the claim; undefined: the mark does not lead to it. */
+  readonly record: KeyRecord | undefined;
+}
+
+/** Marks of secrets that may go, as the sweep finds them. Fails closed; each call may be repeated. */
 export interface SecretEndings {
-  /** Puts the key into the index of the sweep, from an instant on. */
-  put(key: KeyName, atMs: number): Promise<void>;
-  /** True if the key's record, consistently read, says that it is disabled. */
-  isDisabled(keyId: KeyId): Promise<boolean>;
-  /** Takes the key out of the index. */
-  remove(keyId: KeyId): Promise<void>;
+  /** Claims a mark that is due; undefined: it is not, or another sweep was faster. */
+  claim(secret: KeySecret, nowMs: number): Promise<ClaimedEnding | undefined>;
+  /** Moves a claimed mark to an instant, or removes it. A mark that was put anew since stays as it is. */
+  move(secret: KeySecret, claimed: ClaimedEnding, nextAtMs: number | undefined): Promise<void>;
 }
 
 const PREFIX = 'secret#';
 
-/** The id of a key's item in the index of the sweep. */
-export const endingIdOf = (keyId: KeyId): string => PREFIX + keyId;
+/** The id of a secret's mark in the index of the sweep. */
+export const endingIdOf = ({ keyId, version }: KeySecret): string =>
+  PREFIX + keyId + (version === undefined ? '' : `#${version}`);
 
-/** The key whose secret an item of the index ends; undefined for another item. */
-export const keyOfEnding = (itemId: string): KeyId | undefined =>
-  itemId.startsWith(PREFIX) ? asKeyId(itemId.slice(PREFIX.length)) : undefined;
+/** The secret that an item of the index ends; undefined for another item, and for a secret that holds no string of a key. */
+export function secretOfEnding(itemId: string): KeySecret | undefined {
+  if (!itemId.startsWith(PREFIX)) return undefined;
+  const [id = '', version, ...more] = itemId.slice(PREFIX.length).split('#');
+  const keyId = asKeyId(id);
+  if (version === undefined) return { keyId };
+  return more.length === 0 && isOwnVersion(version) ? { keyId, version } : undefined;
+}
 
 export interface EndingPorts {
-  readonly endings: Omit<SecretEndings, 'put'>;
-  /** Deletes the secret of a key. One that is not there is no error. */
-  readonly deleteSecret: (keyId: KeyId) => Promise<void>;
+  readonly endings: SecretEndings;
+  /** Deletes a secret. One that is not there is no error. */
+  readonly deleteSecret: (secret: KeySecret) => Promise<void>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
-/** Deletes the secrets of these keys. Never throws: one that failed stays in the index for the next sweep. */
+/** A sweep looks at so many marks; the others wait for the next one. A claim moves a mark behind them. */
+const ENDINGS_MAX = 200;
+
+/** Deletes those of the secrets that are not needed. Never throws: one that failed is tried again by the next sweep. */
 export async function endSecrets(
-  keyIds: readonly KeyId[],
+  secrets: readonly KeySecret[],
   deadlineAtMs: number,
-  { endings, deleteSecret, clock }: EndingPorts,
+  ports: EndingPorts,
 ): Promise<{ readonly deleted: number; readonly failed: number }> {
   let [deleted, failed] = [0, 0];
-  for (const keyId of keyIds) {
-    if (clock.nowMs() >= deadlineAtMs) break;
+  for (const secret of secrets.slice(0, ENDINGS_MAX)) {
+    if (ports.clock.nowMs() >= deadlineAtMs) break;
     try {
-      if (await endings.isDisabled(keyId)) {
-        await deleteSecret(keyId);
-        deleted += 1;
-      }
-      await endings.remove(keyId);
+      if (await endSecret(secret, ports)) deleted += 1;
     } catch {
       failed += 1;
     }
   }
   return { deleted, failed };
+}
+
+/** Returns true if the secret was deleted. */
+async function endSecret(
+  secret: KeySecret,
+  { endings, deleteSecret, clock }: EndingPorts,
+): Promise<boolean> {
+  const nowMs = clock.nowMs();
+  const claimed = await endings.claim(secret, nowMs);
+  if (claimed === undefined) return false;
+  const { record } = claimed;
+  const untilMs = record ? neededUntilMs(record, secret) : Number.POSITIVE_INFINITY;
+  const isNeeded = untilMs > nowMs;
+  if (!isNeeded) await deleteSecret(secret);
+  await endings.move(secret, claimed, isNeeded && Number.isFinite(untilMs) ? untilMs : undefined);
+  return !isNeeded;
 }

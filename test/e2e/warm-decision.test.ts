@@ -80,7 +80,7 @@ function makeAuthorizer() {
 
 const ID: KeyId = SERVER_RECORD.id;
 const write = (record: Partial<KeyRecord>): Promise<void> =>
-  makeKeyStore(tables.call, TABLE).create({ ...SERVER_RECORD, id: ID, ...record });
+  makeKeyStore(tables.call, TABLE_NAMES).create({ ...SERVER_RECORD, id: ID, ...record });
 
 /** The record as it is again, with its second version in force; the pointers of both versions stay. */
 beforeEach(async () => {

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callDynamoDb, callSecretsManager } from '../../adapters/aws/https-call.ts';
 import { makeSecretWriter } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
-import { makeSecretEndings } from '../../adapters/dynamodb/secret-endings.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { asKeyHash, asKeyId, asRequestId, asWalletId } from '../../core/base/ids.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
@@ -121,6 +120,8 @@ test('stops when its time is up, and the next run continues', async () => {
   }
 });
 
+const keyIdOf = (name: string) => asKeyId(name.padEnd(22, '_'));
+
 // guarantee: secret-ends-with-its-key
 test('deletes the secret of a disabled key once, and of no other', async () => {
   const secrets = await startSecrets({ overlay: new Map(), accessKeyId: 'test' });
@@ -128,45 +129,54 @@ test('deletes the secret of a disabled key once, and of no other', async () => {
   const endpoint = { secretsManagerUrl: secrets.url, region: 'us-east-1', credentials };
   const call = callSecretsManager(endpoint, 10_000);
   const writer = makeSecretWriter(call, 'test');
-  const store = makeKeyStore(tables.call, TABLE_NAMES.keysTable);
-  const endings = makeSecretEndings(tables.call, TABLE_NAMES);
+  const store = makeKeyStore(tables.call, TABLE_NAMES);
   const names = ['gone', 'in-force', 'later', 'no-secret'] as const;
   for (const name of names) {
-    const id = asKeyId(name);
-    const hash = asKeyHash(name);
+    const id = keyIdOf(name);
+    const hash = asKeyHash(name.padEnd(43, '_'));
     const disabled = name !== 'in-force';
     await store.create({ ...SERVER_RECORD, id, name, keyHash: hash, disabled });
     if (name !== 'no-secret') await writer.createKeySecret(id, '1', 'sk-hp-1');
     const key = { keyId: id, account: SERVER_RECORD.account, keyName: name };
-    await endings.put(key, name === 'later' ? Date.now() + 60_000 : 1_000);
+    const atMs = name === 'later' ? Date.now() + 60_000 : 1_000;
+    await store.putEnding(key, { secret: { keyId: id }, atMs });
   }
-  await writer.putJwtSecret(asKeyId('gone'), '1', 'a-secret');
+  await writer.putJwtSecret(keyIdOf('gone'), '1', 'a-secret');
 
   const first = await runSweep(tables.url, 300_000, [], secrets.url);
   const second = await runSweep(tables.url, 300_000, [], secrets.url);
 
   expect(first).toContainEqual({
     level: 'info',
-    event: 'secrets of disabled keys deleted',
+    event: 'secrets of keys deleted',
     count: 2,
     detail: 'deleted 2, failed 0',
   });
-  expect(second.map(({ event }) => event)).not.toContain('secrets of disabled keys deleted');
-  expect(
-    ['gone', 'gone/jwt', 'in-force', 'later'].filter((name) => secrets.has(`test/key/${name}`)),
-  ).toEqual(['gone/jwt', 'in-force', 'later']);
+  expect(second.map(({ event }) => event)).not.toContain('secrets of keys deleted');
+  const hasSecret = (name: string, end = '') => secrets.has(`test/key/${keyIdOf(name)}${end}`);
+  expect(['gone', 'in-force', 'later'].filter((name) => hasSecret(name))).toEqual([
+    'in-force',
+    'later',
+  ]);
+  expect(hasSecret('gone', '/jwt')).toBe(true);
   await secrets.close();
 });
 
 test('tries again to delete a secret that could not be deleted', async () => {
-  const endings = makeSecretEndings(tables.call, TABLE_NAMES);
-  const keyId = asKeyId('unlucky');
+  const store = makeKeyStore(tables.call, TABLE_NAMES);
+  const keyId = keyIdOf('unlucky');
   const { account } = SERVER_RECORD;
-  await makeKeyStore(tables.call, TABLE_NAMES.keysTable).create({
+  await store.create({
     ...SERVER_RECORD,
-    ...{ id: keyId, name: 'unlucky', keyHash: asKeyHash('unlucky'), disabled: true },
+    ...{
+      id: keyId,
+      name: 'unlucky',
+      keyHash: asKeyHash('unlucky'.padEnd(43, '_')),
+      disabled: true,
+    },
   });
-  await endings.put({ keyId, account, keyName: 'unlucky' }, 1_000);
+  const key = { keyId, account, keyName: 'unlucky' };
+  await store.putEnding(key, { secret: { keyId }, atMs: 1_000 });
   const dead = 'http://127.0.0.1:9';
 
   for (const entries of [[], []] as LogEntry[][]) {
@@ -175,7 +185,8 @@ test('tries again to delete a secret that could not be deleted', async () => {
       expect.objectContaining({ level: 'warn', detail: 'deleted 0, failed 1' }),
     );
   }
-  await endings.remove(keyId);
+  // Out of the index, for the other tests.
+  await store.putEnding(key, { secret: { keyId }, atMs: Date.now() + 3_600_000 });
 });
 
 // guarantee: alarms-can-fire

@@ -53,6 +53,8 @@ describe('a gateway in a stack of one’s own', () => {
     hallpass.grantIssue(role, 'k1');
     const policies = JSON.stringify(template().findResources('AWS::IAM::Policy'));
     expect(policies).toContain('/key/k1-??????');
+    expect(policies).toContain('/key/k1/own-*');
+    expect(policies).not.toContain('/key/k1*');
   });
 
   test('does not serve a provider that only this machine reaches', () => {

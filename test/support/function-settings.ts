@@ -28,7 +28,7 @@ export async function startFunctionSettings(): Promise<TestFunctions> {
   };
   const secretsCall = callSecretsManager(endpoint, 10_000);
   await makeSecretWriter(secretsCall, 'hallpass').createKeySecret(SERVER_RECORD.id, '2', KEY);
-  await makeKeyStore(tables.call, TABLE_NAMES.keysTable).create(SERVER_RECORD);
+  await makeKeyStore(tables.call, TABLE_NAMES).create(SERVER_RECORD);
   const environment = {
     ...TABLE_NAMES,
     secretPrefix: 'hallpass',

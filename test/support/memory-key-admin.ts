@@ -5,6 +5,7 @@ import { sha256 } from '../../core/base/ids.ts';
 import type { KeyAdminPorts } from '../../core/keys/key-admin.ts';
 import { formatKeyRecord, type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
 import type { KeyChange } from '../../core/keys/ports.ts';
+import { endingIdOf } from '../../core/keys/secret-ending.ts';
 import { ACCOUNT } from './memory-keys.ts';
 import { NOW_MS } from './tokens.ts';
 
@@ -16,6 +17,8 @@ export interface MemoryKeyAdmin extends KeyAdminPorts {
   readonly secrets: Map<string, string>;
   /** Names by the hashes that lead to them. */
   readonly pointers: Map<string, string>;
+  /** Instants at which secrets end, by the ids of their marks. */
+  readonly endings: Map<string, number>;
   /** The calls, in order. */
   readonly calls: string[];
   /** Done before a record is replaced: another command, or a crash. */
@@ -28,6 +31,7 @@ export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
   const changes = new Map<string, KeyChange>();
   const secrets = new Map<string, string>();
   const pointers = new Map<string, string>();
+  const endings = new Map<string, number>();
   const calls: string[] = [];
   let drawn = 0;
   const admin: MemoryKeyAdmin = {
@@ -38,6 +42,7 @@ export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
     changes,
     secrets,
     pointers,
+    endings,
     calls,
     beforeReplace: () => {},
     clock: { nowMs: () => admin.nowMs },
@@ -48,10 +53,6 @@ export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
     vault: {
       async createKeySecret(keyId, version, key) {
         calls.push('create secret');
-        secrets.set(`${keyId} ${version}`, key);
-      },
-      async addKeyVersion(keyId, version, key) {
-        calls.push('add secret');
         secrets.set(`${keyId} ${version}`, key);
       },
       async putJwtSecret(keyId, version, secret) {
@@ -72,12 +73,18 @@ export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
         calls.push('point');
         pointers.set(keyHash, name);
       },
-      async replace(seen, next) {
+      async replace(seen, next, { made, ended } = { ended: [] }) {
         calls.push('replace');
         admin.beforeReplace();
         if (records.get(seen.name)?.revision !== seen.revision) return false;
+        if (made && !endings.delete(endingIdOf(made.secret))) return false;
+        for (const { secret, atMs } of ended) endings.set(endingIdOf(secret), atMs);
         records.set(seen.name, parseKeyRecord(formatKeyRecord(next)));
         return true;
+      },
+      async putEnding(_, { secret, atMs }) {
+        calls.push('mark secret');
+        endings.set(endingIdOf(secret), atMs);
       },
       async putChange(change) {
         calls.push(`note ${change.action}`);

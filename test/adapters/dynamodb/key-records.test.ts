@@ -28,7 +28,7 @@ let tables: Awaited<ReturnType<typeof startTables>>;
 let write: (record: KeyRecord) => Promise<void>;
 beforeAll(async () => {
   tables = await startTables();
-  write = (record) => makeKeyStore(tables.call, TABLE).create(record);
+  write = (record) => makeKeyStore(tables.call, TABLE_NAMES).create(record);
 });
 afterAll(() => tables.close());
 

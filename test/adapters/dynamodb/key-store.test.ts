@@ -18,7 +18,7 @@ let store: ReturnType<typeof makeKeyStore>;
 
 beforeAll(async () => {
   tables = await startTables();
-  store = makeKeyStore(tables.call, TABLE);
+  store = makeKeyStore(tables.call, TABLE_NAMES);
 });
 afterAll(() => tables.close());
 
@@ -31,7 +31,7 @@ async function write(letter: string, more: Partial<KeyRecord> = {}): Promise<Key
     keyHash: asKeyHash(letter.repeat(43)),
     ...more,
   };
-  await makeKeyStore(tables.call, TABLE).create(record);
+  await makeKeyStore(tables.call, TABLE_NAMES).create(record);
   return record;
 }
 
@@ -140,7 +140,7 @@ describe('a list', () => {
         ...(place + 1 < items.length && { LastEvaluatedKey: place + 1 }),
       };
     };
-    const listed = await makeKeyStore(call, TABLE).list(ACCOUNT);
+    const listed = await makeKeyStore(call, TABLE_NAMES).list(ACCOUNT);
     expect(listed.map(({ name }) => name)).toEqual(['m', 'n', 'o']);
   });
 });
@@ -164,7 +164,7 @@ describe('a change', () => {
 
   test('of a kind that this version does not know is an outage', async () => {
     const call: AwsCall = async () => ({ Item: { id: { S: 'x' }, action: { S: 'sing' } } });
-    await expect(makeKeyStore(call, TABLE).findChange(CHANGE.keyId, 'x')).rejects.toThrow(
+    await expect(makeKeyStore(call, TABLE_NAMES).findChange(CHANGE.keyId, 'x')).rejects.toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),
     );
   });

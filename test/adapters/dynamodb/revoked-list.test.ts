@@ -26,7 +26,7 @@ const tokenOf = (number: number) => asTokenId(String(number).padStart(22, 'T'));
 /** A key of that name, with elements on its list. */
 async function createKey(name: string, elements: readonly string[] = []) {
   const id = asKeyId(name.padEnd(22, 'A'));
-  await makeKeyStore(tables.call, TABLE).create({
+  await makeKeyStore(tables.call, TABLE_NAMES).create({
     ...SERVER_RECORD,
     name,
     id,

@@ -92,7 +92,8 @@ describe('tokens inspect', () => {
     expect(await online(['inspect', forged])).toEqual({
       status: 1,
       stdout: '',
-      stderr: 'hallpass: the key "demo" did not sign the token\n',
+      stderr:
+        'hallpass: the key "demo" did not sign the token, or signed it with a string that is no longer in force\n',
     });
     expect(await online(['inspect', mint()])).toMatchObject({
       status: 1,

@@ -2,14 +2,8 @@ import { inspect } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parseLimit } from '../../../core/base/limit-text.ts';
 import { hashOfKey, isWellFormed } from '../../../core/keys/api-key.ts';
-import {
-  createKey,
-  disableKey,
-  listChanges,
-  noteRevocation,
-  rotateKey,
-  setKey,
-} from '../../../core/keys/key-admin.ts';
+import { createKey, listChanges, noteRevocation, setKey } from '../../../core/keys/key-admin.ts';
+import { disableKey, rotateKey } from '../../../core/keys/key-rotation.ts';
 import { type MemoryKeyAdmin, makeMemoryKeyAdmin } from '../../support/memory-key-admin.ts';
 import { NOW_MS } from '../../support/tokens.ts';
 
@@ -258,11 +252,13 @@ describe('a key that knows its users', () => {
 });
 
 describe('rotating a key', () => {
-  test('adds its secret and its pointer before the record names them', async () => {
+  test('makes its secret and its pointer before the record names them', async () => {
     const first = await make();
     admin.calls.length = 0;
     const { record, key } = await rotateKey('course', 2 * HOUR_MS, admin);
-    expect(admin.calls).toEqual(['add secret', 'point', 'note rotate', 'replace']);
+    expect(admin.calls).toEqual([
+      ...['mark secret', 'create secret', 'point', 'note rotate', 'replace'],
+    ]);
     expect(key).not.toBe(first.key);
     expect(record).toEqual({
       ...first.record,

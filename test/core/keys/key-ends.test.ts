@@ -3,7 +3,8 @@
  */
 import { beforeEach, expect, test } from 'vitest';
 import { parseLimit } from '../../../core/base/limit-text.ts';
-import { createKey, disableKey, rotateKey, setKey } from '../../../core/keys/key-admin.ts';
+import { createKey, setKey } from '../../../core/keys/key-admin.ts';
+import { disableKey, rotateKey } from '../../../core/keys/key-rotation.ts';
 import { type KeySettings, mergeControls } from '../../../core/keys/key-settings.ts';
 import { type MemoryKeyAdmin, makeMemoryKeyAdmin } from '../../support/memory-key-admin.ts';
 import { JWT_SECRET } from '../../support/memory-keys.ts';
@@ -88,27 +89,32 @@ test('the usual name of the conversation header is no rule of its own', () => {
   });
 });
 
-test('the secret of a disabled key is marked when its former string would have ended, after the record', async () => {
-  const current = () => admin.records.get('course');
-  const marks: unknown[] = [];
-  const ports = {
-    ...admin,
-    endings: {
-      async put(key: object, atMs: number) {
-        marks.push([key, atMs, current()?.disabled]);
-      },
-    },
-  };
+test('the secrets of a disabled key end a minute after its overlap, and are marked again if that is repeated', async () => {
   await createKey({ name: 'course', settings: SETTINGS }, admin);
-  await rotateKey('course', 3_600_000, admin);
-  await disableKey('course', ports);
-  admin.nowMs += 2 * 3_600_000;
-  await disableKey('course', ports);
+  const { record } = await rotateKey('course', 3_600_000, admin);
+  await disableKey('course', admin);
+  const first = `secret#${record.id}`;
+  const second = `${first}#${record.version}`;
+  const endsAtMs = NOW_MS + 3_660_000;
+  expect([...admin.endings]).toEqual([
+    [first, endsAtMs],
+    [second, endsAtMs],
+  ]);
 
-  const { id: keyId, account } = current() ?? {};
-  const key = { keyId, account, keyName: 'course' };
-  expect(marks).toEqual([
-    [key, NOW_MS + 3_600_000, true],
-    [key, NOW_MS + 2 * 3_600_000 + 60_000, true],
+  admin.nowMs += 2 * 3_600_000;
+  await disableKey('course', admin);
+  expect([...admin.endings]).toEqual([
+    [first, NOW_MS + 7_260_000],
+    [second, NOW_MS + 7_260_000],
+  ]);
+});
+
+test('a second rotation ends the secrets of both strings before it in a minute', async () => {
+  await createKey({ name: 'course', settings: SETTINGS }, admin);
+  const { record } = await rotateKey('course', 3_600_000, admin);
+  await rotateKey('course', 0, admin);
+  expect([...admin.endings]).toEqual([
+    [`secret#${record.id}`, NOW_MS + 60_000],
+    [`secret#${record.id}#${record.version}`, NOW_MS + 60_000],
   ]);
 });

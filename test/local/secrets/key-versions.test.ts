@@ -18,52 +18,49 @@ beforeEach(async () => {
 afterEach(() => secrets.close());
 
 describe('versions of a key', () => {
-  test('are all kept when several are added at one time', async () => {
+  test('have a secret each: that of the first one is named after the key, that of a later one after the version', async () => {
     const id = asKeyId('A'.repeat(22));
     const writer = makeSecretWriter(call, 'hallpass/local');
     await writer.createKeySecret(id, '1', 'sk-one');
-    const versions = ['two', 'three', 'four', 'five'];
-    await Promise.all(
-      versions.map((version) => writer.addKeyVersion(id, version, `sk-${version}`)),
-    );
+    await writer.createKeySecret(id, 'own-2', 'sk-two');
     const clock = { nowMs: () => 0, sleep: async () => {} };
     const reader = makeSecrets(call, 'hallpass/local', clock);
     expect(await reader.readKey(id, '1')).toBe('sk-one');
-    for (const version of versions) {
-      expect(await reader.readKey(id, version)).toBe(`sk-${version}`);
-    }
+    expect(await reader.readKey(id, 'own-2')).toBe('sk-two');
+    expect(
+      ['', '/own-2', '/1'].map((end) => secrets.has(`hallpass/local/key/${id}${end}`)),
+    ).toEqual([true, true, false]);
   });
 
-  test('are all kept when one is added between the read and the write of another', async () => {
+  test("of a JWT's secret are all kept when one is added between the read and the write of another", async () => {
     const id = asKeyId('C'.repeat(22));
     const writer = makeSecretWriter(call, 'hallpass/local');
-    await writer.createKeySecret(id, '1', 'sk-one');
+    await writer.putJwtSecret(id, '1', 'one');
     let isFirst = true;
     const slow: AwsCall = async (operation, input) => {
       if (operation === 'PutSecretValue' && isFirst) {
         isFirst = false;
-        await writer.addKeyVersion(id, 'fast', 'sk-fast');
+        await writer.putJwtSecret(id, 'fast', 'fast');
       }
       return call(operation, input);
     };
-    await makeSecretWriter(slow, 'hallpass/local').addKeyVersion(id, 'slow', 'sk-slow');
+    await makeSecretWriter(slow, 'hallpass/local').putJwtSecret(id, 'slow', 'slow');
     const { SecretString: text } = await call('GetSecretValue', {
-      SecretId: `hallpass/local/key/${id}`,
+      SecretId: `hallpass/local/key/${id}/jwt`,
     });
     expect(JSON.parse(String(text))).toEqual({
-      versions: { 1: 'sk-one', fast: 'sk-fast', slow: 'sk-slow' },
+      versions: { 1: 'one', fast: 'fast', slow: 'slow' },
     });
   });
 
-  test('are the newest 32', async () => {
+  test("of a JWT's secret are the newest 32", async () => {
     const id = asKeyId('B'.repeat(22));
     const writer = makeSecretWriter(call, 'hallpass/local');
-    await writer.createKeySecret(id, 'v0', 'sk-0');
-    for (let count = 1; count <= 32; count += 1) {
-      await writer.addKeyVersion(id, `v${count}`, `sk-${count}`);
+    for (let count = 0; count <= 32; count += 1) {
+      await writer.putJwtSecret(id, `v${count}`, `secret ${count}`);
     }
     const { SecretString: text } = await call('GetSecretValue', {
-      SecretId: `hallpass/local/key/${id}`,
+      SecretId: `hallpass/local/key/${id}/jwt`,
     });
     const kept = Object.keys(JSON.parse(String(text)).versions);
     expect([kept.length, kept[0], kept.at(-1)]).toEqual([32, 'v1', 'v32']);
