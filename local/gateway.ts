@@ -24,6 +24,7 @@ import { startDemoProvider } from './demo-provider.ts';
 import { createTables } from './dynamodb/tables.ts';
 import { startDynamoDbThread } from './dynamodb/thread.ts';
 import { type LocalFunctions, makeFunctions } from './functions.ts';
+import { writeOwnerOnly } from './owner-only-file.ts';
 import {
   makeDeployment,
   openDataFolder,
@@ -35,7 +36,6 @@ import {
   withDemoSignIn,
 } from './provision.ts';
 import { startSecrets } from './secrets/server.ts';
-import { writeOwnerOnly } from './secrets/store.ts';
 import { ENDPOINT_FILE, makeAccessKeyId, makeVariables, SECRET_PREFIX } from './variables.ts';
 
 const SETUP_CALL_TIMEOUT_MS = 10_000;

@@ -15,7 +15,7 @@ import { parseSignIn } from '../core/sign-in/settings.ts';
 import { findSigningFault } from '../core/sign-in/signing-key.ts';
 import { signScopedToken } from '../core/tokens/scoped-token.ts';
 import { DEMO_CLIENT_ID } from './demo-provider.ts';
-import { writeOwnerOnly } from './secrets/store.ts';
+import { writeOwnerOnly } from './owner-only-file.ts';
 
 const DEPLOYMENT_FILE = 'deployment.json';
 const DEPLOYMENT_BYTES = 16;

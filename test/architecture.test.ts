@@ -77,7 +77,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/': `${FOR_A_COMMAND} cli/console/ cli/keys/ cli/login/ cli/tokens/ cli/usage/ core/explain.ts local/flags.ts local/start.ts`,
   // Only what is behind --stack may use the operator's AWS profile or single sign-on.
   'cli/gateway/': `${FOR_A_COMMAND} local/ ${LOCAL_ROOMS} @aws-sdk/client-cloudformation`,
-  'cli/login/': `${FOR_A_COMMAND} valibot openid-client`,
+  'cli/login/': `${FOR_A_COMMAND} local/listen.ts local/owner-only-file.ts valibot openid-client`,
   'cli/console/': `${FOR_A_COMMAND} cli/keys/ cli/users/ local/listen.ts pages/dist/operator.json`,
   'cli/keys/': FOR_A_COMMAND,
   'cli/tokens/': `${FOR_A_COMMAND} pages/shared/qr-path.ts csv-parse`,
@@ -88,7 +88,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'local/api-gateway/': `local/listen.ts adapters/api-gateway/ ${ROOMS_OF_CORE} aws-lambda valibot node:*`,
   'local/dynamodb/':
     'local/listen.ts local/signed-with.ts adapters/aws/ adapters/table-schema.ts dynalite core/base/ node:*',
-  'local/secrets/': 'local/listen.ts local/signed-with.ts core/base/ valibot node:*',
+  'local/secrets/':
+    'local/listen.ts local/owner-only-file.ts local/signed-with.ts core/base/ valibot node:*',
 
   'package/':
     'lib/ core/base/errors.ts core/config.ts core/tokens/issue.ts hallpass.config.ts bin/hallpass.ts node:*',

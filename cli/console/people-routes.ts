@@ -14,24 +14,18 @@ const PAGE_SIZE = '200';
 export const makePeopleRoutes = (
   gateway: Gateway,
   by: string,
-): readonly (readonly [string, ConsoleRoute])[] => [
-  ['GET near', () => listNear(gateway, by)],
-  [
-    'GET people',
-    async ({ segments: [key = ''], query }) => {
-      const after = query.get('after');
-      const users = await usersInTables(gateway, key, by);
-      return users.page({ limit: PAGE_SIZE, sort: 'spent', ...(after !== null && { after }) });
-    },
-  ],
-  [
-    'PATCH people',
-    async ({ segments: [key = '', user = ''], body, idempotencyKey }) => {
-      const users = await usersInTables(gateway, key, by);
-      return { data: await users.change(user, body, idempotencyKey) };
-    },
-  ],
-];
+): Readonly<Record<string, ConsoleRoute>> => ({
+  'GET near': () => listNear(gateway, by),
+  'GET people': async ({ segments: [key = ''], query }) => {
+    const after = query.get('after');
+    const users = await usersInTables(gateway, key, by);
+    return users.page({ limit: PAGE_SIZE, sort: 'spent', ...(after !== null && { after }) });
+  },
+  'PATCH people': async ({ segments: [key = '', user = ''], body, idempotencyKey }) => {
+    const users = await usersInTables(gateway, key, by);
+    return { data: await users.change(user, body, idempotencyKey) };
+  },
+});
 
 /** Lists the people near a limit of every key that is not disabled, the nearest first; of one key 200 at most. */
 async function listNear(gateway: Gateway, by: string) {

@@ -29,49 +29,34 @@ export function makeRoutes(
   admin: KeyAdminPorts,
 ): ReadonlyMap<string, ConsoleRoute> {
   const nowMs = () => admin.clock.nowMs();
-  return new Map<string, ConsoleRoute>([
-    [
-      'GET keys',
-      async () => ({
-        account: gateway.account,
-        data: (await gateway.keys.list(gateway.account)).map((key) => toKeyJson(key, nowMs())),
-      }),
-    ],
-    ['GET usage', async ({ query }) => reportKeys(gateway, Number(query.get('days')), nowMs())],
-    [
-      'GET audit',
-      async ({ segments: [name = ''] }) => {
-        const record = await gateway.requireKey(name);
-        return { data: (await listAllChanges(record, gateway)).map(toChangeJson) };
-      },
-    ],
-    [
-      'POST keys',
-      async ({ body }) => {
-        const wanted = toNewKey(body, gateway.config.defaults);
-        await requireModels(wanted.settings, gateway);
-        return toMadeJson(await createKey(wanted, admin));
-      },
-    ],
-    [
-      'PATCH keys',
-      async ({ segments: [name = ''], body }) => {
-        const settings = toSettings(body);
-        await requireModels(settings, gateway);
-        return toKeyJson(await setKey(name, settings, admin), nowMs());
-      },
-    ],
-    [
-      'POST rotate',
-      async ({ segments: [name = ''], body: { now } }) =>
-        toMadeJson(await rotateKey(name, now === true ? 0 : undefined, admin)),
-    ],
-    [
-      'POST disable',
-      async ({ segments: [name = ''] }) => ({ changed: await disableKey(name, admin) }),
-    ],
+  const routes: Readonly<Record<string, ConsoleRoute>> = {
+    'GET keys': async () => ({
+      account: gateway.account,
+      data: (await gateway.keys.list(gateway.account)).map((key) => toKeyJson(key, nowMs())),
+    }),
+    'GET usage': async ({ query }) => reportKeys(gateway, Number(query.get('days')), nowMs()),
+    'GET audit': async ({ segments: [name = ''] }) => {
+      const record = await gateway.requireKey(name);
+      return { data: (await listAllChanges(record, gateway)).map(toChangeJson) };
+    },
+    'POST keys': async ({ body }) => {
+      const wanted = toNewKey(body, gateway.config.defaults);
+      await requireModels(wanted.settings, gateway);
+      return toMadeJson(await createKey(wanted, admin));
+    },
+    'PATCH keys': async ({ segments: [name = ''], body }) => {
+      const settings = toSettings(body);
+      await requireModels(settings, gateway);
+      return toKeyJson(await setKey(name, settings, admin), nowMs());
+    },
+    'POST rotate': async ({ segments: [name = ''], body: { now } }) =>
+      toMadeJson(await rotateKey(name, now === true ? 0 : undefined, admin)),
+    'POST disable': async ({ segments: [name = ''] }) => ({
+      changed: await disableKey(name, admin),
+    }),
     ...makePeopleRoutes(gateway, admin.by),
-  ]);
+  };
+  return new Map(Object.entries(routes));
 }
 
 /** @throws invalid_request that names the entries which no model of the gateway matches */

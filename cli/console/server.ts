@@ -8,7 +8,7 @@
  *
  * Guarantees: it listens on 127.0.0.1 alone, sets no cookie, and no AWS credential leaves the process.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { brotliDecompressSync } from 'node:zlib';
 import { PAGE_HEADERS } from '../../adapters/api-gateway/responses.ts';
 import { GatewayError, toGatewayError } from '../../core/base/errors.ts';
@@ -48,13 +48,12 @@ export async function startConsoleServer(
 ): Promise<ConsoleServer> {
   let origin = '';
   const server = createServer((request, response) => {
-    answer(request, { origin, session, routes }).then(
-      ({ status, headers, body }) => send(response, status, headers, body),
-      (thrown) => {
-        const { status, code, message } = toGatewayError(thrown);
-        sendJson(response, status, { error: { code, message } });
-      },
-    );
+    answer(request, { origin, session, routes })
+      .catch(toErrorAnswer)
+      .then(({ status, type, body }) => {
+        const headers = { ...PAGE_HEADERS, 'cache-control': 'no-store', 'content-type': type };
+        response.writeHead(status, headers).end(body);
+      });
   });
   origin = await listen(server);
   return { origin, close: () => endServer(server) };
@@ -68,15 +67,21 @@ interface Context {
 
 interface Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  /** The type of the content. */
+  readonly type: string;
+  readonly body: Buffer | string;
 }
 
-const toJson = (value: unknown): Answer => ({
-  status: 200,
-  headers: { 'content-type': 'application/json' },
-  body: Buffer.from(JSON.stringify(value)),
+const toJson = (value: unknown, status = 200): Answer => ({
+  status,
+  type: 'application/json',
+  body: JSON.stringify(value),
 });
+
+function toErrorAnswer(thrown: unknown): Answer {
+  const { status, code, message } = toGatewayError(thrown);
+  return toJson({ error: { code, message } }, status);
+}
 
 async function answer(request: IncomingMessage, context: Context): Promise<Answer> {
   const { origin, session, routes } = context;
@@ -87,7 +92,7 @@ async function answer(request: IncomingMessage, context: Context): Promise<Answe
   const file = findFile(url.pathname);
   if (method === 'GET' && file !== undefined) {
     const body = brotliDecompressSync(Buffer.from(file.br, 'base64'));
-    return { status: 200, headers: { 'content-type': file.type }, body };
+    return { status: 200, type: file.type, body };
   }
   const [, top, first = '', ...segments] = url.pathname.split('/').map(decodeURIComponent);
   if (top !== 'api') throw new GatewayError('not_found');
@@ -116,22 +121,3 @@ async function readBody(request: IncomingMessage): Promise<JsonObject> {
   if (body === undefined) throw new GatewayError('invalid_request');
   return body;
 }
-
-function send(
-  response: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body: Buffer,
-): void {
-  response
-    .writeHead(status, { ...PAGE_HEADERS, 'cache-control': 'no-store', ...headers })
-    .end(body);
-}
-
-const sendJson = (response: ServerResponse, status: number, value: object): void =>
-  send(
-    response,
-    status,
-    { 'content-type': 'application/json' },
-    Buffer.from(JSON.stringify(value)),
-  );

@@ -1,9 +1,8 @@
 /**
  * The place on this computer that the browser comes back to after a sign-in (RFC 8252, 7.3).
  */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { endServer, listen } from '../../local/listen.ts';
 import { CommandError } from '../failure.ts';
 
 /** A person signs in within this time. */
@@ -33,12 +32,10 @@ export async function startLoopback(): Promise<Loopback> {
     answer(response, 200, 'Go back to the terminal. This page may be closed.');
     expected.resolve(url);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const redirectUri = `http://127.0.0.1:${port}${PATH}`;
+  const origin = await listen(server);
+  const redirectUri = `${origin}${PATH}`;
   // A page of another origin could send requests here by a name that leads to this machine.
-  const isHere = ({ headers }: IncomingMessage): boolean => headers.host === `127.0.0.1:${port}`;
+  const isHere = ({ headers }: IncomingMessage): boolean => origin === `http://${headers.host}`;
 
   return {
     redirectUri,
@@ -57,12 +54,7 @@ export async function startLoopback(): Promise<Loopback> {
         };
       }),
 
-    async close() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+    close: () => endServer(server),
   };
 }
 

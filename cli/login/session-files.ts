@@ -2,12 +2,12 @@
  * The files of `hallpass login`: one for each gateway in the user's configuration folder, which only the user may read.
  * A lock beside it makes one of several commands refresh at a time.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { writeOwnerOnly } from '../../local/owner-only-file.ts';
 import { CommandError } from '../failure.ts';
 
 const sessionSchema = v.strictObject({
@@ -35,8 +35,7 @@ const LOCK_STALE_MS = 20_000;
 const folderOf = ({ XDG_CONFIG_HOME, APPDATA, HOME }: Variables): string =>
   join(XDG_CONFIG_HOME || APPDATA || join(HOME || homedir(), '.config'), 'hallpass', 'sessions');
 
-const pathOf = (folder: string, url: string): string =>
-  join(folder, `${encodeURIComponent(url)}${FILE}`);
+const fileOf = (url: string): string => `${encodeURIComponent(url)}${FILE}`;
 
 /** The kept sessions of a user. */
 export interface SessionFiles {
@@ -56,13 +55,14 @@ export interface SessionFiles {
 
 export function openSessionFiles(variables: Variables): SessionFiles {
   const folder = folderOf(variables);
+  const pathOf = (url: string): string => join(folder, fileOf(url));
 
   async function find(url: string): Promise<GatewaySession | undefined> {
-    const text = await readFile(pathOf(folder, url), 'utf8').catch(() => undefined);
+    const text = await readFile(pathOf(url), 'utf8').catch(() => undefined);
     if (text === undefined) return undefined;
     const session = v.safeParse(v.pipe(v.string(), v.parseJson(), sessionSchema), text);
     if (session.success && session.output.url === url) return session.output;
-    throw new CommandError(`"${pathOf(folder, url)}" cannot be read; sign in again`);
+    throw new CommandError(`"${pathOf(url)}" cannot be read; sign in again`);
   }
 
   return {
@@ -76,22 +76,14 @@ export function openSessionFiles(variables: Variables): SessionFiles {
 
     async put(session) {
       await mkdir(folder, { recursive: true, mode: OWNER_ONLY_FOLDER });
-      const path = pathOf(folder, session.url);
-      const beside = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-      const file = await open(beside, 'wx', OWNER_ONLY_FILE);
-      try {
-        await file.writeFile(`${JSON.stringify(session)}\n`);
-      } finally {
-        await file.close();
-      }
-      await rename(beside, path);
+      await writeOwnerOnly(folder, fileOf(session.url), `${JSON.stringify(session)}\n`);
     },
 
-    remove: (url) => rm(pathOf(folder, url), { force: true }),
+    remove: (url) => rm(pathOf(url), { force: true }),
 
     async locked(url, run) {
       await mkdir(folder, { recursive: true, mode: OWNER_ONLY_FOLDER });
-      const lock = `${pathOf(folder, url)}.lock`;
+      const lock = `${pathOf(url)}.lock`;
       await take(lock);
       try {
         return await run();

@@ -1,10 +1,10 @@
 /**
  * Keeps local secrets: a file each, which only its owner may read and which is replaced as a whole.
  */
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { writeOwnerOnly } from '../owner-only-file.ts';
 
 const secretSchema = v.strictObject({
   name: v.string(),
@@ -33,7 +33,6 @@ export interface SecretStore {
 }
 
 const OWNER_ONLY_FOLDER = 0o700;
-const OWNER_ONLY_FILE = 0o600;
 const SUFFIX = '.json';
 /** File systems allow 255 bytes; names are longer once they are escaped. */
 const FILE_NAME_CHARS_MAX = 240;
@@ -98,18 +97,4 @@ async function readSecret(path: string): Promise<StoredSecret> {
   } catch {
     throw new Error(`${path} is not a secret of the local gateway`);
   }
-}
-
-/** Writes a file that only its owner may read. After a crash it is there completely or not at all. */
-export async function writeOwnerOnly(folder: string, name: string, text: string): Promise<void> {
-  const path = join(folder, name);
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const file = await open(temporary, 'wx', OWNER_ONLY_FILE);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
