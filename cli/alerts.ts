@@ -3,14 +3,12 @@
  */
 import type { Command } from 'commander';
 import { alertSecretName } from '../adapters/table-schema.ts';
-import { wrongUse } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
 import { withGateway } from './gateway/connect.ts';
-import { printResult, readSecret, type Terminal } from './output.ts';
+import { printResult, readNewSecret, type Terminal } from './output.ts';
 
 /** As long as the hash of the signature. */
 const SECRET_CHARS_MIN = 32;
-const SECRET_CHARS_MAX = 4096;
 
 /** Adds the commands to the program. */
 export function addAlertCommands(program: Command, terminal: Terminal): void {
@@ -24,13 +22,7 @@ export function addAlertCommands(program: Command, terminal: Terminal): void {
 }
 
 async function setSecret(flags: PlaceFlags, terminal: Terminal): Promise<void> {
-  const secret = await readSecret('-', terminal);
-  const isLong = secret.length >= SECRET_CHARS_MIN && secret.length <= SECRET_CHARS_MAX;
-  if (!/^(?!\{)[!-~]+$/.test(secret) || !isLong) {
-    throw wrongUse(
-      `the secret must be ${SECRET_CHARS_MIN} to ${SECRET_CHARS_MAX} printable ASCII characters without a space`,
-    );
-  }
+  const secret = await readNewSecret('secret', terminal, { charsMin: SECRET_CHARS_MIN });
   const name = await withGateway(
     flags,
     terminal,

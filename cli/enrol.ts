@@ -2,14 +2,13 @@
  * `hallpass enrol`: links by which people get a pass of a key, each once.
  */
 import { randomBytes } from 'node:crypto';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { makeSignInSecrets } from '../adapters/aws/sign-in-secret.ts';
 import { findEnrolments } from '../adapters/dynamodb/enrolments.ts';
 import { makeSignInStore } from '../adapters/dynamodb/sign-in-store.ts';
 import { systemClock } from '../adapters/system.ts';
 import { asNanoUsd, nanoUsdFromUsd, toUsdText } from '../core/base/money.ts';
 import { isDomain } from '../core/base/names.ts';
-import { findFault } from '../core/keys/key-use.ts';
 import {
   CODE_CHARS,
   codeIdOf,
@@ -23,12 +22,12 @@ import {
   UNUSED,
 } from '../core/sign-in/enrolment.ts';
 import type { StoredGrant } from '../core/sign-in/ports.ts';
-import { findSigningFault } from '../core/sign-in/signing-key.ts';
 import { CommandError, wrongUse } from './failure.ts';
 import { must, type PlaceFlags, toExpiry, toKeyName, toModels, toUsd, withPlace } from './flags.ts';
 import { type Gateway, withGateway } from './gateway/connect.ts';
 import { requireMatchingModels } from './model-check.ts';
 import { printResult, type Terminal, toInstant, toTable } from './output.ts';
+import { requireSigningKey } from './sign-in.ts';
 import { writeWhole } from './whole-file.ts';
 
 interface CreateFlags extends PlaceFlags {
@@ -96,7 +95,7 @@ function toDomains(text: string): readonly string[] {
     .split(',')
     .map((each) => each.trim());
   if (domains.every(isDomain)) return domains;
-  throw new InvalidArgumentError(`It must be domains such as example.edu, got "${text}".`);
+  throw must('domains such as example.edu', text);
 }
 
 const shortOf = (enrolmentId: string): string =>
@@ -133,12 +132,8 @@ async function create(flags: CreateFlags, terminal: Terminal): Promise<void> {
 
 /** A link that cannot sign would fail in front of a class. */
 async function requireSigner(name: string, gateway: Gateway): Promise<void> {
-  const { account, secretsManager, environment } = gateway;
-  const record = await gateway.requireKey(name);
-  const fault = findSigningFault(record);
-  if (fault !== undefined) throw new CommandError(`the key "${name}" ${fault}`);
-  const ended = findFault(record, { account, use: 'signer', nowMs: systemClock.nowMs() });
-  if (ended !== undefined) throw new CommandError(`"${name}" is ${ended}`);
+  const { secretsManager, environment } = gateway;
+  await requireSigningKey(name, gateway);
   const secrets = makeSignInSecrets(secretsManager, environment.secretPrefix, systemClock);
   if ((await secrets.findKey(name)) === undefined) {
     throw new CommandError(

@@ -29,6 +29,29 @@ export async function readSecret(argument: string, terminal: Terminal): Promise<
   return secret;
 }
 
+/** Longer than any provider's key. */
+const NEW_SECRET_CHARS_MAX = 4096;
+/** JSON stands for a secret that nobody has set. */
+const BARE_SECRET = /^(?!\{)[!-~]+$/;
+
+/**
+ * Reads a secret that the gateway is to keep from standard input.
+ * @param name of the secret, for the error
+ * @throws CommandError unless it is printable ASCII of the right length
+ */
+export async function readNewSecret(
+  name: string,
+  terminal: Terminal,
+  { charsMin = 1, form = BARE_SECRET } = {},
+): Promise<string> {
+  const secret = await readSecret('-', terminal);
+  const isLong = secret.length >= charsMin && secret.length <= NEW_SECRET_CHARS_MAX;
+  if (form.test(secret) && isLong) return secret;
+  throw wrongUse(
+    `the ${name} must be ${charsMin} to ${NEW_SECRET_CHARS_MAX} printable ASCII characters without a space`,
+  );
+}
+
 export const toJson = (value: unknown): string => JSON.stringify(value, undefined, 2);
 
 /** Prints a result as JSON or as text. */
@@ -60,10 +83,14 @@ export function toTable(heading: readonly string[], rows: readonly (readonly str
   return [styled('bold', toLine(heading)), ...rows.map(toLine)].join('\n');
 }
 
+/** A name and its value. One without a value is left out. */
+export type Line = readonly [name: string, value: string | undefined];
+
 /** Formats names and values, one pair per line. */
-export function toLines(pairs: readonly (readonly [string, string])[]): string {
-  const width = Math.max(0, ...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}${GAP}${value}`.trimEnd()).join('\n');
+export function toLines(lines: readonly Line[]): string {
+  const shown = lines.filter(([, value]) => value !== undefined);
+  const width = Math.max(0, ...shown.map(([name]) => name.length));
+  return shown.map(([name, value]) => `${name.padEnd(width)}${GAP}${value}`.trimEnd()).join('\n');
 }
 
 /** Formats unix milliseconds as `2026-11-20T12:00:00Z`. */

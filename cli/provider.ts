@@ -3,13 +3,10 @@
  */
 import type { Command } from 'commander';
 import { findProvider } from '../core/providers/provider.ts';
-import { CommandError, wrongUse } from './failure.ts';
+import { CommandError } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
 import { type Gateway, withGateway } from './gateway/connect.ts';
-import { printResult, readSecret, type Terminal } from './output.ts';
-
-/** Longer than any provider's key. */
-const KEY_CHARS_MAX = 4096;
+import { printResult, readNewSecret, type Terminal } from './output.ts';
 
 /** Adds the commands to the program. */
 export function addProviderCommands(program: Command, terminal: Terminal): void {
@@ -24,12 +21,7 @@ export function addProviderCommands(program: Command, terminal: Terminal): void 
 }
 
 async function setKey(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
-  const key = await readSecret('-', terminal);
-  if (!/^(?!\{)[!-~]+$/.test(key) || key.length > KEY_CHARS_MAX) {
-    throw wrongUse(
-      `the API key must be 1 to ${KEY_CHARS_MAX} printable ASCII characters without a space`,
-    );
-  }
+  const key = await readNewSecret('API key', terminal);
   const secret = await withGateway(
     flags,
     terminal,

@@ -4,14 +4,16 @@
 import type { Command } from 'commander';
 import { makeSignInSecrets, makeSignInSecretWriter } from '../adapters/aws/sign-in-secret.ts';
 import { systemClock } from '../adapters/system.ts';
+import type { KeyRecord } from '../core/keys/key-record.ts';
 import { findFault } from '../core/keys/key-use.ts';
 import { findSigningFault } from '../core/sign-in/signing-key.ts';
-import { CommandError, wrongUse } from './failure.ts';
+import { CommandError } from './failure.ts';
 import { type PlaceFlags, withPlace } from './flags.ts';
 import { type Gateway, withGateway } from './gateway/connect.ts';
-import { printResult, readSecret, type Terminal } from './output.ts';
+import { printResult, readNewSecret, type Terminal } from './output.ts';
 
-const SECRET_CHARS_MAX = 4096;
+/** It is kept within JSON, so it may look like JSON itself. */
+const CLIENT_SECRET = /^[!-~]+$/;
 
 /** Adds the commands to the program. */
 export function addSignInCommands(program: Command, terminal: Terminal): void {
@@ -49,29 +51,31 @@ export const isUsedBySignIn = (
           () => true,
         );
 
+/** Finds a key that sign-in may sign with. @throws CommandError for one that caps nobody or is not in force */
+export async function requireSigningKey(
+  name: string,
+  { account, requireKey }: Gateway,
+): Promise<KeyRecord> {
+  const record = await requireKey(name);
+  const fault = findSigningFault(record);
+  if (fault !== undefined) throw new CommandError(`the key "${name}" ${fault}`);
+  const ended = findFault(record, { account, use: 'signer', nowMs: systemClock.nowMs() });
+  if (ended !== undefined) throw new CommandError(`"${name}" is ${ended}`);
+  return record;
+}
+
 async function useKey(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
   const keyId = await withGateway(flags, terminal, async (gateway) => {
-    const { account, keys, secrets } = gateway;
-    const record = await keys.find(account, name);
-    if (record === undefined) throw new CommandError(`there is no key "${name}"`);
-    const fault = findSigningFault(record);
-    if (fault !== undefined) throw new CommandError(`the key "${name}" ${fault}`);
-    const ended = findFault(record, { account, use: 'signer', nowMs: systemClock.nowMs() });
-    if (ended !== undefined) throw new CommandError(`"${name}" is ${ended}`);
-    await writerOf(gateway).putKey(name, await secrets.readKey(record.id, record.version));
-    return record.id;
+    const { id, version } = await requireSigningKey(name, gateway);
+    await writerOf(gateway).putKey(name, await gateway.secrets.readKey(id, version));
+    return id;
   });
   terminal.note(`sign-in may sign with the key "${name}"`);
   printResult(flags, terminal, { json: { key: name, id: keyId }, text: () => name });
 }
 
 async function setClientSecret(name: string, flags: PlaceFlags, terminal: Terminal): Promise<void> {
-  const secret = await readSecret('-', terminal);
-  if (!/^[!-~]+$/.test(secret) || secret.length > SECRET_CHARS_MAX) {
-    throw wrongUse(
-      `the secret must be 1 to ${SECRET_CHARS_MAX} printable ASCII characters without a space`,
-    );
-  }
+  const secret = await readNewSecret('secret', terminal, { form: CLIENT_SECRET });
   await withGateway(flags, terminal, (gateway) => writerOf(gateway).putClientSecret(name, secret));
   terminal.note(`set the secret "${name}" of sign-in`);
   printResult(flags, terminal, { json: { clientSecret: name }, text: () => name });

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Stage } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
-import { isLoopbackHost } from '../core/base/alert-settings.ts';
+import { isLoopbackHost } from '../core/base/url.ts';
 import type { Config } from '../core/config.ts';
 import { findProvider } from '../core/providers/provider.ts';
 

@@ -3,7 +3,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { isRecord, type JsonObject } from '../../core/base/json.ts';
-import { parseUrl } from '../../core/base/url.ts';
+import { isSafeForSecrets, parseUrl } from '../../core/base/url.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import type { Terminal } from '../output.ts';
 
@@ -20,14 +20,10 @@ export const withUrl = (command: Command): Command =>
       .conflicts(['data', 'stack']),
   );
 
-const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])$/;
-
 /** Reads the URL of a gateway, with or without its `/v1`. A key is sent over https, or to this machine. */
 export function toBaseUrl(text: string): string {
   const url = parseUrl(text);
-  const isSafe =
-    url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
-  if (!isSafe || url.search !== '' || url.hash !== '') {
+  if (url === undefined || !isSafeForSecrets(url) || url.search !== '' || url.hash !== '') {
     throw new InvalidArgumentError(
       'It must be an https URL, or an http URL of this machine, without query and fragment.',
     );

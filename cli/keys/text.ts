@@ -14,7 +14,7 @@ import {
   type IdentityControls,
   type KeyRecord,
 } from '../../core/keys/key-record.ts';
-import { toInstant, toTable } from '../output.ts';
+import { type Line, toInstant, toTable } from '../output.ts';
 import type { ListedChange } from './changes.ts';
 import { toRuleJson } from './rule-flags.ts';
 
@@ -101,43 +101,42 @@ export const keyTable = (records: readonly KeyRecord[], nowMs: number): string =
     ]),
   );
 
-export function keyLines(record: KeyRecord, nowMs: number): readonly (readonly [string, string])[] {
+export function keyLines(record: KeyRecord, nowMs: number): readonly Line[] {
   const former = formerOf(record, nowMs);
   return [
     ['name', record.name],
     ['kid', kidOf(record.account, record.name)],
     ['id', record.id],
     ['kind', record.kind],
-    ...(record.user === undefined ? [] : ([['user', record.user]] as const)),
+    ['user', record.user],
     ['state', record.disabled ? 'disabled' : isEnded(record, nowMs) ? 'expired' : 'in force'],
-    ...(former === null ? [] : ([['former', `valid until ${former.until}`]] as const)),
+    ['former', former === null ? undefined : `valid until ${former.until}`],
     ['models', listOr(record.models ?? [], 'any')],
     ['limits', listOr(record.limits.map(formatLimit), 'none')],
     ['tokens', `at most ${toWords(record.maxTokenLifetimeSeconds)}`],
     ...Object.entries(record.verifier ? verifierFields(record.verifier) : {}),
     ...identityLines(record.identity),
-    ...(record.tiers ?? []).map((tier) => ['when', tierText(tier)] as const),
-    ...(record.allowedOrigins ? [['origins', record.allowedOrigins.join(', ')] as const] : []),
-    ...(record.expiresAtMs ? [['expires', toInstant(record.expiresAtMs)] as const] : []),
-    ...(record.managedBy ? [['managed by', record.managedBy] as const] : []),
+    ...(record.tiers ?? []).map((tier): Line => ['when', tierText(tier)]),
+    ['origins', record.allowedOrigins?.join(', ')],
+    ['expires', record.expiresAtMs === undefined ? undefined : toInstant(record.expiresAtMs)],
+    ['managed by', record.managedBy],
     ['revoked', `${record.revoked.length} by jti`],
     ['created', toInstant(record.createdAtMs)],
   ];
 }
 
 /** Lists the controls that are on. */
-function identityLines(identity: IdentityControls = {}): readonly (readonly [string, string])[] {
-  const { identityHeader, userHeader = DEFAULT_USER_HEADER, allowedDomains = [] } = identity;
+function identityLines(identity: IdentityControls = {}): readonly Line[] {
+  const { userHeader = DEFAULT_USER_HEADER, allowedDomains = [] } = identity;
+  const when = (isOn: unknown, words: string) => (isOn ? words : undefined);
   return [
-    ...(identityHeader ? [['user header', userHeader] as const] : []),
-    ...(identity.enforceIdentity ? [['identity', 'enforced'] as const] : []),
-    ...(identity.enforceConversation ? [['conversation', 'enforced'] as const] : []),
-    ...(allowedDomains.length > 0 ? [['domains', allowedDomains.join(', ')] as const] : []),
-    ...(identity.trustEmail ? [['e-mail of JWTs', 'trusted'] as const] : []),
-    ...(identity.conversationHeader
-      ? [['conversation header', identity.conversationHeader] as const]
-      : []),
-    ...(identity.identityNamespace ? [['users', 'joined by verified e-mail'] as const] : []),
+    ['user header', when(identity.identityHeader, userHeader)],
+    ['identity', when(identity.enforceIdentity, 'enforced')],
+    ['conversation', when(identity.enforceConversation, 'enforced')],
+    ['domains', when(allowedDomains.length > 0, allowedDomains.join(', '))],
+    ['e-mail of JWTs', when(identity.trustEmail, 'trusted')],
+    ['conversation header', identity.conversationHeader],
+    ['users', when(identity.identityNamespace, 'joined by verified e-mail')],
   ];
 }
 

@@ -18,6 +18,7 @@ import {
   type TokenEndpointResponse,
   tokenRevocation,
 } from 'openid-client';
+import { isSafeForSecrets, parseUrl } from '../../core/base/url.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import { startLoopback } from './loopback.ts';
 import type { GatewaySession } from './session-files.ts';
@@ -32,10 +33,8 @@ const ERROR_CHARS_MAX = 300;
  * @throws CommandError for any other text
  */
 export function parseGatewayUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isLocal = /^(127\.0\.0\.1|\[::1\]|localhost)$/.test(url?.hostname ?? '');
-  const isAllowed = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal);
-  if (url === undefined || !isAllowed || url.search !== '' || url.username !== '') {
+  const url = parseUrl(text);
+  if (!url || !isSafeForSecrets(url) || url.search !== '' || url.username !== '') {
     throw wrongUse(`"--url" must be an https URL such as https://llm.example.edu, got "${text}"`);
   }
   return `${url.origin}${url.pathname}`.replace(/\/+(v1\/?)?$/, '');

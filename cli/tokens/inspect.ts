@@ -14,8 +14,16 @@ import { isSignedWith, parsePayload, parseScopedToken } from '../../core/tokens/
 import type { PlaceFlags } from '../flags.ts';
 import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
 import { withGateway } from '../gateway/connect.ts';
-import { printResult, readSecret, type Terminal, toInstant, toLines } from '../output.ts';
+import {
+  type Line,
+  printResult,
+  readSecret,
+  type Terminal,
+  toInstant,
+  toLines,
+} from '../output.ts';
 import { findOwnToken, readSpend } from './own-token.ts';
+import { namesGateway } from './token-book.ts';
 
 export type InspectFlags = PlaceFlags & UrlFlag;
 
@@ -48,23 +56,20 @@ export async function inspect(
   const key = terminal.variables.HALLPASS_KEY?.trim();
   const nowMs = Date.now();
   const offline = describe({ account, keyName, claims }, nowMs);
-  const holds = key ? isSignedWith(token, key) : null;
-  const isOnline = flags.data !== undefined || flags.stack !== undefined;
-  if (flags.url !== undefined) {
-    const known = await callByKey(
-      flags.url,
-      `/scoped-jwt?${new URLSearchParams({ jwtoken: text })}`,
-      terminal,
+  /** Returns what the gateway that a flag names knows of the token. It knows of none that its key did not sign. */
+  const ask = async (): Promise<Partial<TokenSpend> | undefined> => {
+    if (flags.url !== undefined) {
+      const query = new URLSearchParams({ jwtoken: text });
+      return spendIn(await callByKey(flags.url, `/scoped-jwt?${query}`, terminal));
+    }
+    if (!namesGateway(flags)) return undefined;
+    return withGateway(flags, terminal, async (gateway) =>
+      readSpend(await findOwnToken(text, { account, keyName }, gateway), gateway),
     );
-    const json: TokenDescription = { ...offline, signature_holds: true, ...spendIn(known) };
-    return printResult(flags, terminal, { json, text: () => toLines(linesOf(json, nowMs)) });
-  }
-  const json: TokenDescription = isOnline
-    ? await withGateway(flags, terminal, async (gateway) => {
-        const own = await findOwnToken(text, { account, keyName }, gateway);
-        return { ...offline, signature_holds: true, ...(await readSpend(own, gateway)) };
-      })
-    : { ...offline, signature_holds: holds };
+  };
+  const known = await ask();
+  const holds = known !== undefined || (key ? isSignedWith(token, key) : null);
+  const json = { ...offline, signature_holds: holds, ...known };
   printResult(flags, terminal, { json, text: () => toLines(linesOf(json, nowMs)) });
 }
 
@@ -95,7 +100,7 @@ function describe(
   };
 }
 
-function linesOf(token: TokenDescription, nowMs: number): readonly (readonly [string, string])[] {
+function linesOf(token: TokenDescription, nowMs: number): readonly Line[] {
   const { spent, reserved, remaining, revoked } = token;
   const seconds = (Date.parse(token.expires_at) - nowMs) / 1000;
   const when = token.expired ? `${toWords(-seconds)} ago` : `in ${toWords(seconds)}`;
@@ -106,14 +111,14 @@ function linesOf(token: TokenDescription, nowMs: number): readonly (readonly [st
     ['user', token.user ?? 'none'],
     ['models', token.models?.join(', ') ?? 'any of the key'],
     ['limit', limit],
-    ...(token.tags ? [['tags', formatTags(token.tags)] as const] : []),
+    ['tags', token.tags && formatTags(token.tags)],
     ['from', token.starts_at ?? 'always'],
     [token.expired ? 'expired' : 'expires', `${token.expires_at}, ${when}`],
     ['signature', SIGNATURE_WORDS[`${token.signature_holds}`]],
-    ...(spent === undefined ? [] : [['spent', `${spent} USD`] as const]),
-    ...(reserved === undefined ? [] : [['held', `${reserved} USD by requests in flight`] as const]),
-    ...(remaining == null ? [] : [['left', `${remaining} USD`] as const]),
-    ...(revoked === undefined ? [] : [['revoked', revoked ? 'yes' : 'no'] as const]),
+    ['spent', spent === undefined ? undefined : `${spent} USD`],
+    ['held', reserved === undefined ? undefined : `${reserved} USD by requests in flight`],
+    ['left', remaining == null ? undefined : `${remaining} USD`],
+    ['revoked', revoked === undefined ? undefined : revoked ? 'yes' : 'no'],
   ];
 }
 

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { foldUser } from '../../core/base/names.ts';
 import { isPeriod, PERIOD_CHARS_MAX } from '../../core/tokens/roster.ts';
 import { wrongUse } from '../failure.ts';
-import { type PlaceFlags, toUsd } from '../flags.ts';
+import { must, type PlaceFlags, toUsd } from '../flags.ts';
 import type { UrlFlag } from '../gateway/by-key.ts';
 import type { IssueFlags } from './issue.ts';
 
@@ -60,9 +60,7 @@ export const withRoster = (command: Command): Command =>
 
 function toPeriod(text: string): string {
   if (isPeriod(text)) return text;
-  throw new InvalidArgumentError(
-    `It must be 1 to ${PERIOD_CHARS_MAX} of letters, digits, "_", "." and "-", got "${text}".`,
-  );
+  throw must(`1 to ${PERIOD_CHARS_MAX} of letters, digits, "_", "." and "-"`, text);
 }
 
 function toReplaced(text: string, others: readonly string[] = []): readonly string[] {
@@ -73,7 +71,7 @@ function toReplaced(text: string, others: readonly string[] = []): readonly stri
 
 function toUrl(text: string): string {
   if (/^https?:\/\/[^\s"',;]+$/.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
-  throw new InvalidArgumentError(`It must be an http or https URL, got "${text}".`);
+  throw must('an http or https URL', text);
 }
 
 const ROSTER_ALONE = ['out', 'cards', 'period', 'replace', 'baseUrl', 'budgetUsd', 'as'];

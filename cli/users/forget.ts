@@ -16,7 +16,7 @@ import { findUnsummedDays } from '../../core/usage/forget.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { type Gateway, withGateway } from '../gateway/connect.ts';
-import { printResult, type Terminal, toInstant, toLines } from '../output.ts';
+import { type Line, printResult, type Terminal, toInstant, toLines } from '../output.ts';
 import { personalUsersOf, type UsersPlace, usersOfRecord } from './place.ts';
 
 /** The time that rows and sums of days are kept in any case. */
@@ -171,12 +171,10 @@ function toText(forgotten: ForgottenJson): string {
   const { rows, sums, changes, wallets, named_by_keys: named } = forgotten;
   return toLines([
     ['names removed', `from ${rows} rows, ${sums} sums of days and ${changes} changes`],
-    ...wallets.map((wallet) => [wallet.id, keptText(wallet)] as const),
+    ...wallets.map((wallet): Line => [wallet.id, keptText(wallet)]),
     ['rows', `stay without a name until ${forgotten.rows_until} at the latest`],
     ['sums of days', `stay without a name until ${forgotten.sums_until} at the latest`],
-    ...(named.length === 0
-      ? []
-      : [['still named', `by the personal keys ${named.join(', ')}`] as const]),
+    ['still named', named.length > 0 ? `by the personal keys ${named.join(', ')}` : undefined],
   ]);
 }
 

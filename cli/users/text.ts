@@ -2,7 +2,7 @@
  * Users of a key as the commands print them.
  */
 import type { UserLimit, UserView } from '../../core/account/views.ts';
-import { toLines, toTable } from '../output.ts';
+import { type Line, toLines, toTable } from '../output.ts';
 
 export const userTable = (users: readonly UserView[]): string =>
   toTable(
@@ -26,7 +26,7 @@ export const userLines = (user: UserView): string =>
     ['user', user.id],
     ['e-mail', user.email ?? 'unknown'],
     ['spent', `${user.usage_usd} USD, and ${user.reserved_usd} USD held`],
-    ...user.limits.map((limit) => ['limit', limitText(limit)] as const),
+    ...user.limits.map((limit): Line => ['limit', limitText(limit)]),
     ['credit', `${user.credit_usd} USD`],
     ['nearest', nearestOf(user)],
     ['last seen', user.last_seen ?? 'never'],

@@ -2,18 +2,14 @@
  * The settings of alerts: at which part of a USD limit there is one, and where it goes.
  */
 import * as v from 'valibot';
+import { isSafeForSecrets, parseUrl } from './url.ts';
 
 const WEBHOOK_FORM = 'must begin with "https:" (or "http:" to this machine) and name no user';
 
 function isWebhook(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.username !== '' || url.password !== '') return false;
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
+  const url = parseUrl(text);
+  return url?.username === '' && url.password === '' && isSafeForSecrets(url);
 }
-
-/** True for a host name of this machine. */
-export const isLoopbackHost = (hostname: string): boolean =>
-  /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 
 export const alertsSchema = v.strictObject({
   /** In percent of the limit, 1 to 10 whole numbers from 1 to 100. @default [50, 80, 100] */
