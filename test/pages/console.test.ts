@@ -5,20 +5,12 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
-import {
-  findAccessibilityProblems,
-  hasBrowser,
-  startBrowser,
-  takeScreenshot,
-} from '../support/browser.ts';
+import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import {
   BROWSER_TEST,
+  expectOnEachScreen,
   findUnreached,
-  isTooWide,
-  LOOKS,
-  type Look,
-  nameOfLook,
   type Visit,
   visit,
 } from '../support/page-visit.ts';
@@ -75,10 +67,9 @@ describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
     await page.getByLabel('Server key').fill(key);
     await page.getByRole('button', { name: 'Open the console' }).click();
   }
-  async function open(view: string, look?: Look): Promise<Visit> {
-    const visited = await visit(browser, `${root}console#view=${view}`, look, {
-      acceptDownloads: true,
-    });
+  async function open(view: string): Promise<Visit> {
+    const options = { acceptDownloads: true };
+    const visited = await visit(browser, `${root}console#view=${view}`, {}, options);
     await enter(visited.page);
     await visited.page.getByRole('heading', { name: 'Key demo' }).waitFor();
     return visited;
@@ -92,28 +83,23 @@ describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
   ] as const;
 
   // guarantee: pages-for-everyone
-  describe.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
-    'on a %s screen',
-    (name, look) => {
-      test.each(VIEWS)('shows its view "%s", and axe finds nothing', async (view, text) => {
-        const { page, faults, close } = await open(view, look);
-        await page.getByText(text).first().waitFor();
-        await takeScreenshot(page, `console-${view}-${name}`);
-        expect(await findAccessibilityProblems(page)).toEqual([]);
-        expect(await isTooWide(page)).toBe(false);
-        expect(await faults()).toEqual([]);
-        await close();
-      });
-
-      test('asks for its key, and axe finds nothing', async () => {
-        const { page, close } = await visit(browser, `${root}console`, look);
-        await page.getByLabel('Server key').waitFor();
-        await takeScreenshot(page, `console-key-${name}`);
-        expect(await findAccessibilityProblems(page)).toEqual([]);
-        await close();
-      });
+  test.each(VIEWS)(
+    'shows its view "%s" on every screen, and axe finds nothing',
+    async (view, text) => {
+      const { page, faults, close } = await open(view);
+      await expectOnEachScreen(page, `console-${view}`, () =>
+        page.getByText(text).first().waitFor(),
+      );
+      expect(await faults()).toEqual([]);
+      await close();
     },
   );
+
+  test('asks for its key on every screen, and axe finds nothing', async () => {
+    const { page, close } = await visit(browser, `${root}console`);
+    await expectOnEachScreen(page, 'console-key', () => page.getByLabel('Server key').waitFor());
+    await close();
+  });
 
   // guarantee: pages-count-exactly
   test('shows what "hallpass usage" shows, to the nano-dollar', async () => {

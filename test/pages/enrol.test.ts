@@ -1,23 +1,11 @@
 /** An enrolment link as a person follows it, in a real browser. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  findAccessibilityProblems,
-  hasBrowser,
-  startBrowser,
-  takeScreenshot,
-} from '../support/browser.ts';
+import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { CLIENT_ID, type LocalProvider, startLocalProvider } from '../support/local-provider.ts';
-import {
-  BROWSER_TEST,
-  findUnreached,
-  isTooWide,
-  LOOKS,
-  nameOfLook,
-  visit,
-} from '../support/page-visit.ts';
+import { BROWSER_TEST, expectUsableOnEachScreen, visit } from '../support/page-visit.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
 
 const START_TIMEOUT_MS = 90_000;
@@ -52,12 +40,6 @@ describe.skipIf(!hasBrowser)('an enrolment link in a browser', BROWSER_TEST, () 
     const codes = (await readFile(file, 'utf8')).match(/\b[A-Z2-7]{4}(-?[A-Z2-7]{4}){3}\b/g) ?? [];
     return { link, code: codes[0] ?? '' };
   }
-  async function check(page: Page, name: string): Promise<void> {
-    await takeScreenshot(page, name);
-    expect(await findAccessibilityProblems(page)).toEqual([]);
-    expect(await isTooWide(page)).toBe(false);
-    expect(await findUnreached(page)).toEqual([]);
-  }
 
   test('leads by a login to the page of the pass, with the own limit', async () => {
     const { page, faults, close } = await visit(browser, await createLink());
@@ -88,18 +70,15 @@ describe.skipIf(!hasBrowser)('an enrolment link in a browser', BROWSER_TEST, () 
   });
 
   // guarantee: pages-for-everyone
-  test.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
-    'is used by everyone on a %s screen, and axe finds nothing',
-    async (name, look) => {
-      const { page, faults, close } = await visit(browser, await createLink(), look);
-      await page.getByText('$2').first().waitFor();
-      await check(page, `enrol-login-${name}`);
-      const { link } = await createCodes(`${name}.txt`);
-      await page.goto(link);
-      await page.getByLabel('Your name').waitFor();
-      await check(page, `enrol-code-${name}`);
-      expect(await faults()).toEqual([]);
-      await close();
-    },
-  );
+  test('is used by everyone on every screen, and axe finds nothing', async () => {
+    const { page, faults, close } = await visit(browser, await createLink());
+    await page.getByText('$2').first().waitFor();
+    await expectUsableOnEachScreen(page, 'enrol-login');
+    const { link } = await createCodes('everyone.txt');
+    await page.goto(link);
+    await page.getByLabel('Your name').waitFor();
+    await expectUsableOnEachScreen(page, 'enrol-code');
+    expect(await faults()).toEqual([]);
+    await close();
+  });
 });

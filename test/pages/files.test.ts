@@ -74,6 +74,16 @@ describe('the built files of the pages', () => {
     }
   });
 
+  test('leave sizes and colours to the style sheet: no script asks for the screen', () => {
+    const asks = /matchMedia|ResizeObserver|BoundingClientRect|[a-z](Width|Height)\b|\bresize\b/;
+    for (const [path, file] of [
+      ...Object.entries(PAGE_FILES),
+      ...Object.entries<PageFile>(operator),
+    ]) {
+      if (/\.js$/.test(path)) expect(asks.exec(textOf(file)), path).toBe(null);
+    }
+  });
+
   test('have relative links alone, so that they work below a stage or a base path', () => {
     for (const page of ['/', '/me', '/console']) {
       const links = [...textOf(fileAt(page)).matchAll(/(?:href|src)="([^"]*)"/g)];

@@ -5,18 +5,13 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
-import {
-  findAccessibilityProblems,
-  hasBrowser,
-  startBrowser,
-  takeScreenshot,
-} from '../support/browser.ts';
+import { hasBrowser, startBrowser, takeScreenshot } from '../support/browser.ts';
 import {
   BROWSER_TEST,
+  expectOnEachScreen,
   findUnreached,
   isTooWide,
-  LOOKS,
-  nameOfLook,
+  type Look,
   visit,
 } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
@@ -65,7 +60,8 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
     const response = await fetch(`${gateway.ready.url}/key`, { headers });
     return ((await response.json()) as { data: { usage: number; limit_remaining: number } }).data;
   };
-  const open = (token: string, look = LOOKS[0]) => visit(browser, `${root}me#${token}`, look);
+  const open = (token: string, look: Partial<Look> = {}) =>
+    visit(browser, `${root}me#${token}`, look);
   const words = async (page: Page) => (await page.locator('main').innerText()).replace(/\s+/g, ' ');
 
   /** The states of the page, the credential that leads there, and what the holder reads. */
@@ -121,22 +117,17 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
   ];
 
   // guarantee: pages-for-everyone
-  describe.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
-    'on a %s screen',
-    (name, look) => {
-      test.each(STATES)(
-        'a pass that is %s has words of its own, and axe finds nothing',
-        async (state, make, text) => {
-          const { page, faults, settled, close } = await open(await make(), look);
-          await expect.poll(() => words(page)).toContain(text);
-          await settled();
-          await takeScreenshot(page, `me-${state.replaceAll(' ', '-')}-${name}`);
-          expect(await findAccessibilityProblems(page)).toEqual([]);
-          expect(await isTooWide(page)).toBe(false);
-          expect(await faults()).toEqual([]);
-          await close();
-        },
-      );
+  test.each(STATES)(
+    'a pass that is %s has words of its own on every screen, and axe finds nothing',
+    async (state, make, text) => {
+      const { page, faults, settled, close } = await open(await make());
+      await expect.poll(() => words(page)).toContain(text);
+      await settled();
+      await expectOnEachScreen(page, `me-${state.replaceAll(' ', '-')}`, async (screen) => {
+        expect(await words(page), screen).toContain(text);
+      });
+      expect(await faults()).toEqual([]);
+      await close();
     },
   );
 
@@ -218,7 +209,7 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
     ['marks that turn text around', '\u202Eevil\u2066@example.edu'],
     ['128 characters', 'w'.repeat(128)],
   ])('shows a user id of %s as text', async (_, user) => {
-    const { page, faults, close } = await open(pass('hostile', { user }), LOOKS[2]);
+    const { page, faults, close } = await open(pass('hostile', { user }), { size: 'phone' });
     await page.locator('.left').waitFor();
     expect(await page.locator('h1').textContent()).toBe(user);
     expect(await page.locator('main img').count()).toBe(0);

@@ -8,26 +8,14 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PAGE_STYLE } from '../../core/sign-in/page-style.ts';
 import { endServer, listen } from '../../local/listen.ts';
-import {
-  findAccessibilityProblems,
-  hasBrowser,
-  startBrowser,
-  takeScreenshot,
-} from '../support/browser.ts';
+import { hasBrowser, startBrowser } from '../support/browser.ts';
 import {
   ADA,
   CLIENT_ID,
   type LocalProvider,
   startLocalProvider,
 } from '../support/local-provider.ts';
-import {
-  BROWSER_TEST,
-  findUnreached,
-  isTooWide,
-  LOOKS,
-  nameOfLook,
-  visit,
-} from '../support/page-visit.ts';
+import { BROWSER_TEST, expectUsableOnEachScreen, visit } from '../support/page-visit.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
 import { makeVisitor } from '../support/web-visitor.ts';
 
@@ -78,12 +66,6 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
     );
     await page.goto(url);
   }
-  async function check(page: Page, name: string): Promise<void> {
-    await takeScreenshot(page, name);
-    expect(await findAccessibilityProblems(page)).toEqual([]);
-    expect(await isTooWide(page)).toBe(false);
-    expect(await findUnreached(page)).toEqual([]);
-  }
 
   test('begins on the first page and ends on the page of the pass, which names its holder', async () => {
     const { page, requests, faults, close } = await visit(browser, `${gateway.root}/`);
@@ -119,6 +101,8 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
     const { width, height } = (await page.getByRole('button', { name }).boundingBox()) ?? {};
     return { width, height };
   };
+  const expectAlike = async (page: Page) =>
+    expect(await sizeOf(page, 'Decline')).toEqual(await sizeOf(page, 'Give access'));
 
   test.each([
     ['Give access', /^\/callback\?state=state-of-the-client&iss=[^&]+&code=/],
@@ -198,79 +182,72 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
   });
 
   // guarantee: pages-for-everyone
-  describe.each(LOOKS.map((look) => [nameOfLook(look), look] as const))(
-    'on a %s screen',
-    (name, look) => {
-      test('the first page offers sign-in, and axe finds nothing', async () => {
-        const { page, faults, close } = await visit(browser, `${gateway.root}/`, look);
-        await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
-        await check(page, `landing-sign-in-${name}`);
-        expect(await faults()).toEqual([]);
-        await close();
-      });
+  test('the first page offers sign-in, and axe finds nothing', async () => {
+    const { page, faults, close } = await visit(browser, `${gateway.root}/`);
+    await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
+    await expectUsableOnEachScreen(page, 'landing-sign-in');
+    expect(await faults()).toEqual([]);
+    await close();
+  });
 
-      test('the page of a pass that ended offers sign-in, and axe finds nothing', async () => {
-        const ended = gateway.sign({ iat: 1_700_000_000, exp: 1_700_000_060 });
-        const { page, faults, close } = await visit(browser, `${gateway.root}/me#${ended}`, look);
-        await page.getByText(/^This pass ended/).waitFor();
-        await check(page, `me-sign-in-${name}`);
-        await page.getByRole('button', { name: 'Use another pass' }).click();
-        await page.getByLabel('Pass or key').waitFor();
-        await check(page, `me-asks-sign-in-${name}`);
-        expect(await faults()).toEqual([]);
-        await page.getByRole('link', { name: 'Sign in' }).click();
-        await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
-        await close();
-      });
+  test('the page of a pass that ended offers sign-in, and axe finds nothing', async () => {
+    const ended = gateway.sign({ iat: 1_700_000_000, exp: 1_700_000_060 });
+    const { page, faults, close } = await visit(browser, `${gateway.root}/me#${ended}`);
+    await page.getByText(/^This pass ended/).waitFor();
+    await expectUsableOnEachScreen(page, 'me-sign-in');
+    await page.getByRole('button', { name: 'Use another pass' }).click();
+    await page.getByLabel('Pass or key').waitFor();
+    await expectUsableOnEachScreen(page, 'me-asks-sign-in');
+    expect(await faults()).toEqual([]);
+    await page.getByRole('link', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
+    await close();
+  });
 
-      test('the page after a login says who signed in, and axe finds nothing', async () => {
-        const { page, faults, close } = await visit(browser, `${gateway.root}/llms.txt`, look);
-        await showDone(page);
-        await page.getByRole('heading', { name: 'You are signed in' }).waitFor();
-        expect(await page.locator('main').innerText()).toContain('ada@example.edu');
-        await check(page, `sign-in-done-${name}`);
-        expect(await faults()).toEqual([]);
-        await page.getByRole('link', { name: 'Open your page' }).click();
-        await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
-        await close();
-      });
+  test('the page after a login says who signed in, and axe finds nothing', async () => {
+    const { page, faults, close } = await visit(browser, `${gateway.root}/llms.txt`);
+    await showDone(page);
+    await page.getByRole('heading', { name: 'You are signed in' }).waitFor();
+    expect(await page.locator('main').innerText()).toContain('ada@example.edu');
+    await expectUsableOnEachScreen(page, 'sign-in-done');
+    expect(await faults()).toEqual([]);
+    await page.getByRole('link', { name: 'Open your page' }).click();
+    await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
+    await close();
+  });
 
-      test('the page that asks for access declines as easily as it allows, and axe finds nothing', async () => {
-        const url = authorizeUrl('http://127.0.0.1:8400/callback');
-        const { page, faults, close } = await visit(browser, url, look);
-        await page.getByRole('heading', { name: 'Give access?' }).waitFor();
-        expect(await sizeOf(page, 'Decline')).toEqual(await sizeOf(page, 'Give access'));
-        await check(page, `sign-in-asks-${name}`);
-        expect(await faults()).toEqual([]);
-        await close();
-      });
+  test('the page that asks for access declines as easily as it allows, and axe finds nothing', async () => {
+    const url = authorizeUrl('http://127.0.0.1:8400/callback');
+    const { page, faults, close } = await visit(browser, url);
+    await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+    await expectUsableOnEachScreen(page, 'sign-in-asks', () => expectAlike(page));
+    expect(await faults()).toEqual([]);
+    await close();
+  });
 
-      test('the pages of a device are used by everyone, and axe finds nothing', async () => {
-        const { userCode } = await begin();
-        const { page, faults, close } = await visit(browser, `${gateway.root}/device`, look);
-        await check(page, `device-code-${name}`);
-        await type(page, userCode);
-        await page.getByRole('heading', { name: 'Is this your device?' }).waitFor();
-        await check(page, `device-asks-${name}`);
-        await page.getByRole('link', { name: 'Sign in' }).click();
-        await page.getByRole('heading', { name: 'Give access?' }).waitFor();
-        expect(await sizeOf(page, 'Decline')).toEqual(await sizeOf(page, 'Give access'));
-        await check(page, `device-confirm-${name}`);
-        expect(await faults()).toEqual([]);
-        await close();
-      });
+  test('the pages of a device are used by everyone, and axe finds nothing', async () => {
+    const { userCode } = await begin();
+    const { page, faults, close } = await visit(browser, `${gateway.root}/device`);
+    await expectUsableOnEachScreen(page, 'device-code');
+    await type(page, userCode);
+    await page.getByRole('heading', { name: 'Is this your device?' }).waitFor();
+    await expectUsableOnEachScreen(page, 'device-asks');
+    await page.getByRole('link', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+    await expectUsableOnEachScreen(page, 'device-confirm', () => expectAlike(page));
+    expect(await faults()).toEqual([]);
+    await close();
+  });
 
-      test('the page of a refusal says why, and axe finds nothing', async () => {
-        provider.claims = { ...ADA, email: 'eve@evil.example' };
-        const { page, faults, close } = await visit(browser, `${gateway.root}/oauth/login`, look);
-        await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
-        expect(await page.locator('main').innerText()).toContain(
-          'Your e-mail address is not of a domain that may sign in.',
-        );
-        await check(page, `sign-in-refused-${name}`);
-        expect(await faults()).toEqual([]);
-        await close();
-      });
-    },
-  );
+  test('the page of a refusal says why, and axe finds nothing', async () => {
+    provider.claims = { ...ADA, email: 'eve@evil.example' };
+    const { page, faults, close } = await visit(browser, `${gateway.root}/oauth/login`);
+    await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
+    expect(await page.locator('main').innerText()).toContain(
+      'Your e-mail address is not of a domain that may sign in.',
+    );
+    await expectUsableOnEachScreen(page, 'sign-in-refused');
+    expect(await faults()).toEqual([]);
+    await close();
+  });
 });

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listen } from '../../local/listen.ts';
 import { findAccessibilityProblems, hasBrowser, startBrowser, takeScreenshot } from './browser.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 const HTML = `<!doctype html><html lang="en"><meta charset="utf-8"><title>page</title>
 <main><h1>Words</h1><p>prose</p><pre>code ↓</pre><button></button></main>`;
+const scratch = makeTemporaryFolder();
 const POLICY = "default-src 'none'";
 
 test.runIf(process.platform === 'linux' && process.arch === 'x64')(
@@ -43,7 +46,9 @@ describe.skipIf(!hasBrowser)('the browser of the tests', () => {
   });
 
   test('writes a screenshot as a PNG file', async () => {
-    const bytes = await readFile(await takeScreenshot(page, 'browser-helper'));
+    const folder = join(scratch, 'pictures');
+    await takeScreenshot(page, 'browser-helper', folder);
+    const bytes = await readFile(join(folder, 'browser-helper.png'));
     expect(bytes.subarray(1, 4).toString()).toBe('PNG');
   });
 

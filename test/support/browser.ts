@@ -5,7 +5,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { AxeResults, RunOptions } from 'axe-core';
 import { type Browser, type Page, chromium as playwright } from 'playwright-core';
 import { chromium } from './chromium.ts';
@@ -22,20 +21,23 @@ export async function startBrowser(): Promise<Browser> {
   return await playwright.launch({ ...chromium, args: ARGS });
 }
 
-const SCREENSHOTS = fileURLToPath(new URL('../../test-results/', import.meta.url));
-
 const SCREENSHOT_TRIES_MAX = 5;
 
-/** Writes the whole page to `test-results/<name>.png`, and returns that path. */
-export async function takeScreenshot(page: Page, name: string): Promise<string> {
-  await mkdir(SCREENSHOTS, { recursive: true });
-  const path = join(SCREENSHOTS, `${name}.png`);
+/** Writes the whole page to `<name>.png` in a folder. Without a folder it does nothing: no test judges a picture. */
+export async function takeScreenshot(
+  page: Page,
+  name: string,
+  folder = process.env.HALLPASS_SCREENSHOTS,
+): Promise<void> {
+  if (folder === undefined) return;
+  await mkdir(folder, { recursive: true });
   for (let tries = 1; ; tries += 1) {
     try {
+      const path = join(folder, `${name}.png`);
       await page.screenshot({ path, fullPage: true, animations: 'disabled' });
-      return path;
+      return;
     } catch (error) {
-      // Chromium sometimes has no frame to capture on a busy machine. No test judges the picture.
+      // Chromium sometimes has no frame to capture on a busy machine.
       const isMissed = error instanceof Error && error.message.includes('Unable to capture');
       if (!isMissed || tries === SCREENSHOT_TRIES_MAX) throw error;
       await page.evaluate('new Promise(requestAnimationFrame)');
@@ -50,7 +52,9 @@ export async function findAccessibilityProblems(
   page: Page,
   options: RunOptions = {},
 ): Promise<readonly string[]> {
-  await page.evaluate(await readFile(AXE, 'utf8'));
+  if (!(await page.evaluate('"axe" in globalThis'))) {
+    await page.evaluate(await readFile(AXE, 'utf8'));
+  }
   const { violations } = await page.evaluate(
     (asked) =>
       (globalThis as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } }).axe.run(

@@ -1,6 +1,7 @@
 /** Pages in a real browser, with a record of all that must not happen: faults, blocked content, other origins, leaks. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { expect } from 'vitest';
+import { findAccessibilityProblems, takeScreenshot } from './browser.ts';
 
 /** For a test in a browser on a machine that is busy. */
 export const BROWSER_TEST = { timeout: 60_000 };
@@ -13,14 +14,12 @@ export interface Look {
   readonly scheme: 'light' | 'dark';
 }
 
-export const LOOKS: readonly Look[] = [
+const LOOKS: readonly Look[] = [
   { size: 'laptop', scheme: 'light' },
   { size: 'laptop', scheme: 'dark' },
   { size: 'phone', scheme: 'light' },
   { size: 'phone', scheme: 'dark' },
 ];
-
-export const nameOfLook = ({ size, scheme }: Look): string => `${size}-${scheme}`;
 
 export interface Visit {
   readonly page: Page;
@@ -45,6 +44,8 @@ export async function visit(
     colorScheme: scheme,
     locale: 'en-GB',
     timezoneId: 'Europe/Zurich',
+    // A page that moves is drawn again and again, and measured while it moves.
+    reducedMotion: 'reduce',
     ...options,
   });
   const page = await context.newPage();
@@ -87,6 +88,37 @@ export async function visit(
     close: () => context.close(),
   };
 }
+
+/**
+ * Expects that a page fits each screen, in light and in dark, and that axe finds nothing there. The page is loaded once:
+ * sizes and colours are the work of the style sheet alone, as test/pages/files.test.ts checks.
+ */
+export async function expectOnEachScreen(
+  page: Page,
+  name: string,
+  more: (screen: string) => Promise<void> = async () => {},
+): Promise<void> {
+  for (const { size, scheme } of LOOKS) {
+    const screen = `${name}-${size}-${scheme}`;
+    await page.setViewportSize(SIZES[size]);
+    await page.emulateMedia({ colorScheme: scheme });
+    await expect
+      .poll(() => page.evaluate('[innerWidth, matchMedia("(prefers-color-scheme: dark)").matches]'))
+      .toEqual([SIZES[size].width, scheme === 'dark']);
+    await page.locator('h1').first().waitFor();
+    await takeScreenshot(page, screen);
+    expect(await findAccessibilityProblems(page), screen).toEqual([]);
+    expect(await isTooWide(page), screen).toBe(false);
+    await more(screen);
+  }
+}
+
+/** Expects the same, and that the keyboard reaches each control. */
+export const expectUsableOnEachScreen: typeof expectOnEachScreen = (page, name, more) =>
+  expectOnEachScreen(page, name, async (screen) => {
+    expect(await findUnreached(page), screen).toEqual([]);
+    await more?.(screen);
+  });
 
 /** Returns true if the page is wider than its window, so that it scrolls sideways. */
 export const isTooWide = (page: Page): Promise<boolean> =>
