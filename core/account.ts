@@ -14,7 +14,7 @@ import { describeUsage } from './account/usage.ts';
 import { describeUsers } from './account/user-list.ts';
 import { changeUser, describeUser, type UsersPorts } from './account/users.ts';
 import { GatewayError } from './base/errors.ts';
-import type { HttpAnswer, HttpRequest } from './base/http.ts';
+import { type HttpAnswer, type HttpRequest, hasTag } from './base/http.ts';
 import { sha256 } from './base/ids.ts';
 import type { JsonObject } from './base/json.ts';
 import type { Clock, Random } from './base/ports.ts';
@@ -92,10 +92,8 @@ const TAGGED = /^\/(?:v1(?:beta)?\/models|managed\/settings)$/;
 function withTag({ headers }: HttpRequest, body: JsonObject): HttpAnswer {
   const { checksum = sha256(JSON.stringify(body)).slice(0, TAG_CHARS) } = body;
   const etag = `"${String(checksum)}"`;
-  const known = (headers.get('if-none-match') ?? []).flatMap((value) => value.split(','));
-  const isKnown = known.some((tag) => tag.trim().replace(/^W\//, '') === etag);
   const tagged = { etag, 'cache-control': 'private, no-cache' };
-  return isKnown
+  return hasTag(headers, etag)
     ? { status: 304, body: undefined, headers: tagged }
     : { status: 200, body, headers: tagged };
 }

@@ -24,7 +24,7 @@ import { type CallPlan, type ProxySettings, planCall } from './proxy/call-plan.t
 import type { CallEnd } from './proxy/ends.ts';
 import { type HoldPorts, holdCall } from './proxy/hold-call.ts';
 import { type GuardedResponse, guardKey } from './proxy/key-leak.ts';
-import { answerInTime } from './proxy/late-answer.ts';
+import { answerInTime, type ProxyAnswer } from './proxy/late-answer.ts';
 import { chargedError, closeCall, type ProviderCall } from './proxy/provider-call.ts';
 import { parseBody } from './proxy/request-body.ts';
 import { streamAnswer } from './proxy/stream-answer.ts';
@@ -55,14 +55,6 @@ export interface ProxyPorts extends HoldPorts {
   readonly startAlarm?: StartAlarm;
   /** The built-in provider. */
   readonly demo: Upstream;
-}
-
-export interface ProxyAnswer {
-  readonly status: number;
-  /** In addition to those that every answer has. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** A stream never throws, and must be read to its end: its end closes the call. */
-  readonly body: Buffer | AsyncIterable<Uint8Array>;
 }
 
 /**

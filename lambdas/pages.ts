@@ -15,7 +15,7 @@ import { PAGE_HEADERS } from '../adapters/api-gateway/responses.ts';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
 import { toErrorBody } from '../core/base/error-body.ts';
 import { GatewayError } from '../core/base/errors.ts';
-import type { Headers } from '../core/base/http.ts';
+import { type Headers, hasTag, listIn } from '../core/base/http.ts';
 import built from '../pages/dist/pages.json' with { type: 'json' };
 
 /** A file in the two forms in which it is sent, as base64. */
@@ -92,7 +92,7 @@ function answer(event: APIGatewayProxyEvent, files: PageFiles): StaticAnswer {
     vary: 'accept-encoding',
     'cache-control': path.startsWith('/assets/') ? CACHE_FOREVER : CACHE_AND_ASK,
   };
-  if (isKnown(etag, sent)) return { statusCode: 304, headers: shared, body: '' };
+  if (hasTag(sent, etag)) return { statusCode: 304, headers: shared, body: '' };
   return {
     statusCode: 200,
     headers: {
@@ -126,17 +126,10 @@ function bytesOf({ br, gzip }: PageFile, encoding: Encoding): Buffer {
 
 /** Chooses the smallest form that the client accepts (RFC 9110, 12.5.3). */
 function chooseEncoding(headers: Headers): Encoding {
-  const items = headers.get('accept-encoding')?.join(',').toLowerCase().split(',') ?? [];
-  const accepted = items
-    .map((item) => item.split(';').map((part) => part.trim()))
+  const accepted = listIn(headers, 'accept-encoding')
+    .map((item) => item.toLowerCase().split(/\s*;\s*/))
     .filter(([, quality]) => !/^q=0(\.0*)?$/.test(quality ?? ''))
     .map(([name]) => name);
   if (accepted.includes('br')) return 'br';
   return accepted.includes('gzip') ? 'gzip' : 'identity';
-}
-
-/** Returns true if the client has this form of the file (RFC 9110, 13.1.2). */
-function isKnown(etag: string, headers: Headers): boolean {
-  const tags = headers.get('if-none-match')?.join(',').split(',') ?? [];
-  return tags.some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }

@@ -5,7 +5,6 @@
  * No adapter repeats a write: only its caller can tell two attempts apart.
  */
 import type { Readable } from 'node:stream';
-import { isRecord } from '../../core/base/json.ts';
 import type { Environment } from './environment.ts';
 
 /**
@@ -76,16 +75,6 @@ export function readAnswer(answer: Readable): Promise<Buffer> {
       if (!answer.readableEnded) reject(new Error('the answer ended early'));
     });
   });
-}
-
-/** Parses a JSON object; undefined for anything else, which did not come from the service. */
-export function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined; // The parser's words quote the answer; the caller names the fault.
-  }
 }
 
 const READS: ReadonlySet<string> = new Set([

@@ -6,12 +6,12 @@
 import type { ClientRequest, OutgoingHttpHeaders, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { urlToHttpOptions } from 'node:url';
+import { parseObject } from '../../core/base/json.ts';
 import {
   AnswerTooLarge,
   type AwsCall,
   AwsCallError,
   type CallFault,
-  parseObject,
   readAnswer,
   repeatBrokenRead,
   type SecretsEndpoint,

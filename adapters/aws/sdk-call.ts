@@ -21,13 +21,13 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { parseObject } from '../../core/base/json.ts';
 import { untilAborted } from '../system.ts';
 import {
   AnswerTooLarge,
   type AwsCall,
   AwsCallError,
   type CallFault,
-  parseObject,
   readAnswer,
   repeatBrokenRead,
   type SecretsEndpoint,

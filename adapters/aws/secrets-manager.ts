@@ -6,6 +6,7 @@
 import { isYoung, makeBoundedMap, makeSingleFlight } from '../../core/base/bounded-map.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import { type KeyId, sha256 } from '../../core/base/ids.ts';
+import { isRecord, parseObject } from '../../core/base/json.ts';
 import type { Clock, Secrets } from '../../core/base/ports.ts';
 import { secretOf } from '../../core/keys/key-secret.ts';
 import {
@@ -116,12 +117,8 @@ const toVersions = (versions: Readonly<Record<string, unknown>>): string =>
 
 /** Reads `{"versions":{"<version>":"<text>"}}`. */
 export function parseVersions(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const { versions } = Object(JSON.parse(text));
-    return typeof versions === 'object' ? { ...versions } : {};
-  } catch {
-    return {}; // The parser's words quote the secret. The version is missing in any case.
-  }
+  const versions = parseObject(text)?.versions;
+  return isRecord(versions) ? versions : {};
 }
 
 /** Reads a bare key and drops the line feed that pasting leaves. JSON is a deployment's placeholder: not set. */

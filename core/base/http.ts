@@ -6,6 +6,14 @@
 /** Header values by lower-case name, in the order they were sent. */
 export type Headers = ReadonlyMap<string, readonly string[]>;
 
+/** Returns the members of a header that is a list (RFC 9110, 5.6.1), of all its lines. */
+export const listIn = (headers: Headers, name: string): readonly string[] =>
+  (headers.get(name) ?? []).flatMap((line) => line.split(',')).map((member) => member.trim());
+
+/** Returns true if the client has the answer of this tag already (RFC 9110, 13.1.2). */
+export const hasTag = (headers: Headers, etag: string): boolean =>
+  listIn(headers, 'if-none-match').some((tag) => tag.replace(/^W\//, '') === etag);
+
 export interface HttpRequest {
   /** Upper-case. */
   readonly method: string;

@@ -12,6 +12,16 @@ export const isRecord = (value: unknown): value is JsonObject =>
 /** True unless a member is absent or null: the two mean the same. */
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
+/** Parses a JSON object; undefined for any other text. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined; // The parser's message quotes the text, so it is dropped.
+  }
+}
+
 const DEPTH_MAX = 16;
 
 /**
@@ -19,37 +29,44 @@ const DEPTH_MAX = 16;
  * @returns undefined for any other text, and for one nested more than 16 deep
  */
 export function parseStrictObject(text: string): JsonObject | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined; // The parser's message quotes the text, so it is dropped.
-  }
-  if (!isRecord(value)) return undefined;
-  const written = membersWritten(text);
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
+  const { members, depth } = measureJson(text);
   // The depth is bounded here, before `membersRead` recurses.
-  if (written === undefined || written !== membersRead(value)) return undefined;
-  return value;
+  return depth <= DEPTH_MAX && members === membersRead(value) ? value : undefined;
 }
 
 const [BRACE, BRACKET, BRACE_END, BRACKET_END] = [0x7b, 0x5b, 0x7d, 0x5d];
 const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
 
-/** Counts the members that valid JSON text has at all depths, by their colons; undefined if it is too deep. */
-function membersWritten(text: string): number | undefined {
+/** What a JSON text holds at all depths, outside of its strings. */
+export interface JsonMeasure {
+  /** Counted by their colons. */
+  readonly members: number;
+  /** Lists and objects. */
+  readonly containers: number;
+  /** How deep they are nested. */
+  readonly depth: number;
+}
+
+/** Measures a JSON text without parsing it. */
+export function measureJson(text: string): JsonMeasure {
   let members = 0;
+  let containers = 0;
+  let open = 0;
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) at = endOfString(text, at + 1);
     else if (code === COLON) members++;
-    else if (code === BRACE_END || code === BRACKET_END) depth--;
+    else if (code === BRACE_END || code === BRACKET_END) open--;
     else if (code === BRACE || code === BRACKET) {
-      depth++;
-      if (depth > DEPTH_MAX) return undefined;
+      containers++;
+      open++;
+      depth = Math.max(depth, open);
     }
   }
-  return members;
+  return { members, containers, depth };
 }
 
 /** Finds the closing quote of the JSON string whose first character is at `start`; the text's end if there is none. */

@@ -5,7 +5,7 @@
  *
  * Fields are found in the raw text: a quote inside a JSON string is escaped, so `"usage":{` is never a completion's text.
  */
-import { endOfString, isRecord, type JsonObject } from '../base/json.ts';
+import { endOfString, type JsonObject, parseObject } from '../base/json.ts';
 import type { ReportedUsage } from './usage.ts';
 
 export interface MeterRead {
@@ -137,10 +137,5 @@ function parseEvent(text: string): JsonObject | undefined {
     .filter((line) => line.startsWith('data:'))
     .map((line) => line.slice('data:'.length))
     .join('\n');
-  try {
-    const value: unknown = JSON.parse(data);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined; // A provider's garbage is passed on and not read.
-  }
+  return parseObject(data);
 }

@@ -5,6 +5,7 @@
  */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { GatewayError } from '../base/errors.ts';
+import { parseObject } from '../base/json.ts';
 import { algorithmsOfKey, type PublicKey } from './key-material.ts';
 import type { WantedKey } from './ports.ts';
 import type { JwtAlgorithm } from './verifier.ts';
@@ -24,20 +25,11 @@ const KEYS_MAX = 64;
  * @throws service_unavailable for a text that is not a key set, which counts as an outage of the issuer
  */
 export function parseKeySet(text: string): PublicKeySet {
-  const keys = readKeys(text);
-  if (keys === undefined) {
+  const keys = parseObject(text)?.keys;
+  if (!Array.isArray(keys)) {
     throw new GatewayError('service_unavailable', { detail: "an issuer's key set cannot be read" });
   }
   return keys.slice(0, KEYS_MAX).flatMap((jwk) => toPublicKey(jwk) ?? []);
-}
-
-function readKeys(text: string): readonly unknown[] | undefined {
-  try {
-    const { keys } = Object(JSON.parse(text));
-    return Array.isArray(keys) ? keys : undefined;
-  } catch {
-    return undefined; // The parser's message quotes the text, so it is dropped here.
-  }
 }
 
 /** The members that define a public key. All others (`x5u`, `x5c`) are ignored. */

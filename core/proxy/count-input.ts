@@ -2,7 +2,7 @@
  * Counts the input of a call by its provider's count route, which costs nothing. Flow: policy > **reserve** > forward.
  * Invariant: a count only ever lowers a bound; one that fails or is late changes nothing, and never throws.
  */
-import { isRecord } from '../base/json.ts';
+import { parseObject } from '../base/json.ts';
 import { readBytes } from '../base/read-bytes.ts';
 import { count as tokenCount } from '../dialects/usage.ts';
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../providers/ports.ts';
@@ -88,8 +88,7 @@ export async function countInput(
 /** The count in an answer of Anthropic, OpenAI or Google. */
 async function readCount({ body }: UpstreamResponse): Promise<number | undefined> {
   const tooMany = () => new Error('the answer is too long');
-  const answer: unknown = JSON.parse(String(await readBytes(body, ANSWER_BYTES_MAX, tooMany)));
-  if (!isRecord(answer)) return undefined;
-  const counted = tokenCount(answer.input_tokens ?? answer.totalTokens);
+  const answer = parseObject(String(await readBytes(body, ANSWER_BYTES_MAX, tooMany)));
+  const counted = tokenCount(answer?.input_tokens ?? answer?.totalTokens);
   return counted === 0 ? undefined : counted;
 }

@@ -9,7 +9,7 @@
  */
 import { toErrorBody } from '../base/error-body.ts';
 import { GatewayError, toGatewayError } from '../base/errors.ts';
-import { isRecord } from '../base/json.ts';
+import { isRecord, parseObject } from '../base/json.ts';
 import type { StartAlarm } from '../base/ports.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 
@@ -26,9 +26,11 @@ const BLANK: Buffer = Buffer.from(' ');
 const COMMENT: Buffer = Buffer.from(': keepalive\n\n');
 
 /** An answer as it is passed on. */
-export interface Answer {
+export interface ProxyAnswer {
   readonly status: number;
+  /** In addition to those that every answer has. */
   readonly headers: Readonly<Record<string, string>>;
+  /** A stream never throws, and must be read to its end: its end closes the call. */
   readonly body: Buffer | AsyncIterable<Uint8Array>;
 }
 
@@ -46,9 +48,9 @@ interface LateOptions {
  * @throws what `answering` throws, if it does so in time
  */
 export async function answerInTime(
-  answering: Promise<Answer>,
+  answering: Promise<ProxyAnswer>,
   options: LateOptions,
-): Promise<Answer> {
+): Promise<ProxyAnswer> {
   const { startAlarm, isStream, headers } = options;
   if (startAlarm === undefined) return answering;
   const alarm = startAlarm(SILENCE_MAX_MS);
@@ -66,7 +68,7 @@ export async function answerInTime(
 
 /** Blanks until the answer comes, then its body. Never throws. */
 async function* lateJson(
-  answering: Promise<Answer>,
+  answering: Promise<ProxyAnswer>,
   { dialect }: LateOptions,
   startAlarm: StartAlarm,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -86,7 +88,7 @@ async function* lateJson(
 
 /** The events of an answer that comes late. The adapter sends the comments in between. Never throws. */
 async function* lateEvents(
-  answering: Promise<Answer>,
+  answering: Promise<ProxyAnswer>,
   { dialect }: LateOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield COMMENT;
@@ -105,17 +107,7 @@ function toLateError({ family }: Pick<Dialect, 'family'>, error: GatewayError): 
 
 /** A refusal's body with its status, which the client cannot see any more. */
 function withStatus(body: Buffer, status: number): Buffer {
-  const read = parse(body);
-  const error = isRecord(read) && isRecord(read.error) ? read.error : { message: body.toString() };
-  return Buffer.from(
-    JSON.stringify({ ...(isRecord(read) ? read : {}), error: { ...error, status } }),
-  );
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    return undefined;
-  }
+  const read = parseObject(body.toString());
+  const error = isRecord(read?.error) ? read.error : { message: body.toString() };
+  return Buffer.from(JSON.stringify({ ...read, error: { ...error, status } }));
 }

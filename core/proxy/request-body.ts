@@ -4,7 +4,7 @@
  * not matter how another parser would read them (a member given twice).
  */
 import { GatewayError } from '../base/errors.ts';
-import { endOfString, isRecord, type JsonObject } from '../base/json.ts';
+import { isRecord, type JsonObject, measureJson } from '../base/json.ts';
 
 /** The most that API Gateway hands to a function in one event. */
 const BODY_BYTES_MAX = 6 * 1024 * 1024;
@@ -22,12 +22,13 @@ export function parseBody(text: string | undefined): JsonObject {
   if (text === undefined || text === '')
     throw unreadable('the body is empty, a JSON object is needed');
   if (Buffer.byteLength(text) > BODY_BYTES_MAX) throw new GatewayError('request_too_large');
-  if (containersIn(text) > CONTAINERS_MAX) {
+  const { containers, depth } = measureJson(text);
+  if (containers > CONTAINERS_MAX) {
     throw unreadable(`the body must not hold more than ${CONTAINERS_MAX} lists and objects`);
   }
   const value = parseJson(text);
   if (!isRecord(value)) throw unreadable('the body must be a JSON object');
-  if (!isShallow(value, DEPTH_MAX)) {
+  if (depth > DEPTH_MAX) {
     throw unreadable(`the body must not be nested deeper than ${DEPTH_MAX}`);
   }
   return value;
@@ -51,24 +52,6 @@ function parseJson(text: string): unknown {
   } catch {
     throw unreadable('the body must be JSON'); // The parser's own message quotes the body.
   }
-}
-
-const [QUOTE, BRACE, BRACKET] = [0x22, 0x7b, 0x5b];
-
-/** Counts the lists and objects that open in a JSON text, outside of its strings. */
-function containersIn(text: string): number {
-  let containers = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) at = endOfString(text, at + 1);
-    else if (code === BRACE || code === BRACKET) containers++;
-  }
-  return containers;
-}
-
-function isShallow(value: unknown, depthLeft: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depthLeft > 0 && Object.values(value).every((member) => isShallow(member, depthLeft - 1));
 }
 
 const unreadable = (message: string): GatewayError =>

@@ -5,7 +5,8 @@
  */
 
 import { GatewayError, toGatewayError } from '../base/errors.ts';
-import { isRecord, type JsonObject } from '../base/json.ts';
+import { parseObject } from '../base/json.ts';
+import { readBytes } from '../base/read-bytes.ts';
 import type { ReportedUsage } from '../dialects/usage.ts';
 import type { UpstreamResponse } from '../providers/ports.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
@@ -56,7 +57,9 @@ export async function passAnswer(
   ports: CallPorts,
 ): Promise<PassedAnswer> {
   const firstByteAtMs = ports.clock.nowMs();
-  const { bytes, usage, error } = await readAnswer(response, call.plan);
+  const { bytes, usage, error } = await readAnswer(response, call.plan).catch(
+    (cause): ReadAnswer => ({ bytes: NOTHING, error: toGatewayError(cause) }),
+  );
   const outcome: CallOutcome = {
     end: { kind: 'complete', usage },
     httpStatus: response.status,
@@ -72,50 +75,25 @@ export async function passAnswer(
 interface ReadAnswer {
   readonly bytes: Buffer;
   readonly usage?: ReportedUsage | undefined;
-  readonly error?: GatewayError;
+  readonly error?: GatewayError | undefined;
 }
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/** @throws upstream_error for an answer that fails, is too long, or is no JSON object: its usage is not known */
 async function readAnswer(response: GuardedResponse, { dialect }: CallPlan): Promise<ReadAnswer> {
-  const { bytes, error } = await readBytes(response.body, ANSWER_BYTES_MAX);
-  if (error !== undefined) return { bytes, error };
-  const completion = parseObject(bytes);
+  const bytes = await readBytes(response.body, ANSWER_BYTES_MAX, tooMuch);
+  const completion = parseObject(bytes.toString());
   if (completion === undefined) {
-    return { bytes, error: new GatewayError('upstream_error', { detail: NOT_JSON }) };
+    throw new GatewayError('upstream_error', {
+      detail: 'the provider answered with something other than a JSON object',
+    });
   }
-  const leak = findKeyLeak(bytes, response);
-  return { bytes, usage: dialect.readUsage(completion), ...(leak && { error: leak }) };
+  return { bytes, usage: dialect.readUsage(completion), error: findKeyLeak(bytes, response) };
 }
 
-const NOT_JSON = 'the provider answered with something other than a JSON object';
-
-/** Reads to the end, the failure or the bound. Never throws: what came before a failure is still billed. */
-async function readBytes(
-  body: AsyncIterable<Uint8Array>,
-  bytesMax: number,
-): Promise<{ readonly bytes: Buffer; readonly error?: GatewayError }> {
-  const reads: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const read of body) {
-      length += read.length;
-      if (length > bytesMax)
-        throw new GatewayError('upstream_error', { detail: 'the provider answered too much' });
-      reads.push(read);
-    }
-    return { bytes: Buffer.concat(reads) };
-  } catch (error) {
-    return { bytes: Buffer.concat(reads), error: toGatewayError(error) };
-  }
-}
-
-function parseObject(bytes: Buffer): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString());
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined; // The parser's message would quote the completion.
-  }
-}
+const tooMuch = (): GatewayError =>
+  new GatewayError('upstream_error', { detail: 'the provider answered too much' });
 
 /**
  * Passes on a provider's refusal (4xx) in its own words.
@@ -130,30 +108,34 @@ export async function passRefusal(
   const isAws = call.plan.provider.row.signedFor !== undefined;
   const isGateways = GATEWAY_STATUSES.has(status) || (isAws && status === AWS_DENIED_STATUS);
   const isCallers = status >= 400 && status < 500 && !isGateways;
-  const { bytes, error } = await readBytes(response.body, isCallers ? REFUSAL_BYTES_MAX : 0);
-  const revealsGateway =
-    bytes.includes(WRONG_KEY_REASON) ||
-    // In a refusal a short key counts too: there it is no word of a completion.
-    (response.sentKey !== undefined && bytes.includes(response.sentKey)) ||
-    (isAws && AWS_SECRET_WORDS.test(bytes.toString('latin1')));
-  const failure =
-    isCallers && !revealsGateway
-      ? error
-      : new GatewayError('upstream_error', {
-          message: messageOf(status, isGateways),
-          detail: `the provider answered HTTP ${status}${awsNameOf(response)}`,
-        });
-  const words = error === undefined && isCallers ? bytes : undefined;
+  const bytesMax = isCallers ? REFUSAL_BYTES_MAX : 0;
+  const read = await readBytes(response.body, bytesMax, tooMuch).catch(toGatewayError);
+  const words = isCallers && Buffer.isBuffer(read) ? read : undefined;
   const end: CallEnd = { kind: 'refused', status, words };
-  const row = await closeCall(call, { end, httpStatus: status, error: failure }, ports);
-  if (failure !== undefined) throw chargedError(failure, row);
+  if (words === undefined || revealsGateway(words, response.sentKey, isAws)) {
+    const error =
+      isCallers && read instanceof GatewayError
+        ? read
+        : new GatewayError('upstream_error', {
+            message: messageOf(status, isGateways),
+            detail: `the provider answered HTTP ${status}${awsNameOf(response)}`,
+          });
+    throw chargedError(error, await closeCall(call, { end, httpStatus: status, error }, ports));
+  }
+  const row = await closeCall(call, { end, httpStatus: status }, ports);
   return {
     status,
     headers: { ...contentType(response), ...retryHeaders(response) },
-    body: bytes,
+    body: words,
     row,
   };
 }
+
+/** True if a refusal names the gateway's own key, account or role. A short key counts too: it is no word of a completion. */
+const revealsGateway = (words: Buffer, sentKey: Buffer | undefined, isAws: boolean): boolean =>
+  words.includes(WRONG_KEY_REASON) ||
+  (sentKey !== undefined && words.includes(sentKey)) ||
+  (isAws && AWS_SECRET_WORDS.test(words.toString('latin1')));
 
 /** AWS's name of the error, for the log: of `InvalidSignatureException:http://…` the part before the colon. */
 function awsNameOf({ headers }: UpstreamResponse): string {

@@ -5,6 +5,7 @@
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type JsonObject, parseObject } from '../../core/base/json.ts';
 import { readBytes } from '../../core/base/read-bytes.ts';
 import { endServer, listen } from '../listen.ts';
 import { isSignedWith } from '../signed-with.ts';
@@ -68,16 +69,12 @@ export async function startSecrets(options: LocalSecretsOptions): Promise<LocalS
   };
 }
 
-async function readInput(request: IncomingMessage): Promise<Record<string, unknown>> {
+async function readInput(request: IncomingMessage): Promise<JsonObject> {
   const refuse = (words: string) => new SecretsError('SerializationException', words);
   const body = await readBytes(request, REQUEST_BYTES_MAX, () => refuse('too long'));
-  try {
-    const input: unknown = JSON.parse(body.toString() || '{}');
-    if (typeof input === 'object' && input !== null) return { ...input };
-  } catch {
-    // Reported below, without the parser's words, which quote the request.
-  }
-  throw refuse('the body is not a JSON object');
+  const input = parseObject(body.toString() || '{}');
+  if (input === undefined) throw refuse('the body is not a JSON object');
+  return input;
 }
 
 function sendError(response: ServerResponse, error: unknown): void {

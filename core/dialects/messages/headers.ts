@@ -1,8 +1,8 @@
 /**
- * The version and the betas of a message request, which a client asks for by headers. Flow: **parse** > reserve >
+ * The version and the betas of a message request, which a client requests by headers. Flow: **parse** > reserve >
  * forward. Invariant: under a limit no beta that changes the price, the model or the window goes on.
  */
-import type { Headers } from '../../base/http.ts';
+import { listIn } from '../../base/http.ts';
 import type { RequestRules } from '../request-rules.ts';
 
 const DEFAULT_VERSION = '2023-06-01';
@@ -22,19 +22,15 @@ const WIDE_WINDOW_TOKENS = 1_000_000;
 /** The client's version and the betas that go on. */
 export function messagesHeaders(rules: RequestRules): Record<string, string> {
   const version = rules.headers.get('anthropic-version')?.[0] ?? '';
-  const betas = readBetas(rules.headers).filter((beta) => !rules.isBounded || isFree(beta, rules));
+  const betas = listIn(rules.headers, 'anthropic-beta')
+    .filter((beta) => BETA.test(beta))
+    .slice(0, BETAS_MAX)
+    .filter((beta) => !rules.isBounded || isFree(beta, rules));
   return {
     'anthropic-version': /^\d{4}-\d{2}-\d{2}$/.test(version) ? version : DEFAULT_VERSION,
     ...(betas.length > 0 && { 'anthropic-beta': betas.join(',') }),
   };
 }
-
-const readBetas = (headers: Headers): readonly string[] =>
-  (headers.get('anthropic-beta') ?? [])
-    .flatMap((value) => value.split(','))
-    .map((beta) => beta.trim())
-    .filter((beta) => BETA.test(beta))
-    .slice(0, BETAS_MAX);
 
 const isFree = (beta: string, { contextWindow = 0 }: RequestRules): boolean =>
   !BARRED_BETA.test(beta) && (!WIDE_WINDOW_BETA.test(beta) || contextWindow >= WIDE_WINDOW_TOKENS);
