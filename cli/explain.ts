@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
+import { makePeople } from '../adapters/dynamodb/people.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
 import { systemClock as clock } from '../adapters/system.ts';
@@ -71,6 +72,7 @@ function makePorts({ account, config, environment, dynamodb, secrets }: Gateway)
       clock,
     },
     wallets: makeWallets(dynamodb, walletsTable),
+    people: makePeople(dynamodb, walletsTable),
     settings: {
       config,
       providerUrls,

@@ -200,10 +200,17 @@ async function requirePresentedKey(
   const fault = findFault(record, { account, use, nowMs: clock.nowMs() });
   if (fault !== undefined) throw unknown(fault);
   const former = valid.former !== undefined;
-  onPassed?.({ check: 'key', name: record.name, kind: record.kind });
+  onPassed?.(keyFactOf(record));
   onPassed?.({ check: 'version', isFormer: former });
   return { record, former };
 }
+
+const keyFactOf = ({ name, kind, expiresAtMs }: KeyRecord): AccessFact => ({
+  check: 'key',
+  name,
+  kind,
+  ...(expiresAtMs !== undefined && { expiresAtMs }),
+});
 
 /** If a signature fails and the record was read longer ago than this, read it again: the key may have been rotated. */
 const UNSIGNED_AGE_MAX_MS = 1_000;
@@ -213,7 +220,7 @@ async function identifyByToken(jws: string, ports: AuthorizePorts): Promise<Iden
   const { account, keyName } = token;
   ports.onPassed?.({ check: 'form', names: { account, keyName } });
   const cached = await requireSigningKey(token, ports);
-  ports.onPassed?.({ check: 'key', name: cached.name, kind: cached.kind });
+  ports.onPassed?.(keyFactOf(cached));
   const version = await findSigningVersion(token, cached, ports);
   if (version !== undefined) return toIdentified(token, { record: cached, version }, ports);
   const fresh = await requireSigningKey(token, ports, UNSIGNED_AGE_MAX_MS);
@@ -262,7 +269,8 @@ function toIdentified(
   onPassed?.({ check: 'claims' });
   requireInForce(claims, record.maxTokenLifetimeSeconds, clock.nowMs(), former);
   const { expiresAtMs, jti } = claims.token;
-  onPassed?.({ check: 'times', untilMs: Math.min(expiresAtMs, former?.untilMs ?? expiresAtMs) });
+  const ends = [expiresAtMs, former?.untilMs, record.expiresAtMs];
+  onPassed?.({ check: 'times', untilMs: Math.min(...ends.filter((each) => each !== undefined)) });
   const id = tokenIdOf(jti, token.signingInput);
   const grant: Grant = {
     ...grantOf(record),

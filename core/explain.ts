@@ -6,8 +6,8 @@
  * Guarantees: it decides with the same code that decides on requests, and it shows no secret.
  */
 import type { AccessFact } from './access/authorization.ts';
-import type { Credential } from './access/credential.ts';
-import { type Grant, type IdentitySource, requireLiveToken } from './access/grant.ts';
+import { failedCheck, identityWords, wordsOfFact } from './access/check-words.ts';
+import { type Grant, requireLiveToken } from './access/grant.ts';
 import type { KeyWallets } from './account/key-info.ts';
 import { describeKey } from './account/key-info.ts';
 import type { LimitInfo } from './account/views.ts';
@@ -24,12 +24,11 @@ import { GOOGLE } from './dialects/google/google.ts';
 import { MESSAGES } from './dialects/messages/messages.ts';
 import { OUTPUT_CAP_MIN } from './dialects/request-output.ts';
 import { RESPONSES } from './dialects/responses/responses.ts';
-import type { VerifierKey } from './jwt/verifier.ts';
-import { DEFAULT_CONVERSATION_HEADER } from './keys/key-record.ts';
 import { requireAllowedModel, resolveModel } from './models/policy.ts';
 import type { Price } from './models/pricing.ts';
 import { findProvider, type ModelTarget } from './providers/provider.ts';
 import { amountsUnder, type ProxySettings, planCall } from './proxy/call-plan.ts';
+import { blockError, FORGOTTEN_REASON, type People } from './wallet/people.ts';
 
 /** One check. `code` and `status` belong to the refusal if it failed. */
 export interface Check {
@@ -43,6 +42,7 @@ export interface Check {
 export interface ExplainPorts {
   readonly authorize: Omit<AuthorizePorts, 'onPassed'>;
   readonly wallets: KeyWallets;
+  readonly people: Pick<People, 'findNote'>;
   readonly settings: ProxySettings;
 }
 
@@ -65,7 +65,7 @@ export async function explain(
     return [...checks, toFailed(failedCheck(facts.at(-1), outcome.error), outcome.error)];
   }
   const { grant } = outcome;
-  checks.push(toPassed('identity', identityOf(grant)));
+  checks.push(toPassed('identity', identityWords(grant)));
   try {
     const least = model === undefined ? NOTHING : explainModel(model, grant, ports, checks);
     checks.push(...(await explainLimits(grant, least, ports)));
@@ -78,96 +78,10 @@ export async function explain(
 
 const toPassed = (check: string, found: string): Check => ({ check, passed: true, found });
 
-const CREDENTIALS: Readonly<Record<Credential['kind'], string>> = {
-  key: 'a key',
-  'scoped-token': 'a scoped token',
-  'client-access': 'a key with a JWT',
-};
-
-const VERIFIERS: Readonly<Record<VerifierKey['kind'], string>> = {
-  secret: 'a shared secret',
-  pem: 'a public key',
-  jwks: "an issuer's key set",
-};
-
-function wordsOfFact(fact: AccessFact): string {
-  switch (fact.check) {
-    case 'credential':
-      return CREDENTIALS[fact.kind];
-    case 'form':
-      return fact.names
-        ? `it names the key "${fact.names.keyName}" of the account "${fact.names.account}"`
-        : 'a key of Hallpass, with its checksum';
-    case 'key':
-      return `"${fact.name}", a ${fact.kind} key that is in force`;
-    case 'version':
-    case 'signature':
-      return `of the key's ${fact.isFormer ? 'former string, which still holds' : 'string in force'}`;
-    case 'verifier':
-      return `the key has ${VERIFIERS[fact.kind]} for JWTs of ${fact.algorithms.join(', ')}`;
-    case 'jwt form':
-      return `it names the algorithm ${fact.alg}`;
-    case 'issuer':
-    case 'audience':
-    case 'azp':
-      return fact.isRestricted ? 'one that the key names' : 'any is allowed';
-    case 'tier':
-      return fact.when ?? "no rule fits, so the key's own limits and models apply";
-    case 'times':
-      return `in force until ${new Date(fact.untilMs).toISOString()}`;
-    default:
-      return WORDS[fact.check];
-  }
-}
-
-/** The facts that carry no value. */
-const WORDS = {
-  claims: 'each has a type and a value that a token may have',
-  'jwt signature': 'it holds',
-  'jwt times': 'in force now',
-  user: 'the JWT names one',
-  'required claims': 'each is present and allowed',
-  enforced: 'there is an identity',
-  domain: 'an allowed domain of e-mail addresses',
-  origin: 'its pages may call',
-  conversation: 'there is one',
-} as const;
-
 function toOutage(error: unknown): { readonly kind: 'outage'; readonly error: GatewayError } {
   if (!(error instanceof GatewayError)) throw error;
   return { kind: 'outage', error };
 }
-
-/** Returns the check that failed. For a denial and for an outage it is the one after the last that passed. */
-function failedCheck(last: AccessFact | undefined, { code, status, facts }: GatewayError): string {
-  if (last === undefined) return 'credential';
-  if (status === 401 || status === 503) return NEXT_CHECK[last.check] ?? 'request';
-  if (facts.param === DEFAULT_CONVERSATION_HEADER) return 'conversation';
-  return facts.param === undefined ? (REFUSED_BY[code] ?? 'request') : 'user header';
-}
-
-const NEXT_CHECK: Readonly<Partial<Record<AccessFact['check'], AccessFact['check']>>> = {
-  credential: 'form',
-  form: 'key',
-  key: 'signature',
-  signature: 'claims',
-  claims: 'times',
-  version: 'verifier',
-  verifier: 'jwt form',
-  'jwt form': 'jwt signature',
-  'jwt signature': 'issuer',
-  issuer: 'audience',
-  audience: 'azp',
-  azp: 'jwt times',
-  'jwt times': 'user',
-};
-
-const REFUSED_BY: Readonly<Partial<Record<ErrorCode, string>>> = {
-  claim_not_allowed: 'required claims',
-  identity_required: 'identity',
-  domain_not_allowed: 'domain',
-  origin_not_allowed: 'origin',
-};
 
 const CHECK_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   model_not_found: 'model',
@@ -185,21 +99,6 @@ const toFailed = (check: string, { code, status, message, detail }: GatewayError
   code,
   status,
 });
-
-const SOURCES: Readonly<Record<IdentitySource, string>> = {
-  header: ', named by a header',
-  token: '',
-  jwt: ', whose JWT it is',
-  personal: '',
-};
-
-function identityOf({ identity, conversation }: Grant): string {
-  const who =
-    identity === undefined
-      ? 'none: no user'
-      : `the user "${identity.id}"${SOURCES[identity.source]}`;
-  return conversation === undefined ? who : `${who}, conversation "${conversation}"`;
-}
 
 /** Adds what is found about a model to the checks. */
 function explainModel(
@@ -250,7 +149,7 @@ function smallestFor({ provider }: ModelTarget, settings: ProxySettings): Smalle
   return spoken ?? SMALLEST[0];
 }
 
-/** Returns each limit that applies, with what is left of it. */
+/** Returns if the person is blocked, and each limit that applies, with what is left of it. */
 async function explainLimits(
   grant: Grant,
   least: Least,
@@ -258,10 +157,22 @@ async function explainLimits(
 ): Promise<readonly Check[]> {
   const { clock } = ports.authorize;
   requireLiveToken(grant, clock.nowMs());
-  const { wallets, settings } = ports;
-  const { data } = await describeKey(grant, { wallets, clock, models: { names: settings } });
-  const revocation = grant.token ? [toPassed('revocation', 'not revoked')] : [];
-  return [...revocation, ...data.limits.map((limit) => toLimitCheck(limit, least))];
+  const { wallets, people, settings } = ports;
+  const models = { names: settings };
+  const { data } = await describeKey(grant, { wallets, people, clock, models });
+  return [
+    ...(grant.token ? [toPassed('revocation', 'not revoked')] : []),
+    ...(grant.token || grant.identity ? [toBlockCheck(data.blocked)] : []),
+    ...data.limits.map((limit) => toLimitCheck(limit, least)),
+  ];
+}
+
+function toBlockCheck(reason: string | null): Check {
+  if (reason === null) return toPassed('block', 'not blocked');
+  const failed = toFailed('block', blockError(reason));
+  return reason === FORGOTTEN_REASON
+    ? { ...failed, found: `${failed.found} (the person was forgotten, and the block stays)` }
+    : failed;
 }
 
 function toLimitCheck(info: LimitInfo, least: Least): Check {

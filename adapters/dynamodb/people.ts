@@ -3,7 +3,7 @@
  * item beside it, `<wallet>!`, so that the wallet stays within one write unit.
  */
 import { asWalletId, type WalletId } from '../../core/base/ids.ts';
-import { noteIdOf, type People } from '../../core/wallet/people.ts';
+import { FORGOTTEN_REASON, noteIdOf, type People } from '../../core/wallet/people.ts';
 import type {
   MadeChange,
   NoteTexts,
@@ -94,11 +94,8 @@ const toIntroduction = (names: PersonNames): Update => ({
   conditions: [condition`attribute_not_exists(${attribute('name')})`],
 });
 
-/** The reason of a block that stays. */
-const REMOVED = 'removed';
-
 const toForgotten = (hasReason: boolean): Update => ({
-  set: hasReason ? [sets('reason', toText(REMOVED))] : [],
+  set: hasReason ? [sets('reason', toText(FORGOTTEN_REASON))] : [],
   remove: TEXTS.filter((name) => name !== 'reason'),
   conditions: [condition`attribute_exists(${attribute(partitionKey)})`],
 });

@@ -25,7 +25,13 @@ export type AccessFact =
   | { readonly check: 'credential'; readonly kind: Credential['kind'] }
   /** `names`: the account and key that a scoped token names; absent for a key string. */
   | { readonly check: 'form'; readonly names?: NamedKey }
-  | { readonly check: 'key'; readonly name: string; readonly kind: KeyKind }
+  /** `expiresAtMs`: the end of the key, if it has one. */
+  | {
+      readonly check: 'key';
+      readonly name: string;
+      readonly kind: KeyKind;
+      readonly expiresAtMs?: number;
+    }
   /** `version`: of a key string that was sent; `signature`: of the key string that signed a token. */
   | { readonly check: 'version' | 'signature'; readonly isFormer: boolean }
   | {

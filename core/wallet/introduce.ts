@@ -4,11 +4,11 @@
  */
 import type { Grant } from '../access/grant.ts';
 import { makeBoundedMap } from '../base/bounded-map.ts';
-import { GatewayError } from '../base/errors.ts';
+import type { GatewayError } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import type { Clock } from '../base/ports.ts';
 import { walletIdOf } from './payer.ts';
-import type { People } from './people.ts';
+import { blockError, type People } from './people.ts';
 import type { PersonNames } from './person.ts';
 
 export interface Introductions {
@@ -53,8 +53,7 @@ export function makeIntroductions(
       }
       if (error.code !== 'user_blocked') return error;
       const reason = (await people.findNote(walletId).catch(() => undefined))?.reason;
-      if (reason === undefined) return error;
-      return new GatewayError('user_blocked', { message: `${error.message} Reason: ${reason}` });
+      return blockError(reason);
     },
   };
 }

@@ -2,11 +2,24 @@
  * The port to records of people. Flow: policy > **reserve** > forward > meter > settle.
  * Invariant: a change that failed has changed nothing.
  */
+import { GatewayError } from '../base/errors.ts';
 import { asWalletId, type WalletId } from '../base/ids.ts';
 import type { PersonChange, PersonNames, PersonNote } from './person.ts';
 
 /** The id of the item beside a wallet. No wallet's id ends like it. */
 export const noteIdOf = (walletId: WalletId): WalletId => asWalletId(`${walletId}!`);
+
+/** The reason of a block of a person who was forgotten. */
+export const FORGOTTEN_REASON = 'removed';
+
+/** Returns the refusal of a person who is blocked, with the owner's reason if there is one. */
+export function blockError(reason: string | undefined): GatewayError {
+  const { message } = new GatewayError('user_blocked');
+  return new GatewayError(
+    'user_blocked',
+    reason ? { message: `${message} Reason: ${reason}` } : {},
+  );
+}
 
 /** Records of people. Fails closed. A change alters the wallet and the note beside it together or neither. */
 export interface People {

@@ -5,6 +5,7 @@ import { defineConfig } from '../../core/config.ts';
 import { explain } from '../../core/explain.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { makePriceBook, PRICE_TABLE } from '../../core/models/pricing.ts';
+import type { PersonNote } from '../../core/wallet/person.ts';
 import type { Wallet } from '../../core/wallet/ports.ts';
 import { EMPTY, hold, J1 } from '../support/account.ts';
 import { makeAuthorizePorts } from '../support/authorize-ports.ts';
@@ -13,7 +14,12 @@ import { FORMER_KEY, KEY, makeMemoryKeys, OUTAGE, SERVER_RECORD } from '../suppo
 import { mint, NOW_MS } from '../support/tokens.ts';
 import { SECRET_VERIFIER } from '../support/user-jwts.ts';
 
-const makePorts = (wallet?: Wallet, keys = makeMemoryKeys(), secrets = keys) => ({
+const makePorts = (
+  wallet?: Wallet,
+  keys = makeMemoryKeys(),
+  secrets = keys,
+  note: PersonNote | undefined = undefined,
+) => ({
   authorize: makeAuthorizePorts(keys, secrets),
   wallets: {
     find: async () => wallet,
@@ -22,6 +28,7 @@ const makePorts = (wallet?: Wallet, keys = makeMemoryKeys(), secrets = keys) => 
     findDrawn: async () => 0n,
     findHolders: async () => [],
   },
+  people: { findNote: async () => note },
   settings: { config, providerUrls: {}, prices: makePriceBook(PRICE_TABLE, {}) },
 });
 
@@ -54,6 +61,7 @@ describe('explain', () => {
         ['key', '"course", a personal key that is in force'],
         ['version', "of the key's string in force"],
         ['identity', 'the user "ada"'],
+        ['block', 'not blocked'],
       ].map(([check, found]) => ({ check, passed: true, found })),
     );
   });
@@ -119,6 +127,70 @@ describe('explain', () => {
       throw new TypeError('ours');
     };
     await expect(explain(ask(mint()), wrong)).rejects.toThrow('ours');
+  });
+});
+
+describe('the check of a block', () => {
+  const person = { rev: 'r', limits: [], creditNanoUsd: 0n, isBlocked: true };
+  const blockOf = async (reason?: string) => {
+    const note = { ...(reason !== undefined && { reason }), changes: new Map() };
+    const keys = makeMemoryKeys();
+    const ports = makePorts({ ...EMPTY, person }, keys, keys, note);
+    const checks = await explain(ask(mint({ claims: { user: 'ada' } })), ports);
+    return checks.find(({ check }) => check === 'block');
+  };
+
+  test('fails with the reason of the owner, after the token was found not to be revoked', async () => {
+    expect(await blockOf('shares the token')).toEqual({
+      check: 'block',
+      passed: false,
+      found: 'The owner of the key blocked this user. Reason: shares the token',
+      code: 'user_blocked',
+      status: 403,
+    });
+    expect((await blockOf())?.found).toBe('The owner of the key blocked this user.');
+  });
+
+  test('says that the person was forgotten', async () => {
+    expect((await blockOf('removed'))?.found).toBe(
+      'The owner of the key blocked this user. Reason: removed (the person was forgotten, and the block stays)',
+    );
+  });
+
+  test('is not made for a bare key, which is no person', async () => {
+    const checks = await explain(ask(KEY), makePorts());
+    expect(checks.map(({ check }) => check)).not.toContain('block');
+  });
+});
+
+describe('the end of a key', () => {
+  const expiresAtMs = NOW_MS + 60_000;
+  const explainBy = (credential: string, end: number) =>
+    explain(
+      ask(credential),
+      makePorts(undefined, makeMemoryKeys({ ...SERVER_RECORD, expiresAtMs: end })),
+    );
+
+  test('is shown with the key, and is the end of its tokens', async () => {
+    const checks = await explainBy(mint(), expiresAtMs);
+    expect(checks.find(({ check }) => check === 'key')?.found).toBe(
+      '"course", a server key that is in force until 2026-11-20T12:01:00.000Z',
+    );
+    expect(checks.find(({ check }) => check === 'times')?.found).toBe(
+      'in force until 2026-11-20T12:01:00.000Z',
+    );
+  });
+
+  test.each([
+    ['the key', KEY],
+    ['its token', mint()],
+  ])('fails the check of %s once it is past', async (_, credential) => {
+    expect((await explainBy(credential, NOW_MS)).at(-1)).toMatchObject({
+      check: 'key',
+      passed: false,
+      found: 'The API key is missing or not valid. (an expired key)',
+      status: 401,
+    });
   });
 });
 
@@ -192,8 +264,9 @@ describe('the check of a caller', () => {
       'origin',
       'conversation',
       'identity',
+      'block',
     ]);
-    expect(checks.at(-1)?.found).toBe('the user "ada", whose JWT it is, conversation "c1"');
+    expect(checks.at(-2)?.found).toBe('the user "ada", whose JWT it is, conversation "c1"');
     expect(checks.find(({ check }) => check === 'verifier')?.found).toBe(
       'the key has a shared secret for JWTs of HS256, HS384, HS512',
     );
@@ -235,7 +308,7 @@ describe('the check of a caller', () => {
   test('shows that a header names the user', async () => {
     const record = { ...SERVER_RECORD, identity: { identityHeader: true } };
     const checks = await explainAs(KEY, record, { 'x-user-email': 'ada@example.edu' });
-    expect(checks.at(-1)?.found).toBe('the user "ada@example.edu", named by a header');
+    expect(checks.at(-2)?.found).toBe('the user "ada@example.edu", named by a header');
   });
 });
 
