@@ -10,7 +10,7 @@ import { brotliDecompressSync } from 'node:zlib';
 import middy from '@middy/core';
 import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { type AnswerHead, readHeaders, readPath } from '../adapters/api-gateway/events.ts';
+import { readHeaders, readPath, type StreamedResult } from '../adapters/api-gateway/events.ts';
 import { PAGE_HEADERS } from '../adapters/api-gateway/responses.ts';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
 import { toErrorBody } from '../core/base/error-body.ts';
@@ -47,10 +47,6 @@ const CACHE_FOREVER = 'public, max-age=31536000, immutable';
 /** A browser keeps it, and asks each time whether it changed. */
 const CACHE_AND_ASK = 'no-cache';
 
-export interface StaticAnswer extends AnswerHead {
-  readonly body: Readable | string;
-}
-
 /** Reads the function's one variable. */
 export const readPagesSettings = (
   variables: Readonly<Record<string, string | undefined>>,
@@ -58,7 +54,7 @@ export const readPagesSettings = (
 
 export function makePagesHandler({ hasSignIn, files: given = PAGE_FILES }: PagesSettings) {
   const files = hasSignIn ? withSignIn(given) : given;
-  return middy<APIGatewayProxyEvent, StaticAnswer>({
+  return middy<APIGatewayProxyEvent, StreamedResult>({
     executionMode: executionModeStreamifyResponse,
   }).handler(async (event: APIGatewayProxyEvent) => answer(event, files));
 }
@@ -71,7 +67,7 @@ function withSignIn(files: PageFiles): PageFiles {
   return { ...files, ...Object.fromEntries(others) };
 }
 
-function answer(event: APIGatewayProxyEvent, files: PageFiles): StaticAnswer {
+function answer(event: APIGatewayProxyEvent, files: PageFiles): StreamedResult {
   const { httpMethod, requestContext } = event;
   const path = readPath(event);
   const headers = { ...PAGE_HEADERS, 'x-request-id': requestContext.requestId };

@@ -8,11 +8,11 @@ import middy from '@middy/core';
 import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import type { APIGatewayProxyEvent, Context } from 'aws-lambda';
 import {
-  type AnswerHead,
   answerHeaders,
   readGrant,
   readHttpRequest,
   readRequestId,
+  type StreamedResult,
 } from '../adapters/api-gateway/events.ts';
 import { toEventStream } from '../adapters/api-gateway/response-stream.ts';
 import type { AwsCall } from '../adapters/aws/aws-call.ts';
@@ -48,10 +48,6 @@ const CALL_TIMEOUT_MS = 3_000;
 const SETTLE_RESERVE_MS = 5_000;
 /** Time between the function's end and the lease's, longer than clocks differ. */
 const LEASE_GRACE_MS = 60_000;
-
-export interface StreamedResult extends AnswerHead {
-  readonly body: Readable | string;
-}
 
 export function makeProxyHandler(
   settings: FunctionSettings,
@@ -95,7 +91,7 @@ function toStreamedResult(
   };
 }
 
-/** A text is written at once, without a pipeline. Bytes that are not UTF-8 need a stream. */
+/** Bytes that are not UTF-8 need a stream. */
 const toWholeBody = (body: Buffer): Readable | string =>
   isUtf8(body) ? body.toString() : Readable.from([body]);
 

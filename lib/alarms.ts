@@ -16,17 +16,13 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Functions } from './functions.ts';
 import { gatewayMetric } from './metrics.ts';
-import type { GatewayTable } from './tables.ts';
+import type { GatewayTable, RequiredTables } from './tables.ts';
 
 /** The parts of a gateway that are watched. */
 export interface WatchedParts {
   readonly restApi: RestApi;
   readonly functions: Functions;
-  readonly tables: {
-    readonly keys: GatewayTable;
-    readonly wallets: GatewayTable;
-    readonly usage: GatewayTable;
-  };
+  readonly tables: RequiredTables;
 }
 
 export interface AlarmsProps extends WatchedParts {
@@ -146,7 +142,7 @@ export class Alarms extends Construct {
  * The calls of tables that a request waits for. Requests are counted here, because the events of a table leave out those
  * of its indexes, which can throttle a write too.
  */
-function throttlesOf({ keys, wallets, usage }: WatchedParts['tables']) {
+function throttlesOf({ keys, wallets, usage }: RequiredTables) {
   const throttled = ({ tableName: TableName }: GatewayTable, Operation: string) =>
     new Metric({
       namespace: 'AWS/DynamoDB',

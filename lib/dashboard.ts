@@ -5,6 +5,7 @@ import { Aws, Duration, Stack } from 'aws-cdk-lib';
 import {
   Dashboard as CloudWatchDashboard,
   GraphWidget,
+  type IMetric,
   MathExpression,
   Stats,
 } from 'aws-cdk-lib/aws-cloudwatch';
@@ -26,8 +27,8 @@ export class Dashboard extends Construct {
     const times = (name: MetricName) => [own(name, P50, 'p50'), own(name, P95, 'p95')];
     const { authorizer, proxy, account, sweep } = functions;
     const period = { period: PERIOD };
-    const graph = (title: string, left: GraphMetrics) =>
-      new GraphWidget({ title, left: [...left], width: WIDTH });
+    const graph = (title: string, left: IMetric[]) =>
+      new GraphWidget({ title, left, width: WIDTH });
     new CloudWatchDashboard(this, 'Dashboard', {
       widgets: [
         [
@@ -66,7 +67,3 @@ export class Dashboard extends Construct {
     });
   }
 }
-
-type GraphMetrics = readonly NonNullable<
-  ConstructorParameters<typeof GraphWidget>[0]['left']
->[number][];

@@ -16,14 +16,10 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { ENVIRONMENT } from '../adapters/table-schema.ts';
-import type { Config } from '../core/config.ts';
-import type { RequestSigning } from '../core/providers/provider.ts';
 import { bedrockFindings } from './bedrock.ts';
 import { moduleOf, pathOf } from './paths.ts';
-import { permissionsOf } from './permissions.ts';
+import { type PermissionsOptions, permissionsOf } from './permissions.ts';
 import { FUNCTION_NAMES, type FunctionName, type HallpassProps } from './props.ts';
-import type { SecretsOfGateway } from './secrets.ts';
-import type { Tables } from './tables.ts';
 
 /** The longest time of a streamed answer, which API Gateway and Lambda allow. */
 export const STREAM_TIMEOUT = Duration.minutes(15);
@@ -54,15 +50,8 @@ const SIGN_INS_MAX = 20;
 const STREAMS_MAX = 200;
 
 export interface FunctionsProps
-  extends Pick<
-    HallpassProps,
-    'encryptionKey' | 'fipsEndpoints' | 'functions' | 'network' | 'streamsMax' | 'tracing'
-  > {
-  readonly tables: Tables;
-  readonly secrets: SecretsOfGateway;
-  /** The services that the proxy calls with its own role. */
-  readonly signings: readonly RequestSigning[];
-  readonly alerts: Config['alerts'];
+  extends PermissionsOptions,
+    Pick<HallpassProps, 'fipsEndpoints' | 'functions' | 'network' | 'streamsMax' | 'tracing'> {
   /** True if the open pages are served. */
   readonly pages: boolean;
   /** True if people may sign in with a browser. */

@@ -20,7 +20,7 @@ import { Functions, SWEEP_INTERVAL } from './functions.ts';
 import { requireBundlingPackages, VERSION } from './paths.ts';
 import { type HallpassProps, requireProps } from './props.ts';
 import { SecretsOfGateway } from './secrets.ts';
-import { type GatewayTable, Tables } from './tables.ts';
+import { type RequiredTables, Tables } from './tables.ts';
 
 /** A gateway. A stack has one at most, because the command line finds it by the stack's outputs. */
 export class Hallpass extends Construct {
@@ -28,11 +28,7 @@ export class Hallpass extends Construct {
   /** The URL for clients, which ends in `/v1`. */
   readonly baseUrl: string;
   readonly functions: Functions;
-  readonly tables: {
-    readonly keys: GatewayTable;
-    readonly wallets: GatewayTable;
-    readonly usage: GatewayTable;
-  };
+  readonly tables: RequiredTables;
   readonly alarms: readonly Alarm[];
   private readonly secrets: SecretsOfGateway;
 

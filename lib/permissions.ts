@@ -92,6 +92,7 @@ const sendAlerts = (
   ...(topicArn === undefined ? [] : [allow('PublishAlerts', ['sns:Publish'], [topicArn])]),
 ];
 
+/** The settings on which permissions depend. */
 export interface PermissionsOptions {
   readonly tables: Tables;
   readonly secrets: SecretsOfGateway;

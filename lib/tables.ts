@@ -10,10 +10,9 @@ import {
   Table,
   TableEncryption,
 } from 'aws-cdk-lib/aws-dynamodb';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { indexesOf, NUMERIC_KEYS, TABLES, type TableSchema } from '../adapters/table-schema.ts';
-import type { ExistingGateway } from './props.ts';
+import type { HallpassProps } from './props.ts';
 
 const attribute = (name: string) => ({
   name,
@@ -23,10 +22,11 @@ const attribute = (name: string) => ({
 /** A table that the stack makes, or one that was there. */
 export type GatewayTable = Table | ITable;
 
-export interface TablesProps {
-  readonly existing?: ExistingGateway | undefined;
-  readonly encryptionKey?: IKey | undefined;
-  readonly removalPolicy?: RemovalPolicy | undefined;
+/** The tables that every gateway has. */
+export type RequiredTables = Pick<Tables, 'keys' | 'wallets' | 'usage'>;
+
+export interface TablesProps
+  extends Pick<HallpassProps, 'existing' | 'encryptionKey' | 'removalPolicy'> {
   /** True makes the table of sign-in, too. */
   readonly signIn: boolean;
 }

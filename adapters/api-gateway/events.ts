@@ -2,6 +2,7 @@
  * Turns API Gateway's events into our requests, and our answers into its results (REST API, Lambda proxy format 1.0).
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
  */
+import type { Readable } from 'node:stream';
 import type {
   APIGatewayAuthorizerResult,
   APIGatewayProxyEvent,
@@ -173,6 +174,11 @@ const toPolicy = (
 export interface AnswerHead {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
+}
+
+/** A streamed answer. A text is written at once, without a pipeline. */
+export interface StreamedResult extends AnswerHead {
+  readonly body: Readable | string;
 }
 
 /** Returns the headers that every answer of a function has. */

@@ -9,6 +9,7 @@ import { type KeyId, sha256 } from '../../core/base/ids.ts';
 import { isRecord, parseObject } from '../../core/base/json.ts';
 import type { Clock, Secrets } from '../../core/base/ports.ts';
 import { secretOf } from '../../core/keys/key-secret.ts';
+import type { KeyVault } from '../../core/keys/ports.ts';
 import {
   alertSecretName,
   jwtSecretName,
@@ -126,20 +127,7 @@ export const parseProviderKey = (text = ''): string | undefined =>
   /^(?!\{)[!-~]+$/.test(text.trim()) ? text.trim() : undefined;
 
 /** Writes secrets, for commands. */
-export interface SecretWriter {
-  /**
-   * Makes the secret of a key's first version, or of a version with a secret of its own. May be repeated with the same
-   * arguments.
-   * @throws service_unavailable
-   */
-  createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
-  /**
-   * Adds a version to the secret that verifies a key's JWTs, and makes the secret when there is none. May be repeated.
-   * When two do so at once, both versions are kept.
-   * @param secret its text as the issuer configured it
-   * @throws service_unavailable
-   */
-  putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
+export interface SecretWriter extends KeyVault {
   /**
    * Sets the API key of a provider, in force within five minutes; within ten seconds if there was none.
    * @throws service_unavailable

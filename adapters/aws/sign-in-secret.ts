@@ -2,6 +2,7 @@
  * The one secret that sign-in may read: `{"versions":{"key:<name>":"sk-…","client:<name>":"…"}}`, one text a name.
  * `hallpass sign-in` fills it. Fails closed: `service_unavailable`; no secret is in any error.
  */
+import { isYoung } from '../../core/base/bounded-map.ts';
 import type { Clock } from '../../core/base/ports.ts';
 import type { SignInSecrets } from '../../core/sign-in/ports.ts';
 import { signInSecretName } from '../table-schema.ts';
@@ -25,7 +26,7 @@ export function makeSignInSecrets(call: AwsCall, prefix: string, clock: Clock): 
   async function find(name: string): Promise<string | undefined> {
     const nowMs = clock.nowMs();
     const ageMaxMs = known && Object.hasOwn(known.texts, name) ? AGE_MAX_MS : MISS_AGE_MAX_MS;
-    if (known === undefined || nowMs < known.atMs || nowMs - known.atMs >= ageMaxMs) {
+    if (known === undefined || !isYoung(known.atMs, ageMaxMs, nowMs)) {
       const text = await read(signInSecretName(prefix));
       known = { texts: text === undefined ? {} : parseVersions(text), atMs: nowMs };
     }
@@ -39,24 +40,16 @@ export function makeSignInSecrets(call: AwsCall, prefix: string, clock: Clock): 
   };
 }
 
-/** Puts texts into the secret, for commands. Of two that are put at once, both stay. */
-export interface SignInSecretWriter {
-  /** @throws service_unavailable */
-  putKey(keyName: string, key: string): Promise<void>;
-  /** @throws service_unavailable */
-  putClientSecret(name: string, secret: string): Promise<void>;
-}
-
-/** @param encryptionKey the ARN of the key that encrypts a new secret. @default AWS's own */
-export function makeSignInSecretWriter(
-  call: AwsCall,
-  prefix: string,
-  encryptionKey?: string,
-): SignInSecretWriter {
+/**
+ * Makes what puts texts into the secret, for commands. Of two that are put at once, both stay.
+ * @param encryptionKey the ARN of the key that encrypts a new secret. @default AWS's own
+ * @throws service_unavailable by each of its functions
+ */
+export function makeSignInSecretWriter(call: AwsCall, prefix: string, encryptionKey?: string) {
   const put = (version: string, text: string): Promise<void> =>
     putVersion(call, { name: signInSecretName(prefix), version, text, encryptionKey });
   return {
-    putKey: (keyName, key) => put(KEY + keyName, key),
-    putClientSecret: (name, secret) => put(CLIENT + name, secret),
+    putKey: (keyName: string, key: string) => put(KEY + keyName, key),
+    putClientSecret: (name: string, secret: string) => put(CLIENT + name, secret),
   };
 }

@@ -5,19 +5,16 @@
 import { type Alert, toAlertBody, toAlertText } from '../../core/wallet/alerts/alert.ts';
 import type { AlertChannel } from '../../core/wallet/alerts/ports.ts';
 import { type AwsCall, AwsCallError } from './aws-call.ts';
-import type { AwsCredentials } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { makeRequestSigner } from './signature.ts';
-
-export interface SnsEndpoint {
-  readonly snsUrl: string;
-  readonly region: string;
-  readonly credentials: AwsCredentials;
-}
 
 const VERSION = '2010-03-31';
 
 /** Makes the call to the topics of an endpoint. Its input is flat, and its output is empty. */
-export function callSns({ snsUrl, region, credentials }: SnsEndpoint, timeoutMs: number): AwsCall {
+export function callSns(
+  { snsUrl, region, credentials }: Pick<Environment, 'snsUrl' | 'region' | 'credentials'>,
+  timeoutMs: number,
+): AwsCall {
   const sign = makeRequestSigner({ service: 'sns', region, credentials });
   const url = new URL(snsUrl).href;
   return async (operation, input, withinMs = timeoutMs) => {

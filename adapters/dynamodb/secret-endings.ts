@@ -8,6 +8,7 @@ import type { KeySecret } from '../../core/keys/key-secret.ts';
 import type { KeyName, SecretEnding } from '../../core/keys/ports.ts';
 import { endingIdOf, type SecretEndings } from '../../core/keys/secret-ending.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
+import type { Environment } from '../aws/environment.ts';
 import { recordPk, TABLES } from '../table-schema.ts';
 import { fromItem } from './key-items.ts';
 import { type Condition, isAsSeen, readItem, sets, type Update, updateItem } from './update.ts';
@@ -18,10 +19,7 @@ const { index, ttlAttribute } = TABLES.wallets;
 const { partitionKey: due, sortKey: dueAt } = index;
 const RECORD = 'record';
 
-export interface EndingTables {
-  readonly walletsTable: string;
-  readonly keysTable: string;
-}
+export type EndingTables = Pick<Environment, 'walletsTable' | 'keysTable'>;
 
 /** The id of the mark of a secret. */
 export const markIdOf = (secret: KeySecret) => asWalletId(endingIdOf(secret));

@@ -18,6 +18,7 @@ import {
   ResponseBodyError,
   refreshTokenGrant,
 } from 'openid-client';
+import { isYoung } from '../../core/base/bounded-map.ts';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { Clock } from '../../core/base/ports.ts';
 import { OAuthError } from '../../core/sign-in/oauth-error.ts';
@@ -66,7 +67,7 @@ export function makeIdentityProvider(options: ProviderOptions, clock: Clock): Id
 
   function configure(): Promise<Configuration> {
     const nowMs = clock.nowMs();
-    if (known === undefined || nowMs < known.atMs || nowMs - known.atMs >= DISCOVERED_MAX_MS) {
+    if (known === undefined || !isYoung(known.atMs, DISCOVERED_MAX_MS, nowMs)) {
       const config = asDiscovery(discover);
       known = { config, atMs: nowMs };
       config.catch(() => {

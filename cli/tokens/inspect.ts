@@ -8,7 +8,7 @@ import type { TokenSpend } from '../../core/account/key-info.ts';
 import { toWords } from '../../core/base/duration.ts';
 import type { JsonObject } from '../../core/base/json.ts';
 import { usdFromNano } from '../../core/base/money.ts';
-import { formatTags, type Tags } from '../../core/base/tags.ts';
+import { formatTags } from '../../core/base/tags.ts';
 import { parseScopedClaims, type ScopedClaims } from '../../core/tokens/scoped-claims.ts';
 import { isSignedWith, parsePayload, parseScopedToken } from '../../core/tokens/scoped-token.ts';
 import type { PlaceFlags } from '../flags.ts';
@@ -27,21 +27,12 @@ import { namesGateway } from './token-book.ts';
 
 export type InspectFlags = PlaceFlags & UrlFlag;
 
-/** The description of a token, with the field names of `GET /v1/scoped-jwt`. */
-interface TokenDescription extends Partial<TokenSpend> {
-  readonly account: string;
-  readonly key_name: string;
-  readonly jti: string | null;
-  readonly user: string | null;
-  readonly models: readonly string[] | null;
-  readonly tags?: Tags;
-  readonly spending_limit: number | null;
-  readonly starts_at: string | null;
-  readonly expires_at: string;
-  readonly expired: boolean;
-  /** True if the known key signed it; null if no key is known. */
-  readonly signature_holds: boolean | null;
-}
+/** What is known of a token, with the field names of `GET /v1/scoped-jwt`. */
+type TokenDescription = ReturnType<typeof describe> &
+  Partial<TokenSpend> & {
+    /** True if the known key signed it; null if no key is known. */
+    readonly signature_holds: boolean | null;
+  };
 
 export async function inspect(
   argument: string,
@@ -82,7 +73,7 @@ const spendIn = (answer: JsonObject): Partial<TokenSpend> => {
 function describe(
   { account, keyName, claims }: { account: string; keyName: string; claims: ScopedClaims },
   nowMs: number,
-): TokenDescription {
+) {
   const { token, user, startsAtMs } = claims;
   const limit = token.spendingLimitNanoUsd;
   return {
@@ -96,7 +87,6 @@ function describe(
     starts_at: startsAtMs === 0 ? null : toInstant(startsAtMs),
     expires_at: toInstant(token.expiresAtMs),
     expired: isExpired(token, nowMs),
-    signature_holds: null,
   };
 }
 

@@ -5,28 +5,16 @@ import { DAY_MS, isoDay } from '../../core/base/limits.ts';
 import { toUsdText, usdFromNano } from '../../core/base/money.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { UsageReader } from '../../core/usage/ports.ts';
+import type { UsageAsk } from '../../core/usage/report.ts';
 import type { UsageRow } from '../../core/wallet/usage-row.ts';
 import { toInstant, toTable } from '../output.ts';
-
-interface RowsAsk {
-  /** Inclusive. */
-  readonly fromMs: number;
-  /** Exclusive. */
-  readonly toMs: number;
-  readonly readsMax: number;
-}
-
-interface ListedRows {
-  readonly rows: readonly UsageRow[];
-  readonly truncated: boolean;
-}
 
 /** Lists the `estimated` rows of keys, in the order of their requests within a key. */
 export async function listRows(
   keys: readonly Pick<KeyRecord, 'id'>[],
-  { fromMs, toMs, readsMax }: RowsAsk,
+  { fromMs, toMs, readsMax }: Required<Pick<UsageAsk, 'fromMs' | 'toMs' | 'readsMax'>>,
   usage: Pick<UsageReader, 'readRows'>,
-): Promise<ListedRows> {
+): Promise<{ readonly rows: readonly UsageRow[]; readonly truncated: boolean }> {
   const rows: UsageRow[] = [];
   let reads = 0;
   for (const { id: keyId } of keys) {
@@ -36,13 +24,10 @@ export async function listRows(
         if (reads === readsMax) return { rows, truncated: true };
         reads += 1;
         const page = await usage.readRows({ keyId, day: isoDay(dayMs), ...(after && { after }) });
-        const found = page.rows.map(({ row }) => row);
-        rows.push(
-          ...found.filter(
-            ({ status, reservedAtMs: atMs }) =>
-              status === 'estimated' && atMs >= fromMs && atMs < toMs,
-          ),
-        );
+        for (const { row } of page.rows) {
+          const isWithin = row.reservedAtMs >= fromMs && row.reservedAtMs < toMs;
+          if (row.status === 'estimated' && isWithin) rows.push(row);
+        }
         after = page.next;
       } while (after !== undefined);
     }

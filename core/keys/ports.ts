@@ -47,7 +47,10 @@ export interface SecretMarks {
 export interface KeyVault {
   /** Makes the secret of a version. May be repeated. */
   createKeySecret(keyId: KeyId, version: string, key: string): Promise<void>;
-  /** Adds a version of the shared secret, as text, that verifies a key's JWTs. */
+  /**
+   * Adds a version of the shared secret, as text, that verifies a key's JWTs. May be repeated. Of two that are added at
+   * the same time, both stay.
+   */
   putJwtSecret(keyId: KeyId, version: string, secret: string): Promise<void>;
 }
 

@@ -2,6 +2,7 @@
  * Makes the tables of a local gateway by the schema of the stack's (adapters/table-schema.ts). Nothing expires here.
  */
 import { type AwsCall, AwsCallError } from '../../adapters/aws/aws-call.ts';
+import type { Environment } from '../../adapters/aws/environment.ts';
 import {
   type IndexSchema,
   indexesOf,
@@ -10,20 +11,14 @@ import {
   type TableSchema,
 } from '../../adapters/table-schema.ts';
 
-/** The names of the tables. */
-export interface TableNames {
-  readonly keysTable: string;
-  readonly walletsTable: string;
-  readonly usageTable: string;
-  /** @default there is none */
-  readonly signInTable?: string | undefined;
-}
-
 /**
  * Makes the tables that do not exist yet, and waits until each is active. A table that was made before one of its indexes
  * is made anew with all of its items.
  */
-export async function createTables(call: AwsCall, names: TableNames): Promise<void> {
+export async function createTables(
+  call: AwsCall,
+  names: Pick<Environment, 'keysTable' | 'walletsTable' | 'usageTable' | 'signInTable'>,
+): Promise<void> {
   await createTable(call, names.keysTable, TABLES.keys);
   await createTable(call, names.walletsTable, TABLES.wallets);
   await createTable(call, names.usageTable, TABLES.usage);
