@@ -48,11 +48,12 @@ export function makeAccountHandler(
   });
 }
 
-function makePorts({ environment, config, canAnswer }: FunctionSettings): AccountPorts {
+function makePorts(settings: FunctionSettings): AccountPorts {
+  const { environment, config, canAnswer, callTimeoutMs = CALL_TIMEOUT_MS } = settings;
   const { providerUrls, secretPrefix } = environment;
   const { keysTable, walletsTable, usageTable } = environment;
-  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
-  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
+  const dynamodb = callDynamoDb(environment, callTimeoutMs);
+  const secretsManager = callSecretsManager(environment, callTimeoutMs);
   const hasKey = makeProviderKeyLook(secretsManager, secretPrefix, clock);
   const prices = makePriceBook(PRICE_TABLE, config.prices, pricePartsOf(config));
   return {

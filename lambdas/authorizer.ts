@@ -52,9 +52,10 @@ export function makeAuthorizerHandler(
     });
 }
 
-function makePorts({ environment, config }: FunctionSettings): AuthorizePorts {
-  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
-  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
+function makePorts(settings: FunctionSettings): AuthorizePorts {
+  const { environment, config, callTimeoutMs = CALL_TIMEOUT_MS } = settings;
+  const dynamodb = callDynamoDb(environment, callTimeoutMs);
+  const secretsManager = callSecretsManager(environment, callTimeoutMs);
   const secrets = makeSecrets(secretsManager, environment.secretPrefix, clock);
   const fetchKeySet = makeKeySetFetch({ allowLocal: environment.allowLocalIssuers });
   return {

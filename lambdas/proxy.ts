@@ -115,9 +115,10 @@ function makeWatch(
 }
 
 function makePorts(settings: FunctionSettings, log: Log): ProxyPorts {
-  const { environment, findProviderCredentials = () => environment.credentials } = settings;
-  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
-  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
+  const { environment, callTimeoutMs = CALL_TIMEOUT_MS } = settings;
+  const { findProviderCredentials = () => environment.credentials } = settings;
+  const dynamodb = callDynamoDb(environment, callTimeoutMs);
+  const secretsManager = callSecretsManager(environment, callTimeoutMs);
   const alerts = makeWatch(settings, dynamodb);
   return {
     wallets: makeWallets(dynamodb, environment.walletsTable),

@@ -52,13 +52,13 @@ function publicUrlOf({ config, findLocalUrl }: FunctionSettings): () => string {
 }
 
 function makePorts(
-  { environment, config }: FunctionSettings,
+  { environment, config, callTimeoutMs = CALL_TIMEOUT_MS }: FunctionSettings,
   log: Log,
 ): Omit<SignInPorts, 'publicUrl'> {
   const { signIn: given } = config;
   if (given === undefined) throw new TypeError('the configuration has no "signIn"');
-  const dynamodb = callDynamoDb(environment, CALL_TIMEOUT_MS);
-  const secretsManager = callSecretsManager(environment, CALL_TIMEOUT_MS);
+  const dynamodb = callDynamoDb(environment, callTimeoutMs);
+  const secretsManager = callSecretsManager(environment, callTimeoutMs);
   const fetchKeySet = makeKeySetFetch({ allowLocal: environment.allowLocalIssuers });
   const secrets = makeSignInSecrets(secretsManager, environment.secretPrefix, clock);
   const account = config.account ?? environment.defaultAccount;

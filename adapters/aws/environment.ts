@@ -44,6 +44,8 @@ export interface FunctionSettings {
   readonly canAnswer?: (provider: string) => boolean;
   /** Returns the URL of a gateway on this machine, known once it listens. @default `signIn.publicUrl` is required */
   readonly findLocalUrl?: () => string;
+  /** A call of AWS that takes longer counts as lost. @default what fits into the life of each function */
+  readonly callTimeoutMs?: number;
 }
 
 /** Environment variables of a process. */

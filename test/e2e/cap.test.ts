@@ -80,7 +80,7 @@ const inParallel = (course: Course, leavers = 0): Promise<(Reply | 'left')[]> =>
 
 /** Reads the token's wallet and the rows of its requests from the tables. */
 async function booksOf({ gateway, proxy }: Course) {
-  const direct = callDynamoDb({ ...gateway.environment, dynamodbUrl: proxy.url }, 10_000);
+  const direct = callDynamoDb({ ...gateway.environment, dynamodbUrl: proxy.url }, 60_000);
   const ports = {
     wallets: makeWallets(direct, gateway.environment.walletsTable),
     usage: makeUsageRows(direct, gateway.environment.usageTable),
@@ -140,7 +140,7 @@ describe('a token that affords 50 of 150 requests at once', { timeout: 90_000 },
 
     const replies = await inParallel(course, 15);
     // A client that left leaves its request to run on: the books are read when all of them have ended.
-    await course.gateway.close(20_000).catch(() => {});
+    await course.gateway.close(60_000).catch(() => {});
     isFaulty = false;
 
     expect(dead.size).toBeGreaterThan(5);

@@ -9,7 +9,8 @@ import { type Fate, isReserve, type TableCall } from '../support/table-proxy.ts'
 
 const HELD = 160_000n;
 const COST = 40_000n;
-/** Longer than a call of the proxy waits. */
+/** A call waits as long as in the proxy's function. */
+const CALL_TIMEOUT_MS = 3_000;
 const TOO_LATE_MS = 3_300;
 
 /** Each test has gateways of its own, and spends most of its time in their time-outs: the tests run side by side. */
@@ -19,7 +20,7 @@ afterAll(async () => {
 });
 
 async function start(fate?: (call: TableCall) => Fate): Promise<FaultyGateway> {
-  const faulty = await startFaultyGateway();
+  const faulty = await startFaultyGateway({ callTimeoutMs: CALL_TIMEOUT_MS });
   closers.push(faulty.close);
   faulty.decide(fate);
   return faulty;

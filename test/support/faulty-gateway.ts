@@ -27,7 +27,8 @@ export interface Books {
   readonly statuses: readonly string[];
 }
 
-export interface FaultyGatewayOptions extends Pick<TestGatewayOptions, 'makeFunctions'> {
+export interface FaultyGatewayOptions
+  extends Pick<TestGatewayOptions, 'makeFunctions' | 'callTimeoutMs'> {
   /** Limits of the key. @default none */
   readonly limits?: readonly string[];
   /** Limit of the one token, in USD. @default 0.001 */

@@ -4,7 +4,11 @@
 
 import { config as defaultConfig } from '#config';
 import type { AwsCall } from '../../adapters/aws/aws-call.ts';
-import { type Environment, readEnvironment } from '../../adapters/aws/environment.ts';
+import {
+  type Environment,
+  type FunctionSettings,
+  readEnvironment,
+} from '../../adapters/aws/environment.ts';
 import { callDynamoDb } from '../../adapters/aws/https-call.ts';
 import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
@@ -21,6 +25,8 @@ export interface TestGatewayOptions
   readonly config?: Config;
   /** Provider name to the base URL of a server that takes its place. */
   readonly providerUrls?: Readonly<Record<string, string>>;
+  /** A call of the tables that takes longer counts as lost. @default a minute: a busy machine loses none */
+  readonly callTimeoutMs?: number;
 }
 
 interface KeyAnswer {
@@ -64,25 +70,28 @@ export interface TestGateway {
 
 /** The functions' log would fill the report of the tests. */
 const SILENT: Log = { write: () => {} };
+const makeSilent = (settings: FunctionSettings) => makeFunctions(settings, SILENT);
 const CLOSE_GRACE_MS = 2_000;
 const TOKEN_SECONDS = 3_600;
+const PATIENT_MS = 60_000;
 
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const { config = defaultConfig, providerUrls = {}, variables = {}, ...rest } = options;
+  const { callTimeoutMs = PATIENT_MS, makeFunctions: make = makeSilent, ...more } = rest;
   const gateway = await startLocalGateway({
     config,
     providerUrls,
     variables,
     port: 0,
     host: '127.0.0.1',
-    makeFunctions: (settings) => makeFunctions(settings, SILENT),
-    ...rest,
+    makeFunctions: (settings, given) => make({ ...settings, callTimeoutMs }, given),
+    ...more,
   });
   const { url, account, key, kid, token, clientKey, sweep } = gateway;
   const environment = readEnvironment(gateway.variables);
   const { keysTable, walletsTable, usageTable } = environment;
   const names = { keys: keysTable, wallets: walletsTable, usage: usageTable };
-  const call = callDynamoDb(environment, 10_000);
+  const call = callDynamoDb(environment, PATIENT_MS);
   const signer = { account, keyName: 'demo', key };
   let tokens = 0;
   const sign: TestGateway['sign'] = (claims = {}) => {

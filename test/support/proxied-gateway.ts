@@ -5,7 +5,7 @@ import { startTestGateway, type TestGateway, type TestGatewayOptions } from './l
 import { type Fate, startTableProxy, type TableCall, type TableProxy } from './table-proxy.ts';
 
 export interface ProxiedGatewayOptions
-  extends Pick<TestGatewayOptions, 'config' | 'makeFunctions'> {
+  extends Pick<TestGatewayOptions, 'config' | 'makeFunctions' | 'callTimeoutMs'> {
   /** The reply to every request of the provider named `openai`. */
   readonly reply: Reply;
   /** Decides how each call of the tables ends. @default all pass */
