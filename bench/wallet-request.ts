@@ -7,7 +7,7 @@ import { makeUsageRows } from '../adapters/dynamodb/usage-rows.ts';
 import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
 import type { Grant } from '../core/access/grant.ts';
-import { asKeyId, asRequestId, asTokenId } from '../core/base/ids.ts';
+import { asKeyId, asRequestId, asTokenId, shortDigest } from '../core/base/ids.ts';
 import { parseLimit } from '../core/base/limit-text.ts';
 import { asNanoUsd } from '../core/base/money.ts';
 import { reserve } from '../core/wallet/reserve.ts';
@@ -36,14 +36,14 @@ interface GrantParts {
 /** Makes the grant of a student's token, which may spend a thousand dollars. */
 export const makeGrant = ({ key, student, token, limits }: GrantParts): Grant => ({
   account: 'acct_bench',
-  keyId: asKeyId(`bench ${key}`),
+  keyId: asKeyId(shortDigest(key)),
   keyName: 'bench',
   keyKind: 'server',
   credential: 'scoped-token',
   former: false,
   identity: { source: 'token', issuer: '', id: `${student}@example.edu` },
   token: {
-    id: asTokenId(token),
+    id: asTokenId(shortDigest(token)),
     spendingLimitNanoUsd: asNanoUsd(1_000_000_000_000n),
     issuedAtMs: 1,
     expiresAtMs: 4_102_444_800_000,
@@ -53,15 +53,20 @@ export const makeGrant = ({ key, student, token, limits }: GrantParts): Grant =>
   maxTokenLifetimeSeconds: 604_800,
 });
 
+/** Holds the amounts of a request whose answer takes long. */
+export const holdFor = (grant: Grant, ports: WalletPorts) => {
+  const requestId = asRequestId(systemRandom.uuid());
+  const leaseEndsAtMs = systemClock.nowMs() + LEASE_MS;
+  return reserve({ grant, requestId, amounts: HELD, leaseEndsAtMs }, ports);
+};
+
 /** Plays one request. Returns the times of its two steps, and its write units with those of the row. */
 export async function playRequest(grant: Grant, ports: WalletPorts) {
   const startedMs = performance.now();
-  const requestId = asRequestId(systemRandom.uuid());
-  const leaseEndsAtMs = systemClock.nowMs() + LEASE_MS;
-  const reserved = await reserve({ grant, requestId, amounts: HELD, leaseEndsAtMs }, ports);
+  const reserved = await holdFor(grant, ports);
   const heldMs = performance.now();
   const { hold } = reserved;
-  const { walletId, attempt, reservedAtMs, counted } = hold;
+  const { walletId, requestId, attempt, reservedAtMs, counted } = hold;
   const settled = await settle(
     hold,
     {

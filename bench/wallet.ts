@@ -10,7 +10,13 @@ import { startLocalGateway } from '../local/gateway.ts';
 import { type Child, startChild } from './child.ts';
 import { percentile } from './load.ts';
 import { showProgress } from './targets.ts';
-import { makeGrant, makeWalletPorts, playRequest, type WalletPorts } from './wallet-request.ts';
+import {
+  holdFor,
+  makeGrant,
+  makeWalletPorts,
+  playRequest,
+  type WalletPorts,
+} from './wallet-request.ts';
 
 interface Load {
   readonly name: string;
@@ -22,6 +28,8 @@ interface Load {
   readonly busy: number;
   /** Requests per wallet in all. */
   readonly requests: number;
+  /** Holds that stand all the while, of answers that take long. @default 0 */
+  readonly standing?: number;
   /** The token of a request, by its number. @default one for each wallet */
   readonly tokenOf?: (request: number) => string;
   /** Loads of one key share its wallets. @default the name */
@@ -40,6 +48,15 @@ const LOADS: readonly Load[] = [
     inFlight: 64,
     busy: 1,
     requests: 800,
+  },
+  {
+    name: 'one wallet, 1 beside 63 that stand',
+    limits: OWN,
+    wallets: 1,
+    inFlight: 1,
+    busy: 1,
+    requests: 100,
+    standing: 63,
   },
   {
     name: '1,000 wallets, 16 busy',
@@ -102,16 +119,13 @@ async function measure(load: Load, ports: WalletPorts): Promise<WalletFigures> {
   const units: number[] = [];
   const useWallet = async (index: number): Promise<void> => {
     const { name, key = name, limits, tokenOf = () => `bench-token-${index}` } = load;
+    const grantOf = (request: number) =>
+      makeGrant({ key, student: `student${index}`, token: tokenOf(request), limits });
+    for (let held = 0; held < (load.standing ?? 0); held += 1) await holdFor(grantOf(0), ports);
     let started = 0;
     const work = async (): Promise<void> => {
       while (started++ < load.requests) {
-        const grant = makeGrant({
-          key,
-          student: `student${index}`,
-          token: tokenOf(started),
-          limits,
-        });
-        const { reserveMs, settleMs, writeUnits } = await playRequest(grant, ports);
+        const { reserveMs, settleMs, writeUnits } = await playRequest(grantOf(started), ports);
         reservesMs.push(reserveMs);
         settlesMs.push(settleMs);
         units.push(writeUnits);

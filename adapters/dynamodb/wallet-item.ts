@@ -9,10 +9,17 @@ import {
   asWalletId,
   type RequestId,
   type TokenId,
+  type WalletId,
 } from '../../core/base/ids.ts';
 import { parseCounterName } from '../../core/wallet/counter-name.ts';
+import { decodeFormerHold } from '../../core/wallet/former-hold.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
-import { decodeHold } from '../../core/wallet/hold-codec.ts';
+import {
+  decodeHold,
+  decodeRequestId,
+  encodeHold,
+  encodeRequestId,
+} from '../../core/wallet/hold-codec.ts';
 import {
   decodePrompt,
   MEMORY_SLOTS,
@@ -22,13 +29,25 @@ import {
 import { decodeOwnLimits, type Person } from '../../core/wallet/person.ts';
 import type { Slice, Wallet } from '../../core/wallet/ports.ts';
 import { TABLES } from '../table-schema.ts';
-import { bytesOf, type Item, integerOf, readNumber, sizeOf, textOf } from './values.ts';
+import {
+  type AttributeValue,
+  bytesOf,
+  type Item,
+  integerOf,
+  readNumber,
+  sizeOf,
+  textOf,
+  toBytes,
+  toText,
+} from './values.ts';
 
 const { partitionKey } = TABLES.wallets;
 const { sortKey: dueAt } = TABLES.wallets.index;
 export const IN_FLIGHT = 'inFlight';
 export const NOT_BEFORE = 'notBefore';
-export const HOLD = 'h:';
+/** The prefix of a hold's name, and that of a hold which version 0.1 wrote. */
+const HOLD = '~';
+const FORMER_HOLD = 'h:';
 export const REVOKED = 'revoked:';
 export const KEEP_UNTIL = 'x:';
 /** The prefixes of a slice's name: the rest, the sums that came in and went out, the limit at the last draw. */
@@ -51,6 +70,12 @@ export const memoryAttributes = (): readonly string[] => [
   ...Array.from({ length: MEMORY_SLOTS }, (_, slot) => `${PROMPT}${slot}`),
 ];
 
+/** The attribute of a hold, with its value. */
+export const holdAttribute = (hold: Hold): readonly [name: string, value: AttributeValue] =>
+  hold.formerText === undefined
+    ? [HOLD + encodeRequestId(hold.requestId), toBytes(encodeHold(hold))]
+    : [FORMER_HOLD + hold.requestId, toText(hold.formerText)];
+
 /** All attributes of a slice. */
 export const sliceAttributes = (name: string): readonly string[] =>
   Object.values(SLICE).map((prefix) => prefix + name);
@@ -63,11 +88,10 @@ export function parseWallet(item: Item): Wallet {
   const slices = new Map<string, Slice>();
   const revokedTokens = new Set<TokenId>();
   const tokenKeepUntilMs = new Map<TokenId, number>();
+  const held: (readonly [name: string, value: AttributeValue])[] = [];
   for (const [name, value] of Object.entries(item)) {
-    if (name.startsWith(HOLD)) {
-      const requestId = asRequestId(name.slice(HOLD.length));
-      holds.set(requestId, decodeHold(id, requestId, textOf(value) ?? ''));
-    } else if (name.startsWith(REVOKED)) revokedTokens.add(asTokenId(name.slice(REVOKED.length)));
+    if (name.startsWith(HOLD) || name.startsWith(FORMER_HOLD)) held.push([name, value]);
+    else if (name.startsWith(REVOKED)) revokedTokens.add(asTokenId(name.slice(REVOKED.length)));
     else if (name.startsWith(KEEP_UNTIL)) {
       tokenKeepUntilMs.set(
         asTokenId(name.slice(KEEP_UNTIL.length)),
@@ -77,6 +101,10 @@ export function parseWallet(item: Item): Wallet {
       const slice = name.slice(SLICE.left.length);
       slices.set(slice, readSlice(item, slice));
     } else if (parseCounterName(name)) counters.set(name, integerOf(value) ?? 0n);
+  }
+  for (const [name, value] of held) {
+    const hold = readHold(id, name, value, tokenKeepUntilMs);
+    holds.set(hold.requestId, hold);
   }
   const notBeforeMs = readNumber(item, NOT_BEFORE);
   const dueAtMs = readNumber(item, dueAt);
@@ -103,6 +131,21 @@ export function parseWallet(item: Item): Wallet {
     ...(seenDay === undefined ? {} : { seenDay }),
     ...(movedTo === undefined ? {} : { movedTo: asWalletId(movedTo) }),
   };
+}
+
+/** @param tokens what has a mark in the wallet */
+function readHold(
+  walletId: WalletId,
+  name: string,
+  value: AttributeValue,
+  tokens: ReadonlyMap<TokenId, unknown>,
+): Hold {
+  if (name.startsWith(HOLD)) {
+    const requestId = decodeRequestId(name.slice(HOLD.length));
+    return decodeHold({ walletId, requestId }, bytesOf(value) ?? Buffer.alloc(0), tokens.keys());
+  }
+  const requestId = asRequestId(name.slice(FORMER_HOLD.length));
+  return decodeFormerHold({ walletId, requestId }, textOf(value) ?? '');
 }
 
 function readMemory(item: Item): Memory | undefined {

@@ -5,7 +5,6 @@
  */
 import { type PoolId, sha256, type TokenId, type WalletId } from '../../core/base/ids.ts';
 import type { Hold } from '../../core/wallet/hold.ts';
-import { encodeHold } from '../../core/wallet/hold-codec.ts';
 import { encodePrompt, type Remembered } from '../../core/wallet/memory.ts';
 import type {
   CounterAdd,
@@ -32,7 +31,7 @@ import {
 import { toBytes, toNumber, toText } from './values.ts';
 import {
   COUNTED,
-  HOLD,
+  holdAttribute,
   IN_FLIGHT,
   KEEP_UNTIL,
   MOVED_TO,
@@ -64,7 +63,7 @@ export function toReserve(reservation: Reservation): Update {
   const { tokenId, issuedAtMs, tokenKeepUntilMs, seenRev, listedUnder, seenDay } = reservation;
   return {
     set: [
-      sets(HOLD + hold.requestId, toText(encodeHold(hold))),
+      sets(...holdAttribute(hold)),
       adds(IN_FLIGHT, ONE),
       setsIfAbsent(due, toText(shardOf(hold.walletId))),
       setsIfAbsent(dueAt, toNumber(hold.leaseEndsAtMs)),
@@ -93,7 +92,7 @@ export function toReserve(reservation: Reservation): Update {
 
 /** Keeps `hold-once`. */
 const holdIsNew = ({ hold }: Reservation): Condition =>
-  condition`attribute_not_exists(${attribute(HOLD + hold.requestId)})`;
+  condition`attribute_not_exists(${attribute(holdAttribute(hold)[0])})`;
 
 /** Keeps `judged-by-current-record`. `rev` is random and never removed, so no value comes back. */
 export const recordIsAsSeen = (seenRev: string | undefined): Condition =>
@@ -160,7 +159,7 @@ export function toSettle(settlement: Settlement): Update {
       ...(remember === undefined ? [] : toRemember(remember)),
     ],
     remove: [
-      HOLD + hold.requestId,
+      holdAttribute(hold)[0],
       ...(forgetsPrompts ? memoryAttributes() : []),
       ...dropTokens.flatMap(({ tokenId }) => [KEEP_UNTIL + tokenId, REVOKED + tokenId]),
       ...drop,
@@ -172,8 +171,7 @@ export function toSettle(settlement: Settlement): Update {
 }
 
 /** Keeps `settle-once`, `settle-own-attempt`, `settle-amounts-as-held`, `give-back-once`. */
-const holdIsAsKnown = (hold: Hold): Condition =>
-  isAsSeen(HOLD + hold.requestId, toText(encodeHold(hold)));
+const holdIsAsKnown = (hold: Hold): Condition => isAsSeen(...holdAttribute(hold));
 
 /** The salt of a wallet never changes while it remembers anything. */
 const toRemember = ({ slot, prompt, salt }: Remembered): readonly Assignment[] => [
@@ -188,7 +186,7 @@ const toRemember = ({ slot, prompt, salt }: Remembered): readonly Assignment[] =
  */
 export const toGiveBack = ({ hold, amounts, counters, slices }: GiveBack): Update => ({
   set: [
-    sets(HOLD + hold.requestId, toText(encodeHold({ ...hold, amounts }))),
+    sets(...holdAttribute({ ...hold, amounts })),
     ...counters.map(({ name, add }) => adds(name, toNumber(add))),
     ...slices.map(({ name, back }) => adds(SLICE.left + name, toNumber(back))),
   ],

@@ -18,7 +18,7 @@ export interface Amounts {
 export const amountOf = (unit: LimitUnit, { usd, tokens }: Amounts): bigint =>
   unit === 'requests' ? 1n : unit === 'usd' ? usd : tokens;
 
-/** A hold, as kept in the wallet's attribute `h:<request>`. */
+/** A hold, as kept in an attribute of its wallet. */
 export interface Hold {
   readonly walletId: WalletId;
   readonly requestId: RequestId;
@@ -37,6 +37,8 @@ export interface Hold {
   readonly keyId?: KeyId;
   /** Text that a later version wrote into the hold, kept as it is: `~` and text, any number of times. */
   readonly unread?: string;
+  /** The text of a hold that version 0.1 wrote. */
+  readonly formerText?: string;
 }
 
 /** A limit's state after a write: `used` includes `reserved`, what requests in flight hold of it. */

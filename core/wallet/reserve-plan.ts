@@ -123,7 +123,7 @@ export interface SeenWallet {
   readonly wallet: Wallet | undefined;
 }
 
-/** Requests of one payer at once. A wallet item with so many holds is some 12 kB. */
+/** Requests of one payer at once. A wallet item with so many holds is some 7 kB. */
 const IN_FLIGHT_MAX = 128;
 
 /** Requests of everyone at once in a key's wallet: as many as one account's functions run by default. */

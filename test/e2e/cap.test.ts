@@ -11,6 +11,7 @@ import { DUE_SHARDS } from '../../adapters/table-schema.ts';
 import { asWalletId } from '../../core/base/ids.ts';
 import { defineConfig } from '../../core/config.ts';
 import { sweep } from '../../core/sweep.ts';
+import { decodeRequestId } from '../../core/wallet/hold-codec.ts';
 import { completion, jsonReply, usageOf } from '../support/fake-provider.ts';
 import { type ProxiedGateway, startProxiedGateway } from '../support/proxied-gateway.ts';
 import { type Fate, isReserve, type TableCall } from '../support/table-proxy.ts';
@@ -126,7 +127,8 @@ describe('a token that affords 50 of 150 requests at once', { timeout: 90_000 },
     let reserves = 0;
     let answers = 0;
     let isFaulty = true;
-    const requestOf = ({ text }: TableCall): string => /"h:([\w-]{36})"/.exec(text)?.[1] ?? '';
+    const requestOf = ({ text }: TableCall): string =>
+      decodeRequestId(/"~([\w-]{22})"/.exec(text)?.[1] ?? '');
     const rowOf = ({ text }: TableCall): string => /([\w-]{36})"\}/.exec(text)?.[1] ?? '';
     const course = await startCourse((call) => {
       if (!isFaulty || !/^(UpdateItem|PutItem)$/.test(call.operation)) return 'pass';

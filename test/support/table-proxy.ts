@@ -28,7 +28,7 @@ export function isReserve({ operation, text }: TableCall): boolean {
     JSON.parse(text);
   return Object.entries<string>(names).some(
     ([placeholder, name]) =>
-      name.startsWith('h:') && condition.includes(`attribute_not_exists(${placeholder})`),
+      name.startsWith('~') && condition.includes(`attribute_not_exists(${placeholder})`),
   );
 }
 
