@@ -1,14 +1,26 @@
 /** Conversations: what each of them cost, and whose it was. */
-import { useEffect, useState } from 'preact/hooks';
 import { toUsdText } from '../../core/base/money.ts';
-import { CallError, type UsageAnswer, type UsageLine } from '../shared/api.ts';
+import type { UsageLine } from '../shared/api.ts';
 import { saveFile, toCsv } from '../shared/csv.ts';
-import { formatCount, formatUsd, toNano } from '../shared/format.ts';
-import { Foreign, Notice } from '../shared/parts.tsx';
+import { Button, Search } from '../shared/form.tsx';
+import { formatCount, toNano } from '../shared/format.ts';
+import { useLoaded } from '../shared/hooks.tsx';
+import { Foreign, Notice, Usd } from '../shared/parts.tsx';
+import { type Column, Table } from '../shared/table.tsx';
 import { loadConversations } from './data.ts';
 import type { Filters, SetFilters } from './filters.ts';
 
 const ROWS_MAX = 200;
+
+const COLUMNS: readonly Column<UsageLine>[] = [
+  {
+    title: 'Conversation',
+    cell: ({ conversation }) => <Foreign class="mono">{conversation ?? ''}</Foreign>,
+  },
+  { title: 'Person', cell: ({ user }) => <Foreign>{user ?? ''}</Foreign> },
+  { title: 'Requests', class: 'right wide', cell: ({ requests }) => formatCount(requests) },
+  { title: 'Spent', class: 'right', cell: ({ usd }) => <Usd amount={toNano(usd)} /> },
+];
 
 export function Conversations(props: {
   readonly credential: string;
@@ -16,14 +28,11 @@ export function Conversations(props: {
   readonly change: SetFilters;
 }) {
   const { credential, filters, change } = props;
-  const [usage, setUsage] = useState<UsageAnswer>();
-  const [refusal, setRefusal] = useState<CallError>();
-  useEffect(() => {
-    setUsage(undefined);
-    loadConversations(credential, Number(filters.days)).then(setUsage, (error) =>
-      setRefusal(error instanceof CallError ? error : undefined),
-    );
-  }, [credential, filters.days]);
+  const { days } = filters;
+  const { value: usage, error } = useLoaded(
+    () => loadConversations(credential, Number(days)),
+    [credential, days],
+  );
   const text = filters.find.toLowerCase();
   const found = (usage?.data ?? [])
     .filter(({ conversation }) => typeof conversation === 'string')
@@ -36,23 +45,17 @@ export function Conversations(props: {
       <div class="row gap">
         <h2 class="flat">Conversations</h2>
         <span class="grow" />
-        <button
-          type="button"
-          class="button"
-          onClick={() => saveFile('conversations.csv', toConversationsCsv(found))}
-        >
+        <Button onClick={() => saveFile('conversations.csv', toConversationsCsv(found))}>
           Export CSV
-        </button>
+        </Button>
       </div>
-      <input
-        type="search"
+      <Search
         class="find gap"
-        placeholder="Find a person or a conversation"
-        aria-label="Find a person or a conversation"
+        label="Find a person or a conversation"
         value={filters.find}
-        onInput={(event) => change({ find: event.currentTarget.value })}
+        onText={(find) => change({ find })}
       />
-      {refusal && <Notice state={{ title: 'They could not be read.', next: refusal.message }} />}
+      {error && <Notice state={{ title: 'They could not be read.', next: error.message }} />}
       {usage?.truncated && (
         <p class="small quiet">There is more than could be read. Choose fewer days.</p>
       )}
@@ -62,30 +65,11 @@ export function Conversations(props: {
           by themselves.
         </p>
       ) : (
-        <table>
-          <thead>
-            <tr>
-              <th>Conversation</th>
-              <th>Person</th>
-              <th class="right wide">Requests</th>
-              <th class="right">Spent</th>
-            </tr>
-          </thead>
-          <tbody class="num">
-            {found.slice(0, ROWS_MAX).map((line) => (
-              <tr key={`${line.wallet} ${line.conversation}`}>
-                <td class="mono">
-                  <Foreign>{line.conversation ?? ''}</Foreign>
-                </td>
-                <td class="foreign">
-                  <Foreign>{line.user ?? ''}</Foreign>
-                </td>
-                <td class="right wide">{formatCount(line.requests)}</td>
-                <td class="right">{formatUsd(toNano(line.usd))}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table
+          rows={found.slice(0, ROWS_MAX)}
+          keyOf={({ wallet, conversation }) => `${wallet} ${conversation}`}
+          columns={COLUMNS}
+        />
       )}
       {found.length > ROWS_MAX && (
         <p class="small quiet">

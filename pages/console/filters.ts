@@ -3,22 +3,30 @@
  */
 import { useEffect, useState } from 'preact/hooks';
 import { isCredential } from '../shared/credential.ts';
+import { DAYS } from '../shared/format.ts';
 
-export const VIEWS = ['overview', 'people', 'conversations', 'passes'] as const;
-export type View = (typeof VIEWS)[number];
-export const SPANS = ['7', '30', '90'] as const;
-export const GROUPS = ['all', 'near', 'blocked'] as const;
-export type Group = (typeof GROUPS)[number];
-export const ORDERS = ['spent', 'left', 'seen', 'refused'] as const;
-export type Order = (typeof ORDERS)[number];
+/** The values of each filter, with their words. */
+export const VIEWS = {
+  overview: 'Overview',
+  people: 'People',
+  conversations: 'Conversations',
+  passes: 'Passes',
+} as const;
+export const GROUPS = { all: 'All', near: 'Near a limit', blocked: 'Blocked' } as const;
+export const ORDERS = {
+  spent: 'Most spent first',
+  left: 'Least left first',
+  seen: 'Seen last first',
+  refused: 'Most refused first',
+} as const;
 
 export interface Filters {
-  readonly view: View;
-  readonly days: (typeof SPANS)[number];
+  readonly view: keyof typeof VIEWS;
+  readonly days: keyof typeof DAYS;
   /** A part of a name. */
   readonly find: string;
-  readonly group: Group;
-  readonly order: Order;
+  readonly group: keyof typeof GROUPS;
+  readonly order: keyof typeof ORDERS;
   readonly page: number;
 }
 
@@ -26,11 +34,13 @@ const PAGE_MAX = 10_000;
 
 function readFilters(): Filters {
   const fields = new URLSearchParams(location.hash.slice(1));
-  const oneOf = <T extends string>(name: string, allowed: readonly T[], otherwise: T): T =>
-    allowed.find((value) => value === fields.get(name)) ?? otherwise;
+  const oneOf = <T extends object>(name: string, allowed: T, otherwise: keyof T): keyof T => {
+    const value = fields.get(name) ?? '';
+    return Object.hasOwn(allowed, value) ? (value as keyof T) : otherwise;
+  };
   return {
     view: oneOf('view', VIEWS, 'overview'),
-    days: oneOf('days', SPANS, '30'),
+    days: oneOf('days', DAYS, '30'),
     find: fields.get('find') ?? '',
     group: oneOf('group', GROUPS, 'all'),
     order: oneOf('order', ORDERS, 'spent'),
@@ -43,7 +53,7 @@ function writeFilters(filters: Filters): void {
   history.replaceState(null, '', `#${new URLSearchParams(fields)}`);
 }
 
-/** Takes a credential out of the address; the console asks for its key in the form alone. */
+/** Takes a credential out of the address; the console reads its key from the form alone. */
 function dropCredential(): void {
   if (isCredential(decodeURIComponent(location.hash.slice(1)))) {
     history.replaceState(null, '', location.pathname + location.search);

@@ -3,26 +3,21 @@
  *
  * Guarantees: the key is typed, is kept in memory alone, and leaves the page only in a header to its own origin.
  */
-import { render } from 'preact';
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { UserView } from '../../core/account/views.ts';
-import { CallError } from '../shared/api.ts';
-import { Choice, Foreign, InsecureNotice, Notice } from '../shared/parts.tsx';
+import type { CallError } from '../shared/api.ts';
+import { Button, Choice, Form, SecretField } from '../shared/form.tsx';
+import { DAYS } from '../shared/format.ts';
+import { useLoaded, useOutcome } from '../shared/hooks.tsx';
+import { Foreign, InsecureNotice, mount, Notice } from '../shared/parts.tsx';
 import { readSigner, type Signer } from '../shared/sign.ts';
 import { toEndState } from '../shared/words.ts';
 import { Conversations } from './conversations.tsx';
-import { type ConsoleData, loadConsole } from './data.ts';
-import { type Filters, type SetFilters, SPANS, useFilters, VIEWS, type View } from './filters.ts';
+import { loadConsole } from './data.ts';
+import { type Filters, type SetFilters, useFilters, VIEWS } from './filters.ts';
 import { Overview } from './overview.tsx';
 import { Passes } from './passes.tsx';
 import { People } from './people.tsx';
-
-const NAMES: Readonly<Record<View, string>> = {
-  overview: 'Overview',
-  people: 'People',
-  conversations: 'Conversations',
-  passes: 'Passes',
-};
 
 function Page() {
   // Here, so that an address with a credential is emptied before any key is typed.
@@ -41,61 +36,49 @@ function Page() {
 
 function KeyForm({ onSigner }: { onSigner(signer: Signer): void }) {
   const [key, setKey] = useState('');
-  const [refusal, setRefusal] = useState<CallError>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setRefusal(undefined);
-    try {
-      onSigner(await readSigner(key.trim()));
-    } catch (error) {
-      setRefusal(error instanceof CallError ? error : new CallError(0, 'network', 'It failed.'));
-    }
-  };
+  const { run, outcome } = useOutcome(toKeyState);
   return (
     <main class="narrow">
       <h1>Console</h1>
       <p>For the owner of a server key: see who spends what, and hand out passes.</p>
       <InsecureNotice />
-      <form class="card stack" onSubmit={submit}>
-        <label>
-          Server key
-          <input
-            type="password"
-            autoComplete="off"
-            spellcheck={false}
-            required
-            pattern="\s*sk-[\x21-\x39\x3b-\x7e]+\s*"
-            title="A server key begins with sk- and has no colon"
-            value={key}
-            onInput={(event) => setKey(event.currentTarget.value)}
-          />
-        </label>
+      <Form
+        class="card stack"
+        onSend={() => run('', async () => onSigner(await readSigner(key.trim())))}
+      >
+        <SecretField
+          label="Server key"
+          pattern="\s*sk-[\x21-\x39\x3b-\x7e]+\s*"
+          title="A server key begins with sk- and has no colon"
+          value={key}
+          onText={setKey}
+        />
         <p class="small quiet">It stays in this window, and is gone when you close or reload it.</p>
         <div>
-          <button type="submit" class="button primary">
+          <Button type="submit" kind="primary">
             Open the console
-          </button>
+          </Button>
         </div>
-      </form>
-      {refusal && <Notice state={toKeyState(refusal)} />}
+      </Form>
+      {outcome}
     </main>
   );
 }
 
-function toKeyState(refusal: CallError) {
-  if (refusal.code === 'route_not_allowed') {
+function toKeyState(error: CallError) {
+  if (error.code === 'route_not_allowed') {
     return {
       title: 'This key cannot open the console.',
       next: 'It takes a server key that is in force: no client key, no personal key, no replaced one.',
     };
   }
-  if (refusal.code === 'invalid_api_key') {
+  if (error.code === 'invalid_api_key') {
     return {
       title: 'This gateway does not know this key.',
       next: 'Check that you copied all of it. A disabled key is not known either.',
     };
   }
-  return toEndState(refusal, { giver: 'the operator', nowMs: Date.now() });
+  return toEndState(error, { giver: 'the operator', nowMs: Date.now() });
 }
 
 function Console(props: {
@@ -105,18 +88,17 @@ function Console(props: {
   onLeave(): void;
 }) {
   const { signer, filters, change, onLeave } = props;
-  const [data, setData] = useState<ConsoleData>();
-  const [refusal, setRefusal] = useState<CallError>();
   const { key } = signer;
-  const load = useCallback(() => {
-    setRefusal(undefined);
-    loadConsole(key, Number(filters.days)).then(setData, (error) =>
-      setRefusal(error instanceof CallError ? error : new CallError(0, 'network', 'It failed.')),
-    );
-  }, [key, filters.days]);
-  useEffect(load, [load]);
+  const { view, days } = filters;
+  const {
+    value: data,
+    setValue,
+    error,
+    revision,
+    reload,
+  } = useLoaded(() => loadConsole(key, Number(days)), [key, days]);
   const replace = (person: UserView) =>
-    setData(
+    setValue(
       (before) =>
         before && {
           ...before,
@@ -131,50 +113,43 @@ function Console(props: {
         </h1>
         <span class="grow" />
         <Choice
-          class="segmented"
           label="Days"
-          value={filters.days}
-          options={SPANS.map((days) => [days, `${days} days`] as const)}
-          onChange={(days) => change({ days })}
+          value={days}
+          options={DAYS}
+          onChoice={(chosen) => change({ days: chosen })}
         />
-        <button type="button" class="button" onClick={load}>
-          Refresh
-        </button>
-        <button type="button" class="button link" onClick={onLeave}>
+        <Button onClick={reload}>Refresh</Button>
+        <Button kind="link" onClick={onLeave}>
           Use another key
-        </button>
+        </Button>
       </div>
       <nav class="side" aria-label="Views">
-        {VIEWS.map((view) => (
+        {Object.entries(VIEWS).map(([each, name]) => (
           <button
-            key={view}
+            key={each}
             type="button"
-            aria-current={view === filters.view ? 'page' : undefined}
-            onClick={() => change({ view, find: '' })}
+            aria-current={each === view ? 'page' : undefined}
+            onClick={() => change({ view: each as Filters['view'], find: '' })}
           >
-            {NAMES[view]}
+            {name}
           </button>
         ))}
       </nav>
       <div class="stack">
-        {refusal && (
-          <Notice state={toKeyState(refusal)}>
+        {error && (
+          <Notice state={toKeyState(error)}>
             <div>
-              <button type="button" class="button" onClick={load}>
-                Try again
-              </button>
+              <Button onClick={reload}>Try again</Button>
             </div>
           </Notice>
         )}
-        {data === undefined && refusal === undefined && (
+        {data === undefined && error === undefined && (
           <p class="quiet" role="status">
             Reading…
           </p>
         )}
-        {data !== undefined && filters.view === 'overview' && (
-          <Overview data={data} change={change} />
-        )}
-        {data !== undefined && filters.view === 'people' && (
+        {data !== undefined && view === 'overview' && <Overview data={data} change={change} />}
+        {data !== undefined && view === 'people' && (
           <People
             credential={key}
             people={data.people}
@@ -183,17 +158,18 @@ function Console(props: {
             onChanged={replace}
           />
         )}
-        {filters.view === 'conversations' && (
-          <Conversations credential={key} filters={filters} change={change} />
+        {view === 'conversations' && (
+          <Conversations
+            key={`${days} ${revision}`}
+            credential={key}
+            filters={filters}
+            change={change}
+          />
         )}
-        {filters.view === 'passes' && <Passes signer={signer} />}
+        {view === 'passes' && <Passes signer={signer} />}
       </div>
     </main>
   );
 }
 
-const root = document.getElementById('page');
-if (root !== null) {
-  root.replaceChildren();
-  render(<Page />, root);
-}
+mount(<Page />);

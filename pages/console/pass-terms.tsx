@@ -1,4 +1,6 @@
 /** The terms of passes, and the fields that a single pass and a class share. */
+import { bindFields, Field, Select } from '../shared/form.tsx';
+import { toList } from '../shared/format.ts';
 import type { PassClaims } from '../shared/sign.ts';
 
 export interface PassTerms {
@@ -6,17 +8,20 @@ export interface PassTerms {
   readonly name: string;
   readonly usd: string;
   readonly models: string;
-  readonly hours: string;
+  readonly hours: keyof typeof ENDS;
 }
 
+/** Hours, and their words. */
+const ENDS = {
+  '1': 'an hour',
+  '24': 'a day',
+  '168': 'a week',
+  '720': '30 days',
+  '2880': '120 days',
+} as const;
+
 /** A small pass for a week. */
-export const readTerms = (): PassTerms => ({
-  user: '',
-  name: '',
-  usd: '2',
-  models: '',
-  hours: '168',
-});
+export const DEFAULT_TERMS: PassTerms = { user: '', name: '', usd: '2', models: '', hours: '168' };
 
 const SECONDS_PER_HOUR = 3_600;
 
@@ -25,10 +30,10 @@ export const expiryOf = ({ hours }: PassTerms, nowMs: number): number =>
 
 /** Makes the claims of a pass. An empty field leaves its claim out. */
 export function toClaims(terms: PassTerms, nowMs: number): PassClaims {
-  const models = terms.models.split(/[\s,]+/).filter((model) => model !== '');
+  const models = toList(terms.models);
   const user = terms.user.trim();
   return {
-    jti: terms.name.trim() === '' ? crypto.randomUUID() : terms.name.trim(),
+    jti: terms.name.trim() || crypto.randomUUID(),
     exp: expiryOf(terms, nowMs),
     ...(user !== '' && { user }),
     ...(models.length > 0 && { models }),
@@ -41,41 +46,29 @@ export const TermFields = (props: {
   onChange(terms: PassTerms): void;
 }) => {
   const { terms, onChange } = props;
+  const field = bindFields(terms, onChange);
   return (
     <>
-      <label>
-        Dollars, in all
-        <input
-          type="number"
-          min="0.000000001"
-          max="1000000000"
-          step="any"
-          placeholder="only the key’s limits"
-          value={terms.usd}
-          onInput={(event) => onChange({ ...terms, usd: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        Ends in
-        <select
-          value={terms.hours}
-          onChange={(event) => onChange({ ...terms, hours: event.currentTarget.value })}
-        >
-          <option value="1">an hour</option>
-          <option value="24">a day</option>
-          <option value="168">a week</option>
-          <option value="720">30 days</option>
-          <option value="2880">120 days</option>
-        </select>
-      </label>
-      <label>
-        Models, with commas
-        <input
-          placeholder="all that the key may call"
-          value={terms.models}
-          onInput={(event) => onChange({ ...terms, models: event.currentTarget.value })}
-        />
-      </label>
+      <Field
+        label="Dollars, in all"
+        type="number"
+        min="0.000000001"
+        max="1000000000"
+        step="any"
+        placeholder="only the key’s limits"
+        {...field('usd')}
+      />
+      <Select
+        label="Ends in"
+        value={terms.hours}
+        options={ENDS}
+        onChoice={(hours) => onChange({ ...terms, hours })}
+      />
+      <Field
+        label="Models, with commas"
+        placeholder="all that the key may call"
+        {...field('models')}
+      />
     </>
   );
 };

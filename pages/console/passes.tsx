@@ -1,14 +1,16 @@
 /** Passes: issue one, issue a class from a CSV, look into one, take one back. All are signed in the page. */
 import { useState } from 'preact/hooks';
 import type { KeyInfo } from '../../core/account/views.ts';
-import { CallError, call } from '../shared/api.ts';
+import { call } from '../shared/api.ts';
 import { isCredential, readClaims } from '../shared/credential.ts';
+import { Button, bindFields, Field, Form, SecretField } from '../shared/form.tsx';
 import { formatInstant } from '../shared/format.ts';
+import { useOutcome } from '../shared/hooks.tsx';
 import { Limits } from '../shared/limits.tsx';
-import { CopyButton, Foreign, Notice } from '../shared/parts.tsx';
+import { CopyButton, Foreign, Notice, ShownOnce } from '../shared/parts.tsx';
 import { findFault, makePassSigner, type Signer } from '../shared/sign.ts';
 import { toEndState } from '../shared/words.ts';
-import { type PassTerms, readTerms, TermFields, toClaims } from './pass-terms.tsx';
+import { DEFAULT_TERMS, TermFields, toClaims } from './pass-terms.tsx';
 import { RosterForm } from './roster-form.tsx';
 
 export function Passes({ signer }: { readonly signer: Signer }) {
@@ -36,11 +38,11 @@ export function Passes({ signer }: { readonly signer: Signer }) {
 const linkOf = (token: string): string => `${new URL('me', location.href).href}#${token}`;
 
 function IssueForm({ signer }: { readonly signer: Signer }) {
-  const [terms, setTerms] = useState<PassTerms>(readTerms);
+  const [terms, setTerms] = useState(DEFAULT_TERMS);
   const [token, setToken] = useState<string>();
   const [fault, setFault] = useState<string>();
-  const issue = async (event: Event) => {
-    event.preventDefault();
+  const field = bindFields(terms, setTerms);
+  const issue = async () => {
     setToken(undefined);
     const sign = await makePassSigner(signer);
     const signed = await sign(toClaims(terms, Date.now()));
@@ -49,27 +51,16 @@ function IssueForm({ signer }: { readonly signer: Signer }) {
     if (refused === undefined) setToken(signed);
   };
   return (
-    <form class="card stack" onSubmit={issue}>
+    <Form class="card stack" onSend={issue}>
       <h2 class="flat">Issue a pass</h2>
       <div class="fields">
-        <label>
-          Person
-          <input
-            value={terms.user}
-            maxLength={256}
-            placeholder="ada@example.edu"
-            onInput={(event) => setTerms({ ...terms, user: event.currentTarget.value })}
-          />
-        </label>
-        <label>
-          Name of the pass
-          <input
-            value={terms.name}
-            maxLength={128}
-            placeholder="by itself"
-            onInput={(event) => setTerms({ ...terms, name: event.currentTarget.value })}
-          />
-        </label>
+        <Field label="Person" maxLength={256} placeholder="ada@example.edu" {...field('user')} />
+        <Field
+          label="Name of the pass"
+          maxLength={128}
+          placeholder="by itself"
+          {...field('name')}
+        />
         <TermFields terms={terms} onChange={setTerms} />
       </div>
       <p class="small quiet">
@@ -77,106 +68,66 @@ function IssueForm({ signer }: { readonly signer: Signer }) {
         top it up.
       </p>
       <div>
-        <button type="submit" class="button primary">
+        <Button type="submit" kind="primary">
           Sign the pass
-        </button>
+        </Button>
       </div>
       {fault !== undefined && (
         <Notice state={{ title: 'The gateway would refuse this pass.', next: fault }} />
       )}
       {token !== undefined && (
-        <div class="stack" role="status">
-          <label>
-            The pass. It is not kept: copy it now
-            <textarea readOnly rows={3} class="mono" value={token} />
-          </label>
+        <ShownOnce label="The pass. It is not kept: copy it now" secret={token}>
           <div class="row">
-            <CopyButton class="primary" label="Copy the pass" text={token} />
+            <CopyButton kind="primary" label="Copy the pass" text={token} />
             <CopyButton label="Copy a link to its page" text={linkOf(token)} />
           </div>
-        </div>
+        </ShownOnce>
       )}
-    </form>
+    </Form>
   );
 }
 
 function InspectForm({ signer }: { readonly signer: Signer }) {
   const [text, setText] = useState('');
   const [info, setInfo] = useState<KeyInfo>();
-  const [refusal, setRefusal] = useState<CallError>();
-  const [done, setDone] = useState('');
   const token = text.trim();
-  const claims = readClaims(token);
+  const { keyName: giver = 'its owner', expiresAtMs, jti } = readClaims(token);
   const nowMs = Date.now();
-  async function run(act: () => Promise<unknown>): Promise<void> {
+  const { run, outcome } = useOutcome((error) => toEndState(error, { giver, expiresAtMs, nowMs }));
+  const inspect = () => {
     setInfo(undefined);
-    setRefusal(undefined);
-    setDone('');
-    try {
-      await act();
-    } catch (error) {
-      setRefusal(error instanceof CallError ? error : new CallError(0, 'unknown', 'It failed.'));
-    }
-  }
-  const inspect = (event: Event) => {
-    event.preventDefault();
-    run(async () => setInfo((await call<{ data: KeyInfo }>(token, 'key')).data));
+    run('', async () => setInfo((await call<{ data: KeyInfo }>(token, 'key')).data));
   };
-  const takeBack = () =>
-    run(async () => {
-      // By its name, so that no address holds a pass. One without a name is dead once this request was read.
-      const query = claims.jti === undefined ? { jwtoken: token } : { jti: claims.jti };
-      await call(signer.key, `scoped-jwt?${new URLSearchParams(query)}`, { method: 'DELETE' });
-      setDone('It is taken back, within ten seconds.');
-    });
+  const takeBack = () => {
+    setInfo(undefined);
+    // By its name, so that no address holds a pass. One without a name is dead once this request was read.
+    const query = new URLSearchParams(jti === undefined ? { jwtoken: token } : { jti });
+    run('It is taken back, within ten seconds.', () =>
+      call(signer.key, `scoped-jwt?${query}`, { method: 'DELETE' }),
+    );
+  };
   return (
-    <form class="card stack" onSubmit={inspect}>
+    <Form class="card stack" onSend={inspect}>
       <h2 class="flat">Look into a pass</h2>
-      <label>
-        Pass
-        <input
-          type="password"
-          autoComplete="off"
-          required
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      </label>
+      <SecretField label="Pass" value={text} onText={setText} />
       <div class="row">
-        <button type="submit" class="button" disabled={!isCredential(token)}>
+        <Button type="submit" disabled={!isCredential(token)}>
           Show it
-        </button>
-        <button
-          type="button"
-          class="button danger"
-          disabled={!token.startsWith('jwt:')}
-          onClick={takeBack}
-        >
+        </Button>
+        <Button kind="danger" disabled={!token.startsWith('jwt:')} onClick={takeBack}>
           Take it back
-        </button>
+        </Button>
       </div>
-      <p role="status" class="small">
-        {done}
-      </p>
-      {refusal && (
-        <Notice
-          state={toEndState(refusal, {
-            giver: claims.keyName ?? 'its owner',
-            expiresAtMs: claims.expiresAtMs,
-            nowMs,
-          })}
-        />
-      )}
+      {outcome}
       {info !== undefined && (
         <>
           <p>
             <Foreign>{info.user ?? 'nobody by name'}</Foreign>, <Foreign>{info.label}</Foreign>
-            {claims.expiresAtMs !== undefined &&
-              `, ends ${formatInstant(claims.expiresAtMs, nowMs)}`}
+            {expiresAtMs !== undefined && `, ends ${formatInstant(expiresAtMs, nowMs)}`}
           </p>
           <Limits title="Its limits" limits={info.limits} nowMs={nowMs} />
         </>
       )}
-    </form>
+    </Form>
   );
 }

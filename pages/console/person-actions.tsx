@@ -1,8 +1,9 @@
 /** The actions of an owner on one person: change them, take back their passes, look at their conversations. */
-
 import type { UserView } from '../../core/account/views.ts';
 import { call } from '../shared/api.ts';
-import { PersonForms, useOutcome } from '../shared/person-forms.tsx';
+import { Button } from '../shared/form.tsx';
+import { toChangeState, useOutcome } from '../shared/hooks.tsx';
+import { PersonForms } from '../shared/person-forms.tsx';
 import { changePerson } from './data.ts';
 import type { SetFilters } from './filters.ts';
 
@@ -13,7 +14,7 @@ export function PersonActions(props: {
   onChanged(person: UserView): void;
 }) {
   const { credential, person, change, onChanged } = props;
-  const { run, outcome } = useOutcome();
+  const { run, outcome } = useOutcome(toChangeState('Take them back again.'));
   const takeBack = () =>
     run('All passes until now are taken back.', () =>
       call(credential, `scoped-jwt?user=${encodeURIComponent(person.user)}`, { method: 'DELETE' }),
@@ -28,16 +29,12 @@ export function PersonActions(props: {
         onChanged={onChanged}
       />
       <div class="row">
-        <button type="button" class="button danger" onClick={takeBack}>
+        <Button kind="danger" onClick={takeBack}>
           Take back all passes
-        </button>
-        <button
-          type="button"
-          class="button link"
-          onClick={() => change({ view: 'conversations', find: person.user })}
-        >
+        </Button>
+        <Button kind="link" onClick={() => change({ view: 'conversations', find: person.user })}>
           Conversations
-        </button>
+        </Button>
       </div>
       {outcome}
     </div>

@@ -11,9 +11,10 @@ import {
   tagsOfRow,
 } from '../../core/tokens/roster.ts';
 import { CSV_CHARS_MAX, parseCsv, saveFile, toCsv } from '../shared/csv.ts';
+import { Button, bindFields, Field, Form } from '../shared/form.tsx';
 import { Notice } from '../shared/parts.tsx';
 import { findFault, makePassSigner, type Signer } from '../shared/sign.ts';
-import { expiryOf, type PassTerms, readTerms, TermFields, toClaims } from './pass-terms.tsx';
+import { DEFAULT_TERMS, expiryOf, TermFields, toClaims } from './pass-terms.tsx';
 
 /** @returns a sentence if a row is wrong */
 function readRoster(text: string): readonly RosterRow[] | string {
@@ -34,14 +35,13 @@ function readRoster(text: string): readonly RosterRow[] | string {
 }
 
 export function RosterForm({ signer }: { readonly signer: Signer }) {
-  const [terms, setTerms] = useState<PassTerms>(readTerms);
+  const [terms, setTerms] = useState(DEFAULT_TERMS);
   const [file, setFile] = useState<File>();
   const [fault, setFault] = useState('');
   const [done, setDone] = useState('');
   const period = terms.name.trim();
 
-  async function issue(event: Event): Promise<void> {
-    event.preventDefault();
+  async function issue(): Promise<void> {
     setDone('');
     const roster = readRoster((await file?.text()) ?? '');
     setFault(typeof roster === 'string' ? roster : '');
@@ -64,7 +64,7 @@ export function RosterForm({ signer }: { readonly signer: Signer }) {
   }
 
   return (
-    <form class="card stack" onSubmit={issue}>
+    <Form class="card stack" onSend={issue}>
       <h2 class="flat">Issue passes for a class</h2>
       <div class="fields">
         <label>
@@ -76,15 +76,12 @@ export function RosterForm({ signer }: { readonly signer: Signer }) {
             onChange={(event) => setFile(event.currentTarget.files?.[0])}
           />
         </label>
-        <label>
-          Period, such as week-12
-          <input
-            value={terms.name}
-            pattern="[\w.\-]{0,64}"
-            placeholder="the day they end"
-            onInput={(event) => setTerms({ ...terms, name: event.currentTarget.value })}
-          />
-        </label>
+        <Field
+          label="Period, such as week-12"
+          pattern="[\w.\-]{0,64}"
+          placeholder="the day they end"
+          {...bindFields(terms, setTerms)('name')}
+        />
         <TermFields terms={terms} onChange={setTerms} />
       </div>
       <p class="small quiet">
@@ -92,14 +89,14 @@ export function RosterForm({ signer }: { readonly signer: Signer }) {
         in this window.
       </p>
       <div>
-        <button type="submit" class="button primary" disabled={period !== '' && !isPeriod(period)}>
+        <Button type="submit" kind="primary" disabled={period !== '' && !isPeriod(period)}>
           Sign and save
-        </button>
+        </Button>
       </div>
       <p role="status" class="small">
         {done}
       </p>
       {fault !== '' && <Notice state={{ title: 'No pass was signed.', next: fault }} />}
-    </form>
+    </Form>
   );
 }

@@ -4,14 +4,15 @@
  * Guarantees: the credential is in memory alone, unless its holder ticks "Remember on this device", and leaves the page
  * only in a header to its own origin.
  */
-import { render } from 'preact';
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { KeyInfo } from '../../core/account/views.ts';
-import { CallError, call, type ModelInfo, type UsageAnswer } from '../shared/api.ts';
+import { call, type ModelInfo, type UsageAnswer } from '../shared/api.ts';
 import { isCredential, readClaims, takeFragment } from '../shared/credential.ts';
+import { Button, Form, SecretField } from '../shared/form.tsx';
 import { lastDays } from '../shared/format.ts';
+import { useLoaded } from '../shared/hooks.tsx';
 import { Limits } from '../shared/limits.tsx';
-import { Foreign, InsecureNotice, Notice } from '../shared/parts.tsx';
+import { Foreign, InsecureNotice, mount, Notice } from '../shared/parts.tsx';
 import { QrCode } from '../shared/qr.tsx';
 import { toBlockedState, toEndState, toSpentState } from '../shared/words.ts';
 import { HISTORY_DAYS, History } from './history.tsx';
@@ -39,7 +40,7 @@ function Page() {
     };
     return <Offer credential={offered} onAnswer={use} />;
   }
-  if (credential === undefined) return <Form onCredential={setCredential} />;
+  if (credential === undefined) return <PassForm onCredential={setCredential} />;
   const leave = () => {
     forget(credential);
     setCredential(undefined);
@@ -63,22 +64,27 @@ function Offer(props: { readonly credential: string; onAnswer(isWanted: boolean)
         .
       </p>
       <div class="row">
-        <button type="button" class="button primary" onClick={() => props.onAnswer(true)}>
+        <Button kind="primary" onClick={() => props.onAnswer(true)}>
           Use it
-        </button>
-        <button type="button" class="button" onClick={() => props.onAnswer(false)}>
-          No
-        </button>
+        </Button>
+        <Button onClick={() => props.onAnswer(false)}>No</Button>
       </div>
     </main>
   );
 }
 
-function Form({ onCredential }: { onCredential(credential: string): void }) {
+/** A link to sign-in; nothing where the gateway has none. */
+const SignIn = () =>
+  signInUrl === undefined ? null : (
+    <a class="button primary" href={signInUrl}>
+      Sign in
+    </a>
+  );
+
+function PassForm({ onCredential }: { onCredential(credential: string): void }) {
   const [text, setText] = useState('');
   const [isWrong, setWrong] = useState(false);
-  const submit = (event: Event) => {
-    event.preventDefault();
+  const show = () => {
     const trimmed = text.trim();
     if (isCredential(trimmed)) onCredential(trimmed);
     else setWrong(true);
@@ -88,27 +94,19 @@ function Form({ onCredential }: { onCredential(credential: string): void }) {
       <h1>Your pass</h1>
       {signInUrl !== undefined && (
         <div>
-          <a class="button primary" href={signInUrl}>
-            Sign in
-          </a>
+          <SignIn />
         </div>
       )}
       <p>Paste your pass to see what is left and how to use it. It stays in this window.</p>
       <InsecureNotice />
-      <form class="card stack" onSubmit={submit}>
-        <label>
-          Pass or key
-          <input
-            type="password"
-            autoComplete="off"
-            spellcheck={false}
-            required
-            value={text}
-            aria-invalid={isWrong}
-            aria-describedby={isWrong ? 'wrong' : undefined}
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </label>
+      <Form class="card stack" onSend={show}>
+        <SecretField
+          label="Pass or key"
+          value={text}
+          onText={setText}
+          aria-invalid={isWrong}
+          aria-describedby={isWrong ? 'wrong' : undefined}
+        />
         {isWrong && (
           <p id="wrong" role="alert">
             A pass begins with <code>jwt:</code> and a key with <code>sk-</code>, and neither has
@@ -116,77 +114,69 @@ function Form({ onCredential }: { onCredential(credential: string): void }) {
           </p>
         )}
         <div>
-          <button type="submit" class={`button ${signInUrl === undefined ? 'primary' : ''}`}>
+          <Button type="submit" kind={signInUrl === undefined ? 'primary' : ''}>
             Show my pass
-          </button>
+          </Button>
         </div>
-      </form>
+      </Form>
     </main>
   );
 }
 
-interface HolderData {
-  readonly info: KeyInfo;
-  readonly models: readonly ModelInfo[] | undefined;
-  readonly usage: UsageAnswer | undefined;
+const loadInfo = async (credential: string): Promise<KeyInfo> =>
+  (await call<{ data: KeyInfo }>(credential, 'key')).data;
+
+async function loadMore(credential: string) {
+  const [from] = lastDays(HISTORY_DAYS, Date.now());
+  const [{ data: models }, usage] = await Promise.all([
+    call<{ data: readonly ModelInfo[] }>(credential, 'models'),
+    call<UsageAnswer>(credential, `usage?group_by=day,model&from=${from}`),
+  ]);
+  return { models, usage };
 }
 
 function Holder(props: { readonly credential: string; onLeave(): void }) {
   const { credential, onLeave } = props;
-  const [data, setData] = useState<HolderData>();
-  const [refusal, setRefusal] = useState<CallError>();
+  // The figures first: they are what the holder came for.
+  const first = useLoaded(() => loadInfo(credential), [credential]);
+  const more = useLoaded(() => loadMore(credential), [credential]);
   const [chosen, setChosen] = useState<string>();
-  const refresh = useCallback(async () => {
-    const { data: info } = await call<{ data: KeyInfo }>(credential, 'key');
-    setData((before) => ({ models: before?.models, usage: before?.usage, info }));
-    return info;
-  }, [credential]);
-  const load = useCallback(async () => {
-    setRefusal(undefined);
-    const [from] = lastDays(HISTORY_DAYS, Date.now());
-    const more = Promise.all([
-      call<{ data: readonly ModelInfo[] }>(credential, 'models'),
-      call<UsageAnswer>(credential, `usage?group_by=day,model&from=${from}`),
-    ]);
-    more.catch(() => {}); // `refresh` says why.
-    try {
-      await refresh();
-      const [{ data: models }, usage] = await more;
-      setData((before) => before && { info: before.info, models, usage });
-    } catch (error) {
-      if (error instanceof CallError && error.status === 401) forget(credential);
-      setRefusal(error instanceof CallError ? error : new CallError(0, 'network', String(error)));
-    }
-  }, [credential, refresh]);
+  const info = first.value;
+  const { models, usage } = more.value ?? {};
+  // The first says why, if both fail.
+  const error = first.error ?? more.error;
+  const reload = () => {
+    first.reload();
+    more.reload();
+  };
+  const refresh = async () => {
+    const after = await loadInfo(credential);
+    first.setValue(after);
+    return after;
+  };
   useEffect(() => {
-    load();
-  }, [load]);
+    if (error?.status === 401) forget(credential);
+  }, [error, credential]);
 
   const claims = readClaims(credential);
   const giver = claims.keyName ?? 'whoever gave it to you';
   const nowMs = Date.now();
-  if (refusal !== undefined) {
+  if (error !== undefined) {
     return (
       <main class="narrow">
         <h1>Your pass</h1>
-        <Notice state={toEndState(refusal, { giver, expiresAtMs: claims.expiresAtMs, nowMs })} />
+        <Notice state={toEndState(error, { giver, expiresAtMs: claims.expiresAtMs, nowMs })} />
         <div class="row">
-          {signInUrl !== undefined && refusal.status === 401 && (
-            <a class="button primary" href={signInUrl}>
-              Sign in
-            </a>
-          )}
-          <button type="button" class="button" onClick={load}>
-            Try again
-          </button>
-          <button type="button" class="button link" onClick={onLeave}>
+          {error.status === 401 && <SignIn />}
+          <Button onClick={reload}>Try again</Button>
+          <Button kind="link" onClick={onLeave}>
             Use another pass
-          </button>
+          </Button>
         </div>
       </main>
     );
   }
-  if (data === undefined) {
+  if (info === undefined) {
     return (
       <main>
         <h1 class="hidden">Your pass</h1>
@@ -196,7 +186,6 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
       </main>
     );
   }
-  const { info, models, usage } = data;
   const main = mainLimit(info.limits);
   const model = chosen ?? firstModel(info, models);
   return (
@@ -230,12 +219,10 @@ function Holder(props: { readonly credential: string; onLeave(): void }) {
         </div>
       </div>
       <div class="row noprint">
-        <button type="button" class="button" onClick={() => print()}>
-          Print as a card
-        </button>
-        <button type="button" class="button link" onClick={onLeave}>
+        <Button onClick={() => print()}>Print as a card</Button>
+        <Button kind="link" onClick={onLeave}>
           Use another pass
-        </button>
+        </Button>
       </div>
     </main>
   );
@@ -259,8 +246,4 @@ const Card = ({ credential }: { readonly credential: string }) => (
   </section>
 );
 
-const root = document.getElementById('page');
-if (root !== null) {
-  root.replaceChildren();
-  render(<Page />, root);
-}
+mount(<Page />);

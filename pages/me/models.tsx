@@ -1,7 +1,9 @@
 /** The models that the pass may call, with their prices. */
 import { useState } from 'preact/hooks';
 import type { ModelInfo } from '../shared/api.ts';
+import { Button, Search } from '../shared/form.tsx';
 import { CopyButton, Foreign } from '../shared/parts.tsx';
+import { type Column, Table } from '../shared/table.tsx';
 
 const ROWS_AT_FIRST = 8;
 const TOKENS_PER_PRICE = 1_000_000;
@@ -12,6 +14,18 @@ function formatPrice(usdPerToken: string): string {
   return `$${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 4 })}`;
 }
 
+const COLUMNS: readonly Column<ModelInfo>[] = [
+  { title: 'Model', cell: ({ id }) => <Foreign class="mono">{id}</Foreign> },
+  { title: 'In', class: 'right', cell: ({ pricing }) => formatPrice(pricing.prompt) },
+  { title: 'Out', class: 'right', cell: ({ pricing }) => formatPrice(pricing.completion) },
+  {
+    title: 'Copy',
+    isTitleHidden: true,
+    class: 'right',
+    cell: ({ id }) => <CopyButton kind="link small" label="Copy" name={`Copy ${id}`} text={id} />,
+  },
+];
+
 export function Models({ models }: { readonly models: readonly ModelInfo[] }) {
   const [search, setSearch] = useState('');
   const [isWhole, setWhole] = useState(false);
@@ -21,47 +35,19 @@ export function Models({ models }: { readonly models: readonly ModelInfo[] }) {
     <section class="card noprint">
       <h2>Models you may call</h2>
       {models.length > ROWS_AT_FIRST && (
-        <input
-          type="search"
-          class="gap"
-          placeholder="Find a model"
-          aria-label="Find a model"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+        <Search class="gap" label="Find a model" value={search} onText={setSearch} />
       )}
-      <table>
-        <caption>Dollars for a million tokens</caption>
-        <thead>
-          <tr>
-            <th>Model</th>
-            <th class="right">In</th>
-            <th class="right">Out</th>
-            <th>
-              <span class="hidden">Copy</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody class="num">
-          {shown.map(({ id, pricing }) => (
-            <tr key={id}>
-              <td class="mono">
-                <Foreign>{id}</Foreign>
-              </td>
-              <td class="right">{formatPrice(pricing.prompt)}</td>
-              <td class="right">{formatPrice(pricing.completion)}</td>
-              <td class="right">
-                <CopyButton class="link small" label="Copy" name={`Copy ${id}`} text={id} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table
+        caption="Dollars for a million tokens"
+        rows={shown}
+        keyOf={({ id }) => id}
+        columns={COLUMNS}
+      />
       {found.length === 0 && <p class="quiet">No model fits.</p>}
       {shown.length < found.length && (
-        <button type="button" class="button link" onClick={() => setWhole(true)}>
+        <Button kind="link" onClick={() => setWhole(true)}>
           Show all {found.length}
-        </button>
+        </Button>
       )}
     </section>
   );

@@ -1,8 +1,8 @@
 /** The pass itself: one figure first, whose it is, when it ends; and the limits, tightest first. */
 import type { KeyInfo, LimitInfo } from '../../core/account/views.ts';
 import type { TokenClaims } from '../shared/credential.ts';
-import { formatDuration, formatInstant, formatUsd, toNano } from '../shared/format.ts';
-import { Foreign, Meter } from '../shared/parts.tsx';
+import { formatDuration, formatInstant, toNano } from '../shared/format.ts';
+import { Foreign, Meter, Usd } from '../shared/parts.tsx';
 import { formatAmount, spentOf, tightestFirst } from '../shared/words.ts';
 
 interface PassProps {
@@ -86,7 +86,7 @@ function Figure({ limit }: { readonly limit: LimitInfo }) {
 const NoLimit = ({ info }: { readonly info: KeyInfo }) => (
   <>
     <p class="left num">
-      {formatUsd(toNano(info.usage))} <small>spent</small>
+      <Usd amount={toNano(info.usage)} /> <small>spent</small>
     </p>
     <p class="small quiet">No limit of its own applies.</p>
   </>

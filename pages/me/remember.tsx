@@ -6,6 +6,7 @@
  */
 import { useState } from 'preact/hooks';
 import { readClaims } from '../shared/credential.ts';
+import { Button } from '../shared/form.tsx';
 
 const NAME = 'hallpass.pass';
 
@@ -94,9 +95,7 @@ export function Remember({ credential }: { readonly credential: string }) {
       </p>
       {isKept && (
         <div class="gap-top">
-          <button type="button" class="button" onClick={() => keep(false)}>
-            Forget on this device
-          </button>
+          <Button onClick={() => keep(false)}>Forget on this device</Button>
         </div>
       )}
       <p role="status" class="small">

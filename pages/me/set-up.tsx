@@ -1,6 +1,7 @@
 /** Set-up of the holder's tools. The pass is hidden until it is shown, and copied as it is. */
 import { useState } from 'preact/hooks';
-import { Choice, CopyButton } from '../shared/parts.tsx';
+import { Button, Choice } from '../shared/form.tsx';
+import { CopyButton } from '../shared/parts.tsx';
 import { makeSnippets } from './snippets.ts';
 
 /** The page is `<root>/me`. */
@@ -26,22 +27,18 @@ export function SetUp({
       <Choice
         label="Tool"
         value={tool}
-        options={snippets.map(({ id, label }) => [id, label] as const)}
-        onChange={setTool}
+        class="tabs"
+        options={Object.fromEntries(snippets.map(({ id, label }) => [id, label]))}
+        onChoice={setTool}
       />
       <p class="small quiet gap">{find(snippets)?.place}</p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, also by keyboard */}
       <pre tabIndex={0}>{find(shown)?.text}</pre>
       <div class="row gap-top">
-        <CopyButton class="primary" label="Copy with my pass" text={find(snippets)?.text ?? ''} />
-        <button
-          type="button"
-          class="button link"
-          aria-pressed={isShown}
-          onClick={() => show(!isShown)}
-        >
+        <CopyButton kind="primary" label="Copy with my pass" text={find(snippets)?.text ?? ''} />
+        <Button kind="link" aria-pressed={isShown} onClick={() => show(!isShown)}>
           {isShown ? 'Hide the pass' : 'Show the pass'}
-        </button>
+        </Button>
       </div>
     </section>
   );

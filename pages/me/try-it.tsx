@@ -3,6 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import type { KeyInfo } from '../../core/account/views.ts';
 import { asNanoUsd, type NanoUsd } from '../../core/base/money.ts';
 import { CallError, type ModelInfo, send } from '../shared/api.ts';
+import { Button, Form, Select } from '../shared/form.tsx';
 import { formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Notice } from '../shared/parts.tsx';
 import { readChatText } from '../shared/sse.ts';
@@ -29,8 +30,7 @@ export function TryIt(props: {
   const [cost, setCost] = useState<NanoUsd>();
   const abort = useRef<AbortController>(null);
 
-  async function ask(event: Event): Promise<void> {
-    event.preventDefault();
+  async function ask(): Promise<void> {
     setPhase('asking');
     setAnswer('');
     setRefusal(undefined);
@@ -60,15 +60,13 @@ export function TryIt(props: {
   return (
     <section class="card noprint">
       <h2>Try it</h2>
-      <form class="stack" onSubmit={ask}>
-        <label>
-          Model
-          <select value={model} onChange={(event) => props.onModel(event.currentTarget.value)}>
-            {models.map(({ id }) => (
-              <option key={id}>{id}</option>
-            ))}
-          </select>
-        </label>
+      <Form class="stack" onSend={ask}>
+        <Select
+          label="Model"
+          value={model}
+          options={Object.fromEntries(models.map(({ id }) => [id, id]))}
+          onChoice={props.onModel}
+        />
         <label>
           Your question
           <textarea
@@ -80,16 +78,16 @@ export function TryIt(props: {
           />
         </label>
         <div class="row">
-          <button type="submit" class="button primary" disabled={phase === 'asking'}>
+          <Button type="submit" kind="primary" disabled={phase === 'asking'}>
             {phase === 'asking' ? 'Asking…' : 'Ask'}
-          </button>
+          </Button>
           {phase === 'asking' && (
-            <button type="button" class="button link" onClick={() => abort.current?.abort()}>
+            <Button kind="link" onClick={() => abort.current?.abort()}>
               Stop
-            </button>
+            </Button>
           )}
         </div>
-      </form>
+      </Form>
       <div aria-live="polite">
         {answer !== '' && (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a long answer scrolls, also by keyboard

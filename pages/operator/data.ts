@@ -64,7 +64,3 @@ export async function openSession(code: string): Promise<string> {
   });
   return bearer;
 }
-
-/** Splits `a, b` into its parts. */
-export const toList = (text: string): readonly string[] =>
-  text.split(/[\s,]+/).filter((part) => part !== '');

@@ -1,8 +1,9 @@
 /** Parts of the forms for keys: the settings of every kind, and a key string that is shown once. */
-import { useState } from 'preact/hooks';
-import { CallError } from '../shared/api.ts';
-import { CopyButton, Notice } from '../shared/parts.tsx';
-import { type ShownKey, toList } from './data.ts';
+import { bindFields, Field } from '../shared/form.tsx';
+import { toList } from '../shared/format.ts';
+import { toChangeState, useOutcome } from '../shared/hooks.tsx';
+import { CopyButton, ShownOnce } from '../shared/parts.tsx';
+import type { ShownKey } from './data.ts';
 
 export interface Settings {
   readonly limits: string;
@@ -23,22 +24,9 @@ export const toBody = ({ limits, models, lifetime }: Settings) => ({
 export const toNewBody = (settings: Settings) =>
   Object.fromEntries(Object.entries(toBody(settings)).filter(([, value]) => value.length > 0));
 
-/** Runs a change, and keeps what the server refused. */
-export function useChange() {
-  const [refusal, setRefusal] = useState<CallError>();
-  const run = async (act: () => Promise<void>) => {
-    setRefusal(undefined);
-    try {
-      await act();
-    } catch (error) {
-      setRefusal(error instanceof CallError ? error : new CallError(0, 'unknown', 'It failed.'));
-    }
-  };
-  const notice = refusal && (
-    <Notice state={{ title: 'Nothing was changed.', next: refusal.message }} />
-  );
-  return { run, notice };
-}
+/** Runs changes of keys, and shows how the last one ended. */
+export const useKeyOutcome = () =>
+  useOutcome(toChangeState('Refresh, and look at the key before you send it again.'));
 
 export const SettingFields = (props: {
   readonly value: Settings;
@@ -47,52 +35,35 @@ export const SettingFields = (props: {
   onChange(value: Settings): void;
 }) => {
   const { value, signs, onChange } = props;
+  const field = bindFields(value, onChange);
   return (
     <>
-      <label>
-        Limits, with commas
-        <input
-          placeholder="user:usd:week=5, key:usd:month=500"
-          value={value.limits}
-          onInput={(event) => onChange({ ...value, limits: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        Models, with commas
-        <input
-          placeholder="any"
-          value={value.models}
-          onInput={(event) => onChange({ ...value, models: event.currentTarget.value })}
-        />
-      </label>
+      <Field
+        label="Limits, with commas"
+        placeholder="user:usd:week=5, key:usd:month=500"
+        {...field('limits')}
+      />
+      <Field label="Models, with commas" placeholder="any" {...field('models')} />
       {signs && (
-        <label>
-          Longest pass
-          <input
-            placeholder="7d"
-            pattern="[0-9]+[smhdw]"
-            title="A number and s, m, h, d or w"
-            value={value.lifetime}
-            onInput={(event) => onChange({ ...value, lifetime: event.currentTarget.value })}
-          />
-        </label>
+        <Field
+          label="Longest pass"
+          placeholder="7d"
+          pattern="[0-9]+[smhdw]"
+          title="A number and s, m, h, d or w"
+          {...field('lifetime')}
+        />
       )}
     </>
   );
 };
 
-/** A key string, shown once. */
-export const ShownOnce = ({ made }: { readonly made: ShownKey }) => (
-  <div class="stack" role="status">
-    <label>
-      The key. It is shown only now
-      <textarea readOnly rows={2} class="mono" value={made.key} />
-    </label>
+export const ShownKeyOnce = ({ made }: { readonly made: ShownKey }) => (
+  <ShownOnce label="The key. It is shown only now" secret={made.key}>
     <p class="small">
       Its kid: <span class="mono foreign">{made.kid}</span>
     </p>
     <div class="row">
-      <CopyButton class="primary" label="Copy the key" text={made.key} />
+      <CopyButton kind="primary" label="Copy the key" text={made.key} />
     </div>
-  </div>
+  </ShownOnce>
 );

@@ -1,23 +1,24 @@
 /** The form that makes a key: for a server, for one person, or for an app whose users sign in elsewhere. */
 import { useState } from 'preact/hooks';
-import { Choice } from '../shared/parts.tsx';
-import { ask, type ShownKey, toList } from './data.ts';
+import { Button, bindFields, Choice, Field, Form } from '../shared/form.tsx';
+import { toList } from '../shared/format.ts';
+import { ask, type ShownKey } from './data.ts';
 import {
   NO_SETTINGS,
   SettingFields,
   type Settings,
-  ShownOnce,
+  ShownKeyOnce,
   toNewBody,
-  useChange,
+  useKeyOutcome,
 } from './key-parts.tsx';
 import { faultIn, NO_VERIFIER, toVerifierBody, VerifierFields } from './verifier-fields.tsx';
 
-const KINDS = [
-  ['server', 'For a server'],
-  ['personal', 'For one person'],
-  ['client', 'For an app'],
-] as const;
-type Kind = (typeof KINDS)[number][0];
+const KINDS = {
+  server: 'For a server',
+  personal: 'For one person',
+  client: 'For an app',
+} as const;
+type Kind = keyof typeof KINDS;
 
 const EXPLAINED: Readonly<Record<Kind, string>> = {
   server: 'Signs passes and sees everyone it signed for. It stays on your server.',
@@ -26,89 +27,70 @@ const EXPLAINED: Readonly<Record<Kind, string>> = {
     'Public, and of use only together with the token of a signed-in user: for web pages and phones.',
 };
 
+const NO_NAMES = { name: '', user: '', origins: '' };
+
 export function MakeKey(props: { readonly bearer: string; onChanged(): void }) {
   const [kind, setKind] = useState<Kind>('server');
-  const [name, setName] = useState('');
-  const [user, setUser] = useState('');
-  const [origins, setOrigins] = useState('');
+  const [names, setNames] = useState(NO_NAMES);
   const [settings, setSettings] = useState<Settings>(NO_SETTINGS);
   const [verifier, setVerifier] = useState(NO_VERIFIER);
   const [made, setMade] = useState<ShownKey>();
-  const { run, notice } = useChange();
+  const { run, outcome } = useKeyOutcome();
+  const field = bindFields(names, setNames);
   const fault = kind === 'client' ? faultIn(verifier) : undefined;
-  const make = (event: Event) => {
-    event.preventDefault();
+  const make = () => {
     if (fault !== undefined) return;
-    run(async () => {
-      const body = {
-        name,
-        ...(kind === 'personal' && { user }),
-        ...(kind === 'client' && { verifier: toVerifierBody(verifier) }),
-        ...(kind === 'client' && origins.trim() !== '' && { allowed_origins: toList(origins) }),
-        ...toNewBody(kind === 'server' ? settings : { ...settings, lifetime: '' }),
-      };
-      setMade(undefined);
+    const { name, user, origins } = names;
+    const body = {
+      name,
+      ...(kind === 'personal' && { user }),
+      ...(kind === 'client' && { verifier: toVerifierBody(verifier) }),
+      ...(kind === 'client' && origins.trim() !== '' && { allowed_origins: toList(origins) }),
+      ...toNewBody(kind === 'server' ? settings : { ...settings, lifetime: '' }),
+    };
+    setMade(undefined);
+    run('', async () => {
       setMade(await ask<ShownKey>(props.bearer, 'keys', { method: 'POST', body }));
       // A secret does not stay in the page.
       setVerifier(NO_VERIFIER);
-      setName('');
+      setNames({ ...names, name: '' });
       props.onChanged();
     });
   };
   return (
-    <form class="card stack" onSubmit={make}>
+    <Form class="card stack" onSend={make}>
       <h2 class="flat">Make a key</h2>
-      <Choice<Kind>
-        class="segmented"
-        label="Kind of key"
-        value={kind}
-        options={KINDS}
-        onChange={setKind}
-      />
+      <Choice label="Kind of key" value={kind} options={KINDS} onChoice={setKind} />
       <p class="small quiet">{EXPLAINED[kind]}</p>
       <div class="fields">
-        <label>
-          Name
-          <input
-            required
-            maxLength={128}
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
+        <Field label="Name" required maxLength={128} {...field('name')} />
         {kind === 'personal' && (
-          <label>
-            Person
-            <input
-              required
-              maxLength={256}
-              placeholder="ada@example.edu"
-              value={user}
-              onInput={(event) => setUser(event.currentTarget.value)}
-            />
-          </label>
+          <Field
+            label="Person"
+            required
+            maxLength={256}
+            placeholder="ada@example.edu"
+            {...field('user')}
+          />
         )}
         <SettingFields value={settings} signs={kind === 'server'} onChange={setSettings} />
         {kind === 'client' && (
-          <label>
-            Web origins, with commas
-            <input
-              placeholder="any, or https://app.example.edu"
-              value={origins}
-              onInput={(event) => setOrigins(event.currentTarget.value)}
-            />
-          </label>
+          <Field
+            label="Web origins, with commas"
+            placeholder="any, or https://app.example.edu"
+            {...field('origins')}
+          />
         )}
       </div>
       {kind === 'client' && <VerifierFields value={verifier} onChange={setVerifier} />}
       {fault !== undefined && <p class="small">{fault}</p>}
       <div>
-        <button type="submit" class="button primary" disabled={fault !== undefined}>
+        <Button type="submit" kind="primary" disabled={fault !== undefined}>
           Make the key
-        </button>
+        </Button>
       </div>
-      {notice}
-      {made && <ShownOnce made={made} />}
-    </form>
+      {outcome}
+      {made && <ShownKeyOnce made={made} />}
+    </Form>
   );
 }

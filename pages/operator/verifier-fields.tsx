@@ -1,23 +1,25 @@
 /** The issuer that signs in the users of a client key: a known provider, or the keys of another issuer. */
+import { bindFields, Field, SecretField, Select } from '../shared/form.tsx';
 
 /** The providers that the gateway knows, with the text that names one customer of each. */
-const PROVIDERS = [
-  ['supabase', 'Supabase', 'project ref, as abcdefghijkl'],
-  ['firebase', 'Firebase', 'project id'],
-  ['auth0', 'Auth0', 'domain/audience'],
-  ['entra', 'Microsoft Entra', 'tenant id/app id'],
-  ['google', 'Google', 'client id'],
-  ['okta', 'Okta', 'org, or org/audience'],
-  ['cognito', 'AWS Cognito', 'region/pool/client'],
-  ['clerk', 'Clerk', 'frontend API/origin'],
-] as const;
+const PROVIDERS: Readonly<Record<string, readonly [label: string, form: string]>> = {
+  supabase: ['Supabase', 'project ref, as abcdefghijkl'],
+  firebase: ['Firebase', 'project id'],
+  auth0: ['Auth0', 'domain/audience'],
+  entra: ['Microsoft Entra', 'tenant id/app id'],
+  google: ['Google', 'client id'],
+  okta: ['Okta', 'org, or org/audience'],
+  cognito: ['AWS Cognito', 'region/pool/client'],
+  clerk: ['Clerk', 'frontend API/origin'],
+};
 
-/** Others, with the field that holds their key. */
-const MATERIALS = [
-  ['jwks_url', 'Another, by the URL of its keys'],
-  ['pem', 'Another, by its public key'],
-  ['secret', 'My own server, by a shared secret'],
-] as const;
+const SOURCES: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(PROVIDERS).map(([name, [label]]) => [name, label])),
+  // Others, with the field that holds their key.
+  jwks_url: 'Another, by the URL of its keys',
+  pem: 'Another, by its public key',
+  secret: 'My own server, by a shared secret',
+};
 
 export interface VerifierTexts {
   /** A provider's name or a material's field. */
@@ -46,7 +48,7 @@ const split = (text: string): readonly string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-const isPreset = (by: string): boolean => PROVIDERS.some(([name]) => name === by);
+const isPreset = (by: string): boolean => Object.hasOwn(PROVIDERS, by);
 
 /** A provider signs the tokens of all its customers with the same keys. @returns what is missing */
 export function faultIn({ by, ...texts }: VerifierTexts): string | undefined {
@@ -74,50 +76,25 @@ export function VerifierFields(props: {
   onChange(value: VerifierTexts): void;
 }) {
   const { value, onChange } = props;
-  const set = (name: keyof VerifierTexts) => (event: { currentTarget: { value: string } }) =>
-    onChange({ ...value, [name]: event.currentTarget.value });
+  const field = bindFields(value, onChange);
   return (
     <>
       <div class="fields">
-        <label>
-          Its users sign in with
-          <select
-            value={value.by}
-            onChange={(event) => onChange({ ...value, by: event.currentTarget.value, value: '' })}
-          >
-            {PROVIDERS.map(([name, label]) => (
-              <option key={name} value={name}>
-                {label}
-              </option>
-            ))}
-            {MATERIALS.map(([name, label]) => (
-              <option key={name} value={name}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-        <Source value={value} onInput={set('value')} />
+        <Select
+          label="Its users sign in with"
+          value={value.by}
+          options={SOURCES}
+          onChoice={(by) => onChange({ ...value, by, value: '' })}
+        />
+        <Source by={value.by} field={field('value')} />
       </div>
       <details>
         <summary>What their tokens must say</summary>
         <div class="fields gap-top">
-          <label>
-            Issuer (iss)
-            <input value={value.issuers} onInput={set('issuers')} />
-          </label>
-          <label>
-            Audience (aud)
-            <input value={value.audiences} onInput={set('audiences')} />
-          </label>
-          <label>
-            Authorized party (azp)
-            <input value={value.azp} onInput={set('azp')} />
-          </label>
-          <label>
-            Claims, as role=student
-            <input value={value.required} onInput={set('required')} />
-          </label>
+          <Field label="Issuer (iss)" {...field('issuers')} />
+          <Field label="Audience (aud)" {...field('audiences')} />
+          <Field label="Authorized party (azp)" {...field('azp')} />
+          <Field label="Claims, as role=student" {...field('required')} />
         </div>
         <p class="small quiet gap-top">
           Several with commas. A known provider brings its own rules; what is written here replaces
@@ -130,41 +107,46 @@ export function VerifierFields(props: {
 
 /** The one field that says which customer, or which key. */
 function Source(props: {
-  readonly value: VerifierTexts;
-  onInput(event: { currentTarget: { value: string } }): void;
+  readonly by: string;
+  readonly field: { readonly value: string; onText(text: string): void };
 }) {
-  const { value, onInput } = props;
-  const field = { required: true, value: value.value, onInput };
-  switch (value.by) {
+  const { by, field } = props;
+  switch (by) {
     case 'pem':
       return (
         <label>
           Public key or certificate
-          <textarea rows={4} class="mono" placeholder="-----BEGIN PUBLIC KEY-----" {...field} />
+          <textarea
+            rows={4}
+            class="mono"
+            placeholder="-----BEGIN PUBLIC KEY-----"
+            required
+            value={field.value}
+            onInput={(event) => field.onText(event.currentTarget.value)}
+          />
         </label>
       );
     case 'secret':
       return (
-        <label>
-          Secret that signs them, 32 characters or more
-          <input type="password" autoComplete="off" minLength={32} {...field} />
-        </label>
+        <SecretField
+          label="Secret that signs them, 32 characters or more"
+          minLength={32}
+          {...field}
+        />
       );
     case 'jwks_url':
       return (
-        <label>
-          URL of its keys
-          <input type="url" placeholder="https://id.example.edu/jwks" {...field} />
-        </label>
+        <Field
+          label="URL of its keys"
+          type="url"
+          placeholder="https://id.example.edu/jwks"
+          required
+          {...field}
+        />
       );
-    default: {
-      const [, label = '', form = ''] = PROVIDERS.find(([name]) => name === value.by) ?? [];
+    default:
       return (
-        <label>
-          {label}: {form}
-          <input spellcheck={false} {...field} />
-        </label>
+        <Field label={PROVIDERS[by]?.join(': ') ?? ''} spellcheck={false} required {...field} />
       );
-    }
   }
 }

@@ -8,13 +8,11 @@ export class CallError extends Error {
   override readonly name = 'CallError';
   readonly code: string;
   readonly status: number;
-  readonly resetsAt: string | undefined;
 
-  constructor(status: number, code: string, message: string, resetsAt?: string) {
+  constructor(status: number, code: string, message: string) {
     super(message);
     this.status = status;
     this.code = code;
-    this.resetsAt = resetsAt;
   }
 }
 
@@ -48,24 +46,26 @@ export async function send(
       credentials: 'omit',
     });
   } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new CallError(0, 'network', 'The gateway does not answer.');
+    throw signal?.aborted ? error : toCallError(error);
   }
   if (response.ok) return response;
-  throw toCallError(response.status, await response.json().catch(() => undefined));
+  throw readError(response.status, await response.json().catch(() => undefined));
 }
 
 /** Reads the error of an answer, or of an event in the middle of a stream. */
-export function toCallError(status: number, body: unknown): CallError {
+export function readError(status: number, body: unknown): CallError {
   const { error } = Object(body);
-  const { code, message, resets_at: resetsAt } = Object(error);
+  const { code, message } = Object(error);
   return new CallError(
     status,
     typeof code === 'string' ? code : 'unknown',
     typeof message === 'string' ? message : `The gateway answered with status ${status}.`,
-    typeof resetsAt === 'string' ? resetsAt : undefined,
   );
 }
+
+/** Returns what went wrong in a call. Whatever is not the gateway's refusal means that no whole answer came. */
+export const toCallError = (error: unknown): CallError =>
+  error instanceof CallError ? error : new CallError(0, 'network', 'The gateway does not answer.');
 
 /** Sends a request and reads its JSON. */
 export async function call<T>(credential: string, path: string, options?: CallOptions): Promise<T> {

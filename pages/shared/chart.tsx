@@ -1,24 +1,23 @@
 /**
  * Spend a day as stacked bars. SVG follows light and dark by itself, and a bar says its figures where a pointer rests.
  */
-import { asNanoUsd, type NanoUsd, ZERO_USD } from '../../core/base/money.ts';
+import { asNanoUsd, ZERO_USD } from '../../core/base/money.ts';
 import { formatDay, formatUsd } from './format.ts';
-
-/** One part of every bar, from the bottom up. */
-export interface Series {
-  readonly name: string;
-  /** One amount a day. */
-  readonly costs: readonly NanoUsd[];
-}
-
-/** Colours that differ in lightness too; the style sheet has one for each. */
-export const SERIES_MAX = 6;
+import { type Series, sumUsd } from './sums.ts';
 
 /** The drawing is stretched to its box, so that its labels keep the size of text. */
 const HEIGHT = 100;
 const BAR_HEIGHT_MIN = 0.7;
 const BAR_SHARE = 0.7;
 
+/** The colour of a series. */
+const colorOf = (index: number): string => `var(--c${index})`;
+
+export const Swatch = ({ color }: { readonly color: number }) => (
+  <i class="swatch" style={{ background: colorOf(color) }} />
+);
+
+/** Draws a bar a day. The first series is at the bottom. */
 export function StackedBars(props: {
   readonly days: readonly string[];
   readonly series: readonly Series[];
@@ -26,7 +25,7 @@ export function StackedBars(props: {
   readonly height: number;
 }) {
   const { days, series, height } = props;
-  const totals = days.map((_, day) => sumOf(series.map(({ costs }) => costs[day] ?? ZERO_USD)));
+  const totals = days.map((_, day) => sumUsd(series.map(({ costs }) => costs[day] ?? ZERO_USD)));
   const most = totals.reduce((a, b) => (b > a ? b : a), ZERO_USD);
   const mostDay = days[totals.indexOf(most)] ?? '';
   const scale = HEIGHT / (Number(most) || 1);
@@ -56,7 +55,7 @@ export function StackedBars(props: {
             {toParts(series, index).map(({ color, from, to }) => (
               <rect
                 key={color}
-                class={`c${color}`}
+                style={{ fill: colorOf(color) }}
                 x={index + (1 - BAR_SHARE) / 2}
                 width={BAR_SHARE}
                 y={HEIGHT - Number(to) * scale}
@@ -71,9 +70,6 @@ export function StackedBars(props: {
     </div>
   );
 }
-
-const sumOf = (amounts: readonly NanoUsd[]): NanoUsd =>
-  asNanoUsd(amounts.reduce<bigint>((sum, amount) => sum + amount, 0n));
 
 /** Returns the parts of a day's bar, without empty ones. */
 function toParts(series: readonly Series[], day: number) {

@@ -96,6 +96,13 @@ const shortDay = new Intl.DateTimeFormat(undefined, {
 /** Formats a day of a report, `2026-11-20`. */
 export const formatDay = (day: string): string => shortDay.format(new Date(`${day}T00:00:00Z`));
 
+/** Splits `a, b` into its parts. */
+export const toList = (text: string): readonly string[] =>
+  text.split(/[\s,]+/).filter((part) => part !== '');
+
+/** The spans of a report that the consoles offer, in days. */
+export const DAYS = { '7': '7 days', '30': '30 days', '90': '90 days' } as const;
+
 /** Returns the last days in UTC, oldest first: reports count by them. */
 export function lastDays(count: number, nowMs: number): readonly string[] {
   const days = Array.from({ length: count }, (_, index) => nowMs - (count - 1 - index) * DAY_MS);

@@ -1,11 +1,27 @@
 /**
  * Small parts that several pages use.
  */
-import type { ComponentChildren } from 'preact';
+import { type ComponentChild, type ComponentChildren, render } from 'preact';
 import { useRef, useState } from 'preact/hooks';
+import type { UserView } from '../../core/account/views.ts';
+import type { NanoUsd } from '../../core/base/money.ts';
+import { Button } from './form.tsx';
+import { formatUsd } from './format.ts';
 import type { EndState } from './words.ts';
 
 const AMBER_FROM = 0.8;
+
+/** Draws the page in its place, instead of what is there without JavaScript. */
+export function mount(page: ComponentChild): void {
+  const root = document.getElementById('page');
+  root?.replaceChildren();
+  if (root !== null) render(page, root);
+}
+
+/** An amount of money. The exact one is beside it, for tests and tools. */
+export const Usd = ({ amount }: { readonly amount: NanoUsd }) => (
+  <span data-nano={String(amount)}>{formatUsd(amount)}</span>
+);
 
 /** A bar: spent is solid, held is hatched, left is empty. Its colour is never the only sign. */
 export function Meter(props: {
@@ -29,18 +45,35 @@ export function Meter(props: {
 }
 
 /** A text from outside: it stays text, wraps, and does not turn its neighbours around. */
-export const Foreign = ({ children }: { readonly children: string }) => (
-  <bdi class="foreign">{children}</bdi>
+export const Foreign = (props: { readonly class?: string; readonly children: string }) => (
+  <bdi class={`foreign ${props.class ?? ''}`}>{props.children}</bdi>
 );
+
+/** The name of a person, with their block, and its reason or else the owner's note. */
+export const PersonName = (props: { readonly name: string; readonly person: UserView }) => {
+  const { name, person } = props;
+  const { blocked, note } = person;
+  const remark = blocked ?? note;
+  return (
+    <>
+      <Foreign>{name}</Foreign> {blocked !== null && <span class="chip bad">blocked</span>}
+      {remark !== null && (
+        <div class="small quiet">
+          <Foreign>{remark}</Foreign>
+        </div>
+      )}
+    </>
+  );
+};
 
 /** Copies a text. Where the browser forbids that, a field with the text is shown and selected. */
 export function CopyButton(props: {
   readonly text: string;
   readonly label: string;
   readonly name?: string;
-  readonly class?: string;
+  readonly kind?: string;
 }) {
-  const { text, label, name } = props;
+  const { text, label, name, kind } = props;
   const [state, setState] = useState<'ready' | 'copied' | 'by hand'>('ready');
   const field = useRef<HTMLTextAreaElement>(null);
   const copy = async () => {
@@ -54,9 +87,9 @@ export function CopyButton(props: {
   };
   return (
     <>
-      <button type="button" class={`button ${props.class ?? ''}`} aria-label={name} onClick={copy}>
+      <Button kind={kind} aria-label={name} onClick={copy}>
         {state === 'copied' ? 'Copied' : label}
-      </button>
+      </Button>
       {state === 'by hand' && (
         <label class="small">
           Copy this with your keyboard
@@ -66,6 +99,21 @@ export function CopyButton(props: {
     </>
   );
 }
+
+/** A secret that is shown once, with what copies it. */
+export const ShownOnce = (props: {
+  readonly label: string;
+  readonly secret: string;
+  readonly children: ComponentChildren;
+}) => (
+  <div class="stack" role="status">
+    <label>
+      {props.label}
+      <textarea readOnly rows={3} class="mono" value={props.secret} />
+    </label>
+    {props.children}
+  </div>
+);
 
 /** A fault in plain words, and the next step. */
 export const Notice = (props: {
@@ -84,32 +132,7 @@ export const Notice = (props: {
   </div>
 );
 
-/** One of a few choices, as buttons. */
-export function Choice<T extends string>(props: {
-  readonly label: string;
-  readonly value: T;
-  readonly options: readonly (readonly [T, string])[];
-  readonly class?: string;
-  onChange(value: T): void;
-}) {
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a legend of its own
-    <div class={props.class ?? 'tabs'} role="group" aria-label={props.label}>
-      {props.options.map(([value, text]) => (
-        <button
-          key={value}
-          type="button"
-          aria-pressed={value === props.value}
-          onClick={() => props.onChange(value)}
-        >
-          {text}
-        </button>
-      ))}
-    </div>
-  );
-}
-
-/** True where the page came by https or from this machine: only there is nobody in between. */
+/** A warning where the page came neither by https nor from this machine: others may be in between. */
 export const InsecureNotice = () =>
   isSecureContext ? null : (
     <Notice

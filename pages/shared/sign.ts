@@ -2,7 +2,7 @@
  * Signs scoped tokens in the page with Web Crypto: the key is used here and is in no request but as the credential of
  * its own gateway. The form is that of contract.md, "Scoped token".
  */
-import { CallError, call } from './api.ts';
+import { call, toCallError } from './api.ts';
 import { decodePart } from './credential.ts';
 
 /** The signing key, and the names under which the gateway knows it. */
@@ -64,15 +64,15 @@ const toBase64Url = (bytes: Uint8Array): string =>
     .replaceAll('/', '_')
     .replaceAll('=', '');
 
-/** Asks the gateway about a pass before it is handed out. @returns why it would be refused */
+/** Checks a pass at the gateway before it is handed out. @returns why it would be refused */
 export async function findFault(token: string): Promise<string | undefined> {
   try {
     await call(token, 'key');
     return undefined;
   } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    return error.code === 'token_lifetime_too_long'
+    const { code, message } = toCallError(error);
+    return code === 'token_lifetime_too_long'
       ? 'It ends later than the key allows. Choose an earlier end.'
-      : error.message;
+      : message;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Reads the text of a streamed chat answer (server-sent events, OpenAI's format).
  */
-import { toCallError } from './api.ts';
+import { readError } from './api.ts';
 
 /** The most characters of one line. */
 const LINE_CHARS_MAX = 1_000_000;
@@ -28,7 +28,7 @@ export async function* readChatText(response: Response): AsyncGenerator<string> 
 function textOf(line: string): string {
   if (!line.startsWith('data: {')) return '';
   const event = JSON.parse(line.slice('data: '.length));
-  if (event.error !== undefined) throw toCallError(200, event);
+  if (event.error !== undefined) throw readError(200, event);
   const text = event.choices?.[0]?.delta?.content;
   return typeof text === 'string' ? text : '';
 }

@@ -1,18 +1,28 @@
 /**
  * Sums of a usage report's lines. Money is added as nano-dollars, so that a page shows what `hallpass usage` shows.
  */
-import { asNanoUsd, type NanoUsd, ZERO_USD } from '../../core/base/money.ts';
+import { asNanoUsd, type NanoUsd } from '../../core/base/money.ts';
 import type { UsageLine } from './api.ts';
-import { SERIES_MAX, type Series } from './chart.tsx';
 import { toNano } from './format.ts';
 
 export interface Sum {
   readonly name: string;
+  readonly lines: readonly UsageLine[];
   readonly requests: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly cost: NanoUsd;
 }
+
+/** One part of every bar of a chart. */
+export interface Series {
+  readonly name: string;
+  /** One amount a day. */
+  readonly costs: readonly NanoUsd[];
+}
+
+/** Colours that differ in lightness too; the style sheet has one for each. */
+const SERIES_MAX = 6;
 
 const NAMELESS = 'unknown';
 
@@ -20,42 +30,38 @@ const NAMELESS = 'unknown';
 export type NameOf = (line: UsageLine) => string | null | undefined;
 
 export const modelOf: NameOf = ({ model }) => model;
+export const keyOf: NameOf = ({ key }) => key;
+
+export const sumUsd = (amounts: readonly NanoUsd[]): NanoUsd =>
+  asNanoUsd(amounts.reduce((sum, amount) => sum + amount, 0n));
+
+const costOf = (lines: readonly UsageLine[] = []): NanoUsd =>
+  sumUsd(lines.map(({ usd }) => toNano(usd)));
+
+const count = (lines: readonly UsageLine[], of: 'requests' | 'input_tokens' | 'output_tokens') =>
+  lines.reduce((sum, line) => sum + line[of], 0);
 
 /** Sums lines by a name of theirs, dearest first. */
-export function sumBy(lines: readonly UsageLine[], nameOf: NameOf): readonly Sum[] {
-  const sums = new Map<string, Sum>();
-  for (const line of lines) {
-    const name = nameOf(line) ?? NAMELESS;
-    const sum = sums.get(name);
-    sums.set(name, {
+export const sumBy = (lines: readonly UsageLine[], nameOf: NameOf): readonly Sum[] =>
+  [...Map.groupBy(lines, (line) => nameOf(line) ?? NAMELESS)]
+    .map(([name, group]) => ({
       name,
-      requests: (sum?.requests ?? 0) + line.requests,
-      inputTokens: (sum?.inputTokens ?? 0) + line.input_tokens,
-      outputTokens: (sum?.outputTokens ?? 0) + line.output_tokens,
-      cost: asNanoUsd((sum?.cost ?? 0n) + toNano(line.usd)),
-    });
-  }
-  return [...sums.values()].toSorted((a, b) => (a.cost < b.cost ? 1 : -1));
-}
+      lines: group,
+      requests: count(group, 'requests'),
+      inputTokens: count(group, 'input_tokens'),
+      outputTokens: count(group, 'output_tokens'),
+      cost: costOf(group),
+    }))
+    .toSorted((a, b) => (a.cost < b.cost ? 1 : -1));
 
-/** Makes one series a name, dearest first; names beyond the last colour share one. */
-export function seriesBy(
-  lines: readonly UsageLine[],
-  days: readonly string[],
-  nameOf: NameOf,
-): readonly Series[] {
-  const all = sumBy(lines, nameOf).map(({ name }) => name);
-  const shown = all.length > SERIES_MAX ? all.slice(0, SERIES_MAX - 1) : all;
-  const names = all.length > shown.length ? [...shown, 'all others'] : shown;
-  const costs = names.map(() => days.map((): NanoUsd => ZERO_USD));
-  const dayIndex = new Map(days.map((day, index) => [day, index]));
-  const colorOf = new Map(shown.map((name, index) => [name, index]));
-  for (const line of lines) {
-    const { day = '', usd } = line;
-    const row = costs[colorOf.get(nameOf(line) ?? NAMELESS) ?? names.length - 1];
-    const index = dayIndex.get(day);
-    if (row === undefined || index === undefined) continue;
-    row[index] = asNanoUsd((row[index] ?? 0n) + toNano(usd));
-  }
-  return names.map((name, index) => ({ name, costs: costs[index] ?? [] }));
+/** Makes a series of each sum, in their order; those beyond the last colour share one. */
+export function toSeries(sums: readonly Sum[], days: readonly string[]): readonly Series[] {
+  const shown = sums.length > SERIES_MAX ? SERIES_MAX - 1 : sums.length;
+  const parts = sums.slice(0, shown).map(({ name, lines }) => ({ name, lines }));
+  const others = sums.slice(shown).flatMap(({ lines }) => lines);
+  if (others.length > 0) parts.push({ name: 'all others', lines: others });
+  return parts.map(({ name, lines }) => {
+    const byDay = Map.groupBy(lines, ({ day }) => day);
+    return { name, costs: days.map((day) => costOf(byDay.get(day))) };
+  });
 }

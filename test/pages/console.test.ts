@@ -117,11 +117,11 @@ describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
     expect(stderr).toBe('');
     const { total } = JSON.parse(stdout);
     const { page, close } = await open('overview');
-    const spent = page.locator('.stat b').first();
+    const spent = page.locator('.stat b [data-nano]').first();
     expect(await spent.getAttribute('data-nano')).toBe(String(Math.round(total.usd * 1e9)));
     expect(total.usd).toBeGreaterThan(0);
     const rows = await page
-      .locator('td[data-nano]')
+      .locator('td [data-nano]')
       .evaluateAll((cells) => cells.map((cell) => cell.getAttribute('data-nano')));
     expect(rows).toEqual([String(Math.round(total.usd * 1e9))]);
     await close();

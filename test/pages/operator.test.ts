@@ -73,6 +73,9 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
     await row.getByLabel('Limits, with commas').fill('user:usd:week=7, user:requests:minute=20');
     await row.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Saved. It holds within ten seconds.').waitFor();
+    await page.route('**/api/keys/cs101', (route) => route.abort(), { times: 1 });
+    await row.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Refresh, and look at the key before you send it again.').waitFor();
     await row.getByLabel('Limits, with commas').fill('nonsense');
     await row.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Nothing was changed.').waitFor();

@@ -1,0 +1,119 @@
+/**
+ * Forms, and what is in them. A field hands on the text that was typed, and not the event.
+ */
+import type { ComponentChildren, ComponentProps, PartialInputHTMLAttributes } from 'preact';
+
+/** A form that stays on its page. */
+export const Form = (props: {
+  readonly class: string;
+  readonly children: ComponentChildren;
+  onSend(): void;
+}) => (
+  <form
+    class={props.class}
+    onSubmit={(event) => {
+      event.preventDefault();
+      props.onSend();
+    }}
+  >
+    {props.children}
+  </form>
+);
+
+/** A button. It sends its form only with the type `submit`. */
+export const Button = ({
+  kind = '',
+  ...props
+}: ComponentProps<'button'> & { readonly kind?: string | undefined }) => (
+  <button type="button" {...props} class={`button ${kind}`} />
+);
+
+interface Labelled {
+  readonly label: string;
+  /** True for a label that only screen readers need. */
+  readonly isLabelHidden?: boolean;
+  readonly class?: string;
+}
+
+type FieldProps = Labelled &
+  Omit<PartialInputHTMLAttributes<HTMLInputElement>, 'class'> & {
+    readonly type?: 'number' | 'password' | 'search' | 'url';
+    readonly value: string;
+    onText(text: string): void;
+  };
+
+/** A field with its label above. */
+export const Field = ({ label, isLabelHidden, onText, ...props }: FieldProps) => {
+  const { class: className, ...input } = props;
+  return (
+    <label class={className}>
+      <span class={isLabelHidden ? 'hidden' : undefined}>{label}</span>
+      <input
+        {...(input as ComponentProps<'input'>)}
+        onInput={(event) => onText(event.currentTarget.value)}
+      />
+    </label>
+  );
+};
+
+/** A field for a key, a pass or another secret. */
+export const SecretField = (props: FieldProps) => (
+  <Field type="password" autoComplete="off" spellcheck={false} required {...props} />
+);
+
+/** A field that filters what is below it. */
+export const Search = (props: FieldProps) => (
+  <Field type="search" isLabelHidden placeholder={props.label} {...props} />
+);
+
+interface Options<T extends string> extends Labelled {
+  readonly value: T;
+  /** The words for each value. */
+  readonly options: Readonly<Record<T, string>>;
+  onChoice(value: NoInfer<T>): void;
+}
+
+const entriesOf = <T extends string>(options: Readonly<Record<T, string>>) =>
+  Object.entries(options) as [T, string][];
+
+/** One of a few choices, as buttons. */
+export const Choice = <T extends string>(props: Options<T>) => (
+  // biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a legend of its own
+  <div class={props.class ?? 'segmented'} role="group" aria-label={props.label}>
+    {entriesOf(props.options).map(([value, text]) => (
+      <button
+        key={value}
+        type="button"
+        aria-pressed={value === props.value}
+        onClick={() => props.onChoice(value)}
+      >
+        {text}
+      </button>
+    ))}
+  </div>
+);
+
+/** One of many choices, as a list that opens. */
+export const Select = <T extends string>(props: Options<T>) => (
+  <label class={props.class}>
+    <span class={props.isLabelHidden ? 'hidden' : undefined}>{props.label}</span>
+    <select
+      value={props.value}
+      onChange={(event) => props.onChoice(event.currentTarget.value as T)}
+    >
+      {entriesOf(props.options).map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  </label>
+);
+
+/** Returns what gives a field the text of one name, and keeps what is typed there. */
+export const bindFields =
+  <T extends object>(texts: T, onChange: (texts: T) => void) =>
+  <K extends keyof T>(name: K) => ({
+    value: texts[name],
+    onText: (text: string) => onChange({ ...texts, [name]: text }),
+  });
