@@ -185,7 +185,10 @@ export class Functions extends Construct {
         sourceMap: false,
         // Nothing is taken from the runtime: its SDK has another version.
         externalModules: [],
-        esbuildArgs: { '--alias:#config': configModule },
+        esbuildArgs: {
+          '--alias:#config': configModule,
+          '--alias:node:stream/web': moduleOf('lambdas/node/stream-web'),
+        },
         logLevel: LogLevel.ERROR,
       },
     });

@@ -11,6 +11,7 @@ import { countInput, type RequestInput } from './request-input.ts';
 import { INPUT_ONLY } from './request-output.ts';
 import type { RequestRules } from './request-rules.ts';
 import {
+  atFirstUse,
   byKind,
   each,
   flag,
@@ -56,8 +57,8 @@ const shapeOf = (strictness: Strictness) =>
   });
 
 const SHAPES = {
-  bounded: shapeOf('bounded'),
-  scoped: shapeOf('scoped'),
+  bounded: atFirstUse(() => shapeOf('bounded')),
+  scoped: atFirstUse(() => shapeOf('scoped')),
   open: v.looseObject({ input }),
 };
 

@@ -65,6 +65,13 @@ describe('the bundles', () => {
     },
   );
 
+  test.each(['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const)(
+    'the bundle of the %s does not import node:stream/web, which takes 2 ms',
+    (name) => {
+      expect(readFileSync(bundleOf(name), 'utf8')).not.toMatch(/from\s*"(node:)?stream\/web"/);
+    },
+  );
+
   test("the bundle of the sweep holds the SDK's client for the tables, and none for secrets", () => {
     const code = readFileSync(bundleOf('sweep'), 'utf8');
     expect(code).toContain('DynamoDB_20120810');

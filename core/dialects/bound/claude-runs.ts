@@ -24,7 +24,7 @@ const ASCII_CLASSES: readonly RunClass[] = Array.from({ length: 128 }, (_, code)
   if (/[0-9]/.test(char)) return 'digit';
   if (char === ' ') return 'blank';
   if (char === '\n') return 'newline';
-  return /\p{Cc}/u.test(char) ? 'control' : 'punctuation';
+  return code < 0x20 || code === 0x7f ? 'control' : 'punctuation';
 });
 
 /** The text's own begin and end. */

@@ -7,7 +7,7 @@ import { readRequest } from '../read-request.ts';
 import { countInput, requireOwnData } from '../request-input.ts';
 import { INPUT_ONLY } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
-import { maybe, type Strictness, text } from '../shapes.ts';
+import { atFirstUse, maybe, type Strictness, text } from '../shapes.ts';
 import { toParts } from './input.ts';
 import { modelName, requirePathModel } from './model.ts';
 import { contentShape } from './parts.ts';
@@ -22,8 +22,8 @@ const countShape = (strictness: Strictness) =>
   });
 
 const SHAPES = {
-  bounded: countShape('bounded'),
-  scoped: countShape('scoped'),
+  bounded: atFirstUse(() => countShape('bounded')),
+  scoped: atFirstUse(() => countShape('scoped')),
   open: message('open', { generateContentRequest: maybe(message('open', { model: maybe(text) })) }),
 };
 

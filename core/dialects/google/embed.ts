@@ -7,7 +7,17 @@ import { readRequest } from '../read-request.ts';
 import { countInput, type RequestInput, requireOwnData } from '../request-input.ts';
 import { INPUT_ONLY } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
-import { each, flag, json, maybe, number, type Read, type Strictness, text } from '../shapes.ts';
+import {
+  atFirstUse,
+  each,
+  flag,
+  json,
+  maybe,
+  number,
+  type Read,
+  type Strictness,
+  text,
+} from '../shapes.ts';
 import { toParts } from './input.ts';
 import { modelName, requirePathModel } from './model.ts';
 import { contentShape } from './parts.ts';
@@ -39,14 +49,14 @@ const batchShape = (strictness: Strictness) =>
 const OPEN = message('open', { model: maybe(text), content: json });
 
 const EMBED_SHAPES = {
-  bounded: embedShape('bounded'),
-  scoped: embedShape('scoped'),
+  bounded: atFirstUse(() => embedShape('bounded')),
+  scoped: atFirstUse(() => embedShape('scoped')),
   open: OPEN,
 };
 
 const BATCH_SHAPES = {
-  bounded: batchShape('bounded'),
-  scoped: batchShape('scoped'),
+  bounded: atFirstUse(() => batchShape('bounded')),
+  scoped: atFirstUse(() => batchShape('scoped')),
   open: message('open', { requests: repeated(OPEN) }),
 };
 
