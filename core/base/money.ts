@@ -40,13 +40,14 @@ function toPlainDecimal(value: number): string {
 export const usdFromNano = (amount: NanoUsd): number => Number(toUsdText(amount));
 
 /** Formats nano-dollars as dollars, a plain decimal without trailing zeros: `2`, `0.000015`, `-0.5`. */
-export function toUsdText(amount: NanoUsd): string {
-  const magnitude = amount < 0n ? -amount : amount;
-  const fraction = String(magnitude % NANO_PER_USD)
-    .padStart(9, '0')
-    .replace(/0+$/, '');
-  const sign = amount < 0n ? '-' : '';
-  return `${sign}${magnitude / NANO_PER_USD}${fraction === '' ? '' : `.${fraction}`}`;
+export const toUsdText = (amount: NanoUsd): string => toDecimal(amount, 9);
+
+/** Writes a whole number of the smallest parts as a plain decimal without trailing zeros. */
+export function toDecimal(amount: bigint, fractionDigits: number): string {
+  const digits = String(amount < 0n ? -amount : amount).padStart(fractionDigits + 1, '0');
+  const fraction = digits.slice(-fractionDigits).replace(/0+$/, '');
+  const whole = `${amount < 0n ? '-' : ''}${digits.slice(0, -fractionDigits)}`;
+  return fraction === '' ? whole : `${whole}.${fraction}`;
 }
 
 /** Divides and rounds up, so that a fraction of a nano-dollar is always charged. For amounts ≥ 0. */

@@ -4,6 +4,7 @@
  */
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
+import { DIALECTS } from '../providers/endpoints.ts';
 import { CHAT } from './chat/chat.ts';
 import type { Dialect } from './dialect.ts';
 import { EMBEDDINGS } from './embeddings.ts';
@@ -21,13 +22,12 @@ export interface Route {
   readonly isStreamRoute: boolean;
 }
 
-const PATHS: ReadonlyMap<string, Dialect> = new Map([
-  ['/v1/chat/completions', CHAT],
-  ['/v1/responses', RESPONSES],
-  ['/v1/embeddings', EMBEDDINGS],
-  ['/v1/messages', MESSAGES],
-  ['/v1/messages/count_tokens', COUNT_TOKENS],
-]);
+const PATHS: ReadonlyMap<string, Dialect> = new Map(
+  [CHAT, RESPONSES, EMBEDDINGS, MESSAGES, COUNT_TOKENS].map((dialect) => [
+    DIALECTS[dialect.name].route,
+    dialect,
+  ]),
+);
 
 /** Google's paths hold the model, with its slashes or with `%2F` for them. */
 const GOOGLE_PATH = /^\/v1(?:beta)?\/models\/(.{1,600}):([A-Za-z]{1,32})$/;

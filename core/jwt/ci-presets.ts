@@ -3,7 +3,7 @@
  * Invariant: a service signs the tokens of all its customers, and a workflow chooses its own audience, so each preset names
  * one repository by an id that is never used again, and the branch or environment. No pull request fits one.
  */
-import type { Preset } from './presets.ts';
+import { makePreset, type Preset } from './presets.ts';
 import type { RequiredClaim } from './verifier.ts';
 
 /** A preset without its audience, which is the gateway's. */
@@ -20,15 +20,7 @@ const make = (
   required: readonly RequiredClaim[],
   anyOf: CiPreset['anyOf'],
 ): CiPreset => ({
-  preset: {
-    key: { kind: 'jwks', url: `${issuer}${path}` },
-    algorithms: ['RS256'],
-    issuers: [issuer],
-    audiences: [],
-    authorizedParties: [],
-    required,
-    requireExp: true,
-  },
+  preset: makePreset({ url: `${issuer}${path}`, issuers: [issuer], required }),
   anyOf,
 });
 

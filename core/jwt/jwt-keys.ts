@@ -8,14 +8,9 @@ import type { CryptoKey } from 'jose';
 import { makeBoundedMap } from '../base/bounded-map.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Secrets } from '../base/ports.ts';
-import {
-  HMAC_HASHES,
-  type HmacAlgorithm,
-  isHmac,
-  type PublicKey,
-  readPublicKeyPem,
-} from './key-material.ts';
+import { HMAC_HASHES, isHmac, type PublicKey, readPublicKeyPem } from './key-material.ts';
 import type { JwtKeys, KeySets } from './ports.ts';
+import type { HmacAlgorithm } from './verifier.ts';
 
 const KEYS_KEPT_MAX = 1_000;
 

@@ -5,32 +5,35 @@
  */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { GatewayError } from '../base/errors.ts';
-import type { JwtAlgorithm, VerifierKey } from './verifier.ts';
+import {
+  HMAC_ALGORITHMS,
+  type HmacAlgorithm,
+  type JwtAlgorithm,
+  RSA_ALGORITHMS,
+  type VerifierKey,
+} from './verifier.ts';
 
 /** HMAC with SHA-2, and the size of its hash, which is the least size of a secret (RFC 7518, 3.2). */
 export const HMAC_HASHES = {
   HS256: { hash: 'SHA-256', bytes: 32 },
   HS384: { hash: 'SHA-384', bytes: 48 },
   HS512: { hash: 'SHA-512', bytes: 64 },
-} as const;
-export type HmacAlgorithm = keyof typeof HMAC_HASHES;
+} as const satisfies Record<HmacAlgorithm, object>;
 
-const HMAC: readonly HmacAlgorithm[] = ['HS256', 'HS384', 'HS512'];
-const RSA: readonly JwtAlgorithm[] = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
 const CURVES: Readonly<Record<string, JwtAlgorithm>> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',
   secp521r1: 'ES512',
 };
-const PUBLIC: readonly JwtAlgorithm[] = [...RSA, ...Object.values(CURVES), 'EdDSA'];
+const PUBLIC: readonly JwtAlgorithm[] = [...RSA_ALGORITHMS, ...Object.values(CURVES), 'EdDSA'];
 
 /** True for an algorithm that uses a shared secret. */
 export const isHmac = (algorithm: JwtAlgorithm): algorithm is HmacAlgorithm =>
-  HMAC.some((each) => each === algorithm);
+  HMAC_ALGORITHMS.some((each) => each === algorithm);
 
 /** Returns the algorithms that a kind of key material can serve. A secret and a public key have none in common. */
 export const algorithmsOfKind = (kind: VerifierKey['kind']): readonly JwtAlgorithm[] =>
-  kind === 'secret' ? HMAC : PUBLIC;
+  kind === 'secret' ? HMAC_ALGORITHMS : PUBLIC;
 
 /** RFC 7518, 3.3. Keys larger than the maximum only cost time. */
 const RSA_BITS_MIN = 2048;
@@ -47,7 +50,7 @@ export function algorithmsOfKey(key: KeyObject): readonly JwtAlgorithm[] {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
   if (type === 'rsa') {
     requireStrongRsa(key, details.modulusLength ?? 0, details.publicExponent ?? 0n);
-    return RSA;
+    return RSA_ALGORITHMS;
   }
   if (type === 'ed25519') return ['EdDSA'];
   const algorithm = type === 'ec' ? CURVES[details.namedCurve ?? ''] : undefined;

@@ -4,10 +4,20 @@
  * secret or a key that can be guessed.
  */
 import { GatewayError } from '../base/errors.ts';
-import { parseUrl } from '../base/url.ts';
-import { algorithmsOfKind, readPublicKeyPem, requireSecretFor } from './key-material.ts';
+import { isLoopbackHost, parseUrl } from '../base/url.ts';
+import {
+  algorithmsOfKind,
+  HMAC_HASHES,
+  readPublicKeyPem,
+  requireSecretFor,
+} from './key-material.ts';
 import { parsePreset } from './presets.ts';
-import type { JwtAlgorithm, RequiredClaim, Verifier } from './verifier.ts';
+import {
+  HMAC_ALGORITHMS,
+  type JwtAlgorithm,
+  type RequiredClaim,
+  type Verifier,
+} from './verifier.ts';
 
 /** The wanted parts of a verifier. An absent part keeps its value, or gets the preset's. */
 export interface VerifierRequest {
@@ -178,27 +188,13 @@ function algorithmsOf(
   secret: Uint8Array,
   wanted: readonly JwtAlgorithm[] | undefined,
 ): readonly JwtAlgorithm[] {
-  const chosen = narrow(algorithmsOfKind('secret'), wanted);
-  if (chosen !== undefined) {
-    requireSecretFor(secret, chosen);
-    return chosen;
-  }
-  requireSecretFor(secret, ['HS256']);
-  return algorithmsOfKind('secret').filter((algorithm) => isLongEnough(secret, algorithm));
-}
-
-function isLongEnough(secret: Uint8Array, algorithm: JwtAlgorithm): boolean {
-  try {
-    requireSecretFor(secret, [algorithm]);
-    return true;
-  } catch {
-    return false; // The error says that the secret is too short.
-  }
+  const chosen = narrow(HMAC_ALGORITHMS, wanted);
+  requireSecretFor(secret, chosen ?? ['HS256']);
+  return chosen ?? HMAC_ALGORITHMS.filter((each) => secret.length >= HMAC_HASHES[each].bytes);
 }
 
 /** The URL parser writes any spelling of an IPv4 address like this (WHATWG URL, 3.5). */
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[.*\])$/;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * Accepts https with a host's name and, where allowed, http on this machine. Does NOT resolve the name; the fetch does.
@@ -208,7 +204,7 @@ function requireKeySetUrl(text: string, allowLoopback: boolean): void {
   const url = parseUrl(text);
   const isPlain =
     url !== undefined && url.username === '' && url.password === '' && url.hash === '';
-  const isLoopback = url !== undefined && LOOPBACK.test(url.hostname);
+  const isLoopback = url !== undefined && isLoopbackHost(url.hostname);
   const isNamed = url !== undefined && !isLoopback && !ADDRESS.test(url.hostname);
   const isHttps = url?.protocol === 'https:' && isNamed;
   const isLocal = isLoopback && allowLoopback && /^https?:$/.test(url.protocol);

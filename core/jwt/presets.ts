@@ -21,7 +21,8 @@ interface PresetParts {
   readonly required?: readonly RequiredClaim[];
 }
 
-const make = ({ url, ...parts }: PresetParts): Preset => ({
+/** Makes a preset of an issuer that publishes its keys, with RS256 and an end to each token unless it says otherwise. */
+export const makePreset = ({ url, ...parts }: PresetParts): Preset => ({
   key: { kind: 'jwks', url },
   algorithms: ['RS256'],
   audiences: [],
@@ -49,7 +50,7 @@ const APP_NAME = /^[\w.:~-]{1,128}$/;
 function readSupabase(ref: string): Preset | undefined {
   if (!/^[a-z0-9-]{1,63}$/.test(ref)) return undefined;
   const issuer = `https://${ref}.supabase.co/auth/v1`;
-  return make({
+  return makePreset({
     url: `${issuer}/.well-known/jwks.json`,
     algorithms: ['ES256', 'RS256'],
     issuers: [issuer],
@@ -61,7 +62,7 @@ function readSupabase(ref: string): Preset | undefined {
 /** https://firebase.google.com/docs/auth/admin/verify-id-tokens#verify_id_tokens_using_a_third-party_jwt_library */
 const readFirebase = (project: string): Preset | undefined =>
   /^[a-z][a-z0-9-]{3,62}$/.test(project)
-    ? make({
+    ? makePreset({
         url: 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com',
         issuers: [`https://securetoken.google.com/${project}`],
         audiences: [project],
@@ -77,7 +78,7 @@ function readCognito(text: string): Preset | undefined {
     /^([a-z]{2}(?:-[a-z]+){1,2}-\d)\/([\w-]{1,55})\/([\w+]{1,128})$/.exec(text) ?? [];
   if (region === undefined || pool === undefined || client === undefined) return undefined;
   const issuer = `https://cognito-idp.${region}.amazonaws.com/${pool}`;
-  return make({
+  return makePreset({
     url: `${issuer}/.well-known/jwks.json`,
     issuers: [issuer],
     audiences: [client],
@@ -91,7 +92,7 @@ function readAuth0(text: string): Preset | undefined {
   const [domain, audience] = splitAtSlash(text);
   if (!isDomain(domain) || audience === undefined) return undefined;
   const issuer = `https://${domain}/`;
-  return make({
+  return makePreset({
     url: `${issuer}.well-known/jwks.json`,
     algorithms: ['RS256', 'PS256'],
     issuers: [issuer],
@@ -108,13 +109,13 @@ function readOkta(text: string): Preset | undefined {
   const org = /^[a-z0-9-]+$/.test(name) ? `${name}.okta.com` : name;
   if (!isDomain(org)) return undefined;
   const issuer = `https://${org}/oauth2/default`;
-  return make({ url: `${issuer}/v1/keys`, issuers: [issuer], audiences: [audience] });
+  return makePreset({ url: `${issuer}/v1/keys`, issuers: [issuer], audiences: [audience] });
 }
 
 /** Google uses two issuer names. https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
 const readGoogle = (client: string): Preset | undefined =>
   APP_NAME.test(client)
-    ? make({
+    ? makePreset({
         url: 'https://www.googleapis.com/oauth2/v3/certs',
         issuers: GOOGLE_ISSUERS,
         audiences: [client],
@@ -129,7 +130,7 @@ const readGoogle = (client: string): Preset | undefined =>
 function readEntra(text: string): Preset | undefined {
   const [tenant, app] = splitAtSlash(text.toLowerCase());
   if (!GUID.test(tenant) || app === undefined || !APP_NAME.test(app)) return undefined;
-  return make({
+  return makePreset({
     url: `https://login.microsoftonline.com/${tenant}/discovery/v2.0/keys`,
     issuers: [
       `https://login.microsoftonline.com/${tenant}/v2.0`,
@@ -147,7 +148,7 @@ function readClerk(text: string): Preset | undefined {
     return undefined;
   }
   const issuer = `https://${host}`;
-  return make({
+  return makePreset({
     url: `${issuer}/.well-known/jwks.json`,
     issuers: [issuer],
     authorizedParties: [origin],

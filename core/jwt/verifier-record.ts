@@ -3,6 +3,7 @@
  * Invariant: a verifier that cannot be read, or has a field that this version does not know, is refused.
  */
 import * as v from 'valibot';
+import { isName } from '../base/names.ts';
 import { algorithmsOfKind } from './key-material.ts';
 
 /** The most issuers, audiences, authorized parties, required claims, and values of one claim. */
@@ -16,11 +17,7 @@ export const CLOCK_TOLERANCE_MAX_SECONDS = 60;
 const PEM_CHARS_MAX = 16_384;
 
 /** True for a text that may be an issuer, an audience, an authorized party or the name of a claim. */
-export const isVerifierText = (text: string): boolean =>
-  text.length >= 1 &&
-  text.length <= VERIFIER_CHARS_MAX &&
-  text.isWellFormed() &&
-  !/\p{Cc}/u.test(text);
+export const isVerifierText = (text: string): boolean => isName(text, VERIFIER_CHARS_MAX);
 
 const text = v.pipe(v.string(), v.check(isVerifierText));
 const texts = v.pipe(v.array(text), v.maxLength(VERIFIER_ENTRIES_MAX));

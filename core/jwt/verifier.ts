@@ -6,20 +6,13 @@
 import type { KeyId } from '../base/ids.ts';
 
 /** Algorithms of RFC 7518, 3.1 and RFC 8037, 3.1, without `none`. */
+export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
+export const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
+export type HmacAlgorithm = (typeof HMAC_ALGORITHMS)[number];
 export type JwtAlgorithm =
-  | 'HS256'
-  | 'HS384'
-  | 'HS512'
-  | 'RS256'
-  | 'RS384'
-  | 'RS512'
-  | 'PS256'
-  | 'PS384'
-  | 'PS512'
-  | 'ES256'
-  | 'ES384'
-  | 'ES512'
-  | 'EdDSA';
+  | HmacAlgorithm
+  | (typeof RSA_ALGORITHMS)[number]
+  | ('ES256' | 'ES384' | 'ES512' | 'EdDSA');
 
 /** The key material that verifies signatures. A shared secret is in Secrets Manager under this version. */
 export type VerifierKey =

@@ -9,6 +9,7 @@ import type { Grant } from '../access/grant.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
+import { toDecimal } from '../base/money.ts';
 import { isModelPattern } from '../base/names.ts';
 import type { ListedModel, ModelLists } from './catalogue.ts';
 import { isAllowedModel, modelNotFound } from './policy.ts';
@@ -187,13 +188,5 @@ const pricingOf = (price: Price): JsonObject => ({
   input_cache_write: usdPerToken(price.cacheWriteNanoPerMillion),
 });
 
-/** A nano-dollar per million tokens is 1e-15 dollars a token. */
-const FRACTION_DIGITS = 15;
-
-/** Formats dollars per token as a plain decimal. A double would be rounded and printed with an exponent. */
-function usdPerToken(nanoPerMillion: bigint): string {
-  const digits = String(nanoPerMillion).padStart(FRACTION_DIGITS + 1, '0');
-  const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, '');
-  const whole = digits.slice(0, -FRACTION_DIGITS);
-  return fraction === '' ? whole : `${whole}.${fraction}`;
-}
+/** A nano-dollar per million tokens is 1e-15 dollars a token. A double would be rounded and printed with an exponent. */
+const usdPerToken = (nanoPerMillion: bigint): string => toDecimal(nanoPerMillion, 15);

@@ -4,17 +4,20 @@
  */
 import type { ApiFamily } from '../base/error-body.ts';
 
-/** A request format, as a client sends it and a provider reads it. */
-export type DialectName =
-  | 'chat'
-  | 'responses'
-  | 'embeddings'
-  | 'messages'
-  | 'count_tokens'
-  | 'google'
-  | 'google_count_tokens'
-  | 'google_embed'
-  | 'google_batch_embed';
+/** The dialects: formats of requests, as a client sends them and a provider reads them; for each its family and its route here. */
+export const DIALECTS = {
+  chat: { family: 'openai', route: '/v1/chat/completions' },
+  responses: { family: 'openai', route: '/v1/responses' },
+  embeddings: { family: 'openai', route: '/v1/embeddings' },
+  messages: { family: 'anthropic', route: '/v1/messages' },
+  count_tokens: { family: 'anthropic', route: '/v1/messages/count_tokens' },
+  google: { family: 'google', route: '/v1beta/models/{model}:generateContent' },
+  google_count_tokens: { family: 'google', route: '/v1beta/models/{model}:countTokens' },
+  google_embed: { family: 'google', route: '/v1beta/models/{model}:embedContent' },
+  google_batch_embed: { family: 'google', route: '/v1beta/models/{model}:batchEmbedContents' },
+} as const satisfies Record<string, { readonly family: ApiFamily; readonly route: string }>;
+
+export type DialectName = keyof typeof DIALECTS;
 
 /** The header in which a provider reads its key. */
 export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
@@ -84,26 +87,26 @@ export const ANTHROPIC_OWN_ENDPOINTS = {
   },
 } as const;
 
+/** The same endpoints with another property. */
+const withEach = (endpoints: Endpoints, more: Partial<EndpointRow>): Endpoints =>
+  Object.fromEntries(
+    Object.entries(endpoints).map(([dialect, row]) => [dialect, { ...row, ...more }]),
+  );
+
 /** Google itself, whose base URL is that of its OpenAI-compatible endpoint. */
-const GOOGLE_OWN = { leavesOut: '/openai' } as const;
-
-export const GOOGLE_OWN_ENDPOINTS = {
-  google: {
-    ...GOOGLE_ENDPOINTS.google,
-    ...GOOGLE_OWN,
-    countPath: GOOGLE_ENDPOINTS.google_count_tokens.path,
-    countsInputFirst: true,
+export const GOOGLE_OWN_ENDPOINTS = withEach(
+  {
+    ...GOOGLE_ENDPOINTS,
+    google: {
+      ...GOOGLE_ENDPOINTS.google,
+      countPath: GOOGLE_ENDPOINTS.google_count_tokens.path,
+      countsInputFirst: true,
+    },
   },
-  google_count_tokens: { ...GOOGLE_ENDPOINTS.google_count_tokens, ...GOOGLE_OWN },
-  google_embed: { ...GOOGLE_ENDPOINTS.google_embed, ...GOOGLE_OWN },
-  google_batch_embed: { ...GOOGLE_ENDPOINTS.google_batch_embed, ...GOOGLE_OWN },
-} as const;
+  { leavesOut: '/openai' },
+);
 
-export const AZURE_ENDPOINTS = {
-  chat: { path: '/chat/completions', auth: 'api-key' },
-  responses: { path: '/responses', auth: 'api-key' },
-  embeddings: { path: '/embeddings', auth: 'api-key' },
-} as const;
+export const AZURE_ENDPOINTS = withEach({ ...OPENAI_ENDPOINTS, ...RESPONSES }, { auth: 'api-key' });
 
 /** Anthropic's dialect on both of Bedrock's endpoints. */
 const BEDROCK_MESSAGES = {
@@ -134,17 +137,4 @@ export const FAMILY_ENDPOINTS: Readonly<Record<ApiFamily, Endpoints>> = {
   openai: OPENAI_ENDPOINTS,
   anthropic: ANTHROPIC_ENDPOINTS,
   google: GOOGLE_ENDPOINTS,
-};
-
-/** The API family of each dialect. */
-export const FAMILY_OF: Readonly<Record<DialectName, ApiFamily>> = {
-  chat: 'openai',
-  responses: 'openai',
-  embeddings: 'openai',
-  messages: 'anthropic',
-  count_tokens: 'anthropic',
-  google: 'google',
-  google_count_tokens: 'google',
-  google_embed: 'google',
-  google_batch_embed: 'google',
 };

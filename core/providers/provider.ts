@@ -5,7 +5,7 @@
 import { GatewayError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import { DEMO_PROVIDER } from './demo/demo.ts';
-import { type DialectName, type EndpointAuth, FAMILY_ENDPOINTS, FAMILY_OF } from './endpoints.ts';
+import { DIALECTS, type DialectName, FAMILY_ENDPOINTS } from './endpoints.ts';
 import { DEMO_ROW, GENERIC_ROW, KNOWN_PROVIDERS, type ProviderRow } from './known.ts';
 
 /** A model by its full name. */
@@ -123,7 +123,7 @@ function requireRow(config: Config, name: string): ProviderRow {
   if (wire === undefined) return known ?? GENERIC_ROW;
   if (known === undefined) return { ...GENERIC_ROW, endpoints: FAMILY_ENDPOINTS[wire] };
   const endpoints = Object.entries(known.endpoints).filter(
-    ([dialect]) => FAMILY_OF[dialect as DialectName] === wire,
+    ([dialect]) => DIALECTS[dialect as DialectName].family === wire,
   );
   if (endpoints.length === 0) throw mustBe(name, 'wire', `a format that "${rowName}" speaks`, wire);
   return { ...known, endpoints: Object.fromEntries(endpoints) };
@@ -189,7 +189,7 @@ export function requireEndpoint(
 ): Endpoint {
   const found = row.endpoints[dialect];
   if (found === undefined) {
-    const routes = Object.keys(row.endpoints).map((other) => ROUTES_OF[other as DialectName]);
+    const routes = Object.keys(row.endpoints).map((other) => DIALECTS[other as DialectName].route);
     throw new GatewayError('invalid_request', {
       message: `the model "${id}" does not speak this route's format: for the provider "${name}" use ${routes.join(' or ')}`,
       param: 'model',
@@ -204,7 +204,8 @@ export function requireEndpoint(
   return {
     url: toUrl(template),
     countUrl: found.countPath && toUrl(found.countPath),
-    toAuthHeaders: AUTH_HEADERS[found.auth],
+    toAuthHeaders: (key) =>
+      found.auth === 'bearer' ? { authorization: `Bearer ${key}` } : { [found.auth]: key },
   };
 }
 
@@ -212,25 +213,6 @@ function withoutEnd(text: string, ends: readonly string[]): string {
   const end = ends.find((each) => text.endsWith(each));
   return end === undefined ? text : text.slice(0, -end.length);
 }
-
-const ROUTES_OF: Readonly<Record<DialectName, string>> = {
-  chat: '/v1/chat/completions',
-  responses: '/v1/responses',
-  embeddings: '/v1/embeddings',
-  messages: '/v1/messages',
-  count_tokens: '/v1/messages/count_tokens',
-  google: '/v1beta/models/{model}:generateContent',
-  google_count_tokens: '/v1beta/models/{model}:countTokens',
-  google_embed: '/v1beta/models/{model}:embedContent',
-  google_batch_embed: '/v1beta/models/{model}:batchEmbedContents',
-};
-
-const AUTH_HEADERS: Readonly<Record<EndpointAuth, Endpoint['toAuthHeaders']>> = {
-  bearer: (key) => ({ authorization: `Bearer ${key}` }),
-  'x-api-key': (key) => ({ 'x-api-key': key }),
-  'x-goog-api-key': (key) => ({ 'x-goog-api-key': key }),
-  'api-key': (key) => ({ 'api-key': key }),
-};
 
 /** Returns the refusal of a model whose provider has no API key. It tells the operator which key to set. */
 export const providerKeyMissing = (config: Config, { name, secret }: Provider): GatewayError =>

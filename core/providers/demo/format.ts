@@ -23,8 +23,10 @@ export interface DemoFacts {
 
 interface DemoRequest {
   readonly texts: readonly string[];
-  readonly cap: number | undefined;
-  readonly isStream: boolean;
+  /** @default a cap of the model's own */
+  readonly cap?: number | undefined;
+  /** @default false */
+  readonly isStream?: boolean;
 }
 
 export interface DemoFormat {

@@ -21,8 +21,6 @@ const inputOf = ({ systemInstruction, contents }: JsonObject): readonly string[]
 const DEMO_COUNT: DemoFormat = {
   read: ({ generateContentRequest: request, ...body }) => ({
     texts: inputOf(isRecord(request) ? request : body),
-    cap: undefined,
-    isStream: false,
   }),
   toWhole: ({ inputTokens }) => ({ totalTokens: inputTokens }),
 };
@@ -31,7 +29,7 @@ const embeddingOf = (text: string) => ({ values: embed(text) });
 const usageOf = ({ inputTokens }: DemoAnswer) => ({ promptTokenCount: inputTokens });
 
 const DEMO_EMBED: DemoFormat = {
-  read: (body) => ({ texts: textsOf([body.content], 'parts'), cap: undefined, isStream: false }),
+  read: (body) => ({ texts: textsOf([body.content], 'parts') }),
   toWhole: (answer) => ({
     embedding: embeddingOf(answer.texts[0] ?? ''),
     usageMetadata: usageOf(answer),
@@ -43,8 +41,6 @@ const DEMO_BATCH_EMBED: DemoFormat = {
     texts: (Array.isArray(requests) ? requests : []).flatMap(({ content }) =>
       textsOf([content], 'parts'),
     ),
-    cap: undefined,
-    isStream: false,
   }),
   toWhole: (answer) => ({
     embeddings: answer.texts.map(embeddingOf),

@@ -135,8 +135,6 @@ const partOf = (text: string) => ({ type: 'output_text', text, annotations: [] }
 export const DEMO_EMBEDDINGS: DemoFormat = {
   read: ({ input }) => ({
     texts: (Array.isArray(input) ? input : [input]).map(textOf),
-    cap: undefined,
-    isStream: false,
   }),
   toWhole: ({ texts, inputTokens }, { model, body }) => ({
     object: 'list',
