@@ -8,7 +8,13 @@
  *
  * Guarantees: every way ends in an ordinary scoped token; no secret is stored in clear; an outage is 503, never a refusal.
  */
-import { type SignInAnswer, toErrorAnswer, toErrorPageAnswer, toJson } from './sign-in/answer.ts';
+import {
+  type SignInAnswer,
+  toErrorAnswer,
+  toErrorPageAnswer,
+  toJson,
+  toRedirect,
+} from './sign-in/answer.ts';
 import {
   confirmClient,
   decideClient,
@@ -24,7 +30,7 @@ import { EXCHANGE_GRANT, exchange } from './sign-in/exchange.ts';
 import { need, readForm, readQuery, type SignInRequest } from './sign-in/form.ts';
 import { endLogin, showToken, startLogin } from './sign-in/login.ts';
 import { toMetadata } from './sign-in/metadata.ts';
-import { invalidRequest, OAuthError, toOAuthError } from './sign-in/oauth-error.ts';
+import { badRequest, OAuthError, toOAuthError } from './sign-in/oauth-error.ts';
 import { toOpenCode } from './sign-in/opencode.ts';
 import type { SignInPorts } from './sign-in/ports.ts';
 import { refreshFamily } from './sign-in/refresh.ts';
@@ -59,7 +65,7 @@ export async function signIn(request: SignInRequest, ports: SignInPorts): Promis
   const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined;
   try {
     if (request.method === 'GET' && TYPED.test(request.path)) return withoutSlash(request, ports);
-    if (route === undefined) throw invalidRequest('there is no such route');
+    if (route === undefined) throw badRequest('there is no such route');
     return await route(request, ports);
   } catch (thrown) {
     const error = toOAuthError(thrown);
@@ -75,8 +81,7 @@ const TYPED = /^\/(device|enrol)\/$/;
 /** The links of a page are relative, so it must not have a slash at its end. */
 function withoutSlash({ path, query }: SignInRequest, { publicUrl }: SignInPorts): SignInAnswer {
   const url = `${publicUrl}${path.slice(0, -1)}`;
-  const location = query.size === 0 ? url : `${url}?${query}`;
-  return { kind: 'redirect', status: 302, location };
+  return toRedirect(302, query.size === 0 ? url : `${url}?${query}`);
 }
 
 /** For the log: the code, and in an outage the reason. A description may hold names of a rule, so it stays out. */

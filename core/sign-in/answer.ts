@@ -46,6 +46,18 @@ export const toPage = (html: string, cookie?: string): PageAnswer => ({
   ...(cookie !== undefined && { cookie }),
 });
 
+/** Makes a redirect. */
+export const toRedirect = (
+  status: RedirectAnswer['status'],
+  location: string,
+  cookie?: string,
+): RedirectAnswer => ({
+  kind: 'redirect',
+  status,
+  location,
+  ...(cookie !== undefined && { cookie }),
+});
+
 /** Makes the answer of a refusal to a client: 400 whatever it is (RFC 6749, 5.2), but for our own failures. */
 export const toErrorAnswer = ({ code, status, message }: OAuthError): JsonAnswer =>
   toJson(status < 500 ? 400 : status, { error: code, error_description: message });

@@ -12,7 +12,7 @@
  */
 
 import { sayLimit } from '../base/limit-text.ts';
-import { type SignInAnswer, toPage } from './answer.ts';
+import { type SignInAnswer, toPage, toRedirect } from './answer.ts';
 import {
   CLEAR_COOKIE,
   keepCookie,
@@ -25,13 +25,13 @@ import {
 import { requireClient, requireLoopback } from './clients.ts';
 import { makeCode } from './code.ts';
 import { need, type Parameters, readForm, type SignInRequest } from './form.ts';
-import { invalidRequest } from './oauth-error.ts';
-import { toConfirmPage, toShownPage } from './page.ts';
+import { badRequest } from './oauth-error.ts';
+import { type Confirmation, toConfirmPage, toShownPage } from './page.ts';
 import { narrowPerson, type SignedInPerson } from './person.ts';
 import type { SignInPorts } from './ports.ts';
 import type { AuthorizeRequest, SignedIn } from './purpose.ts';
 import { narrowModels } from './scope.ts';
-import { requireSigningKey, type SigningKey } from './signing-key.ts';
+import { requireSigningKey } from './signing-key.ts';
 
 const STATE_CHARS_MAX = 512;
 
@@ -41,29 +41,19 @@ export function readAuthorizeRequest(parameters: Parameters): AuthorizeRequest {
   const redirectUri = need(parameters, 'redirect_uri');
   requireLoopback(client, redirectUri);
   if (need(parameters, 'response_type') !== 'code') {
-    throw invalidRequest('"response_type" must be "code"');
+    throw badRequest('"response_type" must be "code"');
   }
   const codeChallenge = need(parameters, 'code_challenge');
   const isS256 = parameters.get('code_challenge_method') === 'S256';
   if (!isS256 || !/^[\w-]{43}$/.test(codeChallenge)) {
-    throw invalidRequest('"code_challenge" must be one of the method S256');
+    throw badRequest('"code_challenge" must be one of the method S256');
   }
   const state = need(parameters, 'state');
   if (state.length > STATE_CHARS_MAX) {
-    throw invalidRequest(`"state" must be at most ${STATE_CHARS_MAX} characters`);
+    throw badRequest(`"state" must be at most ${STATE_CHARS_MAX} characters`);
   }
   const models = narrowModels(parameters, undefined);
   return { clientId: client.id, redirectUri, codeChallenge, state, ...(models && { models }) };
-}
-
-/** Says what a person would give, in the words of a page. */
-export function describeAccess({ models }: SignedInPerson, { record }: SigningKey) {
-  const allowed = models ?? record.models;
-  const caps = record.limits.filter(({ per, unit }) => per === 'user' && unit === 'usd');
-  return {
-    models: allowed === undefined ? 'all models of this gateway' : allowed.join(', '),
-    caps: caps.map(sayLimit).join(', '),
-  };
 }
 
 /** The page with the button, for a person who has just signed in. */
@@ -76,21 +66,32 @@ export async function confirmClient(
   const client = requireClient(request.clientId);
   const port = requireLoopback(client, request.redirectUri);
   const narrowed = narrowPerson(person, request.models);
-  const signing = await requireSigningKey(narrowed.keyName, ports);
-  const ticket = makeTicket(
-    browser,
-    'authorize',
-    { person: narrowed, providerToken, request },
-    ports,
-  );
-  const page = toConfirmPage({
+  const content = { person: narrowed, providerToken, request };
+  const question = {
     action: '../oauth/authorize',
-    ticket,
-    user: narrowed.user,
+    ticket: makeTicket(browser, 'authorize', content, ports),
     who: `${client.name} on this computer, port ${port}`,
     facts: [],
     warning: 'Continue only if you started this yourself, on this computer, a moment ago.',
-    ...describeAccess(narrowed, signing),
+  };
+  return showQuestion(browser, narrowed, question, ports);
+}
+
+/** Shows what a person would give, with the buttons. */
+export async function showQuestion(
+  browser: string,
+  { user, keyName, models }: SignedInPerson,
+  question: Omit<Confirmation, 'user' | 'models' | 'caps'>,
+  ports: SignInPorts,
+): Promise<SignInAnswer> {
+  const { record } = await requireSigningKey(keyName, ports);
+  const allowed = models ?? record.models;
+  const caps = record.limits.filter(({ per, unit }) => per === 'user' && unit === 'usd');
+  const page = toConfirmPage({
+    ...question,
+    user,
+    models: allowed?.join(', ') ?? 'all models of this gateway',
+    caps: caps.map(sayLimit).join(', '),
   });
   return toPage(page, keepCookie(browser));
 }
@@ -117,14 +118,11 @@ export async function decideClient(
     text: 'Go back to the program that asked. This page may be closed.',
     to: url.href,
   };
-  return {
-    kind: 'redirect',
-    status: 303,
-    location: `${ports.publicUrl}/oauth/authorize?return=${makeTicket(browser, 'shown', shown, ports)}`,
-  };
+  const page = makeTicket(browser, 'shown', shown, ports);
+  return toRedirect(303, `${ports.publicUrl}/oauth/authorize?return=${page}`);
 }
 
-/** `GET /oauth/authorize?return=…`: the page that leads back to the client. @throws access_denied */
+/** `?return=…`: the page after a decision, which leads back to a client or says how it ended. @throws access_denied */
 export function showReturn(
   request: SignInRequest,
   ticket: string,

@@ -2,7 +2,7 @@
  * The public clients that people sign in from, and where each may be sent back to. Flow: request > **client** > confirmation.
  * Invariant: a redirect leads to this computer, to a path of that client; of it only the port is the caller's (RFC 8252, 7.3).
  */
-import { invalidRequest, OAuthError } from './oauth-error.ts';
+import { badRequest, OAuthError } from './oauth-error.ts';
 
 export interface Client {
   readonly id: string;
@@ -44,7 +44,7 @@ export function requireLoopback({ paths, usesLocalhost }: Client, redirectUri: s
   const [, host, port, path = ''] = LOOPBACK.exec(redirectUri) ?? [];
   const isHost = host !== undefined && (host !== 'localhost' || usesLocalhost);
   if (isHost && Number(port) <= PORT_MAX && paths.includes(path)) return Number(port);
-  throw invalidRequest(
+  throw badRequest(
     `"redirect_uri" must be http://127.0.0.1 with a port and the path ${paths.join(' or ')}`,
   );
 }

@@ -11,10 +11,9 @@
  */
 
 import { sha256 } from '../base/ids.ts';
-import { type SignInAnswer, toPage } from './answer.ts';
-import { describeAccess } from './authorize.ts';
+import { type SignInAnswer, toPage, toRedirect } from './answer.ts';
+import { showQuestion, showReturn } from './authorize.ts';
 import {
-  CLEAR_COOKIE,
   findOrMakeBrowser,
   keepCookie,
   makeTicket,
@@ -34,12 +33,11 @@ import {
 } from './device.ts';
 import { need, type Parameters, readForm, readQuery, type SignInRequest } from './form.ts';
 import { denied, type OAuthError } from './oauth-error.ts';
-import { toCodePage, toConfirmPage, toDevicePage, toShownPage } from './page.ts';
+import { toCodePage, toDevicePage } from './page.ts';
 import { narrowPerson } from './person.ts';
 import type { SignInPorts, StoredGrant } from './ports.ts';
 import type { SignedIn } from './purpose.ts';
 import { sealFor } from './seal.ts';
-import { requireSigningKey } from './signing-key.ts';
 
 const WRONG_MAX = 10;
 /** Long enough for the device's next polls. */
@@ -53,10 +51,7 @@ export async function showDevice(
 ): Promise<SignInAnswer> {
   const parameters = readQuery(request);
   const shown = parameters.get('return');
-  if (shown !== undefined) {
-    const content = openTicket(requireBrowser(request), 'shown', shown, ports.clock);
-    return toPage(toShownPage(content), CLEAR_COOKIE);
-  }
+  if (shown !== undefined) return showReturn(request, shown, ports);
   const asked = parameters.get('ticket');
   if (asked !== undefined) return showWhoAsks(request, asked, ports);
   const browser = findOrMakeBrowser(request, ports.random);
@@ -112,11 +107,8 @@ export async function submitDevice(
   return toOwnPage(`ticket=${ticket}`, ports);
 }
 
-const toOwnPage = (query: string, { publicUrl }: SignInPorts): SignInAnswer => ({
-  kind: 'redirect',
-  status: 303,
-  location: `${publicUrl}/device?${query}`,
-});
+const toOwnPage = (query: string, { publicUrl }: SignInPorts): SignInAnswer =>
+  toRedirect(303, `${publicUrl}/device?${query}`);
 
 /** Looks a code up. The guess is counted first, so that a thousand at once are ten; a right one is given back. */
 async function findDevice(
@@ -154,19 +146,16 @@ export async function confirmDevice(
 ): Promise<SignInAnswer> {
   const { device } = await requirePending(deviceId, ports);
   const person = narrowPerson(signedIn.person, device.models);
-  const signing = await requireSigningKey(person.keyName, ports);
   const content = { person, providerToken: signedIn.providerToken, deviceId };
-  const page = toConfirmPage({
+  const question = {
     action: '../device',
     ticket: makeTicket(browser, 'device', content, ports),
-    user: person.user,
     who: `${requireClient(device.clientId).name} on another machine`,
     facts: factsOf(device),
     warning:
       'Whoever asks will use your access. Continue only if you started this yourself, a moment ago, on a machine that you use. Did somebody send you the code or read it to you? Then decline.',
-    ...describeAccess(person, signing),
-  });
-  return toPage(page, keepCookie(browser));
+  };
+  return showQuestion(browser, person, question, ports);
 }
 
 async function decide(

@@ -3,6 +3,7 @@
  * Flow: link > **login or code** > place > token. Invariant: the token is in the body of a page, and in no address.
  */
 
+import { domainOf } from '../access/identity.ts';
 import { asNanoUsd, toUsdText } from '../base/money.ts';
 import { isName } from '../base/names.ts';
 import { type SignInAnswer, toPage } from './answer.ts';
@@ -24,7 +25,7 @@ import {
   spendCode,
 } from './enrolment.ts';
 import { need, readForm, readQuery, type SignInRequest } from './form.ts';
-import { denied, invalidRequest } from './oauth-error.ts';
+import { badRequest, denied } from './oauth-error.ts';
 import { toEnrolPage, toTokenPage } from './page.ts';
 import type { SignInPorts } from './ports.ts';
 import type { SignedIn } from './purpose.ts';
@@ -68,8 +69,8 @@ export async function enrolPerson(
 ): Promise<SignInAnswer> {
   const enrolment = await requireEnrolment(enrolmentId, ports);
   if (enrolment.by !== 'login') throw denied('this link takes codes only');
-  const domain = person.user.slice(person.user.lastIndexOf('@') + 1);
-  if (enrolment.domains.length > 0 && !enrolment.domains.includes(domain)) {
+  const { domains } = enrolment;
+  if (domains.length > 0 && !domains.includes(domainOf(person.user) ?? '')) {
     throw denied('your e-mail address is not of a domain of this link');
   }
   const { token } = await enrol(enrolmentId, enrolment, person.user, ports);
@@ -89,7 +90,7 @@ export async function submitEnrolment(
   const name = need(parameters, 'name').trim().normalize('NFC');
   if (!CODE.test(code)) throw denied('this code is not in force, or was used');
   if (!isName(name, NAME_CHARS_MAX)) {
-    throw invalidRequest(`"name" must be 1 to ${NAME_CHARS_MAX} characters`);
+    throw badRequest(`"name" must be 1 to ${NAME_CHARS_MAX} characters`);
   }
   const enrolment = await requireEnrolment(enrolmentId, ports);
   if (enrolment.by !== 'code') throw denied('this link takes no codes');

@@ -9,6 +9,7 @@
  *
  * Guarantees: a verifier of another key is no way in; no claim is read before the signature holds; nothing is stored.
  */
+import { domainOf } from '../access/identity.ts';
 import { GatewayError } from '../base/errors.ts';
 import { asKeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -21,7 +22,7 @@ import type { VerifiedUser, VerifyingKey } from '../jwt/verifier.ts';
 import { signAccess } from './access-token.ts';
 import { type JsonAnswer, toJson } from './answer.ts';
 import { need, type Parameters } from './form.ts';
-import { invalidRequest, OAuthError, toOAuthError } from './oauth-error.ts';
+import { badRequest, OAuthError, toOAuthError } from './oauth-error.ts';
 import type { ExchangePorts } from './ports.ts';
 import { narrowModels, toScope } from './scope.ts';
 import type { ExchangeRule } from './settings.ts';
@@ -44,34 +45,28 @@ export async function exchange(
 ): Promise<JsonAnswer> {
   const subject = need(parameters, 'subject_token');
   if (!SUBJECT_TYPES.includes(need(parameters, 'subject_token_type'))) {
-    throw invalidRequest('"subject_token_type" must be that of a JWT or an ID token');
+    throw badRequest('"subject_token_type" must be that of a JWT or an ID token');
   }
   if (parameters.has('actor_token')) {
-    throw invalidRequest('"actor_token" is not supported');
+    throw badRequest('"actor_token" is not supported');
   }
   const wanted = parameters.get('requested_token_type') ?? ACCESS_TOKEN_TYPE;
   if (wanted !== ACCESS_TOKEN_TYPE) {
-    throw invalidRequest('"requested_token_type" must be that of an access token');
+    throw badRequest('"requested_token_type" must be that of an access token');
   }
-  const { rule, user, claims } = await findRule(
-    subject,
-    candidatesOf(subject, parameters, rules),
-    ports,
-  );
+  const candidates = candidatesOf(subject, parameters, rules);
+  const { rule, user, claims } = await findRule(subject, candidates, ports);
   const models = narrowModels(parameters, rule.models);
   const spendingLimit = readSpendingLimit(parameters);
   const signing = await requireSigningKey(rule.keyName, ports);
-  const access = signAccess(
-    signing,
-    {
-      user: userOf(rule, user),
-      models,
-      spendingLimit,
-      lifetimeSeconds: rule.lifetimeSeconds,
-      endsAtMs: rule.isCi ? undefined : Number(claims.exp) * 1000,
-    },
-    ports,
-  );
+  const rights = {
+    user: userOf(rule, user),
+    models,
+    spendingLimit,
+    lifetimeSeconds: rule.lifetimeSeconds,
+    endsAtMs: rule.isCi ? undefined : Number(claims.exp) * 1000,
+  };
+  const access = signAccess(signing, rights, ports);
   return toJson(200, {
     access_token: access.token,
     issued_token_type: ACCESS_TOKEN_TYPE,
@@ -133,12 +128,12 @@ async function findRule(
 
 async function verifyBy(rule: ExchangeRule, subject: string, ports: ExchangePorts): Promise<Fit> {
   const { verifier } = rule;
-  const audiences = verifier.audiences.length > 0 ? verifier.audiences : [ports.publicUrl];
-  const hasParty = verifier.authorizedParties.length > 0;
+  const isRestricted = verifier.audiences.length + verifier.authorizedParties.length > 0;
+  const audiences = isRestricted ? verifier.audiences : [ports.publicUrl];
   const key: VerifyingKey = {
     // The keys are the issuer's, so no key of ours is looked up by it.
     id: asKeyId(''),
-    verifier: { ...verifier, audiences: hasParty ? verifier.audiences : audiences },
+    verifier: { ...verifier, audiences },
     trustEmail: rule.trustEmail,
   };
   const claims = await verifySignedClaims(subject, key, ports).catch((error: unknown) => {
@@ -162,7 +157,7 @@ function requireOneOf(claims: JsonObject, { anyOf }: ExchangeRule): void {
 /** The user's name: the rule and the subject, or the e-mail address where the rule trusts it. */
 function userOf({ name, trustEmail, domains }: ExchangeRule, { id, email }: VerifiedUser): string {
   const user = trustEmail ? foldUser(email ?? '') : `${name}:${id}`;
-  if (trustEmail && !domains.some((domain) => domain === user.slice(user.lastIndexOf('@') + 1))) {
+  if (trustEmail && !domains.includes(domainOf(user) ?? '')) {
     throw refused(`rule "${name}": the e-mail address is missing or not of an allowed domain`);
   }
   if (!isName(user, USER_CHARS_MAX)) throw refused(`rule "${name}": "sub" is too long`);
@@ -174,5 +169,5 @@ function readSpendingLimit(parameters: Parameters): number | undefined {
   if (text === undefined) return undefined;
   const usd = /^\d{1,10}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
   if (nanoUsdFromUsd(usd) !== undefined) return usd;
-  throw invalidRequest('"spending_limit" must be a number of dollars');
+  throw badRequest('"spending_limit" must be a number of dollars');
 }

@@ -3,7 +3,7 @@
  * Invariant: a parameter that is sent twice is refused (RFC 6749, 3.2); an unknown one is ignored. A body is at most 16 kB.
  */
 import type { Headers } from '../base/http.ts';
-import { invalidRequest } from './oauth-error.ts';
+import { badRequest } from './oauth-error.ts';
 
 /** A request as the sign-in routes see it. */
 export interface SignInRequest {
@@ -35,17 +35,17 @@ export const readQuery = ({ query }: SignInRequest): Parameters => once(query);
 export function readForm({ headers, body = '' }: SignInRequest): Parameters {
   const [type = '', ...more] = headers.get('content-type') ?? [];
   if (!FORM.test(type) || more.length > 0) {
-    throw invalidRequest('the body must be application/x-www-form-urlencoded');
+    throw badRequest('the body must be application/x-www-form-urlencoded');
   }
   if (Buffer.byteLength(body) > BODY_BYTES_MAX) {
-    throw invalidRequest(`the body must be at most ${BODY_BYTES_MAX} bytes`);
+    throw badRequest(`the body must be at most ${BODY_BYTES_MAX} bytes`);
   }
   return once(new URLSearchParams(body));
 }
 
 function once(sent: URLSearchParams): Parameters {
   const parameters = new Map(sent);
-  if (parameters.size < sent.size) throw invalidRequest('a parameter was sent twice');
+  if (parameters.size < sent.size) throw badRequest('a parameter was sent twice');
   // RFC 6749, 3.1: a parameter without a value counts as absent.
   return new Map([...parameters].filter(([, value]) => value !== ''));
 }
@@ -54,5 +54,5 @@ function once(sent: URLSearchParams): Parameters {
 export function need(parameters: Parameters, name: string): string {
   const value = parameters.get(name);
   if (value !== undefined) return value;
-  throw invalidRequest(`"${name}" is missing`);
+  throw badRequest(`"${name}" is missing`);
 }

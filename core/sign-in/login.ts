@@ -11,7 +11,7 @@
  * Guarantees: only the browser that began ends it, once, within ten minutes; every URL is built from the public URL.
  */
 import { signAccess } from './access-token.ts';
-import { type SignInAnswer, toPage } from './answer.ts';
+import { type SignInAnswer, toPage, toRedirect } from './answer.ts';
 import {
   CLEAR_COOKIE,
   findOrMakeBrowser,
@@ -22,7 +22,7 @@ import {
   spendTicket,
 } from './browser.ts';
 import { readQuery, type SignInRequest } from './form.ts';
-import { denied, invalidRequest } from './oauth-error.ts';
+import { badRequest, denied } from './oauth-error.ts';
 import { toTokenPage } from './page.ts';
 import { readPerson } from './person.ts';
 import type { IdentityProvider, ProviderLogin, SignInPorts } from './ports.ts';
@@ -33,7 +33,7 @@ import { requireSigningKey } from './signing-key.ts';
 /** @throws invalid_request where nobody signs in with a browser */
 export function requireProvider({ provider }: SignInPorts): IdentityProvider {
   if (provider !== undefined) return provider;
-  throw invalidRequest('no identity provider is configured');
+  throw badRequest('no identity provider is configured');
 }
 
 /** Sends a browser to the provider, from where it comes back with its purpose. @throws temporarily_unavailable */
@@ -46,7 +46,7 @@ export async function startLogin(
   const browser = findOrMakeBrowser(request, ports.random);
   const state = makeTicket(browser, 'login', purpose, ports);
   const location = await provider.makeUrl(toLogin(browser, state, ports.publicUrl));
-  return { kind: 'redirect', status: 302, location, cookie: keepCookie(browser) };
+  return toRedirect(302, location, keepCookie(browser));
 }
 
 const toLogin = (browser: string, state: string, publicUrl: string): ProviderLogin => ({

@@ -36,7 +36,7 @@ export class OAuthError extends Error {
 }
 
 /** Refuses a request whose parameters are wrong. */
-export const invalidRequest = (description: string): OAuthError =>
+export const badRequest = (description: string): OAuthError =>
   new OAuthError('invalid_request', description);
 
 /** Refuses a person, a browser or a device. */

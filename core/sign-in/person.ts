@@ -2,6 +2,7 @@
  * The person who signed in, from the claims that the provider vouches for. Flow: claims > **person** > key > token.
  * Invariant: a person is a verified e-mail address; which key signs for them follows from the first rule that fits.
  */
+import { domainOf } from '../access/identity.ts';
 import type { JsonObject } from '../base/json.ts';
 import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
 import { fitsClaim, readEmail } from '../jwt/claims.ts';
@@ -34,8 +35,7 @@ export function readPerson(claims: JsonObject, settings: SignInSettings): Signed
   }
   requireTenant(claims, provider?.issuer ?? '');
   const user = readUser(claims, provider?.issuer ?? '');
-  const domain = user.slice(user.lastIndexOf('@') + 1);
-  if (allowedDomains.length > 0 && !allowedDomains.includes(domain)) {
+  if (allowedDomains.length > 0 && !allowedDomains.includes(domainOf(user) ?? '')) {
     throw denied('your e-mail address is not of a domain that may sign in');
   }
   const missing = requiredClaims.find((each) => !fitsClaim(claims, each));

@@ -5,7 +5,7 @@
 import { parseDuration } from '../base/duration.ts';
 import type { SignInConfig } from '../config.ts';
 import { CI_PRESET_FORMS, parseCiPreset } from '../jwt/ci-presets.ts';
-import { parsePreset } from '../jwt/presets.ts';
+import { type Preset, parsePreset } from '../jwt/presets.ts';
 import { parseRequired } from '../jwt/required-claim.ts';
 import type { RequiredClaim, Verifier } from '../jwt/verifier.ts';
 
@@ -99,10 +99,9 @@ const GOOGLE = 'https://accounts.google.com';
 const EVERY_TENANT =
   /^https:\/\/login\.microsoftonline\.[a-z]+\/(common|organizations|consumers|\{tenantid\})\//;
 
-function toExchangeRule(
-  rule: SignInConfig['exchange'][number],
-  usualKey: string | undefined,
-): ExchangeRule {
+type RuleConfig = SignInConfig['exchange'][number];
+
+function toExchangeRule(rule: RuleConfig, usualKey: string | undefined): ExchangeRule {
   const { name, key = usualKey, models, trustEmail, domains, lifetime } = rule;
   if (key === undefined) throw refuse(name, 'must name a "key"');
   if (trustEmail && domains.length === 0) {
@@ -112,44 +111,40 @@ function toExchangeRule(
   if (lifetimeSeconds > EXCHANGE_LIFETIME_MAX_SECONDS) {
     throw refuse(name, `must have a "lifetime" of at most 1h, got "${lifetime}"`);
   }
-  const shared = { name, keyName: key, models, lifetimeSeconds, trustEmail, domains };
-  return { ...shared, ...toVerifier(rule) };
+  return { name, keyName: key, models, lifetimeSeconds, trustEmail, domains, ...toVerifier(rule) };
 }
 
-function toVerifier(
-  rule: SignInConfig['exchange'][number],
-): Pick<ExchangeRule, 'verifier' | 'anyOf' | 'isCi'> {
+function toVerifier(rule: RuleConfig): Pick<ExchangeRule, 'verifier' | 'anyOf' | 'isCi'> {
   const { name, preset, issuer, jwks, audience } = rule;
-  const required = rule.require.map((text) => requireClaim(name, text));
-  const usual = { requireExp: true, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS };
-  const audiences = audience === undefined ? [] : [audience];
-  if (preset !== undefined) {
-    const ci = parseCiPreset(preset);
-    const base = ci?.preset ?? readClientPreset(name, preset);
-    const verifier: Verifier = {
-      ...base,
-      ...usual,
-      ...(issuer !== undefined && { issuers: [issuer] }),
-      ...(jwks !== undefined && { key: { kind: 'jwks', url: jwks } }),
-      audiences: audience === undefined ? base.audiences : audiences,
-      required: [...base.required, ...required],
-    };
-    return { verifier, anyOf: ci?.anyOf ?? [], isCi: ci !== undefined };
-  }
-  if (issuer === undefined || jwks === undefined) throw refuse(name, 'must have an issuer');
+  const ci = preset === undefined ? undefined : parseCiPreset(preset);
+  const base = ci?.preset ?? (preset === undefined ? ownRules(rule) : readPreset(name, preset));
   const verifier: Verifier = {
+    ...base,
+    ...(issuer !== undefined && { issuers: [issuer] }),
+    ...(jwks !== undefined && { key: { kind: 'jwks', url: jwks } }),
+    ...(audience !== undefined && { audiences: [audience] }),
+    required: [...base.required, ...rule.require.map((text) => requireClaim(name, text))],
+    requireExp: true,
+    clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
+  };
+  return { verifier, anyOf: ci?.anyOf ?? [], isCi: ci !== undefined };
+}
+
+/** The rules of an issuer that has no preset. */
+function ownRules({ name, issuer, jwks }: RuleConfig): Preset {
+  if (issuer === undefined || jwks === undefined) throw refuse(name, 'must have an issuer');
+  return {
     key: { kind: 'jwks', url: jwks },
     algorithms: ['RS256', 'ES256', 'PS256', 'EdDSA'],
     issuers: [issuer],
-    audiences,
+    audiences: [],
     authorizedParties: [],
-    required,
-    ...usual,
+    required: [],
+    requireExp: true,
   };
-  return { verifier, anyOf: [], isCi: false };
 }
 
-function readClientPreset(name: string, preset: string) {
+function readPreset(name: string, preset: string): Preset {
   try {
     return parsePreset(preset);
   } catch (error) {
