@@ -13,7 +13,7 @@ import { describeToken, issueToken } from './account/scoped-jwt.ts';
 import { describeUsage } from './account/usage.ts';
 import { describeUsers } from './account/user-list.ts';
 import { changeUser, describeUser, type UsersPorts } from './account/users.ts';
-import { GatewayError } from './base/errors.ts';
+import { GatewayError, invalidRequest } from './base/errors.ts';
 import { type HttpAnswer, type HttpRequest, hasTag } from './base/http.ts';
 import { sha256 } from './base/ids.ts';
 import type { JsonObject } from './base/json.ts';
@@ -137,7 +137,7 @@ function userRoute({ method, path }: HttpRequest): RouteHandler | undefined {
 /** Refuses every parameter but the name of a managed key. */
 function requireKeyAlone(query: HttpRequest['query']): void {
   if (Object.keys(query).every((name) => name === 'key')) return;
-  throw new GatewayError('invalid_request', { message: 'the only parameter here is "key"' });
+  throw invalidRequest('the only parameter here is "key"');
 }
 
 function decode(escaped: string): string {

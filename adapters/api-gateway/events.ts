@@ -19,7 +19,7 @@ import {
   encodeRefusal,
 } from '../../core/access/grant-codec.ts';
 import { familyOfPath, toErrorBody, toErrorHeaders } from '../../core/base/error-body.ts';
-import { ERRORS, GatewayError } from '../../core/base/errors.ts';
+import { ERRORS, GatewayError, invalidRequest } from '../../core/base/errors.ts';
 import type { Headers, HttpRequest } from '../../core/base/http.ts';
 import { asRequestId, type RequestId } from '../../core/base/ids.ts';
 import { CORS_HEADERS } from './responses.ts';
@@ -105,7 +105,7 @@ function readBody({ body, isBase64Encoded }: APIGatewayProxyEvent): string | und
   try {
     return utf8.decode(Buffer.from(body, 'base64'));
   } catch {
-    throw new GatewayError('invalid_request', { message: 'the body must be UTF-8' });
+    throw invalidRequest('the body must be UTF-8');
   }
 }
 

@@ -2,7 +2,7 @@
  * Key records in DynamoDB for commands: read without a cache, and changed only if nobody changed them since.
  * Fails closed: `service_unavailable`.
  */
-import { GatewayError } from '../../core/base/errors.ts';
+import { GatewayError, invalidRequest } from '../../core/base/errors.ts';
 import { type KeyId, shortDigest } from '../../core/base/ids.ts';
 import {
   formatKeyRecord,
@@ -155,10 +155,7 @@ const hashIsFreeOrOf = (name: string, version: string): Condition =>
   condition`(attribute_not_exists(${attribute('pk')}) OR (${attribute('name')} = ${toText(name)} AND ${attribute('version')} = ${toText(version)}))`;
 
 const nameTaken = (): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: 'a key of this name exists or has existed, and names are not used again',
-    param: 'name',
-  });
+  invalidRequest('a key of this name exists or has existed, and names are not used again', 'name');
 
 /** Fields that no command changes. Revocations are added one by one, beside a replacement. */
 const UNTOUCHED: readonly string[] = ['id', 'account', 'name', 'kind', 'revoked'];

@@ -6,7 +6,7 @@
  * the key's record, because a `jti` does not say whose wallet pays and only the record is read for every token. The
  * account function reads and writes `id` and `revoked`, and may do nothing else with a record.
  */
-import { GatewayError } from '../../core/base/errors.ts';
+import { GatewayError, invalidRequest } from '../../core/base/errors.ts';
 import { shortDigest } from '../../core/base/ids.ts';
 import { DAY_MS } from '../../core/base/limits.ts';
 import { REVOKED_MAX } from '../../core/keys/key-record.ts';
@@ -75,10 +75,10 @@ const tokenOf = (element: string): string => element.split(':')[0] ?? '';
 const dayOf = (element: string): number => Number(element.split(':')[1]);
 
 const listFull = (): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `the key's list of revoked tokens is full at ${REVOKED_MAX}: revoke them one by one or by user, or replace the key`,
-    param: 'jti',
-  });
+  invalidRequest(
+    `the key's list of revoked tokens is full at ${REVOKED_MAX}: revoke them one by one or by user, or replace the key`,
+    'jti',
+  );
 
 const unreadable = (): GatewayError =>
   new GatewayError('service_unavailable', { detail: 'a key record is gone or cannot be read' });

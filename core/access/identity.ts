@@ -3,7 +3,7 @@
  * Invariant: an identity comes from a verified credential. A header names a user only beside a bare server key whose
  * record allows it; beside a token or a JWT it would let anyone name anyone.
  */
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidRequest } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 import { shortDigest } from '../base/ids.ts';
 import { foldUser, isName, USER_CHARS_MAX } from '../base/names.ts';
@@ -52,10 +52,10 @@ export function claimantOfKey(
   if (sent === undefined) return undefined;
   const id = sent.trim();
   if (others.length > 0 || !isName(id, USER_CHARS_MAX)) {
-    throw new GatewayError('invalid_request', {
-      message: `the header "${name}" must be sent once, as 1 to ${USER_CHARS_MAX} characters without control characters`,
-      param: name,
-    });
+    throw invalidRequest(
+      `the header "${name}" must be sent once, as 1 to ${USER_CHARS_MAX} characters without control characters`,
+      name,
+    );
   }
   return claimantOf('header', id);
 }
@@ -137,16 +137,13 @@ export function readConversation(
   const conversation = sent ?? readSession(headers);
   if (conversation === undefined) {
     if (!enforceConversation) return undefined;
-    throw new GatewayError('invalid_request', {
-      message: `this API key requires the header "${name}"`,
-      param: DEFAULT_CONVERSATION_HEADER,
-    });
+    throw invalidRequest(`this API key requires the header "${name}"`, DEFAULT_CONVERSATION_HEADER);
   }
   if (more.length > 0 || !CONVERSATION.test(conversation)) {
-    throw new GatewayError('invalid_request', {
-      message: `the header "${name}" must be sent once, as 1 to 128 of A-Za-z0-9._-`,
-      param: DEFAULT_CONVERSATION_HEADER,
-    });
+    throw invalidRequest(
+      `the header "${name}" must be sent once, as 1 to 128 of A-Za-z0-9._-`,
+      DEFAULT_CONVERSATION_HEADER,
+    );
   }
   return conversation;
 }
@@ -162,10 +159,10 @@ export function readTags(headers: Headers): Tags | undefined {
   if (sent === undefined) return undefined;
   const tags = parseTagList(sent);
   if (tags !== undefined && more.length === 0) return tags;
-  throw new GatewayError('invalid_request', {
-    message: `the header "${TAGS_HEADER}" must be sent once, as name=value with commas between: ${TAGS_FORM}`,
-    param: TAGS_HEADER,
-  });
+  throw invalidRequest(
+    `the header "${TAGS_HEADER}" must be sent once, as name=value with commas between: ${TAGS_FORM}`,
+    TAGS_HEADER,
+  );
 }
 
 const CONVERSATION = /^[A-Za-z0-9._-]{1,128}$/;

@@ -2,7 +2,7 @@
  * The origins of pages that may call (contract.md, section 2). Flow: identity > **origin** > conversation.
  * Invariant: only browsers send an origin, so a request without one does not come from a page and passes.
  */
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidRequest } from '../base/errors.ts';
 import type { Headers } from '../base/http.ts';
 
 /** Stands for any origin, including `null` of a page that was opened from disk. */
@@ -16,7 +16,7 @@ export const ANY_ORIGIN = '*';
 export function requireAllowedOrigin(headers: Headers, allowed: readonly string[]): void {
   const [origin, ...others] = headers.get('origin') ?? [];
   if (others.length > 0) {
-    throw new GatewayError('invalid_request', { message: 'the header "origin" was sent twice' });
+    throw invalidRequest('the header "origin" was sent twice');
   }
   if (origin === undefined || allowed.includes(ANY_ORIGIN) || allowed.includes(origin)) return;
   throw new GatewayError('origin_not_allowed');

@@ -2,7 +2,7 @@
  * Finds the users of a key and reads their wallets and notes. Flow: id > **user** > answer.
  */
 import type { Identity } from '../access/grant.ts';
-import { GatewayError } from '../base/errors.ts';
+import { invalidRequest } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { namesOf } from '../wallet/introduce.ts';
 import { walletIdOf } from '../wallet/payer.ts';
@@ -31,10 +31,10 @@ export async function findUsers(
   const { book, arePersonal, only } = owned;
   const named = readUserId(text, book);
   if (named === undefined) {
-    throw new GatewayError('invalid_request', {
-      message: 'the user must be an id of GET /v1/users, or an e-mail address alone',
-      param: 'user',
-    });
+    throw invalidRequest(
+      'the user must be an id of GET /v1/users, or an e-mail address alone',
+      'user',
+    );
   }
   switch (named.kind) {
     case 'wallet': {

@@ -4,7 +4,7 @@
  */
 import type { Grant } from '../access/grant.ts';
 import { claimantOfToken } from '../access/identity.ts';
-import { GatewayError } from '../base/errors.ts';
+import { invalidField, invalidRequest } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { KeyId, TokenId, WalletId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -149,17 +149,12 @@ function readParameter(query: HttpRequest['query']): { name: Parameter; value: s
   const name = PARAMETERS.find((each) => each === only);
   const value = query[only];
   if (name === undefined || value === undefined || more.length > 0) {
-    throw new GatewayError('invalid_request', {
-      message: `there must be exactly one of the parameters ${PARAMETERS.join(', ')}`,
-    });
+    throw invalidRequest(`there must be exactly one of the parameters ${PARAMETERS.join(', ')}`);
   }
   return { name, value };
 }
 
 function requireName(name: Parameter, value: string, charsMax: number): string {
   if (isName(value, charsMax)) return value;
-  throw new GatewayError('invalid_request', {
-    message: `"${name}" must be 1 to ${charsMax} characters without control characters`,
-    param: name,
-  });
+  throw invalidField(name, `must be 1 to ${charsMax} characters without control characters`);
 }

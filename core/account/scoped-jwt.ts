@@ -4,7 +4,7 @@
  */
 import { readCredential } from '../access/credential.ts';
 import { type Grant, isBareServerKey } from '../access/grant.ts';
-import { GatewayError, toGatewayError } from '../base/errors.ts';
+import { GatewayError, invalidField, invalidRequest, toGatewayError } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { TokenId } from '../base/ids.ts';
 import { type JsonObject, parseStrictObject } from '../base/json.ts';
@@ -55,7 +55,7 @@ export function issueToken(
   const fields = parseFields(request.body);
   const { api_key_name: keyName } = fields;
   if (keyName !== undefined && keyName !== grant.keyName) {
-    throw badField('api_key_name', 'must be the name of the key in the request');
+    throw invalidField('api_key_name', 'must be the name of the key in the request');
   }
   const issuedAtSeconds = Math.floor(clock.nowMs() / 1000);
   const exp = tokenExpiryOf(fields, issuedAtSeconds, lifetimeMaxOf(grant, issuedAtSeconds));
@@ -96,22 +96,18 @@ function requireServerKey({ headers }: HttpRequest, grant: Grant): string {
 function parseFields(body = ''): JsonObject {
   const parsed = parseStrictObject(body);
   if (parsed === undefined) {
-    throw new GatewayError('invalid_request', {
-      message: 'the body must be one JSON object in which no field is repeated',
-    });
+    throw invalidRequest('the body must be one JSON object in which no field is repeated');
   }
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(parsed)) {
     if (!FIELDS.includes(name))
-      throw badField(name, `is unknown, allowed are ${FIELDS.join(', ')}`);
+      throw invalidField(
+        name.slice(0, FIELD_NAME_CHARS_MAX),
+        `is unknown, allowed are ${FIELDS.join(', ')}`,
+      );
     if (value !== null) fields[name] = value;
   }
   return fields;
-}
-
-function badField(name: string, fault: string): GatewayError {
-  const field = name.slice(0, FIELD_NAME_CHARS_MAX);
-  return new GatewayError('invalid_request', { message: `"${field}" ${fault}`, param: field });
 }
 
 /** Returns the longest lifetime of a token in seconds: no token is signed beyond its key's end. */
@@ -124,16 +120,16 @@ const lifetimeMaxOf = ({ maxTokenLifetimeSeconds, keyExpiresAtMs }: Grant, nowSe
 function tokenExpiryOf(fields: JsonObject, nowSeconds: number, lifetimeSeconds: number): number {
   const { expires_delta: delta, expires_at: at } = fields;
   if (delta !== undefined && at !== undefined) {
-    throw badField('expires_at', 'must not be given together with "expires_delta"');
+    throw invalidField('expires_at', 'must not be given together with "expires_delta"');
   }
   if (at !== undefined) {
     const last = nowSeconds + lifetimeSeconds;
     if (isWithin(at, nowSeconds + 1, last)) return Math.floor(at);
-    throw badField('expires_at', `must be unix seconds from ${nowSeconds + 1} to ${last}`);
+    throw invalidField('expires_at', `must be unix seconds from ${nowSeconds + 1} to ${last}`);
   }
   if (delta === undefined) return nowSeconds + Math.min(DEFAULT_LIFETIME_SECONDS, lifetimeSeconds);
   if (isWithin(delta, 1, lifetimeSeconds)) return nowSeconds + Math.floor(delta);
-  throw badField('expires_delta', `must be seconds from 1 to ${lifetimeSeconds}`);
+  throw invalidField('expires_delta', `must be seconds from 1 to ${lifetimeSeconds}`);
 }
 
 const isWithin = (value: unknown, least: number, most: number): value is number =>
@@ -143,7 +139,7 @@ const isWithin = (value: unknown, least: number, most: number): value is number 
 function requireMatching(entries: readonly string[] = [], models: ModelLists): void {
   const unmatched = unmatchedEntries(entries, models);
   if (unmatched.length === 0) return;
-  throw badField('models', `has entries that match no model here: ${unmatched.join(', ')}`);
+  throw invalidField('models', `has entries that match no model here: ${unmatched.join(', ')}`);
 }
 
 /** Checks claims as the authorizer will, and refuses with the name of the body's field. */
@@ -162,7 +158,7 @@ function requireAcceptable(
     const field = CLAIM_FIELDS.find((name) => name === param);
     throw field === undefined || code === 'invalid_request'
       ? error
-      : badField(field, `must be ${CLAIM_RULES[field]}`);
+      : invalidField(field, `must be ${CLAIM_RULES[field]}`);
   }
 }
 
@@ -217,8 +213,5 @@ export function parseOwnToken(
   } catch {
     // The refusal is the same for every reason.
   }
-  throw new GatewayError('invalid_request', {
-    message: '"jwtoken" must be a scoped token that the key of this request signed',
-    param: 'jwtoken',
-  });
+  throw invalidField('jwtoken', 'must be a scoped token that the key of this request signed');
 }

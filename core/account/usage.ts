@@ -4,7 +4,7 @@
  */
 import { type Grant, isBareServerKey } from '../access/grant.ts';
 import { parseDate, parseInstant } from '../base/duration.ts';
-import { GatewayError } from '../base/errors.ts';
+import { invalidField, invalidRequest } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
 import { DAY_MS, windowAt } from '../base/limits.ts';
@@ -69,9 +69,7 @@ export async function describeUsage(
 function requireKnown(query: HttpRequest['query']): void {
   const unknown = Object.keys(query).filter((name) => !PARAMETERS.includes(name));
   if (unknown.length > 0) {
-    throw new GatewayError('invalid_request', {
-      message: `a parameter is unknown, allowed are ${PARAMETERS.join(', ')}`,
-    });
+    throw invalidRequest(`a parameter is unknown, allowed are ${PARAMETERS.join(', ')}`);
   }
 }
 
@@ -133,9 +131,9 @@ export function readSpan(
     from === undefined
       ? startOfMonth(Math.min(askedToMs, endOfTodayMs) - 1)
       : parseTime('from', from, 0);
-  if (fromMs >= askedToMs) throw badParameter('from', 'must be before "to"');
+  if (fromMs >= askedToMs) throw invalidField('from', 'must be before "to"');
   if (askedToMs - fromMs > REPORT_DAYS_MAX * DAY_MS) {
-    throw badParameter('from', `must be at most ${REPORT_DAYS_MAX} days before "to"`);
+    throw invalidField('from', `must be at most ${REPORT_DAYS_MAX} days before "to"`);
   }
   return { fromMs, toMs: Math.max(fromMs, Math.min(askedToMs, endOfTodayMs)) };
 }
@@ -148,7 +146,7 @@ function parseTime(name: 'from' | 'to', text: string, dayMs: number): number {
   const dateMs = parseDate(text);
   const atMs = dateMs === undefined ? parseInstant(text) : dateMs + dayMs;
   if (atMs !== undefined && atMs >= 0) return atMs;
-  throw badParameter(
+  throw invalidField(
     name,
     'must be a date (2026-11-20) or an instant with its zone (2026-11-20T12:00:00Z)',
   );
@@ -164,7 +162,7 @@ export function readGroupBy(text: string | undefined): readonly GroupBy[] {
   const names = text.split(',');
   const known = names.filter(isGroupBy);
   if (known.length === names.length && new Set(names).size === names.length) return known;
-  throw badParameter(
+  throw invalidField(
     'group_by',
     `must be one or more of ${GROUP_BYS.join(', ')} and tag:<name>, each once, with commas`,
   );
@@ -173,6 +171,3 @@ export function readGroupBy(text: string | undefined): readonly GroupBy[] {
 const isGroupBy = (name: string): name is GroupBy =>
   GROUP_BYS.some((each) => each === name) ||
   (name.startsWith('tag:') && isTagName(name.slice('tag:'.length)));
-
-const badParameter = (param: string, fault: string): GatewayError =>
-  new GatewayError('invalid_request', { message: `"${param}" ${fault}`, param });

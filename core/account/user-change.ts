@@ -3,7 +3,7 @@
  * Invariant: an unknown field is refused, so that a misspelt limit is not ignored.
  */
 import { parseDate, parseInstant } from '../base/duration.ts';
-import { GatewayError } from '../base/errors.ts';
+import { invalidField, invalidRequest } from '../base/errors.ts';
 import { sha256 } from '../base/ids.ts';
 import { isRecord, type JsonObject, parseStrictObject } from '../base/json.ts';
 import { DAY_MS, LIMIT_UNITS, LIMIT_WINDOWS } from '../base/limits.ts';
@@ -26,18 +26,15 @@ const REASON_CHARS_MAX = 200;
 const NOTE_CHARS_MAX = 500;
 const CREDIT_MAX_USD = 1_000_000;
 
-const refuse = (message: string, param?: string): GatewayError =>
-  new GatewayError('invalid_request', { message, ...(param !== undefined && { param }) });
-
 /** @throws invalid_request with the field */
 export function parseUserChange(body = ''): UserChange {
   const fields = parseStrictObject(body);
   if (fields === undefined) {
-    throw refuse('the body must be one JSON object in which no field is repeated');
+    throw invalidRequest('the body must be one JSON object in which no field is repeated');
   }
   requireKnown(fields, FIELDS, '');
   if (Object.keys(fields).length === 0)
-    throw refuse(`the body must have one of ${FIELDS.join(', ')}`);
+    throw invalidRequest(`the body must have one of ${FIELDS.join(', ')}`);
   const { limits, credit_usd: credit, blocked, note } = fields;
   return {
     ...(limits !== undefined && { limits: parseLimits(limits) }),
@@ -51,7 +48,7 @@ export function parseUserChange(body = ''): UserChange {
 function requireKnown(fields: JsonObject, known: readonly string[], where: string): void {
   const unknown = Object.keys(fields).find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  throw refuse(`a field${where} is unknown, allowed are ${known.join(', ')}`);
+  throw invalidRequest(`a field${where} is unknown, allowed are ${known.join(', ')}`);
 }
 
 function parseText(
@@ -63,9 +60,9 @@ function parseText(
   if (value === null) return null;
   const isText = typeof value === 'string' && value.isWellFormed() && !/\p{Cc}/u.test(value);
   if (isText && value.length >= charsMin && value.length <= charsMax) return value;
-  throw refuse(
-    `"${field}" must be null or ${charsMin} to ${charsMax} characters without control characters`,
+  throw invalidField(
     field,
+    `must be null or ${charsMin} to ${charsMax} characters without control characters`,
   );
 }
 
@@ -73,9 +70,9 @@ function parseCredit(value: unknown): bigint {
   const usd = typeof value === 'number' && Math.abs(value) <= CREDIT_MAX_USD ? value : 0;
   const amount = nanoUsdFromUsd(Math.abs(usd));
   if (amount !== undefined && amount > 0n) return usd < 0 ? -amount : amount;
-  throw refuse(
-    '"credit_usd" must be a number of dollars from -1000000 to 1000000, and not 0',
+  throw invalidField(
     'credit_usd',
+    'must be a number of dollars from -1000000 to 1000000, and not 0',
   );
 }
 
@@ -83,12 +80,12 @@ const LIMIT_FIELDS = ['per', 'unit', 'window', 'limit', 'until'] as const;
 
 function parseLimits(value: unknown): readonly OwnLimit[] {
   if (!Array.isArray(value) || !value.every(isRecord)) {
-    throw refuse('"limits" must be a list of objects', 'limits');
+    throw invalidField('limits', 'must be a list of objects');
   }
   const limits = value.map(parseLimit);
   const kinds = new Set(limits.map(({ unit, window }) => `${unit}:${window}`));
   if (kinds.size === limits.length) return limits;
-  throw refuse('"limits" must not have two limits of one unit and window', 'limits');
+  throw invalidField('limits', 'must not have two limits of one unit and window');
 }
 
 function parseLimit(fields: JsonObject): OwnLimit {
@@ -96,14 +93,17 @@ function parseLimit(fields: JsonObject): OwnLimit {
   const unit = LIMIT_UNITS.find((each) => each === fields.unit);
   const window = LIMIT_WINDOWS.find((each) => each === fields.window);
   if (fields.per !== 'user' || unit === undefined || window === undefined) {
-    throw refuse(
+    throw invalidRequest(
       `a limit must have "per": "user", a "unit" of ${LIMIT_UNITS.join(', ')} and a "window" of ${LIMIT_WINDOWS.join(', ')}`,
       'limits',
     );
   }
   const amount = amountOf(unit, fields.limit);
   if (amount === undefined) {
-    throw refuse('"limit" must be 0, or dollars or a whole number as the unit needs', 'limits');
+    throw invalidRequest(
+      '"limit" must be 0, or dollars or a whole number as the unit needs',
+      'limits',
+    );
   }
   const { until } = fields;
   return {
@@ -127,7 +127,7 @@ export function parseUntil(value: unknown): number {
   const atMs = typeof value === 'number' ? value * 1_000 : untilOf(String(value));
   const seconds = Math.ceil((atMs ?? Number.NaN) / 1_000);
   if (seconds >= 0 && seconds <= UNTIL_MAX_SECONDS) return seconds * 1_000;
-  throw refuse(
+  throw invalidRequest(
     '"until" must be an instant such as 2026-12-01T12:00Z, a date or unix seconds',
     'limits',
   );

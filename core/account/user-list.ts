@@ -2,7 +2,7 @@
  * `GET /v1/users`: the users of a key, a page at a time. Flow: Grant > **answer**.
  */
 import type { Identity } from '../access/grant.ts';
-import { GatewayError } from '../base/errors.ts';
+import { invalidField, invalidRequest } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import { asWalletId, type WalletId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -29,21 +29,18 @@ interface ListRequest {
   readonly sort: Sort | undefined;
 }
 
-const refuse = (message: string, param: string): GatewayError =>
-  new GatewayError('invalid_request', { message, param });
-
 function readListRequest(query: HttpRequest['query']): ListRequest {
   const unknown = Object.keys(query).find((name) => !PARAMETERS.includes(name));
   if (unknown !== undefined) {
-    throw refuse(`a parameter is unknown, allowed are ${PARAMETERS.join(', ')}`, 'query');
+    throw invalidRequest(`a parameter is unknown, allowed are ${PARAMETERS.join(', ')}`, 'query');
   }
   const { after } = query;
   if (after !== undefined && !DIGEST.test(after)) {
-    throw refuse('"after" must be the "next" of the page before', 'after');
+    throw invalidField('after', 'must be the "next" of the page before');
   }
   const sort = SORTS.find((each) => each === query.sort);
   if (query.sort !== undefined && sort === undefined) {
-    throw refuse(`"sort" must be one of ${SORTS.join(', ')}`, 'sort');
+    throw invalidField('sort', `must be one of ${SORTS.join(', ')}`);
   }
   return {
     limit: readNumber('limit', query.limit, 1, LIMIT_MAX) ?? LIMIT_DEFAULT,
@@ -62,7 +59,7 @@ function readNumber(
   if (text === undefined) return undefined;
   const number = /^\d{1,3}$/.test(text) ? Number(text) : -1;
   if (number >= least && number <= most) return number;
-  throw refuse(`"${name}" must be a whole number from ${least} to ${most}`, name);
+  throw invalidField(name, `must be a whole number from ${least} to ${most}`);
 }
 
 /**

@@ -3,7 +3,7 @@
  * Flow: Grant > **answer**. Invariant: only users of the owner's own and managed keys are found or changed.
  */
 import type { Identity } from '../access/grant.ts';
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidField, invalidRequest } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import { sha256 } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -44,12 +44,12 @@ const notFound = (): GatewayError =>
 const exists = ({ wallet, note }: UserItems): boolean => wallet !== undefined || note !== undefined;
 
 const ambiguous = (users: readonly UserItems[]): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `the key has several users of this name, use one of ${users
+  invalidRequest(
+    `the key has several users of this name, use one of ${users
       .map(({ walletId, note }) => JSON.stringify(userIdOf(walletId, note)))
       .join(', ')}`,
-    param: 'user',
-  });
+    'user',
+  );
 
 /**
  * `PATCH /v1/users/{user}`. The change is listed before it is made. A block by e-mail alone holds for every wallet of that
@@ -133,10 +133,10 @@ function readIdempotencyKey({ headers }: Pick<HttpRequest, 'headers'>): string |
   const [key, ...more] = headers.get(IDEMPOTENCY_KEY) ?? [];
   if (key === undefined) return undefined;
   if (more.length === 0 && /^[A-Za-z0-9._-]{1,64}$/.test(key)) return key;
-  throw new GatewayError('invalid_request', {
-    message: `the header "${IDEMPOTENCY_KEY}" must be sent once, as 1 to 64 of A-Za-z0-9._-`,
-    param: IDEMPOTENCY_KEY,
-  });
+  throw invalidRequest(
+    `the header "${IDEMPOTENCY_KEY}" must be sent once, as 1 to 64 of A-Za-z0-9._-`,
+    IDEMPOTENCY_KEY,
+  );
 }
 
 function editOf(
@@ -160,16 +160,10 @@ function requirePrepaid({ limits, creditNanoUsd }: PersonState, owned: OwnedUser
     limit.per === 'user' && limit.unit === 'usd' && limit.window === 'total';
   const base = limits.find(isPrepaid) ?? owned.limits.find(isPrepaid);
   if (base === undefined) {
-    throw new GatewayError('invalid_request', {
-      message: '"credit_usd" needs a limit user:usd:total, of the user or of the key',
-      param: 'credit_usd',
-    });
+    throw invalidField('credit_usd', 'needs a limit user:usd:total, of the user or of the key');
   }
   if (base.amount + creditNanoUsd >= 0n) return;
-  throw new GatewayError('invalid_request', {
-    message: '"credit_usd" would bring the limit below 0',
-    param: 'credit_usd',
-  });
+  throw invalidField('credit_usd', 'would bring the limit below 0');
 }
 
 /** The texts of the note: the reason, the note, and who it is if nobody wrote that yet. */

@@ -148,6 +148,14 @@ export class GatewayError extends Error {
   }
 }
 
+/** Refuses a request in words of its own. @param param the field or header at fault */
+export const invalidRequest = (message: string, param?: string): GatewayError =>
+  new GatewayError('invalid_request', { message, ...(param !== undefined && { param }) });
+
+/** Refuses a field or parameter: `"limit" must be …`. */
+export const invalidField = (name: string, fault: string): GatewayError =>
+  invalidRequest(`"${name}" ${fault}`, name);
+
 /** Whatever was thrown, as one of ours: anything unknown is `internal_error`, its words kept for the log's cause. */
 export const toGatewayError = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });

@@ -1,7 +1,7 @@
 /**
  * Limits as text, as the command line and the configuration write them.
  */
-import { GatewayError } from './errors.ts';
+import { type GatewayError, invalidRequest } from './errors.ts';
 import { LIMIT_PERS, LIMIT_UNITS, LIMIT_WINDOWS, type Limit, type LimitUnit } from './limits.ts';
 import { asNanoUsd, nanoUsdFromUsd, toUsdText } from './money.ts';
 
@@ -20,9 +20,9 @@ export function parseLimit(text: string): Limit {
   if (!isOneOf(LIMIT_WINDOWS, window)) throw notAllowed('window', window, LIMIT_WINDOWS, text);
   const amount = parseAmount(unit, value);
   if (rest.length > 0 || more.length > 0 || amount === undefined) {
-    throw new GatewayError('invalid_request', {
-      message: `limit "${text}": its value must be ${unit === 'usd' ? 'dollars from 0.000000001 to 1000000000' : 'a whole number from 1 to 9007199254740991'}, got "${value}"`,
-    });
+    throw invalidRequest(
+      `limit "${text}": its value must be ${unit === 'usd' ? 'dollars from 0.000000001 to 1000000000' : 'a whole number from 1 to 9007199254740991'}, got "${value}"`,
+    );
   }
   return { per, unit, window, amount };
 }
@@ -33,9 +33,9 @@ const notAllowed = (
   allowed: readonly string[],
   text: string,
 ): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `limit "${text}": "${what}" must be one of ${allowed.join(', ')}, got "${got ?? ''}"`,
-  });
+  invalidRequest(
+    `limit "${text}": "${what}" must be one of ${allowed.join(', ')}, got "${got ?? ''}"`,
+  );
 
 function parseAmount(unit: LimitUnit, value: string): bigint | undefined {
   if (unit === 'usd')

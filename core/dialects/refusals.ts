@@ -2,7 +2,7 @@
  * The refusals of a request that cannot be read, bounded or passed on. Flow: policy > **parse** > bound > reserve.
  * Invariant: a refusal repeats the path of a field and the kind of a value, never a text: a text may be a prompt.
  */
-import { GatewayError } from '../base/errors.ts';
+import { type GatewayError, invalidField } from '../base/errors.ts';
 
 /** More than any provider's field has. */
 export const FIELD_NAME_CHARS_MAX = 64;
@@ -22,46 +22,36 @@ function kindOf(value: unknown): string {
 
 /** Refuses a value that cannot be read. */
 export const unreadable = (param: string, allowed: string, value: unknown): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" must be ${allowed}, got ${kindOf(value)}`,
-    param,
-  });
+  invalidField(param, `must be ${allowed}, got ${kindOf(value)}`);
 
 /** Refuses a field that could be read in two ways. */
-export const ambiguous = (param: string, why: string): GatewayError =>
-  new GatewayError('invalid_request', { message: `"${param}" ${why}`, param });
+export const ambiguous = (param: string, why: string): GatewayError => invalidField(param, why);
 
 /** Refuses a field that nothing bounds while a limit in USD or tokens applies. */
 export const notBounded = (param: string, allowed?: string): GatewayError =>
-  new GatewayError('invalid_request', {
-    message:
-      `"${param}" is not bounded by a spending limit; ` +
-      (allowed === undefined
-        ? 'remove it or use a key without one'
-        : `allowed is ${allowed}, or a key without one`),
+  invalidField(
     param,
-  });
+    `is not bounded by a spending limit; ${
+      allowed === undefined
+        ? 'remove it or use a key without one'
+        : `allowed is ${allowed}, or a key without one`
+    }`,
+  );
 
 /**
  * Refuses a field that names data stored at the provider. All users share the gateway's account there, so an id could
  * reach another user's data.
  */
 export const notOwned = (param: string): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"${param}" may name data stored at the provider, which only a server key may do`,
-    param,
-  });
+  invalidField(param, 'may name data stored at the provider, which only a server key may do');
 
 /** Refuses a budget of thinking that the affordable output cap does not hold. */
 export const thinkingTooLarge = (cap: number): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: `"thinking.budget_tokens" must be under the output cap that the budget affords, ${cap.toLocaleString('en-US')}`,
-    param: 'thinking.budget_tokens',
-  });
+  invalidField(
+    'thinking.budget_tokens',
+    `must be under the output cap that the budget affords, ${cap.toLocaleString('en-US')}`,
+  );
 
 /** Refuses `background: true`: the gateway could neither bill nor stop the request. */
 export const notInBackground = (): GatewayError =>
-  new GatewayError('invalid_request', {
-    message: '"background" must be false: a request in the background cannot be billed',
-    param: 'background',
-  });
+  invalidField('background', 'must be false: a request in the background cannot be billed');

@@ -4,7 +4,7 @@
  * Each change is listed before it is made. The record names the last change, and each change names the one before it, so
  * a change that was listed and then not made is not part of the chain.
  */
-import { GatewayError } from '../base/errors.ts';
+import { type GatewayError, invalidRequest } from '../base/errors.ts';
 import { asKeyId, type KeyId } from '../base/ids.ts';
 import type { Clock } from '../base/ports.ts';
 import type { MadeVerifier } from '../jwt/make-verifier.ts';
@@ -49,7 +49,7 @@ export interface MadeKey {
 }
 
 export const refused = (message: string, param = 'name'): GatewayError =>
-  new GatewayError('invalid_request', { message, param });
+  invalidRequest(message, param);
 
 /**
  * Finds a key by its name.

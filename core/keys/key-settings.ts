@@ -2,7 +2,7 @@
  * The settings of a key, which commands set and change. Flow: command > **settings** > record.
  * Invariant: a record's settings never contradict its kind, and never change it.
  */
-import { GatewayError } from '../base/errors.ts';
+import { invalidRequest } from '../base/errors.ts';
 import type { Limit } from '../base/limits.ts';
 import {
   type MadeVerifier,
@@ -73,8 +73,7 @@ export function applySettings(
     ...(managedBy !== undefined && { managedBy }),
   };
   const field = contradictionIn(record) ?? limitsFault(record, settings);
-  if (field !== undefined)
-    throw new GatewayError('invalid_request', { message: CONTRADICTIONS[field], param: field });
+  if (field !== undefined) throw invalidRequest(CONTRADICTIONS[field], field);
   return { record, made };
 }
 

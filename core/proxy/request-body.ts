@@ -3,7 +3,7 @@
  * Invariant: the object that was checked is the one that is sent. The client's bytes are never forwarded, so it does
  * not matter how another parser would read them (a member given twice).
  */
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidRequest } from '../base/errors.ts';
 import { isRecord, type JsonObject, measureJson } from '../base/json.ts';
 
 /** The most that API Gateway hands to a function in one event. */
@@ -40,10 +40,7 @@ export function parseBody(text: string | undefined): JsonObject {
  */
 export function readModelId({ model }: JsonObject): string {
   if (typeof model === 'string' && model !== '') return model;
-  throw new GatewayError('invalid_request', {
-    message: '"model" must be the id of a model, such as "provider/model"',
-    param: 'model',
-  });
+  throw invalidRequest('"model" must be the id of a model, such as "provider/model"', 'model');
 }
 
 function parseJson(text: string): unknown {
@@ -54,5 +51,4 @@ function parseJson(text: string): unknown {
   }
 }
 
-const unreadable = (message: string): GatewayError =>
-  new GatewayError('invalid_request', { message });
+const unreadable = (message: string): GatewayError => invalidRequest(message);

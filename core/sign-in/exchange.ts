@@ -10,7 +10,7 @@
  * Guarantees: a verifier of another key is no way in; no claim is read before the signature holds; nothing is stored.
  */
 import { domainOf } from '../access/identity.ts';
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidRequest } from '../base/errors.ts';
 import { asKeyId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { nanoUsdFromUsd } from '../base/money.ts';
@@ -95,8 +95,7 @@ function candidatesOf(
   return ofIssuer;
 }
 
-const notAJwt = (): GatewayError =>
-  new GatewayError('invalid_request', { message: '"subject_token" is not a JWT' });
+const notAJwt = (): GatewayError => invalidRequest('"subject_token" is not a JWT');
 
 interface Fit {
   readonly rule: ExchangeRule;

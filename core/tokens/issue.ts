@@ -3,7 +3,7 @@
  * Invariant: the gateway accepts what is signed here, as far as that can be known without the key's record.
  */
 import { toWords } from '../base/duration.ts';
-import { GatewayError, toGatewayError } from '../base/errors.ts';
+import { invalidRequest, toGatewayError } from '../base/errors.ts';
 import type { Tags } from '../base/tags.ts';
 import { type NamedKey, parseKid } from '../jwt/kid.ts';
 import { isWellFormed } from '../keys/api-key.ts';
@@ -41,7 +41,7 @@ export interface IssuedToken {
  */
 export function issueOffline(request: IssueRequest, nowMs: number): IssuedToken {
   if (!isWellFormed(request.key)) {
-    throw refused('the key is not one of Hallpass, "sk-hp-" and 49 characters');
+    throw invalidRequest('the key is not one of Hallpass, "sk-hp-" and 49 characters');
   }
   const { account, keyName } = requireKid(request.kid);
   const { models, spendingLimit, user, jti, tags, maxTokenLifetimeSeconds } = request;
@@ -60,13 +60,11 @@ export function issueOffline(request: IssueRequest, nowMs: number): IssuedToken 
     const read = parseScopedClaims(claims, { account, maxTokenLifetimeSeconds });
     requireInForce(read, maxTokenLifetimeSeconds, nowMs);
   } catch (error) {
-    throw refused(toReason(error, request));
+    throw invalidRequest(toReason(error, request));
   }
   const token = signScopedToken({ account, keyName, key: request.key }, claims);
   return { token, account, keyName, expiresAtMs: exp * 1000 };
 }
-
-const refused = (message: string): GatewayError => new GatewayError('invalid_request', { message });
 
 /**
  * Returns the key that a `kid` names.
@@ -75,7 +73,7 @@ const refused = (message: string): GatewayError => new GatewayError('invalid_req
 export function requireKid(kid: string): NamedKey {
   const named = parseKid(kid);
   if (named !== undefined) return named;
-  throw refused("the kid must be the account, a colon and the base64 of the key's name");
+  throw invalidRequest("the kid must be the account, a colon and the base64 of the key's name");
 }
 
 function toReason(error: unknown, { maxTokenLifetimeSeconds }: IssueRequest): string {

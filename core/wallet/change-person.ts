@@ -3,7 +3,7 @@
  * Invariant: a change is made once under its idempotency key, whatever is lost or sent at once, and it starts from the
  * record that stands.
  */
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidRequest } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { DAY_MS } from '../base/limits.ts';
 import type { Clock, Random } from '../base/ports.ts';
@@ -95,15 +95,13 @@ const FORGOTTEN_MAX = 25;
 
 function requireSame(made: string, asked: string): void {
   if (made === asked) return;
-  throw new GatewayError('invalid_request', {
-    message: 'the idempotency key was used for another change in the last 24 hours',
-  });
+  throw invalidRequest('the idempotency key was used for another change in the last 24 hours');
 }
 
 function requireShort({ limits }: PersonState): void {
   if (encodeOwnLimits(limits).length <= OWN_LIMITS_BYTES_MAX) return;
-  throw new GatewayError('invalid_request', {
-    message: `"limits" has ${limits.length} limits, which are too long together; five always fit`,
-    param: 'limits',
-  });
+  throw invalidRequest(
+    `"limits" has ${limits.length} limits, which are too long together; five always fit`,
+    'limits',
+  );
 }

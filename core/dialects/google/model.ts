@@ -2,7 +2,7 @@
  * The model that a body of Google's names. Flow: policy > **parse** > write. Invariant: it is the path's, by which the
  * request was allowed and priced, and it is written from there.
  */
-import { GatewayError } from '../../base/errors.ts';
+import { invalidRequest } from '../../base/errors.ts';
 import type { RequestRules } from '../request-rules.ts';
 
 /** The name that goes upstream. */
@@ -17,8 +17,5 @@ export function requirePathModel(
   if (given === undefined || given === null) return;
   const name = given.replace(/^models\//, '');
   if (name === model || name === pathModel || name.endsWith(`/${model}`)) return;
-  throw new GatewayError('invalid_request', {
-    message: `"${param}" must be the model that the path names`,
-    param,
-  });
+  throw invalidRequest(`"${param}" must be the model that the path names`, param);
 }
