@@ -10,12 +10,19 @@ import {
   toUsdText,
   usdFromNano,
 } from '../../core/base/money.ts';
-import { jtiOfRow, type RosterRow } from '../../core/tokens/roster.ts';
+import { jtiOfRow, type RosterRow, spellingsOf } from '../../core/tokens/roster.ts';
 import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import type { UrlFlag } from '../gateway/by-key.ts';
 import type { Terminal } from '../output.ts';
-import { type Budget, type CommonAsk, type TokenBook, withTokenBook } from './token-book.ts';
+import {
+  type Budget,
+  type CommonAsk,
+  type NamedToken,
+  type TokenBook,
+  type TokenState,
+  withTokenBook,
+} from './token-book.ts';
 
 /** The token of a student that took the place of another one. */
 export interface Replacement {
@@ -85,12 +92,20 @@ const modelsOf = ({ rows, common }: GatewayAsk): readonly string[] => [
 
 /** Finds a student's token in force, after replacing it if it leaked; undefined: it is their first one. */
 async function findCurrent(
-  { email, limitUsd }: RosterRow,
+  row: RosterRow,
   { leaked, period, common }: GatewayAsk,
   book: TokenBook,
 ): Promise<Replacement | undefined> {
+  const { email, limitUsd } = row;
   const nameOf = (generation: number) => jtiOfRow(period, email, generation);
-  const find = (generation: number) => book.find({ jti: nameOf(generation), user: email });
+  const tokensOf = (generation: number) => namedTokens(row, period, generation);
+  const find = async (generation: number): Promise<TokenState> => {
+    const states = await Promise.all(tokensOf(generation).map((token) => book.find(token)));
+    return {
+      isRevoked: states.some(({ isRevoked }) => isRevoked),
+      usedNanoUsd: states.reduce((sum, { usedNanoUsd }) => sum + usedNanoUsd, 0n),
+    };
+  };
   let generation = 1;
   let used = 0n;
   for (let state = await find(1); state.isRevoked; state = await find(generation)) {
@@ -102,7 +117,7 @@ async function findCurrent(
   }
   const revoked = leaked.has(email) ? nameOf(generation) : undefined;
   if (revoked !== undefined) {
-    await book.revoke({ jti: revoked, user: email });
+    for (const token of tokensOf(generation)) await book.revoke(token);
     used += (await find(generation)).usedNanoUsd;
     generation += 1;
   }
@@ -117,6 +132,16 @@ async function findCurrent(
     `the token of ${email} is revoked, and nothing of its ${toUsdText(limit)} USD is left for a new one`,
   );
 }
+
+/**
+ * Names the tokens that a student may have had as the one of a generation, one for each spelling of their address. With
+ * the file's own spelling the gateway looks in both wallets, that of the spelling and that of the person.
+ */
+const namedTokens = (row: RosterRow, period: string, generation: number): readonly NamedToken[] =>
+  spellingsOf(row).map((spelling) => ({
+    jti: jtiOfRow(period, spelling, generation),
+    user: spelling === row.email ? (row.written ?? spelling) : spelling,
+  }));
 
 const limitOf = (usd: number | undefined): NanoUsd | undefined =>
   usd === undefined ? undefined : nanoUsdFromUsd(usd);

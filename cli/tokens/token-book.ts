@@ -3,6 +3,7 @@
  */
 import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
+import { findTokenWallet } from '../../core/account/find-wallet.ts';
 import { spentOf } from '../../core/account/key-info.ts';
 import { revokeToken } from '../../core/account/revoke.ts';
 import type { JsonObject } from '../../core/base/json.ts';
@@ -11,8 +12,6 @@ import { asNanoUsd, type NanoUsd, nanoUsdFromUsd, ZERO_USD } from '../../core/ba
 import { noteRevocation } from '../../core/keys/key-admin.ts';
 import { type IssueRequest, issueOffline, requireKid } from '../../core/tokens/issue.ts';
 import { tokenIdOf } from '../../core/tokens/scoped-claims.ts';
-import { walletIdOfToken } from '../../core/wallet/payer.ts';
-import { findWithTokens } from '../../core/wallet/spills.ts';
 import { CommandError } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
@@ -89,10 +88,10 @@ function withTables<T>(
         ),
       async find({ jti, user }) {
         const id = tokenIdOf(jti, '');
-        const walletId = walletIdOfToken(record.id, { id, user });
-        const wallet = await findWithTokens(wallets, walletId, [id]);
+        const wallet = await findTokenWallet(record.id, { id, user }, wallets);
         const { settled, reserved } = spentOf(wallet, { id }, clock.nowMs());
-        const isRevoked = wallet?.revokedTokens.has(id) ?? false;
+        const isMarked = wallet?.revokedTokens.has(id) ?? false;
+        const isRevoked = isMarked || record.revoked.includes(id);
         return { isRevoked, usedNanoUsd: settled + reserved };
       },
       async revoke({ jti, user }) {

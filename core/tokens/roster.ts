@@ -13,6 +13,8 @@ export interface RosterRow {
   readonly line: number;
   /** In the one form of a user's id: it is the token's `user`. */
   readonly email: string;
+  /** The address as the file has it, where that differs. */
+  readonly written?: string;
   readonly name: string;
   readonly section: string;
   /** In place of the command's, for this student alone. */
@@ -98,7 +100,8 @@ export function parseRow(
   if (cells.length !== width) return `the heading has ${width} cells, the row ${cells.length}`;
   if (cells.some((cell) => cell.includes(NOT_UTF8))) return 'not UTF-8: save the file as CSV UTF-8';
   const cellOf = (column: Column): string => (cells[columns[column] ?? -1] ?? '').trim();
-  const email = foldUser(cellOf('email'));
+  const written = cellOf('email');
+  const email = foldUser(written);
   if (email === '') return 'the e-mail address is missing';
   if (email.length > EMAIL_CHARS_MAX || !EMAIL.test(email)) return 'not an e-mail address';
   const row = { line, email, name: cellOf('name'), section: cellOf('section') };
@@ -120,6 +123,7 @@ export function parseRow(
   }
   return {
     ...row,
+    ...(written !== email && { written }),
     ...(limit !== '' && { limitUsd: Number(limit) }),
     ...(patterns && { models: patterns }),
     ...(expires !== '' && { expires }),
@@ -153,6 +157,17 @@ export function tagsOfRow(
 /** Returns the name of a period that was given none: the day, in UTC, on which its tokens end. */
 export const periodOf = (expiresAtMs: number): string =>
   new Date(expiresAtMs).toISOString().slice(0, 10);
+
+/**
+ * Returns the spellings of a student's address by which a token of theirs may have been named: the one form of a user's id,
+ * the file's own, and that of the version before, which lower-cased the letters of every script.
+ */
+export const spellingsOf = ({
+  email,
+  written = email,
+}: Pick<RosterRow, 'email' | 'written'>): readonly string[] => [
+  ...new Set([email, written, written.toLowerCase()]),
+];
 
 /**
  * Returns the `jti` of a student's token in a period.

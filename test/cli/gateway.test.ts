@@ -126,6 +126,7 @@ describe('explain', () => {
         'allowed',
         'price',
         'revocation',
+        'block',
         'limit token:usd:total',
       ].map((check) => ['passed', check]),
     );

@@ -46,6 +46,7 @@ describe('a row of a roster', () => {
     expect(read(' Ada@Example.EDU ', ' Ada Lovelace ', '')).toEqual({
       line: 7,
       email: 'ada@example.edu',
+      written: 'Ada@Example.EDU',
       name: 'Ada Lovelace',
       section: '',
     });
