@@ -183,6 +183,8 @@ async function billsWhoLeaves(target: SmokeTarget): Promise<string> {
     headers: { ...init.headers, 'x-conversation-id': conversation },
     signal: leave.signal,
   });
+  const type = answer.headers.get('content-type') ?? 'none';
+  expectThat(type.startsWith('text/event-stream'), `the answer is no stream, its type is ${type}`);
   let chunks = 0;
   for await (const _ of answer.body ?? []) {
     chunks += 1;

@@ -24,14 +24,14 @@ export interface UpstreamOptions {
    *   means a server of one's own: Node's and Python's keep theirs for five seconds
    */
   readonly freeMs?: number;
+  /** After the last event, the final bytes may still be under way. With them the connection can be kept. @default 250 */
+  readonly endGraceMs?: number;
 }
 
 const SOCKETS_MAX = 256;
 const FREE_SOCKETS_MAX = 32;
 const TLS_FREE_MS = 50_000;
 const PLAIN_FREE_MS = 4_000;
-/** After the last event, the final bytes may still be under way. With them the connection can be kept. */
-const END_GRACE_MS = 250;
 const TRIES_MAX = 2;
 
 type Timeouts = Required<Omit<UpstreamOptions, 'freeMs'>>;
@@ -45,6 +45,7 @@ export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptio
   const timeouts: Timeouts = {
     connectTimeoutMs: 10_000,
     idleTimeoutMs: 300_000,
+    endGraceMs: 250,
     ...options,
   };
   const sockets = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: FREE_SOCKETS_MAX };
@@ -185,7 +186,7 @@ function readHeaders({ headers }: IncomingMessage): Record<string, string> {
 async function* readBody(
   response: IncomingMessage,
   started: StartedRequest,
-  { idleTimeoutMs }: Timeouts,
+  { idleTimeoutMs, endGraceMs }: Timeouts,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const idle = setTimeout(() => started.end(timedOut('silence')), idleTimeoutMs);
   try {
@@ -198,18 +199,18 @@ async function* readBody(
     throw started.endedBy() ?? toUpstreamError(error as Error, false);
   } finally {
     clearTimeout(idle);
-    leave(response, started);
+    leave(response, started, endGraceMs);
   }
 }
 
-function leave(response: IncomingMessage, started: StartedRequest): void {
+function leave(response: IncomingMessage, started: StartedRequest, endGraceMs: number): void {
   // Nobody reads this answer any more, so its errors no longer matter.
   response.on('error', () => {});
   if (response.readableEnded || response.destroyed) {
     started.stop();
     return;
   }
-  const grace = setTimeout(() => response.destroy(), END_GRACE_MS);
+  const grace = setTimeout(() => response.destroy(), endGraceMs);
   response.once('close', () => clearTimeout(grace));
   response.resume();
 }

@@ -35,7 +35,11 @@ export interface FakeProvider {
   readonly requests: readonly RecordedRequest[];
   /** The number of answers that the gateway left before their end. */
   abortedCount(): number;
+  /** The number of answers that were sent to their end. */
+  endedCount(): number;
   connectionCount(): number;
+  /** The number of connections that are open now. */
+  openCount(): number;
   /** Resets all connections, at once. */
   resetConnections(): void;
   /** Sets the reply to the next requests. Each request takes one of a list; the last one is repeated. */
@@ -48,6 +52,7 @@ export async function startFakeProvider(...first: readonly Reply[]): Promise<Fak
   const sockets = new Set<Socket>();
   let replies: Reply[] = [...first];
   let aborted = 0;
+  let ended = 0;
   let connections = 0;
   const server = createServer(async (request, response) => {
     const body = await text(request);
@@ -58,7 +63,8 @@ export async function startFakeProvider(...first: readonly Reply[]): Promise<Fak
       body,
     });
     response.on('close', () => {
-      if (!response.writableFinished) aborted += 1;
+      if (response.writableFinished) ended += 1;
+      else aborted += 1;
     });
     const reply = replies.length > 1 ? replies.shift() : replies[0];
     await play(reply ?? { status: 500, steps: [] }, response);
@@ -72,7 +78,9 @@ export async function startFakeProvider(...first: readonly Reply[]): Promise<Fak
     url: `${await listen(server)}/v1`,
     requests,
     abortedCount: () => aborted,
+    endedCount: () => ended,
     connectionCount: () => connections,
+    openCount: () => sockets.size,
     resetConnections: () => {
       for (const socket of sockets) socket.resetAndDestroy();
     },
