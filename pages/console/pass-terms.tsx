@@ -25,7 +25,8 @@ export const DEFAULT_TERMS: PassTerms = { user: '', name: '', usd: '2', models: 
 
 const SECONDS_PER_HOUR = 3_600;
 
-export const expiryOf = ({ hours }: PassTerms, nowMs: number): number =>
+/** Returns when the passes end, in unix seconds. */
+export const endOf = ({ hours }: PassTerms, nowMs: number): number =>
   Math.floor(nowMs / 1000) + Number(hours) * SECONDS_PER_HOUR;
 
 /** Makes the claims of a pass. An empty field leaves its claim out. */
@@ -34,7 +35,7 @@ export function toClaims(terms: PassTerms, nowMs: number): PassClaims {
   const user = terms.user.trim();
   return {
     jti: terms.name.trim() || crypto.randomUUID(),
-    exp: expiryOf(terms, nowMs),
+    exp: endOf(terms, nowMs),
     ...(user !== '' && { user }),
     ...(models.length > 0 && { models }),
     ...(terms.usd !== '' && { spending_limit: Number(terms.usd) }),

@@ -1,6 +1,8 @@
 /** Passes for a class: a CSV with e-mail addresses in, the same CSV with a pass and a link a row out. */
 import { useState } from 'preact/hooks';
 import {
+  expiryOf,
+  isNoStudent,
   isPeriod,
   jtiOfRow,
   parseHeading,
@@ -13,8 +15,8 @@ import {
 import { CSV_CHARS_MAX, parseCsv, saveFile, toCsv } from '../shared/csv.ts';
 import { Button, bindFields, Field, Form } from '../shared/form.tsx';
 import { Notice } from '../shared/parts.tsx';
-import { findFault, makePassSigner, type Signer } from '../shared/sign.ts';
-import { DEFAULT_TERMS, expiryOf, TermFields, toClaims } from './pass-terms.tsx';
+import { findFault, makePassSigner, type PassClaims, type Signer } from '../shared/sign.ts';
+import { DEFAULT_TERMS, endOf, type PassTerms, TermFields, toClaims } from './pass-terms.tsx';
 
 /** @returns a sentence if a row is wrong */
 function readRoster(text: string): readonly RosterRow[] | string {
@@ -26,12 +28,32 @@ function readRoster(text: string): readonly RosterRow[] | string {
   if (typeof columns === 'string') return columns;
   const people = new Map<string, RosterRow>();
   for (const { cells, line } of rows) {
+    if (isNoStudent(cells, columns)) continue;
     const row = parseRow(cells, columns, { line, width: heading.cells.length });
     if (typeof row === 'string') return `line ${line}: ${row}`;
     if (people.has(row.email)) return `line ${line}: the address is there twice`;
     people.set(row.email, row);
   }
-  return [...people.values()];
+  return people.size === 0 ? 'the file has no rows' : [...people.values()];
+}
+
+/** Makes the claims of a student's pass. What the row says takes the place of the form's terms. */
+function toClaimsOfRow(
+  row: RosterRow,
+  terms: PassTerms,
+  period: string,
+  nowMs: number,
+): PassClaims {
+  const { email, limitUsd, models, expires } = row;
+  const expiresAtMs = expires === undefined ? undefined : expiryOf(expires, nowMs);
+  const tags = tagsOfRow(row, undefined);
+  return {
+    ...toClaims({ ...terms, user: email, name: jtiOfRow(period, email) }, nowMs),
+    ...(limitUsd !== undefined && { spending_limit: limitUsd }),
+    ...(models && { models }),
+    ...(expiresAtMs !== undefined && { exp: Math.floor(expiresAtMs / 1000) }),
+    ...(tags && { tags }),
+  };
 }
 
 export function RosterForm({ signer }: { readonly signer: Signer }) {
@@ -47,18 +69,22 @@ export function RosterForm({ signer }: { readonly signer: Signer }) {
     setFault(typeof roster === 'string' ? roster : '');
     if (typeof roster === 'string') return;
     const nowMs = Date.now();
-    const name = period === '' ? periodOf(expiryOf(terms, nowMs) * 1000) : period;
+    const name = period === '' ? periodOf(endOf(terms, nowMs) * 1000) : period;
     const sign = await makePassSigner(signer);
     const base = new URL('.', location.href).href;
     const rows = [['email', 'name', 'section', 'base_url', 'token', 'link']];
-    for (const { email, name: person, section } of roster) {
-      const claims = toClaims({ ...terms, user: email, name: jtiOfRow(name, email) }, nowMs);
-      const tags = tagsOfRow({ section }, undefined);
-      const token = await sign({ ...claims, ...(tags && { tags }) });
-      const refused = rows.length === 1 ? await findFault(token) : undefined;
-      if (refused !== undefined) return setFault(refused);
-      rows.push([email, person, section, `${base}v1`, token, `${base}me#${token}`]);
+    let last = { exp: 0, token: '' };
+    for (const row of roster) {
+      const claims = toClaimsOfRow(row, terms, name, nowMs);
+      const { exp } = claims;
+      if (exp * 1000 <= nowMs) return setFault(`line ${row.line}: the pass would end in the past`);
+      const token = await sign(claims);
+      if (exp > last.exp) last = { exp, token };
+      rows.push([row.email, row.name, row.section, `${base}v1`, token, `${base}me#${token}`]);
     }
+    // If the gateway takes the pass that ends last, it takes all of them.
+    const refused = await findFault(last.token);
+    if (refused !== undefined) return setFault(refused);
     saveFile('passes.csv', toCsv(rows));
     setDone(`${roster.length} passes are in passes.csv. They are kept nowhere else.`);
   }

@@ -3,6 +3,8 @@
  * semicolons.
  */
 
+import { separatorOf } from '../../core/tokens/roster.ts';
+
 /** The most characters of a file that is read. */
 export const CSV_CHARS_MAX = 10_000_000;
 
@@ -32,10 +34,10 @@ export interface CsvRow {
   readonly line: number;
 }
 
-/** Reads rows; the separator is the one of `,` and `;` that the first line has more of. Empty lines are left out. */
+/** Reads rows that commas or semicolons separate. Empty lines are left out. */
 export function parseCsv(text: string): readonly CsvRow[] {
   const [first = ''] = text.split('\n', 1);
-  const separator = first.split(';').length > first.split(',').length ? ';' : ',';
+  const separator = separatorOf(first);
   const pattern = new RegExp(`"((?:[^"]|"")*)"|[^"${separator}\r\n]+|${separator}|\r?\n|.`, 'gs');
   const rows: CsvRow[] = [];
   let cells: string[] = [];

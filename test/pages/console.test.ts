@@ -229,19 +229,21 @@ describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
     await close();
   });
 
+  const upload = (page: Page, text: string) =>
+    page.getByLabel('CSV with the columns email, name, section').setInputFiles({
+      name: 'class.csv',
+      mimeType: 'text/csv',
+      buffer: Buffer.from(text),
+    });
+
   test('signs passes for a class from a CSV, and names the line of a wrong row', async () => {
     const { page, close } = await open('passes');
-    const upload = (text: string) =>
-      page.getByLabel('CSV with the columns email, name, section').setInputFiles({
-        name: 'class.csv',
-        mimeType: 'text/csv',
-        buffer: Buffer.from(text),
-      });
     const button = page.getByRole('button', { name: 'Sign and save' });
-    await upload('email,name\nnobody,Nobody\n');
+    await upload(page, 'email,name\nnobody,Nobody\n');
     await button.click();
     await page.getByText(/^line 2: /).waitFor();
     await upload(
+      page,
       '\ufeffName;Email;Section\r\n"=Zoë; ""Z""";ZOE@example.edu;B\r\nMax;max@example.edu;\r\n',
     );
     await page.getByLabel('Period, such as week-12').fill('week-12');
@@ -263,6 +265,42 @@ describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
       label: 'week-12:max@example.edu',
       limit: 2,
     });
+    await close();
+  });
+
+  test('gives each student the limit, the models and the end of their row, and none to who is no student', async () => {
+    const { page, close } = await open('passes');
+    const button = page.getByRole('button', { name: 'Sign and save' });
+    await upload(page, 'email,expires\nann@example.edu,1h\nbob@example.edu,120d\n');
+    await button.click();
+    await page.getByText('It ends later than the key allows. Choose an earlier end.').waitFor();
+    await upload(page, 'email,expires\nann@example.edu,2026-01-01T00:00Z\n');
+    await button.click();
+    await page.getByText('line 2: the pass would end in the past').waitFor();
+    await upload(
+      page,
+      'Student,SIS Login ID,limit_usd,models,expires\n' +
+        '    Points Possible,,,,\n' +
+        'Ann,ann@example.edu,0.25,demo/echo,1h\nBob,bob@example.edu,,,\n',
+    );
+    const [download] = await Promise.all([page.waitForEvent('download'), button.click()]);
+    const tokens = (await readFile(await download.path(), 'utf8')).match(/jwt:[^,\s]+(?=,)/g) ?? [];
+    const about = await Promise.all(
+      tokens.map(async (token) => {
+        const headers = { authorization: `Bearer ${token}` };
+        return ((await (await fetch(`${root}v1/key`, { headers })).json()) as { data: object })
+          .data;
+      }),
+    );
+    expect(about).toMatchObject([
+      { user: 'ann@example.edu', limit: 0.25, models: ['demo/echo'] },
+      { user: 'bob@example.edu', limit: 2, models: null },
+    ]);
+    const hours = about.map((each) => {
+      const { expires_at: end } = each as { expires_at: string };
+      return Math.round((Date.parse(end) - Date.now()) / 3_600_000);
+    });
+    expect(hours).toEqual([1, 168]);
     await close();
   });
 
