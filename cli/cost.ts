@@ -60,7 +60,7 @@ function printCost(load: CostFlags, terminal: Terminal): void {
     json: {
       region: COST_REGION,
       price_date: COST_COMPARED_ON,
-      prices: toPriceRows(),
+      prices: Object.values(COST_PRICES).map(({ asOf, ...price }) => ({ ...price, as_of: asOf })),
       idle,
       traffic,
       total_usd: total,
@@ -70,13 +70,5 @@ function printCost(load: CostFlags, terminal: Terminal): void {
       `${toTable(['', 'part', 'USD a month', 'formula'], rows)}\nAbout ${streams} streams are open at the busiest minute (five times the mean). An account begins with 1,000 or less.`,
   });
 }
-
-const toPriceRows = () =>
-  Object.values(COST_PRICES).map(({ usd, per, source, asOf }) => ({
-    usd,
-    per,
-    source,
-    as_of: asOf,
-  }));
 
 const toMoney = (usd: number): string => usd.toFixed(2);

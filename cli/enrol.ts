@@ -112,8 +112,7 @@ async function create(flags: CreateFlags, terminal: Terminal): Promise<void> {
   }
   const made = await withGateway(flags, terminal, async (gateway) => {
     await requireSigner(flags.key, gateway);
-    const { config, environment } = gateway;
-    await requireMatchingModels(flags, { config, providerUrls: environment.providerUrls });
+    await requireMatchingModels(flags, gateway.models);
     const store = makeSignInStore(gateway.dynamodb, tableOf(gateway));
     const link = randomBytes(LINK_BYTES).toString('base64url');
     const id = enrolmentIdOf(link);
@@ -122,7 +121,7 @@ async function create(flags: CreateFlags, terminal: Terminal): Promise<void> {
     if (flags.codes !== undefined) {
       await writeWhole(flags.codes, makeCodes(id, flags, store), new AbortController().signal);
     }
-    const base = flags.baseUrl ?? config.signIn?.publicUrl ?? LOCAL_URL;
+    const base = flags.baseUrl ?? gateway.config.signIn?.publicUrl ?? LOCAL_URL;
     return { id: shortOf(id), link: `${base.replace(/\/$/, '')}/enrol?link=${link}` };
   });
   if (flags.codes !== undefined) terminal.note(`wrote ${flags.max} codes to ${flags.codes}`);

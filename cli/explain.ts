@@ -3,8 +3,6 @@
  */
 import type { Command } from 'commander';
 import { makeKeyRecords } from '../adapters/dynamodb/key-records.ts';
-import { makePeople } from '../adapters/dynamodb/people.ts';
-import { makeWallets } from '../adapters/dynamodb/wallets.ts';
 import { makeKeySetFetch } from '../adapters/http/key-set-fetch.ts';
 import { systemClock as clock } from '../adapters/system.ts';
 import { type Check, explain } from '../core/explain.ts';
@@ -59,8 +57,9 @@ async function explainCredential(
   }
 }
 
-function makePorts({ account, config, environment, dynamodb, secrets }: Gateway) {
-  const { keysTable, walletsTable, providerUrls, allowLocalIssuers } = environment;
+function makePorts(gateway: Gateway) {
+  const { account, config, dynamodb, secrets, models, wallets, people } = gateway;
+  const { keysTable, allowLocalIssuers } = gateway.environment;
   const fetchKeySet = makeKeySetFetch({ allowLocal: allowLocalIssuers });
   return {
     authorize: {
@@ -71,13 +70,9 @@ function makePorts({ account, config, environment, dynamodb, secrets }: Gateway)
       jwtKeys: makeJwtKeys(secrets, makeKeySets(fetchKeySet, clock)),
       clock,
     },
-    wallets: makeWallets(dynamodb, walletsTable),
-    people: makePeople(dynamodb, walletsTable),
-    settings: {
-      config,
-      providerUrls,
-      prices: makeGatewayPrices(config),
-    },
+    wallets,
+    people,
+    settings: { ...models, prices: makeGatewayPrices(config) },
   };
 }
 

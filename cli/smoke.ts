@@ -5,7 +5,13 @@ import type { Command } from 'commander';
 import { CommandError, wrongUse } from './failure.ts';
 import { withJson } from './flags.ts';
 import { printResult, type Terminal, toTable } from './output.ts';
-import { SMOKE_CHECKS, SmokeFailure, SmokeSkipped, type SmokeTarget } from './smoke-checks.ts';
+import {
+  SMOKE_CHECKS,
+  type SmokeCheck,
+  SmokeFailure,
+  SmokeSkipped,
+  type SmokeTarget,
+} from './smoke-checks.ts';
 
 interface SmokeFlags {
   readonly url: string;
@@ -14,11 +20,8 @@ interface SmokeFlags {
   readonly json?: true;
 }
 
-type State = 'passed' | 'failed' | 'skipped';
-
 interface Result {
-  readonly check: string;
-  readonly state: State;
+  readonly state: 'passed' | 'failed' | 'skipped';
   readonly found: string;
 }
 
@@ -43,7 +46,7 @@ async function smoke(flags: SmokeFlags, terminal: Terminal): Promise<void> {
     throw wrongUse(`"--url" must be a URL that ends in /v1, got "${url}"`);
   }
   const target = { url: url.replace(/\/$/, ''), key, model, longModel };
-  const results: Result[] = [];
+  const results: (Result & { readonly check: string })[] = [];
   for (const { name, run } of SMOKE_CHECKS) {
     results.push({ check: name, ...(await judge(run, target)) });
     terminal.redraw?.(`${results.length} of ${SMOKE_CHECKS.length}`);
@@ -52,30 +55,23 @@ async function smoke(flags: SmokeFlags, terminal: Terminal): Promise<void> {
   const failed = results.filter(({ state }) => state === 'failed').length;
   printResult(flags, terminal, {
     json: { passed: failed === 0, checks: results },
-    text: () => toText(results),
+    text: () =>
+      toTable(
+        ['state', 'check', 'found'],
+        results.map(({ state, check, found }) => [state, check, found]),
+      ),
   });
   if (failed > 0) throw new CommandError(`${failed} of ${results.length} checks failed`);
 }
 
-const toText = (results: readonly Result[]): string =>
-  toTable(
-    ['state', 'check', 'found'],
-    results.map(({ state, check, found }) => [state, check, found]),
-  );
-
-async function judge(
-  run: (target: SmokeTarget) => Promise<string>,
-  target: SmokeTarget,
-): Promise<{ readonly state: State; readonly found: string }> {
+async function judge(run: SmokeCheck['run'], target: SmokeTarget): Promise<Result> {
   try {
     return { state: 'passed', found: await run(target) };
   } catch (error) {
     if (error instanceof SmokeSkipped) return { state: 'skipped', found: error.message };
     if (error instanceof SmokeFailure) return { state: 'failed', found: error.message };
     // What a client of HTTP throws may quote what it sent.
-    return {
-      state: 'failed',
-      found: `no answer (${error instanceof Error ? error.name : 'unknown'})`,
-    };
+    const name = error instanceof Error ? error.name : 'unknown';
+    return { state: 'failed', found: `no answer (${name})` };
   }
 }

@@ -2,8 +2,6 @@
  * Routes of the page of `hallpass console`: all keys of the account, their usage, their people, their audit trail.
  */
 
-import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
-import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { toBody } from '../../core/account/usage.ts';
 import { DAY_MS, isoDay } from '../../core/base/limits.ts';
 import { createKey, type KeyAdminPorts, setKey } from '../../core/keys/key-admin.ts';
@@ -60,12 +58,9 @@ export function makeRoutes(
 }
 
 /** @throws invalid_request that names the entries which no model of the gateway matches */
-async function requireModels(
-  settings: Partial<KeySettings>,
-  { config, environment: { providerUrls } }: Gateway,
-): Promise<void> {
+async function requireModels(settings: Partial<KeySettings>, { models }: Gateway): Promise<void> {
   try {
-    await requireMatchingModels(settings, { config, providerUrls });
+    await requireMatchingModels(settings, models);
   } catch (error) {
     if (error instanceof CommandError) throw bad('models', `is wrong: ${error.message}`);
     throw error;
@@ -73,18 +68,10 @@ async function requireModels(
 }
 
 /** Sums the usage of every key by day and model, in the shape of `GET /v1/usage`. */
-async function reportKeys(
-  { account, keys, dynamodb, environment: { usageTable } }: Gateway,
-  days: number,
-  nowMs: number,
-) {
+async function reportKeys({ account, keys, usage }: Gateway, days: number, nowMs: number) {
   if (!Number.isInteger(days) || days < 1 || days > DAYS_MAX) {
     throw bad('days', `must be a whole number from 1 to ${DAYS_MAX}`);
   }
-  const usage = {
-    readRows: makeUsageRows(dynamodb, usageTable).readRows,
-    readRollups: makeRollups(dynamodb, usageTable).readRollups,
-  };
   const toMs = Date.parse(isoDay(nowMs)) + DAY_MS;
   const span = { fromMs: toMs - days * DAY_MS, toMs, readsMax: READS_MAX };
   const reports = [];

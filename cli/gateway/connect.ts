@@ -18,12 +18,22 @@ import {
   type SecretWriter,
 } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
+import { makePeople } from '../../adapters/dynamodb/people.ts';
+import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
+import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
+import { makeUserChanges } from '../../adapters/dynamodb/user-changes.ts';
+import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock, systemRandom as random } from '../../adapters/system.ts';
+import type { UserChanges } from '../../core/account/ports.ts';
 import type { Secrets } from '../../core/base/ports.ts';
 import type { Config } from '../../core/config.ts';
 import { type KeyAdminPorts, requireKey } from '../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import type { KeyStore } from '../../core/keys/ports.ts';
+import type { ModelNames } from '../../core/models/policy.ts';
+import type { Rollups, UsageReader } from '../../core/usage/ports.ts';
+import type { People } from '../../core/wallet/people.ts';
+import type { Wallets } from '../../core/wallet/ports.ts';
 import { CommandError } from '../failure.ts';
 import type { Terminal } from '../output.ts';
 import { connectLocal } from './connect-local.ts';
@@ -51,6 +61,13 @@ export interface Gateway {
   readonly vault: SecretWriter;
   /** The ARN of the key that encrypts its secrets. @default AWS's own, or none on this machine */
   readonly encryptionKey?: string | undefined;
+  /** The names of its models. */
+  readonly models: ModelNames;
+  readonly wallets: Wallets;
+  readonly people: People;
+  readonly userChanges: UserChanges;
+  readonly rollups: Rollups;
+  readonly usage: UsageReader;
   /** Finds a key by its name. @throws invalid_request where there is none */
   requireKey(name: string): Promise<KeyRecord>;
 }
@@ -123,7 +140,8 @@ function toGateway(
   reached: Pick<Gateway, 'dynamodb' | 'secretsManager' | 'encryptionKey'>,
 ): Gateway {
   const { dynamodb, secretsManager, encryptionKey } = reached;
-  const { defaultAccount, secretPrefix } = environment;
+  const { defaultAccount, secretPrefix, walletsTable, usageTable } = environment;
+  const rollups = makeRollups(dynamodb, usageTable);
   const keys = makeKeyStore(dynamodb, environment);
   const account = settings.account ?? defaultAccount;
   return {
@@ -134,6 +152,15 @@ function toGateway(
     keys,
     secrets: makeSecrets(secretsManager, secretPrefix, clock),
     vault: makeSecretWriter(secretsManager, secretPrefix, encryptionKey),
+    models: { config: settings, providerUrls: environment.providerUrls },
+    wallets: makeWallets(dynamodb, walletsTable),
+    people: makePeople(dynamodb, walletsTable),
+    userChanges: makeUserChanges(dynamodb, usageTable),
+    rollups,
+    usage: {
+      readRows: makeUsageRows(dynamodb, usageTable).readRows,
+      readRollups: rollups.readRollups,
+    },
     requireKey: (name) => requireKey(name, { account, store: keys }),
   };
 }

@@ -1,7 +1,6 @@
 /**
  * The changes of a key and of its people, in one list.
  */
-import { makeUserChanges } from '../../adapters/dynamodb/user-changes.ts';
 import { usersOfKey } from '../../core/account/owned-users.ts';
 import type { UserChangeRow, UserChanges } from '../../core/account/ports.ts';
 import { isNameOf } from '../../core/account/user-id.ts';
@@ -20,11 +19,11 @@ export type ListedChange = Omit<KeyChange, 'keyId' | 'after' | 'action'> & {
 /** Lists them, the latest first: 200 of the key, 1,000 of its people at most. */
 export async function listAllChanges(
   record: KeyRecord,
-  { keys, dynamodb, environment }: Gateway,
+  { keys, userChanges }: Gateway,
 ): Promise<readonly ListedChange[]> {
   const [ofKey, ofPeople] = await Promise.all([
     listChanges(record, keys),
-    listUserChanges(record, makeUserChanges(dynamodb, environment.usageTable)),
+    listUserChanges(record, userChanges),
   ]);
   return [...ofKey, ...ofPeople.map(toListed)].sort((a, b) => b.atMs - a.atMs);
 }

@@ -7,7 +7,6 @@ import { createKey, type MadeKey, setKey } from '../../core/keys/key-admin.ts';
 import { disableKey, rotateKey } from '../../core/keys/key-rotation.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
 import type { Tier } from '../../core/keys/tier.ts';
-import type { ModelNames } from '../../core/models/policy.ts';
 import { wrongUse } from '../failure.ts';
 import {
   type PlaceFlags,
@@ -19,7 +18,7 @@ import {
   withAuthor,
   withPlace,
 } from '../flags.ts';
-import { type Gateway, withAdmin, withGateway } from '../gateway/connect.ts';
+import { withAdmin, withGateway } from '../gateway/connect.ts';
 import { requireMatchingModels } from '../model-check.ts';
 import { printResult, type Terminal, toJson, toLines } from '../output.ts';
 import { isUsedBySignIn } from '../sign-in.ts';
@@ -131,11 +130,6 @@ const withSettings = (command: Command): Command =>
 const toKeyExpiry = (text: string): number | 'never' =>
   text === 'never' ? text : toExpiry(Date.now())(text);
 
-const toNames = ({ config, environment }: Gateway): ModelNames => ({
-  config,
-  providerUrls: environment.providerUrls,
-});
-
 async function create(
   name: string,
   { user, clientAccess, ...flags }: CreateFlags,
@@ -151,7 +145,7 @@ async function create(
     flags,
     terminal,
     async (ports, gateway) => {
-      await requireMatchingModels(own, toNames(gateway));
+      await requireMatchingModels(own, gateway.models);
       const { limits, maxTokenLifetimeSeconds } = gateway.config.defaults;
       const settings = { models: undefined, limits, maxTokenLifetimeSeconds, ...own };
       return createKey({ name, user, clientAccess, settings }, ports);
@@ -221,7 +215,7 @@ async function set(name: string, flags: SettingFlags, terminal: Terminal): Promi
     throw wrongUse('nothing to set: see the flags in "hallpass keys set --help"');
   }
   const record = await withAdmin(flags, terminal, async (ports, gateway) => {
-    await requireMatchingModels(settings, toNames(gateway));
+    await requireMatchingModels(settings, gateway.models);
     return setKey(name, settings, ports);
   });
   const nowMs = Date.now();

@@ -70,7 +70,10 @@ async function login(flags: LoginFlags, terminal: Terminal): Promise<void> {
         });
   await sessions.locked(session.url, () => sessions.put(session));
   terminal.note('signed in; "hallpass token" prints a token');
-  printSession(flags, terminal, session);
+  const { url, expiresAtMs, refreshToken } = session;
+  const renews = refreshToken !== undefined;
+  const json = { url, expiresAt: toInstant(expiresAtMs), renews };
+  printResult(flags, terminal, { json, text: () => url });
 }
 
 /** A browser of another machine cannot come back to this one. */
@@ -143,14 +146,4 @@ async function chooseUrl({ url }: SessionFlags, sessions: SessionFiles): Promise
       ? '"--url" must name the gateway: you are signed in to none'
       : `"--url" must name one of ${[only, ...others].join(', ')}`,
   );
-}
-
-function printSession(flags: SessionFlags, terminal: Terminal, session: GatewaySession): void {
-  const { url, expiresAtMs, refreshToken } = session;
-  const json = {
-    url,
-    expiresAt: toInstant(expiresAtMs),
-    renews: refreshToken !== undefined,
-  };
-  printResult(flags, terminal, { json, text: () => url });
 }

@@ -1,7 +1,6 @@
 /**
  * A token in its gateway: the key that signed it, and its spend.
  */
-import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { findTokenWallet } from '../../core/account/find-wallet.ts';
 import { type TokenSpend, tokenSpendOf } from '../../core/account/key-info.ts';
@@ -52,9 +51,8 @@ export async function findOwnToken(
 /** Reads what a token has spent. */
 export async function readSpend(
   { record, id, claims: { token, user } }: OwnToken,
-  { dynamodb, environment }: Gateway,
+  { wallets }: Gateway,
 ): Promise<TokenSpend> {
-  const wallets = makeWallets(dynamodb, environment.walletsTable);
   const wallet = await findTokenWallet(record.id, { id, user }, wallets);
   const isListed = record.revoked.includes(id);
   return tokenSpendOf({ ...token, id }, wallet, { isListed, atMs: clock.nowMs() });

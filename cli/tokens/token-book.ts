@@ -1,7 +1,6 @@
 /**
  * The gateway's knowledge of tokens that were issued before: in its tables, or over HTTP with the key alone.
  */
-import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { findTokenWallet } from '../../core/account/find-wallet.ts';
 import { spentOf } from '../../core/account/key-info.ts';
@@ -76,19 +75,14 @@ function withTables<T>(
       throw new CommandError(`the key belongs to the account "${account}", not to this gateway`);
     }
     const record = await gateway.requireKey(keyName);
-    const wallets = makeWallets(gateway.dynamodb, gateway.environment.walletsTable);
     return use({
       budgets: record.limits
         .filter(({ per, unit }) => per === 'key' && unit === 'usd')
         .map((limit) => ({ name: formatLimit(limit), amount: asNanoUsd(limit.amount) })),
-      requireModels: (models) =>
-        requireMatchingModels(
-          { models },
-          { config: gateway.config, providerUrls: gateway.environment.providerUrls },
-        ),
+      requireModels: (models) => requireMatchingModels({ models }, gateway.models),
       async find({ jti, user }) {
         const id = tokenIdOf(jti, '');
-        const wallet = await findTokenWallet(record.id, { id, user }, wallets);
+        const wallet = await findTokenWallet(record.id, { id, user }, gateway.wallets);
         const { settled, reserved } = spentOf(wallet, { id }, clock.nowMs());
         const isMarked = wallet?.revokedTokens.has(id) ?? false;
         const isRevoked = isMarked || record.revoked.includes(id);

@@ -2,9 +2,6 @@
  * `hallpass usage`: usage reports, and the audit of the counters.
  */
 import type { Command } from 'commander';
-import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
-import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
-import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock } from '../../adapters/system.ts';
 import { readGroupBy, readSpan } from '../../core/account/usage.ts';
 import { toGatewayError } from '../../core/base/errors.ts';
@@ -73,15 +70,6 @@ const withKey = (command: Command): Command =>
 const keysOf = async (name: string | undefined, gateway: Gateway): Promise<readonly KeyRecord[]> =>
   name === undefined ? gateway.keys.list(gateway.account) : [await gateway.requireKey(name)];
 
-const portsOf = ({ dynamodb, environment: { usageTable, walletsTable } }: Gateway) => ({
-  usage: {
-    readRows: makeUsageRows(dynamodb, usageTable).readRows,
-    readRollups: makeRollups(dynamodb, usageTable).readRollups,
-  },
-  wallets: makeWallets(dynamodb, walletsTable),
-  clock,
-});
-
 async function report(flags: UsageFlags, terminal: Terminal): Promise<void> {
   if (flags.csv && flags.json) throw wrongUse('--csv and --json cannot be used together');
   const ask = readQuery(flags);
@@ -122,11 +110,7 @@ async function reportEstimated(
 ): Promise<void> {
   if (flags.csv) throw wrongUse('--csv and --estimated cannot be used together');
   const { rows, truncated } = await withGateway(flags, terminal, async (gateway) =>
-    listRows(
-      await keysOf(flags.key, gateway),
-      { ...span, readsMax: READS_MAX },
-      portsOf(gateway).usage,
-    ),
+    listRows(await keysOf(flags.key, gateway), { ...span, readsMax: READS_MAX }, gateway.usage),
   );
   printResult(flags, terminal, {
     json: { data: rows.map(toRowJson), truncated },
@@ -164,7 +148,7 @@ async function reportAll(
   for (const { id: keyId, name: keyName } of records) {
     const { rows, total, truncated } = await reportUsage(
       { keyId, fromMs: ask.fromMs, toMs: ask.toMs, groupBy, readsMax: READS_MAX },
-      portsOf(gateway),
+      gateway,
     );
     sum = {
       ...sum,
@@ -186,7 +170,7 @@ async function audit(
     for (const record of asked.filter(({ kind }) => kind !== 'personal')) {
       made.push({
         name: record.name,
-        found: await auditUsage(toAudited(record), portsOf(gateway)),
+        found: await auditUsage(toAudited(record), { ...gateway, clock }),
       });
     }
     if (made.length === asked.length) return made;
@@ -213,7 +197,7 @@ async function auditPersonal(gateway: Gateway): Promise<readonly KeyAudit[]> {
   const personal = records.filter(({ kind }) => kind === 'personal').map(toAudited);
   const [first, ...otherPersonalKeys] = personal;
   if (first === undefined) return [];
-  const found = await auditUsage({ ...first, otherPersonalKeys }, portsOf(gateway));
+  const found = await auditUsage({ ...first, otherPersonalKeys }, { ...gateway, clock });
   return [{ name: 'personal keys', found }];
 }
 

@@ -1,12 +1,7 @@
 /**
  * `hallpass users forget`: removes a person's names from everything that a gateway keeps, with the operator's access.
  */
-import { makePeople } from '../../adapters/dynamodb/people.ts';
-import { makeRollups } from '../../adapters/dynamodb/rollups.ts';
 import { makeUsageNames } from '../../adapters/dynamodb/usage-names.ts';
-import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
-import { makeUserChanges } from '../../adapters/dynamodb/user-changes.ts';
-import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { type ForgottenUser, forgetUser } from '../../core/account/forget-user.ts';
 import type { OwnedUsers } from '../../core/account/owned-users.ts';
 import { DAY_MS } from '../../core/base/limits.ts';
@@ -43,14 +38,14 @@ export async function forget(
     throw wrongUse('--key and --personal cannot be used together');
   }
   const nowMs = Date.now();
-  const { results, named } = await withGateway(flags, terminal, async (gateway) => {
+  const forgotten = await withGateway(flags, terminal, async (gateway) => {
     const scopes = await scopesOf(flags, gateway);
     return {
       results: await forgetIn(scopes, { user, nowMs, terminal }, gateway),
       named: keysThatName(user, scopes),
     };
   });
-  const json = toForgottenJson({ user, results, named, nowMs });
+  const json = toForgottenJson(user, forgotten, nowMs);
   const { rows, sums, changes, wallets } = json;
   if (rows + sums + changes + wallets.length === 0) throw new CommandError('there is no such user');
   printResult(flags, terminal, { json, text: () => toText(json) });
@@ -79,29 +74,13 @@ async function scopesOf(
   return [...all.filter((record) => !isPersonal(record)).map(scopeOf), personalKeys];
 }
 
-interface Run {
-  readonly user: string;
-  readonly nowMs: number;
-  readonly terminal: Terminal;
-}
-
 async function forgetIn(
   scopes: readonly Scope[],
-  { user, nowMs, terminal }: Run,
-  { dynamodb, environment: { walletsTable, usageTable } }: Gateway,
+  { user, nowMs, terminal }: { user: string; nowMs: number; terminal: Terminal },
+  gateway: Gateway,
 ): Promise<readonly ScopeResult[]> {
-  const rollups = makeRollups(dynamodb, usageTable);
-  const ports = {
-    usage: {
-      readRows: makeUsageRows(dynamodb, usageTable).readRows,
-      readRollups: rollups.readRollups,
-    },
-    rollups,
-    names: makeUsageNames(dynamodb, usageTable),
-    userChanges: makeUserChanges(dynamodb, usageTable),
-    wallets: makeWallets(dynamodb, walletsTable),
-    people: makePeople(dynamodb, walletsTable),
-  };
+  const { dynamodb, environment } = gateway;
+  const ports = { ...gateway, names: makeUsageNames(dynamodb, environment.usageTable) };
   const total = scopes.reduce((sum, { records }) => sum + records.length, 0);
   let done = 0;
   const onKey = (): void => {
@@ -130,17 +109,11 @@ const keysThatName = (user: string, scopes: readonly Scope[]): readonly string[]
   return [...new Set(named.map(({ name }) => name))];
 };
 
-function toForgottenJson({
-  user,
-  results,
-  named,
-  nowMs,
-}: {
-  readonly user: string;
-  readonly results: readonly ScopeResult[];
-  readonly named: readonly string[];
-  readonly nowMs: number;
-}) {
+function toForgottenJson(
+  user: string,
+  { results, named }: { results: readonly ScopeResult[]; named: readonly string[] },
+  nowMs: number,
+) {
   const sumOf = (count: (result: ScopeResult) => number): number =>
     results.reduce((sum, result) => sum + count(result), 0);
   const toDate = (atMs: number | undefined): string | null =>

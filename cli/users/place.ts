@@ -1,9 +1,6 @@
 /**
  * The users of a key, reached by the gateway's URL with the key alone, or by its tables.
  */
-import { makePeople } from '../../adapters/dynamodb/people.ts';
-import { makeUserChanges } from '../../adapters/dynamodb/user-changes.ts';
-import { makeWallets } from '../../adapters/dynamodb/wallets.ts';
 import { systemClock as clock, systemRandom as random } from '../../adapters/system.ts';
 import { limitsOfRecord } from '../../core/access/key-grant.ts';
 import { type OwnedUsers, usersOfKey } from '../../core/account/owned-users.ts';
@@ -135,14 +132,7 @@ export function personalUsersOf({ account }: Gateway): OwnedUsers {
 }
 
 function usersIn(gateway: Gateway, owned: OwnedUsers, by: string): UsersInTables {
-  const { dynamodb, environment } = gateway;
-  const ports = {
-    wallets: makeWallets(dynamodb, environment.walletsTable),
-    people: makePeople(dynamodb, environment.walletsTable),
-    userChanges: makeUserChanges(dynamodb, environment.usageTable),
-    clock,
-    random,
-  };
+  const ports = { ...gateway, clock, random };
   const page: ReadPage = (query) => describeUsers({ query }, owned, ports);
   return {
     page,
