@@ -82,29 +82,30 @@ export function makeOwnPrices(
     ids: new Set(known[part]),
     entries: entriesOf(list, part),
   }));
-  const rows = parts.map(({ part, ids, entries }): [string, OwnPrices['rows'][string]] => [
+  const listed = parts.map(({ part, ids, entries }) => ({
     part,
-    collect(entries, (id, entry) => (ids.has(id) ? undefined : toRow(part, id, entry))),
-  ]);
-  const bedrock = [...OWN_BEDROCK_IDS].map(([part, ids]): [string, OwnPrices['rows'][string]] => [
+    entries: entries.filter(([id]) => !ids.has(id)),
+  }));
+  const bedrock = [...OWN_BEDROCK_IDS].map(([part, ids]) => ({
     part,
-    collect(
-      ids.map((id) => [id, bedrockEntryOf(list, id)]),
-      (id, entry) => toRow(part, id, entry),
-    ),
-  ]);
-  const maxima = parts
-    .filter(({ part }) => HAS_MAXIMA.test(part))
-    .map(({ part, ids, entries }): [string, OwnPrices['maxOutputTokens'][string]] => [
-      part,
-      collect(entries, (id, entry) => (ids.has(id) ? maxOutputOf(entry) : undefined)),
-    ]);
+    entries: ids.map((id) => [id, bedrockEntryOf(list, id)] as const),
+  }));
   return {
     ...about,
     rows: Object.fromEntries(
-      [...rows, ...bedrock].map(([part, own]) => [part, { ...elsewhere[part], ...own }]),
+      [...listed, ...bedrock].map(({ part, entries }) => [
+        part,
+        { ...elsewhere[part], ...collect(entries, (id, entry) => toRow(part, id, entry)) },
+      ]),
     ),
-    maxOutputTokens: Object.fromEntries(maxima),
+    maxOutputTokens: Object.fromEntries(
+      parts
+        .filter(({ part }) => HAS_MAXIMA.test(part))
+        .map(({ part, ids, entries }) => [
+          part,
+          collect(entries, (id, entry) => (ids.has(id) ? maxOutputOf(entry) : undefined)),
+        ]),
+    ),
   };
 }
 

@@ -29,46 +29,37 @@ export function readSignInRequest(event: APIGatewayProxyEvent): SignInRequest {
 }
 
 /** Makes the result of an answer. */
-export function toSignInResult(answer: SignInAnswer, requestId: RequestId): APIGatewayProxyResult {
-  const headers = { 'cache-control': 'no-store', 'x-request-id': requestId };
-  switch (answer.kind) {
-    case 'json':
-      return {
-        statusCode: answer.status,
-        headers: {
-          ...headers,
-          ...CORS_HEADERS,
-          'content-type': 'application/json',
-          ...(answer.cache === 'public' && { 'cache-control': 'public, max-age=300' }),
-          ...(answer.status === 503 && { 'retry-after': '1' }),
-        },
-        body: JSON.stringify(answer.body),
-      };
-    case 'page':
-      return {
-        statusCode: answer.status,
-        headers: {
-          ...headers,
-          ...PAGE_HEADERS,
-          'content-security-policy': SIGN_IN_PAGE_POLICY,
-          'content-type': 'text/html; charset=utf-8',
-          ...toCookie(answer.cookie),
-        },
-        body: answer.html,
-      };
-    case 'redirect':
-      return {
-        statusCode: answer.status,
-        headers: {
-          ...headers,
-          ...PAGE_HEADERS,
-          location: answer.location,
-          ...toCookie(answer.cookie),
-        },
-        body: '',
-      };
+export const toSignInResult = (
+  answer: SignInAnswer,
+  requestId: RequestId,
+): APIGatewayProxyResult => ({
+  statusCode: answer.status,
+  headers: { 'cache-control': 'no-store', 'x-request-id': requestId, ...headersOf(answer) },
+  body: bodyOf(answer),
+});
+
+function headersOf(answer: SignInAnswer): Record<string, string> {
+  if (answer.kind === 'json') {
+    return {
+      ...CORS_HEADERS,
+      'content-type': 'application/json',
+      ...(answer.cache === 'public' && { 'cache-control': 'public, max-age=300' }),
+      ...(answer.status === 503 && { 'retry-after': '1' }),
+    };
   }
+  const shared = {
+    ...PAGE_HEADERS,
+    ...(answer.cookie !== undefined && { 'set-cookie': answer.cookie }),
+  };
+  if (answer.kind === 'redirect') return { ...shared, location: answer.location };
+  return {
+    ...shared,
+    'content-security-policy': SIGN_IN_PAGE_POLICY,
+    'content-type': 'text/html; charset=utf-8',
+  };
 }
 
-const toCookie = (cookie: string | undefined): Record<string, string> =>
-  cookie === undefined ? {} : { 'set-cookie': cookie };
+function bodyOf(answer: SignInAnswer): string {
+  if (answer.kind === 'json') return JSON.stringify(answer.body);
+  return answer.kind === 'page' ? answer.html : '';
+}

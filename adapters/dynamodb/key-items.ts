@@ -17,15 +17,14 @@ export const changePk = (keyId: KeyId, id: string): string => `audit#${keyId}#${
 /** The name still belongs to the key whose record was read. */
 export const recordIsOf = (id: KeyId): Condition => isAsSeen('id', toText(id));
 
-/** The fields that are string sets, so that a write can add to them without a read. */
-const SETS = ['revoked'] as const;
-const isSet = (name: string): boolean => SETS.some((set) => set === name);
+/** The field that is a string set, so that a write can add to it without a read. */
+const SET = 'revoked';
 
 /** Makes an item of a plain record. A set cannot be empty, so an empty one is left out. */
 export function toItem(pk: string, plain: PlainItem): Record<string, unknown> {
   const item: Record<string, unknown> = { pk: { S: pk } };
   for (const [name, value] of Object.entries(plain)) {
-    if (!isSet(name)) item[name] = toAttribute(value);
+    if (name !== SET) item[name] = toAttribute(value);
     else if (Array.isArray(value) && value.length > 0) item[name] = { SS: value };
   }
   return item;

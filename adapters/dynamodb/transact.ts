@@ -33,15 +33,11 @@ export async function transact(call: AwsCall, updates: readonly object[]): Promi
   }
 }
 
-function unitsOf(answer: Readonly<Record<string, unknown>>): number {
-  const capacities: unknown[] = Array.isArray(answer.ConsumedCapacity)
-    ? answer.ConsumedCapacity
-    : [];
-  return capacities.reduce<number>(
+const unitsOf = ({ ConsumedCapacity: used }: Readonly<Record<string, unknown>>): number =>
+  (Array.isArray(used) ? used : []).reduce<number>(
     (sum, each) => sum + writeUnitsOf({ ConsumedCapacity: each }),
     0,
   );
-}
 
 const CANCELED = 'TransactionCanceledException';
 

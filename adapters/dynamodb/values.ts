@@ -5,35 +5,24 @@
 import { GatewayError } from '../../core/base/errors.ts';
 import { AwsCallError } from '../aws/aws-call.ts';
 
-export interface TextValue {
-  readonly S: string;
-}
-export interface NumberValue {
-  readonly N: string;
-}
-export interface BytesValue {
-  /** base64 */
-  readonly B: string;
-}
-/** Text, numbers and bytes are read here; items of the keys table hold the others, too. */
+/** Text, numbers and bytes (in base64) are read here; items of the keys table hold the others, too. */
 export type AttributeValue =
-  | TextValue
-  | NumberValue
-  | BytesValue
+  | { readonly S: string }
+  | { readonly N: string }
+  | { readonly B: string }
   | { readonly BOOL: boolean }
   | { readonly SS: readonly string[] }
   | { readonly L: readonly AttributeValue[] }
   | { readonly M: Readonly<Record<string, AttributeValue>> };
 export type Item = Readonly<Record<string, AttributeValue>>;
 
-export const toText = (text: string): TextValue => ({ S: text });
-export const toNumber = (number: number | bigint): NumberValue => ({ N: String(number) });
-export const toBytes = (bytes: Buffer): BytesValue => ({ B: bytes.toString('base64') });
+export const toText = (text: string): AttributeValue => ({ S: text });
+export const toNumber = (number: number | bigint): AttributeValue => ({ N: String(number) });
+export const toBytes = (bytes: Buffer): AttributeValue => ({ B: bytes.toString('base64') });
 
 /** The item in an answer, if there is one. Attributes of other kinds than text, number and bytes are ignored. */
-export function parseItem(value: unknown): Item | undefined {
-  return typeof value === 'object' && value !== null ? (value as Item) : undefined;
-}
+export const parseItem = (value: unknown): Item | undefined =>
+  typeof value === 'object' && value !== null ? (value as Item) : undefined;
 
 /** The read units that a read with `ReturnConsumedCapacity` took; undefined: the table does not say. */
 export function readUnitsOf({ ConsumedCapacity: used }: Readonly<Record<string, unknown>>): {
@@ -90,9 +79,7 @@ function sizeOfValue(value: AttributeValue): number {
 
 /** The write units that an answer reports; a failed condition costs one for each kB of its item, unreported. */
 export function writeUnitsOf(answer: Readonly<Record<string, unknown>>): number {
-  const capacity = answer.ConsumedCapacity;
-  const units = typeof capacity === 'object' && capacity !== null && 'CapacityUnits' in capacity;
-  return units ? Number(capacity.CapacityUnits) : 0;
+  return Number(Object(answer.ConsumedCapacity).CapacityUnits ?? 0);
 }
 
 /**

@@ -45,6 +45,7 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
     );
     const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
     const variables: Variables = {
+      [ENVIRONMENT.signInTable]: outputs.get('SignInTable'),
       AWS_REGION: await client.config.region(),
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
@@ -61,16 +62,12 @@ export async function connectStack(name: string, own: Variables): Promise<StackC
     if (missing !== undefined) {
       throw new CommandError(`it has no output "${missing}", so it is not a gateway's stack`);
     }
-    const signInTable = outputs.get('SignInTable');
     const template = await client.send(new GetTemplateCommand({ StackName: name }));
-    const config = parseTemplateConfig(template.TemplateBody);
-    const findCredentials = () => client.config.credentials();
-    const encryptionKey = outputs.get('EncryptionKey');
     return {
-      variables: { ...variables, [ENVIRONMENT.signInTable]: signInTable },
-      config,
-      encryptionKey,
-      findCredentials,
+      variables,
+      config: parseTemplateConfig(template.TemplateBody),
+      encryptionKey: outputs.get('EncryptionKey'),
+      findCredentials: () => client.config.credentials(),
     };
   } catch (error) {
     throw new CommandError(`the stack "${name}" cannot be used: ${wordsOf(error)}`);

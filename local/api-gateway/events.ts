@@ -90,32 +90,30 @@ function splitUrl(url: string): [path: string, query: string] {
 function readHeaders(
   raw: readonly string[],
 ): Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'> {
-  const headers: Record<string, string> = Object.create(null);
-  const multiValueHeaders: Record<string, string[]> = Object.create(null);
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] ?? '';
-    const value = raw[index + 1] ?? '';
-    headers[name] = value;
-    const values = multiValueHeaders[name];
-    if (values === undefined) multiValueHeaders[name] = [value];
-    else values.push(value);
-  }
-  return { headers, multiValueHeaders };
+  const pairs = raw.flatMap((name, index) =>
+    index % 2 === 0 ? [[name, raw[index + 1] ?? ''] as const] : [],
+  );
+  const { last, all } = collect(pairs);
+  return { headers: last, multiValueHeaders: all };
 }
 
 function readQuery(
   query: string,
 ): Pick<APIGatewayProxyEvent, 'queryStringParameters' | 'multiValueQueryStringParameters'> {
   if (query === '') return { queryStringParameters: null, multiValueQueryStringParameters: null };
-  const single: Record<string, string> = Object.create(null);
-  const multiple: Record<string, string[]> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(query)) {
-    single[name] = value;
-    const values = multiple[name];
-    if (values === undefined) multiple[name] = [value];
-    else values.push(value);
+  const { last, all } = collect(new URLSearchParams(query));
+  return { queryStringParameters: last, multiValueQueryStringParameters: all };
+}
+
+/** The last value of each name, and all of its values. */
+function collect(pairs: Iterable<readonly [name: string, value: string]>) {
+  const last: Record<string, string> = Object.create(null);
+  const all: Record<string, string[]> = Object.create(null);
+  for (const [name, value] of pairs) {
+    last[name] = value;
+    all[name] = [...(all[name] ?? []), value];
   }
-  return { queryStringParameters: single, multiValueQueryStringParameters: multiple };
+  return { last, all };
 }
 
 type RequestContext = RequestHead['context'];
