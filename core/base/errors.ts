@@ -8,6 +8,7 @@ import type { NanoUsd } from './money.ts';
 
 interface ErrorRow {
   readonly status: number;
+  /** The one who can change something about it. */
   readonly fault: 'caller' | 'policy' | 'provider' | 'us';
   readonly message: string;
 }
@@ -156,6 +157,6 @@ export const invalidRequest = (message: string, param?: string): GatewayError =>
 export const invalidField = (name: string, fault: string): GatewayError =>
   invalidRequest(`"${name}" ${fault}`, name);
 
-/** Whatever was thrown, as one of ours: anything unknown is `internal_error`, its words kept for the log's cause. */
+/** Returns an error of ours for anything that was thrown: `internal_error` for an unknown one, which the log gets as the cause. */
 export const toGatewayError = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });

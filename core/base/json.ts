@@ -39,13 +39,13 @@ export function parseStrictObject(text: string): JsonObject | undefined {
 const [BRACE, BRACKET, BRACE_END, BRACKET_END] = [0x7b, 0x5b, 0x7d, 0x5d];
 const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
 
-/** What a JSON text holds at all depths, outside of its strings. */
+/** The counts of a JSON text at all depths, outside of its strings. */
 export interface JsonMeasure {
   /** Counted by their colons. */
   readonly members: number;
   /** Lists and objects. */
   readonly containers: number;
-  /** How deep they are nested. */
+  /** The most lists and objects inside each other. */
   readonly depth: number;
 }
 

@@ -41,11 +41,11 @@ export interface CutFacts {
 
 export interface Dialect {
   readonly name: DialectName;
-  /** Whose dialect it is, and so the shape of its refusals. */
+  /** The vendor of the dialect, which decides the shape of refusals. */
   readonly family: ApiFamily;
   /** False if the provider charges nothing for it. Then it counts as a request and no more. */
   readonly isBilled: boolean;
-  /** Whose models are meant by ids without a provider, unless the configuration's default speaks this dialect. */
+  /** The provider of ids that name none, unless the configuration's default provider speaks this dialect. */
   readonly ownProvider?: string;
   /**
    * Reads a body.

@@ -2,10 +2,8 @@
  * OpenAI's embeddings: input alone is billed. https://platform.openai.com/docs/api-reference/embeddings
  */
 import * as v from 'valibot';
-import { toErrorBody } from '../base/error-body.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Dialect, ParsedRequest } from './dialect.ts';
-import { makeSilentMeter } from './meter.ts';
 import { readRequest } from './read-request.ts';
 import { countInput, type RequestInput } from './request-input.ts';
 import { INPUT_ONLY } from './request-output.ts';
@@ -25,6 +23,7 @@ import {
   text,
 } from './shapes.ts';
 import { type ReportedUsage, readUsage } from './usage.ts';
+import { wholeAnswersOf } from './whole-answers.ts';
 
 const TEXTS_MAX = 4_096;
 const INPUT = `a text, a list of tokens, or a list of 1 to ${TEXTS_MAX} of one of the two`;
@@ -63,7 +62,7 @@ const SHAPES = {
 };
 
 /** The words that a model puts before each text if it knows the task. */
-const PREFIX_TOKENS_MAX = 64;
+export const PREFIX_TOKENS_MAX = 64;
 
 /** @throws invalid_request naming the field that cannot be read, or that this credential may not send */
 function parseEmbeddings(body: JsonObject, rules: RequestRules): ParsedRequest {
@@ -110,13 +109,9 @@ function readEmbeddingUsage({ usage }: JsonObject): ReportedUsage | undefined {
 }
 
 export const EMBEDDINGS: Dialect = {
+  ...wholeAnswersOf('openai'),
   name: 'embeddings',
-  family: 'openai',
   isBilled: true,
   parse: parseEmbeddings,
-  makeMeter: makeSilentMeter,
   readUsage: readEmbeddingUsage,
-  toErrorEvents: (error) => `data: ${JSON.stringify(toErrorBody('openai', error))}\n\n`,
-  endEvents: '',
-  toCutEvents: () => '',
 };

@@ -39,7 +39,7 @@ export interface MeterState {
   readonly valueBytes?: number;
 }
 
-/** How one dialect's events are read. */
+/** The rules by which one dialect's events are read. */
 export interface MeterRules {
   /**
    * Finds each string of output, up to and with its opening quote. Global, not sticky. Its group, if it has one, names
@@ -90,7 +90,7 @@ export function makeMeter({ said, telling, read, hides }: MeterRules): Meter {
       if (events.length === 0) return { forward: NOTHING, end: undefined };
       // One character a byte: names and numbers are ASCII, and lengths are bytes.
       const text = events.toString('latin1');
-      // Most reads tell nothing: they are not cut into events.
+      // Most reads hold no such event, so they need not be cut into events.
       if (!telling.test(text)) {
         countSaid(text);
         return { forward: events, end: undefined };

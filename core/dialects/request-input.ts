@@ -56,11 +56,11 @@ export interface RequestInput {
   /** The provider looks for tools, and brings in their schemas where it likes. */
   readonly hasDeferredTools: boolean;
   /**
-   * The dearest cache that the request asks to write its input to; `5m`: at the price row's price of a write. A provider
-   * that writes unasked is known by its price row.
+   * The most expensive cache that the request marks its input for; `5m`: at the price row's price of a write. A provider
+   * that writes without a mark is known by its price row.
    */
   readonly cacheMark: 'none' | CacheLife;
-  /** The cache marks: how long each lasts, and how many messages from the end it stands, or `head`. */
+  /** The cache marks: how long each lasts, and how many messages are behind it, itself included, or `head`. */
   readonly cacheMarks: readonly string[];
 }
 
@@ -153,7 +153,7 @@ function placeOf(leaf: Leaf, places: readonly Place[]): string | undefined {
 
 interface PlacedMark {
   readonly life: CacheLife;
-  /** How many messages from the end it stands, as a client moves it along with its conversation; or the head. */
+  /** The number of messages from its own to the end, since a client moves it along with its conversation; or the head. */
   readonly place: number | 'head';
 }
 

@@ -5,7 +5,7 @@
 import type { Headers } from '../base/http.ts';
 import type { ProviderRow } from '../providers/known.ts';
 
-/** The most that a server may ask, in dollars a million tokens. */
+/** The highest price that a server may have, in dollars a million tokens. */
 export interface MaxPrice {
   readonly prompt: number;
   readonly completion: number;
@@ -30,7 +30,7 @@ export interface RequestRules {
   readonly maxOutputTokens: number | undefined;
   /** Sent to a provider that chooses among servers of different prices. @default none */
   readonly maxPrice?: MaxPrice | undefined;
-  /** The path asks for a stream, as Google's does. */
+  /** The path is that of a stream, as Google's may be. */
   readonly isStreamRoute: boolean;
   /** The request's own. */
   readonly headers: Headers;

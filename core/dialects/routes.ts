@@ -18,7 +18,7 @@ export interface Route {
   readonly dialect: Dialect;
   /** The model that the path names; undefined: the body names it. */
   readonly modelId?: string;
-  /** The path asks for a stream. */
+  /** The path is that of a stream. */
   readonly isStreamRoute: boolean;
 }
 

@@ -87,7 +87,7 @@ async function verifySignature(
   }
 }
 
-/** A scoped token may carry the same types; its `kid` tells it apart. */
+/** A scoped token may carry the same types; it is known by its `kid`. */
 const TYPES: readonly string[] = ['jwt', 'at+jwt'];
 
 /** Keys of the token's own choice (RFC 7515, 4.1.2, 4.1.3, 4.1.5, 4.1.6); encryption and nesting (RFC 7519, 5.2). */
@@ -95,7 +95,7 @@ const REFUSED_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'enc', 'epk', 'cty'] as con
 const KID_CHARS_MAX = 256;
 
 /**
- * Checks the strict form of a JWT and returns which key it asks for.
+ * Checks the strict form of a JWT and returns which key its header names.
  * @throws invalid_api_key for any other form, and for an algorithm that the verifier does not allow
  */
 function readWantedKey(jwt: string, verifier: Verifier): WantedKey {

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 import type { CryptoKey } from 'jose';
 import type { JwtAlgorithm, VerifyingKey } from './verifier.ts';
 
-/** The key that a token's header asks for. */
+/** The key that a token's header names. */
 export interface WantedKey {
   /** Undefined: the token names none. */
   readonly kid: string | undefined;

@@ -37,10 +37,10 @@ export interface CatalogueSource extends ModelNames {
   readonly table: Pick<PriceTable, 'models'>;
 }
 
-/** Tells if a provider has all that a request to it needs, such as its key. */
+/** Returns true if a provider has all that a request to it needs, such as its key. */
 export type CanAnswer = (provider: string) => boolean | Promise<boolean>;
 
-/** The models of a deployment, and what their ids stand for. */
+/** The models of a deployment, and the meaning of their ids. */
 export interface ModelLists {
   readonly catalogue: ModelCatalogue;
   readonly names: ModelNames;

@@ -1,5 +1,5 @@
 /**
- * The most that a server may ask, for providers that choose among servers of different prices.
+ * The highest price that a server may have, for providers that choose among servers of different prices.
  * Flow: policy > **price** > reserve.
  */
 import { asNanoUsd, usdFromNano } from '../base/money.ts';

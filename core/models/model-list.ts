@@ -27,10 +27,10 @@ export function modelReaderOf({
   return headers.has('anthropic-version') ? 'anthropic' : 'openai';
 }
 
-/** The most models of a page that asks for a size. */
+/** The most models of a page whose size is given. */
 const PAGE_MODELS_MAX = 1_000;
 
-/** The parameters of a page, by form. An OpenAI client that gives none gets all, because it never asks for more. */
+/** The parameters of a page, by form. An OpenAI client that gives none gets all, because it never requests a second page. */
 const PAGE_PARAMETERS = {
   anthropic: { size: 'limit', after: 'after_id' },
   google: { size: 'pageSize', after: 'pageToken' },
@@ -137,7 +137,7 @@ function isAllowed(model: ListedModel, { reader, grant, lists }: Viewer): boolea
   return isSpoken && isAllowedModel(grant, target, lists.names);
 }
 
-/** The providers of these models that can answer here. Each is asked for once, all at the same time. */
+/** The providers of these models that can answer here. All are checked at the same time, each once. */
 async function answeringOf(
   models: readonly ListedModel[],
   { canAnswer = () => true }: ModelLists,

@@ -242,7 +242,7 @@ export function costOf(price: Price, usage: TokenUsage, longCacheWrite = 0): Nan
 }
 
 /**
- * The most expensive cache that a request asks the provider to write its input to. `none`: no field asks for a cache.
+ * The most expensive cache that a request marks its input for. `none`: it has no mark.
  * `5m`: five minutes, at the row's price of a write. `1h`: an hour, at twice the input.
  */
 export type CacheLifetime = 'none' | '5m' | '1h';

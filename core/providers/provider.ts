@@ -214,7 +214,7 @@ function withoutEnd(text: string, ends: readonly string[]): string {
   return end === undefined ? text : text.slice(0, -end.length);
 }
 
-/** Returns the refusal of a model whose provider has no API key. It tells the operator which key to set. */
+/** Returns the refusal of a model whose provider has no API key. It says which key the operator has to set. */
 export const providerKeyMissing = (config: Config, { name, secret }: Provider): GatewayError =>
   new GatewayError('model_not_found', {
     message: `provider "${name}" has no API key: set ${keyVariableOf(config, name)} or the secret "${secret ?? name}"`,
@@ -223,7 +223,7 @@ export const providerKeyMissing = (config: Config, { name, secret }: Provider): 
 
 /**
  * Returns true for a provider that has all that a request needs: a key, or no need of one.
- * @param hasKey tells if the secret of this name has a value
+ * @param hasKey returns true if the secret of this name has a value
  */
 export const canProviderAnswer = async (
   provider: Provider | undefined,

@@ -77,7 +77,7 @@ export async function holdCall(call: CallToHold, ports: HoldPorts): Promise<Prov
   const { grant, requestId, leaseEndsAtMs, startedAtMs } = call;
   let { plan } = call;
   let { cap } = plan;
-  /** Counted, or known as well as a count would tell. */
+  /** Counted, or known so well that a count would hardly lower it. */
   let isCounted = false;
   const count = async (left: AmountsLeft): Promise<Amounts | undefined> => {
     if (isCounted) return undefined;

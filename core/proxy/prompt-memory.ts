@@ -55,7 +55,7 @@ const marksTagOf = ({ request: { input } }: CallPlan): string =>
 
 /**
  * The plan with its remembered prompt at the price of a cache read: only if the configuration says so, the last answer
- * to this prompt read it from the cache, and the cache marks stand as they did. Else undefined.
+ * to this prompt read it from the cache, and the cache marks are where they were. Else undefined.
  */
 export function atCachePrice(
   plan: CallPlan,

@@ -200,7 +200,7 @@ export function chargedError(error: GatewayError, { status, cost }: UsageRow): G
 /**
  * Closes a call: writes the usage row, settles the hold, writes one log line. Never throws: the sweep closes what could
  * not be written when the lease ends.
- * @returns the row that stands
+ * @returns the row that counts: the first one that was written
  */
 export async function closeCall(
   call: ProviderCall,

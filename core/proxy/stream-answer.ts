@@ -9,6 +9,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { Meter } from '../dialects/meter.ts';
 import { outputTokensMax } from '../dialects/request-output.ts';
 import { giveBack } from '../wallet/give-back.ts';
+import type { UsageRow } from '../wallet/usage-row.ts';
 import { amountsUnder } from './call-plan.ts';
 import type { CallEnd } from './ends.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
@@ -32,11 +33,11 @@ const RUNAWAY_TOKENS_MORE = 256;
 
 /** The end of a stream, when no more of it is read. */
 interface Ending {
-  /** The last bytes for the client, sent after the call is closed. */
-  readonly last: readonly Uint8Array[];
-  /** Sent after them as an event, if it is set, with what was charged. */
-  readonly shown?: GatewayError | undefined;
-  readonly error?: GatewayError | undefined;
+  /** The provider's last bytes for the client, sent after the call is closed. */
+  readonly last?: readonly Buffer[];
+  /** The gateway's own events, sent after them. */
+  readonly toOwnEvents?: (row: UsageRow) => string;
+  readonly error?: GatewayError;
   readonly isCut?: boolean;
 }
 
@@ -74,28 +75,30 @@ export async function* streamAnswer(
       }
       if (forward.length > 0) yield checked(forward);
       if (end !== undefined) ending = { last: [checked(end)] };
-      else if (isRunaway(current, meter))
-        ending = cutShort(call, meter, splitter.isMidEvent(), ports);
+      else if (isRunaway(current, meter)) ending = cutShort(call, meter, ports.clock.nowMs());
       if (ending !== undefined) break;
     }
-    ending ??= endOf(meter, checked(splitter.rest()));
-  } catch (error) {
-    ending =
-      leak === undefined
-        ? failedEnd(dialect, toGatewayError(error), meter, splitter.isMidEvent())
-        : { last: [], shown: leak, error: leak };
+    ending ??= endOf(meter, checked(splitter.rest()), dialect);
+  } catch (cause) {
+    const error = toGatewayError(cause);
+    // SDKs accept a truncated stream as complete, so a failure becomes an error event, unless the answer is complete.
+    const isComplete = leak === undefined && meter.isFinished() && !splitter.isMidEvent();
+    ending = isComplete
+      ? { toOwnEvents: () => dialect.endEvents, error }
+      : { toOwnEvents: errorEventsOf(error, dialect), error };
   }
-  const { error, shown, last } = ending;
+  const { error, last = [], toOwnEvents } = ending;
   const outcome = {
     ...{ end: toEnd(meter, ending), httpStatus: response.status, firstByteAtMs },
     ...{ isPromptEdited: isEdited, error },
   };
   const row = await closeCall(current, outcome, ports);
-  for (const bytes of last) {
+  const own = toOwnEvents?.(row) ?? '';
+  // A blank line ends the event of which a part was sent.
+  const separator = own !== '' && splitter.isMidEvent() ? '\n\n' : '';
+  for (const bytes of [...last, Buffer.from(separator + own)]) {
     if (bytes.length > 0) yield bytes;
   }
-  if (shown !== undefined)
-    yield toErrorEvent(dialect, chargedError(shown, row), splitter.isMidEvent());
 }
 
 /** A give-back is a write: it is worth this much. */
@@ -130,31 +133,21 @@ function toEnd(meter: Meter, { isCut = false }: Ending): CallEnd {
 }
 
 /** The end of a stream without `[DONE]`. Some providers stop after the finish reason, some without a blank line. */
-function endOf(meter: Meter, rest: Buffer): Ending {
+function endOf(meter: Meter, rest: Buffer, dialect: Dialect): Ending {
   const { forward, end } = meter.take(rest.length === 0 ? rest : Buffer.concat([rest, EVENT_END]));
   if (meter.isFinished() || meter.hasFailed())
     return { last: end === undefined ? [forward] : [forward, end] };
   const error = new GatewayError('upstream_error', {
     message: 'The provider ended its answer early.',
   });
-  return { last: [], shown: error, error };
+  return { toOwnEvents: errorEventsOf(error, dialect), error };
 }
 
-/** SDKs accept a truncated stream as complete, so a failure becomes an error event, unless the answer is complete. */
-function failedEnd(
-  dialect: Dialect,
-  error: GatewayError,
-  meter: Meter,
-  isMidEvent: boolean,
-): Ending {
-  return meter.isFinished() && !isMidEvent
-    ? { last: [Buffer.from(dialect.endEvents)], error }
-    : { last: [], shown: error, error };
-}
-
-/** With `isMidEvent`, a blank line first ends the event of which a part was sent. */
-const toErrorEvent = (dialect: Dialect, error: GatewayError, isMidEvent: boolean): Uint8Array =>
-  Buffer.from(`${isMidEvent ? '\n\n' : ''}${dialect.toErrorEvents(error)}`);
+/** The events of an error, with what was charged. */
+const errorEventsOf =
+  (error: GatewayError, dialect: Dialect) =>
+  (row: UsageRow): string =>
+    dialect.toErrorEvents(chargedError(error, row));
 
 /** True if a provider goes on beyond the hold, by its own report or by far more text than the cap allows. */
 function isRunaway({ plan, cap, hold }: ProviderCall, meter: Meter): boolean {
@@ -175,16 +168,10 @@ function isRunaway({ plan, cap, hold }: ProviderCall, meter: Meter): boolean {
 }
 
 /** Ends a stream as if the provider had kept its cap. */
-function cutShort(
-  { requestId, plan }: ProviderCall,
-  meter: Meter,
-  isMidEvent: boolean,
-  { clock }: CallPorts,
-): Ending {
-  const facts = { requestId, model: plan.target.id, nowMs: clock.nowMs() };
+function cutShort({ requestId, plan }: ProviderCall, meter: Meter, nowMs: number): Ending {
+  const facts = { requestId, model: plan.target.id, nowMs };
   const error = new GatewayError('upstream_error', {
     detail: 'the provider went on past the output cap and was cut',
   });
-  const text = `${isMidEvent ? '\n\n' : ''}${plan.dialect.toCutEvents(facts, meter)}`;
-  return { last: [Buffer.from(text)], error, isCut: true };
+  return { toOwnEvents: () => plan.dialect.toCutEvents(facts, meter), error, isCut: true };
 }

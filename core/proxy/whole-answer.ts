@@ -13,6 +13,7 @@ import type { UsageRow } from '../wallet/usage-row.ts';
 import { ANSWER_BYTES_MAX, type CallPlan } from './call-plan.ts';
 import type { CallEnd } from './ends.ts';
 import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
+import type { ProxyAnswer } from './late-answer.ts';
 import {
   type CallOutcome,
   type CallPorts,
@@ -40,9 +41,7 @@ const AWS_SECRET_WORDS =
   /x-amz-security-token|AWS4-HMAC-SHA256|arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}:/i;
 
 /** An answer to pass on, with the usage row of its call. */
-export interface PassedAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+export interface PassedAnswer extends ProxyAnswer {
   readonly body: Buffer;
   readonly row: UsageRow;
 }

@@ -8,12 +8,12 @@ import { countInput, requireOwnData } from '../request-input.ts';
 import { INPUT_ONLY } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
 import { atFirstUse, maybe, type Strictness, text } from '../shapes.ts';
+import { wholeAnswersOf } from '../whole-answers.ts';
 import { toParts } from './input.ts';
 import { modelName, requirePathModel } from './model.ts';
 import { contentShape } from './parts.ts';
 import { GENERATE_SHAPES } from './shape.ts';
 import { message, repeated } from './shapes.ts';
-import { WHOLE_ANSWERS } from './whole-answers.ts';
 
 const countShape = (strictness: Strictness) =>
   message(strictness, {
@@ -50,8 +50,9 @@ function parseCount(body: JsonObject, rules: RequestRules): ParsedRequest {
 
 /** Counts as a request and no more. */
 export const GOOGLE_COUNT_TOKENS: Dialect = {
-  ...WHOLE_ANSWERS,
+  ...wholeAnswersOf('google'),
   name: 'google_count_tokens',
+  ownProvider: 'google',
   isBilled: false,
   parse: parseCount,
   readUsage: () => undefined,

@@ -3,6 +3,7 @@
  */
 import type { JsonObject } from '../../base/json.ts';
 import type { Dialect, ParsedRequest } from '../dialect.ts';
+import { PREFIX_TOKENS_MAX } from '../embeddings.ts';
 import { readRequest } from '../read-request.ts';
 import { countInput, type RequestInput, requireOwnData } from '../request-input.ts';
 import { INPUT_ONLY } from '../request-output.ts';
@@ -18,15 +19,12 @@ import {
   type Strictness,
   text,
 } from '../shapes.ts';
+import { wholeAnswersOf } from '../whole-answers.ts';
 import { toParts } from './input.ts';
 import { modelName, requirePathModel } from './model.ts';
 import { contentShape } from './parts.ts';
 import { message, repeated } from './shapes.ts';
 import { readGoogleUsage } from './usage.ts';
-import { WHOLE_ANSWERS } from './whole-answers.ts';
-
-/** The words that a model puts before each text if it knows the task. */
-const PREFIX_TOKENS_MAX = 64;
 
 function embedShape(strictness: Strictness) {
   // Images and sound have prices of their own.
@@ -108,7 +106,8 @@ function toParsed(input: RequestInput, sent: JsonObject, rules: RequestRules): P
 }
 
 const EMBEDS = {
-  ...WHOLE_ANSWERS,
+  ...wholeAnswersOf('google'),
+  ownProvider: 'google',
   isBilled: true,
   readUsage: ({ usageMetadata }) => readGoogleUsage(usageMetadata),
 } as const satisfies Partial<Dialect>;

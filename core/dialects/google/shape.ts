@@ -11,10 +11,10 @@ import {
   json,
   jsonObject,
   labels,
-  limitedTo,
   list,
   maybe,
   number,
+  objectShapes,
   type Read,
   type Strictness,
   text,
@@ -27,12 +27,12 @@ import { message, repeated } from './shapes.ts';
 const CANDIDATES_MAX = 8;
 
 function configShape(strictness: Strictness) {
-  const modality = limitedTo((value) => value === 'TEXT', '"TEXT"');
+  const { limited } = objectShapes(strictness);
   return message(strictness, {
     maxOutputTokens: maybe(whole()),
     candidateCount: maybe(whole(CANDIDATES_MAX)),
     // Speech and pictures have prices of their own.
-    responseModalities: maybe(list(strictness === 'bounded' ? modality : text)),
+    responseModalities: maybe(list(limited('TEXT'))),
     responseSchema: maybe(jsonObject),
     ...each(maybe(json), 'responseJsonSchema', '_responseJsonSchema'),
     responseMimeType: maybe(text),
@@ -71,10 +71,7 @@ function toolShapes(strictness: Strictness) {
 }
 
 function generateShape(strictness: Strictness) {
-  const tier = limitedTo(
-    (value) => value === 'standard' || value === 'unspecified',
-    'one of standard, unspecified',
-  );
+  const { limited } = objectShapes(strictness);
   const setting = message(strictness, each(maybe(text), 'category', 'method', 'threshold'));
   return message(strictness, {
     model: maybe(text),
@@ -83,7 +80,7 @@ function generateShape(strictness: Strictness) {
     ...toolShapes(strictness),
     generationConfig: maybe(configShape(strictness)),
     safetySettings: maybe(repeated(setting)),
-    serviceTier: maybe(strictness === 'bounded' ? tier : text),
+    serviceTier: maybe(limited('standard', 'unspecified')),
     labels: maybe(labels),
     store: maybe(flag),
     ...each(maybe(storedId), 'cachedContent', 'continuationToken'),

@@ -1,6 +1,6 @@
 /**
  * Google's report of a generated content, in the one form that is priced. Flow: forward > **meter** > settle.
- * Its prompt includes what was read from a cache; its thoughts stand beside its candidates.
+ * Its prompt includes what was read from a cache; its thoughts are not among its candidates.
  * https://ai.google.dev/api/generate-content#UsageMetadata
  */
 import { count, type ReportedUsage } from '../usage.ts';

@@ -180,7 +180,7 @@ describe('under a limit', () => {
   test.each([
     [
       'generationConfig.responseModalities[1]',
-      '"TEXT"',
+      'one of TEXT',
       { generationConfig: { responseModalities: ['TEXT', 'IMAGE'] } },
     ],
     ['serviceTier', 'one of standard, unspecified', { serviceTier: 'priority' }],
