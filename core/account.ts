@@ -115,23 +115,14 @@ function modelRoute({ method, path }: HttpRequest): RouteHandler | undefined {
 /** `/v1/users/{user}`. */
 function userRoute({ method, path }: HttpRequest): RouteHandler | undefined {
   const escaped = USER_PATH.exec(path)?.[1];
-  if (escaped === undefined) return undefined;
+  if (escaped === undefined || (method !== 'GET' && method !== 'PATCH')) return undefined;
   const user = decode(escaped);
-  switch (method) {
-    case 'GET':
-      return ({ query }, grant, ports) => {
-        requireKeyAlone(query);
-        return describeUser(user, ownedUsersOf(grant, query), ports);
-      };
-    case 'PATCH':
-      return (request, grant, ports) => {
-        requireKeyAlone(request.query);
-        const owned = ownedUsersOf(grant, request.query);
-        return changeUser(user, request, { owned, by: `key ${grant.keyName}` }, ports);
-      };
-    default:
-      return undefined;
-  }
+  return (request, grant, ports) => {
+    requireKeyAlone(request.query);
+    const owned = ownedUsersOf(grant, request.query);
+    if (method === 'GET') return describeUser(user, owned, ports);
+    return changeUser(user, request, { owned, by: `key ${grant.keyName}` }, ports);
+  };
 }
 
 /** Refuses every parameter but the name of a managed key. */

@@ -3,6 +3,8 @@
  * of leaked tokens.
  * Invariant: a leaked token is revoked before its spend is read, so that the new token adds no allowance.
  */
+
+import { chunksOf } from '../../core/base/chunks.ts';
 import {
   asNanoUsd,
   type NanoUsd,
@@ -78,9 +80,7 @@ export function askGateway(
     // Leaked ones first, one by one: whoever stops the command knows which are revoked.
     for (const row of ask.rows.filter(({ email }) => ask.leaked.has(email))) await look(row);
     const others = ask.rows.filter(({ email }) => !ask.leaked.has(email));
-    for (let from = 0; from < others.length; from += LOOKS_AT_ONCE) {
-      await Promise.all(others.slice(from, from + LOOKS_AT_ONCE).map(look));
-    }
+    for (const some of chunksOf(others, LOOKS_AT_ONCE)) await Promise.all(some.map(look));
     return { budgets: book.budgets, replaced };
   });
 }

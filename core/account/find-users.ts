@@ -2,6 +2,7 @@
  * Finds the users of a key and reads their wallets and notes. Flow: id > **user** > answer.
  */
 import type { Identity } from '../access/grant.ts';
+import { chunksOf } from '../base/chunks.ts';
 import { invalidRequest } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { namesOf } from '../wallet/introduce.ts';
@@ -126,13 +127,8 @@ export async function readUsers(
   { wallets, people }: Pick<FindUsersPorts, 'wallets' | 'people'>,
 ): Promise<readonly UserItems[]> {
   const users: UserItems[] = [];
-  const span = BATCH_SIZE * BATCHES_AT_ONCE;
-  for (let start = 0; start < ids.length; start += span) {
-    const batches: WalletId[][] = [];
-    for (let at = start; at < Math.min(ids.length, start + span); at += BATCH_SIZE) {
-      batches.push(ids.slice(at, at + BATCH_SIZE));
-    }
-    const read = batches.map(async (batch) => {
+  for (const some of chunksOf(ids, BATCH_SIZE * BATCHES_AT_ONCE)) {
+    const read = chunksOf(some, BATCH_SIZE).map(async (batch) => {
       const [found, notes] = await Promise.all([wallets.findAll(batch), people.findNotes(batch)]);
       const byId = new Map(found.map((wallet) => [wallet.id, wallet]));
       return batch.map((walletId) => ({

@@ -38,10 +38,18 @@ export async function findTokenWallet(
   token: { readonly id: TokenId; readonly user?: string | undefined },
   wallets: FoundWallets,
 ): Promise<Wallet | undefined> {
-  const claimant = claimantOfToken(token.user);
-  const formerIds = claimant ? formerWalletIdsOf({ keyId, ...claimant }) : [];
+  const formerIds = formerWalletIdsOfToken(keyId, token.user);
   const walletId = walletIdOfToken(keyId, token);
   return findTogether({ walletId, formerIds, tokenIds: [token.id] }, wallets);
+}
+
+/** Returns the wallets that the user of a token had in the version before. */
+export function formerWalletIdsOfToken(
+  keyId: KeyId,
+  user: string | undefined,
+): readonly WalletId[] {
+  const claimant = claimantOfToken(user);
+  return claimant === undefined ? [] : formerWalletIdsOf({ keyId, ...claimant });
 }
 
 interface TogetherAsk {

@@ -6,19 +6,15 @@ import type { Grant } from '../access/grant.ts';
 import { claimantOfToken } from '../access/identity.ts';
 import { invalidField, invalidRequest } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
-import type { KeyId, TokenId, WalletId } from '../base/ids.ts';
+import type { TokenId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { isName, USER_CHARS_MAX } from '../base/names.ts';
 import type { Clock } from '../base/ports.ts';
 import type { RevokedList } from '../keys/ports.ts';
 import { JTI_CHARS_MAX, tokenIdOf } from '../tokens/scoped-claims.ts';
-import {
-  formerWalletIdsOf,
-  keepTokenUntilMs,
-  walletIdOf,
-  walletIdOfToken,
-} from '../wallet/payer.ts';
+import { keepTokenUntilMs, walletIdOf, walletIdOfToken } from '../wallet/payer.ts';
 import type { WalletMarks } from '../wallet/ports.ts';
+import { formerWalletIdsOfToken } from './find-wallet.ts';
 import { parseOwnToken, requireCurrentKey } from './scoped-jwt.ts';
 
 /** The key whose tokens are revoked, as in its grant. */
@@ -48,7 +44,7 @@ export async function revokeToken(
     keepTokenUntilMs(clock.nowMs(), key.maxTokenLifetimeSeconds),
     token.expiresAtMs + lifetimeMs,
   );
-  for (const former of formerWalletsOf(key.keyId, token.user)) {
+  for (const former of formerWalletIdsOfToken(key.keyId, token.user)) {
     await marks.revokeToken(former, token.id, keepUntilMs, true);
   }
   await marks.revokeToken(walletIdOfToken(key.keyId, token), token.id, keepUntilMs);
@@ -86,17 +82,11 @@ export async function revokeUser(
   const notBeforeMs = clock.nowMs() + ISSUER_LEAD_MS;
   const identity = claimantOfToken(user)?.identity;
   const walletId = walletIdOf({ ...key, ...(identity && { identity }) });
-  for (const former of formerWalletsOf(key.keyId, user)) {
+  for (const former of formerWalletIdsOfToken(key.keyId, user)) {
     await marks.raiseNotBefore(former, notBeforeMs, true);
   }
   await marks.raiseNotBefore(walletId, notBeforeMs);
   return { notBeforeMs };
-}
-
-/** Returns the wallets that the user of a token had in the version before. */
-function formerWalletsOf(keyId: KeyId, user: string | undefined): readonly WalletId[] {
-  const claimant = claimantOfToken(user);
-  return claimant === undefined ? [] : formerWalletIdsOf({ keyId, ...claimant });
 }
 
 interface RevokePorts {

@@ -63,15 +63,17 @@ export async function changeUser(
   ports: UsersPorts,
 ): Promise<JsonObject> {
   const change = parseUserChange(request.body);
-  const sentKey = readIdempotencyKey(request);
-  const idempotencyKey = sentKey ?? ports.random.uuid();
+  const idempotencyKey = readIdempotencyKey(request) ?? ports.random.uuid();
   const found = await findUsers(text, owned, ports);
   if (found.length === 0) throw notFound();
   const users = chooseUsers(found, change);
   const nowMs = ports.clock.nowMs();
   const id = sha256(`${text}\0${idempotencyKey}`);
   const fields = request.body ?? '';
-  for (const user of users) requireAllowed(user, { change, idempotencyKey, owned, nowMs });
+  for (const { wallet, note } of users) {
+    // A change that was made already is repeated as it was.
+    if (!note?.changes.has(idempotencyKey)) editOf(change, wallet?.person ?? NOBODY, owned, nowMs);
+  }
   await ports.userChanges.put({ keyId: owned.keyId, id, atMs: nowMs, by, user: text, fields });
   for (const { walletId, identity, note } of users) {
     await changePerson(
@@ -90,25 +92,6 @@ export async function changeUser(
   );
   const shown = after.find(({ wallet }) => wallet?.seenDay !== undefined) ?? after[0];
   return { data: shown ? viewUser(shown, owned, nowMs) : null };
-}
-
-/** Refuses a change that the record as it stands does not allow, unless it was made already. */
-function requireAllowed(
-  { wallet, note }: FoundUser,
-  {
-    change,
-    idempotencyKey,
-    owned,
-    nowMs,
-  }: {
-    readonly change: UserChange;
-    readonly idempotencyKey: string;
-    readonly owned: OwnedUsers;
-    readonly nowMs: number;
-  },
-): void {
-  if (note?.changes.has(idempotencyKey)) return;
-  editOf(change, wallet?.person ?? NOBODY, owned, nowMs);
 }
 
 const NOBODY: PersonState = { limits: [], creditNanoUsd: 0n, isBlocked: false };
@@ -139,6 +122,7 @@ function readIdempotencyKey({ headers }: Pick<HttpRequest, 'headers'>): string |
   );
 }
 
+/** Returns the record after a change. @throws invalid_request for credit that the record does not allow */
 function editOf(
   { limits, creditNanoUsd = 0n, blocked }: UserChange,
   current: PersonState,

@@ -9,17 +9,8 @@ import type { Verifier, VerifierKey } from '../jwt/verifier.ts';
 import type { KeyRecord } from './key-record.ts';
 import type { Tier } from './tier.ts';
 
-/** The settings of a key that commands change. */
-type SettableFields = Pick<KeyRecord, 'limits' | 'maxTokenLifetimeSeconds'> &
-  Partial<
-    Pick<
-      KeyRecord,
-      'models' | 'verifier' | 'identity' | 'tiers' | 'allowedOrigins' | 'expiresAtMs' | 'managedBy'
-    >
-  >;
-
 /** Returns the settings of a key as texts. Settings that a key lacks are left out, except models and limits. */
-export function toFields(record: SettableFields): Readonly<Record<string, string>> {
+export function toFields(record: KeyRecord): Readonly<Record<string, string>> {
   const { models, limits, maxTokenLifetimeSeconds, verifier, identity, allowedOrigins } = record;
   const { tiers, expiresAtMs, managedBy } = record;
   return {
@@ -43,8 +34,8 @@ export const tierText = ({ when, limits, models = [] }: Tier): string =>
 
 /** Returns the fields that differ between two states of a key, as `old -> new`. */
 export function changesBetween(
-  before: SettableFields,
-  after: SettableFields,
+  before: KeyRecord,
+  after: KeyRecord,
 ): Readonly<Record<string, string>> {
   const was = toFields(before);
   const is = toFields(after);

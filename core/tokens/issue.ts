@@ -46,16 +46,8 @@ export function issueOffline(request: IssueRequest, nowMs: number): IssuedToken 
   const { account, keyName } = requireKid(request.kid);
   const { models, spendingLimit, user, jti, tags, maxTokenLifetimeSeconds } = request;
   const exp = Math.floor(request.expiresAtMs / 1000);
-  const claims = {
-    sub: account,
-    iat: Math.floor(nowMs / 1000),
-    exp,
-    ...(models && { models }),
-    ...(spendingLimit !== undefined && { spending_limit: spendingLimit }),
-    ...(user !== undefined && { user }),
-    jti,
-    ...(tags && { tags }),
-  };
+  const iat = Math.floor(nowMs / 1000);
+  const claims = { sub: account, iat, exp, models, spending_limit: spendingLimit, user, jti, tags };
   try {
     const read = parseScopedClaims(claims, { account, maxTokenLifetimeSeconds });
     requireInForce(read, maxTokenLifetimeSeconds, nowMs);

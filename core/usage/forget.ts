@@ -4,6 +4,7 @@
  * whose rollup no longer has the name is not read again.
  */
 import type { Identity } from '../access/grant.ts';
+import { chunksOf } from '../base/chunks.ts';
 import type { KeyId, WalletId } from '../base/ids.ts';
 import { isoDay } from '../base/limits.ts';
 import { placeOf, type RollupSegment } from './cells.ts';
@@ -114,8 +115,7 @@ async function forgetRows(
     const places = found.rows
       .filter(({ row }) => row.identity !== undefined && isForgotten(row))
       .map(({ row }) => placeOf(row));
-    for (let start = 0; start < places.length; start += WRITES_AT_ONCE) {
-      const some = places.slice(start, start + WRITES_AT_ONCE);
+    for (const some of chunksOf(places, WRITES_AT_ONCE)) {
       await Promise.all(some.map((place) => names.forgetRow(keyId, day, place)));
     }
     count += places.length;

@@ -100,13 +100,9 @@ export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<Audi
   };
   const totalsChecked = keys.every(({ createdAtMs }) => createdAtMs >= oldestMs);
   const judging = { nowMs, totalsChecked };
-  const none = {
-    ...{ rows: 0, wallets: 0, counters: 0, pools: 0 },
-    ...{ differences: [], overruns: [], busy: [] },
-  };
   const pooled = otherPersonalKeys === undefined ? ask.keyId : undefined;
   const found = await auditWallets({ span, judging, pooled }, ports);
-  if (found === undefined) return { ...none, totalsChecked, truncated: true };
+  if (found === undefined) return { ...NOTHING, totalsChecked, truncated: true };
   const pools =
     pooled === undefined
       ? NO_POOLS
@@ -123,6 +119,16 @@ export async function auditUsage(ask: AuditAsk, ports: AuditPorts): Promise<Audi
     truncated: false,
   };
 }
+
+const NOTHING = {
+  rows: 0,
+  wallets: 0,
+  counters: 0,
+  pools: 0,
+  differences: [],
+  overruns: [],
+  busy: [],
+};
 
 const NO_POOLS: PoolsReport = { compared: 0, differences: [], busy: [] };
 
@@ -158,8 +164,12 @@ async function auditWallets(
   if (holders === undefined || first === undefined) return undefined;
   const named = new Set([...first.wallets.keys(), ...holders]);
   const found = new Map<WalletId, Wallet | undefined>();
-  for (const walletId of named) found.set(walletId, await ports.wallets.find(walletId));
-  const moves = movesOf(found);
+  const moves = new Map<WalletId, WalletId>();
+  for (const walletId of named) {
+    const wallet = await ports.wallets.find(walletId);
+    found.set(walletId, wallet);
+    if (wallet?.movedTo !== undefined) moves.set(walletId, wallet.movedTo);
+  }
   const firstBooks = joinMoved(first.wallets, moves);
   const walletIds = new Set([...firstBooks.keys(), ...holders]);
   const slices = new Set<string>();
@@ -192,16 +202,6 @@ async function auditWallets(
   const busy = [...suspects.keys()];
   return { rows, counters, differences, overruns, busy, walletIds, slices };
 }
-
-/** Returns where the wallets that were moved went. */
-const movesOf = (
-  found: ReadonlyMap<WalletId, Wallet | undefined>,
-): ReadonlyMap<WalletId, WalletId> =>
-  new Map(
-    [...found].flatMap(([from, wallet]) =>
-      wallet?.movedTo === undefined ? [] : [[from, wallet.movedTo] as const],
-    ),
-  );
 
 /** Returns the counters and slices of a wallet, by the names of `nameOf`. */
 const figuresOf = (wallet: Wallet | undefined): ReadonlyMap<string, bigint> =>
