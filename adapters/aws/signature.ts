@@ -36,13 +36,15 @@ export function makeRequestSigner(options: SignerOptions): RequestSigner {
   const { service, region, credentials } = options;
   const { accessKeyId, sessionToken } = credentials;
   const signingKey = makeKeyOfDay(options);
+  let place: SignedPlace | undefined;
 
   return ({ method, url, headers, body, atMs }) => {
-    const { host, pathname, search } = new URL(url);
+    // The URL of tables and secrets never changes.
+    if (place?.url !== url) place = toPlace(url);
     const at = toTimestamp(atMs);
     const day = at.slice(0, DAY_CHARS);
     const added = {
-      host,
+      host: place.host,
       'x-amz-date': at,
       ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
     };
@@ -51,8 +53,8 @@ export function makeRequestSigner(options: SignerOptions): RequestSigner {
     const canonicalHeaders = all.map(([name, value]) => `${name}:${canonicalValue(value)}\n`);
     const canonical = [
       method,
-      canonicalPath(pathname),
-      canonicalQuery(search),
+      place.path,
+      place.query,
       canonicalHeaders.join(''),
       names,
       sha256(body),
@@ -63,6 +65,14 @@ export function makeRequestSigner(options: SignerOptions): RequestSigner {
     const authorization = `${ALGORITHM} Credential=${accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
     return { ...added, authorization };
   };
+}
+
+type SignedPlace = ReturnType<typeof toPlace>;
+
+/** The parts of a URL that are signed. */
+function toPlace(url: string) {
+  const { host, pathname, search } = new URL(url);
+  return { url, host, path: canonicalPath(pathname), query: canonicalQuery(search) };
 }
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex');

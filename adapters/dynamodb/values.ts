@@ -65,10 +65,10 @@ const digitsOf = (value: AttributeValue | undefined): string | undefined =>
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
  */
 export const sizeOf = (item: Item): number =>
-  Object.entries(item).reduce(
-    (sum, [name, value]) => sum + Buffer.byteLength(name) + sizeOfValue(value),
-    0,
-  );
+  Object.entries(item).reduce((sum, [name, value]) => sum + sizeOfAttribute(name, value), 0);
+
+export const sizeOfAttribute = (name: string, value: AttributeValue): number =>
+  Buffer.byteLength(name) + sizeOfValue(value);
 
 function sizeOfValue(value: AttributeValue): number {
   if ('S' in value) return Buffer.byteLength(value.S);

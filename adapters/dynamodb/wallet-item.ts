@@ -35,7 +35,7 @@ import {
   type Item,
   integerOf,
   readNumber,
-  sizeOf,
+  sizeOfAttribute,
   textOf,
   toBytes,
   toText,
@@ -80,18 +80,19 @@ export const holdAttribute = (hold: Hold): readonly [name: string, value: Attrib
 export const sliceAttributes = (name: string): readonly string[] =>
   Object.values(SLICE).map((prefix) => prefix + name);
 
-/** @throws TypeError when a hold cannot be read */
+/** Reads a wallet. Its holds are read when they are asked for, which throws a TypeError if one cannot be read. */
 export function parseWallet(item: Item): Wallet {
   const id = asWalletId(textOf(item[partitionKey]) ?? '');
   const counters = new Map<string, bigint>();
-  const holds = new Map<RequestId, Hold>();
   const slices = new Map<string, Slice>();
   const revokedTokens = new Set<TokenId>();
   const tokenKeepUntilMs = new Map<TokenId, number>();
-  const held: (readonly [name: string, value: AttributeValue])[] = [];
+  let holds: Wallet['holds'] | undefined;
+  let bytes = 0;
   for (const [name, value] of Object.entries(item)) {
-    if (name.startsWith(HOLD) || name.startsWith(FORMER_HOLD)) held.push([name, value]);
-    else if (name.startsWith(REVOKED)) revokedTokens.add(asTokenId(name.slice(REVOKED.length)));
+    bytes += sizeOfAttribute(name, value);
+    if (isHold(name)) continue;
+    if (name.startsWith(REVOKED)) revokedTokens.add(asTokenId(name.slice(REVOKED.length)));
     else if (name.startsWith(KEEP_UNTIL)) {
       tokenKeepUntilMs.set(
         asTokenId(name.slice(KEEP_UNTIL.length)),
@@ -101,10 +102,6 @@ export function parseWallet(item: Item): Wallet {
       const slice = name.slice(SLICE.left.length);
       slices.set(slice, readSlice(item, slice));
     } else if (parseCounterName(name)) counters.set(name, integerOf(value) ?? 0n);
-  }
-  for (const [name, value] of held) {
-    const hold = readHold(id, name, value, tokenKeepUntilMs);
-    holds.set(hold.requestId, hold);
   }
   const notBeforeMs = readNumber(item, NOT_BEFORE);
   const dueAtMs = readNumber(item, dueAt);
@@ -116,7 +113,10 @@ export function parseWallet(item: Item): Wallet {
   return {
     id,
     counters,
-    holds,
+    get holds() {
+      holds ??= readHolds(id, item, tokenKeepUntilMs);
+      return holds;
+    },
     slices,
     draws: readNumber(item, DRAWS) ?? 0,
     inFlight: readNumber(item, IN_FLIGHT) ?? 0,
@@ -124,7 +124,7 @@ export function parseWallet(item: Item): Wallet {
     tokenKeepUntilMs,
     ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
     ...(dueAtMs === undefined ? {} : { dueAtMs }),
-    bytes: sizeOf(item),
+    bytes,
     ...(spills === undefined ? {} : { spills }),
     ...(memory && { memory }),
     ...(person && { person }),
@@ -133,19 +133,26 @@ export function parseWallet(item: Item): Wallet {
   };
 }
 
+const isHold = (name: string): boolean => name.startsWith(HOLD) || name.startsWith(FORMER_HOLD);
+
 /** @param tokens what has a mark in the wallet */
-function readHold(
+function readHolds(
   walletId: WalletId,
-  name: string,
-  value: AttributeValue,
+  item: Item,
   tokens: ReadonlyMap<TokenId, unknown>,
-): Hold {
-  if (name.startsWith(HOLD)) {
-    const requestId = decodeRequestId(name.slice(HOLD.length));
-    return decodeHold({ walletId, requestId }, bytesOf(value) ?? Buffer.alloc(0), tokens.keys());
+): Wallet['holds'] {
+  const holds = new Map<RequestId, Hold>();
+  for (const [name, value] of Object.entries(item)) {
+    if (name.startsWith(HOLD)) {
+      const requestId = decodeRequestId(name.slice(HOLD.length));
+      const bytes = bytesOf(value) ?? Buffer.alloc(0);
+      holds.set(requestId, decodeHold({ walletId, requestId }, bytes, tokens.keys()));
+    } else if (name.startsWith(FORMER_HOLD)) {
+      const requestId = asRequestId(name.slice(FORMER_HOLD.length));
+      holds.set(requestId, decodeFormerHold({ walletId, requestId }, textOf(value) ?? ''));
+    }
   }
-  const requestId = asRequestId(name.slice(FORMER_HOLD.length));
-  return decodeFormerHold({ walletId, requestId }, textOf(value) ?? '');
+  return holds;
 }
 
 function readMemory(item: Item): Memory | undefined {

@@ -61,9 +61,10 @@ const { partitionKey: listKey } = TABLES.wallets.listIndex;
 export function toReserve(reservation: Reservation): Update {
   const { hold, counters, slices = [], inFlightMax } = reservation;
   const { tokenId, issuedAtMs, tokenKeepUntilMs, seenRev, listedUnder, seenDay } = reservation;
+  const [holdName, holdValue] = holdAttribute(hold);
   return {
     set: [
-      sets(...holdAttribute(hold)),
+      sets(holdName, holdValue),
       adds(IN_FLIGHT, ONE),
       setsIfAbsent(due, toText(shardOf(hold.walletId))),
       setsIfAbsent(dueAt, toNumber(hold.leaseEndsAtMs)),
@@ -76,7 +77,7 @@ export function toReserve(reservation: Reservation): Update {
       seenDay === undefined ? undefined : sets(SEEN_DAY, toText(seenDay)),
     ],
     conditions: [
-      holdIsNew(reservation),
+      holdIsNew(holdName),
       recordIsAsSeen(seenRev),
       walletHasNotMoved(),
       hasRoomInFlight(inFlightMax),
@@ -91,8 +92,7 @@ export function toReserve(reservation: Reservation): Update {
 }
 
 /** Keeps `hold-once`. */
-const holdIsNew = ({ hold }: Reservation): Condition =>
-  condition`attribute_not_exists(${attribute(holdAttribute(hold)[0])})`;
+const holdIsNew = (name: string): Condition => condition`attribute_not_exists(${attribute(name)})`;
 
 /** Keeps `judged-by-current-record`. `rev` is random and never removed, so no value comes back. */
 export const recordIsAsSeen = (seenRev: string | undefined): Condition =>

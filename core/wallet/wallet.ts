@@ -53,17 +53,24 @@ export function limitStatesOf(
   const counted = limits.filter((limit) => !isKeyBudget(limit));
   return counted.map((limit) => {
     const name = counterName(limit, payer.tokenId, payer.atMs);
-    let reserved = 0n;
-    for (const hold of wallet?.holds.values() ?? []) {
-      if (isCountedIn(hold, limit, name)) reserved += amountOf(limit.unit, hold.amounts);
-    }
     return {
       limit,
       used: wallet?.counters.get(name) ?? 0n,
-      reserved,
+      // Worked out when it is asked for: most requests do not ask, and then no hold is read.
+      get reserved() {
+        return reservedIn(wallet, limit, name);
+      },
       resetsAtMs: windowAt(limit.window, payer.atMs).endsAtMs,
     };
   });
+}
+
+function reservedIn(wallet: Wallet | undefined, limit: Limit, name: string): bigint {
+  let reserved = 0n;
+  for (const hold of wallet?.holds.values() ?? []) {
+    if (isCountedIn(hold, limit, name)) reserved += amountOf(limit.unit, hold.amounts);
+  }
+  return reserved;
 }
 
 const isCountedIn = (hold: Hold, kind: CounterKind, name: string): boolean =>

@@ -82,12 +82,14 @@ export function makeAlertWatch(
     }
   }
 
+  /** The highest level that a sum of a limit has reached. */
+  const levelOf = (sum: bigint, { limit: { amount } }: LimitState): number | undefined =>
+    levels.findLast((level) => amount !== 0n && percentOf(sum, amount) >= level);
+
   return {
     async reached(watched, states) {
       for (const state of states.filter(hasAlerts)) {
-        const { limit, used, reserved } = state;
-        const percent = limit.amount === 0n ? 0 : percentOf(used - reserved, limit.amount);
-        const level = levels.findLast((each) => percent >= each);
+        const level = levelOf(state.used, state) && levelOf(state.used - state.reserved, state);
         if (level !== undefined) await mark(watched, state, level);
       }
     },
