@@ -30,7 +30,8 @@ import { readNumber, textOf, toNumber, toText } from './values.ts';
 import { shardOf } from './wallet-writes.ts';
 
 const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
-const MARK = 'a:';
+/** Begins the attributes of marks. */
+export const ALERT_MARK = 'a:';
 /** The number of marks that were ever written. */
 const MARKS = 'alerts';
 
@@ -51,9 +52,9 @@ export function makeAlerts(call: AwsCall, table: string): AlertMarks & AlertItem
       const pending = new Map<string, string>();
       const done = new Map<string, number>();
       for (const [name, value] of Object.entries(item)) {
-        if (!name.startsWith(MARK)) continue;
+        if (!name.startsWith(ALERT_MARK)) continue;
         const text = textOf(value);
-        const mark = name.slice(MARK.length);
+        const mark = name.slice(ALERT_MARK.length);
         if (text === undefined) done.set(mark, readNumber(item, name) ?? 0);
         else pending.set(mark, text);
       }
@@ -80,7 +81,7 @@ const toMark = ({ itemId, name, level, text, passed, nowMs }: AlertMark): Update
   conditions: [levelIsNew(name, level)],
 });
 
-const nameOf = (name: string, level: number): string => `${MARK}${name}:${level}`;
+const nameOf = (name: string, level: number): string => `${ALERT_MARK}${name}:${level}`;
 
 /** Keeps `alert-marked-once`. */
 const levelIsNew = (name: string, level: number): Condition =>
@@ -92,7 +93,7 @@ const levelIsNew = (name: string, level: number): Condition =>
  */
 function toUpdate({ itemId, seen, changed, drop, nowMs, nextAtMs }: AlertUpdate): Update {
   const marks: Assignment[] = [...changed].map(([name, text]) =>
-    sets(MARK + name, text === undefined ? toNumber(nowMs) : toText(text)),
+    sets(ALERT_MARK + name, text === undefined ? toNumber(nowMs) : toText(text)),
   );
   const index =
     nextAtMs === undefined
@@ -100,7 +101,10 @@ function toUpdate({ itemId, seen, changed, drop, nowMs, nextAtMs }: AlertUpdate)
       : [setsIfAbsent(due, toText(shardOf(itemId))), sets(dueAt, toNumber(nextAtMs))];
   return {
     set: [...marks, ...index],
-    remove: [...drop.map((name) => MARK + name), ...(nextAtMs === undefined ? [due, dueAt] : [])],
+    remove: [
+      ...drop.map((name) => ALERT_MARK + name),
+      ...(nextAtMs === undefined ? [due, dueAt] : []),
+    ],
     conditions: [noMarkCame(seen)],
   };
 }

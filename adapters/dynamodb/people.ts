@@ -40,7 +40,16 @@ const { partitionKey: listKey } = TABLES.wallets.listIndex;
 /** The texts of a note are attributes of the same names. */
 const TEXTS = ['name', 'email', 'source', 'reason', 'note'] as const satisfies (keyof NoteTexts)[];
 const MINUTES_REFUSED = 'hits';
+const REFUSED_AT = 'hitAt';
 const CHANGE = 'i:';
+
+/** The attributes of a note; `change` begins those of changes that were made. */
+export const NOTE = {
+  texts: TEXTS,
+  minutesRefused: MINUTES_REFUSED,
+  refusedAt: REFUSED_AT,
+  change: CHANGE,
+} as const;
 
 /** The people of a table. Fails closed, and never repeats a write by itself. */
 export function makePeople(call: AwsCall, table: string): People {
@@ -101,7 +110,6 @@ const toForgotten = (hasReason: boolean): Update => ({
 });
 
 const MINUTE_MS = 60_000;
-const REFUSED_AT = 'hitAt';
 
 /** Invariant: `hits` is a number of minutes. Defeats: a script that tries a hundred times a second. */
 const toRefusal = (nowMs: number): Update => ({

@@ -4,10 +4,12 @@
  */
 
 import { asWalletId, type WalletId } from '../../core/base/ids.ts';
+import { noteIdOf } from '../../core/wallet/people.ts';
 import type { Wallet, Wallets, WriteOutcome } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { DUE_INDEX, TABLES } from '../table-schema.ts';
 import { makeLastSeen } from './last-seen.ts';
+import { toNoteMove } from './note-move.ts';
 import { makePools } from './pools.ts';
 import { makeSpills } from './spills.ts';
 import { transact } from './transact.ts';
@@ -104,9 +106,16 @@ export function makeWallets(call: AwsCall, table: string): Wallets {
     },
 
     moveWallet: async (move) => {
+      const [formerNoteId, noteId] = [noteIdOf(move.from.id), noteIdOf(move.to)];
+      // Read after the wallet was: a change of the person in between changes `rev`, too, and the move fails.
+      const note = await readItem(call, table, formerNoteId);
+      const notes = note && toNoteMove(note);
       const { failed } = await transact(call, [
         toInput(table, move.from.id, toFormer(move)),
         toInput(table, move.to, toJoined(move)),
+        ...(notes
+          ? [toInput(table, formerNoteId, notes.former), toInput(table, noteId, notes.joined)]
+          : []),
       ]);
       return failed === undefined;
     },

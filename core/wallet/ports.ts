@@ -231,8 +231,9 @@ export interface Wallets extends Pools, Spills {
   /** Ids of wallets whose earliest lease ended before an instant, oldest first, a page at a time. */
   findDue(shard: number, beforeMs: number, pageSize: number): Promise<readonly WalletId[]>;
   /**
-   * Joins a wallet to another one, both or neither. Afterwards it only says where it went, and admits nothing, in this
-   * version or the one before. False: one of them changed since it was seen.
+   * Joins a wallet to another one, both or neither, and the note of its person to the other's, whose texts stay. Afterwards
+   * it only says where it went, and admits nothing, in this version or the one before. False: one of them changed since it
+   * was seen.
    */
   moveWallet(move: WalletMove): Promise<boolean>;
   /**

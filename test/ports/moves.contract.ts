@@ -179,6 +179,58 @@ export function describeMoves(kit: MovesKit): void {
       expect(await wallets().findSpilled(from.id, TOKEN)).toEqual(part);
     });
 
+    const note = {
+      reason: 'shares',
+      note: 'calls on Monday',
+      name: 'Ann@X.edu',
+      email: 'ann@x.edu',
+    };
+    const annotate = async (walletId: WalletId, texts: Record<string, string>, key: string) => {
+      const { person } = await read(walletId);
+      const rev = `${person?.rev ?? 'rev'}${key}`;
+      await under().people.change({
+        walletId,
+        listedUnder: 'k',
+        seenRev: person?.rev,
+        person: { rev, limits: [], creditNanoUsd: 0n, isBlocked: true },
+        texts,
+        idempotencyKey: key,
+        digest: 'd1',
+        nowMs: NOW_MS,
+        forget: [],
+      });
+    };
+
+    // guarantee: note-moves-once
+    test('takes the note of the person along, and leaves what the other note says', async () => {
+      const [from, other] = [await makeSpent(), await makeSpent()];
+      await annotate(from.id, note, 'i1');
+      await annotate(other.id, { note: 'on leave' }, 'i2');
+      for (const id of [from.id, other.id]) await under().people.countRefusal(id, NOW_MS);
+      const [seen, target] = [await read(from.id), await read(other.id)];
+      const { person } = target;
+      const move = moveOf(seen, {
+        to: other.id,
+        ...(person && { seen: { person }, joined: { person: { ...person, rev: 'joined' } } }),
+      });
+
+      expect(await wallets().moveWallet(move)).toBe(true);
+      expect(await wallets().moveWallet(move)).toBe(false);
+
+      const change = { madeAtMs: NOW_MS, digest: 'd1' };
+      expect(await under().people.findNote(other.id)).toEqual({
+        reason: 'shares',
+        note: 'on leave',
+        email: 'ann@x.edu',
+        minutesRefused: 2,
+        changes: new Map([
+          ['i1', change],
+          ['i2', change],
+        ]),
+      });
+      expect(await under().people.findNote(from.id)).toEqual({ changes: new Map() });
+    });
+
     const CHANGES: Readonly<Record<string, (id: WalletId) => Promise<unknown>>> = {
       'a counter': (id) => spendIn(id, [{ name: 'usd:total', add: 1n }]),
       'a hold': (id) => reserve(holdIn(id, 'late')),

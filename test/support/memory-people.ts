@@ -3,7 +3,7 @@ import type { People } from '../../core/wallet/people.ts';
 import type { MadeChange, PersonNote } from '../../core/wallet/person.ts';
 import type { StoredWallet } from './memory-pools.ts';
 
-interface StoredNote {
+export interface StoredNote {
   refusedAtMs?: number;
   minutesRefused?: number;
   texts: Omit<PersonNote, 'changes' | 'minutesRefused'>;
@@ -16,12 +16,28 @@ const toNote = ({ texts, changes, minutesRefused }: StoredNote): PersonNote => (
   changes: new Map(changes),
 });
 
+/** Joins the note of a person to another one, whose texts stay. */
+export function moveNote(notes: Map<WalletId, StoredNote>, from: WalletId, to: WalletId): void {
+  const former = notes.get(from);
+  if (former === undefined) return;
+  const other: StoredNote = notes.get(to) ?? { texts: {}, changes: new Map() };
+  const { name: _, ...texts } = former.texts;
+  const minutesRefused = (former.minutesRefused ?? 0) + (other.minutesRefused ?? 0);
+  notes.set(to, {
+    ...other,
+    texts: { ...texts, ...other.texts },
+    ...(minutesRefused > 0 && { minutesRefused }),
+    changes: new Map([...former.changes, ...other.changes]),
+  });
+  notes.set(from, { texts: {}, changes: new Map() });
+}
+
 /** Records of people in memory beside their wallets: the rules of the port in plain words. */
 export function makeMemoryPeople(
   wallets: ReadonlyMap<WalletId, StoredWallet>,
   open: (id: WalletId) => StoredWallet,
+  notes = new Map<WalletId, StoredNote>(),
 ): People {
-  const notes = new Map<WalletId, StoredNote>();
   const noteOf = (id: WalletId): StoredNote => notes.get(id) ?? { texts: {}, changes: new Map() };
   return {
     async findNote(walletId) {

@@ -11,7 +11,7 @@ import type {
   WriteOutcome,
 } from '../../core/wallet/ports.ts';
 import { moveInMemory } from './memory-moves.ts';
-import { makeMemoryPeople } from './memory-people.ts';
+import { makeMemoryPeople, moveNote, type StoredNote } from './memory-people.ts';
 import { makeMemoryPools, type StoredWallet } from './memory-pools.ts';
 import { makeMemorySpills } from './memory-spills.ts';
 
@@ -30,6 +30,7 @@ const SHARDS = 4;
 export function makeMemoryWallets(): MemoryWallets {
   const wallets = new Map<WalletId, StoredWallet>();
   const seen = new Map<WalletId, Wallet>();
+  const notes = new Map<WalletId, StoredNote>();
 
   const open = (id: WalletId): StoredWallet => {
     const wallet = wallets.get(id) ?? {
@@ -63,7 +64,7 @@ export function makeMemoryWallets(): MemoryWallets {
     ...makeMemoryPools(wallets, open, look),
     ...makeMemorySpills(wallets, open),
     shardOf,
-    people: makeMemoryPeople(wallets, open),
+    people: makeMemoryPeople(wallets, open, notes),
 
     async reserve(reservation) {
       const { hold } = reservation;
@@ -144,7 +145,11 @@ export function makeMemoryWallets(): MemoryWallets {
         .slice(0, pageSize)
         .map(({ id }) => id),
 
-    moveWallet: async (move) => moveInMemory(wallets, open, move),
+    async moveWallet(move) {
+      const isMoved = moveInMemory(wallets, open, move);
+      if (isMoved) moveNote(notes, move.from.id, move.to);
+      return isMoved;
+    },
 
     async moveDue(id, seenDueAtMs, nextDueAtMs) {
       const wallet = wallets.get(id);
