@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { toCsvLine, toSafeCell } from '../../core/base/csv.ts';
 import { toWords } from '../../core/base/duration.ts';
 import { nanoUsdFromUsd } from '../../core/base/money.ts';
 import { issueOffline, requireKid } from '../../core/tokens/issue.ts';
@@ -15,7 +16,6 @@ import {
   type RosterRow,
   tagsOfRow,
 } from '../../core/tokens/roster.ts';
-import { toCsvLine, toSafeCell } from '../csv.ts';
 import { CommandError } from '../failure.ts';
 import { type Terminal, toInstant, toJson } from '../output.ts';
 import { writeWhole } from '../whole-file.ts';

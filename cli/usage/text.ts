@@ -2,11 +2,11 @@
  * A usage report as a table, as CSV and as JSON.
  */
 import { namesOf, toBody } from '../../core/account/usage.ts';
+import { toCsvLine, toSafeCell } from '../../core/base/csv.ts';
 import { isRecord, type JsonObject } from '../../core/base/json.ts';
 import { toUsdText } from '../../core/base/money.ts';
 import { addSums, type UsageSums } from '../../core/usage/cells.ts';
 import type { GroupBy, UsageGroup } from '../../core/usage/report.ts';
-import { toCsvLine, toSafeCell } from '../csv.ts';
 import { toInstant, toTable } from '../output.ts';
 
 interface ReportedKey {

@@ -44,15 +44,3 @@ async function readPeople(key: string): Promise<readonly UserView[]> {
   }
   return people;
 }
-
-/** Changes a person. The same change sent twice under one key counts once. */
-export const changePerson = (
-  key: string,
-  id: string,
-  sent: { readonly changes: object; readonly idempotencyKey: string },
-): Promise<{ data: UserView }> =>
-  call(key, `users/${encodeURIComponent(id)}`, {
-    method: 'PATCH',
-    body: sent.changes,
-    headers: { 'idempotency-key': sent.idempotencyKey },
-  });

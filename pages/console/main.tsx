@@ -128,6 +128,7 @@ function Console(props: {
           <button
             key={each}
             type="button"
+            class="choice"
             aria-current={each === view ? 'page' : undefined}
             onClick={() => change({ view: each as Filters['view'], find: '' })}
           >

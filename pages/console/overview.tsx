@@ -79,7 +79,7 @@ const Stat = (props: {
   readonly children: ComponentChildren;
   readonly more: ComponentChildren;
 }) => (
-  <div class="stat">
+  <div class="card stat">
     <span class="small quiet">{props.name}</span>
     <b>{props.children}</b>
     <span class="small quiet">{props.more}</span>

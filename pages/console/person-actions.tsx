@@ -4,7 +4,6 @@ import { call } from '../shared/api.ts';
 import { Button } from '../shared/form.tsx';
 import { toChangeState, useOutcome } from '../shared/hooks.tsx';
 import { PersonForms } from '../shared/person-forms.tsx';
-import { changePerson } from './data.ts';
 import type { SetFilters } from './filters.ts';
 
 export function PersonActions(props: {
@@ -23,9 +22,7 @@ export function PersonActions(props: {
     <div class="stack actions">
       <PersonForms
         person={person}
-        change={(changes, idempotencyKey) =>
-          changePerson(credential, person.id, { changes, idempotencyKey })
-        }
+        send={(options) => call(credential, `users/${encodeURIComponent(person.id)}`, options)}
         onChanged={onChanged}
       />
       <div class="row">

@@ -2,7 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import type { KeyInfo } from '../../core/account/views.ts';
 import { asNanoUsd, type NanoUsd } from '../../core/base/money.ts';
-import { CallError, type ModelInfo, send } from '../shared/api.ts';
+import { type CallError, type ModelInfo, send, toCallError } from '../shared/api.ts';
 import { Button, Form, Select } from '../shared/form.tsx';
 import { formatUsd, toNano } from '../shared/format.ts';
 import { Foreign, Notice } from '../shared/parts.tsx';
@@ -10,8 +10,6 @@ import { readChatText } from '../shared/sse.ts';
 
 const QUESTION_CHARS_MAX = 4_000;
 const ANSWER_TOKENS_MAX = 500;
-
-type Phase = 'ready' | 'asking' | 'answered';
 
 export function TryIt(props: {
   readonly credential: string;
@@ -25,15 +23,15 @@ export function TryIt(props: {
   const { credential, models, model, info } = props;
   const [question, setQuestion] = useState('Explain recursion to a ten-year-old.');
   const [answer, setAnswer] = useState('');
-  const [phase, setPhase] = useState<Phase>('ready');
-  const [refusal, setRefusal] = useState<CallError>();
+  const [isAsking, setAsking] = useState(false);
+  const [error, setError] = useState<CallError>();
   const [cost, setCost] = useState<NanoUsd>();
   const abort = useRef<AbortController>(null);
 
   async function ask(): Promise<void> {
-    setPhase('asking');
+    setAsking(true);
     setAnswer('');
-    setRefusal(undefined);
+    setError(undefined);
     setCost(undefined);
     abort.current = new AbortController();
     try {
@@ -48,13 +46,13 @@ export function TryIt(props: {
         signal: abort.current.signal,
       });
       for await (const text of readChatText(response)) setAnswer((before) => before + text);
-      const after = await props.refresh();
-      setCost(asNanoUsd(toNano(after.usage) - toNano(info.usage)));
-    } catch (error) {
-      if (error instanceof CallError) setRefusal(error);
-      else await props.refresh().catch(() => {}); // Stopped by the reader: the figures changed.
+      const after = await props.refresh().catch(() => undefined);
+      if (after) setCost(asNanoUsd(toNano(after.usage) - toNano(info.usage)));
+    } catch (reason) {
+      if (!abort.current.signal.aborted) setError(toCallError(reason));
+      await props.refresh().catch(() => {}); // What came so far is charged.
     }
-    setPhase('answered');
+    setAsking(false);
   }
 
   return (
@@ -78,10 +76,10 @@ export function TryIt(props: {
           />
         </label>
         <div class="row">
-          <Button type="submit" kind="primary" disabled={phase === 'asking'}>
-            {phase === 'asking' ? 'Asking…' : 'Ask'}
+          <Button type="submit" kind="primary" disabled={isAsking}>
+            {isAsking ? 'Asking…' : 'Ask'}
           </Button>
-          {phase === 'asking' && (
+          {isAsking && (
             <Button kind="link" onClick={() => abort.current?.abort()}>
               Stop
             </Button>
@@ -103,11 +101,16 @@ export function TryIt(props: {
           </p>
         )}
       </div>
-      {refusal && (
+      {error && (
         <div class="gap-top">
-          <Notice isMild state={{ title: 'The model was not called.', next: refusal.message }} />
+          <Notice isMild state={{ title: titleOf(error, answer), next: error.message }} />
         </div>
       )}
     </section>
   );
+}
+
+function titleOf({ code }: CallError, answer: string): string {
+  if (answer !== '') return 'The answer broke off.';
+  return code === 'network' ? 'No answer came.' : 'The model was not called.';
 }

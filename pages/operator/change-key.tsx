@@ -75,15 +75,9 @@ export function ChangeKey(props: {
             <Button type="submit">Save</Button>
             <Button onClick={() => rotate(false)}>Rotate, both valid for a while</Button>
             <Button onClick={() => rotate(true)}>Rotate now</Button>
-            {isSure ? (
-              <Button kind="danger" onClick={disable}>
-                Disable it for ever
-              </Button>
-            ) : (
-              <Button kind="danger" onClick={() => setSure(true)}>
-                Disable…
-              </Button>
-            )}
+            <Button kind="danger" onClick={isSure ? disable : () => setSure(true)}>
+              {isSure ? 'Disable it for ever' : 'Disable…'}
+            </Button>
           </div>
         </Form>
       )}

@@ -3,7 +3,7 @@
  */
 
 import type { UserView } from '../../core/account/views.ts';
-import { type CallOptions, call, type UsageLine } from '../shared/api.ts';
+import { type CallOptions, call, type UsageAnswer } from '../shared/api.ts';
 
 /** A key, without its string. */
 export interface KeyRow {
@@ -25,10 +25,7 @@ export interface ShownKey extends KeyRow {
   readonly key: string;
 }
 
-export interface KeyUsage {
-  readonly data: readonly UsageLine[];
-  readonly truncated: boolean;
-}
+export type KeyUsage = Pick<UsageAnswer, 'data' | 'truncated'>;
 
 export interface KeyEvent {
   readonly id: string;

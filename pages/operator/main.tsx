@@ -58,7 +58,7 @@ function Console({ bearer }: { readonly bearer: string }) {
   );
   const people = { bearer, revision, changed, onChanged: setChanged };
   return (
-    <main class="operator">
+    <main>
       <div class="row">
         <h1 class="name">All keys</h1>
         <span class="grow" />

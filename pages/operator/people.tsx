@@ -110,13 +110,7 @@ function People(props: {
     <div class="stack actions">
       <PersonForms
         person={person}
-        change={(body, idempotencyKey) =>
-          ask<{ data: UserView }>(bearer, pathOf(person), {
-            method: 'PATCH',
-            body,
-            headers: { 'idempotency-key': idempotencyKey },
-          })
-        }
+        send={(options) => ask(bearer, pathOf(person), options)}
         onChanged={(next) => onChanged({ ...next, key: person.key })}
       />
     </div>

@@ -2,21 +2,15 @@
  * CSV files (RFC 4180) for people who open them in spreadsheets: written without formulas, read with commas or
  * semicolons.
  */
-
+import { toCsvLine, toSafeCell } from '../../core/base/csv.ts';
 import { separatorOf } from '../../core/tokens/roster.ts';
 
 /** The most characters of a file that is read. */
 export const CSV_CHARS_MAX = 10_000_000;
 
-/** Puts `'` before a text that a spreadsheet would run as a formula. */
-const toSafe = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
-
-const toCell = (text: string): string =>
-  /[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-
 /** Writes rows; every text that begins like a formula gets a leading `'`. */
 export const toCsv = (rows: readonly (readonly string[])[]): string =>
-  rows.map((row) => `${row.map((cell) => toCell(toSafe(cell))).join(',')}\r\n`).join('');
+  rows.map((row) => `${toCsvLine(row.map(toSafeCell))}\r\n`).join('');
 
 /** Offers a text as a file. */
 export function saveFile(name: string, text: string, type = 'text/csv'): void {

@@ -84,6 +84,7 @@ export const Choice = <T extends string>(props: Options<T>) => (
       <button
         key={value}
         type="button"
+        class="choice"
         aria-pressed={value === props.value}
         onClick={() => props.onChoice(value)}
       >

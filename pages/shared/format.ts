@@ -1,26 +1,16 @@
 /**
  * Numbers, money and times as people read them. Times are in the reader's zone.
  */
-import {
-  asNanoUsd,
-  type NanoUsd,
-  nanoUsdFromUsd,
-  toUsdText,
-  ZERO_USD,
-} from '../../core/base/money.ts';
+import { DAY_MS, HOUR_MS, isoDay, MINUTE_MS } from '../../core/base/limits.ts';
+import { asNanoUsd, type NanoUsd, nanoUsdFromUsd, toUsdText } from '../../core/base/money.ts';
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
-const WEEK_MS = 604_800_000;
-const YEAR_MS = 31_536_000_000;
+const WEEK_MS = 7 * DAY_MS;
+const YEAR_MS = 365 * DAY_MS;
 const NANO_PER_CENT = 10_000_000n;
 const NANO_PER_USD = 1_000_000_000n;
 
 /** Converts dollars of an answer to nano-dollars; amounts are added as these alone. */
-export function toNano(usd: number | null | undefined): NanoUsd {
-  if (usd === null || usd === undefined || usd === 0) return ZERO_USD;
+export function toNano(usd: number): NanoUsd {
   const amount = nanoUsdFromUsd(Math.abs(usd)) ?? 0n;
   return asNanoUsd(usd < 0 ? -amount : amount);
 }
@@ -64,17 +54,15 @@ const UNITS = [
   [DAY_MS, 'day'],
   [HOUR_MS, 'hour'],
   [MINUTE_MS, 'minute'],
-  [SECOND_MS, 'second'],
+  [1_000, 'second'],
 ] as const;
 
 /** Formats a duration by its largest unit: `4 days`, `34 seconds`. */
 export function formatDuration(ms: number): string {
-  for (const [unitMs, name] of UNITS) {
-    if (ms < unitMs) continue;
-    const count = Math.floor(ms / unitMs);
-    return `${count} ${name}${count === 1 ? '' : 's'}`;
-  }
-  return 'a moment';
+  const [unitMs, name] = UNITS.find(([eachMs]) => eachMs <= ms) ?? [];
+  if (unitMs === undefined) return 'a moment';
+  const count = Math.floor(ms / unitMs);
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
 /** Formats when a window begins anew: `new in 34 seconds`, `new Monday, 01:00`. */
@@ -104,7 +92,5 @@ export const toList = (text: string): readonly string[] =>
 export const DAYS = { '7': '7 days', '30': '30 days', '90': '90 days' } as const;
 
 /** Returns the last days in UTC, oldest first: reports count by them. */
-export function lastDays(count: number, nowMs: number): readonly string[] {
-  const days = Array.from({ length: count }, (_, index) => nowMs - (count - 1 - index) * DAY_MS);
-  return days.map((atMs) => new Date(atMs).toISOString().slice(0, 10));
-}
+export const lastDays = (count: number, nowMs: number): readonly string[] =>
+  Array.from({ length: count }, (_, ago) => isoDay(nowMs - ago * DAY_MS)).reverse();

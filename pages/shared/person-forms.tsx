@@ -1,6 +1,7 @@
 /** The changes that an owner or operator makes to one person: more money, a block, a note, limits of their own. */
 import { useRef, useState } from 'preact/hooks';
 import type { UserView } from '../../core/account/views.ts';
+import type { CallOptions } from './api.ts';
 import { Button, Field, Form } from './form.tsx';
 import { toChangeState, useOutcome } from './hooks.tsx';
 import { OwnLimits, type PersonFormProps } from './own-limits.tsx';
@@ -8,18 +9,13 @@ import { OwnLimits, type PersonFormProps } from './own-limits.tsx';
 const REASON_CHARS_MAX = 200;
 const NOTE_CHARS_MAX = 500;
 
-/** Sends changes of a person. @param idempotencyKey the same for a change that is sent again */
-export type ChangePerson = (
-  changes: object,
-  idempotencyKey: string,
-) => Promise<{ readonly data: UserView }>;
-
 export function PersonForms(props: {
   readonly person: UserView;
-  readonly change: ChangePerson;
+  /** Sends a change. */
+  send(options: CallOptions): Promise<{ readonly data: UserView }>;
   onChanged(person: UserView): void;
 }) {
-  const { person, change, onChanged } = props;
+  const { person, send, onChanged } = props;
   const { run, outcome } = useOutcome(toChangeState('Send it again: it counts once.'));
   const sent = useRef({ text: '', key: '' });
   /** A change that failed keeps its key, so that the same change again counts once. */
@@ -27,7 +23,8 @@ export function PersonForms(props: {
     run(said, async () => {
       const text = JSON.stringify(changes);
       if (sent.current.text !== text) sent.current = { text, key: crypto.randomUUID() };
-      const { data } = await change(changes, sent.current.key);
+      const headers = { 'idempotency-key': sent.current.key };
+      const { data } = await send({ method: 'PATCH', body: changes, headers });
       sent.current = { text: '', key: '' };
       onChanged(data);
     });

@@ -154,6 +154,20 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
     await close();
   });
 
+  test('says so when an answer breaks off, and shows what came of it', async () => {
+    const { page, close } = await open(pass('broken'));
+    const first = `data: ${JSON.stringify({ choices: [{ delta: { content: 'Once upon' } }] })}\n\n`;
+    const last = `data: ${JSON.stringify({ error: { code: 'upstream_error', message: 'The provider broke off.' } })}\n\n`;
+    await page.route('**/v1/chat/completions', (route) =>
+      route.fulfill({ contentType: 'text/event-stream', body: first + last }),
+    );
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await page.getByText('The answer broke off.').waitFor();
+    await page.getByText('The provider broke off.').waitFor();
+    expect(await page.locator('.answer').innerText()).toBe('Once upon');
+    await close();
+  });
+
   test('says so when the gateway goes away, and tries again', async () => {
     const { page, close } = await open('');
     await page.getByLabel('Pass or key').fill(pass('away'));
