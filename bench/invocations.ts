@@ -11,8 +11,9 @@ import { startLocalGateway } from '../local/gateway.ts';
 import { startChild } from './child.ts';
 import { load, median, percentile, type Target } from './load.ts';
 import { bufferedBy, Sandbox, streamingBy, type TakeAnswer } from './sandbox.ts';
+import type { ProcessorShare } from './share.ts';
+import { OTHER_CORE } from './targets.ts';
 
-const OTHER_CORE = 1;
 const PROCESSES = 5;
 const WARM_UP = 30;
 const WARM_REQUESTS = 200;
@@ -32,10 +33,10 @@ export interface RequestFigures {
   readonly firstByteMs?: number;
 }
 
-/** A bundle, and the file that holds its process to a share of a processor. */
+/** A bundle, and the share of a processor that its process is held to. */
 export interface SharedBundle {
   readonly bundle: string;
-  readonly procs: string;
+  readonly share: ProcessorShare;
 }
 
 export type MeasuredBundles = Readonly<Record<'empty' | 'authorizer' | 'proxy', SharedBundle>>;
@@ -79,9 +80,9 @@ export async function startOutside(): Promise<Outside> {
 
   async function start(bundles: MeasuredBundles): Promise<void> {
     const set = Object.entries(variables).filter((each): each is [string, string] => !!each[1]);
-    for (const [name, { bundle, procs }] of Object.entries(bundles)) {
+    for (const [name, { bundle, share }] of Object.entries(bundles)) {
       const sandbox = new Sandbox({
-        ...{ name, taskRoot: path.dirname(bundle), handler: 'index.handler', procs },
+        ...{ name, taskRoot: path.dirname(bundle), handler: 'index.handler', share },
         environment: Object.fromEntries(set),
         timeoutMs: TIMEOUT_MS,
       });

@@ -6,12 +6,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
+import { pinSelf } from './child.ts';
 import { findBundles, synthesize, VARIABLES } from './cold.ts';
 import { type Outside, type RequestFigures, startOutside } from './invocations.ts';
 import { median } from './load.ts';
 import { Sandbox, type SandboxStart } from './sandbox.ts';
 import { makeShare, type ProcessorShare } from './share.ts';
-import { showProgress } from './targets.ts';
+import { OTHER_CORE, showProgress } from './targets.ts';
 
 /** 1,769 MB are a whole processor. */
 const MEMORIES_MB = [256, 512, 1_024, 1_769];
@@ -45,18 +46,18 @@ type Bundles = ReadonlyMap<string, string>;
 /** Starts the functions in turns, so that the machine's noise meets all of them. */
 async function measureStarts(memoryMb: number, bundles: Bundles): Promise<readonly Row[]> {
   const starts = new Map([...bundles.keys()].map((name) => [name, [] as SandboxStart[]]));
-  const { procs, remove } = makeShare(memoryMb);
+  const share = makeShare(memoryMb);
   try {
     for (let run = 0; run < runs; run++) {
       for (const [name, bundle] of bundles) {
-        const code = { name, taskRoot: path.dirname(bundle), handler: 'index.handler', procs };
+        const code = { name, taskRoot: path.dirname(bundle), handler: 'index.handler', share };
         const sandbox = new Sandbox({ ...code, environment: VARIABLES, timeoutMs: 60_000 });
         starts.get(name)?.push(await sandbox.start());
         await sandbox.end();
       }
     }
   } finally {
-    remove();
+    share.remove();
   }
   return [...starts].map(([name, all]) => ({
     memoryMb,
@@ -72,7 +73,7 @@ async function measureRequests(memoryMb: number, bundles: Bundles, outside: Outs
   const inShare = (name: string) => {
     const share = makeShare(memoryMb);
     shares.push(share);
-    return { bundle: bundles.get(name) ?? '', procs: share.procs };
+    return { bundle: bundles.get(name) ?? '', share };
   };
   try {
     return await outside.measure({
@@ -125,6 +126,7 @@ function print(rows: readonly Row[]): void {
   }
 }
 
+pinSelf(OTHER_CORE);
 const folder = mkdtempSync(path.join(tmpdir(), 'hallpass-lambda-'));
 try {
   const empty = path.join(folder, 'empty', 'index.mjs');

@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { BufferedFunction, StreamingFunction } from '../local/api-gateway/lambda.ts';
 import { listen } from '../local/listen.ts';
+import type { ProcessorShare } from './share.ts';
 
 const RUNTIME_CLIENT = fileURLToPath(import.meta.resolve('aws-lambda-ric'));
 const COMPILED_PART = new URL('./runtime-client.mjs', import.meta.url).href;
@@ -22,8 +23,8 @@ export interface FunctionCode {
   readonly handler: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
-  /** The file that the process writes its id to, to be held to a share of a processor. @default none: it is not held */
-  readonly procs?: string;
+  /** The share of a processor that the process is held to. @default it is not held */
+  readonly share?: ProcessorShare;
 }
 
 /** The time from the start of the process until it asks for work. */
@@ -126,11 +127,13 @@ export class Sandbox {
     server.requestTimeout = 0;
     this.#server = server;
     const { host } = new URL(await listen(server));
-    const { name, taskRoot, handler, environment, procs = '/dev/null' } = this.#code;
+    const { name, taskRoot, handler, environment, share } = this.#code;
     this.#startedAtMs = performance.now();
     // The shell moves itself into the share, and becomes the function.
-    const command = ['-c', 'echo $$ > "$0" && exec "$@"', procs, process.execPath];
-    this.#process = spawn('/bin/sh', [...command, '--import', COMPILED_PART, RUNTIME_CLIENT], {
+    const { procs, command } = share ?? { procs: '/dev/null', command: [] };
+    const shell = ['-c', 'echo $$ > "$0" && exec "$@"', procs, ...command];
+    const client = [process.execPath, '--import', COMPILED_PART, RUNTIME_CLIENT];
+    this.#process = spawn('/bin/sh', [...shell, ...client], {
       cwd: taskRoot,
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {

@@ -4,11 +4,18 @@
  */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pinned } from './child.ts';
+import { MEASURED_CORE } from './targets.ts';
 
 const WHOLE_PROCESSOR_MB = 1_769;
 
 /** Lambda's own period. */
 const PERIOD_MICROS = 20_000;
+
+/** Other work on the machine does not take the share: it counts this much less. */
+const PRECEDENCE = 100;
+const NORMAL_SHARES = 1_024;
+const NORMAL_WEIGHT = 100;
 
 const V1 = '/sys/fs/cgroup/cpu';
 const V2 = '/sys/fs/cgroup';
@@ -16,6 +23,8 @@ const V2 = '/sys/fs/cgroup';
 export interface ProcessorShare {
   /** The file that a process writes its id to, to be held to the share. */
   readonly procs: string;
+  /** The command that runs a process on the measured core. */
+  readonly command: readonly string[];
   remove(): void;
 }
 
@@ -34,12 +43,18 @@ export function makeShare(memoryMb: number): ProcessorShare {
     if (isV1) {
       writeFileSync(join(folder, 'cpu.cfs_period_us'), String(PERIOD_MICROS));
       writeFileSync(join(folder, 'cpu.cfs_quota_us'), String(quotaMicros));
+      writeFileSync(join(folder, 'cpu.shares'), String(NORMAL_SHARES * PRECEDENCE));
     } else {
       writeFileSync(join(folder, 'cpu.max'), `${quotaMicros} ${PERIOD_MICROS}`);
+      writeFileSync(join(folder, 'cpu.weight'), String(NORMAL_WEIGHT * PRECEDENCE));
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'no such controller';
     throw new Error(`shares of a processor need Linux, control groups and root: ${reason}`);
   }
-  return { procs: join(folder, 'cgroup.procs'), remove: () => rmdirSync(folder) };
+  return {
+    procs: join(folder, 'cgroup.procs'),
+    command: pinned ? ['taskset', '-c', String(MEASURED_CORE)] : [],
+    remove: () => rmdirSync(folder),
+  };
 }

@@ -6,7 +6,7 @@ import { type Child, pinSelf, startChild } from './child.ts';
 import type { Target } from './load.ts';
 
 export const MEASURED_CORE = 0;
-const OTHER_CORE = 1;
+export const OTHER_CORE = 1;
 
 /** A process and the way to send it requests. */
 export interface MeasuredTarget {

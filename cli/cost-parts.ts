@@ -63,6 +63,9 @@ export interface CostPart {
 
 /** Facts of this gateway. The stack's tests and benches hold them. */
 const PROXY_GB = 0.25;
+const SWEEP_GB = 0.25;
+const AUTHORIZER_GB = 0.5;
+/** More than `npm run bench:lambda` measures, with room for starts and for the tables' own time. */
 const AUTHORIZER_SECONDS = 0.05;
 /** The hold, the usage row and the settle. */
 const WRITES_A_REQUEST = 3;
@@ -83,7 +86,7 @@ const MILLION = 1e6;
 /** Returns what a stack costs in a month without any request. */
 export function idleCost(secrets: number): readonly CostPart[] {
   const p = COST_PRICES;
-  const sweep = SWEEPS_A_MONTH * SWEEP_SECONDS * PROXY_GB * p.lambdaTime.usd;
+  const sweep = SWEEPS_A_MONTH * SWEEP_SECONDS * SWEEP_GB * p.lambdaTime.usd;
   return [
     {
       part: 'secrets',
@@ -102,7 +105,7 @@ export function idleCost(secrets: number): readonly CostPart[] {
     },
     {
       part: 'sweep',
-      formula: `${SWEEPS_A_MONTH} runs × ${SWEEP_SECONDS} s × ${PROXY_GB} GB (free tier)`,
+      formula: `${SWEEPS_A_MONTH} runs × ${SWEEP_SECONDS} s × ${SWEEP_GB} GB (free tier)`,
       usd: sweep,
     },
   ];
@@ -111,7 +114,7 @@ export function idleCost(secrets: number): readonly CostPart[] {
 /** Returns what the requests of a month cost beside that. */
 export function trafficCost({ requests, seconds, tokens }: CostLoad): readonly CostPart[] {
   const p = COST_PRICES;
-  const gbSeconds = requests * (seconds + AUTHORIZER_SECONDS) * PROXY_GB;
+  const gbSeconds = requests * (seconds * PROXY_GB + AUTHORIZER_SECONDS * AUTHORIZER_GB);
   const sentGb = (requests * tokens * BYTES_A_TOKEN) / GB;
   const logGb = (requests * LOG_BYTES_A_REQUEST) / GB;
   const rowGb = (requests * ROW_BYTES) / GB;
@@ -123,7 +126,7 @@ export function trafficCost({ requests, seconds, tokens }: CostLoad): readonly C
     },
     {
       part: 'Lambda, time',
-      formula: `requests × (${seconds} s + ${AUTHORIZER_SECONDS} s) × ${PROXY_GB} GB × ${p.lambdaTime.usd}`,
+      formula: `requests × (${seconds} s × ${PROXY_GB} GB + ${AUTHORIZER_SECONDS} s × ${AUTHORIZER_GB} GB) × ${p.lambdaTime.usd}`,
       usd: gbSeconds * p.lambdaTime.usd,
     },
     {

@@ -37,11 +37,19 @@ const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
 };
 
 /**
- * Memory is small, because nine tenths of the bill are the time of streams. 128 MB would have enough CPU to stream, but
- * the slowest twentieth of requests would take 34 ms instead of 8, and the first one twice as long. A body of 6 MB,
- * parsed and serialised, takes 48 MB beside the 43 of Node, which leaves little of 128 MB for the code.
+ * Memory, in MiB, decides the share of a processor and the price of a second (docs/cost.md). It is small where a function
+ * waits: nine tenths of the bill are the time of streams. A body of 6 MB, parsed and serialised, takes 48 MB beside the
+ * 43 of Node, which leaves little of 128 MB for the code. Every request waits for the authorizer, which runs for
+ * milliseconds: twice the processor costs a few cents a million requests.
  */
-const MEMORY_MIB = 256;
+const MEMORIES_MIB: Readonly<Record<FunctionName, number>> = {
+  authorizer: 512,
+  proxy: 256,
+  account: 256,
+  sweep: 256,
+  pages: 256,
+  signIn: 256,
+};
 
 /** Requests of sign-in at once, so that strangers whose requests wait for a provider take no room of the authorizer. */
 const SIGN_INS_MAX = 20;
@@ -137,7 +145,7 @@ export class Functions extends Construct {
     const id = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
     const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const { encryptionKey, functions, network, tracing = false, configModule } = this.props;
-    const { memoryMiB = MEMORY_MIB, logRetention = RetentionDays.ONE_MONTH } =
+    const { memoryMiB = MEMORIES_MIB[name], logRetention = RetentionDays.ONE_MONTH } =
       functions?.[name] ?? {};
     const logGroup = new LogGroup(this, `${id}Log`, {
       retention: logRetention,

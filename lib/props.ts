@@ -40,7 +40,7 @@ export interface HallpassProps {
    * @default keys of AWS, at no cost
    */
   readonly encryptionKey?: IKey;
-  /** Settings of single functions. @default 256 MiB and logs of one month each */
+  /** Settings of single functions. @default 512 MiB for the authorizer, 256 MiB for others, and logs of one month */
   readonly functions?: Partial<Readonly<Record<FunctionName, FunctionOptions>>>;
   /** True records traces of the API and the functions in X-Ray, at a price for each. @default false */
   readonly tracing?: boolean;
@@ -90,7 +90,7 @@ export interface NetworkOptions {
 }
 
 export interface FunctionOptions {
-  /** In MiB, 128 to 10,240. @default 256 */
+  /** In MiB, 128 to 10,240. @default 512 for the authorizer, 256 for others */
   readonly memoryMiB?: number;
   /** @default one month */
   readonly logRetention?: RetentionDays;

@@ -21,7 +21,7 @@ describe('cost', () => {
     const made = await cost('--requests', '1e6', '--seconds', '8', '--tokens', '800');
     expect(partsOf(made.traffic)).toEqual({
       'API Gateway': 3.5,
-      'Lambda, time': 26.83,
+      'Lambda, time': 27,
       'Lambda, requests': 0.4,
       DynamoDB: 2,
       'DynamoDB, storage': 0.32,

@@ -16,18 +16,18 @@ const functionOf = (name: string, from = template) => {
 
 describe('functions', () => {
   test.each([
-    ['authorizer', 10],
-    ['proxy', 900],
-    ['account', 30],
-    ['sweep', 300],
-    ['pages', 10],
-  ])('the %s has %i seconds and 256 MB on Node 24 and ARM', (name, seconds) => {
+    ['authorizer', 10, 512],
+    ['proxy', 900, 256],
+    ['account', 30, 256],
+    ['sweep', 300, 256],
+    ['pages', 10, 256],
+  ])('the %s has %i seconds and %i MB on Node 24 and ARM', (name, seconds, memoryMiB) => {
     expect(functionOf(name)).toMatchObject({
       Handler: 'index.handler',
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       Timeout: seconds,
-      MemorySize: 256,
+      MemorySize: memoryMiB,
     });
   });
 
