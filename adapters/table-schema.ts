@@ -88,6 +88,19 @@ export const ENVIRONMENT = {
   providerUrls: 'HALLPASS_PROVIDER_URLS',
 } as const;
 
+/** The time that each function may take, in seconds. */
+export const FUNCTION_SECONDS_MAX = {
+  authorizer: 10,
+  /** The longest time of a streamed answer, which API Gateway and Lambda allow. */
+  proxy: 900,
+  account: 30,
+  /** A run of the sweep ends before the next one starts. */
+  sweep: 300,
+  pages: 10,
+  /** Identity providers have 5 s, and API Gateway waits for 29. */
+  signIn: 25,
+} as const;
+
 /** The field of the stack template's metadata that holds the configuration. It holds no secret. */
 export const CONFIG_METADATA = 'HallpassConfig';
 

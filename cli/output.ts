@@ -31,7 +31,7 @@ export async function readSecret(argument: string, terminal: Terminal): Promise<
 
 /** Longer than any provider's key. */
 const NEW_SECRET_CHARS_MAX = 4096;
-/** JSON stands for a secret that nobody has set. */
+/** A secret that looks like JSON counts as not set. */
 const BARE_SECRET = /^(?!\{)[!-~]+$/;
 
 /**

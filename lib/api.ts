@@ -46,7 +46,7 @@ import {
   NO_EXECUTION_LOG,
   setThrottles,
 } from './api-settings.ts';
-import { type Functions, STREAM_TIMEOUT } from './functions.ts';
+import { type Functions, timeoutOf } from './functions.ts';
 import type { HallpassProps } from './props.ts';
 
 const STAGE = 'prod';
@@ -199,7 +199,7 @@ export class Api extends Construct {
         ? `2021-11-15/functions/${functionArn}/response-streaming-invocations`
         : `2015-03-31/functions/${functionArn}/invocations`,
       options: isStreamed
-        ? { responseTransferMode: ResponseTransferMode.STREAM, timeout: STREAM_TIMEOUT }
+        ? { responseTransferMode: ResponseTransferMode.STREAM, timeout: timeoutOf('proxy') }
         : {},
     });
   }

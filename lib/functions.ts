@@ -15,26 +15,15 @@ import {
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { ENVIRONMENT } from '../adapters/table-schema.ts';
+import { ENVIRONMENT, FUNCTION_SECONDS_MAX } from '../adapters/table-schema.ts';
 import { bedrockFindings } from './bedrock.ts';
 import { moduleOf, pathOf } from './paths.ts';
 import { type PermissionsOptions, permissionsOf } from './permissions.ts';
 import { FUNCTION_NAMES, type FunctionName, type HallpassProps } from './props.ts';
 
-/** The longest time of a streamed answer, which API Gateway and Lambda allow. */
-export const STREAM_TIMEOUT = Duration.minutes(15);
-/** Each run of the sweep ends before the next one starts. */
-export const SWEEP_INTERVAL = Duration.minutes(5);
-
-const TIMEOUTS: Readonly<Record<FunctionName, Duration>> = {
-  authorizer: Duration.seconds(10),
-  proxy: STREAM_TIMEOUT,
-  account: Duration.seconds(30),
-  sweep: SWEEP_INTERVAL,
-  pages: Duration.seconds(10),
-  // Providers are given 5 s, and API Gateway waits for 29.
-  signIn: Duration.seconds(25),
-};
+/** The longest time that a function may take. */
+export const timeoutOf = (name: FunctionName): Duration =>
+  Duration.seconds(FUNCTION_SECONDS_MAX[name]);
 
 /**
  * Memory, in MiB, decides the share of a processor and the price of a second (docs/cost.md). It is small where a function
@@ -167,7 +156,7 @@ export class Functions extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: memoryMiB,
-      timeout: TIMEOUTS[name],
+      timeout: timeoutOf(name),
       ...(reservedConcurrentExecutions === undefined ? {} : { reservedConcurrentExecutions }),
       environment,
       // Pages are open to anyone, and their function may use no key.

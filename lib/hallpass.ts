@@ -16,7 +16,7 @@ import { Api } from './api.ts';
 import { signingsOf } from './bedrock.ts';
 import { toDeployedConfig, writeConfigModule } from './config-module.ts';
 import { Dashboard } from './dashboard.ts';
-import { Functions, SWEEP_INTERVAL } from './functions.ts';
+import { Functions, timeoutOf } from './functions.ts';
 import { requireBundlingPackages, VERSION } from './paths.ts';
 import { type HallpassProps, requireProps } from './props.ts';
 import { SecretsOfGateway } from './secrets.ts';
@@ -104,7 +104,7 @@ export class Hallpass extends Construct {
   private scheduleSweep({ sweep }: Functions): void {
     const rule = new Rule(this, 'SweepSchedule', {
       description: 'Closes the holds of requests that died',
-      schedule: Schedule.rate(SWEEP_INTERVAL),
+      schedule: Schedule.rate(timeoutOf('sweep')),
       targets: [new LambdaFunction(sweep, { retryAttempts: 0 })],
     });
     Validations.of(rule).acknowledge({

@@ -1,5 +1,5 @@
 /**
- * A small OpenID provider for `--demo-login`: on loopback only, it signs in whoever types an e-mail address.
+ * A small OpenID provider for `--demo-login`: on loopback only, it signs in anyone who types an e-mail address.
  * It exists to try sign-in without an account anywhere, and vouches for nothing.
  */
 import { createHash, randomBytes } from 'node:crypto';

@@ -4,6 +4,7 @@
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { callDynamoDb, callSecretsManager } from '../adapters/aws/https-call.ts';
 import { makeLog } from '../adapters/log.ts';
+import { FUNCTION_SECONDS_MAX } from '../adapters/table-schema.ts';
 import type { Log } from '../core/base/ports.ts';
 import type { AlertChannel } from '../core/wallet/alerts/ports.ts';
 import { makeAccountHandler } from '../lambdas/account.ts';
@@ -20,12 +21,9 @@ import {
   type StreamingFunction,
 } from './api-gateway/lambda.ts';
 
-const AUTHORIZER_TIMEOUT_MS = 10_000;
-const ACCOUNT_TIMEOUT_MS = 30_000;
-const PROXY_TIMEOUT_MS = 900_000;
-const SWEEP_TIMEOUT_MS = 300_000;
-const PAGES_TIMEOUT_MS = 10_000;
-const SIGN_IN_TIMEOUT_MS = 25_000;
+const timeoutOf = (name: keyof typeof FUNCTION_SECONDS_MAX) => ({
+  timeoutMs: FUNCTION_SECONDS_MAX[name] * 1_000,
+});
 
 /** The functions behind the local API Gateway. */
 export interface LocalFunctions {
@@ -48,27 +46,21 @@ export function makeFunctions(
 ): LocalFunctions {
   installAwsLambda(); // The proxy's handler needs it when it is made.
   const calls = { callTables: callDynamoDb, callSecrets: callSecretsManager };
-  const sweep = makeBufferedFunction(makeSweepHandler(settings, calls, log, channels), {
-    timeoutMs: SWEEP_TIMEOUT_MS,
-  });
+  const sweepHandler = makeSweepHandler(settings, calls, log, channels);
+  const sweep = makeBufferedFunction(sweepHandler, timeoutOf('sweep'));
+  const { config } = settings;
   return {
-    authorizer: makeBufferedFunction(makeAuthorizerHandler(settings, log), {
-      timeoutMs: AUTHORIZER_TIMEOUT_MS,
-    }),
-    proxy: makeStreamingFunction(makeProxyHandler(settings, log), { timeoutMs: PROXY_TIMEOUT_MS }),
-    account: makeBufferedFunction(makeAccountHandler(settings, log), {
-      timeoutMs: ACCOUNT_TIMEOUT_MS,
-    }),
-    ...(settings.config.pages && {
+    authorizer: makeBufferedFunction(makeAuthorizerHandler(settings, log), timeoutOf('authorizer')),
+    proxy: makeStreamingFunction(makeProxyHandler(settings, log), timeoutOf('proxy')),
+    account: makeBufferedFunction(makeAccountHandler(settings, log), timeoutOf('account')),
+    ...(config.pages && {
       pages: makeStreamingFunction(
-        makePagesHandler({ hasSignIn: settings.config.signIn?.issuer !== undefined }),
-        { timeoutMs: PAGES_TIMEOUT_MS },
+        makePagesHandler({ hasSignIn: config.signIn?.issuer !== undefined }),
+        timeoutOf('pages'),
       ),
     }),
-    ...(settings.config.signIn && {
-      signIn: makeBufferedFunction(makeSignInHandler(settings, log), {
-        timeoutMs: SIGN_IN_TIMEOUT_MS,
-      }),
+    ...(config.signIn && {
+      signIn: makeBufferedFunction(makeSignInHandler(settings, log), timeoutOf('signIn')),
     }),
     async sweep() {
       await sweep.invoke({});

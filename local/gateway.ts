@@ -15,7 +15,12 @@ import { makeSecrets, makeSecretWriter } from '../adapters/aws/secrets-manager.t
 import { makeSignInSecretWriter } from '../adapters/aws/sign-in-secret.ts';
 import { makeKeyStore } from '../adapters/dynamodb/key-store.ts';
 import { systemClock, systemRandom } from '../adapters/system.ts';
-import { alertSecretName, ENVIRONMENT, providerSecretName } from '../adapters/table-schema.ts';
+import {
+  alertSecretName,
+  ENVIRONMENT,
+  FUNCTION_SECONDS_MAX,
+  providerSecretName,
+} from '../adapters/table-schema.ts';
 import type { Config } from '../core/config.ts';
 import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
@@ -39,7 +44,6 @@ import { startSecrets } from './secrets/server.ts';
 import { ENDPOINT_FILE, makeAccessKeyId, makeVariables, SECRET_PREFIX } from './variables.ts';
 
 const SETUP_CALL_TIMEOUT_MS = 10_000;
-const SWEEP_INTERVAL_MS = 300_000;
 
 export interface LocalGatewayOptions {
   readonly config: Config;
@@ -270,7 +274,7 @@ function sweepRegularly(sweep: () => Promise<void>, onFault?: (error: unknown) =
     running = running.then(sweep).catch((error: unknown) => onFault?.(error));
     return running;
   };
-  const timer = setInterval(now, SWEEP_INTERVAL_MS);
+  const timer = setInterval(now, FUNCTION_SECONDS_MAX.sweep * 1_000);
   return {
     now,
     end: async () => {

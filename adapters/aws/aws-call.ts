@@ -1,6 +1,6 @@
 /**
  * The seam to AWS: one operation of one service, with its JSON input, answered by its JSON output or an `AwsCallError`.
- * Two adapters stand behind it, and test/ports/aws-call.contract.ts holds both to the same answers and faults:
+ * Two adapters implement it, and test/ports/aws-call.contract.ts expects the same answers and faults of both:
  * https-call.ts where a request waits, sdk-call.ts where none does (docs/decisions/0002).
  * No adapter repeats a write: only its caller can tell two attempts apart.
  */

@@ -144,7 +144,7 @@ const parseChange = (text: string): MadeChange => ({
 });
 
 /**
- * Invariant: each change starts from the record that stands. Defeats: two changes at once, of which the second would
+ * Invariant: each change starts from the current record. Defeats: two changes at once, of which the second would
  * write what it saw before the first (`recordIsAsSeen`).
  */
 function toRecordChange({ seenRev, person, listedUnder }: PersonChange): Update {

@@ -114,7 +114,7 @@ export function makeRollups(
 
     /**
      * Invariant: the segments of a generation form one chain, so no row counts twice. One begins where another ended.
-     * Defeats: two runs that sum from the same place. The first one's segment stands; it has the rows of the second.
+     * Defeats: two runs that sum from the same place. The first one's segment stays; it has the rows of the second.
      */
     addSegment: (keyId, segment) =>
       putItem(call, table, toSegmentItem(keyId, segment), itemIsNew()),

@@ -59,7 +59,7 @@ export function makeUsageRows(
   const markedDays = makeBoundedMap<string, true>(MARKED_DAYS_MAX);
   return {
     /**
-     * Invariant: the first row of a request stands. Defeats: function and sweep that both bring a row. The second gets
+     * Invariant: the first row of a request stays. Defeats: function and sweep that both bring a row. The second gets
      * the first one's row and settles at its cost, so a request is never billed as two different sums.
      */
     async put(row, timeoutMs) {

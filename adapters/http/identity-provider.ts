@@ -9,6 +9,7 @@ import {
   authorizationCodeGrant,
   buildAuthorizationUrl,
   type Configuration,
+  type CustomFetch,
   calculatePKCECodeChallenge,
   customFetch,
   discovery,
@@ -17,6 +18,8 @@ import {
   None,
   ResponseBodyError,
   refreshTokenGrant,
+  type TokenEndpointResponse,
+  type TokenEndpointResponseHelpers,
 } from 'openid-client';
 import { isYoung } from '../../core/base/bounded-map.ts';
 import { GatewayError } from '../../core/base/errors.ts';
@@ -38,7 +41,7 @@ export interface ProviderOptions extends GuardOptions {
 const TIMEOUT_SECONDS = 5;
 /** A provider's endpoints and keys are fetched again after this time. */
 const DISCOVERED_MAX_MS = 600_000;
-const PURPOSE = 'the identity provider cannot be asked';
+const PURPOSE = 'the identity provider cannot be used';
 const GOOGLE = 'https://accounts.google.com';
 
 export function makeIdentityProvider(options: ProviderOptions, clock: Clock): IdentityProvider {
@@ -105,14 +108,13 @@ export function makeIdentityProvider(options: ProviderOptions, clock: Clock): Id
           expectedNonce: login.nonce,
           idTokenExpected: true,
         });
-        return toAnswer(config, tokens, tokens.claims());
+        return toAnswer(config, tokens);
       }),
 
     refresh: (refreshToken) =>
       asRefresh(async () => {
         const config = await configure();
-        const tokens = await refreshTokenGrant(config, refreshToken);
-        return toAnswer(config, tokens, tokens.claims());
+        return toAnswer(config, await refreshTokenGrant(config, refreshToken));
       }),
   };
 }
@@ -125,34 +127,24 @@ function scopesOf(config: Configuration, { scopes, issuer }: ProviderOptions): s
 
 const OFFLINE = ['offline_access'];
 
-type Tokens = Pick<Awaited<ReturnType<typeof refreshTokenGrant>>, 'access_token' | 'refresh_token'>;
+type Tokens = TokenEndpointResponse & TokenEndpointResponseHelpers;
 
 /** Some providers put e-mail address and groups into the user's information only (Okta's own server). */
-async function toAnswer(
-  config: Configuration,
-  tokens: Tokens,
-  claims: Readonly<Record<string, unknown>> | undefined,
-): Promise<ProviderAnswer> {
+async function toAnswer(config: Configuration, tokens: Tokens): Promise<ProviderAnswer> {
   const { refresh_token: refreshToken, access_token: accessToken } = tokens;
+  const claims = tokens.claims();
   const more = refreshToken === undefined ? {} : { refreshToken };
-  const isThin = claims?.email === undefined;
-  const subject = claims?.sub;
-  if (!isThin || config.serverMetadata().userinfo_endpoint === undefined) {
-    return { claims, ...more };
-  }
-  if (typeof subject !== 'string') return { claims, ...more };
-  const info = await fetchUserInfo(config, accessToken, subject);
+  const hasMore = config.serverMetadata().userinfo_endpoint !== undefined;
+  if (claims === undefined || claims.email !== undefined || !hasMore) return { claims, ...more };
+  const info = await fetchUserInfo(config, accessToken, claims.sub);
   return { claims: { ...info, ...claims }, ...more };
 }
 
 /** Turns the library's errors into ours. Their messages may quote the provider, so only their codes are kept. */
-async function asProvider<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
+const asProvider = <T>(ask: () => Promise<T>): Promise<T> =>
+  ask().catch((error: unknown) => {
     throw toOurs(error);
-  }
-}
+  });
 
 /** A refresh ends access only where the provider says so in the one word for it. */
 const asRefresh = <T>(ask: () => Promise<T>): Promise<T> =>
@@ -222,20 +214,10 @@ const BODILESS: readonly number[] = [204, 205, 304];
 
 /** The library's `fetch`, with our guards. */
 const makeFetch =
-  (options: GuardOptions) =>
-  async (url: string, init: { method: string; headers: object; body?: unknown }) => {
-    const { body, method } = init;
-    const text = body === undefined || body === null ? undefined : String(body);
-    const headers = Object.fromEntries(
-      Object.entries(init.headers).map(([name, value]) => [name, String(value)]),
-    );
-    const request = {
-      url,
-      purpose: PURPOSE,
-      method,
-      headers,
-      ...(text !== undefined && { body: text }),
-    };
+  (options: GuardOptions): CustomFetch =>
+  (url, { method, headers, body }) => {
+    const text = body == null ? {} : { body: String(body) };
+    const request = { url, purpose: PURPOSE, method, headers, ...text };
     return askGuarded(request, options, async (answer) => {
       const read = BODILESS.includes(answer.status) ? null : await answer.read();
       return new Response(read, {

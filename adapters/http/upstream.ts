@@ -7,7 +7,7 @@ import type { ClientRequest, Agent as HttpAgent, IncomingMessage, RequestOptions
 import https, { type Agent as HttpsAgent } from 'node:https';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { Clock } from '../../core/base/ports.ts';
-import type { Upstream, UpstreamRequest, UpstreamResponse } from '../../core/providers/ports.ts';
+import type { Upstream, UpstreamRequest } from '../../core/providers/ports.ts';
 
 // An import of it loads undici too, which takes 40 ms (docs/performance.md).
 const http = process.getBuiltinModule('node:http');
@@ -59,7 +59,12 @@ export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptio
       for (let attempt = 1; ; attempt++) {
         const started = startRequest(request, agents, timeouts, clock);
         try {
-          return toResponse(await started.response, started, timeouts);
+          const response = await started.response;
+          return {
+            status: response.statusCode ?? 0,
+            headers: readHeaders(response),
+            body: readBody(response, started, timeouts),
+          };
         } catch (error) {
           if (attempt === TRIES_MAX || !started.wasNotSent()) throw error;
         }
@@ -157,18 +162,6 @@ const timedOut = (what: string): GatewayError =>
 
 const toUpstreamError = (cause: Error, transient: boolean): GatewayError =>
   new GatewayError('upstream_error', { cause, transient });
-
-function toResponse(
-  response: IncomingMessage,
-  started: StartedRequest,
-  timeouts: Timeouts,
-): UpstreamResponse {
-  return {
-    status: response.statusCode ?? 0,
-    headers: readHeaders(response),
-    body: readBody(response, started, timeouts),
-  };
-}
 
 /** Only these are used; no other header of a provider goes on. */
 const READ_HEADERS = ['content-type', 'retry-after', 'x-amzn-errortype'] as const;

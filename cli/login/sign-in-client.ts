@@ -40,7 +40,7 @@ export function parseGatewayUrl(text: string): string {
   return `${url.origin}${url.pathname}`.replace(/\/+(v1\/?)?$/, '');
 }
 
-/** Asks a gateway how to sign in. @throws CommandError if it cannot be asked, or has another name */
+/** Asks a gateway how to sign in. @throws CommandError if it does not answer, or has another name */
 export async function discoverGateway(url: string): Promise<Configuration> {
   const isPlain = url.startsWith('http:');
   const config = await discovery(new URL(`${url}${METADATA_PATH}`), CLIENT_ID, {}, None(), {
@@ -105,7 +105,7 @@ export async function signInByCode(
   }
 }
 
-/** Refreshes a session. @returns undefined if its access has ended. @throws CommandError if the gateway cannot be asked */
+/** Refreshes a session. @returns undefined if its access has ended. @throws CommandError if the gateway does not answer */
 export async function refreshSession(
   config: Configuration,
   refreshToken: string,

@@ -38,9 +38,9 @@ export function readCommonAsk(flags: IssueFlags, terminal: Terminal): CommonAsk 
 }
 
 const NOTHING_TO_ASK =
-  '--data needs --roster or --models, as do --stack and --url: nothing else is asked of a gateway';
+  '--data, --stack and --url need --roster or --models: nothing else of one token needs a gateway';
 
-/** Issues one token. A gateway is asked only if a flag names one: for models that it does not have. */
+/** Issues one token. If a flag names a gateway, models that it does not have are refused. */
 export async function issue(
   flags: IssueFlags & PlaceFlags & UrlFlag,
   nowMs: number,

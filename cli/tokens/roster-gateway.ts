@@ -77,7 +77,7 @@ export function askGateway(
       const current = await findCurrent(row, ask, book);
       if (current !== undefined) replaced.set(row.email, current);
     };
-    // Leaked ones first, one by one: whoever stops the command knows which are revoked.
+    // Leaked ones first, one by one: a user who stops the command knows which are revoked.
     for (const row of ask.rows.filter(({ email }) => ask.leaked.has(email))) await look(row);
     const others = ask.rows.filter(({ email }) => !ask.leaked.has(email));
     for (const some of chunksOf(others, LOOKS_AT_ONCE)) await Promise.all(some.map(look));

@@ -103,9 +103,9 @@ const isOnline = (flags: RosterFlags): boolean =>
 
 const NO_STUDENTS = { rows: [], leaked: new Set<string>() };
 
-/** Said where no gateway was asked: a signature needs none, and a revocation is known nowhere else. */
+/** Added where no gateway was called: signing needs none, but only a gateway knows what is revoked. */
 const UNKNOWN_REPLACED =
-  '. Offline, whoever had a token of this period replaced gets the first one, which is revoked: add --url, --data or --stack for their current one';
+  '. Offline, a student whose token of this period was replaced gets the first one, which is revoked: add --url, --data or --stack for their current one';
 
 interface OpenRoster {
   readonly input: Readable;

@@ -165,15 +165,15 @@ async function audit(
   terminal: Terminal,
 ): Promise<void> {
   const audits = await withGateway(flags, terminal, async (gateway) => {
-    const asked = await keysOf(flags.key, gateway);
+    const records = await keysOf(flags.key, gateway);
     const made: KeyAudit[] = [];
-    for (const record of asked.filter(({ kind }) => kind !== 'personal')) {
+    for (const record of records.filter(({ kind }) => kind !== 'personal')) {
       made.push({
         name: record.name,
         found: await auditUsage(toAudited(record), { ...gateway, clock }),
       });
     }
-    if (made.length === asked.length) return made;
+    if (made.length === records.length) return made;
     return [...made, ...(await auditPersonal(gateway))];
   });
   printResult(flags, terminal, { json: audits.map(toAuditJson), text: () => toAuditText(audits) });

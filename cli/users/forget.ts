@@ -92,8 +92,8 @@ async function forgetIn(
     const results: ScopeResult[] = [];
     for (const { name, owned, records } of scopes) {
       const keyIds = records.map(({ id }) => id);
-      const asked = { text: user, owned, keyIds, nowMs, unsummed, onKey };
-      results.push({ name, ...(await forgetUser(asked, ports)) });
+      const ask = { text: user, owned, keyIds, nowMs, unsummed, onKey };
+      results.push({ name, ...(await forgetUser(ask, ports)) });
     }
     return results;
   } finally {

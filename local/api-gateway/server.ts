@@ -14,7 +14,7 @@ import {
   toGatewayBody,
 } from '../../adapters/api-gateway/responses.ts';
 import { listen } from '../listen.ts';
-import { authorize } from './authorizer.ts';
+import { type AuthorizerDecision, authorize } from './authorizer.ts';
 import { readBody } from './body.ts';
 import { encodeBody } from './compress.ts';
 import {
@@ -38,7 +38,8 @@ const HEADERS_TIMEOUT_MS = 15_000;
 /** For a whole request, its body too. */
 const REQUEST_TIMEOUT_MS = 120_000;
 const KEEP_ALIVE_MS = 65_000;
-const NO_BODY = Buffer.alloc(0);
+/** The decision for open methods, which no authorizer sees. */
+const OPEN: AuthorizerDecision = { kind: 'allowed', context: {} };
 
 export interface ApiGatewayOptions {
   readonly authorizer: BufferedFunction;
@@ -139,25 +140,18 @@ async function handle(
     }
     const head = readHead(received);
     const reading = readBody(request);
-    if (head.integration === 'pages' && options.pages !== undefined) {
-      if ((await reading) === 'incomplete') return;
-      return await invokeStreamed(options.pages, toProxyEvent(head, {}, NO_BODY), response, refuse);
-    }
-    if (head.integration === 'signIn' && options.signIn !== undefined) {
-      const body = await reading;
-      if (body === 'too large') return refuse('REQUEST_TOO_LARGE');
-      if (body === 'incomplete') return;
-      const event = toProxyEvent(head, {}, body);
-      return await invokeBuffered(options.signIn, event, { request, response, refuse });
-    }
-    const decision = await authorize(options.authorizer, head);
+    const pages = head.integration === 'pages' ? options.pages : undefined;
+    const signIn = head.integration === 'signIn' ? options.signIn : undefined;
+    const decision = pages || signIn ? OPEN : await authorize(options.authorizer, head);
     if (decision.kind === 'refused') return refuse(decision.response, decision.context);
     const body = await reading;
     if (body === 'too large') return refuse('REQUEST_TOO_LARGE');
     if (body === 'incomplete') return;
     const event = toProxyEvent(head, decision.context, body);
-    if (head.integration === 'proxy') await invokeStreamed(options.proxy, event, response, refuse);
-    else await invokeBuffered(options.account, event, { request, response, refuse });
+    const streaming = head.integration === 'proxy' ? options.proxy : pages;
+    const exchange = { request, response, refuse };
+    if (streaming === undefined) await invokeBuffered(signIn ?? options.account, event, exchange);
+    else await invokeStreamed(streaming, event, exchange);
   } catch (error) {
     options.onFault?.(error);
     if (!response.headersSent) refuse(responseTo(error));
@@ -182,8 +176,7 @@ type Refuse = (type: string) => void;
 async function invokeStreamed(
   to: StreamingFunction,
   event: object,
-  response: ServerResponse,
-  refuse: Refuse,
+  { response, refuse }: Exchange,
 ): Promise<void> {
   await to.invoke(event, new IntegrationAnswer(response, (error) => refuse(responseTo(error))));
 }

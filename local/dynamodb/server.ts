@@ -11,7 +11,7 @@ import putItem from 'dynalite/validations/putItem.js';
 import updateItem from 'dynalite/validations/updateItem.js';
 import { endServer, listen } from '../listen.ts';
 import { isSignedWith } from '../signed-with.ts';
-import { conflicting, transactWrite, WriteGate } from './transactions.ts';
+import { conflicting, type TableAnswer, transactWrite, WriteGate } from './transactions.ts';
 
 /** A running table server. */
 export interface LocalDynamoDb {
@@ -80,8 +80,7 @@ function onlySignedWith(
     }
     request.resume();
     const body = { __type: 'UnrecognizedClientException', message: 'not of this run' };
-    response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
-    response.end(JSON.stringify(body));
+    send(response, { status: 400, body });
   };
 }
 
@@ -126,13 +125,13 @@ function withTransactions(
         isConflicting() ? conflicting() : gate.alone(() => transactWrite(store, input)),
       )
       .then(
-        ({ status, body }) => send(response, body, status),
+        (answer) => send(response, answer),
         () => response.destroy(), // A mistake in the call, or the server ends: the caller sees a broken connection.
       );
   };
 }
 
-function send(response: ServerResponse, body: object, status = 200): void {
+function send(response: ServerResponse, { status, body }: TableAnswer): void {
   response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
   response.end(JSON.stringify(body));
 }

@@ -64,7 +64,9 @@ async function chat(token = ''): Promise<{ status: number; message: string }> {
 test('a week of a course', async () => {
   await roster('ann@x.edu,Ann,A', 'ben@x.edu,Ben,A', 'cid@x.edu,Cid,B');
   const { tokens, said } = await issue();
-  expect(said).toContain('Offline, whoever had a token of this period replaced gets the first one');
+  expect(said).toContain(
+    'Offline, a student whose token of this period was replaced gets the first one',
+  );
   for (const token of tokens.values()) expect((await chat(token)).status).toBe(200);
 
   // Ann has used up what a user may spend, and is raised: the same token goes on at once.

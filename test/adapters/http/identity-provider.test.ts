@@ -89,7 +89,7 @@ describe('a provider', () => {
   test('that calls itself by another name is not believed', async () => {
     const { make } = await start({ issuer: 'https://other.example.edu' });
     expect(await faultOf(make().makeUrl(LOGIN))).toBe(
-      'service_unavailable: the identity provider cannot be asked: its metadata cannot be accepted',
+      'service_unavailable: the identity provider cannot be used: its metadata cannot be accepted',
     );
   });
 
@@ -98,7 +98,7 @@ describe('a provider', () => {
     const { make } = await start({}, () => {});
     const provider = make({ timeoutMs: 200 });
     expect(await faultOf(provider.refresh('token'))).toBe(
-      'service_unavailable: the identity provider cannot be asked: it did not answer in time',
+      'service_unavailable: the identity provider cannot be used: it did not answer in time',
     );
   });
 
@@ -109,7 +109,7 @@ describe('a provider', () => {
       const { make } = await start({ token_endpoint: endpoint });
       const resolve = async () => [{ address: '10.1.2.3', family: 4 }];
       expect(await faultOf(make({ resolve }).refresh('token'))).toBe(
-        'service_unavailable: the identity provider cannot be asked: its host has an address that is not public',
+        'service_unavailable: the identity provider cannot be used: its host has an address that is not public',
       );
     },
   );

@@ -58,7 +58,7 @@ describe('a roster', () => {
     ]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
     expect(stderr).toMatch(
-      /^issued 2 tokens of the key "course" to \S+tokens\.csv, for the period week-12, for demo\/\*, for 2 USD each, until \S+Z \(2 days\)\. Offline, whoever had a token [^\n]*\n$/,
+      /^issued 2 tokens of the key "course" to \S+tokens\.csv, for the period week-12, for demo\/\*, for 2 USD each, until \S+Z \(2 days\)\. Offline, a student whose token [^\n]*\n$/,
     );
     const [heading, ada = '', bob, ...more] = await written();
     expect(heading).toBe('email,name,section,token,expires_at,OPENAI_BASE_URL,OPENAI_API_KEY');
@@ -246,7 +246,7 @@ describe('wrong use', () => {
     [['--roster', 'a'], 2, /--roster needs --out/],
     [['--out', 'a'], 2, /--out needs --roster/],
     [['--base-url', 'http://a/v1'], 2, /--base-url needs --roster/],
-    [['--data', 'a'], 2, /--data needs --roster/],
+    [['--data', 'a'], 2, /--data, --stack and --url need --roster/],
     [['--roster', 'a', '--out', 'b', '--user', 'c'], 2, /cannot be used with --roster/],
     [['--roster', 'a', '--out', 'b', '--jti', 'c'], 2, /cannot be used with --roster/],
     [['--roster', '-', '--out', 'b', '--replace', 'c'], 2, /--roster must be a file/],
