@@ -160,6 +160,27 @@ describe('personal keys on two laptops', () => {
     expect((await chat(keys.desktop)).status).toBe(200);
   });
 
+  test('have a report each, and together what the wallet spent', async () => {
+    const reportOf = async (credential: string): Promise<number> => {
+      const { data } = await send('/usage?group_by=key', credential);
+      const [line, ...others] = data as readonly { readonly usd: number }[];
+      expect(others).toEqual([]);
+      return Math.round((line?.usd ?? 0) * 1e9);
+    };
+    const [laptop, desktop] = [await reportOf(keys.laptop), await reportOf(keys.desktop)];
+    expect(Math.min(laptop, desktop)).toBeGreaterThan(0);
+    const sum = laptop + desktop;
+    for (const key of [keys.laptop, keys.desktop]) {
+      expect(Math.round((await gateway.aboutKey(key)).usage * 1e9)).toBe(sum);
+    }
+    const place = ['--data', join(folder, '.hallpass'), '--json'];
+    const { stdout } = await runHere(['usage', '--by', 'user', ...place]);
+    const lines: readonly { readonly user: string; readonly usd: number }[] =
+      JSON.parse(stdout).data;
+    const hers = lines.filter(({ user }) => user === ANN).map(({ usd }) => Math.round(usd * 1e9));
+    expect(hers.sort()).toEqual([laptop, desktop].sort());
+  });
+
   // guarantee: managed-users-only
   test('are changed by nobody but the key that manages them', async () => {
     const raise = { limits: [{ per: 'user', unit: 'usd', window: 'month', limit: 999 }] };

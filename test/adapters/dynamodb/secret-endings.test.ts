@@ -304,6 +304,16 @@ test('a sweep that looked before a rotation does not put off the end that the ro
   expect(secretsOf(second.record, third.record)).toEqual([false, false, true]);
 });
 
+test('the secret of a personal key of the version before goes with its next rotation', async () => {
+  const personal = { name: `key ${made} p`, user: 'ada', settings: SETTINGS };
+  ({ record, key } = await createKey(personal, admin));
+  await admin.vault.createKeySecret(record.id, record.version, key);
+  await rotate(0);
+  nowMs += 60_001;
+  expect(await sweep()).toEqual({ deleted: 1, failed: 0 });
+  expect(secretsOf()).toEqual([false]);
+});
+
 /** The number that the next id has. */
 const drawn = (): string => random.uuid().replace('uuid-', '');
 
