@@ -142,9 +142,9 @@ export function toAuthorizerResult(
         refusal: encodeRefusal(authorization.error),
       });
     case 'denied': {
-      const { type, code, message: own } = authorization.error;
+      const { types, code, message: own } = authorization.error;
       const message = CREDENTIAL_MESSAGES.includes(own) ? own : ERRORS[code].message;
-      return toPolicy('Deny', methodArn, 'denied', { type, code, message });
+      return toPolicy('Deny', methodArn, 'denied', { type: types.openai, code, message });
     }
   }
 }

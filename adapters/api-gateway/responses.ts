@@ -61,8 +61,8 @@ function toResponse(
   code: ErrorCode,
   { message: own, ...parts }: OwnParts = {},
 ): GatewayResponse {
-  const { status, type: errorType, message } = new GatewayError(code, own ? { message: own } : {});
-  return { type, status, error: { type: errorType, code, message }, ...parts };
+  const { status, types, message } = new GatewayError(code, { message: own });
+  return { type, status, error: { type: types.openai, code, message }, ...parts };
 }
 
 const CHALLENGE = { 'www-authenticate': 'Bearer' };

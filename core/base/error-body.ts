@@ -16,33 +16,6 @@ export function familyOfPath(path: string): ApiFamily {
   return 'openai';
 }
 
-/** Anthropic's error type of a status: https://docs.anthropic.com/en/api/errors */
-const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
-  400: 'invalid_request_error',
-  401: 'authentication_error',
-  402: 'billing_error',
-  403: 'permission_error',
-  404: 'not_found_error',
-  413: 'request_too_large',
-  422: 'invalid_request_error',
-  429: 'rate_limit_error',
-  504: 'timeout_error',
-};
-
-/** Google's status name of an HTTP status: https://google.aip.dev/193 */
-const GOOGLE_STATUSES: Readonly<Record<number, string>> = {
-  400: 'INVALID_ARGUMENT',
-  401: 'UNAUTHENTICATED',
-  402: 'RESOURCE_EXHAUSTED',
-  403: 'PERMISSION_DENIED',
-  404: 'NOT_FOUND',
-  413: 'INVALID_ARGUMENT',
-  422: 'FAILED_PRECONDITION',
-  429: 'RESOURCE_EXHAUSTED',
-  503: 'UNAVAILABLE',
-  504: 'DEADLINE_EXCEEDED',
-};
-
 const limitFields = (limit: LimitFacts | undefined): Record<string, unknown> =>
   limit === undefined
     ? {}
@@ -69,25 +42,15 @@ const moneyFields = ({
 /** Returns the error body of an API family, ready to be serialised. */
 export function toErrorBody(family: ApiFamily, error: GatewayError): Record<string, unknown> {
   const extra = { ...limitFields(error.facts.limit), ...moneyFields(error.facts) };
-  const { code, message, status, type } = error;
+  const { code, message } = error;
+  const type = error.types[family];
   switch (family) {
     case 'openai':
       return { error: { message, type, param: error.facts.param ?? null, code, ...extra } };
     case 'anthropic':
-      return {
-        type: 'error',
-        error: { type: ANTHROPIC_TYPES[status] ?? 'api_error', message, code, ...extra },
-      };
+      return { type: 'error', error: { type, message, code, ...extra } };
     case 'google':
-      return {
-        error: {
-          code: status,
-          message,
-          status: GOOGLE_STATUSES[status] ?? 'INTERNAL',
-          reason: code,
-          ...extra,
-        },
-      };
+      return { error: { code: error.status, message, status: type, reason: code, ...extra } };
   }
 }
 

@@ -67,17 +67,24 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** OpenAI's error type of a status: https://platform.openai.com/docs/guides/error-codes */
-const OPENAI_TYPES: Readonly<Record<number, string>> = {
-  400: 'invalid_request_error',
-  401: 'authentication_error',
-  402: 'insufficient_quota',
-  403: 'permission_error',
-  404: 'invalid_request_error',
-  413: 'invalid_request_error',
-  422: 'invalid_request_error',
-  429: 'rate_limit_error',
-  504: 'timeout_error',
+const types = (openai: string, anthropic: string, google: string) => ({
+  openai,
+  anthropic,
+  google,
+});
+
+/** The vendors' types of error by HTTP status: https://docs.anthropic.com/en/api/errors, https://google.aip.dev/193 */
+const TYPES: Readonly<Record<number, ReturnType<typeof types>>> = {
+  400: types('invalid_request_error', 'invalid_request_error', 'INVALID_ARGUMENT'),
+  401: types('authentication_error', 'authentication_error', 'UNAUTHENTICATED'),
+  402: types('insufficient_quota', 'billing_error', 'RESOURCE_EXHAUSTED'),
+  403: types('permission_error', 'permission_error', 'PERMISSION_DENIED'),
+  404: types('invalid_request_error', 'not_found_error', 'NOT_FOUND'),
+  413: types('invalid_request_error', 'request_too_large', 'INVALID_ARGUMENT'),
+  422: types('invalid_request_error', 'invalid_request_error', 'FAILED_PRECONDITION'),
+  429: types('rate_limit_error', 'rate_limit_error', 'RESOURCE_EXHAUSTED'),
+  503: types('api_error', 'api_error', 'UNAVAILABLE'),
+  504: types('timeout_error', 'timeout_error', 'DEADLINE_EXCEEDED'),
 };
 
 /** A limit and how far it is used. `concurrency` is the number of requests at once. */
@@ -101,9 +108,9 @@ export type LimitFacts = Omit<LimitFigures, Figure> & Partial<Pick<LimitFigures,
 /** The only facts that a caller may get beside the code. None is secret. */
 export interface PublicFacts {
   /** Replaces the row's sentence. Made of constants, numbers, model ids and field names only. */
-  readonly message?: string;
+  readonly message?: string | undefined;
   /** The request field at fault (OpenAI's `param`). */
-  readonly param?: string;
+  readonly param?: string | undefined;
   /** 1 to 60. Longer waits carry none, and `x-should-retry: false` instead. */
   readonly retryAfterSeconds?: number;
   readonly limit?: LimitFacts;
@@ -116,7 +123,7 @@ export interface PublicFacts {
 
 interface GatewayErrorOptions extends PublicFacts {
   /** For the log: what happened, in words of our own. */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   readonly cause?: unknown;
   /** True when the same write or call may succeed if it is tried again. */
   readonly transient?: boolean;
@@ -143,15 +150,15 @@ export class GatewayError extends Error {
     return ERRORS[this.code].status;
   }
 
-  /** OpenAI's `type`. Anthropic's and Google's follow from the status too (error-body.ts). */
-  get type(): string {
-    return OPENAI_TYPES[this.status] ?? 'api_error';
+  /** The vendors' types of error, which follow from the status. */
+  get types(): ReturnType<typeof types> {
+    return TYPES[this.status] ?? types('api_error', 'api_error', 'INTERNAL');
   }
 }
 
 /** Refuses a request in words of its own. @param param the field or header at fault */
 export const invalidRequest = (message: string, param?: string): GatewayError =>
-  new GatewayError('invalid_request', { message, ...(param !== undefined && { param }) });
+  new GatewayError('invalid_request', { message, param });
 
 /** Refuses a field or parameter: `"limit" must be …`. */
 export const invalidField = (name: string, fault: string): GatewayError =>

@@ -2,7 +2,7 @@
  * Routes: the dialect of a path, and what the path says beside it. Flow: **route** > body > policy.
  * Invariant: a path that is not named here is no route of the proxy's.
  */
-import { GatewayError } from '../base/errors.ts';
+import { invalidRequest } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import { DIALECTS } from '../providers/endpoints.ts';
 import { CHAT } from './chat/chat.ts';
@@ -59,10 +59,8 @@ export function findRoute({ method, path, query }: HttpRequest): Route | undefin
 /** https://cloud.google.com/apis/docs/system-parameters: without `alt=sse` a stream is one JSON list. */
 function requireAlt(alt: string | undefined, allowed: string, isRequired: boolean): void {
   if (alt === allowed || (alt === undefined && !isRequired)) return;
-  throw new GatewayError('invalid_request', {
-    message: `the query parameter "alt" must be "${allowed}" here, got ${alt === undefined ? 'nothing' : 'another value'}`,
-    param: 'alt',
-  });
+  const got = alt === undefined ? 'nothing' : 'another value';
+  throw invalidRequest(`the query parameter "alt" must be "${allowed}" here, got ${got}`, 'alt');
 }
 
 /** Decodes once. An escape that is left over is no character of an id. */
@@ -70,9 +68,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new GatewayError('invalid_request', {
-      message: 'the model in the path must be percent-encoded UTF-8',
-      param: 'model',
-    });
+    throw invalidRequest('the model in the path must be percent-encoded UTF-8', 'model');
   }
 }

@@ -4,7 +4,7 @@
  * private keys are refused when a key is made and again when it is used.
  */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { GatewayError } from '../base/errors.ts';
+import { invalidRequest } from '../base/errors.ts';
 import {
   HMAC_ALGORITHMS,
   type HmacAlgorithm,
@@ -40,8 +40,6 @@ const RSA_BITS_MIN = 2048;
 const RSA_BITS_MAX = 8192;
 const RSA_EXPONENT_MAX = 0xffff_ffffn;
 
-const refuse = (message: string): GatewayError => new GatewayError('invalid_request', { message });
-
 /**
  * Returns the algorithms that a public key can serve: those of its family or of its curve.
  * @throws invalid_request for a weak key, and for one of another type
@@ -55,19 +53,23 @@ export function algorithmsOfKey(key: KeyObject): readonly JwtAlgorithm[] {
   if (type === 'ed25519') return ['EdDSA'];
   const algorithm = type === 'ec' ? CURVES[details.namedCurve ?? ''] : undefined;
   if (algorithm !== undefined) return [algorithm];
-  throw refuse('the public key must be of RSA, P-256, P-384, P-521 or Ed25519');
+  throw invalidRequest('the public key must be of RSA, P-256, P-384, P-521 or Ed25519');
 }
 
 function requireStrongRsa(key: KeyObject, bits: number, exponent: bigint): void {
   if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX) {
-    throw refuse(`the RSA key must have ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits, got ${bits}`);
+    throw invalidRequest(
+      `the RSA key must have ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits, got ${bits}`,
+    );
   }
   if (exponent < 3n || exponent % 2n === 0n || exponent > RSA_EXPONENT_MAX) {
-    throw refuse('the exponent of the RSA key must be odd, from 3 to 4294967295');
+    throw invalidRequest('the exponent of the RSA key must be odd, from 3 to 4294967295');
   }
   const modulus = Buffer.from(key.export({ format: 'jwk' }).n ?? '', 'base64url');
   if (hasRocaFingerprint(BigInt(`0x${modulus.toString('hex')}`))) {
-    throw refuse('the RSA key was made by a generator whose keys can be factored (CVE-2017-15361)');
+    throw invalidRequest(
+      'the RSA key was made by a generator whose keys can be factored (CVE-2017-15361)',
+    );
   }
 }
 
@@ -88,13 +90,18 @@ export interface PublicKey {
  */
 export function readPublicKeyPem(pem: string): PublicKey {
   if (pem.includes('PRIVATE KEY-----')) {
-    throw refuse('that is a private key, which must stay with its issuer: give its public key');
+    throw invalidRequest(
+      'that is a private key, which must stay with its issuer: give its public key',
+    );
   }
-  if (pem.length > PEM_CHARS_MAX) throw refuse('the PEM text must be of 8192 characters at most');
+  if (pem.length > PEM_CHARS_MAX)
+    throw invalidRequest('the PEM text must be of 8192 characters at most');
   const text = pem.trim();
   const label = PEM_BLOCK.exec(text)?.[1];
   if (label !== 'PUBLIC KEY' && label !== 'CERTIFICATE') {
-    throw refuse('the PEM text must hold one PUBLIC KEY or one CERTIFICATE, and nothing else');
+    throw invalidRequest(
+      'the PEM text must hold one PUBLIC KEY or one CERTIFICATE, and nothing else',
+    );
   }
   const publicKey = parseOrRefuse(text, label);
   return { publicKey, algorithms: algorithmsOfKey(publicKey) };
@@ -105,7 +112,7 @@ function parseOrRefuse(text: string, label: 'PUBLIC KEY' | 'CERTIFICATE'): KeyOb
     return label === 'CERTIFICATE' ? new X509Certificate(text).publicKey : createPublicKey(text);
   } catch {
     // OpenSSL's message names its own source lines, which help nobody.
-    throw refuse(`the ${label} in the PEM text cannot be read`);
+    throw invalidRequest(`the ${label} in the PEM text cannot be read`);
   }
 }
 
@@ -124,13 +131,13 @@ const NO_SECRETS: readonly (readonly [RegExp, string])[] = [
 export function requireSecretFor(secret: Uint8Array, algorithms: readonly JwtAlgorithm[]): void {
   const text = Buffer.from(secret).toString();
   for (const [pattern, what] of NO_SECRETS) {
-    if (pattern.test(text)) throw refuse(`the shared secret is ${what}`);
+    if (pattern.test(text)) throw invalidRequest(`the shared secret is ${what}`);
   }
   for (const algorithm of algorithms) {
-    if (!isHmac(algorithm)) throw refuse(`a shared secret cannot serve ${algorithm}`);
+    if (!isHmac(algorithm)) throw invalidRequest(`a shared secret cannot serve ${algorithm}`);
     const { bytes } = HMAC_HASHES[algorithm];
     if (secret.length < bytes) {
-      throw refuse(
+      throw invalidRequest(
         `the shared secret must have at least ${bytes} bytes for ${algorithm}, got ${secret.length}`,
       );
     }

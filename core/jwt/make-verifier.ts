@@ -3,7 +3,7 @@
  * Invariant: no verifier accepts the tokens of a provider's other customers unless the owner says so, and none has a
  * secret or a key that can be guessed.
  */
-import { GatewayError } from '../base/errors.ts';
+import { invalidRequest } from '../base/errors.ts';
 import { isLoopbackHost, parseUrl } from '../base/url.ts';
 import {
   algorithmsOfKind,
@@ -58,8 +58,6 @@ export interface MadeVerifier {
 
 const CLOCK_TOLERANCE_DEFAULT_SECONDS = 5;
 
-const refused = (message: string): GatewayError => new GatewayError('invalid_request', { message });
-
 /**
  * Makes a verifier from a request and the old verifier.
  * @throws invalid_request that names what is missing or too weak
@@ -88,7 +86,7 @@ export function makeVerifier(request: VerifierRequest, options: MakeOptions): Ma
   };
   const wasOpen = seen !== undefined && isOpen(seen);
   if (isOpen(verifier) && !request.anyAudience && !wasOpen) {
-    throw refused(
+    throw invalidRequest(
       'a provider signs the tokens of all its customers with the same keys: give --issuer, and --audience, --azp or --require; or give --any-audience',
     );
   }
@@ -132,7 +130,7 @@ function makeKey(
   switch (material?.kind) {
     case undefined: {
       if (base === undefined) {
-        throw refused(
+        throw invalidRequest(
           'there is nothing to verify with: give --jwt-secret, --jwt-public-key, --jwks-url or --preset',
         );
       }
@@ -180,7 +178,7 @@ function narrow(
 ): readonly JwtAlgorithm[] | undefined {
   const wrong = wanted?.find((algorithm) => !allowed.includes(algorithm));
   if (wrong === undefined) return wanted;
-  throw refused(`with this key --algorithms must be of ${allowed.join(', ')}, got ${wrong}`);
+  throw invalidRequest(`with this key --algorithms must be of ${allowed.join(', ')}, got ${wrong}`);
 }
 
 /** Returns the wanted algorithms, or all that the secret is long enough for. */
@@ -209,7 +207,7 @@ function requireKeySetUrl(text: string, allowLoopback: boolean): void {
   const isHttps = url?.protocol === 'https:' && isNamed;
   const isLocal = isLoopback && allowLoopback && /^https?:$/.test(url.protocol);
   if (isPlain && (isHttps || isLocal) && text.length <= 512) return;
-  throw refused(
+  throw invalidRequest(
     '"--jwks-url" must be an https URL with the name of a host, of at most 512 characters, without user and fragment; http and this machine only for data of this machine',
   );
 }

@@ -3,7 +3,7 @@
  * Invariant: a provider signs the tokens of all its customers with the same keys, so each preset names one customer.
  * No preset trusts an e-mail address that its provider does not call verified.
  */
-import { GatewayError } from '../base/errors.ts';
+import { invalidRequest } from '../base/errors.ts';
 import { isDomain, isOrigin } from '../base/names.ts';
 import { GOOGLE_ISSUERS } from './claims.ts';
 import type { RequiredClaim, Verifier } from './verifier.ts';
@@ -185,5 +185,5 @@ export function parsePreset(text: string): Preset {
   if (preset !== undefined) return preset;
   const forms = Object.entries(PROVIDERS).map(([each, { form }]) => `${each}:${form}`);
   const allowed = provider === undefined ? forms.join(', ') : `${name}:${provider.form}`;
-  throw new GatewayError('invalid_request', { message: `a preset must be ${allowed}` });
+  throw invalidRequest(`a preset must be ${allowed}`);
 }

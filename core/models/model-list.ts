@@ -6,7 +6,7 @@
  * https://ai.google.dev/api/models
  */
 import type { Grant } from '../access/grant.ts';
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidField } from '../base/errors.ts';
 import type { HttpRequest } from '../base/http.ts';
 import type { JsonObject } from '../base/json.ts';
 import { toDecimal } from '../base/money.ts';
@@ -89,10 +89,7 @@ function pageOf(
   const text = query[size];
   const count = text === undefined ? models.length : Number(text);
   if (text !== undefined && !(Number.isInteger(count) && count >= 1 && count <= PAGE_MODELS_MAX)) {
-    throw new GatewayError('invalid_request', {
-      message: `"${size}" must be a whole number from 1 to ${PAGE_MODELS_MAX}`,
-      param: size,
-    });
+    throw invalidField(size, `must be a whole number from 1 to ${PAGE_MODELS_MAX}`);
   }
   const last = query[after];
   // By order and not by place: the model of the last page may be gone.

@@ -4,7 +4,7 @@
  * and both the key's list and the token's must allow the model.
  */
 import type { Grant } from '../access/grant.ts';
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidField } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import { KNOWN_PROVIDERS } from '../providers/known.ts';
 import { isConfigured, type ModelTarget, type ProviderUrls } from '../providers/provider.ts';
@@ -29,10 +29,7 @@ export function resolveModel(
   fallback: string | undefined = config.defaultProvider,
 ): ModelTarget {
   if (!MODEL_ID.test(id)) {
-    throw new GatewayError('invalid_request', {
-      message: '"model" must be 1 to 200 of A-Za-z0-9_.:@/-',
-      param: 'model',
-    });
+    throw invalidField('model', 'must be 1 to 200 of A-Za-z0-9_.:@/-');
   }
   const resolved = Object.hasOwn(config.aliases, id) ? (config.aliases[id] ?? id) : id;
   const slash = resolved.indexOf('/');

@@ -2,7 +2,7 @@
  * A provider in this deployment: its known row, the configuration's changes, and the URLs of its traffic.
  * Flow: policy > **provider** > forward.
  */
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, invalidRequest } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import { DEMO_PROVIDER } from './demo/demo.ts';
 import { DIALECTS, type DialectName, FAMILY_ENDPOINTS } from './endpoints.ts';
@@ -190,10 +190,10 @@ export function requireEndpoint(
   const found = row.endpoints[dialect];
   if (found === undefined) {
     const routes = Object.keys(row.endpoints).map((other) => DIALECTS[other as DialectName].route);
-    throw new GatewayError('invalid_request', {
-      message: `the model "${id}" does not speak this route's format: for the provider "${name}" use ${routes.join(' or ')}`,
-      param: 'model',
-    });
+    throw invalidRequest(
+      `the model "${id}" does not speak this route's format: for the provider "${name}" use ${routes.join(' or ')}`,
+      'model',
+    );
   }
   const base = withoutEnd(baseUrl, [found.leavesOut ?? []].flat());
   const { path, streamPath = path } = found;

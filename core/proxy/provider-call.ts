@@ -192,8 +192,8 @@ export function chargedError(error: GatewayError, { status, cost }: UsageRow): G
     ...facts,
     message: `${message} ${COUNTED_IN_FULL}`,
     chargedNanoUsd: cost.usd,
-    ...(detail === undefined ? {} : { detail }),
-    ...(cause === undefined ? {} : { cause }),
+    detail,
+    cause,
   });
 }
 

@@ -52,7 +52,8 @@ export const RESPONSES: Dialect = {
     }),
   readUsage: ({ usage }) => readResponseUsage(usage),
   toErrorEvents: (error) => {
-    const { type, code, message, facts } = error;
+    const { code, message, facts } = error;
+    const type = error.types.openai;
     const param = facts.param ?? null;
     const data = { type: 'error', sequence_number: LAST_SEQUENCE_NUMBER, code, message, param };
     // SDKs read either the event's own members or an error object inside it.
