@@ -3,7 +3,7 @@
  * Flow: Grant > count > **answer**. Invariant: no route costs money. Only revocations and changes of users write, and the
  * count of a request that a `requests:` limit applies to. An unknown route is a 404.
  */
-import { type Grant, requireNotExpired } from './access/grant.ts';
+import { type Grant, requireLiveToken } from './access/grant.ts';
 import { countRequest } from './account/count-request.ts';
 import { describeKey } from './account/key-info.ts';
 import { describeSettings } from './account/managed-settings.ts';
@@ -72,8 +72,7 @@ export async function account(
   grant: Grant,
   ports: AccountPorts,
 ): Promise<HttpAnswer> {
-  requireNotExpired(grant, ports.clock.nowMs());
-  if (grant.token?.revoked) throw new GatewayError('token_revoked');
+  requireLiveToken(grant, ports.clock.nowMs());
   const route =
     ROUTES.get(`${request.method} ${request.path}`) ?? modelRoute(request) ?? userRoute(request);
   if (route === undefined) throw new GatewayError('not_found');

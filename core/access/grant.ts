@@ -80,24 +80,16 @@ export const isExpired = ({ expiresAtMs }: Pick<TokenGrant, 'expiresAtMs'>, nowM
   expiresAtMs <= nowMs;
 
 /**
- * Refuses a key or token that has expired since the authorizer saw it. Does NOT refuse a revoked one; `requireLiveToken`
- * does.
- * @throws invalid_api_key, token_expired
+ * Refuses a key or token that has expired since the authorizer saw it, and a token on its key's list of revoked tokens.
+ * @throws invalid_api_key, token_expired, token_revoked
  */
-export function requireNotExpired({ token, keyExpiresAtMs }: Grant, nowMs: number): void {
+export function requireLiveToken({ token, keyExpiresAtMs }: Grant, nowMs: number): void {
   if (keyExpiresAtMs !== undefined && keyExpiresAtMs <= nowMs) {
     throw new GatewayError('invalid_api_key', { detail: 'the key has expired' });
   }
-  if (token !== undefined && isExpired(token, nowMs)) throw new GatewayError('token_expired');
-}
-
-/**
- * Refuses a token that is expired or on its key's list of revoked tokens.
- * @throws token_expired, token_revoked
- */
-export function requireLiveToken(grant: Grant, nowMs: number): void {
-  requireNotExpired(grant, nowMs);
-  if (grant.token?.revoked) throw new GatewayError('token_revoked');
+  if (token === undefined) return;
+  if (isExpired(token, nowMs)) throw new GatewayError('token_expired');
+  if (token.revoked) throw new GatewayError('token_revoked');
 }
 
 /** True for a server key presented alone: its holder owns the key, may sign tokens and sees key-wide figures. */

@@ -197,29 +197,13 @@ export function parseKeyRecord(value: unknown): KeyRecord {
   return record;
 }
 
-type ContradictoryField =
-  | 'user'
-  | 'verifier'
-  | 'identity'
-  | 'managedBy'
-  | 'identityNamespace'
-  | 'tiers';
-
 /**
  * Returns the field that contradicts the kind of a key: a client key has a verifier, a personal key has a user and no
  * verifier, only a server key names users in a header, and no server key is managed by another. Joined name spaces need
  * e-mail addresses that are verified.
  */
-export function contradictionIn({
-  kind,
-  user,
-  verifier,
-  identity,
-  managedBy,
-  tiers,
-}: Pick<KeyRecord, 'kind' | 'user' | 'verifier' | 'identity' | 'managedBy' | 'tiers'>):
-  | ContradictoryField
-  | undefined {
+export function contradictionIn(record: KeyRecord) {
+  const { kind, user, verifier, identity, managedBy, tiers } = record;
   if ((kind === 'personal') !== (user !== undefined)) return 'user';
   if (kind === 'client' && verifier === undefined) return 'verifier';
   if (kind === 'personal' && verifier !== undefined) return 'verifier';

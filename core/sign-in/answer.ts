@@ -18,7 +18,7 @@ export interface PageAnswer {
   readonly status: number;
   readonly html: string;
   /** The value of `set-cookie`. */
-  readonly cookie?: string;
+  readonly cookie?: string | undefined;
 }
 
 export interface RedirectAnswer {
@@ -26,7 +26,7 @@ export interface RedirectAnswer {
   /** 303 after a form, which then goes to a page of ours; else 302. */
   readonly status: 302 | 303;
   readonly location: string;
-  readonly cookie?: string;
+  readonly cookie?: string | undefined;
 }
 
 export type SignInAnswer = JsonAnswer | PageAnswer | RedirectAnswer;
@@ -43,7 +43,7 @@ export const toPage = (html: string, cookie?: string): PageAnswer => ({
   kind: 'page',
   status: 200,
   html,
-  ...(cookie !== undefined && { cookie }),
+  cookie,
 });
 
 /** Makes a redirect. */
@@ -51,12 +51,7 @@ export const toRedirect = (
   status: RedirectAnswer['status'],
   location: string,
   cookie?: string,
-): RedirectAnswer => ({
-  kind: 'redirect',
-  status,
-  location,
-  ...(cookie !== undefined && { cookie }),
-});
+): RedirectAnswer => ({ kind: 'redirect', status, location, cookie });
 
 /** Makes the answer of a refusal to a client: 400 whatever it is (RFC 6749, 5.2), but for our own failures. */
 export const toErrorAnswer = ({ code, status, message }: OAuthError): JsonAnswer =>

@@ -2,7 +2,7 @@
  * Errors of the routes below `/oauth/`, in the words that OAuth's clients read (RFC 6749, 5.2; RFC 8628, 3.5; RFC 8693, 2.2.2).
  * Invariant: a description is made of constants and of names from the configuration; it repeats nothing of a request.
  */
-import { GatewayError } from '../base/errors.ts';
+import { toGatewayError } from '../base/errors.ts';
 
 const STATUS = {
   invalid_request: 400,
@@ -49,17 +49,11 @@ export const denied = (description: string): OAuthError =>
  */
 export function toOAuthError(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error;
-  if (!(error instanceof GatewayError)) {
-    return new OAuthError('server_error', 'the gateway failed', error);
-  }
-  const { status } = error;
+  const { status, message } = toGatewayError(error);
   if (status === 503) {
-    return new OAuthError(
-      'temporarily_unavailable',
-      'sign-in cannot be decided now; try again',
-      error,
-    );
+    const description = 'sign-in cannot be decided now; try again';
+    return new OAuthError('temporarily_unavailable', description, error);
   }
   if (status >= 500) return new OAuthError('server_error', 'the gateway failed', error);
-  return new OAuthError('invalid_grant', error.message, error);
+  return new OAuthError('invalid_grant', message, error);
 }

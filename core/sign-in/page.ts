@@ -51,8 +51,10 @@ export const toErrorPage = (reason: string, isOutage: boolean): string =>
     html`<p>${reason.charAt(0).toUpperCase()}${reason.slice(1)}.</p>`,
   );
 
-/** Makes the page after a login: it goes on to `/me` with the token, which stands only in this body. */
-/** @param up the way from this page to the pages' folder */
+/**
+ * Makes the page after a login: it goes on to `/me` with the token, which is only in this body.
+ * @param up the way from this page to the pages' folder
+ */
 export const toTokenPage = (user: string, token: string, up: '.' | '..'): string =>
   toDocument(
     'You are signed in',

@@ -28,9 +28,8 @@ export function narrowModels(
   const ofScope = scopes.map((each) => each.slice(MODEL_SCOPE.length));
   const wanted = [...words(parameters.get('models')), ...ofScope];
   if (wanted.length === 0) return allowed;
-  const isInside = (model: string): boolean =>
-    allowed === undefined || allowed.some((each) => each === model || covers(each, model));
-  if (parseModelPatterns(wanted) === undefined || !wanted.every(isInside)) {
+  const isInside = allowed === undefined || wanted.every((model) => isIn(allowed, model));
+  if (parseModelPatterns(wanted) === undefined || !isInside) {
     throw new OAuthError('invalid_scope', 'the models must be among those that the rule allows');
   }
   return wanted;
@@ -42,8 +41,6 @@ export function commonModels(
   other: readonly string[] | undefined,
 ): readonly string[] {
   if (other === undefined) return one;
-  const isIn = (list: readonly string[], model: string): boolean =>
-    list.some((each) => each === model || covers(each, model));
   const common = [
     ...one.filter((each) => isIn(other, each)),
     ...other.filter((each) => isIn(one, each)),
@@ -53,8 +50,11 @@ export function commonModels(
 
 const words = (text = ''): readonly string[] => text.split(/[ ,]+/).filter((word) => word !== '');
 
-const covers = (pattern: string, model: string): boolean =>
-  pattern.endsWith('/*') && model.startsWith(pattern.slice(0, -1));
+/** True if a list has a model, or the pattern `provider/*` of its provider. */
+const isIn = (list: readonly string[], model: string): boolean =>
+  list.some(
+    (each) => each === model || (each.endsWith('/*') && model.startsWith(each.slice(0, -1))),
+  );
 
 /** Writes models as scopes. */
 export const toScope = (models: readonly string[]): string =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../../core/access/grant.ts';
-import { requireNotExpired } from '../../../core/access/grant.ts';
+import { requireLiveToken } from '../../../core/access/grant.ts';
 import {
   decodeGrant,
   decodeRefusal,
@@ -180,13 +180,13 @@ describe('a refusal', () => {
   );
 });
 
-describe('requireNotExpired', () => {
+describe('requireLiveToken', () => {
   test('accepts a token until its last millisecond, and a key always', () => {
-    expect(() => requireNotExpired(TOKEN, NOW_MS)).not.toThrow();
-    expect(() => requireNotExpired(TOKEN, NOW_MS + 1)).toThrow(
+    expect(() => requireLiveToken(TOKEN, NOW_MS)).not.toThrow();
+    expect(() => requireLiveToken(TOKEN, NOW_MS + 1)).toThrow(
       expect.objectContaining({ code: 'token_expired' }),
     );
     const { token: _, ...key } = TOKEN;
-    expect(() => requireNotExpired(key, NOW_MS + 1)).not.toThrow();
+    expect(() => requireLiveToken(key, NOW_MS + 1)).not.toThrow();
   });
 });
