@@ -3,10 +3,10 @@
  * Invariant: an unknown field is an error, never ignored.
  */
 import * as v from 'valibot';
-import { type AlertSettings, alertsSchema, toAlertSettings } from './base/alert-settings.ts';
+import { alertsSchema } from './base/alert-settings.ts';
 import { parseDuration } from './base/duration.ts';
-import { formatLimit, parseLimit } from './base/limit-text.ts';
-import type { Limit } from './base/limits.ts';
+import { limitSchema } from './base/limit-schema.ts';
+import { formatLimit } from './base/limit-text.ts';
 import { isDomain, isModelPattern, isName, KEY_NAME_CHARS_MAX, MODELS_MAX } from './base/names.ts';
 
 const providerName = v.pipe(
@@ -21,19 +21,6 @@ const modelId = v.pipe(
   v.regex(/^[\w.:@/-]{1,200}$/, 'a model id must be 1 to 200 of A-Za-z0-9_.:@/-'),
 );
 const usdPerMillion = v.pipe(v.number(), v.minValue(0), v.maxValue(1_000_000));
-const limitText = v.pipe(
-  v.string(),
-  v.check((text) => isLimit(text), 'must be a limit such as "user:requests:minute=20"'),
-);
-
-function isLimit(text: string): boolean {
-  try {
-    return formatLimit(parseLimit(text)) !== '';
-  } catch {
-    return false; // The check has a message of its own.
-  }
-}
-
 const providerSchema = v.strictObject({
   /** The only API format to use. @default all formats of the known provider of that name, else OpenAI's */
   wire: v.optional(v.picklist(['openai', 'anthropic', 'google'])),
@@ -183,7 +170,7 @@ const configSchema = v.strictObject({
   defaults: v.optional(
     v.strictObject({
       /** Limits of keys that are made without limits. @default none */
-      limits: v.optional(v.array(limitText), []),
+      limits: v.optional(v.array(limitSchema), []),
       /** @default 604800, seven days */
       maxTokenLifetimeSeconds: v.optional(
         v.pipe(v.number(), v.integer(), v.minValue(60), v.maxValue(31_536_000)),
@@ -226,20 +213,11 @@ export type SignInConfig = v.InferOutput<typeof signInSchema>;
 export type PricedAs = v.InferOutput<typeof pricedAs>;
 
 /** The checked configuration, with its defaults. */
-export interface Config extends Omit<v.InferOutput<typeof configSchema>, 'defaults' | 'alerts'> {
-  readonly alerts: AlertSettings;
-  readonly defaults: {
-    readonly limits: readonly Limit[];
-    readonly maxTokenLifetimeSeconds: number;
-    readonly defaultMaxOutputTokens: number;
-    readonly holdAtCachePrice: boolean;
-  };
-}
+export type Config = v.InferOutput<typeof configSchema>;
 
 /** Writes a checked configuration as `defineConfig` reads it, as JSON: a stack bundles it and keeps it on record. */
-export const toConfigInput = ({ defaults, alerts, ...rest }: Config): ConfigInput => ({
+export const toConfigInput = ({ defaults, ...rest }: Config): ConfigInput => ({
   ...rest,
-  alerts: { ...alerts, at: [...alerts.at] },
   defaults: { ...defaults, limits: defaults.limits.map(formatLimit) },
 });
 
@@ -253,18 +231,15 @@ export function defineConfig(input: ConfigInput): Config {
     const lines = result.issues.map((issue) => `"${v.getDotPath(issue) ?? ''}": ${issue.message}`);
     throw new TypeError(`hallpass.config.ts: ${lines.join('; ')}`);
   }
-  const { defaults, alerts, ...rest } = result.output;
-  if (rest.defaultProvider !== undefined && !(rest.defaultProvider in rest.providers)) {
+  const config = result.output;
+  const { defaultProvider, providers } = config;
+  if (defaultProvider !== undefined && !(defaultProvider in providers)) {
     throw new TypeError(
-      `hallpass.config.ts: "defaultProvider" must be one of ${Object.keys(rest.providers).join(', ')}, got "${rest.defaultProvider}"`,
+      `hallpass.config.ts: "defaultProvider" must be one of ${Object.keys(providers).join(', ')}, got "${defaultProvider}"`,
     );
   }
-  requireWholeSignIn(rest.signIn);
-  return {
-    ...rest,
-    alerts: toAlertSettings(alerts),
-    defaults: { ...defaults, limits: defaults.limits.map(parseLimit) },
-  };
+  requireWholeSignIn(config.signIn);
+  return config;
 }
 
 /** Refuses a half of what belongs together. */

@@ -6,7 +6,8 @@
 import * as v from 'valibot';
 import { ERRORS, type ErrorCode, GatewayError } from '../base/errors.ts';
 import { asKeyId, asTokenId } from '../base/ids.ts';
-import { formatLimit, parseLimit } from '../base/limit-text.ts';
+import { limitSchema } from '../base/limit-schema.ts';
+import { formatLimit } from '../base/limit-text.ts';
 import { asNanoUsd } from '../base/money.ts';
 import type { Grant } from './grant.ts';
 
@@ -43,16 +44,13 @@ const tokenSchema = v.strictObject({
 
 const keyIdSchema = v.pipe(v.string(), v.transform(asKeyId));
 const keyKindSchema = v.picklist(['server', 'personal', 'client']);
-const limitTexts = v.pipe(
-  strings,
-  v.transform((texts) => texts.map(parseLimit)),
-);
+const limits = v.array(limitSchema);
 
 const managedSchema = v.strictObject({
   keyId: keyIdSchema,
   keyName: v.string(),
   keyKind: keyKindSchema,
-  limits: limitTexts,
+  limits,
   user: v.exactOptional(v.string()),
 });
 
@@ -74,7 +72,7 @@ const grantSchema = v.strictObject({
   email: v.exactOptional(v.string()),
   token: v.exactOptional(tokenSchema),
   models: v.exactOptional(strings),
-  limits: limitTexts,
+  limits,
   maxTokenLifetimeSeconds: v.number(),
   keyExpiresAtMs: v.exactOptional(v.number()),
   conversation: v.exactOptional(v.string()),

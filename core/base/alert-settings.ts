@@ -12,12 +12,13 @@ function isWebhook(text: string): boolean {
 }
 
 export const alertsSchema = v.strictObject({
-  /** In percent of the limit, 1 to 10 whole numbers from 1 to 100. @default [50, 80, 100] */
+  /** In percent of the limit, 1 to 10 whole numbers from 1 to 100, which are then sorted. @default [50, 80, 100] */
   at: v.optional(
     v.pipe(
       v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100))),
       v.minLength(1),
       v.maxLength(10),
+      v.transform((levels) => [...new Set(levels)].sort((a, b) => a - b)),
     ),
     [50, 80, 100],
   ),
@@ -27,20 +28,4 @@ export const alertsSchema = v.strictObject({
   topicArn: v.optional(
     v.pipe(v.string(), v.regex(/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/)),
   ),
-});
-
-export interface AlertSettings {
-  /** In percent, rising. */
-  readonly at: readonly number[];
-  readonly webhook?: string | undefined;
-  readonly topicArn?: string | undefined;
-}
-
-/** Sorts the levels. */
-export const toAlertSettings = ({
-  at,
-  ...where
-}: v.InferOutput<typeof alertsSchema>): AlertSettings => ({
-  ...where,
-  at: [...new Set(at)].sort((a, b) => a - b),
 });

@@ -2,7 +2,8 @@
  * Tiers: rules by claim in a key's record, as plain JSON and as values. Flow: JWT > **tier** > limits and models.
  */
 import * as v from 'valibot';
-import { formatLimit, parseLimit } from '../base/limit-text.ts';
+import { limitSchema } from '../base/limit-schema.ts';
+import { formatLimit } from '../base/limit-text.ts';
 import type { Limit } from '../base/limits.ts';
 import { parseModelPatterns } from '../base/names.ts';
 import { formatRequired, parseRequired } from '../jwt/required-claim.ts';
@@ -29,18 +30,7 @@ export const modelsSchema = v.pipe(
 );
 
 /** Limits as text. */
-export const limitsSchema = v.pipe(
-  v.array(v.string()),
-  v.maxLength(LIMITS_MAX),
-  v.rawTransform<string[], Limit[]>(({ dataset, addIssue, NEVER }) => {
-    try {
-      return dataset.value.map(parseLimit);
-    } catch {
-      addIssue({ message: 'has a limit that cannot be read' });
-      return NEVER;
-    }
-  }),
-);
+export const limitsSchema = v.pipe(v.array(limitSchema), v.maxLength(LIMITS_MAX));
 
 export const tierSchema = v.strictObject({
   when: v.pipe(
