@@ -38,10 +38,9 @@ export function readHeaders({ headers: single, multiValueHeaders }: SentHeaders)
   const headers = new Map<string, string[]>();
   for (const [name, values] of Object.entries(multiValueHeaders ?? single ?? {})) {
     const key = name.toLowerCase();
-    headers.set(key, [
-      ...(headers.get(key) ?? []),
-      ...(values === undefined ? [] : [values].flat()),
-    ]);
+    const others = headers.get(key);
+    const sent = [values ?? []].flat(2);
+    headers.set(key, others === undefined ? sent : [...others, ...sent]);
   }
   return headers;
 }

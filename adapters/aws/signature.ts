@@ -79,8 +79,10 @@ const sha256 = (text: string): string => hash('sha256', text, 'hex');
 const hmac = (key: string | Buffer | KeyObject, text: string): Buffer =>
   createHmac('sha256', key).update(text).digest();
 
-const toTimestamp = (atMs: number): string =>
-  `${new Date(atMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+function toTimestamp(atMs: number): string {
+  const iso = new Date(atMs).toISOString();
+  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+}
 
 /** Keeps the signing key of one day: the day of the request before. */
 function makeKeyOfDay({ service, region, credentials }: SignerOptions): (day: string) => KeyObject {

@@ -70,8 +70,10 @@ export const memoryAttributes = (): readonly string[] => [
   ...Array.from({ length: MEMORY_SLOTS }, (_, slot) => `${PROMPT}${slot}`),
 ];
 
+export type HoldAttribute = readonly [name: string, value: AttributeValue];
+
 /** The attribute of a hold, with its value. */
-export const holdAttribute = (hold: Hold): readonly [name: string, value: AttributeValue] =>
+export const holdAttribute = (hold: Hold): HoldAttribute =>
   hold.formerText === undefined
     ? [HOLD + encodeRequestId(hold.requestId), toBytes(encodeHold(hold))]
     : [FORMER_HOLD + hold.requestId, toText(hold.formerText)];

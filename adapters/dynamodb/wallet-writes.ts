@@ -4,7 +4,6 @@
  * with an attribute that is not there is never true, so `NOT a > b` passes for a counter that does not exist yet.
  */
 import { type PoolId, sha256, type TokenId, type WalletId } from '../../core/base/ids.ts';
-import type { Hold } from '../../core/wallet/hold.ts';
 import { encodePrompt, type Remembered } from '../../core/wallet/memory.ts';
 import type {
   CounterAdd,
@@ -31,6 +30,7 @@ import {
 import { toBytes, toNumber, toText } from './values.ts';
 import {
   COUNTED,
+  type HoldAttribute,
   holdAttribute,
   IN_FLIGHT,
   KEEP_UNTIL,
@@ -61,10 +61,10 @@ const { partitionKey: listKey } = TABLES.wallets.listIndex;
 export function toReserve(reservation: Reservation): Update {
   const { hold, counters, slices = [], inFlightMax } = reservation;
   const { tokenId, issuedAtMs, tokenKeepUntilMs, seenRev, listedUnder, seenDay } = reservation;
-  const [holdName, holdValue] = holdAttribute(hold);
+  const held = holdAttribute(hold);
   return {
     set: [
-      sets(holdName, holdValue),
+      sets(...held),
       adds(IN_FLIGHT, ONE),
       setsIfAbsent(due, toText(shardOf(hold.walletId))),
       setsIfAbsent(dueAt, toNumber(hold.leaseEndsAtMs)),
@@ -77,7 +77,7 @@ export function toReserve(reservation: Reservation): Update {
       seenDay === undefined ? undefined : sets(SEEN_DAY, toText(seenDay)),
     ],
     conditions: [
-      holdIsNew(holdName),
+      holdIsNew(held),
       recordIsAsSeen(seenRev),
       walletHasNotMoved(),
       hasRoomInFlight(inFlightMax),
@@ -92,7 +92,8 @@ export function toReserve(reservation: Reservation): Update {
 }
 
 /** Keeps `hold-once`. */
-const holdIsNew = (name: string): Condition => condition`attribute_not_exists(${attribute(name)})`;
+const holdIsNew = ([name]: HoldAttribute): Condition =>
+  condition`attribute_not_exists(${attribute(name)})`;
 
 /** Keeps `judged-by-current-record`. `rev` is random and never removed, so no value comes back. */
 export const recordIsAsSeen = (seenRev: string | undefined): Condition =>
@@ -151,6 +152,7 @@ export const shardOf = (walletId: WalletId | PoolId): string =>
 export function toSettle(settlement: Settlement): Update {
   const { hold, counters, slices = [], drop, dropSlices = [], dropTokens } = settlement;
   const { remember, forgetsPrompts = false } = settlement;
+  const held = holdAttribute(hold);
   return {
     set: [
       subtracts(IN_FLIGHT, ONE),
@@ -159,19 +161,19 @@ export function toSettle(settlement: Settlement): Update {
       ...(remember === undefined ? [] : toRemember(remember)),
     ],
     remove: [
-      holdAttribute(hold)[0],
+      held[0],
       ...(forgetsPrompts ? memoryAttributes() : []),
       ...dropTokens.flatMap(({ tokenId }) => [KEEP_UNTIL + tokenId, REVOKED + tokenId]),
       ...drop,
       ...dropTokens.flatMap(({ names }) => names),
       ...dropSlices.flatMap(sliceAttributes),
     ],
-    conditions: [holdIsAsKnown(hold), ...dropTokens.map(tokenIsUnused)],
+    conditions: [holdIsAsKnown(held), ...dropTokens.map(tokenIsUnused)],
   };
 }
 
 /** Keeps `settle-once`, `settle-own-attempt`, `settle-amounts-as-held`, `give-back-once`. */
-const holdIsAsKnown = (hold: Hold): Condition => isAsSeen(...holdAttribute(hold));
+const holdIsAsKnown = ([name, value]: HoldAttribute): Condition => isAsSeen(name, value);
 
 /** The salt of a wallet never changes while it remembers anything. */
 const toRemember = ({ slot, prompt, salt }: Remembered): readonly Assignment[] => [
@@ -190,7 +192,7 @@ export const toGiveBack = ({ hold, amounts, counters, slices }: GiveBack): Updat
     ...counters.map(({ name, add }) => adds(name, toNumber(add))),
     ...slices.map(({ name, back }) => adds(SLICE.left + name, toNumber(back))),
   ],
-  conditions: [holdIsAsKnown(hold)],
+  conditions: [holdIsAsKnown(holdAttribute(hold))],
 });
 
 /** Each count of a wallet takes up so much time. */

@@ -101,8 +101,13 @@ const toSigned = (number: bigint): bigint =>
   number % 2n === 0n ? number / 2n : -(number + 1n) / 2n;
 
 /** A number as LEB128: seven bits a byte, the lowest first. The highest bit says that more follow. */
-const toBase128 = (number: bigint): readonly number[] =>
-  number < 128n ? [Number(number)] : [Number(number % 128n) + 128, ...toBase128(number / 128n)];
+function toBase128(number: bigint): readonly number[] {
+  const bytes: number[] = [];
+  let rest = number;
+  for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest % 128n) + 128);
+  bytes.push(Number(rest));
+  return bytes;
+}
 
 /** Reads numbers as `toBase128` writes them. Returns also the place after the last one. */
 function readBase128(bytes: Buffer, count: number): { numbers: readonly bigint[]; end: number } {
