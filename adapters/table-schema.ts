@@ -3,19 +3,10 @@
  * It holds names only, so `lib/` may import it.
  */
 
-/** The sparse index over wallets with holds; a wallet without `due` is not in it. */
-export const DUE_INDEX = 'due';
 /** The number of values of `due`. Wallets are spread over them, so no index partition is hot. */
 export const DUE_SHARDS = 4;
-/** The sparse index over usage rows that lead the sweep to days to roll up; all other rows are not in it. */
-export const OPEN_INDEX = 'open';
 /** The one value of `open`, which is enough for a few thousand marks a day. */
 export const OPEN_MARK = '1';
-/** The sparse index, by key, over wallets that may have a part of a key-wide budget left; the others are not in it. */
-export const SLICES_INDEX = 'slices';
-
-/** The sparse index, by key, over wallets of people. */
-export const LIST_INDEX = 'byKey';
 
 export interface TableSchema {
   readonly partitionKey: string;
@@ -51,15 +42,19 @@ export const TABLES = {
   wallets: {
     partitionKey: 'pk',
     ttlAttribute: 'expiresAtSeconds',
-    index: { name: DUE_INDEX, partitionKey: 'due', sortKey: 'dueAt' },
-    slicesIndex: { name: SLICES_INDEX, partitionKey: 'slices', sortKey: 'pk' },
-    listIndex: { name: LIST_INDEX, partitionKey: 'of', sortKey: 'pk' },
+    /** Sparse: wallets with holds, which alone have `due`. */
+    index: { name: 'due', partitionKey: 'due', sortKey: 'dueAt' },
+    /** Sparse, by key: wallets that may have a part of a key-wide budget left. */
+    slicesIndex: { name: 'slices', partitionKey: 'slices', sortKey: 'pk' },
+    /** Sparse, by key: wallets of people. */
+    listIndex: { name: 'byKey', partitionKey: 'of', sortKey: 'pk' },
   },
   usage: {
     partitionKey: 'pk',
     sortKey: 'sk',
     ttlAttribute: 'expiresAtSeconds',
-    index: { name: OPEN_INDEX, partitionKey: 'open', sortKey: 'openDay' },
+    /** Sparse: usage rows that lead the sweep to days to roll up. */
+    index: { name: 'open', partitionKey: 'open', sortKey: 'openDay' },
   },
   signIn: { partitionKey: 'pk', ttlAttribute: 'expiresAtSeconds' },
 } as const satisfies Record<string, TableSchema>;

@@ -4,10 +4,10 @@
  */
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { makeAlertSecret } from '../adapters/aws/alert-secret.ts';
 import type { AwsCall, SecretsEndpoint, TablesEndpoint } from '../adapters/aws/aws-call.ts';
 import type { FunctionSettings } from '../adapters/aws/environment.ts';
 import { makeKeySecretEnd } from '../adapters/aws/key-secret-end.ts';
+import { makeAlertSecret } from '../adapters/aws/secrets-manager.ts';
 import { callSns, makeTopic } from '../adapters/aws/sns.ts';
 import { makeAlerts } from '../adapters/dynamodb/alert-marks.ts';
 import { makeRollups } from '../adapters/dynamodb/rollups.ts';

@@ -3,7 +3,6 @@
  */
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   ApplicationLogLevel,
   Architecture,
@@ -139,7 +138,7 @@ export class Functions extends Construct {
     const logGroup = new LogGroup(this, `${id}Log`, {
       retention: logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
-      ...withKey(encryptionKey),
+      ...(encryptionKey && { encryptionKey }),
     });
     const role = new Role(this, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
@@ -191,8 +190,6 @@ export class Functions extends Construct {
     });
   }
 }
-
-const withKey = (encryptionKey: IKey | undefined) => (encryptionKey ? { encryptionKey } : {});
 
 /** Lets a function make its network interfaces, which no policy of ours could narrow further. */
 const networkPolicy = () =>

@@ -123,8 +123,14 @@ export function parseVersions(text: string): Readonly<Record<string, unknown>> {
 }
 
 /** Reads a bare key and drops the line feed that pasting leaves. JSON is a deployment's placeholder: not set. */
-export const parseProviderKey = (text = ''): string | undefined =>
+const parseProviderKey = (text = ''): string | undefined =>
   /^(?!\{)[!-~]+$/.test(text.trim()) ? text.trim() : undefined;
+
+/** Makes a reader of the secret that signs alerts; undefined where nobody has set it. Each alert reads it anew. */
+export function makeAlertSecret(call: AwsCall, prefix: string): () => Promise<string | undefined> {
+  const read = makeReader(call);
+  return async () => parseProviderKey(await read(alertSecretName(prefix)));
+}
 
 /** Writes secrets, for commands. */
 export interface SecretWriter extends KeyVault {
@@ -188,31 +194,29 @@ interface NewSecret {
  * Makes a secret.
  * @param orChange changes the secret of this name where there is one. @default that is a failure
  */
-const create = (
+async function create(
   call: AwsCall,
   { name, text, token, encryptionKey }: NewSecret,
   orChange?: () => Promise<void>,
-): Promise<void> =>
-  call('CreateSecret', {
+): Promise<void> {
+  const input = {
     Name: name,
     SecretString: text,
     ...(token && { ClientRequestToken: sha256(token) }),
     ...(encryptionKey && { KmsKeyId: encryptionKey }),
-  }).then(
-    () => {},
-    (cause: unknown) => {
-      if (orChange && isNamed(cause, 'ResourceExistsException')) return orChange();
-      throw failure('made', cause);
-    },
-  );
+  };
+  await call('CreateSecret', input).catch((cause: unknown) => {
+    if (orChange && isNamed(cause, 'ResourceExistsException')) return orChange();
+    throw failure('made', cause);
+  });
+}
 
-const replaceText = (call: AwsCall, secretId: string, text: string): Promise<void> =>
-  call('PutSecretValue', { SecretId: secretId, SecretString: text }).then(
-    () => {},
-    (cause: unknown) => {
-      throw failure('changed', cause);
-    },
-  );
+async function replaceText(call: AwsCall, secretId: string, text: string): Promise<void> {
+  const input = { SecretId: secretId, SecretString: text };
+  await call('PutSecretValue', input).catch((cause: unknown) => {
+    throw failure('changed', cause);
+  });
+}
 
 const failure = (done: 'made' | 'changed', cause: unknown): GatewayError =>
   new GatewayError('service_unavailable', { detail: `a secret cannot be ${done}`, cause });

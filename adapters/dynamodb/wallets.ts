@@ -7,7 +7,7 @@ import { asWalletId, type WalletId } from '../../core/base/ids.ts';
 import { noteIdOf } from '../../core/wallet/people.ts';
 import type { Wallet, Wallets, WriteOutcome } from '../../core/wallet/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
-import { DUE_INDEX, TABLES } from '../table-schema.ts';
+import { TABLES } from '../table-schema.ts';
 import { makeLastSeen } from './last-seen.ts';
 import { toNoteMove } from './note-move.ts';
 import { makePools } from './pools.ts';
@@ -43,7 +43,7 @@ import {
 } from './wallet-writes.ts';
 
 const { partitionKey } = TABLES.wallets;
-const { partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
+const { name: DUE_INDEX, partitionKey: due, sortKey: dueAt } = TABLES.wallets.index;
 
 /** The wallets of a table. Fails closed, and never repeats a write by itself: each try needs its own attempt. */
 export function makeWallets(call: AwsCall, table: string): Wallets {

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeAlertSecret } from '../../adapters/aws/alert-secret.ts';
 import { callSecretsManager } from '../../adapters/aws/https-call.ts';
+import { makeAlertSecret } from '../../adapters/aws/secrets-manager.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
