@@ -3,6 +3,7 @@
  */
 
 import type { UserChangeRow, UserChanges } from '../../core/account/ports.ts';
+import { GatewayError } from '../../core/base/errors.ts';
 import type { KeyId } from '../../core/base/ids.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { TABLES } from '../table-schema.ts';
@@ -15,7 +16,8 @@ const { partitionKey, sortKey } = TABLES.usage;
 /** The partition of a key's changes. No row of usage is in it, because those have a day there. */
 const partitionOf = (keyId: KeyId): string => `${keyId}#people`;
 
-const PAGES_MAX = 10;
+/** A page is 1 MB of items: some three thousand changes. */
+const PAGES_MAX = 1_000;
 
 /** The changes of a table. Fails closed. */
 export function makeUserChanges(call: AwsCall, table: string): UserChanges {
@@ -45,14 +47,18 @@ export function makeUserChanges(call: AwsCall, table: string): UserChanges {
         ExpressionAttributeNames: { '#pk': partitionKey },
         ExpressionAttributeValues: { ':pk': toText(partitionOf(keyId)) },
       };
-      const { items } = await readPages(call, 'Query', input, PAGES_MAX);
-      const rows = items.map((item) => toRow(keyId, item));
-      return rows.sort((a, b) => b.atMs - a.atMs).slice(0, ROWS_MAX);
+      const { items, isWhole } = await readPages(call, 'Query', input, PAGES_MAX);
+      if (!isWhole) throw tooMany();
+      return items.map((item) => toRow(keyId, item)).sort((a, b) => b.atMs - a.atMs);
     },
   };
 }
 
-const ROWS_MAX = 1_000;
+/** A part of the list would leave names behind when a person is forgotten. */
+const tooMany = (): GatewayError =>
+  new GatewayError('service_unavailable', {
+    detail: 'the users of a key were changed more often than a command reads',
+  });
 
 const toRow = (keyId: KeyId, item: Item): UserChangeRow => ({
   keyId,

@@ -28,6 +28,9 @@ export async function listAllChanges(
   return [...ofKey, ...ofPeople.map(toListed)].sort((a, b) => b.atMs - a.atMs);
 }
 
+/** The most changes of people that are listed. */
+const LISTED_MAX = 1_000;
+
 /** Lists the changes of a key's people. Those of a personal key's user are listed for all personal keys together. */
 async function listUserChanges(
   { id: keyId, kind: keyKind, account, limits, user }: KeyRecord,
@@ -36,9 +39,9 @@ async function listUserChanges(
   const owned = usersOfKey(account, { keyId, keyKind, limits, ...(user && { user }) });
   const rows = await changes.list(owned.keyId);
   const { only } = owned;
-  if (only === undefined) return rows;
+  if (only === undefined) return rows.slice(0, LISTED_MAX);
   const walletId = walletIdOf({ ...owned, identity: only });
-  return rows.filter((row) => isNameOf(row.user, only, walletId));
+  return rows.filter((row) => isNameOf(row.user, only, walletId)).slice(0, LISTED_MAX);
 }
 
 const toListed = ({ id, atMs, by, user, fields }: UserChangeRow): ListedChange => ({

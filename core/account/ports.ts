@@ -22,6 +22,6 @@ export interface UserChanges {
   put(row: UserChangeRow): Promise<void>;
   /** Puts a change without its user's name in the place of the one with its id. */
   forget(row: UserChangeRow): Promise<void>;
-  /** The changes of a key's users, the last one first; 1,000 at most. */
+  /** All changes of a key's users, the last one first, for commands. @throws service_unavailable */
   list(keyId: KeyId): Promise<readonly UserChangeRow[]>;
 }
