@@ -17,7 +17,9 @@ export async function findCallerIdentity({
   const headers = { ...named, ...makeRequestSigner({ service: 'sts', ...options })(request) };
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const answer = await fetch(url, { method: 'POST', headers, body: BODY, signal });
+    // A redirect would take the signature elsewhere.
+    const sent = { method: 'POST', headers, body: BODY, signal, redirect: 'error' } as const;
+    const answer = await fetch(url, sent);
     return /<Arn>([^<&]{1,2048})<\/Arn>/.exec(await answer.text())?.[1];
   } catch {
     return undefined; // The command then needs `--as`.

@@ -94,7 +94,7 @@ async function answer(request: IncomingMessage, context: Context): Promise<Answe
     const body = brotliDecompressSync(Buffer.from(file.br, 'base64'));
     return { status: 200, type: file.type, body };
   }
-  const [, top, first = '', ...segments] = url.pathname.split('/').map(decodeURIComponent);
+  const [, top, first = '', ...segments] = url.pathname.split('/').map(decodeSegment);
   if (top !== 'api') throw new GatewayError('not_found');
   const body = method === 'GET' ? {} : await readBody(request);
   if (`${method} ${first}` === 'POST session') {
@@ -107,6 +107,15 @@ async function answer(request: IncomingMessage, context: Context): Promise<Answe
   if (route === undefined) throw new GatewayError('not_found');
   const idempotencyKey = headers['idempotency-key']?.toString();
   return toJson(await route({ segments, query: url.searchParams, body, idempotencyKey }));
+}
+
+/** @throws invalid_request */
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new GatewayError('invalid_request', { message: 'the path is not percent-encoded UTF-8' });
+  }
 }
 
 const forbidden = (header: string): GatewayError =>

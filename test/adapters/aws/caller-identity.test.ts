@@ -50,3 +50,20 @@ test('returns nothing when AWS refuses or is out of reach', async () => {
   const nowhere = { url: 'http://127.0.0.1:1', region: 'eu-west-1', credentials: CREDENTIALS };
   expect(await findCallerIdentity(nowhere)).toBeUndefined();
 });
+
+test('takes the session token to no other address', async () => {
+  let isReached = false;
+  const other = createServer((_, response) => {
+    isReached = true;
+    response.end(`<Arn>${ARN}</Arn>`);
+  });
+  const location = await listen(other);
+  const server = createServer((_, response) => {
+    response.writeHead(307, { location }).end();
+  });
+  servers.push(server, other);
+  const options = { url: await listen(server), region: 'eu-west-1', credentials: CREDENTIALS };
+
+  expect(await findCallerIdentity(options)).toBeUndefined();
+  expect(isReached).toBe(false);
+});

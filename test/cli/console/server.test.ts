@@ -101,6 +101,12 @@ describe('the server of hallpass console', () => {
     expect(JSON.parse(kept.text)).toEqual({ name: 'x' });
   });
 
+  test('refuses a path that is not UTF-8', async () => {
+    const headers = { authorization: await openBearer() };
+    const { status, text } = await send(`${server.origin}/api/keys/%ff`, { headers });
+    expect([status, codeOf(text)]).toEqual([400, 'invalid_request']);
+  });
+
   test('refuses a body over 64 kB, and one that is no JSON object', async () => {
     const authorization = await openBearer();
     const long = await json('POST', '/api/keys', { name: 'x'.repeat(70_000) }, { authorization });
