@@ -120,7 +120,7 @@ const toTokens = ({ access, refreshToken }: DeviceTokens): SignInAnswer =>
     email: access.user,
   });
 
-/** For `/me`, for an enrolment, or for a device that a ticket of this browser names. */
+/** Starts a login for `/me`, for an enrolment, or for a device that a ticket of this browser names. */
 async function answerLogin(request: SignInRequest, ports: SignInPorts): Promise<SignInAnswer> {
   const parameters = readQuery(request);
   const enrolment = parameters.get('enrol');

@@ -40,9 +40,7 @@ interface KeyInfoPorts {
 
 /**
  * Describes the credential: what it may use, its total spend, and the USD limit with the least left.
- * Amounts are dollars; `usage` is settled, `reserved` is held by requests in flight.
- * Only a bare server key sees the figures of key-wide limits. A person's own limits and credit are in force, and
- * `blocked` is the reason of their block, else null.
+ * Only a bare server key sees the figures of key-wide limits. A person's own limits and credit are in force.
  * @throws token_revoked, service_unavailable
  */
 export async function describeKey(

@@ -84,21 +84,18 @@ function ownOf(grant: Grant): Pick<UsageAsk, 'only' | 'readsMax' | 'megabytesMax
   return { only: own, ...OWN_BOUNDS };
 }
 
-/** Returns the names by which a line of a report was grouped, with the route's field names. */
-export function namesOf(row: UsageGroup, { keyName }: Pick<Grant, 'keyName'>): JsonObject {
-  const { walletId, user, userSource, tokenId, model, day, conversation, tags } = row;
-  return {
-    ...(day === undefined ? {} : { day }),
-    ...(walletId === undefined
-      ? {}
-      : { user, user_source: userSource, wallet: digestOf(walletId) }),
-    ...(tokenId === undefined ? {} : { token: tokenId }),
-    ...(row.keyId === undefined ? {} : { key: keyName }),
-    ...(model === undefined ? {} : { model }),
-    ...(conversation === undefined ? {} : { conversation }),
-    ...tags,
-  };
-}
+/** Returns the names by which a line of a report was grouped, with the route's field names. Others are undefined. */
+export const namesOf = (row: UsageGroup, { keyName }: Pick<Grant, 'keyName'>): JsonObject => ({
+  day: row.day,
+  user: row.user,
+  user_source: row.userSource,
+  wallet: row.walletId && digestOf(row.walletId),
+  token: row.tokenId,
+  key: row.keyId && keyName,
+  model: row.model,
+  conversation: row.conversation,
+  ...row.tags,
+});
 
 /** Returns the sums of a line, with the route's field names. */
 export const toBody = (sums: UsageSums): JsonObject => ({

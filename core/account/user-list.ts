@@ -86,8 +86,11 @@ async function listOnly(
   const { only } = owned;
   const items = await readUser(walletIdOf({ ...owned, identity: only }), only, ports);
   const view = viewUser(items, owned, ports.clock.nowMs());
-  return { data: near === 0 || (view.nearest?.percent ?? 0) >= near ? [view] : [], next: null };
+  return { data: isNear(view, near) ? [view] : [], next: null };
 }
+
+const isNear = ({ nearest }: UserView, percent: number): boolean =>
+  percent === 0 || (nearest?.percent ?? 0) >= percent;
 
 /** Reads one page, in the order of ids. */
 async function listPage(
@@ -118,7 +121,7 @@ async function listSorted(
   const nowMs = ports.clock.nowMs();
   const all = (await readUsers(ids, ports))
     .map((items) => ({ walletId: items.walletId, view: viewUser(items, owned, nowMs) }))
-    .filter(({ view }) => near === 0 || (view.nearest?.percent ?? 0) >= near)
+    .filter(({ view }) => isNear(view, near))
     .sort((a, b) => rankOf(b.view, sort) - rankOf(a.view, sort));
   const start =
     after === undefined ? 0 : all.findIndex(({ walletId }) => digestOf(walletId) === after) + 1;

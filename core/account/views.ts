@@ -16,7 +16,7 @@ export interface LimitInfo extends CounterKind {
   readonly resets_at: string | null;
 }
 
-/** What a credential may use, and what it spent. */
+/** The rights of a credential and its spend. */
 export interface KeyInfo {
   readonly label: string;
   /** The USD limit with the least left. */

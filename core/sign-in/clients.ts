@@ -6,7 +6,7 @@ import { badRequest, OAuthError } from './oauth-error.ts';
 
 export interface Client {
   readonly id: string;
-  /** As a person reads it: `the command "hallpass"`. */
+  /** The name that a person reads: `the command "hallpass"`. */
   readonly name: string;
   /** The exact paths of its redirects. */
   readonly paths: readonly string[];

@@ -31,7 +31,7 @@ export interface Family {
   }[];
   /** The provider's refresh token, sealed under the last token. */
   readonly sealedProvider?: string | undefined;
-  /** Until then, one refresh asks the provider. */
+  /** The end of the time in which one refresh asks the provider and others wait. */
   readonly busyUntilMs?: number;
   readonly ended?: true;
 }

@@ -27,7 +27,7 @@ export const toMetadata = (publicUrl: string, hasLogin: boolean): JsonAnswer => 
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],
     scopes_supported: ['inference'],
-    // Claude Code asks for it.
+    // Claude Code reads it.
     gateway_protocol_version: 1,
   }),
   cache: 'public',

@@ -3,7 +3,7 @@
  * others off. Colours and type are those of `pages/style.css`; a test compares them.
  */
 
-/** The style sheet, as it stands in each page. */
+/** The style sheet of each page. */
 export const PAGE_STYLE = `
 :root {
   color-scheme: light dark;

@@ -37,7 +37,7 @@ export const makePeopleOfKeys = (ports: PeopleOfKeysPorts): PeopleOfKeys => ({
         digest: shortDigest('limit', String(amount)),
         edit: (current) => {
           const nowMs = ports.clock.nowMs();
-          // A limit that has ended bounds nobody, so it does not stand in the way of this one.
+          // A limit that has ended bounds nobody, so it does not keep this one away.
           const inForce = current.limits.filter(({ untilMs = Infinity }) => untilMs > nowMs);
           const hasOne = inForce.some(({ unit, window }) => unit === 'usd' && window === 'total');
           return hasOne ? current : { ...current, limits: [...inForce, limit] };
