@@ -37,6 +37,9 @@ const BUNDLES = [
   ['console.css', 'console/console.css', STYLE],
 ] as const;
 
+/** Parts that several HTML files begin or end with. */
+const PARTS = ['head.html', 'bar.html', 'root.html'];
+
 /** The end of the name of a page's form where people may sign in. It is no path; `lambdas/pages.ts` has the same. */
 const WITH_SIGN_IN = ' with sign-in';
 
@@ -77,8 +80,11 @@ async function buildAll(bundles: readonly Source[], documents: readonly Source[]
     names.set(name, path);
     files[`/${path}`] = toFile(text, type);
   }
+  const read = async (source: string): Promise<string> =>
+    (await readFile(`${PAGES}${source}`, 'utf8')).trimEnd();
+  for (const part of PARTS) names.set(part, fillIn(await read(part), names));
   for (const [path, source, type] of documents) {
-    const text = choose(await readFile(`${PAGES}${source}`, 'utf8'), path.endsWith(WITH_SIGN_IN));
+    const text = choose(await read(source), path.endsWith(WITH_SIGN_IN));
     files[path] = toFile(fillIn(text, names), type);
   }
   return files;
@@ -109,7 +115,7 @@ const choose = (text: string, hasSignIn: boolean): string =>
     hasSignIn ? yes : no,
   );
 
-/** Replaces `{{me.js}}` by the path of that file, relative to the page. */
+/** Replaces `{{me.js}}` by the path of that file, relative to the page, and `{{head.html}}` by that part. */
 const fillIn = (text: string, names: ReadonlyMap<string, string>): string =>
   text.replace(/\{\{([\w.]+)\}\}/g, (_, name: string) => {
     const path = names.get(name);

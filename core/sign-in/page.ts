@@ -44,6 +44,19 @@ export const toDocument = (title: string, body: Html, forwardTo?: string): strin
   }`;
 };
 
+/** Facts about a request, a name and a value each. */
+type Facts = readonly (readonly [name: string, value: string])[];
+
+const toFactList = (facts: Facts): Html =>
+  html`<dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+
+/** Makes a form that carries the ticket of its page. */
+const toForm = (action: string, ticket: string, fields: Html): Html =>
+  html`<form method="post" action="${action}"><input type="hidden" name="ticket" value="${ticket}">${fields}</form>`;
+
+const toLink = (address: string, text: string): Html =>
+  html`<p><a class="button" href="${address}">${text}</a></p>`;
+
 /** Makes the page of a refusal. */
 export const toErrorPage = (reason: string, isOutage: boolean): string =>
   toDocument(
@@ -58,7 +71,7 @@ export const toErrorPage = (reason: string, isOutage: boolean): string =>
 export const toTokenPage = (user: string, token: string, up: '.' | '..'): string =>
   toDocument(
     'You are signed in',
-    html`<p>You are signed in as <strong>${user}</strong>.</p><p><a class="button" href="${up}/me#${token}">Open your page</a></p>`,
+    html`<p>You are signed in as <strong>${user}</strong>.</p>${toLink(`${up}/me#${token}`, 'Open your page')}`,
     `${up}/me#${token}`,
   );
 
@@ -70,74 +83,70 @@ export interface Confirmation {
   readonly user: string;
   /** The asking program: `the command "hallpass" on this computer, port 8400`. */
   readonly who: string;
-  /** More about who asks, a pair each. */
-  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** More about who asks. */
+  readonly facts: Facts;
   readonly warning: string;
   readonly models: string;
   /** Limits in words. */
   readonly caps: string;
 }
 
+const DECISION = html`<button name="decision" value="decline">Decline</button><button name="decision" value="allow">Give access</button>`;
+
 /** Makes the page with two buttons of the same size. */
 export const toConfirmPage = (ask: Confirmation): string => {
-  const rows = [
+  const facts: Facts = [
     ['Signed in as', ask.user],
     ['Who asks', ask.who],
     ...ask.facts,
     ['Models', ask.models],
     ['At most', ask.caps],
-  ] as const;
-  return toDocument(
-    'Give access?',
-    html`<dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl><p>${ask.warning}</p><form method="post" action="${ask.action}"><input type="hidden" name="ticket" value="${ask.ticket}"><button name="decision" value="decline">Decline</button><button name="decision" value="allow">Give access</button></form>`,
-  );
+  ];
+  const form = toForm(ask.action, ask.ticket, DECISION);
+  return toDocument('Give access?', html`${toFactList(facts)}<p>${ask.warning}</p>${form}`);
 };
 
 /** Makes a page that says how something ended, and leads on. */
-export const toShownPage = (shown: {
+export const toShownPage = ({
+  title,
+  text,
+  to,
+}: {
   readonly title: string;
   readonly text: string;
   readonly to?: string | undefined;
 }): string =>
-  toDocument(
-    shown.title,
-    html`<p>${shown.text}</p>${
-      shown.to === undefined
-        ? html``
-        : html`<p><a class="button" href="${shown.to}">Go back</a></p>`
-    }`,
-    shown.to,
-  );
+  toDocument(title, html`<p>${text}</p>${to === undefined ? html`` : toLink(to, 'Go back')}`, to);
 
 /** Makes the page of the form for a device's code. @param userCode filled in only where that is configured */
-export const toCodePage = (ticket: string, userCode: string): string =>
-  toDocument(
-    'Sign in a device',
-    html`<p>Type the code that your device shows.</p><form method="post" action="device"><input type="hidden" name="ticket" value="${ticket}"><label>Code<input name="user_code" value="${userCode}" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="9" required></label><button class="primary">Continue</button></form>`,
-  );
+export const toCodePage = (ticket: string, userCode: string): string => {
+  const fields = html`<label>Code<input name="user_code" value="${userCode}" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="9" required></label><button class="primary">Continue</button>`;
+  const form = toForm('device', ticket, fields);
+  return toDocument('Sign in a device', html`<p>Type the code that your device shows.</p>${form}`);
+};
 
 /** Makes the page that shows who asks, before anyone has signed in. */
 export const toDevicePage = (ask: {
   readonly who: string;
-  readonly facts: Confirmation['facts'];
+  readonly facts: Facts;
   readonly ticket: string;
 }): string =>
   toDocument(
     'Is this your device?',
-    html`<dl><dt>Who asks</dt><dd>${ask.who}</dd>${ask.facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl><p>Continue only if you started this yourself. Did somebody send you the code? Then close this page.</p><p><a class="button" href="oauth/login?ticket=${ask.ticket}">Sign in</a></p>`,
+    html`${toFactList([['Who asks', ask.who], ...ask.facts])}<p>Continue only if you started this yourself. Did somebody send you the code? Then close this page.</p>${toLink(`oauth/login?ticket=${ask.ticket}`, 'Sign in')}`,
   );
+
+const ENROL_FIELDS = html`<label>Code<input name="code" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="24" required></label><label>Your name<input name="name" autocomplete="name" maxlength="80" required></label><button class="primary">Get it</button>`;
 
 /** Makes the page of an enrolment: a way to sign in, or a form for a code of a list. */
 export const toEnrolPage = (ask: {
   readonly by: 'login' | 'code';
   readonly ticket: string;
-  readonly facts: Confirmation['facts'];
-}): string =>
-  toDocument(
-    'Get your pass',
-    html`<dl>${ask.facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>${
-      ask.by === 'login'
-        ? html`<p><a class="button" href="oauth/login?enrol=${ask.ticket}">Sign in and get it</a></p>`
-        : html`<p>Type a code of the list and your name. Each code gives one pass, once.</p><form method="post" action="enrol"><input type="hidden" name="ticket" value="${ask.ticket}"><label>Code<input name="code" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="24" required></label><label>Your name<input name="name" autocomplete="name" maxlength="80" required></label><button class="primary">Get it</button></form>`
-    }`,
-  );
+  readonly facts: Facts;
+}): string => {
+  const way =
+    ask.by === 'login'
+      ? toLink(`oauth/login?enrol=${ask.ticket}`, 'Sign in and get it')
+      : html`<p>Type a code of the list and your name. Each code gives one pass, once.</p>${toForm('enrol', ask.ticket, ENROL_FIELDS)}`;
+  return toDocument('Get your pass', html`${toFactList(ask.facts)}${way}`);
+};

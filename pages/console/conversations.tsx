@@ -1,7 +1,7 @@
 /** Conversations: what each of them cost, and whose it was. */
 import { toUsdText } from '../../core/base/money.ts';
 import type { UsageLine } from '../shared/api.ts';
-import { saveFile, toCsv } from '../shared/csv.ts';
+import { type CsvColumns, saveCsv } from '../shared/csv.ts';
 import { Button, Search } from '../shared/form.tsx';
 import { formatCount, toNano } from '../shared/format.ts';
 import { useLoaded } from '../shared/hooks.tsx';
@@ -21,6 +21,15 @@ const COLUMNS: readonly Column<UsageLine>[] = [
   { title: 'Requests', class: 'right wide', cell: ({ requests }) => formatCount(requests) },
   { title: 'Spent', class: 'right', cell: ({ usd }) => <Usd amount={toNano(usd)} /> },
 ];
+
+const CSV_COLUMNS: CsvColumns<UsageLine> = {
+  conversation: ({ conversation }) => conversation ?? null,
+  user: ({ user }) => user ?? null,
+  requests: ({ requests }) => requests,
+  input_tokens: ({ input_tokens: tokens }) => tokens,
+  output_tokens: ({ output_tokens: tokens }) => tokens,
+  usd: ({ usd }) => toUsdText(toNano(usd)),
+};
 
 export function Conversations(props: {
   readonly credential: string;
@@ -45,9 +54,7 @@ export function Conversations(props: {
       <div class="row gap">
         <h2 class="flat">Conversations</h2>
         <span class="grow" />
-        <Button onClick={() => saveFile('conversations.csv', toConversationsCsv(found))}>
-          Export CSV
-        </Button>
+        <Button onClick={() => saveCsv('conversations.csv', found, CSV_COLUMNS)}>Export CSV</Button>
       </div>
       <Search
         class="find gap"
@@ -79,16 +86,3 @@ export function Conversations(props: {
     </section>
   );
 }
-
-const toConversationsCsv = (lines: readonly UsageLine[]): string =>
-  toCsv([
-    ['conversation', 'user', 'requests', 'input_tokens', 'output_tokens', 'usd'],
-    ...lines.map((line) => [
-      line.conversation ?? '',
-      line.user ?? '',
-      String(line.requests),
-      String(line.input_tokens),
-      String(line.output_tokens),
-      toUsdText(toNano(line.usd)),
-    ]),
-  ]);

@@ -1,12 +1,12 @@
 /** People: who spent what, who is near a limit, who is blocked. 50 at a time, so that 20,000 stay quick. */
 import type { UserView } from '../../core/account/views.ts';
 import { toUsdText } from '../../core/base/money.ts';
-import { saveFile, toCsv } from '../shared/csv.ts';
+import { type CsvColumns, saveCsv } from '../shared/csv.ts';
 import { Button, Choice, Search, Select } from '../shared/form.tsx';
 import { formatAgo, formatCount, toNano } from '../shared/format.ts';
 import { Meter, PersonName, Usd } from '../shared/parts.tsx';
 import { type Column, Table } from '../shared/table.tsx';
-import { formatAmount, formatLeft, shareLeft, spentOf, tightestFirst } from '../shared/words.ts';
+import { formatAmount, formatLeft, shareLeft, tightestFirst } from '../shared/words.ts';
 import { type Filters, GROUPS, ORDERS, type SetFilters } from './filters.ts';
 import { PersonActions } from './person-actions.tsx';
 
@@ -62,6 +62,19 @@ const COLUMNS: readonly Column<UserView>[] = [
   },
 ];
 
+const CSV_COLUMNS: CsvColumns<UserView> = {
+  id: ({ id }) => id,
+  user: ({ user }) => user,
+  email: ({ email }) => email,
+  usage_usd: ({ usage_usd: usd }) => toUsdText(toNano(usd)),
+  reserved_usd: ({ reserved_usd: usd }) => toUsdText(toNano(usd)),
+  nearest_percent: ({ nearest }) => nearest?.percent ?? null,
+  last_seen: ({ last_seen: day }) => day,
+  minutes_refused: ({ minutes_refused: minutes }) => minutes,
+  blocked: ({ blocked }) => blocked,
+  note: ({ note }) => note,
+};
+
 export function People(props: {
   readonly credential: string;
   readonly people: readonly UserView[];
@@ -81,7 +94,7 @@ export function People(props: {
       <div class="row gap">
         <h2 class="flat">People</h2>
         <span class="grow" />
-        <Button onClick={() => saveFile('people.csv', toPeopleCsv(found))}>Export CSV</Button>
+        <Button onClick={() => saveCsv('people.csv', found, CSV_COLUMNS)}>Export CSV</Button>
       </div>
       <div class="row gap">
         <Search
@@ -149,42 +162,8 @@ function Left({ person }: { readonly person: UserView }) {
   if (limit === undefined) return <span class="small quiet">no limit</span>;
   return (
     <div class="row tight">
-      <Meter
-        isThin
-        spent={spentOf(limit)}
-        held={limit.reserved}
-        limit={limit.limit}
-        label={formatLeft(limit)}
-      />
+      <Meter isThin limit={limit} label={formatLeft(limit)} />
       <span class="small">{formatAmount(limit.unit, limit.remaining)}</span>
     </div>
   );
 }
-
-const toPeopleCsv = (people: readonly UserView[]): string =>
-  toCsv([
-    [
-      'id',
-      'user',
-      'email',
-      'usage_usd',
-      'reserved_usd',
-      'nearest_percent',
-      'last_seen',
-      'minutes_refused',
-      'blocked',
-      'note',
-    ],
-    ...people.map((person) => [
-      person.id,
-      person.user,
-      person.email ?? '',
-      toUsdText(toNano(person.usage_usd)),
-      toUsdText(toNano(person.reserved_usd)),
-      person.nearest === null ? '' : String(person.nearest.percent),
-      person.last_seen ?? '',
-      String(person.minutes_refused),
-      person.blocked ?? '',
-      person.note ?? '',
-    ]),
-  ]);

@@ -12,7 +12,7 @@ import {
   type RosterRow,
   tagsOfRow,
 } from '../../core/tokens/roster.ts';
-import { CSV_CHARS_MAX, parseCsv, saveFile, toCsv } from '../shared/csv.ts';
+import { CSV_CHARS_MAX, parseCsv, saveCsv } from '../shared/csv.ts';
 import { Button, bindFields, Field, Form } from '../shared/form.tsx';
 import { Notice } from '../shared/parts.tsx';
 import { findFault, makePassSigner, type PassClaims, type Signer } from '../shared/sign.ts';
@@ -72,7 +72,7 @@ export function RosterForm({ signer }: { readonly signer: Signer }) {
     const name = period === '' ? periodOf(endOf(terms, nowMs) * 1000) : period;
     const sign = await makePassSigner(signer);
     const base = new URL('.', location.href).href;
-    const rows = [['email', 'name', 'section', 'base_url', 'token', 'link']];
+    const passes: { readonly row: RosterRow; readonly token: string }[] = [];
     let last = { exp: 0, token: '' };
     for (const row of roster) {
       const claims = toClaimsOfRow(row, terms, name, nowMs);
@@ -80,12 +80,19 @@ export function RosterForm({ signer }: { readonly signer: Signer }) {
       if (exp * 1000 <= nowMs) return setFault(`line ${row.line}: the pass would end in the past`);
       const token = await sign(claims);
       if (exp > last.exp) last = { exp, token };
-      rows.push([row.email, row.name, row.section, `${base}v1`, token, `${base}me#${token}`]);
+      passes.push({ row, token });
     }
     // If the gateway takes the pass that ends last, it takes all of them.
     const refused = await findFault(last.token);
     if (refused !== undefined) return setFault(refused);
-    saveFile('passes.csv', toCsv(rows));
+    saveCsv('passes.csv', passes, {
+      email: ({ row }) => row.email,
+      name: ({ row }) => row.name,
+      section: ({ row }) => row.section,
+      base_url: () => `${base}v1`,
+      token: ({ token }) => token,
+      link: ({ token }) => `${base}me#${token}`,
+    });
     setDone(`${roster.length} passes are in passes.csv. They are kept nowhere else.`);
   }
 

@@ -1,4 +1,5 @@
 /** The pass itself: one figure first, whose it is, when it ends; and the limits, tightest first. */
+import type { ComponentChildren } from 'preact';
 import type { KeyInfo, LimitInfo } from '../../core/account/views.ts';
 import type { TokenClaims } from '../shared/credential.ts';
 import { formatDuration, formatInstant, toNano } from '../shared/format.ts';
@@ -31,22 +32,18 @@ export function Pass({ info, claims, nowMs }: PassProps) {
       </div>
       <div class="stub">
         <dl>
-          <Ends expiresAt={info.expires_at} nowMs={nowMs} />
+          <Fact name="Ends">
+            <End expiresAt={info.expires_at} nowMs={nowMs} />
+          </Fact>
           {claims.keyName !== undefined && (
-            <div>
-              <dt>Given by</dt>
-              <dd>
-                <Foreign>{claims.keyName}</Foreign>
-              </dd>
-            </div>
+            <Fact name="Given by">
+              <Foreign>{claims.keyName}</Foreign>
+            </Fact>
           )}
           {who !== info.label && (
-            <div>
-              <dt>Name</dt>
-              <dd class="mono">
-                <Foreign>{info.label}</Foreign>
-              </dd>
-            </div>
+            <Fact name="Name">
+              <Foreign class="mono">{info.label}</Foreign>
+            </Fact>
           )}
         </dl>
       </div>
@@ -56,29 +53,20 @@ export function Pass({ info, claims, nowMs }: PassProps) {
 
 function Figure({ limit }: { readonly limit: LimitInfo }) {
   const { unit, reserved, remaining } = limit;
-  const spent = spentOf(limit);
-  const [spentText, heldText, leftText] = [spent, reserved, remaining].map((amount) =>
-    formatAmount(unit, amount),
-  );
-  const of = unit === 'usd' ? 'left' : `${unit} left`;
-  const held = reserved > 0 ? `, ${heldText} held by requests that are running now` : '';
+  const format = (amount: number) => formatAmount(unit, amount);
+  const left = format(remaining);
+  const held = reserved > 0 ? `, ${format(reserved)} held by requests that are running now` : '';
+  const spent = `${format(spentOf(limit))} spent${held}`;
   return (
     <>
       <p class="left num" data-left={remaining}>
-        {leftText}{' '}
+        {left}{' '}
         <small>
-          of {formatAmount(unit, limit.limit)} {of}
+          of {format(limit.limit)} {unit === 'usd' ? 'left' : `${unit} left`}
         </small>
       </p>
-      <Meter
-        spent={spent}
-        held={reserved}
-        limit={limit.limit}
-        label={`${spentText} spent${held}, ${leftText} left`}
-      />
-      <p class="small quiet num">
-        {spentText} spent{held}
-      </p>
+      <Meter limit={limit} label={`${spent}, ${left} left`} />
+      <p class="small quiet num">{spent}</p>
     </>
   );
 }
@@ -92,17 +80,20 @@ const NoLimit = ({ info }: { readonly info: KeyInfo }) => (
   </>
 );
 
-function Ends({ expiresAt, nowMs }: { readonly expiresAt: string | null; readonly nowMs: number }) {
-  const atMs = expiresAt === null ? undefined : Date.parse(expiresAt);
+const Fact = (props: { readonly name: string; readonly children: ComponentChildren }) => (
+  <div>
+    <dt>{props.name}</dt>
+    <dd>{props.children}</dd>
+  </div>
+);
+
+function End({ expiresAt, nowMs }: { readonly expiresAt: string | null; readonly nowMs: number }) {
+  if (expiresAt === null) return 'Never by itself';
+  const atMs = Date.parse(expiresAt);
   return (
-    <div>
-      <dt>Ends</dt>
-      <dd>
-        {atMs === undefined ? 'Never by itself' : formatInstant(atMs, nowMs)}
-        {atMs !== undefined && (
-          <span class="quiet small line">in {formatDuration(Math.max(0, atMs - nowMs))}</span>
-        )}
-      </dd>
-    </div>
+    <>
+      {formatInstant(atMs, nowMs)}
+      <span class="quiet small line">in {formatDuration(Math.max(0, atMs - nowMs))}</span>
+    </>
   );
 }

@@ -9,12 +9,17 @@ import { separatorOf } from '../../core/tokens/roster.ts';
 export const CSV_CHARS_MAX = 10_000_000;
 
 /** Writes rows; every text that begins like a formula gets a leading `'`. */
-export const toCsv = (rows: readonly (readonly string[])[]): string =>
+const toCsv = (rows: readonly (readonly string[])[]): string =>
   rows.map((row) => `${toCsvLine(row.map(toSafeCell))}\r\n`).join('');
 
-/** Offers a text as a file. */
-export function saveFile(name: string, text: string, type = 'text/csv'): void {
-  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+/** The columns of a file: their titles, and the cell of a row. */
+export type CsvColumns<Row> = Readonly<Record<string, (row: Row) => string | number | null>>;
+
+/** Offers rows as a CSV file. */
+export function saveCsv<Row>(name: string, rows: readonly Row[], columns: CsvColumns<Row>): void {
+  const cells = rows.map((row) => Object.values(columns).map((cell) => String(cell(row) ?? '')));
+  const text = toCsv([Object.keys(columns), ...cells]);
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv;charset=utf-8' }));
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -1,5 +1,5 @@
 /**
- * Forms, and what is in them. A field hands on the text that was typed, and not the event.
+ * Forms, buttons and fields. A field hands on the text that was typed, not the event.
  */
 import type { ComponentChildren, ComponentProps, PartialInputHTMLAttributes } from 'preact';
 
@@ -61,7 +61,7 @@ export const SecretField = (props: FieldProps) => (
   <Field type="password" autoComplete="off" spellcheck={false} required {...props} />
 );
 
-/** A field that filters what is below it. */
+/** A field that filters the rows below it. */
 export const Search = (props: FieldProps) => (
   <Field type="search" isLabelHidden placeholder={props.label} {...props} />
 );
@@ -111,7 +111,7 @@ export const Select = <T extends string>(props: Options<T>) => (
   </label>
 );
 
-/** Returns what gives a field the text of one name, and keeps what is typed there. */
+/** Makes a function that gives a field one of the texts, and keeps what is typed. */
 export const bindFields =
   <T extends object>(texts: T, onChange: (texts: T) => void) =>
   <K extends keyof T>(name: K) => ({

@@ -1,5 +1,5 @@
 /**
- * What is read from the gateway and changed there, with the states in between.
+ * Reads and changes at the gateway, with their states.
  */
 import { useEffect, useState } from 'preact/hooks';
 import { type CallError, toCallError } from './api.ts';
@@ -32,7 +32,7 @@ export function useLoaded<T>(read: () => Promise<T>, inputs: readonly unknown[])
 export function useOutcome(toState: (error: CallError) => EndState) {
   const [done, setDone] = useState('');
   const [error, setError] = useState<CallError>();
-  /** @param said what is shown when it is done @returns true if it was done */
+  /** @param said the text when it is done @returns true if it was done */
   const run = async (said: string, act: () => Promise<unknown>): Promise<boolean> => {
     setError(undefined);
     setDone('');

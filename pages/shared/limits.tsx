@@ -2,7 +2,7 @@
 import type { LimitInfo } from '../../core/account/views.ts';
 import { formatReset } from './format.ts';
 import { Meter } from './parts.tsx';
-import { formatLeft, nameOfLimit, spentOf, tightestFirst } from './words.ts';
+import { formatLeft, nameOfLimit, tightestFirst } from './words.ts';
 
 export function Limits(props: {
   readonly title: string;
@@ -16,7 +16,7 @@ export function Limits(props: {
       <h2>{title}</h2>
       <ul class="limits">
         {tightestFirst(limits).map((limit) => {
-          const { per, unit, window, reserved, resets_at: resetsAt } = limit;
+          const { per, unit, window, resets_at: resetsAt } = limit;
           const name = nameOfLimit(limit);
           return (
             <li class="limit" key={`${per}:${unit}:${window}`}>
@@ -28,12 +28,7 @@ export function Limits(props: {
                   <span class="quiet">{formatReset(Date.parse(resetsAt), nowMs)}</span>
                 )}
               </span>
-              <Meter
-                spent={spentOf(limit)}
-                held={reserved}
-                limit={limit.limit}
-                label={`${name}: ${formatLeft(limit)}`}
-              />
+              <Meter limit={limit} label={`${name}: ${formatLeft(limit)}`} />
             </li>
           );
         })}

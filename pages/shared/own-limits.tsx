@@ -3,10 +3,10 @@ import { useState } from 'preact/hooks';
 import type { LimitInfo, UserView } from '../../core/account/views.ts';
 import { Button, bindFields, Field, Form, Select } from './form.tsx';
 
-/** What each form for a person needs. */
+/** The props of each form for a person. */
 export interface PersonFormProps {
   readonly person: UserView;
-  /** @param said what is shown when it is done @returns true if it was done */
+  /** @param said the text when it is done @returns true if it was done */
   patch(said: string, changes: object): Promise<boolean>;
 }
 

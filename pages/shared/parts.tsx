@@ -3,11 +3,11 @@
  */
 import { type ComponentChild, type ComponentChildren, render } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import type { UserView } from '../../core/account/views.ts';
+import type { LimitInfo, UserView } from '../../core/account/views.ts';
 import type { NanoUsd } from '../../core/base/money.ts';
 import { Button } from './form.tsx';
 import { formatUsd } from './format.ts';
-import type { EndState } from './words.ts';
+import { type EndState, spentOf } from './words.ts';
 
 const AMBER_FROM = 0.8;
 
@@ -25,15 +25,13 @@ export const Usd = ({ amount }: { readonly amount: NanoUsd }) => (
 
 /** A bar: spent is solid, held is hatched, left is empty. Its colour is never the only sign. */
 export function Meter(props: {
-  readonly spent: number;
-  readonly held: number;
-  readonly limit: number;
+  readonly limit: LimitInfo;
   readonly label: string;
   readonly isThin?: boolean;
 }) {
-  const { spent, held, limit, label, isThin } = props;
-  const share = limit === 0 ? 1 : Math.min(1, spent / limit);
-  const heldShare = limit === 0 ? 0 : Math.min(1 - share, held / limit);
+  const { limit, label, isThin } = props;
+  const share = limit.limit === 0 ? 1 : Math.min(1, spentOf(limit) / limit.limit);
+  const heldShare = limit.limit === 0 ? 0 : Math.min(1 - share, limit.reserved / limit.limit);
   const used = share + heldShare;
   const tone = used >= 1 ? ' bad' : used >= AMBER_FROM ? ' warn' : '';
   return (

@@ -1,4 +1,4 @@
-/** What was spent by which model: a chart with a bar a day, and a table with a row a model. */
+/** Spend by model: a chart with a bar a day, and a table with a row a model. */
 import type { UsageLine } from './api.ts';
 import { StackedBars, Swatch } from './chart.tsx';
 import { formatCount } from './format.ts';
@@ -9,11 +9,11 @@ import { Table } from './table.tsx';
 export function SpendByModel(props: {
   readonly lines: readonly UsageLine[];
   readonly days: readonly string[];
-  /** Of the chart, in pixels. */
+  /** The height of the chart, in pixels. */
   readonly height: number;
   /** The columns of tokens: their titles, and the figures. */
   readonly tokens: Readonly<Record<string, (sum: Sum) => number>>;
-  /** What is said where nothing was spent. */
+  /** The text where nothing was spent. */
   readonly empty: string;
   readonly scrolls?: boolean | undefined;
 }) {
