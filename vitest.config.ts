@@ -27,7 +27,7 @@ export default defineConfig({
     setupFiles: ['test/support/seed.ts'],
     silent: 'passed-only',
     // A poll waits for another process, which may be slow on a busy machine.
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: 60_000 } },
     coverage: { provider: 'v8', include: ['core/**'] },
     projects: [
       {

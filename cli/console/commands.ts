@@ -38,13 +38,15 @@ async function serveConsole(flags: ConsoleFlags, terminal: Terminal): Promise<vo
     // A process list shows arguments, so the browser is given a file, which only its owner can read.
     const folder = await mkdtemp(join(tmpdir(), 'hallpass-console-'));
     const file = join(folder, 'open.html');
+    // Whoever reads the file's name may end the command at once.
+    const interrupted = untilInterrupted();
     try {
       await writeFile(file, toRedirect(`${server.origin}/#${session.code}`), { mode: OWNER_ONLY });
       if (flags.open) openInBrowser(file);
       terminal.note(`the console is at ${server.origin}, until you press Ctrl-C`);
       terminal.note('open this file in a browser of this machine within 60 seconds:');
       terminal.print(file);
-      await untilInterrupted();
+      await interrupted;
     } finally {
       await rm(folder, { recursive: true, force: true });
       await server.close();

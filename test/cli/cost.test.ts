@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { runHere } from '../support/hallpass-command.ts';
+import { startAtNoon } from '../support/noon.ts';
+
+startAtNoon();
 
 const cost = async (...args: string[]) => {
   const { stdout } = await runHere(['cost', ...args, '--json']);

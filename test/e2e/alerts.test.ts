@@ -7,6 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
 import { endServer, listen } from '../../local/listen.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
+
+startAtNoon();
 
 const SECRET = 'a-secret-of-more-than-thirty-two-letters';
 

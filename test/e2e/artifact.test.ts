@@ -11,7 +11,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 
-const START_TIMEOUT_MS = 60_000;
 const ARTIFACT = fileURLToPath(new URL('../../examples/artifact.html', import.meta.url));
 const BASE_URL = 'http://127.0.0.1:8787/v1';
 
@@ -23,7 +22,7 @@ describe.skipIf(!hasBrowser)('a page with a token inside, from disk', () => {
     folder = await mkdtemp(join(tmpdir(), 'hallpass-artifact-'));
     gateway = await startTestGateway();
     browser = await startBrowser();
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await browser?.close();
     await gateway?.close();

@@ -28,7 +28,6 @@ declare global {
   var PageOpenAI: typeof OpenAI;
 }
 
-const START_TIMEOUT_MS = 60_000;
 const config = (allowedOrigins: string[]) =>
   defineConfig({ providers: { openai: {} }, allowedOrigins });
 
@@ -42,7 +41,7 @@ describe.skipIf(!hasBrowser)('a page in a browser', () => {
     provider = await startFakeProvider();
     gateway = await startTestGateway({ providerUrls: { openai: provider.url } });
     pages = await startSdkPages(folder);
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await pages?.close();
     await gateway?.close();

@@ -100,7 +100,7 @@ const costOf = (row: Record<string, unknown>): bigint =>
 const sumOf = (rows: readonly Record<string, unknown>[]): bigint =>
   rows.reduce((sum, row) => sum + costOf(row), 0n);
 
-describe('a token that affords 50 of 150 requests at once', { timeout: 90_000 }, () => {
+describe('a token that affords 50 of 150 requests at once', () => {
   // guarantee: never-over
   test('serves exactly 50 and refuses the others for want of money', async () => {
     const course = await startCourse();

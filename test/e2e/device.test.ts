@@ -23,7 +23,7 @@ beforeAll(async () => {
     clientId: CLIENT_ID,
     key: 'staff',
   });
-}, 60_000);
+});
 
 afterEach(() => {
   provider.claims = ADA;

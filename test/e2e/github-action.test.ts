@@ -67,7 +67,7 @@ beforeAll(async () => {
     response.end(JSON.stringify({ value: issuer.sign({ ...claimsFor(audience), ...other }) }));
   });
   await new Promise<void>((resolve) => github.listen(0, '127.0.0.1', resolve));
-}, 60_000);
+});
 
 afterAll(async () => {
   github.close();
@@ -241,5 +241,5 @@ describe('the exchange over HTTP', () => {
       status: 400,
       body: { error: 'invalid_grant', error_description: 'access is switched off' },
     });
-  }, 20_000);
+  });
 });

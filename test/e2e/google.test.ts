@@ -11,7 +11,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { type FakeProvider, type Reply, startFakeProvider } from '../support/fake-provider.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { makeTemporaryFolder } from '../support/temporary-folder.ts';
+
+startAtNoon();
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const USAGE = {

@@ -8,8 +8,11 @@ import { windowAt } from '../../core/base/limits.ts';
 import { defineConfig } from '../../core/config.ts';
 import { sweep } from '../../core/sweep.ts';
 import { completion, jsonReply, usageOf } from '../support/fake-provider.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { type ProxiedGateway, startProxiedGateway } from '../support/proxied-gateway.ts';
 import type { Fate, TableCall } from '../support/table-proxy.ts';
+
+startAtNoon();
 
 /** Input is free; a request holds 0.00032 USD, for 32 tokens of output, and costs 0.00016, for 16. */
 const COST_NANO_USD = 160_000n;
@@ -142,7 +145,7 @@ const tallyOf = (replies: readonly Reply[]): Record<string, number> => {
   return tally;
 };
 
-describe('users at once on a key that affords half of them', { timeout: 120_000 }, () => {
+describe('users at once on a key that affords half of them', () => {
   test('are served to the last dollar, and never over it: 30 of 60', async () => {
     const course = await startCourse(['key:usd:month=0.0048']);
 
@@ -207,7 +210,7 @@ describe('users at once on a key that affords half of them', { timeout: 120_000 
   });
 });
 
-describe('a rate of the key', { timeout: 60_000 }, () => {
+describe('a rate of the key', () => {
   test('admits exactly 30 of 60 users at once, and shows only the key how many came', async () => {
     const course = await startCourse(['key:requests:hour=30']);
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
     requiredClaims: ['groups=staff|ci'],
     rules: [{ when: 'groups=ci', key: 'ci', models: ['demo/*'] }],
   });
-}, 60_000);
+});
 
 afterEach(() => {
   provider.claims = ADA;
@@ -126,7 +126,7 @@ describe('a login', () => {
     const firstRefused = outcomes.findIndex((outcome) => outcome !== 'answered');
     expect(firstRefused).toBeLessThan(50);
     expect(outcomes.slice(firstRefused)).not.toContain('answered');
-  }, 60_000);
+  });
 
   test('sends PKCE, state and nonce, and a redirect that is built from the public URL', async () => {
     visitor = makeVisitor();

@@ -47,9 +47,7 @@ async function sideBySide<Row>(rows: readonly Row[], run: (row: Row) => Promise<
   }
 }
 
-describe.concurrent('before the provider is called,', {
-  timeout: 60_000,
-}, () => {
+describe.concurrent('before the provider is called,', () => {
   // guarantee: table-fails-before
   test.each<[string, (call: TableCall) => Fate]>([
     ['is throttled', always('throttle')],
@@ -101,9 +99,7 @@ describe.concurrent('before the provider is called,', {
   });
 });
 
-describe.concurrent('after the provider was called,', {
-  timeout: 60_000,
-}, () => {
+describe.concurrent('after the provider was called,', () => {
   // guarantee: table-fails-after
   test.each<[string, Fate]>([
     ['is throttled', 'throttle'],
@@ -159,9 +155,7 @@ describe.concurrent('after the provider was called,', {
   });
 });
 
-describe.concurrent('a function that dies', {
-  timeout: 60_000,
-}, () => {
+describe.concurrent('a function that dies', () => {
   /** A request makes three calls. From one of them on it reaches nothing; that one may still have arrived. */
   const deaths = [0, 1, 2].flatMap((at) =>
     (['drop', 'lose'] as const).map((fate) => [at, fate] as const),

@@ -9,6 +9,9 @@ import { makeUsageRows } from '../../adapters/dynamodb/usage-rows.ts';
 import { asKeyId } from '../../core/base/ids.ts';
 import { auditUsage } from '../../core/usage/audit/audit.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
+
+startAtNoon();
 
 const closers: (() => Promise<void>)[] = [];
 let gateway: TestGateway;

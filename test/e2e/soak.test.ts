@@ -21,7 +21,10 @@ import {
 import { makeSeededFraction } from '../support/faulty.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { makeTemporaryFolder } from '../support/temporary-folder.ts';
+
+startAtNoon();
 
 const [USERS, AT_ONCE, KEY_PERCENT] = process.env.SOAK === 'full' ? [50, 100, 97n] : [10, 20, 97n];
 const REQUESTS = 40 * USERS;

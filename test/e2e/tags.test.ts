@@ -8,6 +8,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeProvider, jsonReply, startFakeProvider } from '../support/fake-provider.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
+
+startAtNoon();
 
 let provider: FakeProvider;
 let gateway: TestGateway;

@@ -14,7 +14,10 @@ import {
 } from '../support/fake-provider.ts';
 import { send } from '../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { startTableProxy, type TableProxy } from '../support/table-proxy.ts';
+
+startAtNoon();
 
 let provider: FakeProvider;
 let tables: Awaited<ReturnType<typeof startDynamoDb>>;

@@ -8,7 +8,10 @@ import { defineConfig } from '../../core/config.ts';
 import { startDynamoDb } from '../../local/dynamodb/server.ts';
 import { makeFunctions } from '../../local/functions.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { startTableProxy, type TableProxy } from '../support/table-proxy.ts';
+
+startAtNoon();
 
 const entries: LogEntry[] = [];
 let tables: Awaited<ReturnType<typeof startDynamoDb>>;

@@ -11,7 +11,10 @@ import {
   unreachable,
 } from '../support/function-settings.ts';
 import { KEY } from '../support/memory-keys.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { mint } from '../support/tokens.ts';
+
+startAtNoon();
 
 let functions: TestFunctions;
 beforeAll(async () => {

@@ -27,8 +27,11 @@ import {
   type TestFunctions,
   unreachable,
 } from '../support/function-settings.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { streamOf } from '../support/stub-functions.ts';
 import { makeGrant } from '../support/wallet-fixtures.ts';
+
+startAtNoon();
 
 const PROMPT = 'prompt-canary';
 const SAID = 'completion-canary';

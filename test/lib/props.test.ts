@@ -289,5 +289,5 @@ describe('upgrades', () => {
         ?.slice(-32);
     };
     expect(deploymentOf('First')).not.toBe(deploymentOf('Second'));
-  }, 60_000);
+  });
 });

@@ -20,7 +20,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const { process: child } of running.splice(0)) child.kill('SIGKILL');
+  // A process that still writes could fill the folder again while it is removed.
+  for (const started of running.splice(0)) await started.end('SIGKILL');
   for (const server of servers.splice(0)) server.close().closeAllConnections();
   await rm(folder, { recursive: true, force: true });
 });
@@ -195,8 +196,8 @@ describe('a signal to end', () => {
     const response = await openStream(started.ready);
     const upstream = await provider.answering;
     const { process: child } = started;
-    child.kill('SIGINT');
-    child.kill('SIGTERM');
+    // It gets both together, however long this process waits between them.
+    for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) child.kill(signal);
     await once(child.stderr ?? process.stdin, 'data');
     // The stream goes on, so the process is alive after both.
     upstream.write(event({ choices: [{ index: 0, delta: { content: 'two' } }] }));

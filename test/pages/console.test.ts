@@ -7,20 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { runHere } from '../support/hallpass-command.ts';
-import {
-  BROWSER_TEST,
-  expectOnEachScreen,
-  findUnreached,
-  type Visit,
-  visit,
-} from '../support/page-visit.ts';
+import { expectOnEachScreen, findUnreached, type Visit, visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
-const START_TIMEOUT_MS = 60_000;
 const HOSTILE = '<img src=x onerror=alert(1)>\u202E';
 const USERS = ['ada@example.edu', 'lin@example.edu', HOSTILE];
 
-describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('the console of a key', () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;
@@ -56,7 +49,7 @@ describe.skipIf(!hasBrowser)('the console of a key', BROWSER_TEST, () => {
       await response.text();
     }
     browser = await startBrowser();
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await browser?.close();
     await gateway?.end();

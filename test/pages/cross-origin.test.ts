@@ -15,16 +15,15 @@ import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { startConsole } from '../support/console-command.ts';
 import { runHere } from '../support/hallpass-command.ts';
 import { startTestGateway } from '../support/local-gateway.ts';
-import { BROWSER_TEST, visit } from '../support/page-visit.ts';
+import { visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
-const START_TIMEOUT_MS = 60_000;
 /** A directive of a content security policy. */
 const isDirective = (text: string): boolean => /^[a-z-]+$/.test(text);
 
 const PATHS = ['', 'me', 'console'];
 
-describe.skipIf(!hasBrowser)('a page of another origin', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('a page of another origin', () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;
@@ -45,7 +44,7 @@ describe.skipIf(!hasBrowser)('a page of another origin', BROWSER_TEST, () => {
     });
     other = (await listen(server)).replace('127.0.0.1', 'localhost');
     browser = await startBrowser();
-  }, START_TIMEOUT_MS);
+  });
   beforeEach(async () => {
     context = await browser.newContext();
     return () => context.close();

@@ -7,14 +7,13 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { startConsole } from '../support/console-command.ts';
-import { BROWSER_TEST, visit } from '../support/page-visit.ts';
+import { visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
 const PEOPLE = 450;
 const AT_ONCE = 10;
-const START_TIMEOUT_MS = 90_000;
 
-describe.skipIf(!hasBrowser)('a key with 450 people', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('a key with 450 people', () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;
@@ -34,7 +33,7 @@ describe.skipIf(!hasBrowser)('a key with 450 people', BROWSER_TEST, () => {
       const statuses = (await Promise.all(some)).map(({ status }) => status);
       expect(statuses).toEqual(some.map(() => 200));
     }
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await browser?.close();
     await gateway?.end();

@@ -5,12 +5,10 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { CLIENT_ID, type LocalProvider, startLocalProvider } from '../support/local-provider.ts';
-import { BROWSER_TEST, expectUsableOnEachScreen, visit } from '../support/page-visit.ts';
+import { expectUsableOnEachScreen, visit } from '../support/page-visit.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
 
-const START_TIMEOUT_MS = 90_000;
-
-describe.skipIf(!hasBrowser)('an enrolment link in a browser', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('an enrolment link in a browser', () => {
   let provider: LocalProvider;
   let gateway: SignInGateway;
   let browser: Browser;
@@ -22,7 +20,7 @@ describe.skipIf(!hasBrowser)('an enrolment link in a browser', BROWSER_TEST, () 
       key: 'staff',
     });
     browser = await startBrowser();
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await browser?.close();
     await gateway?.close();

@@ -4,20 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { makePerson, makeUsage } from '../support/class-data.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import {
-  BROWSER_TEST,
-  expectOnEachScreen,
-  isTooWide,
-  type Look,
-  visit,
-} from '../support/page-visit.ts';
+import { expectOnEachScreen, isTooWide, type Look, visit } from '../support/page-visit.ts';
 
 const PEOPLE = 1_000;
 const DAYS = 90;
 /** Processor time of the page's thread, which a busy machine does not add to. */
 const WORK_MS_MAX = 500;
 
-describe.skipIf(!hasBrowser)('the console of a class of 1,000', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
   let gateway: TestGateway;
   let browser: Browser;
   const changes: { url: string; body: unknown; key: string | undefined }[] = [];

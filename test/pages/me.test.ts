@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
 import { hasBrowser, startBrowser, takeScreenshot } from '../support/browser.ts';
 import {
-  BROWSER_TEST,
   expectOnEachScreen,
   findUnreached,
   isTooWide,
@@ -16,10 +15,9 @@ import {
 } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
-const START_TIMEOUT_MS = 60_000;
 const HOUR_SECONDS = 3_600;
 
-describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('the page of a pass', () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;
@@ -34,7 +32,7 @@ describe.skipIf(!hasBrowser)('the page of a pass', BROWSER_TEST, () => {
     }
     root = gateway.ready.url.replace(/v1$/, '');
     browser = await startBrowser();
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await browser?.close();
     await gateway?.end();

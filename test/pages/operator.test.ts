@@ -14,12 +14,10 @@ import {
 } from '../support/browser.ts';
 import { startConsole } from '../support/console-command.ts';
 import { runHere } from '../support/hallpass-command.ts';
-import { BROWSER_TEST, findUnreached, isTooWide, visit } from '../support/page-visit.ts';
+import { findUnreached, isTooWide, visit } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
-const START_TIMEOUT_MS = 60_000;
-
-describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('hallpass console', () => {
   let folder: string;
   let gateway: Started;
   let browser: Browser;
@@ -32,7 +30,7 @@ describe.skipIf(!hasBrowser)('hallpass console', BROWSER_TEST, () => {
       body: JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: 'Hi' }] }),
     }).then((response) => response.text());
     browser = await startBrowser();
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await browser?.close();
     await gateway?.end();

@@ -11,13 +11,13 @@ import {
   takeScreenshot,
 } from '../support/browser.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { BROWSER_TEST, findUnreached } from '../support/page-visit.ts';
+import { findUnreached } from '../support/page-visit.ts';
 
 const OWN = 'https://models.example.edu/';
 const STORE = 'JSON.stringify([{ ...localStorage }, { ...sessionStorage }])';
 const EMPTY = '[{},{}]';
 
-describe.skipIf(!hasBrowser)('"Remember on this device"', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('"Remember on this device"', () => {
   let gateway: TestGateway;
   let browser: Browser;
   let context: BrowserContext;

@@ -15,11 +15,9 @@ import {
   type LocalProvider,
   startLocalProvider,
 } from '../support/local-provider.ts';
-import { BROWSER_TEST, expectUsableOnEachScreen, visit } from '../support/page-visit.ts';
+import { expectUsableOnEachScreen, visit } from '../support/page-visit.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
 import { makeVisitor } from '../support/web-visitor.ts';
-
-const START_TIMEOUT_MS = 90_000;
 
 test('the pages of sign-in have the colours of the other pages', async () => {
   const all = await readFile(new URL('../../pages/style.css', import.meta.url), 'utf8');
@@ -28,7 +26,7 @@ test('the pages of sign-in have the colours of the other pages', async () => {
   expect(rules.filter((rule) => !all.includes(rule))).toEqual([]);
 });
 
-describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
+describe.skipIf(!hasBrowser)('sign-in in a browser', () => {
   let provider: LocalProvider;
   let gateway: SignInGateway;
   let browser: Browser;
@@ -41,7 +39,7 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', BROWSER_TEST, () => {
       allowedDomains: ['example.edu'],
     });
     browser = await startBrowser();
-  }, START_TIMEOUT_MS);
+  });
   afterEach(() => {
     provider.claims = ADA;
     provider.instead = undefined;

@@ -11,7 +11,10 @@ import { walletIdOf } from '../../core/wallet/payer.ts';
 import { rowOf, settle } from '../../core/wallet/settle.ts';
 import { countersToReserve } from '../../core/wallet/wallet.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
 import { makeHold, usd } from '../support/wallet-fixtures.ts';
+
+startAtNoon();
 
 let gateway: TestGateway;
 let keyId: ReturnType<typeof asKeyId>;

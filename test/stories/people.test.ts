@@ -3,6 +3,9 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startAtNoon } from '../support/noon.ts';
+
+startAtNoon();
 
 let gateway: TestGateway;
 let changes = 0;

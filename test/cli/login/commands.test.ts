@@ -26,7 +26,7 @@ beforeAll(async () => {
     key: 'staff',
     deviceRefresh: true,
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   await gateway.close();

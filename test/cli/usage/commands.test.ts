@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHere } from '../../support/hallpass-command.ts';
 import { send } from '../../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../../support/local-gateway.ts';
+import { startAtNoon } from '../../support/noon.ts';
 import { makeTemporaryFolder } from '../../support/temporary-folder.ts';
+
+startAtNoon();
 
 const folder = makeTemporaryFolder();
 let gateway: TestGateway;

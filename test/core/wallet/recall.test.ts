@@ -252,5 +252,5 @@ describe('a thousand wallets on a fresh budget', () => {
 
     expect(await drawn()).toBe(LIMIT);
     expect(error.code).toMatch(/insufficient_quota|budget_in_use/);
-  }, 30_000);
+  });
 });

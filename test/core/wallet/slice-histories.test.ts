@@ -196,7 +196,7 @@ test('whatever is lost, late, doubled or dead: a key is never over its budget, a
     }),
     { numRuns: RUNS },
   );
-}, 120_000);
+});
 
 test('requests of many at once never pass the budget, and leave it spendable', async () => {
   const key = startKey();
