@@ -135,7 +135,7 @@ async function forward(
         'content-type': 'application/json',
         accept: plan.request.isStream ? 'text/event-stream' : 'application/json',
         ...plan.request.headers,
-        ...(providerKey === undefined ? {} : plan.endpoint.toAuthHeaders(providerKey)),
+        ...plan.endpoint.toAuthHeaders(providerKey),
       },
       body: plan.request.write(cap),
       deadlineAtMs,

@@ -9,7 +9,6 @@ import { countInput, type RequestInput } from './request-input.ts';
 import { INPUT_ONLY } from './request-output.ts';
 import type { RequestRules } from './request-rules.ts';
 import {
-  atFirstUse,
   byKind,
   each,
   flag,
@@ -18,6 +17,7 @@ import {
   number,
   objectShapes,
   type Read,
+  requestShapes,
   type Shape,
   type Strictness,
   text,
@@ -55,11 +55,7 @@ const shapeOf = (strictness: Strictness) =>
     normalized: maybe(flag),
   });
 
-const SHAPES = {
-  bounded: atFirstUse(() => shapeOf('bounded')),
-  scoped: atFirstUse(() => shapeOf('scoped')),
-  open: v.looseObject({ input }),
-};
+const SHAPES = requestShapes(shapeOf, v.looseObject({ input }));
 
 /** The words that a model puts before each text if it knows the task. */
 export const PREFIX_TOKENS_MAX = 64;

@@ -8,15 +8,7 @@
 import { isRecord, type JsonObject } from '../base/json.ts';
 import { notInBackground } from './refusals.ts';
 import type { RequestRules } from './request-rules.ts';
-import { readShape, type Shape, tryShape } from './shapes.ts';
-
-/** The shapes of one dialect's request. */
-export interface RequestShapes<R> {
-  readonly bounded: Shape<R>;
-  readonly scoped: Shape<R>;
-  /** The members that the gateway itself reads or writes. */
-  readonly open: Shape;
-}
+import { type RequestShapes, readShape, tryShape } from './shapes.ts';
 
 /**
  * Reads a body.

@@ -65,6 +65,24 @@ export function atFirstUse<T>(build: () => Shape<T>): Shape<T> {
   });
 }
 
+/** The shapes of one dialect's request, by what its credential may send (read-request.ts). */
+export interface RequestShapes<R> {
+  readonly bounded: Shape<R>;
+  readonly scoped: Shape<R>;
+  /** The members that the gateway itself reads or writes. */
+  readonly open: Shape;
+}
+
+/** The shapes of one dialect's request, each built at its first use. */
+export const requestShapes = <R>(
+  build: (strictness: Strictness) => Shape<R>,
+  open: Shape,
+): RequestShapes<R> => ({
+  bounded: atFirstUse(() => build('bounded')),
+  scoped: atFirstUse(() => build('scoped')),
+  open,
+});
+
 /** Chooses a shape by the kind of the value: text, list or object. Kinds that are not given are refused. */
 export function byKind<S extends Readonly<Partial<Record<'text' | 'list' | 'object', Shape>>>>(
   shapes: S,

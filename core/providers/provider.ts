@@ -174,7 +174,8 @@ export interface Endpoint {
   readonly url: string;
   /** Counts the input of a request of this dialect. Undefined: the provider has no such route. */
   readonly countUrl: string | undefined;
-  toAuthHeaders(providerKey: string): Readonly<Record<string, string>>;
+  /** @param providerKey undefined: the provider is called without one */
+  toAuthHeaders(providerKey: string | undefined): Readonly<Record<string, string>>;
 }
 
 /**
@@ -204,8 +205,10 @@ export function requireEndpoint(
   return {
     url: toUrl(template),
     countUrl: found.countPath && toUrl(found.countPath),
-    toAuthHeaders: (key) =>
-      found.auth === 'bearer' ? { authorization: `Bearer ${key}` } : { [found.auth]: key },
+    toAuthHeaders: (key) => {
+      if (key === undefined) return {};
+      return found.auth === 'bearer' ? { authorization: `Bearer ${key}` } : { [found.auth]: key };
+    },
   };
 }
 

@@ -60,7 +60,7 @@ export function countRequestOf(
       'content-type': 'application/json',
       accept: 'application/json',
       ...request.headers,
-      ...(providerKey === undefined ? {} : endpoint.toAuthHeaders(providerKey)),
+      ...endpoint.toAuthHeaders(providerKey),
     },
     body,
     deadlineAtMs: nowMs + COUNT_TIMEOUT_MS,

@@ -6,7 +6,6 @@
 import * as v from 'valibot';
 import { cacheMark, fileData, imageUrl, storedId, url } from '../leaf-shapes.ts';
 import {
-  atFirstUse,
   byKind,
   each,
   flag,
@@ -19,6 +18,7 @@ import {
   objectShapes,
   oneOf,
   type Read,
+  requestShapes,
   type Strictness,
   switches,
   text,
@@ -204,17 +204,16 @@ function requestShape(strictness: Strictness) {
   });
 }
 
-export const CHAT_SHAPES = {
-  bounded: atFirstUse(() => requestShape('bounded')),
-  scoped: atFirstUse(() => requestShape('scoped')),
-  open: v.looseObject({
+export const CHAT_SHAPES = requestShapes(
+  requestShape,
+  v.looseObject({
     messages: list(json),
     ...each(maybe(whole()), 'max_tokens', 'max_completion_tokens'),
     n: maybe(whole(CHOICES_MAX)),
     stream: maybe(flag),
     stream_options: maybe(byKind({ object: v.looseObject({ include_usage: maybe(flag) }) })),
   }),
-};
+);
 
 /** A chat completion request as it was understood. */
 export type ChatRequest = Read<(typeof CHAT_SHAPES)['bounded']>;

@@ -7,7 +7,7 @@ import { readRequest } from '../read-request.ts';
 import { countInput, requireOwnData } from '../request-input.ts';
 import { INPUT_ONLY } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
-import { atFirstUse, maybe, type Strictness, text } from '../shapes.ts';
+import { maybe, requestShapes, type Strictness, text } from '../shapes.ts';
 import { wholeAnswersOf } from '../whole-answers.ts';
 import { toParts } from './input.ts';
 import { modelName, requirePathModel } from './model.ts';
@@ -21,11 +21,10 @@ const countShape = (strictness: Strictness) =>
     generateContentRequest: maybe(GENERATE_SHAPES[strictness]),
   });
 
-const SHAPES = {
-  bounded: atFirstUse(() => countShape('bounded')),
-  scoped: atFirstUse(() => countShape('scoped')),
-  open: message('open', { generateContentRequest: maybe(message('open', { model: maybe(text) })) }),
-};
+const SHAPES = requestShapes(
+  countShape,
+  message('open', { generateContentRequest: maybe(message('open', { model: maybe(text) })) }),
+);
 
 /** Reads a request to count tokens. The provider bills nothing for it, so nothing has to be bounded. */
 function parseCount(body: JsonObject, rules: RequestRules): ParsedRequest {

@@ -9,13 +9,13 @@ import { countInput, type RequestInput, requireOwnData } from '../request-input.
 import { INPUT_ONLY } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
 import {
-  atFirstUse,
   each,
   flag,
   json,
   maybe,
   number,
   type Read,
+  requestShapes,
   type Strictness,
   text,
 } from '../shapes.ts';
@@ -46,17 +46,9 @@ const batchShape = (strictness: Strictness) =>
 
 const OPEN = message('open', { model: maybe(text), content: json });
 
-const EMBED_SHAPES = {
-  bounded: atFirstUse(() => embedShape('bounded')),
-  scoped: atFirstUse(() => embedShape('scoped')),
-  open: OPEN,
-};
+const EMBED_SHAPES = requestShapes(embedShape, OPEN);
 
-const BATCH_SHAPES = {
-  bounded: atFirstUse(() => batchShape('bounded')),
-  scoped: atFirstUse(() => batchShape('scoped')),
-  open: message('open', { requests: repeated(OPEN) }),
-};
+const BATCH_SHAPES = requestShapes(batchShape, message('open', { requests: repeated(OPEN) }));
 
 type EmbedRequest = Read<typeof EMBED_SHAPES.bounded>;
 

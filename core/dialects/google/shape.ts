@@ -5,7 +5,6 @@
  */
 import { storedId } from '../leaf-shapes.ts';
 import {
-  atFirstUse,
   each,
   flag,
   json,
@@ -16,6 +15,7 @@ import {
   number,
   objectShapes,
   type Read,
+  requestShapes,
   type Strictness,
   text,
   texts,
@@ -98,11 +98,7 @@ const openShape = message('open', {
   ),
 });
 
-export const GENERATE_SHAPES = {
-  bounded: atFirstUse(() => generateShape('bounded')),
-  scoped: atFirstUse(() => generateShape('scoped')),
-  open: openShape,
-};
+export const GENERATE_SHAPES = requestShapes(generateShape, openShape);
 
 /** A request for generated content as it was understood. */
 export type GenerateRequest = Read<(typeof GENERATE_SHAPES)['bounded']>;

@@ -6,7 +6,6 @@ import * as v from 'valibot';
 import type { JsonObject } from '../../base/json.ts';
 import { cacheMark, fileData, imageData, imageMediaType, storedId, url } from '../leaf-shapes.ts';
 import {
-  atFirstUse,
   byKind,
   each,
   flag,
@@ -19,6 +18,7 @@ import {
   objectShapes,
   oneOf,
   type Read,
+  requestShapes,
   type Shape,
   type Strictness,
   text,
@@ -207,15 +207,14 @@ function requestShape(strictness: Strictness) {
   });
 }
 
-export const MESSAGES_SHAPES = {
-  bounded: atFirstUse(() => requestShape('bounded')),
-  scoped: atFirstUse(() => requestShape('scoped')),
-  open: v.looseObject({
+export const MESSAGES_SHAPES = requestShapes(
+  requestShape,
+  v.looseObject({
     messages: list(json),
     max_tokens: maybe(whole()),
     stream: maybe(flag),
   }),
-};
+);
 
 /** A message request as it was understood. */
 export type MessagesRequest = Read<(typeof MESSAGES_SHAPES)['bounded']>;

@@ -5,7 +5,6 @@
 import * as v from 'valibot';
 import { storedId } from '../leaf-shapes.ts';
 import {
-  atFirstUse,
   byKind,
   each,
   flag,
@@ -17,6 +16,7 @@ import {
   number,
   objectShapes,
   type Read,
+  requestShapes,
   type Strictness,
   text,
   texts,
@@ -68,15 +68,14 @@ function requestShape(strictness: Strictness) {
   });
 }
 
-export const RESPONSES_SHAPES = {
-  bounded: atFirstUse(() => requestShape('bounded')),
-  scoped: atFirstUse(() => requestShape('scoped')),
-  open: v.looseObject({
+export const RESPONSES_SHAPES = requestShapes(
+  requestShape,
+  v.looseObject({
     input: maybe(byKind({ text, list: list(json) })),
     max_output_tokens: maybe(whole()),
     stream: maybe(flag),
   }),
-};
+);
 
 /** A response request as it was understood. */
 export type ResponsesRequest = Read<(typeof RESPONSES_SHAPES)['bounded']>;
