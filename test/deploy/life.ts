@@ -24,6 +24,7 @@ import {
   tokensAreHeld,
 } from './requests.ts';
 import { restoreTables } from './restore.ts';
+import { rotates } from './rotation.ts';
 import { signsIn } from './sign-in.ts';
 import { cdk, expectThat, hallpass, type Life, synthesize } from './tools.ts';
 import { becomesToday, expectOneIndexAtMost, livesInThePast } from './upgrade.ts';
@@ -239,6 +240,9 @@ async function upgradeLives({
     const stack = await becomesToday(life, past);
     await expectUpstream(stack, { server: past.key }, upstream, 'up-before');
   });
+  await step('rotate its key; the sweep deletes the secrets before', async () =>
+    rotates(life, await readStack(life, 'Hallpass'), past.token),
+  );
 }
 
 async function expectTablesStay({ clients }: Life, { outputs }: Stack): Promise<void> {
