@@ -40,7 +40,14 @@ export async function findOwnToken(
         ...parseOwnToken(text, await gateway.secrets.readKey(record.id, version), key),
       };
     } catch (error) {
-      if (!(error instanceof GatewayError && error.code === 'invalid_request')) throw error;
+      const code = error instanceof GatewayError ? error.code : undefined;
+      // The sweep deletes the secrets of a disabled key.
+      if (record.disabled && code === 'service_unavailable') {
+        throw new CommandError(
+          `the key "${keyName}" is disabled, and its secret is deleted or cannot be read`,
+        );
+      }
+      if (code !== 'invalid_request') throw error;
     }
   }
   throw new CommandError(

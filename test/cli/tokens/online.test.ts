@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { callSecretsManager } from '../../../adapters/aws/https-call.ts';
+import { makeKeySecretEnd } from '../../../adapters/aws/key-secret-end.ts';
+import { asKeyId } from '../../../core/base/ids.ts';
 import { runHere } from '../../support/hallpass-command.ts';
 import { send } from '../../support/http-client.ts';
 import { startTestGateway, type TestGateway } from '../../support/local-gateway.ts';
@@ -81,6 +84,24 @@ describe('tokens inspect', () => {
       reserved: 0,
       remaining: Number((2 - spent).toFixed(9)),
       revoked: false,
+    });
+  });
+
+  test('says that a key is disabled whose secret is deleted', async () => {
+    const admin = (...args: string[]) => runHere(['keys', ...args, '--data', folder]);
+    const { id, key, kid } = JSON.parse((await admin('create', 'ended', '--json')).stdout);
+    const signer = { HALLPASS_KEY: key, HALLPASS_KEY_ID: kid };
+    const issue = ['tokens', 'issue', '--expires', '1h'];
+    const token = (await runHere(issue, { variables: signer })).stdout.trim();
+    expect((await admin('disable', 'ended')).status).toBe(0);
+    const { environment } = gateway;
+    const call = callSecretsManager(environment, 10_000);
+    await makeKeySecretEnd(call, environment.secretPrefix)({ keyId: asKeyId(id) });
+    expect(await online(['inspect', token])).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        'hallpass: the key "ended" is disabled, and its secret is deleted or cannot be read\n',
     });
   });
 
