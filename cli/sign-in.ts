@@ -12,7 +12,7 @@ import { type PlaceFlags, withPlace } from './flags.ts';
 import { type Gateway, withGateway } from './gateway/connect.ts';
 import { printResult, readNewSecret, type Terminal } from './output.ts';
 
-/** It is kept within JSON, so it may look like JSON itself. */
+/** A client secret is kept within JSON, so it may look like JSON itself. */
 const CLIENT_SECRET = /^[!-~]+$/;
 
 /** Adds the commands to the program. */

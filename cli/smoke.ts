@@ -70,7 +70,7 @@ async function judge(run: SmokeCheck['run'], target: SmokeTarget): Promise<Resul
   } catch (error) {
     if (error instanceof SmokeSkipped) return { state: 'skipped', found: error.message };
     if (error instanceof SmokeFailure) return { state: 'failed', found: error.message };
-    // What a client of HTTP throws may quote what it sent.
+    // An error of the HTTP client may quote what was sent.
     const name = error instanceof Error ? error.name : 'unknown';
     return { state: 'failed', found: `no answer (${name})` };
   }

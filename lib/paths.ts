@@ -18,7 +18,7 @@ export const VERSION = String(
   Object(JSON.parse(readFileSync(pathOf('package.json'), 'utf8'))).version,
 );
 
-/** Beside what the manifest always brings. */
+/** Packages that bundles need, and that an installation may lack. */
 const BUNDLING_PACKAGES = ['esbuild', '@aws-sdk/client-dynamodb'];
 
 /** @throws Error that names the package without which the functions cannot be bundled */

@@ -29,7 +29,7 @@ export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'access-control-max-age': '7200',
 };
 
-/** On every page (contract.md, section 6). Scripts and styles are files, so nothing inline is allowed. */
+/** Headers of every page. Scripts and styles are files, so nothing inline is allowed. */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

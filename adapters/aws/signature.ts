@@ -98,7 +98,7 @@ function makeKeyOfDay({ service, region, credentials }: SignerOptions): (day: st
   };
 }
 
-/** By code units, as the page on signatures demands. Header names and encoded texts are ASCII. */
+/** Compares by code units, as the page on signatures demands. Header names and encoded texts are ASCII. */
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const canonicalValue = (value: string): string => value.trim().replaceAll(/ +/g, ' ');

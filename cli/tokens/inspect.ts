@@ -27,7 +27,7 @@ import { namesGateway } from './token-book.ts';
 
 export type InspectFlags = PlaceFlags & UrlFlag;
 
-/** What is known of a token, with the field names of `GET /v1/scoped-jwt`. */
+/** The description of a token, with the field names of `GET /v1/scoped-jwt`. */
 type TokenDescription = ReturnType<typeof describe> &
   Partial<TokenSpend> & {
     /** True if the known key signed it; null if no key is known. */

@@ -31,7 +31,7 @@ interface Parsed {
  * @throws CommandError after the last row, with the line number of each invalid row
  */
 export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
-  const faults = makeFaults();
+  const faults = new Faults();
   const lineOfEmail = new Map<string, number>();
   let columns: RosterColumns | undefined;
   let width = 0;
@@ -57,9 +57,9 @@ export async function* readRoster(input: Readable): AsyncGenerator<RosterRow> {
     const other = lineOfEmail.get(row.email);
     if (other !== undefined) faults.add(row.line, `the same e-mail address as line ${other}`);
     else lineOfEmail.set(row.email, row.line);
-    if (faults.count() === 0) yield row;
+    if (faults.count === 0) yield row;
   }
-  if (faults.count() > 0) throw faults.toError();
+  if (faults.count > 0) throw faults.toError();
   if (lineOfEmail.size === 0) throw new CommandError('the roster has no rows');
 }
 
@@ -112,29 +112,24 @@ const CSV_WORDS: Readonly<Record<string, string>> = {
   CSV_MAX_RECORD_SIZE: `a row of more than ${ROW_CHARS_MAX} characters; is a quote left open?`,
 };
 
-interface Faults {
-  add(line: number, words: string): void;
-  count(): number;
-  toError(): CommandError;
-}
+/** The faults of a roster: the first ones by their line, and the number of all. */
+class Faults {
+  count = 0;
+  #first: { readonly line: number; readonly words: string }[] = [];
 
-function makeFaults(): Faults {
-  let first: { readonly line: number; readonly words: string }[] = [];
-  let count = 0;
-  return {
-    add(line, words) {
-      count += 1;
-      first = [...first, { line, words }].sort((a, b) => a.line - b.line);
-      first = first.slice(0, LISTED_FAULTS_MAX);
-    },
-    count: () => count,
-    toError() {
-      const listed = first.map(({ line, words }) => `line ${line}: ${words}`);
-      const more = count > listed.length ? [`and ${count - listed.length} more`] : [];
-      const rows = count === 1 ? 'an invalid row' : `${count} invalid rows`;
-      return new CommandError(
-        [`the roster has ${rows}; nothing was written`, ...listed, ...more].join('\n  '),
-      );
-    },
-  };
+  add(line: number, words: string): void {
+    this.count += 1;
+    const sorted = [...this.#first, { line, words }].sort((a, b) => a.line - b.line);
+    this.#first = sorted.slice(0, LISTED_FAULTS_MAX);
+  }
+
+  toError(): CommandError {
+    const { count } = this;
+    const listed = this.#first.map(({ line, words }) => `line ${line}: ${words}`);
+    const more = count > listed.length ? [`and ${count - listed.length} more`] : [];
+    const rows = count === 1 ? 'an invalid row' : `${count} invalid rows`;
+    return new CommandError(
+      [`the roster has ${rows}; nothing was written`, ...listed, ...more].join('\n  '),
+    );
+  }
 }
