@@ -2,7 +2,7 @@
  * The filters of the console, kept in the address's fragment: a link to it shows the same to everyone who has the key.
  */
 import { useEffect, useState } from 'preact/hooks';
-import { isCredential } from '../shared/credential.ts';
+import { dropCredential } from '../shared/credential.ts';
 import { DAYS } from '../shared/format.ts';
 
 /** The values of each filter, with their words. */
@@ -53,16 +53,12 @@ function writeFilters(filters: Filters): void {
   history.replaceState(null, '', `#${new URLSearchParams(fields)}`);
 }
 
-/** Takes a credential out of the address; the console reads its key from the form alone. */
-function dropCredential(): void {
-  if (isCredential(decodeURIComponent(location.hash.slice(1)))) {
-    history.replaceState(null, '', location.pathname + location.search);
-  }
-}
-
 export type SetFilters = (changes: Partial<Filters>) => void;
 
-/** Returns the filters, and a function that changes some of them. A new choice begins at the first page. */
+/**
+ * Returns the filters, and a function that changes some of them. A new choice begins at the first page. A credential in
+ * the address is dropped: the console reads its key from the form alone.
+ */
 export function useFilters(): readonly [Filters, SetFilters] {
   const [filters, setFilters] = useState(() => {
     dropCredential();

@@ -16,22 +16,30 @@ export interface TokenClaims {
  * nothing of the former credential's data stays, and the page asks before it uses the new one.
  */
 export function takeFragment(): { readonly text: string; readonly isLater: boolean } {
-  const text = decode(location.hash.slice(1));
-  if (location.hash !== '') {
-    history.replaceState(null, '', location.pathname + location.search);
-  }
+  const text = readFragment();
+  if (location.hash !== '') dropFragment();
   const [entry] = performance.getEntriesByType('navigation');
   const isLater = (entry as PerformanceNavigationTiming | undefined)?.type === 'reload';
   addEventListener('hashchange', () => location.reload());
   return { text, isLater };
 }
 
-function decode(text: string): string {
+/** Reads the fragment of the address. One with a broken escape is taken as it is. */
+function readFragment(): string {
+  const text = location.hash.slice(1);
   try {
     return decodeURIComponent(text);
   } catch {
     return text;
   }
+}
+
+const dropFragment = (): void =>
+  history.replaceState(null, '', location.pathname + location.search);
+
+/** Takes a credential out of the address, and leaves any other fragment. */
+export function dropCredential(): void {
+  if (isCredential(readFragment())) dropFragment();
 }
 
 /** Returns true for the forms that a request may carry. */

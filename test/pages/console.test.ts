@@ -152,6 +152,14 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     await close();
   });
 
+  test('opens from an address with a broken escape', async () => {
+    const { page, faults, close } = await visit(browser, `${root}console#view=people&find=100%`);
+    await enter(page);
+    await expect.poll(() => page.getByLabel('Find a person').inputValue()).toBe('100%');
+    expect(await faults()).toEqual([]);
+    await close();
+  });
+
   test('keeps its filters in the address, so that a link shows the same', async () => {
     const { page, close } = await open('overview');
     await page.getByRole('button', { name: '90 days' }).click();

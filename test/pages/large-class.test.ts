@@ -95,6 +95,22 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     await close();
   });
 
+  test('keeps to the days that were chosen last, also when an earlier answer comes later', async () => {
+    const { page, settled, close } = await open('overview');
+    await page.getByText('in 90 days').waitFor();
+    const held = Promise.withResolvers<Route>();
+    await page.route('**/v1/usage?**', (route) => held.resolve(route), { times: 1 });
+    await page.getByRole('button', { name: '7 days' }).click();
+    const early = await held.promise;
+    await page.getByRole('button', { name: '30 days' }).click();
+    await page.getByText('in 30 days').waitFor();
+    await early.fulfill({ json: makeUsage(7, Date.now()) });
+    await settled();
+    expect(await page.getByText('in 7 days').count()).toBe(0);
+    expect(await page.getByText('in 30 days').count()).toBe(1);
+    await close();
+  });
+
   test('tops up, blocks, unblocks, notes and limits a person, each change with a key of its own', async () => {
     const { page, close } = await open('people');
     await page.getByRole('button', { name: 'Change user-3@example.edu' }).click();
