@@ -61,12 +61,9 @@ const digitsOf = (value: AttributeValue | undefined): string | undefined =>
   value !== undefined && 'N' in value ? value.N : undefined;
 
 /**
- * The size of an item of texts, numbers and bytes, as DynamoDB bills it.
+ * The size of an attribute, text, number or bytes, as DynamoDB bills it.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
  */
-export const sizeOf = (item: Item): number =>
-  Object.entries(item).reduce((sum, [name, value]) => sum + sizeOfAttribute(name, value), 0);
-
 export const sizeOfAttribute = (name: string, value: AttributeValue): number =>
   Buffer.byteLength(name) + sizeOfValue(value);
 

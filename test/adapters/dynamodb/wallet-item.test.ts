@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makePeople } from '../../../adapters/dynamodb/people.ts';
-import { sizeOf } from '../../../adapters/dynamodb/values.ts';
+import { parseWallet } from '../../../adapters/dynamodb/wallet-item.ts';
 import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
 import { asRequestId, asTokenId, asWalletId } from '../../../core/base/ids.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
@@ -79,6 +79,6 @@ describe('the item of a wallet', () => {
       blocked: { N: '1' },
     };
 
-    expect(sizeOf(item)).toBe(2 + 5 + 9 + 4 + 2 + 38 + 7 + 2);
+    expect(parseWallet(item).bytes).toBe(2 + 5 + 9 + 4 + 2 + 38 + 7 + 2);
   });
 });
