@@ -21,19 +21,10 @@ export interface RequestOutput {
   readonly thinkingBudget: number | undefined;
 }
 
-/** The answer is no text. */
-export const NO_OUTPUT: RequestOutput = {
-  cap: 0,
-  capMin: 0,
-  choices: 0,
-  predictionBytes: 0,
-  thinkingBudget: undefined,
-};
-
 /** The parts of a parsed request whose answer is whole and no text. */
 export const INPUT_ONLY = {
   isStream: false,
-  output: NO_OUTPUT,
+  output: { cap: 0, capMin: 0, choices: 0, predictionBytes: 0, thinkingBudget: undefined },
   dropped: [],
 } as const;
 

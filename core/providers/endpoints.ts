@@ -19,9 +19,6 @@ export const DIALECTS = {
 
 export type DialectName = keyof typeof DIALECTS;
 
-/** The header in which a provider reads its key. */
-export type EndpointAuth = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
-
 /** The endpoint of one dialect. */
 export interface EndpointRow {
   /** The path behind the base URL. `{model}` is replaced by the model's id. */
@@ -30,7 +27,8 @@ export interface EndpointRow {
   readonly streamPath?: string;
   /** Ends of the base URL to remove before the path is added; the first that fits is removed. */
   readonly leavesOut?: string | readonly string[];
-  readonly auth: EndpointAuth;
+  /** The header in which a provider reads its key. */
+  readonly auth: 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'api-key';
   /** The path of the route that counts the input of a request of this dialect without a charge. @default none */
   readonly countPath?: string;
   /** The `service_tier` that is sent under a limit. Without one, the project's setting changes the price. */

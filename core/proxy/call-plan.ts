@@ -228,6 +228,10 @@ const SMALL_REQUEST = {
   cacheMark: 'none',
 } as const;
 
+/** True if amounts fit into what is left. Undefined is no limit. */
+export const fitsInto = (left: AmountsLeft, { usd, tokens }: Amounts): boolean =>
+  usd <= (left.usd ?? usd) && tokens <= (left.tokens ?? tokens);
+
 /** The amounts by which a refusal for money is judged. */
 export function neededAmounts(plan: CallPlan): NeededAmounts {
   const { price, request } = plan;
@@ -272,13 +276,7 @@ function largestCap(
   left: AmountsLeft,
   { low: lowest, high: highest }: Caps,
 ): number | undefined {
-  const fits = (cap: number): boolean => {
-    const { usd, tokens } = amountsUnder(plan, cap);
-    return (
-      (left.usd === undefined || usd <= left.usd) &&
-      (left.tokens === undefined || tokens <= left.tokens)
-    );
-  };
+  const fits = (cap: number): boolean => fitsInto(left, amountsUnder(plan, cap));
   let low = lowest;
   let high = highest;
   if (high < low || !fits(low)) return undefined;

@@ -25,6 +25,7 @@ import {
   affordableCap,
   amountsUnder,
   type CallPlan,
+  fitsInto,
   neededAmounts,
   thinkingRefusal,
   withInputBound,
@@ -181,6 +182,5 @@ async function countOnce(
 /** True if the request would fit at the fewest tokens that its bytes can be, and the lowest output cap. */
 function couldFit(plan: CallPlan, left: AmountsLeft): boolean {
   const fewest = Math.floor(charsOf(plan) / CHARS_PER_TOKEN_MAX);
-  const { usd, tokens } = amountsUnder(withInputBound(plan, fewest), plan.request.output.capMin);
-  return usd <= (left.usd ?? usd) && tokens <= (left.tokens ?? tokens);
+  return fitsInto(left, amountsUnder(withInputBound(plan, fewest), plan.request.output.capMin));
 }

@@ -10,7 +10,7 @@ import { makeOutput } from '../request-output.ts';
 import type { RequestRules } from '../request-rules.ts';
 import { countGenerate } from './input.ts';
 import { modelName, requirePathModel } from './model.ts';
-import { GENERATE_SHAPES, type GenerateRequest } from './shape.ts';
+import { GENERATE_SHAPES } from './shape.ts';
 
 /** @throws invalid_request naming the field that cannot be read, or that this credential may not send */
 export function parseGenerate(given: JsonObject, rules: RequestRules): ParsedRequest {
@@ -22,7 +22,8 @@ export function parseGenerate(given: JsonObject, rules: RequestRules): ParsedReq
   const config = request.generationConfig ?? {};
   const cap = config.maxOutputTokens ?? undefined;
   const sendsCap = rules.isBounded || cap !== undefined;
-  const sent = withoutModel(request);
+  // The path names the model; nothing is stored at a provider on a caller's word.
+  const { model: _model, store: _store, ...sent } = request;
   return {
     isStream: rules.isStreamRoute,
     input,
@@ -38,9 +39,6 @@ export function parseGenerate(given: JsonObject, rules: RequestRules): ParsedReq
         : undefined,
   };
 }
-
-/** The path names the model; nothing is stored at a provider on a caller's word. */
-export const withoutModel = ({ model: _, store: __, ...rest }: GenerateRequest): JsonObject => rest;
 
 /** Searches that agents list by default, under both spellings; nothing bounds the input that they bring. */
 const SEARCHES: ReadonlyMap<string, string> = new Map(
