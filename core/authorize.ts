@@ -87,7 +87,8 @@ async function requireGrant(
   ports: AuthorizePorts,
 ): Promise<Grant> {
   const { onPassed, allowedOrigins } = ports;
-  const { record, grant, claimant } = await identify(headers, ports);
+  const { record, grant, claimant: named } = await identify(headers, ports);
+  const claimant = joinNamespaces(named, record.identity);
   const isJudged = route === undefined || isJudgedRoute(route);
   if (isJudged) requireIdentity(claimant, record, onPassed);
   requireAllowedOrigin(headers, allowedOrigins);
@@ -125,14 +126,8 @@ interface Identified {
   readonly claimant: Claimant | undefined;
 }
 
-async function identify(headers: Headers, ports: AuthorizePorts): Promise<Identified> {
-  const identified = await identifyInNamespace(headers, ports);
-  const claimant = joinNamespaces(identified.claimant, identified.record.identity);
-  return { ...identified, claimant };
-}
-
 /** Identifies a user in the name space of the header, the token or the JWT that names them. */
-async function identifyInNamespace(headers: Headers, ports: AuthorizePorts): Promise<Identified> {
+async function identify(headers: Headers, ports: AuthorizePorts): Promise<Identified> {
   const credential = readCredential(headers);
   ports.onPassed?.({ check: 'credential', kind: credential.kind });
   switch (credential.kind) {

@@ -12,17 +12,15 @@ import { asNanoUsd } from '../base/money.ts';
 import type { Grant } from './grant.ts';
 
 /** Writes a grant as text. Amounts are decimal text, limits as on the command line. */
-export const encodeGrant = (grant: Grant): string =>
-  JSON.stringify({
+export function encodeGrant(grant: Grant): string {
+  const { limits, managed, token } = grant;
+  return JSON.stringify({
     ...grant,
-    limits: grant.limits.map(formatLimit),
-    ...(grant.managed && {
-      managed: { ...grant.managed, limits: grant.managed.limits.map(formatLimit) },
-    }),
-    ...(grant.token && {
-      token: { ...grant.token, spendingLimitNanoUsd: grant.token.spendingLimitNanoUsd?.toString() },
-    }),
+    limits: limits.map(formatLimit),
+    managed: managed && { ...managed, limits: managed.limits.map(formatLimit) },
+    token: token && { ...token, spendingLimitNanoUsd: token.spendingLimitNanoUsd?.toString() },
   });
+}
 
 const strings = v.array(v.string());
 
@@ -44,13 +42,13 @@ const tokenSchema = v.strictObject({
 
 const keyIdSchema = v.pipe(v.string(), v.transform(asKeyId));
 const keyKindSchema = v.picklist(['server', 'personal', 'client']);
-const limits = v.array(limitSchema);
+const limitList = v.array(limitSchema);
 
 const managedSchema = v.strictObject({
   keyId: keyIdSchema,
   keyName: v.string(),
   keyKind: keyKindSchema,
-  limits,
+  limits: limitList,
   user: v.exactOptional(v.string()),
 });
 
@@ -72,7 +70,7 @@ const grantSchema = v.strictObject({
   email: v.exactOptional(v.string()),
   token: v.exactOptional(tokenSchema),
   models: v.exactOptional(strings),
-  limits,
+  limits: limitList,
   maxTokenLifetimeSeconds: v.number(),
   keyExpiresAtMs: v.exactOptional(v.number()),
   conversation: v.exactOptional(v.string()),

@@ -59,7 +59,6 @@ export const toErrorAnswer = ({ code, status, message }: OAuthError): JsonAnswer
 
 /** Makes the answer of a refusal to a person. */
 export const toErrorPageAnswer = ({ code, status, message }: OAuthError): PageAnswer => ({
-  kind: 'page',
+  ...toPage(toErrorPage(message, code === 'temporarily_unavailable')),
   status,
-  html: toErrorPage(message, code === 'temporarily_unavailable'),
 });
