@@ -25,6 +25,7 @@ export type Commands = Readonly<Record<string, (argument: unknown) => unknown>>;
 
 /** The flags of `npm start`, the same for every process, and one for garbage collection on demand. */
 const NODE_FLAGS = [
+  '--min-semi-space-size=8',
   '--max-semi-space-size=8',
   '--expose-gc',
   '--import',

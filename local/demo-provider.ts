@@ -10,7 +10,7 @@ import { html, toDocument } from '../core/sign-in/page.ts';
 import { PAGE_STYLE } from '../core/sign-in/page-style.ts';
 import { endServer, listen } from './listen.ts';
 
-export const DEMO_CLIENT_ID = 'hallpass-demo';
+const DEMO_CLIENT_ID = 'hallpass-demo';
 const ALGORITHM = 'ES256';
 const KID = 'demo';
 const CODE_LIFETIME_MS = 60_000;
@@ -24,6 +24,7 @@ const EMAIL = /^[^\s@<>"]{1,64}@[a-z0-9.-]{1,190}$/i;
 
 export interface DemoProvider {
   readonly issuer: string;
+  readonly clientId: string;
   close(): Promise<void>;
 }
 
@@ -112,7 +113,7 @@ export async function startDemoProvider(): Promise<DemoProvider> {
   }
 
   issuer = await listen(server);
-  return { issuer, close: () => endServer(server) };
+  return { issuer, clientId: DEMO_CLIENT_ID, close: () => endServer(server) };
 }
 
 const metadataOf = (issuer: string) => ({

@@ -7,14 +7,11 @@ import { makeLog } from '../adapters/log.ts';
 import { FUNCTION_SECONDS_MAX } from '../adapters/table-schema.ts';
 import type { Log } from '../core/base/ports.ts';
 import type { AlertChannel } from '../core/wallet/alerts/ports.ts';
-import { makeAccountHandler } from '../lambdas/account.ts';
 import { makeAuthorizerHandler } from '../lambdas/authorizer.ts';
-import { makePagesHandler } from '../lambdas/pages.ts';
 import { makeProxyHandler } from '../lambdas/proxy.ts';
-import { makeSignInHandler } from '../lambdas/sign-in.ts';
-import { makeSweepHandler } from '../lambdas/sweep.ts';
 import {
   type BufferedFunction,
+  type Handler,
   installAwsLambda,
   makeBufferedFunction,
   makeStreamingFunction,
@@ -24,6 +21,15 @@ import {
 const timeoutOf = (name: keyof typeof FUNCTION_SECONDS_MAX) => ({
   timeoutMs: FUNCTION_SECONDS_MAX[name] * 1_000,
 });
+
+/** Loads a handler at its first request, as Lambda does: a start then reads less. */
+function atFirstRequest(load: () => Promise<Handler>): Handler {
+  let loaded: Promise<Handler> | undefined;
+  return async (...args) => {
+    loaded ??= load();
+    return (await loaded)(...args);
+  };
+}
 
 /** The functions behind the local API Gateway. */
 export interface LocalFunctions {
@@ -46,24 +52,36 @@ export function makeFunctions(
 ): LocalFunctions {
   installAwsLambda(); // The proxy's handler needs it when it is made.
   const calls = { callTables: callDynamoDb, callSecrets: callSecretsManager };
-  const sweepHandler = makeSweepHandler(settings, calls, log, channels);
-  const sweep = makeBufferedFunction(sweepHandler, timeoutOf('sweep'));
   const { config } = settings;
+  const account = atFirstRequest(async () => {
+    const { makeAccountHandler } = await import('../lambdas/account.ts');
+    return makeAccountHandler(settings, log);
+  });
+  const pages = atFirstRequest(async () => {
+    const { makePagesHandler } = await import('../lambdas/pages.ts');
+    return makePagesHandler({ hasSignIn: config.signIn?.issuer !== undefined });
+  });
+  const signIn = atFirstRequest(async () => {
+    const { makeSignInHandler } = await import('../lambdas/sign-in.ts');
+    return makeSignInHandler(settings, log);
+  });
+  const sweep = atFirstRequest(async () => {
+    const { makeSweepHandler } = await import('../lambdas/sweep.ts');
+    return makeSweepHandler(settings, calls, log, channels);
+  });
+  const sweepFunction = makeBufferedFunction(sweep, timeoutOf('sweep'));
   return {
     authorizer: makeBufferedFunction(makeAuthorizerHandler(settings, log), timeoutOf('authorizer')),
     proxy: makeStreamingFunction(makeProxyHandler(settings, log), timeoutOf('proxy')),
-    account: makeBufferedFunction(makeAccountHandler(settings, log), timeoutOf('account')),
+    account: makeBufferedFunction(account, timeoutOf('account')),
     ...(config.pages && {
-      pages: makeStreamingFunction(
-        makePagesHandler({ hasSignIn: config.signIn?.issuer !== undefined }),
-        timeoutOf('pages'),
-      ),
+      pages: makeStreamingFunction(pages, timeoutOf('pages')),
     }),
     ...(config.signIn && {
-      signIn: makeBufferedFunction(makeSignInHandler(settings, log), timeoutOf('signIn')),
+      signIn: makeBufferedFunction(signIn, timeoutOf('signIn')),
     }),
     async sweep() {
-      await sweep.invoke({});
+      await sweepFunction.invoke({});
     },
   };
 }

@@ -25,7 +25,6 @@ import type { Config } from '../core/config.ts';
 import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
 import { startApiGateway } from './api-gateway/server.ts';
-import { startDemoProvider } from './demo-provider.ts';
 import { createTables } from './dynamodb/tables.ts';
 import { startDynamoDbThread } from './dynamodb/thread.ts';
 import { type LocalFunctions, makeFunctions } from './functions.ts';
@@ -189,9 +188,10 @@ async function startParts(
 
 /** Starts the identity provider, and returns the configuration that trusts it. */
 async function startDemoLogin(config: Config, closers: (() => Promise<void>)[]): Promise<Config> {
+  const { startDemoProvider } = await import('./demo-provider.ts');
   const provider = await startDemoProvider();
   closers.push(provider.close);
-  return withDemoSignIn(config, provider.issuer);
+  return withDemoSignIn(config, provider);
 }
 
 /** Starts the tables. Only one process can open a folder's tables; this throws in a second one. */

@@ -14,7 +14,7 @@ import type { KeySettings } from '../core/keys/key-settings.ts';
 import { parseSignIn } from '../core/sign-in/settings.ts';
 import { findSigningFault } from '../core/sign-in/signing-key.ts';
 import { signScopedToken } from '../core/tokens/scoped-token.ts';
-import { DEMO_CLIENT_ID } from './demo-provider.ts';
+import type { DemoProvider } from './demo-provider.ts';
 import { writeOwnerOnly } from './owner-only-file.ts';
 
 const DEPLOYMENT_FILE = 'deployment.json';
@@ -139,11 +139,14 @@ async function provisionServerKey(
  * Returns the configuration with sign-in at the demo's provider.
  * @throws Error if it has a sign-in of its own
  */
-export function withDemoSignIn(config: Config, issuer: string): Config {
+export function withDemoSignIn(
+  config: Config,
+  { issuer, clientId }: Pick<DemoProvider, 'issuer' | 'clientId'>,
+): Config {
   if (config.signIn !== undefined) {
     throw new Error('"--demo-login" is for a configuration without "signIn"');
   }
-  const signIn = { issuer, clientId: DEMO_CLIENT_ID, key: DEMO_SIGN_IN_KEY_NAME };
+  const signIn = { issuer, clientId, key: DEMO_SIGN_IN_KEY_NAME };
   return defineConfig({ ...toConfigInput(config), signIn });
 }
 

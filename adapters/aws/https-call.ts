@@ -4,9 +4,9 @@
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
  */
 import type { ClientRequest, OutgoingHttpHeaders, RequestOptions } from 'node:http';
-import https from 'node:https';
 import { urlToHttpOptions } from 'node:url';
 import { parseObject } from '../../core/base/json.ts';
+import { http, loadHttps } from '../system.ts';
 import {
   AnswerTooLarge,
   type AwsCall,
@@ -19,9 +19,6 @@ import {
   type TablesEndpoint,
 } from './aws-call.ts';
 import { makeRequestSigner, type SignerOptions } from './signature.ts';
-
-// An import of it loads undici too, which takes 40 ms (docs/performance.md).
-const http = process.getBuiltinModule('node:http');
 
 /** Closes idle connections before the service does: AWS keeps them for longer, a frozen Lambda does not notice. */
 const IDLE_SOCKET_MS = 20_000;
@@ -76,9 +73,9 @@ function makeOpener(url: string): (headers: OutgoingHttpHeaders) => ClientReques
   // An agent's `timeout` ends only connections that no request is using.
   const sockets = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: IDLE_SOCKET_MS };
   const isPlain = protocol === 'http:';
-  const agent = isPlain ? new http.Agent(sockets) : new https.Agent(sockets);
+  const { Agent, request } = isPlain ? http : loadHttps();
+  const agent = new Agent(sockets);
   const options: RequestOptions = { method: 'POST', hostname, port, path, agent };
-  const { request } = isPlain ? http : https;
   return (headers) => request({ ...options, headers });
 }
 

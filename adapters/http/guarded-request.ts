@@ -3,10 +3,9 @@
  * Fails closed: `service_unavailable`. One try; 5 s and 256 kB at most for everything; no redirect is followed.
  */
 import type { IncomingMessage, RequestOptions } from 'node:http';
-import https from 'node:https';
 import { GatewayError } from '../../core/base/errors.ts';
 import { readBytes } from '../../core/base/read-bytes.ts';
-import { untilAborted } from '../system.ts';
+import { http, loadHttps, untilAborted } from '../system.ts';
 import {
   type AddressOptions,
   AddressRefused,
@@ -14,9 +13,6 @@ import {
   lookupOf,
   parseAllowedUrl,
 } from './checked-address.ts';
-
-// An import of it loads undici too, which takes 40 ms (docs/performance.md).
-const http = process.getBuiltinModule('node:http');
 
 export interface GuardOptions extends AddressOptions {
   /** @default 5,000 */
@@ -111,7 +107,7 @@ export async function sendChecked<T>(
     signal,
     ...(options.ca !== undefined && { ca: options.ca }),
   };
-  const { request } = url.protocol === 'https:' ? https : http;
+  const { request } = url.protocol === 'https:' ? loadHttps() : http;
   return new Promise((resolve, reject) => {
     const sent = request(url, settings, (response) => {
       use(response)

@@ -4,13 +4,11 @@
  * A failure before the provider can have accepted the request is `transient`; after any other it may have billed.
  */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage, RequestOptions } from 'node:http';
-import https, { type Agent as HttpsAgent } from 'node:https';
+import type { Agent as HttpsAgent } from 'node:https';
 import { GatewayError } from '../../core/base/errors.ts';
 import type { Clock } from '../../core/base/ports.ts';
 import type { Upstream, UpstreamRequest } from '../../core/providers/ports.ts';
-
-// An import of it loads undici too, which takes 40 ms (docs/performance.md).
-const http = process.getBuiltinModule('node:http');
+import { http, loadHttps } from '../system.ts';
 
 export interface UpstreamOptions {
   /** Name look-up, TCP and TLS together, in ms. @default 10000 */
@@ -49,10 +47,14 @@ export function makeUpstream(clock: Clock, { freeMs, ...options }: UpstreamOptio
     ...options,
   };
   const sockets = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: FREE_SOCKETS_MAX };
+  let tlsAgent: HttpsAgent | undefined;
   // An agent's `timeout` ends only connections that no request is using.
   const agents = {
     http: new http.Agent({ ...sockets, timeout: freeMs ?? PLAIN_FREE_MS }),
-    https: new https.Agent({ ...sockets, timeout: freeMs ?? TLS_FREE_MS }),
+    get https() {
+      tlsAgent ??= new (loadHttps().Agent)({ ...sockets, timeout: freeMs ?? TLS_FREE_MS });
+      return tlsAgent;
+    },
   };
   return {
     async send(request) {
@@ -100,7 +102,7 @@ function startRequest(
       'content-length': Buffer.byteLength(body),
     },
   };
-  const request = isTls ? https.request(url, options) : http.request(url, options);
+  const request = (isTls ? loadHttps() : http).request(url, options);
   let reason: GatewayError | undefined;
   let failure: NodeJS.ErrnoException | undefined;
   const end = (error: GatewayError): void => {

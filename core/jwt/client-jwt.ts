@@ -10,7 +10,8 @@
  * Guarantees: nothing in a token is believed before its signature holds, and until then every fault is one
  * `invalid_api_key`. A token's header chooses among the algorithms and keys of the key's record, never beyond them.
  */
-import { compactVerify, errors } from 'jose';
+import { JOSEError } from 'jose/errors';
+import { compactVerify } from 'jose/jws/compact/verify';
 import { GatewayError } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
 import { isName } from '../base/names.ts';
@@ -82,7 +83,7 @@ async function verifySignature(
     return payload;
   } catch (error) {
     // Any other error says that the key is not of the algorithm, which ports must not let happen: still no grant.
-    const isForged = error instanceof errors.JOSEError;
+    const isForged = error instanceof JOSEError;
     throw refuse(isForged ? 'the signature does not hold' : 'its key cannot be used');
   }
 }

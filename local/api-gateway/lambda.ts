@@ -27,7 +27,7 @@ export interface InvocationContext {
 }
 
 /** Any handler. As in Lambda, nothing checks the event that it expects. */
-type Handler = (...args: never[]) => unknown;
+export type Handler = (...args: never[]) => unknown;
 type BufferedHandler = (event: object, context: InvocationContext) => unknown;
 type StreamingHandler = (event: object, output: Writable, context: InvocationContext) => unknown;
 

@@ -19,12 +19,13 @@ export async function createTables(
   call: AwsCall,
   names: Pick<Environment, 'keysTable' | 'walletsTable' | 'usageTable' | 'signInTable'>,
 ): Promise<void> {
-  await createTable(call, names.keysTable, TABLES.keys);
-  await createTable(call, names.walletsTable, TABLES.wallets);
-  await createTable(call, names.usageTable, TABLES.usage);
-  if (names.signInTable !== undefined) {
-    await createTable(call, names.signInTable, TABLES.signIn);
-  }
+  const { keysTable, walletsTable, usageTable, signInTable } = names;
+  await Promise.all([
+    createTable(call, keysTable, TABLES.keys),
+    createTable(call, walletsTable, TABLES.wallets),
+    createTable(call, usageTable, TABLES.usage),
+    signInTable === undefined ? undefined : createTable(call, signInTable, TABLES.signIn),
+  ]);
 }
 
 async function createTable(call: AwsCall, name: string, schema: TableSchema): Promise<void> {
