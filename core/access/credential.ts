@@ -1,5 +1,5 @@
 /**
- * The one credential a request carries (contract.md, section 1). Flow: request > **credential** > key record.
+ * The one credential a request carries (docs/use.md). Flow: request > **credential** > key record.
  * Invariant: a request with two different credentials is refused; errors quote nothing of what was read.
  */
 import { GatewayError } from '../base/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * The origins of pages that may call (contract.md, section 2). Flow: identity > **origin** > conversation.
+ * The origins of pages that may call (docs/identity.md). Flow: identity > **origin** > conversation.
  * Invariant: only browsers send an origin, so a request without one does not come from a page and passes.
  */
 import { GatewayError, invalidRequest } from '../base/errors.ts';

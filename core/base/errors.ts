@@ -19,7 +19,7 @@ const row = (status: number, fault: ErrorRow['fault'], message: string): ErrorRo
   message,
 });
 
-/** The table of refusals (contract.md, "Refusals"). */
+/** The table of refusals (docs/errors.md). */
 export const ERRORS = {
   invalid_request: row(400, 'caller', 'The request cannot be read.'),
   invalid_api_key: row(401, 'caller', 'The API key is missing or not valid.'),

@@ -1,5 +1,5 @@
 /**
- * The JWT that a key's holder sends behind the key: `sk-…:<jwt>` (contract.md, "Client-access JWT"; RFC 7519, RFC 8725).
+ * The JWT that a key's holder sends behind the key: `sk-…:<jwt>` (docs/identity.md; RFC 7519, RFC 8725).
  * Flow: credential > key record > **form > signature > claims** > identity.
  *
  * Checks, in order:

@@ -1,5 +1,5 @@
 /**
- * The `kid` of scoped tokens: the account id and the key's name (contract.md, section 1).
+ * The `kid` of scoped tokens: the account id and the key's name (docs/tokens.md).
  * Invariant: a `kid` names one key in one way only; any other text names none.
  */
 import { isName, KEY_NAME_CHARS_MAX } from '../base/names.ts';

@@ -1,5 +1,5 @@
 /**
- * The verifier of a key: the rules for the JWT that its users send behind the key (contract.md, section 1).
+ * The verifier of a key: the rules for the JWT that its users send behind the key (docs/identity.md).
  * Flow: key record > **verify** > identity. Invariant: the kind of the key material decides which algorithms may be used,
  * never a token.
  */

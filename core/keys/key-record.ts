@@ -90,7 +90,7 @@ export interface KeyRecord {
   readonly tiers?: readonly Tier[];
   /** Origins whose pages may use this key, as browsers send them, or `null`; never empty. @default any */
   readonly allowedOrigins?: readonly string[];
-  /** Tokens revoked by `jti` (contract.md, DELETE /v1/scoped-jwt). */
+  /** Tokens revoked by `jti` with `DELETE /v1/scoped-jwt` (docs/tokens.md). */
   readonly revoked: readonly TokenId[];
   readonly createdAtMs: number;
   /** The id of the last change (`key-admin.ts`), not counting revocations; absent: no command changed the record. */

@@ -1,7 +1,7 @@
 /**
  * Scoped tokens: signed offline with a server key, read and verified here. Flow: credential > key record > **verify**.
  * Invariant: nothing in a token is believed before its signature holds; until then every fault is `invalid_api_key`.
- * The form is contract.md's "Scoped token": JWS compact serialisation (RFC 7515, 7.1) of a JWT (RFC 7519), HS256.
+ * The form (docs/tokens.md): JWS compact serialisation (RFC 7515, 7.1) of a JWT (RFC 7519), HS256.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '../base/errors.ts';

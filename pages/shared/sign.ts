@@ -1,6 +1,6 @@
 /**
  * Signs scoped tokens in the page with Web Crypto: the key is used here and is in no request but as the credential of
- * its own gateway. The form is that of contract.md, "Scoped token".
+ * its own gateway. docs/tokens.md has the form.
  */
 import { call, toCallError } from './api.ts';
 import { decodePart } from './credential.ts';

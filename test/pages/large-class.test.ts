@@ -24,7 +24,7 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     await gateway?.close();
   });
 
-  /** Answers as contract.md, section 8 says: pages of 200. */
+  /** Answers in pages of 200, as `GET /v1/users` does. */
   async function answerUsers(route: Route): Promise<void> {
     const request = route.request();
     const url = new URL(request.url());

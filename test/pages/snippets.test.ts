@@ -37,7 +37,7 @@ const textOf = (id: string, given: SnippetFacts = facts): string =>
   makeSnippets(given).find((snippet) => snippet.id === id)?.text ?? '';
 
 describe('the set-up snippets', () => {
-  test('are those of contract.md, each once', () => {
+  test('are one for each way to call, each once', () => {
     expect(makeSnippets(facts).map(({ id }) => id)).toEqual([
       'python',
       'typescript',
