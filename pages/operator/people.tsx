@@ -57,7 +57,7 @@ export function KeyPeople(props: PeopleProps & { readonly name: string }) {
       const path = `people/${encodeURIComponent(name)}${query}`;
       const answer = await ask<PeopleAnswer>(bearer, path);
       const page = answer.data.map((person) => ({ ...person, key: name }));
-      setPeople((before = []) => (after === undefined ? page : [...before, ...page]));
+      setPeople((before = []) => (after === undefined ? page : eachOnce([...before, ...page])));
       setNext(answer.next);
     } catch (reason) {
       setError(toCallError(reason));
@@ -83,6 +83,11 @@ export function KeyPeople(props: PeopleProps & { readonly name: string }) {
     </div>
   );
 }
+
+/** A person whose spend changes moves between pages, and a second click reads a page again. The newest figures win. */
+const eachOnce = (people: readonly UserOfKey[]): readonly UserOfKey[] => [
+  ...new Map(people.map((person) => [person.id, person])).values(),
+];
 
 const keyColumn: Column<UserOfKey> = { title: 'Key', cell: ({ key }) => <Foreign>{key}</Foreign> };
 
