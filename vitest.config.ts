@@ -1,10 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * They change nothing that is imported, and share it: the core is pure, and the library of the stack takes a second to
- * read. One test of the core puts a counting `node:crypto` in the place of Node's.
+ * They change nothing that is imported, no clock and no environment, and share a process: a new one for each file, and
+ * what it imports, take a third of a second. The exceptions put a counting `node:crypto` in the place of Node's, and
+ * measure time.
  */
-const SHARING = ['test/core/**/!(authorize-same-work).test.ts', 'test/lib/**/*.test.ts'];
+const SHARING = [
+  'test/core/**/!(authorize-same-work).test.ts',
+  'test/lib/**/*.test.ts',
+  'test/adapters/dynamodb/**/*.test.ts',
+  'test/ports/**/*.test.ts',
+  'test/money/**/!(text-bound-time).test.ts',
+];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
 const HEAVY = ['test/e2e/{cap,course,soak,key-budget}.test.ts', 'test/package/package.test.ts'];
 /** The coding agents bring test files of their own. */

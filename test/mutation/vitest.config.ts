@@ -7,6 +7,6 @@ export default defineConfig({
     setupFiles: ['test/support/seed.ts'],
     env: { RUNS: '60' },
     silent: true,
-    testTimeout: 20_000,
+    testTimeout: 120_000,
   },
 });
