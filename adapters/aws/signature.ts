@@ -48,17 +48,15 @@ export function makeRequestSigner(options: SignerOptions): RequestSigner {
       'x-amz-date': at,
       ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
     };
-    const all = Object.entries({ ...headers, ...added }).sort(([a], [b]) => compare(a, b));
-    const names = all.map(([name]) => name).join(';');
-    const canonicalHeaders = all.map(([name, value]) => `${name}:${canonicalValue(value)}\n`);
-    const canonical = [
-      method,
-      place.path,
-      place.query,
-      canonicalHeaders.join(''),
-      names,
-      sha256(body),
-    ].join('\n');
+    const all: Readonly<Record<string, string>> = { ...headers, ...added };
+    // By code units, as the page on signatures demands.
+    const sorted = Object.keys(all).sort();
+    const names = sorted.join(';');
+    let canonicalHeaders = '';
+    for (const name of sorted) canonicalHeaders += `${name}:${canonicalValue(all[name] ?? '')}\n`;
+    const canonical = [method, place.path, place.query, canonicalHeaders, names, sha256(body)].join(
+      '\n',
+    );
     const scope = `${day}/${region}/${service}/aws4_request`;
     const text = `${ALGORITHM}\n${at}\n${scope}\n${sha256(canonical)}`;
     const signature = hmac(signingKey(day), text).toString('hex');
