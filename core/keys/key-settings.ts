@@ -53,13 +53,8 @@ export function applySettings(
   const { models, allowedOrigins, expiresAtMs, managedBy, tiers = [] } = { ...seen, ...settings };
   const { limits = seen.limits, maxTokenLifetimeSeconds = seen.maxTokenLifetimeSeconds } = settings;
   const identity = mergeControls(seen.identity, settings.identity);
-  const made =
-    settings.verifier &&
-    makeVerifier(settings.verifier, {
-      seen: seen.verifier,
-      allowLoopback,
-      version,
-    });
+  const options = { seen: seen.verifier, allowLoopback, version };
+  const made = settings.verifier && makeVerifier(settings.verifier, options);
   const record: KeyRecord = {
     ...rest,
     ...(models && { models }),

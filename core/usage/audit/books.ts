@@ -57,29 +57,32 @@ export async function readBooks(
   only: { has(walletId: WalletId): boolean } | undefined,
   usage: Pick<UsageReader, 'readRows'>,
 ): Promise<Books | undefined> {
-  const books = { rows: 0, overruns: [], wallets: new Map() };
+  const wallets = new Map<WalletId, Book>();
+  const overruns: UsageRow[] = [];
+  let rows = 0;
+  const onRow = (row: UsageRow): void => {
+    rows += 1;
+    if (row.overrunNanoUsd > 0n && overruns.length < OVERRUNS_MAX) overruns.push(row);
+    if (only === undefined || only.has(row.walletId)) enter(row, wallets, nowMs);
+  };
   for (const { keyId, fromMs } of keys) {
-    const isRead = await readKey({ keyId, fromMs, nowMs, only, books }, usage);
-    if (!isRead) return undefined;
+    if (!(await readKey({ keyId, fromMs, nowMs, onRow }, usage))) return undefined;
   }
-  return books;
+  return { rows, wallets, overruns };
 }
 
 interface KeyRead {
   readonly keyId: KeyId;
   readonly fromMs: number;
   readonly nowMs: number;
-  readonly only: { has(walletId: WalletId): boolean } | undefined;
-  /** The rows are added to these. */
-  readonly books: { rows: number; overruns: UsageRow[]; wallets: Map<WalletId, Book> };
+  readonly onRow: (row: UsageRow) => void;
 }
 
 /** @returns false if there is more than one audit reads */
 async function readKey(
-  { keyId, fromMs, nowMs, only, books }: KeyRead,
+  { keyId, fromMs, nowMs, onRow }: KeyRead,
   usage: Pick<UsageReader, 'readRows'>,
 ): Promise<boolean> {
-  const { overruns, wallets } = books;
   let reads = 0;
   const firstMs = Math.floor(fromMs / DAY_MS) * DAY_MS;
   for (let dayMs = firstMs; dayMs <= nowMs; dayMs += DAY_MS) {
@@ -88,11 +91,7 @@ async function readKey(
       if (reads === READS_MAX) return false;
       reads += 1;
       const page = await usage.readRows({ keyId, day: isoDay(dayMs), ...(after && { after }) });
-      for (const { row } of page.rows) {
-        books.rows += 1;
-        if (row.overrunNanoUsd > 0n && overruns.length < OVERRUNS_MAX) overruns.push(row);
-        if (only === undefined || only.has(row.walletId)) enter(row, wallets, nowMs);
-      }
+      for (const { row } of page.rows) onRow(row);
       after = page.next;
     } while (after !== undefined);
   }
