@@ -129,7 +129,6 @@ async function forward(
   try {
     const upstream = isDemo(plan.provider) ? ports.demo : ports.upstream;
     return await upstream.send({
-      method: 'POST',
       url: plan.endpoint.url,
       headers: {
         'content-type': 'application/json',

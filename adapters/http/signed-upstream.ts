@@ -40,10 +40,10 @@ export function makeSignedUpstream(
   }
 
   function signed(request: UpstreamRequest): UpstreamRequest {
-    const { sign, method, url, headers, body } = request;
+    const { sign, url, headers, body } = request;
     if (sign === undefined) return request;
     const signer = signerOf(sign.service, sign.region);
-    const added = signer({ method, url, headers, body, atMs: clock.nowMs() });
+    const added = signer({ method: 'POST', url, headers, body, atMs: clock.nowMs() });
     return { ...request, headers: { ...headers, ...added } };
   }
 

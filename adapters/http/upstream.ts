@@ -86,14 +86,14 @@ interface StartedRequest {
 }
 
 function startRequest(
-  { url, method, headers, body, deadlineAtMs }: UpstreamRequest,
+  { url, headers, body, deadlineAtMs }: UpstreamRequest,
   agents: Agents,
   { connectTimeoutMs }: Timeouts,
   clock: Clock,
 ): StartedRequest {
   const isTls = url.startsWith('https:');
   const options: RequestOptions = {
-    method,
+    method: 'POST',
     agent: isTls ? agents.https : agents.http,
     headers: {
       ...headers,

@@ -2,8 +2,8 @@
  * The port to providers. Fails with `upstream_error`, `upstream_timeout` or `service_unavailable`.
  */
 
+/** A POST to a provider. */
 export interface UpstreamRequest {
-  readonly method: 'POST' | 'GET';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

@@ -54,7 +54,6 @@ export function countRequestOf(
   const body = endpoint.countUrl === undefined ? undefined : request.toCountBody?.();
   if (endpoint.countUrl === undefined || body === undefined) return undefined;
   return {
-    method: 'POST',
     url: endpoint.countUrl,
     headers: {
       'content-type': 'application/json',

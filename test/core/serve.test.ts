@@ -51,7 +51,6 @@ describe('a completion', () => {
     await proxy.serve(ask({ max_tokens: 100 }));
     expect(proxy.sent).toEqual([
       {
-        method: 'POST',
         url: 'https://api.openai.com/v1/chat/completions',
         headers: {
           'content-type': 'application/json',

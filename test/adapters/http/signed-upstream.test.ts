@@ -12,7 +12,6 @@ const FIRST: AwsCredentials = {
 const SECOND: AwsCredentials = { accessKeyId: 'AKIDSECOND', secretAccessKey: 'second-secret' };
 
 const REQUEST: UpstreamRequest = {
-  method: 'POST',
   url: 'https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1/chat/completions',
   headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
   body: '{"a":1}',

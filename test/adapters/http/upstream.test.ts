@@ -25,7 +25,6 @@ const send = (
   upstream = makeUpstream(clock),
 ) =>
   upstream.send({
-    method: 'POST',
     url,
     headers: { 'content-type': 'application/json', authorization: 'Bearer k' },
     body,

@@ -9,7 +9,6 @@ const ask = (body: object, clock = makeManualClock()): Promise<string> =>
 
 async function post(url: string, body: object, clock = makeManualClock()): Promise<string> {
   const { body: reads } = await makeDemo({ clock, random }).send({
-    method: 'POST',
     url,
     headers: {},
     body: JSON.stringify({ model: 'echo', ...body }),
