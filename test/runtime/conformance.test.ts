@@ -51,17 +51,17 @@ beforeAll(async () => {
       taskRoot: folder,
       handler: `index.${handler}`,
       environment: {},
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
     });
     sandboxes.push(made);
     return made;
   };
   streaming = {
-    here: makeStreamingFunction(here.streaming, { timeoutMs: 5_000 }),
+    here: makeStreamingFunction(here.streaming, { timeoutMs: 60_000 }),
     there: run('streaming').streaming,
   };
   buffered = {
-    here: makeBufferedFunction(here.buffered, { timeoutMs: 5_000 }),
+    here: makeBufferedFunction(here.buffered, { timeoutMs: 60_000 }),
     there: run('buffered').buffered,
   };
 });

@@ -11,6 +11,9 @@ import {
 } from '../../local/api-gateway/lambda.ts';
 import { type ApiGateway, startApiGateway } from '../../local/api-gateway/server.ts';
 
+/** A machine that is busy ends no function. */
+const PATIENT_MS = 60_000;
+
 export const CHAT = '/v1/chat/completions';
 
 /** The body of an error that API Gateway itself answers. */
@@ -40,13 +43,15 @@ export const policy = (
 });
 
 /** A function that answers by a handler, at most `timeoutMs` later. */
-export const buffered = (handler: (event: never) => unknown, timeoutMs = 5_000): BufferedFunction =>
-  makeBufferedFunction(handler, { timeoutMs });
+export const buffered = (
+  handler: (event: never) => unknown,
+  timeoutMs = PATIENT_MS,
+): BufferedFunction => makeBufferedFunction(handler, { timeoutMs });
 
 /** A streaming function whose status and headers leave with its first write, as middy makes them. */
 export function streaming(
   handler: (body: Writable, event: never) => Promise<void>,
-  { timeoutMs = 5_000, prelude = { statusCode: 200, headers: {} } as object } = {},
+  { timeoutMs = PATIENT_MS, prelude = { statusCode: 200, headers: {} } as object } = {},
 ): StreamingFunction {
   installAwsLambda();
   const wrapped = awslambda.streamifyResponse(async (event, output) => {
@@ -59,7 +64,7 @@ export function streaming(
 export function streamOf(
   handler: Parameters<typeof makeStreamingFunction>[0],
   event: object,
-  timeoutMs = 5_000,
+  timeoutMs = PATIENT_MS,
 ): Readable {
   const stream = new PassThrough();
   // The stream is destroyed with the function's error, so its reader gets it.
