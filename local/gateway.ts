@@ -21,13 +21,15 @@ import {
   FUNCTION_SECONDS_MAX,
   providerSecretName,
 } from '../adapters/table-schema.ts';
+import type { Log } from '../core/base/ports.ts';
 import type { Config } from '../core/config.ts';
 import { kidOf } from '../core/jwt/kid.ts';
 import { findProvider, keyVariableOf } from '../core/providers/provider.ts';
+import type { AlertChannel } from '../core/wallet/alerts/ports.ts';
 import { startApiGateway } from './api-gateway/server.ts';
 import { createTables } from './dynamodb/tables.ts';
 import { startDynamoDbThread } from './dynamodb/thread.ts';
-import { type LocalFunctions, makeFunctions } from './functions.ts';
+import type { LocalFunctions } from './functions.ts';
 import { writeOwnerOnly } from './owner-only-file.ts';
 import {
   makeDeployment,
@@ -64,6 +66,10 @@ export interface LocalGatewayOptions {
   readonly demoLogin?: boolean;
   /** Called with errors outside any answer. @default they are ignored */
   readonly onFault?: (error: unknown) => void;
+  /** The functions' log. @default their standard output */
+  readonly log?: Log;
+  /** Channels of alerts beside those of the configuration. @default none */
+  readonly alertChannels?: readonly AlertChannel[];
   /** Makes the functions. @default handlers in this process */
   readonly makeFunctions?: (settings: FunctionSettings, variables: Variables) => LocalFunctions;
 }
@@ -120,7 +126,11 @@ async function startParts(
   const config = options.demoLogin ? await startDemoLogin(options.config, closers) : options.config;
   const deployment = data === undefined ? makeDeployment() : await openDataFolder(data);
   const accessKeyId = makeAccessKeyId();
-  const dynamodbUrl = await startTables(options, accessKeyId, closers);
+  // The thread of the tables starts while this one reads the functions.
+  const [dynamodbUrl, { makeFunctions }] = await Promise.all([
+    startTables(options, accessKeyId, closers),
+    import('./functions.ts'),
+  ]);
   const overlay = providerKeys(options);
   const secrets = await startSecrets({
     ...(data === undefined ? {} : { folder: join(data, 'secrets') }),
@@ -134,7 +144,8 @@ async function startParts(
   };
   const environment = readEnvironment(variables);
   const { demo, client } = await provision(environment, config, options.demoLogin === true);
-  const make = options.makeFunctions ?? ((settings) => makeFunctions(settings));
+  const { log, alertChannels } = options;
+  const make = options.makeFunctions ?? ((each) => makeFunctions(each, log, alertChannels));
   // Credentials are not in `variables`, because those are written to a file.
   const findProviderCredentials = () => findAwsCredentials(options.variables);
   const canAnswer = (name: string): boolean => {

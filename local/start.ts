@@ -12,7 +12,6 @@ import { keyVariableOf } from '../core/providers/provider.ts';
 import { toAlertText } from '../core/wallet/alerts/alert.ts';
 import type { AlertChannel } from '../core/wallet/alerts/ports.ts';
 import type { Flags } from './flags.ts';
-import { makeFunctions } from './functions.ts';
 import { type LocalGateway, startLocalGateway } from './gateway.ts';
 import { isFolderLocked } from './provision.ts';
 import { ENDPOINT_FILE } from './variables.ts';
@@ -41,7 +40,8 @@ export async function serve(flags: Flags): Promise<void> {
     demoLogin: flags.demoLogin,
     providerUrls: flags.provider,
     variables: process.env,
-    makeFunctions: (settings) => makeFunctions(settings, makeLog(toStandardError), [terminal]),
+    log: makeLog(toStandardError),
+    alertChannels: [terminal],
     onFault: (error) => console.error(`hallpass: ${nameOf(error)}`),
   }).catch(async (error: unknown) => {
     console.error(`hallpass: ${await explain(error, flags, data)}`);
