@@ -45,7 +45,7 @@ export interface GivenTokens {
 const LIFETIME_MS = 14 * 86_400_000;
 const IDLE_MS = 3 * 86_400_000;
 const TRIES_MAX = 20;
-/** Older ones are near their end. */
+/** The most access tokens of a family that live at once. */
 const LIVE_MAX = 32;
 const TOMBSTONE_MS = 86_400_000;
 
@@ -86,20 +86,23 @@ export const toItem = (family: Family, nowMs: number) => ({
   data: JSON.stringify(family),
 });
 
-/** Signs an access token, and adds it to those that live. */
-export const nextAccess = (
+/** Signs an access token, and adds it to those that live. One too many ends now, because the list is all that an end revokes. */
+export async function nextAccess(
   signing: SigningKey,
-  family: Pick<Family, 'user' | 'models' | 'live'>,
+  family: Pick<Family, 'user' | 'keyName' | 'models' | 'live'>,
   ports: SignInPorts,
-) => {
+): Promise<Pick<GivenTokens, 'access'> & Pick<Family, 'live'>> {
   const lifetimeSeconds = ports.settings.clientLifetimeSeconds;
   const access = signAccess(signing, { ...family, lifetimeSeconds }, ports);
   const nowMs = ports.clock.nowMs();
   const expiresAtMs = nowMs + access.expiresInSeconds * 1000;
   const alive = family.live.filter((each) => each.expiresAtMs > nowMs);
+  for (const { jti, keyName = family.keyName } of alive.slice(0, 1 - LIVE_MAX)) {
+    await ports.people.revokeToken(keyName, family.user, jti);
+  }
   const signed = { jti: access.jti, expiresAtMs, keyName: signing.record.name };
   return { access, live: [...alive, signed].slice(-LIVE_MAX) };
-};
+}
 
 /**
  * Starts a family.
@@ -112,7 +115,7 @@ export async function startFamily(
 ): Promise<GivenTokens> {
   const { store, clock, random } = ports;
   const signing = await requireSigningKey(person.keyName, ports);
-  const { access, live } = nextAccess(signing, { ...person, live: [] }, ports);
+  const { access, live } = await nextAccess(signing, { ...person, live: [] }, ports);
   const secret = drawSecret(random);
   const nowMs = clock.nowMs();
   const family: Family = {

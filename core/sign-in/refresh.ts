@@ -110,7 +110,7 @@ async function repeat(
 ): Promise<GivenTokens | undefined> {
   const successor = unseal(secret, family.former?.sealed ?? '');
   if (successor === undefined) throw dead();
-  const { access, live } = nextAccess(signing, family, ports);
+  const { access, live } = await nextAccess(signing, family, ports);
   const next = toItem({ ...family, live }, ports.clock.nowMs());
   const isWritten = await ports.store.replace(seen, next);
   return isWritten ? { access, refreshToken: toToken(familyId, successor) } : undefined;
@@ -156,7 +156,7 @@ async function rotate(
   ports: SignInPorts,
 ): Promise<GivenTokens | undefined> {
   const { store, clock, random } = ports;
-  const { access, live } = nextAccess(signing, family, ports);
+  const { access, live } = await nextAccess(signing, family, ports);
   const successor = drawSecret(random);
   const nowMs = clock.nowMs();
   const { busyUntilMs: _, ...kept } = family;

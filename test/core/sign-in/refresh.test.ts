@@ -277,6 +277,19 @@ describe('access ends', () => {
     expect(await codeOf(refresh(kit, refreshToken))).toBe('invalid_grant');
   });
 
+  test('for every token that lives, also of a client that refreshed forty times in a few minutes', async () => {
+    const kit = makeSignInKit();
+    const { familyId, ...first } = await start(kit);
+    const given = [first];
+    for (let count = 0; count < 40; count += 1) {
+      kit.pass(10_000);
+      given.push({ ...(await refresh(kit, given.at(-1)?.refreshToken ?? '')) });
+    }
+    await endFamily(familyId, kit.ports);
+    const expected = given.map(({ access }) => `ada@example.edu ${access.jti}`);
+    expect(new Set(kit.revoked)).toEqual(new Set(expected));
+  });
+
   test('also for tokens of the key that signed before a rule gave the person another one', async () => {
     const kit = makeSignInKit({ rules: [{ when: 'role=lead', key: 'leads' }] });
     const revoked: string[] = [];
