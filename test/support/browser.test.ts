@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listen } from '../../local/listen.ts';
 import { findAccessibilityProblems, hasBrowser, startBrowser, takeScreenshot } from './browser.ts';
+import { findUnreached } from './page-visit.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 
 const HTML = `<!doctype html><html lang="en"><meta charset="utf-8"><title>page</title>
@@ -43,6 +44,12 @@ describe.skipIf(!hasBrowser)('the browser of the tests', () => {
 
   test('finds a button without a name under a policy that allows no script', async () => {
     expect(await findAccessibilityProblems(page)).toEqual(['button-name: button']);
+  });
+
+  test('finds a control that the keyboard does not reach', async () => {
+    expect(await findUnreached(page)).toEqual([]);
+    await page.evaluate('document.querySelector("button").tabIndex = -1');
+    expect(await findUnreached(page)).toEqual(['<button tabindex="-1"></button>']);
   });
 
   test('writes a screenshot as a PNG file', async () => {

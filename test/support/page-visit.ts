@@ -127,24 +127,25 @@ export const isTooWide = (page: Page): Promise<boolean> =>
 
 const INTERACTIVE = 'a[href], button:not(:disabled), input, select, textarea, [tabindex="0"]';
 const STEPS_MAX = 200;
+/** Each look at the page takes longer than a step. */
+const STEPS_A_LOOK = 8;
 
-/** Presses Tab through the page. @returns the visible controls that it did not reach, as HTML */
+/** Presses Tab until each visible control had the focus. @returns those that it did not reach, as HTML */
 export async function findUnreached(page: Page): Promise<readonly string[]> {
-  await page.evaluate('document.activeElement?.blur?.()');
-  await page.evaluate('globalThis.reached = new Set(); globalThis.rounds = 0');
-  for (let step = 0; step < STEPS_MAX; step += 1) {
+  await page.evaluate(`{
+    const reached = new Set();
+    addEventListener('focusin', ({ target }) => reached.add(target));
+    document.activeElement?.blur?.();
+    globalThis.findUnreached = () => [...document.querySelectorAll('${INTERACTIVE}')]
+      .filter((each) => each.checkVisibility() && !reached.has(each))
+      .map((each) => each.outerHTML.slice(0, 120));
+  }`);
+  let unreached: readonly string[] = [];
+  for (let step = 1; step <= STEPS_MAX; step += 1) {
     await page.keyboard.press('Tab');
-    const isNew = await page.evaluate(`(() => {
-      const { activeElement: at } = document;
-      // A round ends at the page itself. The first one may begin in the middle.
-      if (at === document.body) return (rounds += 1) < 2;
-      if (reached.has(at)) return false;
-      reached.add(at);
-      return true;
-    })()`);
-    if (!isNew) break;
+    if (step % STEPS_A_LOOK !== 0) continue;
+    unreached = await page.evaluate('findUnreached()');
+    if (unreached.length === 0) break;
   }
-  return await page.evaluate(`[...document.querySelectorAll('${INTERACTIVE}')]
-    .filter((each) => each.checkVisibility() && !reached.has(each))
-    .map((each) => each.outerHTML.slice(0, 120))`);
+  return unreached;
 }
