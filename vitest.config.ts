@@ -8,12 +8,13 @@ import { defineConfig } from 'vitest/config';
 const SHARING = [
   'test/core/**/!(authorize-same-work).test.ts',
   'test/lib/**/*.test.ts',
-  'test/adapters/dynamodb/**/*.test.ts',
+  'test/adapters/{api-gateway,aws,dynamodb}/**/*.test.ts',
+  'test/local/{api-gateway,dynamodb,secrets}/**/*.test.ts',
   'test/ports/**/*.test.ts',
   'test/money/**/!(text-bound-time).test.ts',
 ];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
-const HEAVY = ['test/e2e/{cap,course,soak,key-budget}.test.ts', 'test/package/package.test.ts'];
+const HEAVY = ['test/e2e/{cap,course,soak,key-budget}.test.ts'];
 /** The coding agents bring test files of their own. */
 const INSTALLED = '**/node_modules/**';
 
