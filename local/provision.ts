@@ -9,7 +9,8 @@ import { parseLimit } from '../core/base/limit-text.ts';
 import { isoDay } from '../core/base/limits.ts';
 import type { Secrets } from '../core/base/ports.ts';
 import { type Config, defineConfig, toConfigInput } from '../core/config.ts';
-import { createKey, type KeyAdminPorts } from '../core/keys/key-admin.ts';
+import { createKey, type KeyAdminPorts, type MadeKey } from '../core/keys/key-admin.ts';
+import type { KeyRecord } from '../core/keys/key-record.ts';
 import type { KeySettings } from '../core/keys/key-settings.ts';
 import { parseSignIn } from '../core/sign-in/settings.ts';
 import { findSigningFault } from '../core/sign-in/signing-key.ts';
@@ -108,31 +109,50 @@ export async function requireSignInKeys(
 
 type DemoKeyPorts = KeyAdminPorts & { readonly secrets: Secrets };
 
-/** Returns the demo key of an account. Makes it if there is none. */
+/** `demo`, `demo-2`, …: demo keys of a folder until no other is made. */
+const DEMO_KEYS_MAX = 16;
+
+/** Returns a demo key of an account that is in force. Makes one if there is none. */
 export const provisionDemoKey = ({ defaults }: Config, ports: DemoKeyPorts): Promise<DemoKey> =>
-  provisionServerKey(DEMO_KEY_NAME, settingsOf(defaults), ports);
+  provisionKey(toNames(DEMO_KEY_NAME), ports, (name) =>
+    createKey({ name, settings: settingsOf(defaults) }, ports),
+  );
 
 /** Returns the key that signs for people who sign in at the demo's provider. Makes it if there is none. */
-export const provisionDemoSignInKey = (
+export function provisionDemoSignInKey(
   { defaults }: Config,
   ports: DemoKeyPorts,
-): Promise<DemoKey> => {
+): Promise<DemoKey> {
   const limits = [parseLimit(`user:usd:day=${DEMO_SPENDING_LIMIT_USD}`)];
   const settings = { ...settingsOf(defaults), limits };
-  return provisionServerKey(DEMO_SIGN_IN_KEY_NAME, settings, ports);
-};
+  return provisionKey([DEMO_SIGN_IN_KEY_NAME], ports, (name) =>
+    createKey({ name, settings }, ports),
+  );
+}
 
-async function provisionServerKey(
-  name: string,
-  settings: KeySettings,
-  ports: DemoKeyPorts,
-): Promise<DemoKey> {
-  const { account, store, secrets } = ports;
-  const known = await store.find(account, name);
-  const key = known
-    ? await secrets.readKey(known.id, known.version)
-    : (await createKey({ name, settings }, ports)).key;
-  return { account, keyName: name, key };
+const toNames = (name: string): readonly string[] =>
+  Array.from({ length: DEMO_KEYS_MAX }, (_, at) => (at === 0 ? name : `${name}-${at + 1}`));
+
+/**
+ * Returns the first of some keys that is in force and whose string is kept. Makes the first that does not exist: a key that
+ * was disabled, or rotated where the string is not kept, does not keep the gateway from starting.
+ * @throws Error when all exist and none will do
+ */
+async function provisionKey(
+  names: readonly string[],
+  { account, store, secrets, clock }: DemoKeyPorts,
+  make: (name: string) => Promise<MadeKey>,
+): Promise<DemoKey & { readonly record: KeyRecord }> {
+  for (const keyName of names) {
+    const known = await store.find(account, keyName);
+    if (known === undefined) return { account, keyName, ...(await make(keyName)) };
+    if (known.disabled || (known.expiresAtMs ?? Infinity) <= clock.nowMs()) continue;
+    const key = await secrets.readKey(known.id, known.version).catch(() => undefined);
+    if (key !== undefined) return { account, keyName, record: known, key };
+  }
+  throw new Error(
+    `the demo key "${names.at(-1)}" is disabled, has ended, or was rotated; start with another folder: --data FOLDER`,
+  );
 }
 
 /**
@@ -150,27 +170,24 @@ export function withDemoSignIn(
   return defineConfig({ ...toConfigInput(config), signIn });
 }
 
-/** Returns the demo client key of an account. Makes it if there is none. */
+/** Returns a demo client key of an account that is in force. Makes one if there is none. */
 export async function provisionDemoClientKey(
   { defaults }: Config,
   ports: DemoKeyPorts,
 ): Promise<DemoClientKey> {
-  const { account, store, secrets } = ports;
-  const known = await store.find(account, DEMO_CLIENT_KEY_NAME);
-  if (known !== undefined) {
-    const key = await secrets.readKey(known.id, known.version);
-    const verifies = known.verifier?.key;
-    if (verifies?.kind !== 'secret') return { key, jwtSecret: null };
-    const secret = await secrets.readJwtSecret(known.id, verifies.version);
-    return { key, jwtSecret: Buffer.from(secret).toString() };
-  }
   const jwtSecret = randomBytes(JWT_SECRET_BYTES).toString('base64url');
   const verifier = { material: { kind: 'secret', secret: jwtSecret } } as const;
   const settings = { ...settingsOf(defaults), verifier };
-  const made = await createKey({ name: DEMO_CLIENT_KEY_NAME, clientAccess: true, settings }, ports);
-  // The gateway keeps no client key's string. The demo keeps its own, to print it at each start.
-  await ports.vault.createKeySecret(made.record.id, made.record.version, made.key);
-  return { key: made.key, jwtSecret };
+  const { record, key } = await provisionKey(toNames(DEMO_CLIENT_KEY_NAME), ports, async (name) => {
+    const made = await createKey({ name, clientAccess: true, settings }, ports);
+    // The gateway keeps no client key's string. The demo keeps its own, to print it at each start.
+    await ports.vault.createKeySecret(made.record.id, made.record.version, made.key);
+    return made;
+  });
+  const verifies = record.verifier?.key;
+  if (verifies?.kind !== 'secret') return { key, jwtSecret: null };
+  const secret = await ports.secrets.readJwtSecret(record.id, verifies.version);
+  return { key, jwtSecret: Buffer.from(secret).toString() };
 }
 
 const settingsOf = ({ limits, maxTokenLifetimeSeconds }: Config['defaults']): KeySettings => ({

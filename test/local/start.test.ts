@@ -8,6 +8,7 @@ import { text as readText } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listen } from '../../local/listen.ts';
+import { runHere } from '../support/hallpass-command.ts';
 import { open, send } from '../support/http-client.ts';
 import { type Ready, run, type Started, start } from '../support/start-process.ts';
 
@@ -92,6 +93,24 @@ test('keeps keys and spend across a restart', async () => {
     reserved: 0,
   });
   expect((await chat({ ...second.ready, token })).status).toBe(200);
+});
+
+test('makes other demo keys for those that were disabled or rotated', async () => {
+  const first = await launch();
+  const keys = async (...args: string[]) => {
+    const outcome = await runHere(['keys', ...args, '--data', join(folder, '.hallpass')]);
+    expect(outcome).toMatchObject({ status: 0 });
+  };
+  await keys('disable', 'demo');
+  await keys('rotate', 'demo-client', '--now');
+  expect(await first.end()).toBe(0);
+
+  const second = await launch();
+  expect(second.ready.kid).toBe(`${second.ready.account}:${btoa('demo-2')}`);
+  expect((await chat(second.ready)).status).toBe(200);
+  expect(second.ready.clientKey).toMatch(/^sk-hp-/);
+  expect(second.ready.clientKey).not.toBe(first.ready.clientKey);
+  expect(second.ready.clientJwtSecret).not.toBe(first.ready.clientJwtSecret);
 });
 
 test('writes files that only their owner can read', async () => {
