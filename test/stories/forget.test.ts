@@ -49,6 +49,8 @@ async function chat(credential: string) {
   return { status: response.status, code: error?.code, message: error?.message };
 }
 const tokenOf = (user: string, jti: string) => gateway.newToken({ user, jti });
+/** As a word: three letters in a row are also in some random ids. */
+const ZOE = /\bzoe\b/i;
 const itemsThatName = async (name: RegExp) => {
   const tables = await Promise.all([gateway.tables.scan('usage'), gateway.tables.scan('wallets')]);
   return tables.flat().filter((item) => name.test(JSON.stringify(item)));
@@ -77,12 +79,12 @@ describe('users forget', () => {
   // guarantee: forgotten-leaves-no-name
   test('leaves no name of the person in any row, sum, change or record, and those of others', async () => {
     // Introductions are not waited for by requests.
-    await expect.poll(async () => (await itemsThatName(/zoe/i)).length).toBeGreaterThan(6);
+    await expect.poll(async () => (await itemsThatName(ZOE)).length).toBeGreaterThan(6);
     const others = (await itemsThatName(/ann@old/)).length;
 
     const forgotten = await run('users', 'forget', 'zoe@old.example');
 
-    expect(await itemsThatName(/zoe/i)).toEqual([]);
+    expect(await itemsThatName(ZOE)).toEqual([]);
     expect((await itemsThatName(/ann@old/)).length).toBe(others);
     expect(forgotten).toMatchObject({
       rows: 3,
