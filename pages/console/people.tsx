@@ -3,7 +3,7 @@ import type { UserView } from '../../core/account/views.ts';
 import { toUsdText } from '../../core/base/money.ts';
 import { type CsvColumns, saveCsv } from '../shared/csv.ts';
 import { Button, Choice, Search, Select } from '../shared/form.tsx';
-import { formatAgo, formatCount, toNano } from '../shared/format.ts';
+import { formatCount, formatDayAgo, toNano } from '../shared/format.ts';
 import { Meter, PersonName, Usd } from '../shared/parts.tsx';
 import { type Column, Table } from '../shared/table.tsx';
 import { formatAmount, formatLeft, shareLeft, tightestFirst } from '../shared/words.ts';
@@ -52,8 +52,7 @@ const COLUMNS: readonly Column<UserView>[] = [
   {
     title: 'Last seen',
     class: 'wide',
-    cell: ({ last_seen: seen }) =>
-      seen === null ? 'never' : formatAgo(Date.parse(seen), Date.now()),
+    cell: ({ last_seen: seen }) => (seen === null ? 'never' : formatDayAgo(seen, Date.now())),
   },
   {
     title: 'Minutes refused',

@@ -71,9 +71,11 @@ export const formatReset = (atMs: number, nowMs: number): string =>
     ? `new in ${formatDuration(atMs - nowMs)}`
     : `new ${formatInstant(atMs, nowMs)}`;
 
-/** Formats how long ago an instant was. */
-export const formatAgo = (atMs: number, nowMs: number): string =>
-  nowMs - atMs < MINUTE_MS ? 'now' : `${formatDuration(nowMs - atMs)} ago`;
+/** Formats how long ago a day of a report was: `today`, `yesterday`, `3 days ago`. Days are in UTC. */
+export function formatDayAgo(day: string, nowMs: number): string {
+  const days = Math.round((Date.parse(isoDay(nowMs)) - Date.parse(day)) / DAY_MS);
+  return days <= 1 ? (days < 1 ? 'today' : 'yesterday') : `${days} days ago`;
+}
 
 const shortDay = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
