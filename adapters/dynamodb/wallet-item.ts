@@ -82,7 +82,7 @@ export const holdAttribute = (hold: Hold): HoldAttribute =>
 export const sliceAttributes = (name: string): readonly string[] =>
   Object.values(SLICE).map((prefix) => prefix + name);
 
-/** Reads a wallet. Its holds are read when they are asked for, which throws a TypeError if one cannot be read. */
+/** Reads a wallet. Its holds are read at their first use, which throws a TypeError if one cannot be read. */
 export function parseWallet(item: Item): Wallet {
   const id = asWalletId(textOf(item[partitionKey]) ?? '');
   const counters = new Map<string, bigint>();

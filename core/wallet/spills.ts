@@ -151,7 +151,7 @@ export async function findWithTokens(
   const found = await Promise.all(tokenIds.map((id) => wallets.findSpilled(walletId, id)));
   const wallet = await wallets.find(walletId);
   if (wallet === undefined) return undefined;
-  // What the wallet counts goes before what its copy says. A token may have come back or left between the looks.
+  // The wallet's own counters take precedence over a token's copy: it may have come back or left between the reads.
   const inside = tokenIds.flatMap((id) => partOf(before, id) ?? []);
   const parts = [...found.filter((part) => part !== undefined), ...inside];
   return parts.reverse().reduce(withToken, wallet);

@@ -56,7 +56,7 @@ export function limitStatesOf(
     return {
       limit,
       used: wallet?.counters.get(name) ?? 0n,
-      // Worked out when it is asked for: most requests do not ask, and then no hold is read.
+      // Worked out at its first use: most requests do not use it, and then no hold is read.
       get reserved() {
         return reservedIn(wallet, limit, name);
       },
