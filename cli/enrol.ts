@@ -46,7 +46,7 @@ const LOCAL_URL = 'http://127.0.0.1:8787';
 /** RFC 4648, 6. */
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 /** Characters of an id that a person types. */
-const SHORT_CHARS = 10;
+const SHORT_CHARS = 12;
 
 /** Adds the commands to the program. */
 export function addEnrolCommands(program: Command, terminal: Terminal): void {
@@ -98,8 +98,11 @@ function toDomains(text: string): readonly string[] {
   throw must('domains such as example.edu', text);
 }
 
+/** The short id of a link. It is hexadecimal: an argument that begins with `-` would be read as an option. */
 const shortOf = (enrolmentId: string): string =>
-  enrolmentId.slice(ENROLMENT.length, ENROLMENT.length + SHORT_CHARS);
+  Buffer.from(enrolmentId.slice(ENROLMENT.length), 'base64url')
+    .toString('hex')
+    .slice(0, SHORT_CHARS);
 
 const tableOf = ({ environment }: Gateway): string => {
   if (environment.signInTable !== undefined) return environment.signInTable;

@@ -127,7 +127,10 @@ describe('a link for people who sign in', () => {
   test('that was ended gives nothing, and neither does one that nobody made', async () => {
     const link = await createLink('--max', '5');
     const rows = JSON.parse(await gateway.run('enrol', 'list', '--json'));
-    for (const { id } of rows) await gateway.run('enrol', 'end', id);
+    for (const { id } of rows) {
+      expect(id).toMatch(/^[0-9a-f]{12}$/);
+      await gateway.run('enrol', 'end', id);
+    }
     for (const each of [link, `${gateway.root}/enrol?link=nobody`]) {
       const page = await makeVisitor().visit(each);
       expect(page.status).toBe(403);

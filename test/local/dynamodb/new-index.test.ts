@@ -38,15 +38,19 @@ const findListed = async () => {
   return Items;
 };
 
-/** Fails at one call, as a process that ends there. */
-const endingAt = (count: number): AwsCall => {
-  let calls = 0;
-  return (operation, input) => {
-    calls += 1;
-    if (calls === count) throw new Error('the process ended');
-    return call(operation, input);
+/** A process that ends at a call: it makes no other one, and those on their way arrive. */
+function endingAt(count: number): { readonly call: AwsCall; arrived(): Promise<unknown> } {
+  const sent: Promise<unknown>[] = [];
+  return {
+    call(operation, input) {
+      if (sent.length + 1 >= count) throw new Error('the process ended');
+      const answer = call(operation, input);
+      sent.push(answer.catch(() => undefined));
+      return answer;
+    },
+    arrived: () => Promise.all(sent),
   };
-};
+}
 
 test('a table of the version before gets its new index, with all items', async () => {
   await createTables(call, TABLE_NAMES);
@@ -62,7 +66,9 @@ test('a table of the version before gets its new index, with all items', async (
 
 test('a start that ends at any call is made good by the next', async () => {
   for (let count = 5; count < 90; count += 12) {
-    await createTables(endingAt(count), TABLE_NAMES).catch(() => undefined);
+    const process = endingAt(count);
+    await createTables(process.call, TABLE_NAMES).catch(() => undefined);
+    await process.arrived();
   }
   await createTables(call, TABLE_NAMES);
 
