@@ -20,8 +20,12 @@ export async function startDynamoDbThread(options: ThreadOptions): Promise<Local
   // The neighbour has this file's extension: `.ts` in a clone, `.js` where the package is installed.
   const main = new URL(import.meta.url.replace(/thread(\.\w+)$/, 'thread-main$1'));
   const worker = new Worker(main, { workerData: options });
-  const [started] = (await once(worker, 'message')) as [Started];
-  const ended = once(worker, 'exit');
+  // Before the first message is read: a worker's exit may come in the same turn as its message.
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const silent = ended.then((): never => {
+    throw new Error('the tables ended before they started');
+  });
+  const [started] = (await Promise.race([once(worker, 'message'), silent])) as [Started];
   if (!('url' in started)) {
     await ended;
     const { message, code } = started;

@@ -41,3 +41,13 @@ test('a folder is open in one thread at a time, and again after it is closed', a
   const second = await startDynamoDbThread({ path });
   await second.close();
 });
+
+test('a thread that ended while this one was busy is an error, not a wait without end', async () => {
+  const path = await makeFolder();
+  const first = await startDynamoDbThread({ path });
+  const second = startDynamoDbThread({ path });
+  // Its message and its end then arrive in one turn.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+  await expect(second).rejects.toMatchObject({ cause: { code: 'LEVEL_LOCKED' } });
+  await first.close();
+});
