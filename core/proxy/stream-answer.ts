@@ -12,7 +12,7 @@ import { giveBack } from '../wallet/give-back.ts';
 import type { UsageRow } from '../wallet/usage-row.ts';
 import { amountsUnder } from './call-plan.ts';
 import type { CallEnd } from './ends.ts';
-import { findKeyLeak, type GuardedResponse } from './key-leak.ts';
+import { type GuardedResponse, makeLeakGuard } from './key-leak.ts';
 import {
   type CallPorts,
   chargedError,
@@ -50,13 +50,9 @@ export async function* streamAnswer(
   const splitter = makeEventSplitter();
   const { dialect, request } = call.plan;
   const meter = dialect.makeMeter(request);
-  let leak: GatewayError | undefined;
-  /** Throws instead of passing on bytes that contain the key. */
-  const checked = (bytes: Buffer): Buffer => {
-    leak = findKeyLeak(bytes, response);
-    if (leak !== undefined) throw leak;
-    return bytes;
-  };
+  const guard = makeLeakGuard(response);
+  /** True while the last byte that may be sent is within an event. */
+  let isEventOpen = false;
   let firstByteAtMs: number | undefined;
   let ending: Ending | undefined;
   let isEdited = false;
@@ -66,23 +62,25 @@ export async function* streamAnswer(
     for await (const read of response.body) {
       firstByteAtMs ??= ports.clock.nowMs();
       const { unread, events } = splitter.push(read);
-      if (unread.length > 0) yield checked(unread);
+      const piece = guard.passPiece(unread, splitter.isMidEvent());
+      isEventOpen = splitter.isMidEvent();
+      if (piece.length > 0) yield piece;
       isEdited ||= isPromptEdited(events);
       const { forward, end } = meter.take(events);
       if (!isInputSeen && meter.usage() !== undefined) {
         isInputSeen = true;
         if (!meter.isFinished()) current = await withLessHeld(call, meter, ports);
       }
-      if (forward.length > 0) yield checked(forward);
-      if (end !== undefined) ending = { last: [checked(end)] };
+      if (forward.length > 0) yield guard.pass(forward);
+      if (end !== undefined) ending = { last: [guard.pass(end)] };
       else if (isRunaway(current, meter)) ending = cutShort(call, meter, ports.clock.nowMs());
       if (ending !== undefined) break;
     }
-    ending ??= endOf(meter, checked(splitter.rest()), dialect);
+    ending ??= endOf(meter, guard.pass(splitter.rest()), dialect);
   } catch (cause) {
     const error = toGatewayError(cause);
     // SDKs accept a truncated stream as complete, so a failure becomes an error event, unless the answer is complete.
-    const isComplete = leak === undefined && meter.isFinished() && !splitter.isMidEvent();
+    const isComplete = !guard.hasFoundKey() && meter.isFinished() && !isEventOpen;
     ending = isComplete
       ? { toOwnEvents: () => dialect.endEvents, error }
       : { toOwnEvents: errorEventsOf(error, dialect), error };
@@ -95,8 +93,8 @@ export async function* streamAnswer(
   const row = await closeCall(current, outcome, ports);
   const own = toOwnEvents?.(row) ?? '';
   // A blank line ends the event of which a part was sent.
-  const separator = own !== '' && splitter.isMidEvent() ? '\n\n' : '';
-  for (const bytes of [...last, Buffer.from(separator + own)]) {
+  const separator = own !== '' && isEventOpen ? '\n\n' : '';
+  for (const bytes of [guard.held(), ...last, Buffer.from(separator + own)]) {
     if (bytes.length > 0) yield bytes;
   }
 }

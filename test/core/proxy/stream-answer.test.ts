@@ -244,6 +244,34 @@ describe('an awkward provider', () => {
     const { text } = await stream([long, died]);
     expect(text).toBe(`${long}\n\n${FAILED}`);
   });
+
+  describe('with a very long event', () => {
+    const long = `data: ${'x'.repeat(EVENT_BYTES_MAX)}`;
+    const [start, end] = [PROVIDER_KEY.slice(0, 9), PROVIDER_KEY.slice(9)];
+
+    test('passes the event on whole, though a part of the key is in it', async () => {
+      const reads = [hello, `${long}${start}`, `.${end}`, '\n', '\n', FINISH_EVENT, DONE_EVENT];
+      const { text, bill } = await stream(reads);
+      expect(text === reads.join('')).toBe(true);
+      expect(bill[0]).toBe('estimated');
+    });
+
+    test('passes all of the event on that came before the stream ended', async () => {
+      const { text } = await stream([hello, `${long}${start}`, '.']);
+      expect(text === `${hello}${long}${start}.\n\n${EARLY}`).toBe(true);
+    });
+
+    test.each([
+      ['goes on', hello, [end, ', more']],
+      ['ends there', hello, [`${end}\n\n`]],
+      ['ends there, after the finish', FINISH_EVENT, [`${end}\n\n`, DONE_EVENT]],
+    ])('that %s sends no byte of a key that lies across two pieces', async (_, first, rest) => {
+      const { text, proxy } = await stream([first, `${long}${start}`, ...rest]);
+      // The key has 18 bytes, so 17 were held back: 9 of the key, and 8 before it.
+      expect(text === `${first}${long.slice(0, -8)}\n\n${FAILED}`).toBe(true);
+      expect(proxy.log[0]).toMatchObject({ detail: 'the provider repeated the key it was given' });
+    });
+  });
 });
 
 // guarantee: provider-fails-within
