@@ -80,7 +80,8 @@ export function makeKeyStore(
         ExpressionAttributeValues: { ':records': toText(recordsOf(account)) },
         ConsistentRead: true,
       };
-      const { items } = await readPages(call, 'Scan', input, LIST_PAGES_MAX);
+      const { items, isWhole } = await readPages(call, 'Scan', input, LIST_PAGES_MAX);
+      if (!isWhole) throw tooMany();
       const records = items.map((item) => parseKeyRecord(fromItem(item)));
       return records.filter((record) => record.account === account).sort(byName);
     },
@@ -124,6 +125,11 @@ export function makeKeyStore(
     },
   };
 }
+
+const tooMany = (): GatewayError =>
+  new GatewayError('service_unavailable', {
+    detail: 'the table of keys is larger than a command reads',
+  });
 
 const recordPkOf = ({ account, name }: KeyRecord): string => recordPk(account, shortDigest(name));
 

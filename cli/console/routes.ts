@@ -35,7 +35,8 @@ export function makeRoutes(
     'GET usage': async ({ query }) => reportKeys(gateway, Number(query.get('days')), nowMs()),
     'GET audit': async ({ segments: [name = ''] }) => {
       const record = await gateway.requireKey(name);
-      return { data: (await listAllChanges(record, gateway)).map(toChangeJson) };
+      const { changes, isWhole } = await listAllChanges(record, gateway);
+      return { data: changes.map(toChangeJson), truncated: !isWhole };
     },
     'POST keys': async ({ body }) => {
       const wanted = toNewKey(body, gateway.config.defaults);

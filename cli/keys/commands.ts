@@ -192,21 +192,24 @@ async function show(
   flags: PlaceFlags & { audit?: true },
   terminal: Terminal,
 ): Promise<void> {
-  const { record, changes } = await withGateway(flags, terminal, async (gateway) => {
+  const { record, listed } = await withGateway(flags, terminal, async (gateway) => {
     const found = await gateway.requireKey(name);
     return {
       record: found,
-      changes: flags.audit ? await listAllChanges(found, gateway) : undefined,
+      listed: flags.audit ? await listAllChanges(found, gateway) : undefined,
     };
   });
   const nowMs = Date.now();
-  const audit = changes && { audit: changes.map(toChangeJson) };
+  const audit = listed && { audit: listed.changes.map(toChangeJson) };
   printResult(flags, terminal, {
     json: { ...toKeyJson(record, nowMs), ...audit },
     text: () =>
       toLines(keyLines(record, nowMs)) +
-      (changes === undefined ? '' : `\n\n${changeTable(changes)}`),
+      (listed === undefined ? '' : `\n\n${changeTable(listed.changes)}`),
   });
+  if (listed?.isWhole === false) {
+    terminal.note('older changes are left out: 200 of the key and 1,000 of its people are listed');
+  }
 }
 
 async function set(name: string, flags: SettingFlags, terminal: Terminal): Promise<void> {

@@ -6,7 +6,7 @@ import { systemClock as clock } from '../../adapters/system.ts';
 import { readGroupBy, readSpan } from '../../core/account/usage.ts';
 import { toGatewayError } from '../../core/base/errors.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
-import { type AuditReport, auditUsage } from '../../core/usage/audit/audit.ts';
+import { auditUsage } from '../../core/usage/audit/audit.ts';
 import { addSums, NO_USAGE } from '../../core/usage/cells.ts';
 import { type GroupBy, reportUsage } from '../../core/usage/report.ts';
 import { CommandError, wrongUse } from '../failure.ts';
@@ -14,6 +14,7 @@ import { type PlaceFlags, toKeyName, withPlace } from '../flags.ts';
 import { callByKey, type UrlFlag, withUrl } from '../gateway/by-key.ts';
 import { type Gateway, withGateway } from '../gateway/connect.ts';
 import { printResult, type Terminal, toInstant, toTable } from '../output.ts';
+import { faultsOf, type KeyAudit } from './audit-faults.ts';
 import { listRows, toRowJson, toRowTable } from './rows.ts';
 import {
   type PrintedReport,
@@ -177,16 +178,8 @@ async function audit(
     return [...made, ...(await auditPersonal(gateway))];
   });
   printResult(flags, terminal, { json: audits.map(toAuditJson), text: () => toAuditText(audits) });
-  const differences = audits.reduce((sum, { found }) => sum + found.differences.length, 0);
-  if (differences > 0) {
-    throw new CommandError(`counters that differ from the rows of their windows: ${differences}`);
-  }
-  const overruns = audits.reduce((sum, { found }) => sum + found.overruns.length, 0);
-  if (overruns > 0) throw new CommandError(`requests that cost more than they held: ${overruns}`);
-  const unread = audits.filter(({ found }) => found.truncated).map(({ name }) => name);
-  if (unread.length > 0) {
-    throw new CommandError(`these keys have more rows than one audit reads: ${unread.join(', ')}`);
-  }
+  const faults = faultsOf(audits);
+  if (faults.length > 0) throw new CommandError(faults.join('; '));
 }
 
 const toAudited = ({ id: keyId, createdAtMs }: KeyRecord) => ({ keyId, createdAtMs });
@@ -199,11 +192,6 @@ async function auditPersonal(gateway: Gateway): Promise<readonly KeyAudit[]> {
   if (first === undefined) return [];
   const found = await auditUsage({ ...first, otherPersonalKeys }, { ...gateway, clock });
   return [{ name: 'personal keys', found }];
-}
-
-interface KeyAudit {
-  readonly name: string;
-  readonly found: AuditReport;
 }
 
 /** Formats an audit. Amounts are text, because nano-dollars can exceed a JSON number. */

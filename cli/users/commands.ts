@@ -6,7 +6,7 @@ import type { UserView } from '../../core/account/views.ts';
 import { parseLimit } from '../../core/base/limit-text.ts';
 import type { Limit } from '../../core/base/limits.ts';
 import { asNanoUsd, usdFromNano } from '../../core/base/money.ts';
-import { wrongUse } from '../failure.ts';
+import { CommandError, wrongUse } from '../failure.ts';
 import { must, type PlaceFlags, toKeyName, withAuthor, withPlace } from '../flags.ts';
 import { type UrlFlag, withUrl } from '../gateway/by-key.ts';
 import { printResult, type Terminal } from '../output.ts';
@@ -121,8 +121,15 @@ function toCredit(text: string): number {
 
 async function list(flags: ListFlags, terminal: Terminal): Promise<void> {
   const { near, sort } = flags;
-  const users = await withUsers(flags, terminal, (place) => place.list({ near, sort }));
+  const { users, isWhole } = await withUsers(flags, terminal, (place) =>
+    place.list({ near, sort }),
+  );
   printResult(flags, terminal, { json: users, text: () => userTable(users) });
+  if (!isWhole) {
+    throw new CommandError(
+      'there are more users than this list reads, so some are missing; without --near and --sort it reads 200,000',
+    );
+  }
 }
 
 async function show(user: string, flags: UsersFlags, terminal: Terminal): Promise<void> {

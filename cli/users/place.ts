@@ -11,7 +11,7 @@ import { asKeyId } from '../../core/base/ids.ts';
 import type { JsonObject } from '../../core/base/json.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { personalBookOf } from '../../core/wallet/payer.ts';
-import { CommandError, wrongUse } from '../failure.ts';
+import { wrongUse } from '../failure.ts';
 import type { PlaceFlags } from '../flags.ts';
 import { callByKey, type UrlFlag } from '../gateway/by-key.ts';
 import { type Gateway, withAdmin } from '../gateway/connect.ts';
@@ -28,9 +28,15 @@ export interface ListQuery {
   readonly sort: string | undefined;
 }
 
+export interface ListedUsers {
+  readonly users: readonly UserView[];
+  /** False if there are more than the command or the gateway reads. */
+  readonly isWhole: boolean;
+}
+
 /** Reads and changes of users by the commands. */
 export interface Users {
-  list(query: ListQuery): Promise<readonly UserView[]>;
+  list(query: ListQuery): Promise<ListedUsers>;
   find(user: string): Promise<UserView>;
   /** @param idempotencyKey the same for a change that is sent again @default a new one */
   change(user: string, fields: object, idempotencyKey?: string): Promise<UserView>;
@@ -63,26 +69,27 @@ export async function withUsers<T>(
 }
 
 const PAGE_SIZE = 200;
-const PAGES_MAX = 100;
+/** 200,000 users. */
+const PAGES_MAX = 1_000;
 
 type ReadPage = (query: Readonly<Record<string, string>>) => Promise<JsonObject>;
 
 /** Reads all pages of a list. */
-async function readAll({ near, sort }: ListQuery, read: ReadPage): Promise<readonly UserView[]> {
+async function readAll({ near, sort }: ListQuery, read: ReadPage): Promise<ListedUsers> {
   const users: UserView[] = [];
   let after: string | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    const { data, next } = await read({
+    const { data, next, truncated } = await read({
       limit: String(PAGE_SIZE),
       ...(near !== undefined && { near: String(near) }),
       ...(sort !== undefined && { sort }),
       ...(after !== undefined && { after }),
     });
     users.push(...(data as UserView[]));
-    if (typeof next !== 'string') return users;
+    if (typeof next !== 'string') return { users, isWhole: truncated !== true };
     after = next;
   }
-  throw new CommandError(`the key has more than ${PAGE_SIZE * PAGES_MAX} users`);
+  return { users, isWhole: false };
 }
 
 const userIn = ({ data }: JsonObject): UserView => data as UserView;

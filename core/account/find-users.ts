@@ -83,20 +83,30 @@ export async function readUser(
   return { walletId, wallet, note, identity };
 }
 
-/** The most users of a key that are looked at. */
+/** The most users of a key that are read by one request. */
 export const USERS_MAX = 10_000;
 const BATCH_SIZE = 100;
 const BATCHES_AT_ONCE = 8;
 const LIST_PAGE_SIZE = 1_000;
 
-/** Finds users of JWTs by their verified e-mail address. */
+/**
+ * Finds users of JWTs by their verified e-mail address.
+ * @throws invalid_request when the key has more users than one request reads: one of them may be the person
+ */
 async function findByEmail(
   email: string,
   book: string,
   ports: FindUsersPorts,
 ): Promise<readonly FoundUser[]> {
   if (!email.includes('@')) return [];
-  const users = await readUsers(await listUsers({ book }, '', USERS_MAX, ports), ports);
+  const ids = await listUsers({ book }, '', USERS_MAX + 1, ports);
+  if (ids.length > USERS_MAX) {
+    throw invalidRequest(
+      `the key has more than ${USERS_MAX} users, too many to find one by the address alone: use an id of GET /v1/users`,
+      'user',
+    );
+  }
+  const users = await readUsers(ids, ports);
   return users
     .filter(({ note }) => note?.source?.startsWith('jwt:') && note.email === email)
     .map((user) => ({ ...user, identity: undefined }));

@@ -5,6 +5,7 @@
  */
 import type { Identity } from '../access/grant.ts';
 import { chunksOf } from '../base/chunks.ts';
+import { GatewayError } from '../base/errors.ts';
 import type { KeyId, WalletId } from '../base/ids.ts';
 import { isoDay } from '../base/limits.ts';
 import { placeOf, type RollupSegment } from './cells.ts';
@@ -56,10 +57,16 @@ export async function findUnsummedDays(
       days.set(keyId, (days.get(keyId) ?? new Set()).add(day));
     }
     after = found.next;
-    if (after === undefined) break;
+    if (after === undefined) return days;
   }
-  return days;
+  throw notAll();
 }
+
+/** A name that is left behind must not pass for a name that is gone. */
+const notAll = (): GatewayError =>
+  new GatewayError('service_unavailable', {
+    detail: 'there are more rows and sums than one run forgets; run it again',
+  });
 
 /**
  * Removes a payer's name from the rows and rollups of a key. A day's rows come before its rollup, so that a run which was
@@ -72,7 +79,7 @@ export async function forgetInUsage(ask: ForgetAsk, ports: ForgetPorts): Promise
   for (let pass = 0; pass < PASSES_MAX; pass += 1) {
     const named = await findNamedSegments(ask, ports);
     const days = [...new Set([...(pass === 0 ? open : []), ...named.keys()])].sort();
-    if (days.length === 0) break;
+    if (days.length === 0) return { rows, sums };
     for (const day of days) {
       rows += await forgetRows(day, ask, ports);
       for (const segment of named.get(day) ?? []) {
@@ -80,7 +87,7 @@ export async function forgetInUsage(ask: ForgetAsk, ports: ForgetPorts): Promise
       }
     }
   }
-  return { rows, sums };
+  throw notAll();
 }
 
 /** Finds the segments of rollups that have the name, of any generation, by their day. */
@@ -98,9 +105,9 @@ async function findNamedSegments(
       named.set(entry.day, [...(named.get(entry.day) ?? []), entry]);
     }
     after = found.next;
-    if (after === undefined) break;
+    if (after === undefined) return named;
   }
-  return named;
+  throw notAll();
 }
 
 async function forgetRows(
@@ -120,7 +127,7 @@ async function forgetRows(
     }
     count += places.length;
     after = found.next;
-    if (after === undefined) break;
+    if (after === undefined) return count;
   }
-  return count;
+  throw notAll();
 }

@@ -10,6 +10,8 @@ export interface ConsoleData {
   readonly days: readonly string[];
   readonly byModel: UsageAnswer;
   readonly people: readonly UserView[];
+  /** False if there are more people than the page reads. */
+  readonly arePeopleWhole: boolean;
 }
 
 const PAGE_SIZE = 200;
@@ -23,14 +25,14 @@ export async function loadConsole(key: string, span: number): Promise<ConsoleDat
     call<UsageAnswer>(key, `usage?group_by=day,model&from=${days[0]}`),
     readPeople(key),
   ]);
-  return { info, days, byModel, people };
+  return { info, days, byModel, ...people };
 }
 
 /** Reads the conversations of the span. */
 export const loadConversations = (key: string, span: number): Promise<UsageAnswer> =>
   call(key, `usage?group_by=user,conversation&from=${lastDays(span, Date.now())[0]}`);
 
-async function readPeople(key: string): Promise<readonly UserView[]> {
+async function readPeople(key: string): Promise<Pick<ConsoleData, 'people' | 'arePeopleWhole'>> {
   const people: UserView[] = [];
   let after = '';
   for (let page = 0; page < PAGES_MAX; page += 1) {
@@ -39,8 +41,8 @@ async function readPeople(key: string): Promise<readonly UserView[]> {
       `users?limit=${PAGE_SIZE}${after}`,
     );
     people.push(...data);
-    if (next === null) break;
+    if (next === null) return { people, arePeopleWhole: true };
     after = `&after=${encodeURIComponent(next)}`;
   }
-  return people;
+  return { people, arePeopleWhole: false };
 }

@@ -7,7 +7,7 @@ import { useState } from 'preact/hooks';
 import type { UserView } from '../../core/account/views.ts';
 import type { CallError } from '../shared/api.ts';
 import { Button, Choice, Form, SecretField } from '../shared/form.tsx';
-import { DAYS } from '../shared/format.ts';
+import { DAYS, formatCount } from '../shared/format.ts';
 import { useLoaded, useOutcome } from '../shared/hooks.tsx';
 import { Foreign, InsecureNotice, mount, Notice } from '../shared/parts.tsx';
 import { readSigner, type Signer } from '../shared/sign.ts';
@@ -147,6 +147,12 @@ function Console(props: {
         {data === undefined && error === undefined && (
           <p class="quiet" role="status">
             Reading…
+          </p>
+        )}
+        {data?.arePeopleWhole === false && (view === 'overview' || view === 'people') && (
+          <p class="notice warn">
+            Shows the first {formatCount(data.people.length)} people, and there are more: counts of
+            people, and what is held, are too small. "hallpass users list" lists them all.
           </p>
         )}
         {data !== undefined && view === 'overview' && <Overview data={data} change={change} />}

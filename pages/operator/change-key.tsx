@@ -4,7 +4,7 @@ import { Button, Form } from '../shared/form.tsx';
 import { formatInstant } from '../shared/format.ts';
 import { Foreign } from '../shared/parts.tsx';
 import { type Column, Table } from '../shared/table.tsx';
-import { ask, type KeyEvent, type KeyRow, type ShownKey } from './data.ts';
+import { ask, type KeyEvent, type KeyEvents, type KeyRow, type ShownKey } from './data.ts';
 import { SettingFields, type Settings, ShownKeyOnce, toBody, useKeyOutcome } from './key-parts.tsx';
 
 const SECONDS_PER_HOUR = 3_600;
@@ -43,7 +43,7 @@ export function ChangeKey(props: {
   });
   const [made, setMade] = useState<ShownKey>();
   const [isSure, setSure] = useState(false);
-  const [events, setEvents] = useState<readonly KeyEvent[]>();
+  const [events, setEvents] = useState<KeyEvents>();
   const { run, outcome } = useKeyOutcome();
   const save = () =>
     run('Saved. It holds within ten seconds.', async () => {
@@ -60,10 +60,7 @@ export function ChangeKey(props: {
       await ask(bearer, `disable/${path}`, { method: 'POST', body: {} });
       onChanged();
     });
-  const audit = () =>
-    run('', async () =>
-      setEvents((await ask<{ data: readonly KeyEvent[] }>(bearer, `audit/${path}`)).data),
-    );
+  const audit = () => run('', async () => setEvents(await ask<KeyEvents>(bearer, `audit/${path}`)));
   return (
     <div class="stack actions">
       {!row.disabled && (
@@ -91,11 +88,12 @@ export function ChangeKey(props: {
       {events && (
         <Table
           caption="Changes, the latest first"
-          rows={events}
+          rows={events.data}
           keyOf={({ id }) => id}
           columns={EVENT_COLUMNS}
         />
       )}
+      {events?.truncated && <p class="small quiet">Older changes are left out.</p>}
     </div>
   );
 }

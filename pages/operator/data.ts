@@ -35,6 +35,11 @@ export interface KeyEvent {
   readonly fields: Readonly<Record<string, unknown>> | readonly unknown[];
 }
 
+export interface KeyEvents {
+  readonly data: readonly KeyEvent[];
+  readonly truncated: boolean;
+}
+
 export interface UserOfKey extends UserView {
   readonly key: string;
 }

@@ -74,6 +74,29 @@ describe.skipIf(!hasBrowser)('a key with 450 people', () => {
     await page.getByText('401 to 450 of 450').waitFor();
     await page.getByLabel('Find a person').fill('person-449');
     await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+    expect(await page.getByText('and there are more').count()).toBe(0);
+    await close();
+  });
+
+  test('tells its owner where there are more people than the console reads', async () => {
+    const root = gateway.ready.url.replace(/v1$/, '');
+    const { page, close } = await visit(browser, `${root}console`);
+    let reads = 0;
+    await page.route('**/v1/users?*', (route) => {
+      reads += 1;
+      return route.fulfill({ json: { data: [], next: 'more' } });
+    });
+    await page.getByLabel('Server key').fill(gateway.ready.key);
+    await page.getByRole('button', { name: 'Open the console' }).click();
+    const notice = page.getByText(
+      /^Shows the first 0 people, and there are more: counts of people/,
+    );
+    await notice.waitFor();
+    expect(reads).toBe(100);
+    await page.getByRole('button', { name: 'People', exact: true }).click();
+    expect(await notice.count()).toBe(1);
+    await page.getByRole('button', { name: 'Passes', exact: true }).click();
+    expect(await notice.count()).toBe(0);
     await close();
   });
 });

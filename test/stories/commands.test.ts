@@ -2,6 +2,8 @@
  * The owners' stories on the command line, with a gateway's URL and the server key alone.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -96,6 +98,26 @@ describe('a lecturer, with the key alone', () => {
     const outcome = await run(...args);
     expect(outcome.stderr).toContain(words);
     expect(outcome.status).toBe(status);
+  });
+
+  test('reads that a list of users is not whole, behind what there is of it', async () => {
+    const ann = await json('users', 'show', 'token:ada@course.edu');
+    const answers = [
+      { data: [ann], next: null, truncated: true },
+      { data: [ann], next: 'more' },
+    ];
+    for (const answer of answers) {
+      const server = createServer((_, response) => response.end(JSON.stringify(answer)));
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const url = `http://127.0.0.1:${port}`;
+      const variables = { HALLPASS_KEY: gateway.key };
+      const listed = await runHere(['users', 'list', '--url', url], { variables });
+      expect(listed.stdout).toContain('token:ada@course.edu');
+      expect(listed.stderr).toContain('there are more users than this list reads');
+      expect(listed.status).toBe(1);
+      server.close();
+    }
   });
 
   test('is not let send the key over plain http, nor without a key', async () => {

@@ -24,7 +24,7 @@ const READS_MAX = 5_000;
 const IN_FLIGHT_MAX_MS = DAY_MS;
 
 /** The most rows with an overrun that are listed. */
-const OVERRUNS_MAX = 1_000;
+export const OVERRUNS_MAX = 1_000;
 
 /** The sums of one wallet's rows. */
 export interface Book {

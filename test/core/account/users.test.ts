@@ -6,7 +6,7 @@ import type { UserChangeRow } from '../../../core/account/ports.ts';
 import { describeUsers } from '../../../core/account/user-list.ts';
 import { changeUser, describeUser, type UsersPorts } from '../../../core/account/users.ts';
 import { GatewayError } from '../../../core/base/errors.ts';
-import { asRequestId } from '../../../core/base/ids.ts';
+import { asRequestId, asWalletId, type WalletId } from '../../../core/base/ids.ts';
 import { makeIntroductions } from '../../../core/wallet/introduce.ts';
 import { reserve } from '../../../core/wallet/reserve.ts';
 import { rowOf, settle } from '../../../core/wallet/settle.ts';
@@ -130,6 +130,27 @@ describe('GET /v1/users/{user}', () => {
     expect(await describeUser('ada@x.edu', owned(), ports)).toMatchObject({
       data: { id, user: 's-1', email: 'ada@x.edu' },
     });
+  });
+
+  test('refuses an address alone where the key has more users than are searched for it', async () => {
+    await spend(userGrant('ada@x.edu'), 1);
+    const ids = (count: number) => Array<WalletId>(count).fill(asWalletId('w'));
+    let users = 10_000;
+    const findListed = async (_: string, __: string, size: number) => {
+      const page = ids(Math.min(size, users));
+      users -= page.length;
+      return page;
+    };
+    ports = { ...ports, people: { ...ports.people, findListed } };
+    await describeUser('ada@x.edu', owned(), ports);
+    users = 10_001;
+    await expect(describeUser('ada@x.edu', owned(), ports)).rejects.toThrow(
+      refusal('invalid_request', 'more than 10000 users'),
+    );
+    expect(await describeUser('token:ada@x.edu', owned(), ports)).toHaveProperty(
+      'data.usage_usd',
+      1,
+    );
   });
 });
 

@@ -152,4 +152,36 @@ describe('a person who is forgotten', () => {
     expect(namesLeft().filter((name) => name === 'bob')).toHaveLength(5);
     expect(namesLeft()).not.toContain('ann');
   });
+
+  test.each<[string, () => void]>([
+    ['rows of a day', () => (ports = withReads({ readRows: async () => ENDLESS }))],
+    [
+      'sums',
+      () => (ports = withReads({ readRollups: async () => ({ entries: [], next: 'more' }) })),
+    ],
+    [
+      'days without a sum',
+      () =>
+        (ports = { ...ports, rollups: { findOpenDays: async () => ({ days: [], next: 'more' }) } }),
+    ],
+    [
+      'sums that get the name back',
+      () => (ports = { ...ports, names: { ...ports.names, forgetCells: async () => 1 } }),
+    ],
+  ])(
+    'is not reported as forgotten when there are more %s than one run reads',
+    async (_, arrange) => {
+      arrange();
+      await expect(forget()).rejects.toMatchObject({
+        code: 'service_unavailable',
+        detail: 'there are more rows and sums than one run forgets; run it again',
+      });
+    },
+  );
+});
+
+const ENDLESS = { rows: [], next: 'more' };
+const withReads = (reads: Partial<ForgetPorts['usage']>): ForgetPorts => ({
+  ...ports,
+  usage: { ...ports.usage, ...reads },
 });
