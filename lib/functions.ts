@@ -6,17 +6,18 @@ import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   ApplicationLogLevel,
   Architecture,
+  Function as LambdaFunction,
   LoggingFormat,
   Runtime,
   SystemLogLevel,
   Tracing,
 } from 'aws-cdk-lib/aws-lambda';
-import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { ENVIRONMENT, FUNCTION_SECONDS_MAX } from '../adapters/table-schema.ts';
 import { bedrockFindings } from './bedrock.ts';
-import { moduleOf, pathOf } from './paths.ts';
+import { bundledCode } from './bundle.ts';
+import { moduleOf } from './paths.ts';
 import { type PermissionsOptions, permissionsOf } from './permissions.ts';
 import { FUNCTION_NAMES, type FunctionName, type HallpassProps } from './props.ts';
 
@@ -57,14 +58,14 @@ export interface FunctionsProps
 }
 
 export class Functions extends Construct {
-  readonly authorizer: NodejsFunction;
-  readonly proxy: NodejsFunction;
-  readonly account: NodejsFunction;
-  readonly sweep: NodejsFunction;
+  readonly authorizer: LambdaFunction;
+  readonly proxy: LambdaFunction;
+  readonly account: LambdaFunction;
+  readonly sweep: LambdaFunction;
   /** Absent where the configuration switches pages off. */
-  readonly pages: NodejsFunction | undefined;
+  readonly pages: LambdaFunction | undefined;
   /** Absent where the configuration has no sign-in. */
-  readonly signIn: NodejsFunction | undefined;
+  readonly signIn: LambdaFunction | undefined;
   private readonly props: FunctionsProps;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
@@ -119,7 +120,7 @@ export class Functions extends Construct {
     );
   }
 
-  private makeSignIn(environment: Record<string, string>, tableName: string): NodejsFunction {
+  private makeSignIn(environment: Record<string, string>, tableName: string): LambdaFunction {
     const settings = { ...environment, [ENVIRONMENT.signInTable]: tableName };
     const isShared = this.props.streamsMax === 'unreserved';
     return this.make('signIn', settings, isShared ? undefined : SIGN_INS_MAX);
@@ -129,7 +130,7 @@ export class Functions extends Construct {
     name: FunctionName,
     environment: Record<string, string>,
     reservedConcurrentExecutions?: number,
-  ): NodejsFunction {
+  ): LambdaFunction {
     const id = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
     const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const { encryptionKey, functions, network, tracing = false, configModule } = this.props;
@@ -145,13 +146,10 @@ export class Functions extends Construct {
       ...(network && { managedPolicies: [networkPolicy()] }),
     });
     logGroup.grantWrite(role);
-    return new NodejsFunction(this, id, {
+    return new LambdaFunction(this, id, {
       description: `Hallpass ${words}`,
-      entry: moduleOf(`lambdas/entry/${words}`),
-      handler: 'handler',
-      projectRoot: pathOf('.'),
-      // Only its name is read: nothing is installed for a bundle. An installed package has no lock of its own.
-      depsLockFilePath: pathOf('package.json'),
+      code: bundledCode(moduleOf(`lambdas/entry/${words}`), configModule),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: memoryMiB,
@@ -166,27 +164,11 @@ export class Functions extends Construct {
         ...(network.securityGroups && { securityGroups: network.securityGroups }),
       }),
       tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
-      awsSdkConnectionReuse: false,
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: ApplicationLogLevel.INFO,
       systemLogLevelV2: SystemLogLevel.INFO,
-      bundling: {
-        format: OutputFormat.ESM,
-        target: 'node24',
-        mainFields: ['module', 'main'],
-        minify: true,
-        // A source map is of no use: no log line holds a stack.
-        sourceMap: false,
-        // Nothing is taken from the runtime: its SDK has another version.
-        externalModules: [],
-        esbuildArgs: {
-          '--alias:#config': configModule,
-          '--alias:node:stream/web': moduleOf('lambdas/node/stream-web'),
-        },
-        logLevel: LogLevel.ERROR,
-      },
     });
   }
 }

@@ -49,9 +49,6 @@ export async function buildPackage(): Promise<BuiltPackage> {
         await mkdir(dirname(join(modules, dependency)), { recursive: true });
         await symlink(join(ROOT, 'node_modules', dependency), join(modules, dependency));
       }
-      if (dependencies.includes('esbuild')) {
-        await symlink(join(ROOT, 'node_modules/.bin'), join(modules, '.bin')); // Where `npx` looks for it.
-      }
       return join(top, name);
     },
     remove: () => rm(top, { recursive: true, force: true }),
