@@ -1,6 +1,6 @@
 /**
  * `npm run package`: builds the folder that is published, `dist/` or the one that is named. It is JavaScript for Node 20
- * and later with types, without source maps, and the same bytes each time.
+ * and later with types, without source maps, and the same bytes each time. What follows the folder goes to the compiler.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,10 +21,10 @@ const COPIED = {
 /** The compiler leaves the names in types as they are in the source. */
 const TYPED_IMPORT = /((?:from|import\()\s*')(\.[^']*)\.ts'/g;
 
-function build(folder: string): void {
+function build(folder: string, compilerArgs: readonly string[]): void {
   rmSync(folder, { recursive: true, force: true });
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const args = [compiler, '--project', join(ROOT, 'package'), '--outDir', folder];
+  const args = [compiler, '--project', join(ROOT, 'package'), '--outDir', folder, ...compilerArgs];
   // The compiler has said what is wrong.
   if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) process.exit(1);
   for (const name of globSync('**/*.d.ts', { cwd: folder })) {
@@ -39,4 +39,5 @@ function build(folder: string): void {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(toManifest(own), undefined, 2)}\n`);
 }
 
-build(resolve(process.argv[2] ?? join(ROOT, 'dist')));
+const [folder = join(ROOT, 'dist'), ...compilerArgs] = process.argv.slice(2);
+build(resolve(folder), compilerArgs);

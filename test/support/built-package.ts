@@ -33,11 +33,15 @@ export interface BuiltPackage {
   remove(): Promise<void>;
 }
 
-/** Builds the package, as `npm run package` does before it packs. */
+/** The compiler in half its processor time: one thread, and no garbage collected, since it ends at 0.6 GB. */
+export const COMPILER = { args: ['--singleThreaded'], variables: { GOGC: 'off' } };
+
+/** Builds the package, as `npm run package` does before it packs, but leaves the types to `npm run check:types`. */
 export async function buildPackage(): Promise<BuiltPackage> {
   const top = await mkdtemp(join(tmpdir(), 'hallpass-package-'));
   const folder = join(top, 'built');
-  await runFile(process.execPath, [join(ROOT, 'bin/package.ts'), folder]);
+  const args = [join(ROOT, 'bin/package.ts'), folder, '--noCheck', ...COMPILER.args];
+  await runFile(process.execPath, args, { env: { ...process.env, ...COMPILER.variables } });
   const manifest: Manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   return {
     folder,
