@@ -1,6 +1,6 @@
 /** The form for one key: change it, rotate it, disable it, and look at who changed what. */
 import { useState } from 'preact/hooks';
-import { Button, Form } from '../shared/form.tsx';
+import { Button, Form, SureButton } from '../shared/form.tsx';
 import { formatInstant } from '../shared/format.ts';
 import { Foreign } from '../shared/parts.tsx';
 import { type Column, Table } from '../shared/table.tsx';
@@ -42,7 +42,6 @@ export function ChangeKey(props: {
     lifetime: formatLifetime(row.max_token_lifetime_seconds),
   });
   const [made, setMade] = useState<ShownKey>();
-  const [isSure, setSure] = useState(false);
   const [events, setEvents] = useState<KeyEvents>();
   const { run, outcome } = useKeyOutcome();
   const save = () =>
@@ -72,9 +71,12 @@ export function ChangeKey(props: {
             <Button type="submit">Save</Button>
             <Button onClick={() => rotate(false)}>Rotate, both valid for a while</Button>
             <Button onClick={() => rotate(true)}>Rotate now</Button>
-            <Button kind="danger" onClick={isSure ? disable : () => setSure(true)}>
-              {isSure ? 'Disable it for ever' : 'Disable…'}
-            </Button>
+            <SureButton
+              label="Disable…"
+              question="Nobody can use it from then on, and it cannot be undone."
+              sure="Disable it for ever"
+              onSure={disable}
+            />
           </div>
         </Form>
       )}

@@ -2,6 +2,7 @@
  * Forms, buttons and fields. A field hands on the text that was typed, not the event.
  */
 import type { ComponentChildren, ComponentProps, PartialInputHTMLAttributes } from 'preact';
+import { useState } from 'preact/hooks';
 
 /** A form that stays on its page. */
 export const Form = (props: {
@@ -27,6 +28,43 @@ export const Button = ({
 }: ComponentProps<'button'> & { readonly kind?: string | undefined }) => (
   <button type="button" {...props} class={`button ${kind}`} />
 );
+
+/**
+ * The last button of a row, for what cannot be undone. It stays where it is and asks on a line below, so that a double
+ * click or a held key does not confirm.
+ */
+export function SureButton(props: {
+  readonly label: string;
+  readonly question: string;
+  /** The words of the button that confirms. */
+  readonly sure: string;
+  onSure(): void;
+}) {
+  const { label, question, sure, onSure } = props;
+  const [isAsking, setAsking] = useState(false);
+  return (
+    <>
+      <Button kind="danger" aria-expanded={isAsking} onClick={() => setAsking(true)}>
+        {label}
+      </Button>
+      {isAsking && (
+        <div class="row line">
+          <span role="alert">{question}</span>
+          <Button onClick={() => setAsking(false)}>Cancel</Button>
+          <Button
+            kind="danger"
+            onClick={() => {
+              setAsking(false);
+              onSure();
+            }}
+          >
+            {sure}
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
 
 interface Labelled {
   readonly label: string;

@@ -94,6 +94,35 @@ describe.skipIf(!hasBrowser)('hallpass console', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  test.each(['laptop', 'phone'] as const)(
+    'asks on a %s before it disables a key, and takes no double click for the answer',
+    async (size) => {
+      const name = `kept-${size}`;
+      await keys('create', name);
+      const { file, end } = await open();
+      const { page, requests, close } = await visit(browser, pathToFileURL(file).href, { size });
+      await page.getByRole('button', { name: `Change ${name}` }).click();
+      const disable = page.getByRole('button', { name: 'Disable…' });
+      const sure = page.getByRole('button', { name: 'Disable it for ever' });
+      await disable.dblclick();
+      await sure.waitFor();
+      await disable.click({ clickCount: 3 });
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      expect(await sure.count()).toBe(0);
+      await disable.focus();
+      for (const key of ['Enter', 'Enter', 'Space']) await page.keyboard.press(key);
+      await takeScreenshot(page, `operator-disable-${size}`);
+      expect(await findAccessibilityProblems(page)).toEqual([]);
+      const sent = () => requests.filter((line) => line.includes(`/api/disable/${name}`)).length;
+      expect(sent()).toBe(0);
+      await sure.click();
+      await page.getByText('Disabled. It is refused within ten seconds.').waitFor();
+      expect(sent()).toBe(1);
+      await close();
+      await end();
+    },
+  );
+
   test('shows who is near a limit over all keys and the people of a key, and blocks one of them', async () => {
     await keys('create', 'lab', '--limit', 'user:usd:week=1');
     await keys('create', 'own', '--user', 'zed@example.edu');
