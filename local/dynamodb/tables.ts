@@ -30,6 +30,8 @@ export async function createTables(
 
 async function createTable(call: AwsCall, name: string, schema: TableSchema): Promise<void> {
   const copy = `${name}.copy`;
+  await endDeletion(call, name);
+  await endDeletion(call, copy);
   if (await lacksAnIndex(call, name, schema)) {
     // Whatever a start that was interrupted has copied is copied again.
     await deleteTable(call, copy);
@@ -48,8 +50,7 @@ async function makeTable(call: AwsCall, name: string, schema: TableSchema): Prom
   try {
     await call('CreateTable', toCreateTable(name, schema));
   } catch (error) {
-    if (error instanceof AwsCallError && error.name === 'ResourceInUseException') return;
-    throw error;
+    if (!(error instanceof AwsCallError && error.name === 'ResourceInUseException')) throw error;
   }
   await waitUntilActive(call, name);
 }
@@ -59,8 +60,7 @@ async function describe(call: AwsCall, name: string): Promise<string | undefined
   try {
     return JSON.stringify(await call('DescribeTable', { TableName: name }));
   } catch (error) {
-    if (error instanceof AwsCallError && error.name === 'ResourceNotFoundException')
-      return undefined;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
 }
@@ -71,14 +71,28 @@ async function lacksAnIndex(call: AwsCall, name: string, schema: TableSchema): P
   return indexesOf(schema).some((index) => !description.includes(`"IndexName":"${index.name}"`));
 }
 
+/** Ends a deletion that a former start began. A table that is being deleted has no items and no index any more. */
+async function endDeletion(call: AwsCall, name: string): Promise<void> {
+  if ((await describe(call, name))?.includes('"TableStatus":"DELETING"')) {
+    await deleteTable(call, name);
+  }
+}
+
 async function deleteTable(call: AwsCall, name: string): Promise<void> {
-  if ((await describe(call, name)) === undefined) return;
-  await call('DeleteTable', { TableName: name });
+  try {
+    await call('DeleteTable', { TableName: name });
+  } catch (error) {
+    if (isNotFound(error)) return;
+    throw error;
+  }
   for (let attempt = 0; attempt < ACTIVE_ATTEMPTS_MAX; attempt += 1) {
     if ((await describe(call, name)) === undefined) return;
   }
   throw new Error(`table "${name}" was not deleted`);
 }
+
+const isNotFound = (error: unknown): boolean =>
+  error instanceof AwsCallError && error.name === 'ResourceNotFoundException';
 
 /** A page of a scan is 1 MB, so this is some ten gigabytes. */
 const PAGES_MAX = 10_000;

@@ -80,3 +80,29 @@ test('a start that ends at any call is made good by the next', async () => {
     'wallets',
   ]);
 });
+
+test('a start that ends while the old table is being deleted is made good by the next', async () => {
+  let deleted: unknown;
+  const ending: AwsCall = async (operation, input) => {
+    if (deleted !== undefined) throw new Error('the process ended');
+    const answer = await call(operation, input);
+    if (operation === 'DeleteTable' && JSON.stringify(input).includes('"wallets"'))
+      deleted = answer;
+    return answer;
+  };
+  await expect(createTables(ending, TABLE_NAMES)).rejects.toThrow('the process ended');
+  const { TableDescription } = deleted as { TableDescription: object };
+
+  // A table stays in this state until its server removes it.
+  let isRemoved = false;
+  await createTables(async (operation, input) => {
+    const isWallets = JSON.stringify(input).includes('"wallets"');
+    if (isWallets && operation === 'DeleteTable') isRemoved = true;
+    if (isWallets && operation === 'DescribeTable' && !isRemoved) {
+      return { Table: TableDescription };
+    }
+    return call(operation, input);
+  }, TABLE_NAMES);
+
+  expect(await findListed()).toEqual(ITEMS);
+});
