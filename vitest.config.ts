@@ -1,18 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * They change nothing that is imported, no clock and no environment, and share a process: a new one for each file, and
- * what it imports, take a third of a second. The exceptions put a counting `node:crypto` in the place of Node's, and
- * measure time.
+ * All other files share four processes, because a new process for each file, and all that it imports, take a third of a
+ * second. These put a counting `node:crypto` in the place of Node's, and measure time.
  */
-const SHARING = [
-  'test/core/**/!(authorize-same-work).test.ts',
-  'test/lib/**/*.test.ts',
-  'test/adapters/{api-gateway,aws,dynamodb}/**/*.test.ts',
-  'test/local/{api-gateway,dynamodb,secrets}/**/*.test.ts',
-  'test/ports/**/*.test.ts',
-  'test/money/**/!(text-bound-time).test.ts',
-];
+const ALONE = ['test/core/authorize-same-work.test.ts', 'test/money/text-bound-time.test.ts'];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */
 const HEAVY = ['test/e2e/{cap,course,soak,key-budget}.test.ts'];
 /** The coding agents bring test files of their own. */
@@ -32,7 +24,7 @@ const SIDE_BY_SIDE = {
 export default defineConfig({
   test: {
     globalSetup: ['test/support/synth-folder.ts', 'test/support/chromium.ts'],
-    setupFiles: ['test/support/seed.ts'],
+    setupFiles: ['test/support/each-file.ts'],
     silent: 'passed-only',
     // A poll waits for another process, which may be slow on a busy machine.
     expect: { poll: { timeout: 60_000 } },
@@ -40,16 +32,17 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'sharing', include: SHARING, isolate: false, ...SIDE_BY_SIDE },
+        test: {
+          name: 'sharing',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ALONE, ...HEAVY, INSTALLED],
+          isolate: false,
+          ...SIDE_BY_SIDE,
+        },
       },
       {
         extends: true,
-        test: {
-          name: 'side by side',
-          include: ['test/**/*.test.ts'],
-          exclude: [...HEAVY, INSTALLED, ...SHARING],
-          ...SIDE_BY_SIDE,
-        },
+        test: { name: 'alone', include: ALONE, ...SIDE_BY_SIDE },
       },
       {
         extends: true,

@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/core/{base,dialects,models,wallet}/**/*.test.ts', 'test/core/sweep.test.ts'],
-    setupFiles: ['test/support/seed.ts'],
+    setupFiles: ['test/support/each-file.ts'],
     env: { RUNS: '60' },
     silent: true,
     testTimeout: 120_000,

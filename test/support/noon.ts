@@ -5,9 +5,13 @@
 
 const NOON_MS = Date.parse('2026-11-18T12:00:05Z');
 
-/** Call it at the top of a test file, before anything reads the clock. Each file has a process of its own. */
+/** The machine's clock, kept where all test files of a process find it. */
+const machine = globalThis as unknown as { hallpassMachineDate?: DateConstructor };
+machine.hallpassMachineDate ??= Date;
+const MachineDate = machine.hallpassMachineDate;
+
+/** Call it at the top of a test file, before anything reads the clock. The next file has the machine's clock again. */
 export function startAtNoon(): void {
-  const MachineDate = Date;
   const startedAtMs = MachineDate.now();
   const nowMs = (): number => NOON_MS + MachineDate.now() - startedAtMs;
   globalThis.Date = new Proxy(MachineDate, {
@@ -15,4 +19,9 @@ export function startAtNoon(): void {
       Reflect.construct(target, values.length === 0 ? [nowMs()] : values, maker),
     get: (target, name) => (name === 'now' ? nowMs : Reflect.get(target, name)),
   });
+}
+
+/** Undoes `startAtNoon`. */
+export function useMachineClock(): void {
+  globalThis.Date = MachineDate;
 }
