@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { config } from '#config';
 import { defineConfig } from '../../core/config.ts';
 import { type LocalGateway, startLocalGateway } from '../../local/gateway.ts';
+import { runHere } from '../support/hallpass-command.ts';
 import { send } from '../support/http-client.ts';
 
 let folder: string;
@@ -69,6 +70,27 @@ test('gives every folder its own deployment and key', async () => {
   expect(second.account).not.toBe(first.account);
   expect(second.key).not.toBe(first.key);
   expect(await statusOf(second, first.key)).toBe(401);
+});
+
+test('makes other demo keys for those that were disabled or rotated', async () => {
+  const first = await start();
+  for (const args of [
+    ['disable', 'demo'],
+    ['rotate', 'demo-client', '--now'],
+  ]) {
+    expect(await runHere(['keys', ...args, '--data', data])).toMatchObject({ status: 0 });
+  }
+  const second = await restart();
+  expect(second.kid).toBe(`${second.account}:${btoa('demo-2')}`);
+  const answer = await send(`${second.url}/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${second.token}`, 'content-type': 'application/json' },
+    body: '{"model":"demo/echo","messages":[{"role":"user","content":"Hello"}]}',
+  });
+  expect(answer.status).toBe(200);
+  expect(second.clientKey).toMatch(/^sk-hp-/);
+  expect(second.clientKey).not.toBe(first.clientKey);
+  expect(second.clientJwtSecret).not.toBe(first.clientJwtSecret);
 });
 
 test('lists the providers with a key, and writes none of these keys', async () => {
