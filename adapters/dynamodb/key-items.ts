@@ -1,6 +1,6 @@
 /**
  * Items of the keys table as plain JSON, and their names: a record has `recordPk` (table-schema.ts), the pointer from a
- * key's hash to it has `hash#<key hash>`, a change of it has `audit#<key id>#<change id>`.
+ * key's hash to it has `hash#<key hash>`, that from its id `id#<key id>`, a change of it has `audit#<key id>#<change id>`.
  */
 import type { KeyHash, KeyId } from '../../core/base/ids.ts';
 import { type Condition, isAsSeen } from './update.ts';
@@ -12,6 +12,7 @@ export type PlainItem = Readonly<Record<string, unknown>>;
 /** The beginning of the names of an account's records. Records of an account with a longer name may share it. */
 export const recordsOf = (account: string): string => `name#${account}#`;
 export const hashPk = (hash: KeyHash): string => `hash#${hash}`;
+export const idPk = (keyId: KeyId): string => `id#${keyId}`;
 export const changePk = (keyId: KeyId, id: string): string => `audit#${keyId}#${id}`;
 
 /** The name still belongs to the key whose record was read. */
@@ -21,8 +22,8 @@ export const recordIsOf = (id: KeyId): Condition => isAsSeen('id', toText(id));
 const SET = 'revoked';
 
 /** Makes an item of a plain record. A set cannot be empty, so an empty one is left out. */
-export function toItem(pk: string, plain: PlainItem): Record<string, unknown> {
-  const item: Record<string, unknown> = { pk: { S: pk } };
+export function toItem(pk: string, plain: PlainItem): Record<string, AttributeValue> {
+  const item: Record<string, AttributeValue> = { pk: { S: pk } };
   for (const [name, value] of Object.entries(plain)) {
     if (name !== SET) item[name] = toAttribute(value);
     else if (Array.isArray(value) && value.length > 0) item[name] = { SS: value };

@@ -17,20 +17,20 @@ import {
   changePk,
   fromItem,
   hashPk,
+  idPk,
   type PlainItem,
   recordIsOf,
   recordsOf,
   toAttribute,
   toItem,
 } from './key-items.ts';
-import { type EndingTables, markIdOf, toMark, toUnmark } from './secret-endings.ts';
+import { type EndingTables, markIdOf, RECORD, toMark, toUnmark } from './secret-endings.ts';
 import { transact } from './transact.ts';
 import {
   attribute,
   type Condition,
   condition,
   isAsSeen,
-  isConditionFailed,
   readItem,
   readPages,
   rethrow,
@@ -40,7 +40,7 @@ import {
   type Update,
   updateItem,
 } from './update.ts';
-import { toText, toUnavailable } from './values.ts';
+import { toText } from './values.ts';
 
 /** A page is 1 MB of items: some thousand keys with their pointers and changes. */
 const LIST_PAGES_MAX = 1_000;
@@ -61,12 +61,6 @@ export function makeKeyStore(
       ...toExpressions({ conditions }),
     });
 
-  const putRecord = (record: KeyRecord): Promise<unknown> =>
-    put(recordPkOf(record), formatKeyRecord(record), nameIsFreeOrOf(record.id));
-
-  const putPointer = ({ account, name, version, keyHash }: KeyRecord): Promise<unknown> =>
-    put(hashPk(keyHash), { account, name, version }, hashIsFreeOrOf(name, version));
-
   return {
     async find(account, name) {
       const item = await read(recordPk(account, shortDigest(name)));
@@ -86,19 +80,28 @@ export function makeKeyStore(
       return records.filter((record) => record.account === account).sort(byName);
     },
 
-    // The record takes the name, for ever, so it comes first. A crash in between leaves a name without a key, never a
-    // key string that points to another's record.
-    async create(record) {
-      try {
-        await putRecord(record);
-        await putPointer(record);
-      } catch (error) {
-        throw isConditionFailed(error) ? nameTaken() : toUnavailable(error);
-      }
+    async pointId({ account, keyId, keyName }) {
+      const record = recordPk(account, shortDigest(keyName));
+      await put(idPk(keyId), { [RECORD]: record }, idIsFreeOrOf(record)).catch(rethrow);
+    },
+
+    async create(record, made) {
+      const { failed } = await transact(call, [
+        toInput(
+          table,
+          recordPkOf(record),
+          toNew(formatKeyRecord(record), nameIsFreeOrOf(record.id)),
+        ),
+        toInput(table, hashPk(record.keyHash), toNew(pointerOf(record), hashIsOf(record))),
+        ...toMarkInputs(walletsTable, nameOfKey(record), { ...(made && { made }), ended: [] }),
+      ]);
+      const [isTaken, isPointed] = failed ?? [];
+      if (isTaken || isPointed) throw nameTaken();
+      return failed === undefined;
     },
 
     async point(record) {
-      await putPointer(record).catch(rethrow);
+      await put(hashPk(record.keyHash), pointerOf(record), hashIsOf(record)).catch(rethrow);
     },
 
     async replace(seen, next, marks) {
@@ -139,6 +142,23 @@ const nameOfKey = ({ account, id: keyId, name: keyName }: KeyRecord): KeyName =>
   keyName,
 });
 
+const pointerOf = ({ account, name, version }: KeyRecord): PlainItem => ({
+  account,
+  name,
+  version,
+});
+
+const hashIsOf = ({ name, version }: KeyRecord): Condition => hashIsFreeOrOf(name, version);
+
+/** Writes all attributes of an item that is not there, or that is the same. */
+function toNew(plain: PlainItem, isFree: Condition): Update {
+  const { pk: _, ...attributes } = toItem('', plain);
+  return {
+    set: Object.entries(attributes).map(([name, value]) => sets(name, value)),
+    conditions: [isFree],
+  };
+}
+
 /**
  * The marks that change with a record. Keeps `mark-with-its-record`.
  * Invariant: a secret that no record names has a mark, so the sweep finds it.
@@ -155,6 +175,10 @@ const byName = (a: KeyRecord, b: KeyRecord): number => (a.name < b.name ? -1 : 1
 /** One id for each name: of two commands that create one name at once, the second finds the id of the first. */
 const nameIsFreeOrOf = (id: KeyId): Condition =>
   condition`(attribute_not_exists(${attribute('pk')}) OR ${attribute('id')} = ${toText(id)})`;
+
+/** An id always means one record. */
+const idIsFreeOrOf = (record: string): Condition =>
+  condition`(attribute_not_exists(${attribute('pk')}) OR ${attribute(RECORD)} = ${toText(record)})`;
 
 /** A hash always means one version of one key, so a repeated write changes nothing and another key's fails. */
 const hashIsFreeOrOf = (name: string, version: string): Condition =>

@@ -2,22 +2,27 @@
  * Marks of secrets that may be deleted, in the index of the sweep. Each is an item of its own in the Wallets table, and
  * says where the key's record is.
  */
-import { asWalletId, shortDigest } from '../../core/base/ids.ts';
-import { type KeyRecord, parseKeyRecord } from '../../core/keys/key-record.ts';
+import { asWalletId, type KeyId, shortDigest } from '../../core/base/ids.ts';
+import { parseKeyRecord } from '../../core/keys/key-record.ts';
 import type { KeySecret } from '../../core/keys/key-secret.ts';
 import type { KeyName, SecretEnding } from '../../core/keys/ports.ts';
-import { endingIdOf, type SecretEndings } from '../../core/keys/secret-ending.ts';
+import {
+  type ClaimedEnding,
+  endingIdOf,
+  type SecretEndings,
+} from '../../core/keys/secret-ending.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import type { Environment } from '../aws/environment.ts';
 import { recordPk, TABLES } from '../table-schema.ts';
-import { fromItem } from './key-items.ts';
+import { fromItem, idPk } from './key-items.ts';
 import { type Condition, isAsSeen, readItem, sets, type Update, updateItem } from './update.ts';
-import { readNumber, readText, toNumber, toText } from './values.ts';
+import { type Item, readNumber, readText, toNumber, toText } from './values.ts';
 import { shardOf } from './wallet-writes.ts';
 
 const { index, ttlAttribute } = TABLES.wallets;
 const { partitionKey: due, sortKey: dueAt } = index;
-const RECORD = 'record';
+/** The attribute of a mark, and of the pointer from a key's id, that says where the record is. */
+export const RECORD = 'record';
 
 export type EndingTables = Pick<Environment, 'walletsTable' | 'keysTable'>;
 
@@ -60,10 +65,23 @@ export function makeSecretEndings(
   const update = (secret: KeySecret, change: Update): Promise<boolean> =>
     updateItem(call, walletsTable, markIdOf(secret), change);
 
-  async function findRecord(pk = '', { keyId }: KeySecret): Promise<KeyRecord | undefined> {
-    const item = pk === '' ? undefined : await readItem(call, keysTable, pk);
+  const findPointer = (keyId: KeyId): Promise<Item | undefined> =>
+    readItem(call, keysTable, idPk(keyId));
+
+  /**
+   * No function can write a pointer, so none can make a key in force look like one that was never made: neither by a wrong
+   * name in a mark, nor by a wrong id in the record.
+   */
+  async function findRecord(mark: Item, { keyId }: KeySecret): Promise<ClaimedEnding['record']> {
+    const pointer = await findPointer(keyId);
+    const pk = readText(pointer ?? mark, RECORD);
+    const item = pk === undefined ? undefined : await readItem(call, keysTable, pk);
     const record = item && parseKeyRecord(fromItem(item));
-    return record?.id === keyId ? record : undefined;
+    if (record?.id === keyId) return record;
+    if (pointer === undefined) return undefined;
+    if (record === undefined) return 'never-made';
+    const other = await findPointer(record.id);
+    return other !== undefined && readText(other, RECORD) === pk ? 'never-made' : undefined;
   }
 
   return {
@@ -73,7 +91,7 @@ export function makeSecretEndings(
       if (mark === undefined || seenAtMs === undefined || seenAtMs > nowMs) return undefined;
       const atMs = Math.max(nowMs, seenAtMs + 1);
       if (!(await update(secret, toMoved(seenAtMs, atMs)))) return undefined;
-      return { atMs, record: await findRecord(readText(mark, RECORD), secret) };
+      return { atMs, record: await findRecord(mark, secret) };
     },
 
     async move(secret, { atMs }, nextAtMs) {

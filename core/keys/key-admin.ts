@@ -11,8 +11,9 @@ import type { MadeVerifier } from '../jwt/make-verifier.ts';
 import { hashOfKey, makeApiKey } from './api-key.ts';
 import { changesBetween, toFields } from './key-fields.ts';
 import type { KeyRecord } from './key-record.ts';
+import { MAKING_MAX_MS, secretOf } from './key-secret.ts';
 import { applySettings, type KeySettings } from './key-settings.ts';
-import type { KeyChange, KeyStore, KeyVault, SecretMarks } from './ports.ts';
+import type { KeyChange, KeyName, KeyStore, KeyVault, SecretEnding, SecretMarks } from './ports.ts';
 
 const KEY_ID_BYTES = 16;
 /** The random bytes of a key's string. */
@@ -65,8 +66,10 @@ export async function requireKey(
 }
 
 /**
- * Makes a server key, a personal key of one user, or a client key.
- * @throws invalid_request when another key has or had the name, and for settings that contradict each other
+ * Makes a server key, a personal key of one user, or a client key. The secret of a server key has a mark until the record
+ * is written, as in a rotation: if the command dies in between, the sweep deletes it.
+ * @throws invalid_request when another key has or had the name, for settings that contradict each other, and when the
+ *   sweep deleted the secret meanwhile
  */
 export async function createKey(
   { name, user, clientAccess = false, settings }: NewKey,
@@ -102,12 +105,41 @@ export async function createKey(
   const fields = { ...(user && { user }), ...(clientAccess && { kind }), ...toFields(set) };
   const first = makeChange(id, undefined, 'create', fields, ports);
   const record = { ...set, revision: first.id };
-  if (keepsSecret(record)) await vault.createKeySecret(id, record.version, key);
+  const mark = { secret: secretOf(id, record.version), atMs: clock.nowMs() + MAKING_MAX_MS };
+  if (keepsSecret(record)) {
+    await store.pointId(toKeyName(record));
+    await store.putEnding(toKeyName(record), mark);
+    await vault.createKeySecret(id, record.version, key);
+  }
   await putSecret(record, made, vault);
   await store.putChange(first);
-  await store.create(record);
-  return { record, key };
+  if (await isCreated(record, keepsSecret(record) ? mark : undefined, store)) {
+    return { record, key };
+  }
+  throw refused(`making the key "${name}" took too long, and it was not made; make it again`);
 }
+
+/** Writes a new record. If the answer is lost, or the write was repeated, the record itself says if it was written. */
+async function isCreated(
+  record: KeyRecord,
+  mark: SecretEnding | undefined,
+  store: KeyStore,
+): Promise<boolean> {
+  const isThere = async () =>
+    (await store.find(record.account, record.name))?.revision === record.revision;
+  try {
+    return (await store.create(record, mark)) || (await isThere());
+  } catch (error) {
+    if (await isThere()) return true;
+    throw error;
+  }
+}
+
+export const toKeyName = ({ account, id: keyId, name: keyName }: KeyRecord): KeyName => ({
+  account,
+  keyId,
+  keyName,
+});
 
 /**
  * Changes a key's settings. An absent setting keeps its value. The secret of a new verifier is written before the record

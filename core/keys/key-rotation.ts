@@ -11,7 +11,6 @@
  * Guarantees: until the fourth step the former string is in force, and its secret stays; after it the new one is, and its
  * secret stays. A rotation that stops in between leaves a secret that the sweep deletes.
  */
-import { HOUR_MS } from '../base/limits.ts';
 import { hashOfKey, makeApiKey } from './api-key.ts';
 import {
   change,
@@ -21,16 +20,11 @@ import {
   type MadeKey,
   refused,
   requireKey,
+  toKeyName,
 } from './key-admin.ts';
 import type { KeyRecord } from './key-record.ts';
-import { SPARE_MS, secretOf, toOwnVersion } from './key-secret.ts';
+import { MAKING_MAX_MS, SPARE_MS, secretOf, toOwnVersion } from './key-secret.ts';
 import type { SecretEnding } from './ports.ts';
-
-/**
- * The sweep deletes a new secret that no record names after this. AWS refuses a request that was signed a quarter of an
- * hour ago, so the secret cannot be made later than its mark is due.
- */
-const MAKING_MAX_MS = HOUR_MS;
 
 /**
  * Gives a key a new string. The former string, and the tokens it signed, stay valid for the overlap.
@@ -92,12 +86,6 @@ export async function disableKey(name: string, ports: KeyAdminPorts): Promise<bo
   for (const ending of ended) await ports.store.putEnding(toKeyName(seen), ending);
   return false;
 }
-
-const toKeyName = ({ account, id: keyId, name: keyName }: KeyRecord) => ({
-  account,
-  keyId,
-  keyName,
-});
 
 /** Returns an ending of each secret that holds a version of a record: of the current one, and of a former one. */
 function endingsOf(

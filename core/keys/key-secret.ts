@@ -4,7 +4,7 @@
  * secret holds without reading it.
  */
 import type { KeyId } from '../base/ids.ts';
-import { MINUTE_MS } from '../base/limits.ts';
+import { HOUR_MS, MINUTE_MS } from '../base/limits.ts';
 import type { KeyRecord } from './key-record.ts';
 
 /** One secret of a key. */
@@ -29,6 +29,12 @@ export const secretOf = (keyId: KeyId, version: string): KeySecret =>
 
 /** A string of a key is read for so long after its end: a record may be ten seconds old, and clocks differ. */
 export const SPARE_MS = MINUTE_MS;
+
+/**
+ * The sweep deletes a new secret that no record names after this. AWS refuses a request that was signed a quarter of an
+ * hour ago, so the secret cannot be made later than its mark is due.
+ */
+export const MAKING_MAX_MS = HOUR_MS;
 
 /**
  * Returns the instant until which a key needs one of its secrets: 0 if it does not, infinity while it holds the string in

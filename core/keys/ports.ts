@@ -10,11 +10,14 @@ export interface KeyStore {
   find(account: string, name: string): Promise<KeyRecord | undefined>;
   /** All records of an account, sorted by name. */
   list(account: string): Promise<readonly KeyRecord[]>;
+  /** Writes the pointer from the id of a key to its name, before the key has a secret. May be repeated. */
+  pointId(key: KeyName): Promise<void>;
   /**
-   * Writes a new record and the pointer from its key hash. May be repeated.
+   * Writes a new record and the pointer from its key hash, and ends the mark of its secret: all of it, or nothing.
+   * False: the sweep claimed the mark, or this record was written before.
    * @throws invalid_request when another key has or had the name
    */
-  create(record: KeyRecord): Promise<void>;
+  create(record: KeyRecord, made?: SecretEnding): Promise<boolean>;
   /** Writes the pointer from a record's key hash to the record. May be repeated. */
   point(record: KeyRecord): Promise<void>;
   /**

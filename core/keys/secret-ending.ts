@@ -1,14 +1,14 @@
 /**
  * The end of a secret that its key does not need any more, and that costs money for as long as it is there.
  *
- * Flow: rotate or disable > mark > sweep. The sweep, for each mark that is due:
+ * Flow: make, rotate or disable > mark > sweep. The sweep, for each mark that is due:
  * 1. claims the mark, by moving it;
  * 2. reads the key's record;
  * 3. deletes the secret, or moves the mark to the end of an overlap, or removes it.
  *
- * Guarantees: a secret is deleted only if the record says that the key does not need it, whoever wrote the mark. What a
- * record does not need it never needs again: a version is named by one rotation only, and that rotation fails once the
- * mark of its new secret is claimed.
+ * Guarantees: a secret is deleted only if the record says that the key does not need it, or if the key was never made,
+ * whoever wrote the mark. What a record does not need it never needs again: a version is named by one rotation only, and
+ * that rotation fails once the mark of its new secret is claimed. In the same way, a key is not made any more then.
  */
 import { asKeyId } from '../base/ids.ts';
 import type { Clock } from '../base/ports.ts';
@@ -19,8 +19,11 @@ import { isOwnVersion, type KeySecret, neededUntilMs } from './key-secret.ts';
 export interface ClaimedEnding {
   /** Where the claim moved the mark; it is this claim's as long as it is there. */
   readonly atMs: number;
-  /** The record of the key, read after the claim; undefined: the mark does not lead to it. */
-  readonly record: KeyRecord | undefined;
+  /**
+   * The record of the key, read after the claim; `never-made`: its name is free, or another key has it; undefined: nothing
+   * leads to its record.
+   */
+  readonly record: KeyRecord | 'never-made' | undefined;
 }
 
 /** Marks of secrets that may go, as the sweep finds them. Fails closed; each call may be repeated. */
@@ -74,6 +77,11 @@ export async function endSecrets(
   return { deleted, failed };
 }
 
+function neededByUntilMs(record: ClaimedEnding['record'], secret: KeySecret): number {
+  if (record === undefined) return Number.POSITIVE_INFINITY;
+  return record === 'never-made' ? 0 : neededUntilMs(record, secret);
+}
+
 /** Returns true if the secret was deleted. */
 async function endSecret(
   secret: KeySecret,
@@ -83,7 +91,7 @@ async function endSecret(
   const claimed = await endings.claim(secret, nowMs);
   if (claimed === undefined) return false;
   const { record } = claimed;
-  const untilMs = record ? neededUntilMs(record, secret) : Number.POSITIVE_INFINITY;
+  const untilMs = neededByUntilMs(record, secret);
   const isNeeded = untilMs > nowMs;
   if (!isNeeded) await deleteSecret(secret);
   await endings.move(secret, claimed, isNeeded && Number.isFinite(untilMs) ? untilMs : undefined);

@@ -8,8 +8,9 @@ import type { AwsCall } from '../../adapters/aws/aws-call.ts';
 import { makeSecrets } from '../../adapters/aws/secrets-manager.ts';
 import { makeKeyRecords } from '../../adapters/dynamodb/key-records.ts';
 import { makeKeyStore } from '../../adapters/dynamodb/key-store.ts';
+import { recordPk } from '../../adapters/table-schema.ts';
 import { type AuthorizePorts, authorize } from '../../core/authorize.ts';
-import type { KeyId } from '../../core/base/ids.ts';
+import { type KeyId, shortDigest } from '../../core/base/ids.ts';
 import { makeKeySets } from '../../core/jwt/issuer-keys.ts';
 import { makeJwtKeys } from '../../core/jwt/jwt-keys.ts';
 import type { Verifier } from '../../core/jwt/verifier.ts';
@@ -79,8 +80,13 @@ function makeAuthorizer() {
 }
 
 const ID: KeyId = SERVER_RECORD.id;
-const write = (record: Partial<KeyRecord>): Promise<void> =>
-  makeKeyStore(tables.call, TABLE_NAMES).create({ ...SERVER_RECORD, id: ID, ...record });
+/** Writes the record in the place of the one before. */
+async function write(more: Partial<KeyRecord>): Promise<void> {
+  const record = { ...SERVER_RECORD, id: ID, ...more };
+  const pk = recordPk(record.account, shortDigest(record.name));
+  await tables.call('DeleteItem', { TableName: TABLE_NAMES.keysTable, Key: { pk: { S: pk } } });
+  await makeKeyStore(tables.call, TABLE_NAMES).create(record);
+}
 
 /** The record as it is again, with its second version in force; the pointers of both versions stay. */
 beforeEach(async () => {

@@ -63,11 +63,16 @@ export function makeMemoryKeyAdmin(by = 'grace'): MemoryKeyAdmin {
     store: {
       find: async (_, name) => records.get(name),
       list: async () => [...records.values()],
-      async create(record) {
+      async pointId() {
+        calls.push('point id');
+      },
+      async create(record, made) {
         calls.push('create record');
+        if (made && !endings.delete(endingIdOf(made.secret))) return false;
         // The authorizer must be able to read a record that was written.
         records.set(record.name, parseKeyRecord(formatKeyRecord(record)));
         pointers.set(record.keyHash, record.name);
+        return true;
       },
       async point({ keyHash, name }) {
         calls.push('point');

@@ -25,7 +25,7 @@ function makeBench(call: AwsCall) {
 }
 
 let tables: Awaited<ReturnType<typeof startTables>>;
-let write: (record: KeyRecord) => Promise<void>;
+let write: (record: KeyRecord) => Promise<unknown>;
 beforeAll(async () => {
   tables = await startTables();
   write = (record) => makeKeyStore(tables.call, TABLE_NAMES).create(record);

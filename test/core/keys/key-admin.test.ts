@@ -31,9 +31,12 @@ beforeEach(() => {
 });
 
 describe('making a key', () => {
-  test('writes its secret first and its record last', async () => {
+  test('writes a mark first, then its secret, and its record last, which ends the mark', async () => {
     const { record, key } = await make();
-    expect(admin.calls).toEqual(['create secret', 'note create', 'create record']);
+    expect(admin.calls).toEqual([
+      ...['point id', 'mark secret', 'create secret', 'note create', 'create record'],
+    ]);
+    expect(admin.endings.size).toBe(0);
     expect(isWellFormed(key)).toBe(true);
     expect(admin.secrets.get(`${record.id} ${record.version}`)).toBe(key);
     expect(admin.pointers.get(hashOfKey(key))).toBe('course');
