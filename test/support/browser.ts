@@ -49,17 +49,20 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 /** Returns what hinders people with disabilities, as axe-core finds it: `color-contrast: #limits .used`. */
 export async function findAccessibilityProblems(page: Page): Promise<readonly string[]> {
-  if (!(await page.evaluate('"axe" in globalThis'))) {
-    await page.evaluate(await readFile(AXE, 'utf8'));
-  }
-  return await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(options: RunOptions): Promise<AxeResults> };
-    };
-    // By itself axe lists, and says where it is, also what has no fault.
-    const { violations } = await axe.run({ resultTypes: ['violations'] });
-    return violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ target }) => `${id}: ${target.join(' ')}`),
-    );
-  });
+  const found = await page.evaluate(runAxe);
+  if (found !== undefined) return found;
+  await page.evaluate(await readFile(AXE, 'utf8'));
+  return (await page.evaluate(runAxe)) ?? ['axe-core is not in the page'];
+}
+
+/** Runs in the page. @returns undefined if axe-core is not there yet */
+async function runAxe(): Promise<readonly string[] | undefined> {
+  const { axe } = globalThis as unknown as {
+    axe?: { run(options: RunOptions): Promise<AxeResults> };
+  };
+  // By itself axe lists, and says where it is, also what has no fault.
+  const results = await axe?.run({ resultTypes: ['violations'] });
+  return results?.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target }) => `${id}: ${target.join(' ')}`),
+  );
 }

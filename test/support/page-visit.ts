@@ -126,11 +126,9 @@ export const isTooWide = (page: Page): Promise<boolean> =>
   page.evaluate('document.documentElement.scrollWidth > innerWidth');
 
 const INTERACTIVE = 'a[href], button:not(:disabled), input, select, textarea, [tabindex="0"]';
-const STEPS_MAX = 200;
-/** Each look at the page takes longer than a step. */
-const STEPS_A_LOOK = 8;
+const ROUNDS_MAX = 20;
 
-/** Presses Tab until each visible control had the focus. @returns those that it did not reach, as HTML */
+/** Holds Tab until each visible control had the focus. @returns those that it did not reach, as HTML */
 export async function findUnreached(page: Page): Promise<readonly string[]> {
   await page.evaluate(`{
     const reached = new Set();
@@ -140,12 +138,12 @@ export async function findUnreached(page: Page): Promise<readonly string[]> {
       .filter((each) => each.checkVisibility() && !reached.has(each))
       .map((each) => each.outerHTML.slice(0, 120));
   }`);
-  let unreached: readonly string[] = [];
-  for (let step = 1; step <= STEPS_MAX; step += 1) {
-    await page.keyboard.press('Tab');
-    if (step % STEPS_A_LOOK !== 0) continue;
-    unreached = await page.evaluate('findUnreached()');
-    if (unreached.length === 0) break;
+  const look = (): Promise<readonly string[]> => page.evaluate('findUnreached()');
+  let unreached = await look();
+  for (let round = 1; round <= ROUNDS_MAX && unreached.length > 0; round += 1) {
+    for (const _ of unreached) await page.keyboard.down('Tab');
+    unreached = await look();
   }
+  await page.keyboard.up('Tab');
   return unreached;
 }
