@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const POM = fileURLToPath(new URL('pom.xml', import.meta.url));
 const FOLDER = `${ROOT}node_modules/.cache/dynamodb-local-3.0.0`;
 const MAIN_CLASS = 'software.amazon.dynamodb.services.local.main.ServerRunner';
-const SUITES = ['test/ports', 'test/adapters/dynamodb-'];
+const SUITES = ['test/ports', 'test/adapters/dynamodb/'];
 /** Java warms up beside the tests: one file at a time, and more time for each test. */
 const OPTIONS = ['--no-file-parallelism', '--test-timeout=120000'];
 const JAVA_MIN = 17;
