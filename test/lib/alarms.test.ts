@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeLog } from '../../adapters/log.ts';
@@ -7,6 +6,7 @@ import { METRIC_NAMESPACE } from '../../adapters/metrics.ts';
 import { asNanoUsd } from '../../core/base/money.ts';
 import type { LogEntry } from '../../core/base/ports.ts';
 import { alarmsOf, readMetrics } from '../support/cloudwatch.ts';
+import { serviceSpec } from '../support/resource-spec.ts';
 import { makeTemplate } from '../support/stack.ts';
 
 let template: Template;
@@ -36,7 +36,7 @@ const request: LogEntry = {
 
 /** The metrics that AWS publishes, by namespace and name, with the sets of dimensions that they have. */
 function findPublished(namespace: string, name: string): readonly string[] {
-  const spec = loadAwsServiceSpecSync();
+  const spec = serviceSpec();
   return spec
     .all('metric')
     .filter((metric) => metric.namespace === namespace && metric.name === name)

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { App, Stack } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
 import { bundledCode } from '../../lib/bundle.ts';
 import { moduleOf } from '../../lib/paths.ts';
+import { bundleIn, makeApp } from '../support/stack.ts';
 import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = makeTemporaryFolder();
@@ -21,13 +21,9 @@ test('functions of different modules or configurations have bundles of their own
   const second = writeModule('second', 'export const b = 2;\n');
   const red = writeModule('red', "export const text = 'red';\n");
   const blue = writeModule('blue', "export const text = 'blue';\n");
-  const app = new App({ analyticsReporting: false, outdir: join(folder, 'cdk.out') });
-  const bundleOf = (entry: string, configModule: string): string => {
-    const stack = new Stack(app, `Stack${app.node.children.length}`);
-    const { s3Location } = bundledCode(entry, configModule).bind(stack);
-    const hash = String(s3Location?.objectKey).replace(/\.zip$/, '');
-    return readFileSync(join(app.outdir, `asset.${hash}`, 'index.mjs'), 'utf8');
-  };
+  const app = makeApp({ bundles: true });
+  const bundleOf = (entry: string, configModule: string): string =>
+    bundleIn(app, bundledCode(entry, configModule));
   expect(bundleOf(first, red)).toContain('="red";');
   expect(bundleOf(first, blue)).toContain('="blue";');
   expect(bundleOf(second, blue)).toContain('=2;');

@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { config } from '#config';
+import { HallpassStack } from '../../lib/stack.ts';
 import { findProblems } from '../support/resource-spec.ts';
-import { SYNTH_MS_MAX, type SynthResult, synthesize } from '../support/synth.ts';
+import { makeApp } from '../support/stack.ts';
+import { assetOf, SYNTH_MS_MAX, type SynthResult, synthesize } from '../support/synth.ts';
 
 const KB = 1000;
 /** The SDK's advice to import it is a text in the bundle. */
@@ -29,6 +32,16 @@ describe('cdk synth', () => {
 });
 
 describe('the bundles', () => {
+  // guarantee: upgrades
+  test('are the same in another folder and process, so nothing is deployed without a change', () => {
+    const app = makeApp({ bundles: true });
+    new HallpassStack(app, 'Again', { config });
+    const { template } = app.synth().getStackByName('Again');
+    for (const name of ['authorizer', 'proxy', 'account', 'sweep', 'pages'] as const) {
+      expect(assetOf(template, name)).toBe(basename(synth.functionFolder(name)));
+    }
+  });
+
   test.each([
     ['authorizer', 120 * KB],
     ['proxy', 280 * KB],

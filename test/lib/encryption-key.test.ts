@@ -1,9 +1,10 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
 import { Hallpass } from '../../lib/hallpass.ts';
+import { makeApp } from '../support/stack.ts';
 
 interface Statement {
   readonly Sid?: string;
@@ -17,12 +18,7 @@ let template: Template;
 let keyId: string;
 
 beforeAll(() => {
-  const app = new App({
-    analyticsReporting: false,
-    builtinCloudFormationValidation: false,
-    context: { 'aws:cdk:bundling-stacks': [] },
-  });
-  const stack = new Stack(app, 'Own');
+  const stack = new Stack(makeApp(), 'Own');
   const config = defineConfig({ providers: { openai: {} } });
   new Hallpass(stack, 'Gateway', { config, encryptionKey: new Key(stack, 'Key') });
   template = Template.fromStack(stack);

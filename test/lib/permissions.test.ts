@@ -1,7 +1,7 @@
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ConfigInput, defineConfig } from '../../core/config.ts';
-import { makeStack } from '../support/stack.ts';
+import { makeTemplate } from '../support/stack.ts';
 
 interface Statement {
   readonly Sid?: string;
@@ -15,8 +15,7 @@ let template: Template;
 const names = new Map<string, string>();
 
 beforeAll(() => {
-  const { stack } = makeStack();
-  template = Template.fromStack(stack);
+  template = makeTemplate();
   for (const id of Object.keys(template.toJSON().Resources)) {
     names.set(id, id.replace(/[0-9A-F]{8}$/, ''));
   }
@@ -59,8 +58,8 @@ const logs = (name: string): string[] => [
 
 /** Statements about alerts in the template of a gateway with these alerts. */
 function alertStatements(alerts: ConfigInput['alerts']): string[] {
-  const { stack } = makeStack({ config: defineConfig({ providers: {}, alerts }) });
-  const text = JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
+  const made = makeTemplate({ config: defineConfig({ providers: {}, alerts }) });
+  const text = JSON.stringify(made.findResources('AWS::IAM::Policy'));
   return text.match(/"Sid":"(ReadAlertSecret|PublishAlerts)"/g) ?? [];
 }
 
@@ -173,9 +172,7 @@ describe('what each function may do, and nothing else', () => {
         'by-key': { like: 'bedrock', region: 'ap-south-1' },
       },
     });
-    const policies = Template.fromStack(makeStack({ config }).stack).findResources(
-      'AWS::IAM::Policy',
-    );
+    const policies = makeTemplate({ config }).findResources('AWS::IAM::Policy');
     const asking = Object.entries(policies).filter(([, policy]) =>
       JSON.stringify(policy).includes('bedrock'),
     );
@@ -224,19 +221,15 @@ describe('what each function may do, and nothing else', () => {
 
   test('no function may call Bedrock unless the configuration calls it with the role', () => {
     const config = defineConfig({ providers: { bedrock: { region: 'us-east-1' } } });
-    for (const stack of [makeStack({ config }).stack, makeStack().stack]) {
-      expect(
-        JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy')),
-      ).not.toContain('bedrock:');
+    for (const made of [makeTemplate({ config }), template]) {
+      expect(JSON.stringify(made.findResources('AWS::IAM::Policy'))).not.toContain('bedrock:');
     }
   });
 
   test('a proxy without a provider that needs a key reads no secret', () => {
     const config = defineConfig({ providers: { ollama: { auth: 'none' } } });
-    const { stack } = makeStack({ config });
-    expect(
-      JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy')),
-    ).not.toContain('ReadProviderSecrets');
+    const policies = makeTemplate({ config }).findResources('AWS::IAM::Policy');
+    expect(JSON.stringify(policies)).not.toContain('ReadProviderSecrets');
   });
 });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { App, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { InterfaceVpcEndpoint, Vpc } from 'aws-cdk-lib/aws-ec2';
@@ -10,19 +10,13 @@ import { defineConfig } from '../../core/config.ts';
 import { Hallpass } from '../../lib/hallpass.ts';
 import { type HallpassProps, readContextProps } from '../../lib/props.ts';
 import { findProblems } from '../support/resource-spec.ts';
-import { makeTemplate } from '../support/stack.ts';
+import { makeApp, makeTemplate } from '../support/stack.ts';
 
 const config = defineConfig({ providers: { openai: {} } });
-const context = { 'aws:cdk:bundling-stacks': [] };
 
 /** A stack of someone's own with a gateway in it. */
 function inOwnStack(settings: (stack: Stack) => Partial<HallpassProps>) {
-  const app = new App({
-    analyticsReporting: false,
-    builtinCloudFormationValidation: false,
-    context,
-  });
-  const stack = new Stack(app, 'Own');
+  const stack = new Stack(makeApp(), 'Own');
   const hallpass = new Hallpass(stack, 'Gateway', { config, ...settings(stack) });
   return { stack, hallpass, template: () => Template.fromStack(stack) };
 }
@@ -282,7 +276,7 @@ describe('upgrades', () => {
   // guarantee: upgrades
   test('a changed authorizer makes a new deployment of the API, without any flag', () => {
     const deploymentOf = (id: string): string | undefined => {
-      const stack = new Stack(new App({ analyticsReporting: false, context }), 'Own');
+      const stack = new Stack(makeApp(), 'Own');
       new Hallpass(stack, id, { config });
       return Object.keys(Template.fromStack(stack).findResources('AWS::ApiGateway::Deployment'))
         .at(0)

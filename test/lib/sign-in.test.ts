@@ -1,9 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import type { Template } from 'aws-cdk-lib/assertions';
-import { build } from 'esbuild';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { defineConfig } from '../../core/config.ts';
-import { makeTemplate } from '../support/stack.ts';
+import { bundledCode } from '../../lib/bundle.ts';
+import { moduleOf, pathOf } from '../../lib/paths.ts';
+import { bundleIn, makeApp, makeTemplate } from '../support/stack.ts';
 
 const config = defineConfig({
   providers: {},
@@ -31,13 +31,6 @@ let template: Template;
 
 const resourcesOf = (type: string) => Object.entries(template.findResources(type));
 
-function pathOf(id: string | undefined): string {
-  const resource = id && template.findResources('AWS::ApiGateway::Resource')[id];
-  if (!resource) return '';
-  const { PathPart, ParentId } = resource.Properties;
-  return `${pathOf(ParentId.Ref)}/${PathPart}`;
-}
-
 beforeAll(() => {
   template = makeTemplate({ config });
 });
@@ -45,8 +38,13 @@ beforeAll(() => {
 describe('a stack with sign-in', () => {
   // guarantee: no-open-method
   test('opens the methods of sign-in by name, and leaves their other methods behind the authorizer', () => {
+    const resources = template.findResources('AWS::ApiGateway::Resource');
+    const routeOf = (id: string): string => {
+      const resource = resources[id]?.Properties;
+      return resource ? `${routeOf(resource.ParentId.Ref)}/${resource.PathPart}` : '';
+    };
     const methods = resourcesOf('AWS::ApiGateway::Method').map(([, { Properties }]) => ({
-      name: `${Properties.HttpMethod} ${pathOf(Properties.ResourceId.Ref)}`,
+      name: `${Properties.HttpMethod} ${routeOf(Properties.ResourceId.Ref)}`,
       type: Properties.AuthorizationType,
       uri: JSON.stringify(Properties.Integration.Uri ?? ''),
     }));
@@ -168,24 +166,11 @@ test('a stack without sign-in has neither its function nor its table nor its rou
   expect(text).not.toMatch(/SignIn|oauth/);
 });
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-test('the bundle of sign-in is at most 200 kB, without the AWS SDK and node:http', async () => {
-  const { outputFiles } = await build({
-    entryPoints: [`${root}lambdas/entry/sign-in.ts`],
-    absWorkingDir: root,
-    bundle: true,
-    write: false,
-    minify: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    mainFields: ['module', 'main'],
-    alias: { '#config': `${root}hallpass.config.ts` },
-  });
-  const code = outputFiles[0]?.text ?? '';
-  expect(code.length).toBeLessThanOrEqual(200_000);
-  expect(code.length).toBeGreaterThan(50_000);
-  expect(code).not.toContain('aws-sdk');
-  expect(code).not.toMatch(/from\s*"(node:)?http"/);
+test('the bundle of sign-in is at most 200 kB, without the AWS SDK and node:http', () => {
+  const code = bundledCode(moduleOf('lambdas/entry/sign-in'), pathOf('hallpass.config.ts'));
+  const text = bundleIn(makeApp({ bundles: true }), code);
+  expect(text.length).toBeLessThanOrEqual(200_000);
+  expect(text.length).toBeGreaterThan(50_000);
+  expect(text).not.toContain('aws-sdk');
+  expect(text).not.toMatch(/from\s*"(node:)?http"/);
 });

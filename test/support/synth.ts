@@ -108,7 +108,8 @@ function runSynth(folder: string): Promise<Outcome> {
   });
 }
 
-function assetOf(template: Template, name: string): string {
+/** Returns the folder of a function's code in the assembly. Its name is a hash of the content. */
+export function assetOf(template: Template, name: string): string {
   const description = `Hallpass ${name}`;
   const resource = Object.values(template.Resources).find(
     ({ Type, Properties }) =>
