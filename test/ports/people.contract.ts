@@ -148,9 +148,9 @@ export function describePeople({ people, wallets, makeWalletId, holdIn }: People
       const { wallet } = await reserve(change, other, 'r2');
 
       expect(wallet?.seenDay).toBe('2026-11-29');
-      expect(await people().findListed(book, '', 10)).toEqual([change.walletId]);
+      expect(await people().findListed(book, '#', 10)).toEqual([change.walletId]);
       expect(await people().findListed(book, change.walletId, 10)).toEqual([]);
-      expect(await people().findListed('another', '', 10)).toEqual([]);
+      expect(await people().findListed('another', '#', 10)).toEqual([]);
     });
   });
 
