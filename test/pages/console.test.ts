@@ -7,7 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signScopedToken } from '../../core/tokens/scoped-token.ts';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { runHere } from '../support/hallpass-command.ts';
-import { expectOnEachScreen, findUnreached, type Visit, visit } from '../support/page-visit.ts';
+import {
+  expectOnEachScreen,
+  findUnreached,
+  SIZES,
+  type Visit,
+  visit,
+} from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
 
 const HOSTILE = '<img src=x onerror=alert(1)>\u202E';
@@ -75,18 +81,34 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     ['passes', 'Issue passes for a class'],
   ] as const;
 
-  // guarantee: pages-for-everyone
-  test.each(VIEWS)(
-    'shows its view "%s" on every screen, and axe finds nothing',
-    async (view, text) => {
-      const { page, faults, close } = await open(view);
-      await expectOnEachScreen(page, `console-${view}`, () =>
-        page.getByText(text).first().waitFor(),
-      );
-      expect(await faults()).toEqual([]);
-      await close();
-    },
-  );
+  describe('in one tab', () => {
+    let visited: Visit;
+    beforeAll(async () => {
+      visited = await open('overview');
+    });
+    afterAll(() => visited?.close());
+
+    // guarantee: pages-for-everyone
+    test.each(VIEWS)(
+      'shows its view "%s" on every screen, and axe finds nothing',
+      async (view, text) => {
+        const { page, faults } = visited;
+        await page.goto(`${root}console#view=${view}`);
+        await expectOnEachScreen(page, `console-${view}`, () =>
+          page.getByText(text).first().waitFor(),
+        );
+        expect(await faults()).toEqual([]);
+      },
+    );
+
+    test.each(VIEWS)('is used by keyboard alone in its view "%s"', async (view, text) => {
+      const { page } = visited;
+      await page.setViewportSize(SIZES.laptop);
+      await page.goto(`${root}console#view=${view}`);
+      await page.getByText(text).first().waitFor();
+      expect(await findUnreached(page)).toEqual([]);
+    });
+  });
 
   test('asks for its key on every screen, and axe finds nothing', async () => {
     const { page, close } = await visit(browser, `${root}console`);
@@ -303,14 +325,5 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     });
     expect(hours).toEqual([1, 168]);
     await close();
-  });
-
-  test('is used by keyboard alone', async () => {
-    for (const view of ['overview', 'people', 'passes']) {
-      const { page, close } = await open(view);
-      await page.getByRole('button', { name: 'Refresh' }).waitFor();
-      expect(await findUnreached(page)).toEqual([]);
-      await close();
-    }
   });
 });

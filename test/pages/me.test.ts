@@ -10,7 +10,8 @@ import {
   expectOnEachScreen,
   findUnreached,
   isTooWide,
-  type Look,
+  SIZES,
+  type Visit,
   visit,
 } from '../support/page-visit.ts';
 import { type Started, start } from '../support/start-process.ts';
@@ -58,8 +59,7 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     const response = await fetch(`${gateway.ready.url}/key`, { headers });
     return ((await response.json()) as { data: { usage: number; limit_remaining: number } }).data;
   };
-  const open = (token: string, look: Partial<Look> = {}) =>
-    visit(browser, `${root}me#${token}`, look);
+  const open = (token: string) => visit(browser, `${root}me#${token}`);
   const words = async (page: Page) => (await page.locator('main').innerText()).replace(/\s+/g, ' ');
 
   /** The states of the page, the credential that leads there, and what the holder reads. */
@@ -114,20 +114,48 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     ['asked for', async () => '', 'Paste your pass to see what is left'],
   ];
 
-  // guarantee: pages-for-everyone
-  test.each(STATES)(
-    'a pass that is %s has words of its own on every screen, and axe finds nothing',
-    async (state, make, text) => {
-      const { page, faults, settled, close } = await open(await make());
-      await expect.poll(() => words(page)).toContain(text);
-      await settled();
-      await expectOnEachScreen(page, `me-${state.replaceAll(' ', '-')}`, async (screen) => {
-        expect(await words(page), screen).toContain(text);
-      });
+  describe('opened again and again in one tab', () => {
+    let visited: Visit;
+    beforeAll(async () => {
+      visited = await visit(browser, `${root}llms.txt`);
+    });
+    afterAll(() => visited?.close());
+
+    /** Loads the page anew: a pass that comes while it is open is asked about, and a query makes it another page. */
+    const load = (name: string, token: string) =>
+      visited.page.goto(`${root}me?${encodeURIComponent(name)}#${token}`);
+
+    // guarantee: pages-for-everyone
+    test.each(STATES)(
+      'a pass that is %s has words of its own on every screen, and axe finds nothing',
+      async (state, make, text) => {
+        const { page, faults, settled } = visited;
+        await load(state, await make());
+        await expect.poll(() => words(page)).toContain(text);
+        await settled();
+        await expectOnEachScreen(page, `me-${state.replaceAll(' ', '-')}`, async (screen) => {
+          expect(await words(page), screen).toContain(text);
+        });
+        expect(await faults()).toEqual([]);
+      },
+    );
+
+    // guarantee: pages-show-text
+    test.each([
+      ['markup', '<img src=x onerror=alert(1)>'],
+      ['marks that turn text around', '\u202Eevil\u2066@example.edu'],
+      ['128 characters', 'w'.repeat(128)],
+    ])('shows a user id of %s as text', async (name, user) => {
+      const { page, faults } = visited;
+      await page.setViewportSize(SIZES.phone);
+      await load(name, pass('hostile', { user }));
+      await page.locator('.left').waitFor();
+      expect(await page.locator('h1').textContent()).toBe(user);
+      expect(await page.locator('main img').count()).toBe(0);
+      expect(await isTooWide(page)).toBe(false);
       expect(await faults()).toEqual([]);
-      await close();
-    },
-  );
+    });
+  });
 
   test('begins with one figure: what is left, as the gateway counts it', async () => {
     const token = pass('figure');
@@ -212,21 +240,6 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     await page.getByRole('button', { name: 'Use it' }).click();
     await page.getByText('of $2.00 left').first().waitFor();
     expect(await words(page)).toMatch(/^second@example\.edu/);
-    await close();
-  });
-
-  // guarantee: pages-show-text
-  test.each([
-    ['markup', '<img src=x onerror=alert(1)>'],
-    ['marks that turn text around', '\u202Eevil\u2066@example.edu'],
-    ['128 characters', 'w'.repeat(128)],
-  ])('shows a user id of %s as text', async (_, user) => {
-    const { page, faults, close } = await open(pass('hostile', { user }), { size: 'phone' });
-    await page.locator('.left').waitFor();
-    expect(await page.locator('h1').textContent()).toBe(user);
-    expect(await page.locator('main img').count()).toBe(0);
-    expect(await isTooWide(page)).toBe(false);
-    expect(await faults()).toEqual([]);
     await close();
   });
 
