@@ -24,6 +24,8 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
   let gateway: Started;
   let browser: Browser;
   let root: string;
+  let tab: Visit;
+  let loads = 0;
   const output: string[] = [];
 
   const sign = (claims: Readonly<Record<string, unknown>>): string => {
@@ -55,6 +57,7 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
       await response.text();
     }
     browser = await startBrowser();
+    tab = await visit(browser, `${root}llms.txt`, {}, { acceptDownloads: true });
   });
   afterAll(async () => {
     await browser?.close();
@@ -66,12 +69,18 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     await page.getByLabel('Server key').fill(key);
     await page.getByRole('button', { name: 'Open the console' }).click();
   }
+  /** Loads the page anew in the tab: a tab for each test would take a process of the browser. */
+  async function load(hash = ''): Promise<Visit> {
+    loads += 1;
+    await tab.page.setViewportSize(SIZES.laptop);
+    await tab.page.goto(`${root}console?${loads}${hash}`);
+    return tab;
+  }
   async function open(view: string): Promise<Visit> {
-    const options = { acceptDownloads: true };
-    const visited = await visit(browser, `${root}console#view=${view}`, {}, options);
-    await enter(visited.page);
-    await visited.page.getByRole('heading', { name: 'Key demo' }).waitFor();
-    return visited;
+    await load(`#view=${view}`);
+    await enter(tab.page);
+    await tab.page.getByRole('heading', { name: 'Key demo' }).waitFor();
+    return tab;
   }
 
   const VIEWS = [
@@ -81,39 +90,36 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     ['passes', 'Issue passes for a class'],
   ] as const;
 
-  describe('in one tab', () => {
-    let visited: Visit;
-    beforeAll(async () => {
-      visited = await open('overview');
-    });
-    afterAll(() => visited?.close());
+  describe('opened once', () => {
+    beforeAll(() => open('overview'));
+
+    async function show(view: string): Promise<Page> {
+      await tab.page.goto(tab.page.url().replace(/#.*|$/, `#view=${view}`));
+      return tab.page;
+    }
 
     // guarantee: pages-for-everyone
     test.each(VIEWS)(
       'shows its view "%s" on every screen, and axe finds nothing',
       async (view, text) => {
-        const { page, faults } = visited;
-        await page.goto(`${root}console#view=${view}`);
-        await expectOnEachScreen(page, `console-${view}`, () =>
-          page.getByText(text).first().waitFor(),
+        await expectOnEachScreen(await show(view), `console-${view}`, () =>
+          tab.page.getByText(text).first().waitFor(),
         );
-        expect(await faults()).toEqual([]);
+        expect(await tab.faults()).toEqual([]);
       },
     );
 
     test.each(VIEWS)('is used by keyboard alone in its view "%s"', async (view, text) => {
-      const { page } = visited;
-      await page.setViewportSize(SIZES.laptop);
-      await page.goto(`${root}console#view=${view}`);
+      await tab.page.setViewportSize(SIZES.laptop);
+      const page = await show(view);
       await page.getByText(text).first().waitFor();
       expect(await findUnreached(page)).toEqual([]);
     });
   });
 
   test('asks for its key on every screen, and axe finds nothing', async () => {
-    const { page, close } = await visit(browser, `${root}console`);
+    const { page } = await load();
     await expectOnEachScreen(page, 'console-key', () => page.getByLabel('Server key').waitFor());
-    await close();
   });
 
   // guarantee: pages-count-exactly
@@ -131,7 +137,7 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     const { stdout, stderr } = await runHere(args);
     expect(stderr).toBe('');
     const { total } = JSON.parse(stdout);
-    const { page, close } = await open('overview');
+    const { page } = await open('overview');
     const spent = page.locator('.stat b [data-nano]').first();
     expect(await spent.getAttribute('data-nano')).toBe(String(Math.round(total.usd * 1e9)));
     expect(total.usd).toBeGreaterThan(0);
@@ -139,7 +145,6 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
       .locator('td [data-nano]')
       .evaluateAll((cells) => cells.map((cell) => cell.getAttribute('data-nano')));
     expect(rows).toEqual([String(Math.round(total.usd * 1e9))]);
-    await close();
   });
 
   test.each([
@@ -150,15 +155,15 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
       'This gateway does not know this key.',
     ],
   ])('says what is wrong with %s', async (_, keyOf, words) => {
-    const { page, close } = await visit(browser, `${root}console`);
+    const { page } = await load();
     await enter(page, keyOf());
     await page.getByText(words).waitFor();
-    await close();
   });
 
   // guarantee: pages-keep-the-credential
   test('keeps its key in memory alone: a reload asks for it, and nothing else has it', async () => {
-    const { page, requests, close } = await open('people');
+    const { page, requests, close } = await visit(browser, `${root}console#view=people`);
+    await enter(page);
     const secret = gateway.ready.key.slice(6);
     await page.getByText('ada@example.edu').waitFor();
     expect(page.url()).toBe(`${root}console#view=people`);
@@ -175,15 +180,14 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
   });
 
   test('opens from an address with a broken escape', async () => {
-    const { page, faults, close } = await visit(browser, `${root}console#view=people&find=100%`);
+    const { page, faults } = await load('#view=people&find=100%');
     await enter(page);
     await expect.poll(() => page.getByLabel('Find a person').inputValue()).toBe('100%');
     expect(await faults()).toEqual([]);
-    await close();
   });
 
   test('keeps its filters in the address, so that a link shows the same', async () => {
-    const { page, close } = await open('overview');
+    const { page } = await open('overview');
     await page.getByRole('button', { name: '90 days' }).click();
     await page.getByRole('button', { name: 'People' }).click();
     await page.getByLabel('Find a person').fill('lin');
@@ -195,12 +199,11 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     await again.page.getByText('lin@example.edu').waitFor();
     expect(await again.page.locator('tbody tr').count()).toBe(1);
     await again.close();
-    await close();
   });
 
   // guarantee: pages-show-text
   test('shows a hostile user id as text, and exports no formula', async () => {
-    const { page, requests, faults, close } = await open('people');
+    const { page, requests, faults } = await open('people');
     const cell = page.locator('bdi', { hasText: '<img' });
     expect(await cell.textContent()).toBe(HOSTILE);
     expect(await page.locator('main img').count()).toBe(0);
@@ -216,11 +219,10 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     expect(text.split('\r\n')[0]).toMatch(/^id,user,email,usage_usd,/);
     expect(text).toContain('ada@example.edu');
     expect(text.split(/\r\n|,/).filter((each) => /^[=+\-@]/.test(each))).toEqual([]);
-    await close();
   });
 
   test('signs a pass in the page, which the gateway accepts as it was meant', async () => {
-    const { page, requests, close } = await open('passes');
+    const { page, requests } = await open('passes');
     await page.getByLabel('Person').fill('eve@example.edu');
     await page.getByLabel('Dollars, in all').first().fill('0.5');
     await page.getByLabel('Models, with commas').first().fill('demo/echo');
@@ -241,15 +243,13 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     await page.getByRole('button', { name: 'Take it back' }).click();
     await page.getByText('It is taken back, within ten seconds.').waitFor();
     expect(requests.filter((line) => line.includes(token.slice(-40)))).toEqual([]);
-    await close();
   });
 
   test('refuses to hand out a pass that ends later than the key allows', async () => {
-    const { page, close } = await open('passes');
+    const { page } = await open('passes');
     await page.getByLabel('Ends in').first().selectOption('120 days');
     await page.getByRole('button', { name: 'Sign the pass' }).click();
     await page.getByText('It ends later than the key allows. Choose an earlier end.').waitFor();
-    await close();
   });
 
   const upload = (page: Page, text: string) =>
@@ -260,7 +260,7 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     });
 
   test('signs passes for a class from a CSV, and names the line of a wrong row', async () => {
-    const { page, close } = await open('passes');
+    const { page } = await open('passes');
     const button = page.getByRole('button', { name: 'Sign and save' });
     await upload(page, 'email,name\nnobody,Nobody\n');
     await button.click();
@@ -288,11 +288,10 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
       label: 'week-12:max@example.edu',
       limit: 2,
     });
-    await close();
   });
 
   test('gives each student the limit, the models and the end of their row, and none to who is no student', async () => {
-    const { page, close } = await open('passes');
+    const { page } = await open('passes');
     const button = page.getByRole('button', { name: 'Sign and save' });
     await upload(page, 'email,expires\nann@example.edu,1h\nbob@example.edu,120d\n');
     await button.click();
@@ -324,6 +323,5 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
       return Math.round((Date.parse(end) - Date.now()) / 3_600_000);
     });
     expect(hours).toEqual([1, 168]);
-    await close();
   });
 });

@@ -23,6 +23,8 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
   let gateway: Started;
   let browser: Browser;
   let root: string;
+  let tab: Visit;
+  let loads = 0;
   const output: string[] = [];
 
   beforeAll(async () => {
@@ -33,6 +35,7 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     }
     root = gateway.ready.url.replace(/v1$/, '');
     browser = await startBrowser();
+    tab = await visit(browser, `${root}llms.txt`);
   });
   afterAll(async () => {
     await browser?.close();
@@ -59,7 +62,15 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     const response = await fetch(`${gateway.ready.url}/key`, { headers });
     return ((await response.json()) as { data: { usage: number; limit_remaining: number } }).data;
   };
-  const open = (token: string) => visit(browser, `${root}me#${token}`);
+  /** Loads the page anew in the tab: a tab for each test would take a process of the browser. */
+  async function open(token: string): Promise<Visit> {
+    loads += 1;
+    await tab.page.setViewportSize(SIZES.laptop);
+    // A pass that comes while the page is open is asked about; another query makes it another page.
+    await tab.page.goto(`${root}me?${loads}#${token}`);
+    return tab;
+  }
+  const openAlone = (token: string) => visit(browser, `${root}me#${token}`);
   const words = async (page: Page) => (await page.locator('main').innerText()).replace(/\s+/g, ' ');
 
   /** The states of the page, the credential that leads there, and what the holder reads. */
@@ -114,62 +125,32 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     ['asked for', async () => '', 'Paste your pass to see what is left'],
   ];
 
-  describe('opened again and again in one tab', () => {
-    let visited: Visit;
-    beforeAll(async () => {
-      visited = await visit(browser, `${root}llms.txt`);
-    });
-    afterAll(() => visited?.close());
-
-    /** Loads the page anew: a pass that comes while it is open is asked about, and a query makes it another page. */
-    const load = (name: string, token: string) =>
-      visited.page.goto(`${root}me?${encodeURIComponent(name)}#${token}`);
-
-    // guarantee: pages-for-everyone
-    test.each(STATES)(
-      'a pass that is %s has words of its own on every screen, and axe finds nothing',
-      async (state, make, text) => {
-        const { page, faults, settled } = visited;
-        await load(state, await make());
-        await expect.poll(() => words(page)).toContain(text);
-        await settled();
-        await expectOnEachScreen(page, `me-${state.replaceAll(' ', '-')}`, async (screen) => {
-          expect(await words(page), screen).toContain(text);
-        });
-        expect(await faults()).toEqual([]);
-      },
-    );
-
-    // guarantee: pages-show-text
-    test.each([
-      ['markup', '<img src=x onerror=alert(1)>'],
-      ['marks that turn text around', '\u202Eevil\u2066@example.edu'],
-      ['128 characters', 'w'.repeat(128)],
-    ])('shows a user id of %s as text', async (name, user) => {
-      const { page, faults } = visited;
-      await page.setViewportSize(SIZES.phone);
-      await load(name, pass('hostile', { user }));
-      await page.locator('.left').waitFor();
-      expect(await page.locator('h1').textContent()).toBe(user);
-      expect(await page.locator('main img').count()).toBe(0);
-      expect(await isTooWide(page)).toBe(false);
+  // guarantee: pages-for-everyone
+  test.each(STATES)(
+    'a pass that is %s has words of its own on every screen, and axe finds nothing',
+    async (state, make, text) => {
+      const { page, faults, settled } = await open(await make());
+      await expect.poll(() => words(page)).toContain(text);
+      await settled();
+      await expectOnEachScreen(page, `me-${state.replaceAll(' ', '-')}`, async (screen) => {
+        expect(await words(page), screen).toContain(text);
+      });
       expect(await faults()).toEqual([]);
-    });
-  });
+    },
+  );
 
   test('begins with one figure: what is left, as the gateway counts it', async () => {
     const token = pass('figure');
     await spend(token);
-    const { page, close } = await open(token);
+    const { page } = await open(token);
     const left = await page.locator('.left').getAttribute('data-left');
     expect(Number(left)).toBe((await aboutKey(token)).limit_remaining);
     expect(await words(page)).toMatch(/^figure@example\.edu \$1\.99 of \$2\.00 left/);
-    await close();
   });
 
   test('streams an answer and then says what it cost, to the nano-dollar', async () => {
     const token = pass('try');
-    const { page, close } = await open(token);
+    const { page } = await open(token);
     await page.getByLabel('Your question').fill('one two three');
     await page.getByRole('button', { name: 'Ask' }).click();
     const cost = page.getByText('That cost');
@@ -177,25 +158,25 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     expect(await page.locator('.answer').innerText()).toBe('echo: one two three');
     const { usage } = await aboutKey(token);
     expect(await cost.getAttribute('data-nano')).toBe(String(Math.round(usage * 1e9)));
-    await close();
   });
 
   test('says so when an answer breaks off, and shows what came of it', async () => {
-    const { page, close } = await open(pass('broken'));
+    const { page } = await open(pass('broken'));
     const first = `data: ${JSON.stringify({ choices: [{ delta: { content: 'Once upon' } }] })}\n\n`;
     const last = `data: ${JSON.stringify({ error: { code: 'upstream_error', message: 'The provider broke off.' } })}\n\n`;
-    await page.route('**/v1/chat/completions', (route) =>
-      route.fulfill({ contentType: 'text/event-stream', body: first + last }),
+    await page.route(
+      '**/v1/chat/completions',
+      (route) => route.fulfill({ contentType: 'text/event-stream', body: first + last }),
+      { times: 1 },
     );
     await page.getByRole('button', { name: 'Ask' }).click();
     await page.getByText('The answer broke off.').waitFor();
     await page.getByText('The provider broke off.').waitFor();
     expect(await page.locator('.answer').innerText()).toBe('Once upon');
-    await close();
   });
 
   test('says so when the gateway goes away, and tries again', async () => {
-    const { page, close } = await open('');
+    const { page } = await open('');
     await page.getByLabel('Pass or key').fill(pass('away'));
     await page.context().setOffline(true);
     await page.getByRole('button', { name: 'Show my pass' }).click();
@@ -203,14 +184,13 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     await page.context().setOffline(false);
     await page.getByRole('button', { name: 'Try again' }).click();
     await page.getByText('of $2.00 left').first().waitFor();
-    await close();
   });
 
   // guarantee: pages-keep-the-credential
   test('keeps the pass out of addresses, requests, title, history, storage and logs', async () => {
     const token = pass('secret');
     const secret = token.slice(-43);
-    const { page, requests, settled, close } = await open(token);
+    const { page, requests, settled, close } = await openAlone(token);
     await page.getByRole('heading', { name: 'Set up' }).waitFor();
     await settled();
     expect(page.url()).toBe(`${root}me`);
@@ -231,7 +211,7 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
   });
 
   test('asks before it uses a pass that comes while it is open', async () => {
-    const { page, close } = await open(pass('first'));
+    const { page, close } = await openAlone(pass('first'));
     await page.getByText('first@example.edu').first().waitFor();
     await page.evaluate(`location.hash = ${JSON.stringify(pass('second'))}`);
     await page.getByText('Use this pass?').waitFor();
@@ -243,19 +223,33 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
     await close();
   });
 
+  // guarantee: pages-show-text
+  test.each([
+    ['markup', '<img src=x onerror=alert(1)>'],
+    ['marks that turn text around', '\u202Eevil\u2066@example.edu'],
+    ['128 characters', 'w'.repeat(128)],
+  ])('shows a user id of %s as text', async (_, user) => {
+    const { page, faults } = await open(pass('hostile', { user }));
+    await page.setViewportSize(SIZES.phone);
+    await page.locator('.left').waitFor();
+    expect(await page.locator('h1').textContent()).toBe(user);
+    expect(await page.locator('main img').count()).toBe(0);
+    expect(await isTooWide(page)).toBe(false);
+    expect(await faults()).toEqual([]);
+  });
+
   test('is used by keyboard alone', async () => {
-    const { page, settled, close } = await open(pass('keys'));
+    const { page, settled } = await open(pass('keys'));
     await page.getByRole('heading', { name: 'Try it' }).waitFor();
     await settled();
     expect(await findUnreached(page)).toEqual([]);
     await page.getByRole('button', { name: 'Show the pass' }).focus();
     await page.keyboard.press('Enter');
     expect(await page.locator('pre').innerText()).toContain(pass('keys').slice(0, 40));
-    await close();
   });
 
   test('prints as a card: the pass and its code, and nothing else', async () => {
-    const { page, close } = await open(pass('print'));
+    const { page, close } = await openAlone(pass('print'));
     await page.getByRole('heading', { name: 'Set up' }).waitFor();
     await page.emulateMedia({ media: 'print' });
     expect(await page.locator('.qr').isVisible()).toBe(true);
@@ -267,7 +261,7 @@ describe.skipIf(!hasBrowser)('the page of a pass', () => {
 
   // guarantee: pages-are-small
   test('loads less than 30 kB, and shows something at once', async () => {
-    const { page, close } = await open(pass('weight'));
+    const { page, close } = await openAlone(pass('weight'));
     await page.locator('.left').waitFor();
     const [bytes, paintMs] = (await page.evaluate(`[
       performance.getEntries().filter(({ name, entryType }) => ['navigation', 'resource'].includes(entryType) && !name.includes('/v1/'))
