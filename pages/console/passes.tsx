@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { KeyInfo } from '../../core/account/views.ts';
 import { call } from '../shared/api.ts';
 import { isCredential, readClaims } from '../shared/credential.ts';
-import { Button, bindFields, Field, Form, SecretField } from '../shared/form.tsx';
+import { Button, bindFields, Field, Form, SecretField, SureButton } from '../shared/form.tsx';
 import { formatInstant } from '../shared/format.ts';
 import { useOutcome } from '../shared/hooks.tsx';
 import { Limits } from '../shared/limits.tsx';
@@ -114,9 +114,13 @@ function InspectForm({ signer }: { readonly signer: Signer }) {
         <Button type="submit" disabled={!isCredential(token)}>
           Show it
         </Button>
-        <Button kind="danger" disabled={!token.startsWith('jwt:')} onClick={takeBack}>
-          Take it back
-        </Button>
+        <SureButton
+          label="Take it back…"
+          question="It is refused from then on, and that cannot be undone."
+          sure="Take it back"
+          disabled={!token.startsWith('jwt:')}
+          onSure={takeBack}
+        />
       </div>
       {outcome}
       {info !== undefined && (

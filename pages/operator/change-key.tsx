@@ -70,7 +70,12 @@ export function ChangeKey(props: {
           <div class="row">
             <Button type="submit">Save</Button>
             <Button onClick={() => rotate(false)}>Rotate, both valid for a while</Button>
-            <Button onClick={() => rotate(true)}>Rotate now</Button>
+            <SureButton
+              label="Rotate now…"
+              question="The present key, and all passes that it signed, are refused from then on."
+              sure="Rotate it now"
+              onSure={() => rotate(true)}
+            />
             <SureButton
               label="Disable…"
               question="Nobody can use it from then on, and it cannot be undone."

@@ -30,24 +30,30 @@ export const Button = ({
 );
 
 /**
- * The last button of a row, for what cannot be undone. It stays where it is and asks on a line below, so that a double
- * click or a held key does not confirm.
+ * A button of a row, for what cannot be undone. It stays where it is and asks on a line below, so that a double click or a
+ * held key does not confirm.
  */
 export function SureButton(props: {
   readonly label: string;
   readonly question: string;
   /** The words of the button that confirms. */
   readonly sure: string;
+  readonly disabled?: boolean;
   onSure(): void;
 }) {
-  const { label, question, sure, onSure } = props;
+  const { label, question, sure, disabled = false, onSure } = props;
   const [isAsking, setAsking] = useState(false);
   return (
     <>
-      <Button kind="danger" aria-expanded={isAsking} onClick={() => setAsking(true)}>
+      <Button
+        kind="danger"
+        disabled={disabled}
+        aria-expanded={isAsking}
+        onClick={() => setAsking(true)}
+      >
         {label}
       </Button>
-      {isAsking && (
+      {isAsking && !disabled && (
         <div class="row line">
           <span role="alert">{question}</span>
           <Button onClick={() => setAsking(false)}>Cancel</Button>

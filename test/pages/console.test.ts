@@ -240,7 +240,8 @@ describe.skipIf(!hasBrowser)('the console of a key', () => {
     await page.getByLabel('Pass', { exact: true }).fill(token);
     await page.getByRole('button', { name: 'Show it' }).click();
     await page.getByText('$0.50 of $0.50 left').waitFor();
-    await page.getByRole('button', { name: 'Take it back' }).click();
+    await page.getByRole('button', { name: 'Take it back…' }).click();
+    await page.getByRole('button', { name: 'Take it back', exact: true }).click();
     await page.getByText('It is taken back, within ten seconds.').waitFor();
     expect(requests.filter((line) => line.includes(token.slice(-40)))).toEqual([]);
   });

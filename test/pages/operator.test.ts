@@ -77,7 +77,8 @@ describe.skipIf(!hasBrowser)('hallpass console', () => {
     await row.getByLabel('Limits, with commas').fill('nonsense');
     await row.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Nothing was changed.').waitFor();
-    await row.getByRole('button', { name: 'Rotate now' }).click();
+    await row.getByRole('button', { name: 'Rotate now…' }).click();
+    await row.getByRole('button', { name: 'Rotate it now' }).click();
     await row.getByLabel('The key. It is shown only now').waitFor();
     await row.getByRole('button', { name: 'Disable…' }).click();
     await row.getByRole('button', { name: 'Disable it for ever' }).click();
