@@ -6,10 +6,17 @@ import { CALLER_ARN, type StackStandIn, startStackStandIn } from '../support/sta
 let standIn: StackStandIn;
 beforeAll(async () => {
   standIn = await startStackStandIn();
+  for (const [name, value] of Object.entries(standIn.variables)) vi.stubEnv(name, value);
 });
-afterAll(() => standIn.close());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await standIn.close();
+});
 
 const run = (...args: string[]) => hallpass(args, { cwd: tmpdir(), variables: standIn.variables });
+
+/** Runs a command in this process, where AWS's clients read the variables too. */
+const here = (...args: string[]) => runHere(args, { variables: standIn.variables });
 
 describe('--stack', () => {
   test('uses the tables and secrets of the stack, and records the AWS identity', async () => {
@@ -37,11 +44,8 @@ describe('--stack', () => {
   });
 
   test('lists, changes, rotates, explains and disables keys, and records each change', async () => {
-    const { variables } = standIn;
-    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     const there = async (...args: string[]) => {
-      const all = [...args, '--stack', 'Hallpass', '--json'];
-      const { status, stdout, stderr } = await runHere(all, { variables });
+      const { status, stdout, stderr } = await here(...args, '--stack', 'Hallpass', '--json');
       return { status, stderr, json: stdout === '' ? undefined : JSON.parse(stdout) };
     };
     const { json: made } = await there('keys', 'create', 'life', '--identity-header');
@@ -66,13 +70,12 @@ describe('--stack', () => {
     expect(rows).toEqual(
       ['disable', 'rotate', 'set', 'create'].map((action) => [action, CALLER_ARN]),
     );
-    vi.unstubAllEnvs();
   });
 
   test('refuses a key set on this machine', async () => {
     const verifier = ['--jwks-url', 'http://127.0.0.1:9/jwks', '--any-audience'];
     const args = ['keys', 'create', 'own', '--client-access', ...verifier, '--stack', 'Hallpass'];
-    expect(await run(...args)).toMatchObject({
+    expect(await here(...args)).toMatchObject({
       status: 1,
       stdout: '',
       stderr: expect.stringContaining('"--jwks-url" must be an https URL'),
@@ -80,13 +83,13 @@ describe('--stack', () => {
   });
 
   test('passes on the words of AWS for a missing stack, and refuses a stack that is no gateway', async () => {
-    expect(await run('keys', 'list', '--stack', 'Gone')).toEqual({
+    expect(await here('keys', 'list', '--stack', 'Gone')).toEqual({
       status: 1,
       stdout: '',
       stderr:
         'hallpass: the stack "Gone" cannot be used: Stack with id Gone does not exist (ValidationError)\n',
     });
-    expect(await run('keys', 'list', '--stack', 'Other')).toEqual({
+    expect(await here('keys', 'list', '--stack', 'Other')).toEqual({
       status: 1,
       stdout: '',
       stderr: `hallpass: the stack "Other" cannot be used: it has no output "KeysTable", so it is not a gateway's stack\n`,
