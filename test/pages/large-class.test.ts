@@ -4,7 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { makePerson, makeUsage } from '../support/class-data.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { expectOnEachScreen, isTooWide, type Look, visit } from '../support/page-visit.ts';
+import {
+  expectOnEachScreen,
+  isTooWide,
+  type Look,
+  type Visit,
+  visit,
+} from '../support/page-visit.ts';
 
 const PEOPLE = 1_000;
 const DAYS = 90;
@@ -14,10 +20,15 @@ const WORK_MS_MAX = 500;
 describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
   let gateway: TestGateway;
   let browser: Browser;
+  let root: string;
+  let tab: Visit;
+  let loads = 0;
   const changes: { url: string; body: unknown; key: string | undefined }[] = [];
   beforeAll(async () => {
     gateway = await startTestGateway();
+    root = gateway.url.replace(/v1$/, '');
     browser = await startBrowser();
+    tab = await openTab();
   });
   afterAll(async () => {
     await browser?.close();
@@ -41,16 +52,22 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     await route.fulfill({ json: { data, next } });
   }
 
-  async function open(view: string, look: Partial<Look> = {}) {
-    const root = gateway.url.replace(/v1$/, '');
-    const visited = await visit(browser, `${root}console#view=${view}&days=${DAYS}`, look);
-    await visited.page.route('**/v1/users**', answerUsers);
-    await visited.page.route('**/v1/usage?group_by=day,model**', (route) =>
+  /** Opens a tab in which the gateway has a class. */
+  async function openTab(look: Partial<Look> = {}): Promise<Visit> {
+    const opened = await visit(browser, `${root}llms.txt`, look);
+    await opened.page.route('**/v1/users**', answerUsers);
+    await opened.page.route('**/v1/usage?group_by=day,model**', (route) =>
       route.fulfill({ json: makeUsage(DAYS, Date.now()) }),
     );
-    await visited.page.getByLabel('Server key').fill(gateway.key);
-    await visited.page.getByRole('button', { name: 'Open the console' }).click();
-    return visited;
+    return opened;
+  }
+  /** Loads the console anew; a tab for each test would take a process of the browser. */
+  async function open(view: string, { page }: Visit = tab): Promise<Page> {
+    loads += 1;
+    await page.goto(`${root}console?${loads}#view=${view}&days=${DAYS}`);
+    await page.getByLabel('Server key').fill(gateway.key);
+    await page.getByRole('button', { name: 'Open the console' }).click();
+    return page;
   }
   /** Returns what tells the processor time of the page's thread since its start, in ms. */
   async function watchWork(page: Page): Promise<() => Promise<number>> {
@@ -66,7 +83,8 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
   const firstPerson = (page: Page) => page.locator('tbody tr td bdi').first().textContent();
 
   test('takes little work to be ready and to answer a search', async () => {
-    const { page, close } = await open('people');
+    const own = await openTab();
+    const page = await open('people', own);
     const workMs = await watchWork(page);
     await page.getByText('1 to 50 of 1,000').waitFor();
     const readyMs = await workMs();
@@ -78,11 +96,11 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     );
     expect(readyMs).toBeGreaterThan(0);
     expect(readyMs + searchMs).toBeLessThan(WORK_MS_MAX);
-    await close();
+    await own.close();
   });
 
   test('pages through them, orders them, and shows who is near a limit or blocked', async () => {
-    const { page, close } = await open('people');
+    const page = await open('people');
     expect(await firstPerson(page)).toBe('user-0@example.edu');
     await page.getByRole('button', { name: 'Next' }).click();
     await page.getByText('51 to 100 of 1,000').waitFor();
@@ -92,11 +110,10 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     await page.getByRole('button', { name: 'Blocked 1' }).click();
     await expect.poll(() => firstPerson(page)).toBe('user-7@example.edu');
     expect(await page.locator('tbody').innerText()).toContain('<b>token posted</b>');
-    await close();
   });
 
   test('keeps to the days that were chosen last, also when an earlier answer comes later', async () => {
-    const { page, settled, close } = await open('overview');
+    const page = await open('overview');
     await page.getByText('in 90 days').waitFor();
     const held = Promise.withResolvers<Route>();
     await page.route('**/v1/usage?**', (route) => held.resolve(route), { times: 1 });
@@ -105,14 +122,13 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     await page.getByRole('button', { name: '30 days' }).click();
     await page.getByText('in 30 days').waitFor();
     await early.fulfill({ json: makeUsage(7, Date.now()) });
-    await settled();
+    await tab.settled();
     expect(await page.getByText('in 7 days').count()).toBe(0);
     expect(await page.getByText('in 30 days').count()).toBe(1);
-    await close();
   });
 
   test('tops up, blocks, unblocks, notes and limits a person, each change with a key of its own', async () => {
-    const { page, close } = await open('people');
+    const page = await open('people');
     await page.getByRole('button', { name: 'Change user-3@example.edu' }).click();
     await page.getByLabel('Dollars to give').fill('5');
     await page.getByRole('button', { name: 'Top up' }).click();
@@ -141,13 +157,13 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
     ]);
     expect(new Set(changes.map(({ key }) => key)).size).toBe(5);
     expect(changes[0]?.key).toMatch(/^[\w-]{36}$/);
-    await close();
   });
 
   // guarantee: pages-show-text
   test('shows hostile names of models and conversations, and hostile notes, as text', async () => {
     const bad = `<img src=x onerror=alert(1)>\u202E${'w'.repeat(100)}`;
-    const { page, faults, close } = await open('overview', { size: 'phone' });
+    const own = await openTab({ size: 'phone' });
+    const page = await open('overview', own);
     const usage = makeUsage(1, Date.now());
     const data = usage.data.map((line) => ({ ...line, model: bad, conversation: bad, user: bad }));
     const person = { ...makePerson(1), user: bad, note: bad, blocked: null };
@@ -163,17 +179,16 @@ describe.skipIf(!hasBrowser)('the console of a class of 1,000', () => {
       expect(await page.locator('main img').count()).toBe(0);
       expect(await isTooWide(page)).toBe(false);
     }
-    expect(await faults()).toEqual([]);
-    await close();
+    expect(await own.faults()).toEqual([]);
+    await own.close();
   });
 
   test.each([
     ['overview', '80 % or more'],
     ['people', '1 to 50 of 1,000'],
   ])('fits its view "%s" on every screen, and axe finds nothing', async (view, text) => {
-    const { page, faults, close } = await open(view);
+    const page = await open(view);
     await expectOnEachScreen(page, `class-${view}`, () => page.getByText(text).waitFor());
-    expect(await faults()).toEqual([]);
-    await close();
+    expect(await tab.faults()).toEqual([]);
   });
 });
