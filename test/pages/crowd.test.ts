@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withGateway } from '../../cli/gateway/connect.ts';
+import { bookOf, walletIdOf } from '../../core/wallet/payer.ts';
 import { hasBrowser, startBrowser } from '../support/browser.ts';
 import { startConsole } from '../support/console-command.ts';
 import { visit } from '../support/page-visit.ts';
@@ -21,18 +23,32 @@ describe.skipIf(!hasBrowser)('a key with 450 people', () => {
     folder = await mkdtemp(join(tmpdir(), 'hallpass-crowd-'));
     gateway = await start(['--data', 'data'], folder);
     browser = await startBrowser();
-    const { url, key } = gateway.ready;
-    const addPerson = (index: number) =>
-      fetch(`${url}/users/token%3Aperson-${index}`, {
-        method: 'PATCH',
-        headers: { authorization: `Bearer ${key}` },
-        body: JSON.stringify({ note: `row ${index}` }),
-      });
-    for (let index = 0; index < PEOPLE; index += AT_ONCE) {
-      const some = Array.from({ length: AT_ONCE }, (_, more) => addPerson(index + more));
-      const statuses = (await Promise.all(some)).map(({ status }) => status);
-      expect(statuses).toEqual(some.map(() => 200));
-    }
+    const place = { data: join(folder, 'data') };
+    await withGateway(place, { variables: {} }, async ({ account, people, requireKey }) => {
+      const { id: keyId } = await requireKey('demo');
+      const addPerson = (id: string) => {
+        const walletId = walletIdOf({
+          account,
+          keyId,
+          identity: { source: 'token', issuer: '', id },
+        });
+        return people.change({
+          walletId,
+          listedUnder: bookOf(walletId),
+          seenRev: undefined,
+          person: { rev: 'r', limits: [], creditNanoUsd: 0n, isBlocked: false },
+          texts: { name: id, source: 'token' },
+          idempotencyKey: 'first',
+          digest: 'd',
+          nowMs: Date.now(),
+          forget: [],
+        });
+      };
+      for (let index = 0; index < PEOPLE; index += AT_ONCE) {
+        const some = Array.from({ length: AT_ONCE }, (_, more) => `person-${index + more}`);
+        expect(await Promise.all(some.map(addPerson))).toEqual(some.map(() => 'changed'));
+      }
+    });
   });
   afterAll(async () => {
     await browser?.close();
