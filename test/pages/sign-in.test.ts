@@ -15,7 +15,7 @@ import {
   type LocalProvider,
   startLocalProvider,
 } from '../support/local-provider.ts';
-import { expectUsableOnEachScreen, visit } from '../support/page-visit.ts';
+import { expectUsableOnEachScreen, type Visit, visit } from '../support/page-visit.ts';
 import { type SignInGateway, startSignInGateway } from '../support/sign-in-gateway.ts';
 import { makeVisitor } from '../support/web-visitor.ts';
 
@@ -179,73 +179,80 @@ describe.skipIf(!hasBrowser)('sign-in in a browser', () => {
     await close();
   });
 
-  // guarantee: pages-for-everyone
-  test('the first page offers sign-in, and axe finds nothing', async () => {
-    const { page, faults, close } = await visit(browser, `${gateway.root}/`);
-    await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
-    await expectUsableOnEachScreen(page, 'landing-sign-in');
-    expect(await faults()).toEqual([]);
-    await close();
-  });
+  describe('in one tab', () => {
+    let tab: Visit;
+    beforeAll(async () => {
+      tab = await visit(browser, `${gateway.root}/llms.txt`);
+    });
+    afterAll(() => tab?.close());
 
-  test('the page of a pass that ended offers sign-in, and axe finds nothing', async () => {
-    const ended = gateway.sign({ iat: 1_700_000_000, exp: 1_700_000_060 });
-    const { page, faults, close } = await visit(browser, `${gateway.root}/me#${ended}`);
-    await page.getByText(/^This pass ended/).waitFor();
-    await expectUsableOnEachScreen(page, 'me-sign-in');
-    await page.getByRole('button', { name: 'Use another pass' }).click();
-    await page.getByLabel('Pass or key').waitFor();
-    await expectUsableOnEachScreen(page, 'me-asks-sign-in');
-    expect(await faults()).toEqual([]);
-    await page.getByRole('link', { name: 'Sign in' }).click();
-    await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
-    await close();
-  });
+    // guarantee: pages-for-everyone
+    test('the first page offers sign-in, and axe finds nothing', async () => {
+      const { page, faults } = tab;
+      await page.goto(`${gateway.root}/`);
+      await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
+      await expectUsableOnEachScreen(page, 'landing-sign-in');
+      expect(await faults()).toEqual([]);
+    });
 
-  test('the page after a login says who signed in, and axe finds nothing', async () => {
-    const { page, faults, close } = await visit(browser, `${gateway.root}/llms.txt`);
-    await showDone(page);
-    await page.getByRole('heading', { name: 'You are signed in' }).waitFor();
-    expect(await page.locator('main').innerText()).toContain('ada@example.edu');
-    await expectUsableOnEachScreen(page, 'sign-in-done');
-    expect(await faults()).toEqual([]);
-    await page.getByRole('link', { name: 'Open your page' }).click();
-    await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
-    await close();
-  });
+    test('the page of a pass that ended offers sign-in, and axe finds nothing', async () => {
+      const ended = gateway.sign({ iat: 1_700_000_000, exp: 1_700_000_060 });
+      const { page, faults } = tab;
+      await page.goto(`${gateway.root}/me#${ended}`);
+      await page.getByText(/^This pass ended/).waitFor();
+      await expectUsableOnEachScreen(page, 'me-sign-in');
+      await page.getByRole('button', { name: 'Use another pass' }).click();
+      await page.getByLabel('Pass or key').waitFor();
+      await expectUsableOnEachScreen(page, 'me-asks-sign-in');
+      expect(await faults()).toEqual([]);
+      await page.getByRole('link', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
+    });
 
-  test('the page that asks for access declines as easily as it allows, and axe finds nothing', async () => {
-    const url = authorizeUrl('http://127.0.0.1:8400/callback');
-    const { page, faults, close } = await visit(browser, url);
-    await page.getByRole('heading', { name: 'Give access?' }).waitFor();
-    await expectUsableOnEachScreen(page, 'sign-in-asks', () => expectAlike(page));
-    expect(await faults()).toEqual([]);
-    await close();
-  });
+    test('the page after a login says who signed in, and axe finds nothing', async () => {
+      const { page, faults } = tab;
+      await showDone(page);
+      await page.getByRole('heading', { name: 'You are signed in' }).waitFor();
+      expect(await page.locator('main').innerText()).toContain('ada@example.edu');
+      await expectUsableOnEachScreen(page, 'sign-in-done');
+      expect(await faults()).toEqual([]);
+      await page.getByRole('link', { name: 'Open your page' }).click();
+      await page.getByRole('heading', { name: 'ada@example.edu' }).waitFor();
+    });
 
-  test('the pages of a device are used by everyone, and axe finds nothing', async () => {
-    const { userCode } = await begin();
-    const { page, faults, close } = await visit(browser, `${gateway.root}/device`);
-    await expectUsableOnEachScreen(page, 'device-code');
-    await type(page, userCode);
-    await page.getByRole('heading', { name: 'Is this your device?' }).waitFor();
-    await expectUsableOnEachScreen(page, 'device-asks');
-    await page.getByRole('link', { name: 'Sign in' }).click();
-    await page.getByRole('heading', { name: 'Give access?' }).waitFor();
-    await expectUsableOnEachScreen(page, 'device-confirm', () => expectAlike(page));
-    expect(await faults()).toEqual([]);
-    await close();
-  });
+    test('the page that asks for access declines as easily as it allows, and axe finds nothing', async () => {
+      const url = authorizeUrl('http://127.0.0.1:8400/callback');
+      const { page, faults } = tab;
+      await page.goto(url);
+      await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+      await expectUsableOnEachScreen(page, 'sign-in-asks', () => expectAlike(page));
+      expect(await faults()).toEqual([]);
+    });
 
-  test('the page of a refusal says why, and axe finds nothing', async () => {
-    provider.claims = { ...ADA, email: 'eve@evil.example' };
-    const { page, faults, close } = await visit(browser, `${gateway.root}/oauth/login`);
-    await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
-    expect(await page.locator('main').innerText()).toContain(
-      'Your e-mail address is not of a domain that may sign in.',
-    );
-    await expectUsableOnEachScreen(page, 'sign-in-refused');
-    expect(await faults()).toEqual([]);
-    await close();
+    test('the pages of a device are used by everyone, and axe finds nothing', async () => {
+      const { userCode } = await begin();
+      const { page, faults } = tab;
+      await page.goto(`${gateway.root}/device`);
+      await expectUsableOnEachScreen(page, 'device-code');
+      await type(page, userCode);
+      await page.getByRole('heading', { name: 'Is this your device?' }).waitFor();
+      await expectUsableOnEachScreen(page, 'device-asks');
+      await page.getByRole('link', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { name: 'Give access?' }).waitFor();
+      await expectUsableOnEachScreen(page, 'device-confirm', () => expectAlike(page));
+      expect(await faults()).toEqual([]);
+    });
+
+    test('the page of a refusal says why, and axe finds nothing', async () => {
+      provider.claims = { ...ADA, email: 'eve@evil.example' };
+      const { page, faults } = tab;
+      await page.goto(`${gateway.root}/oauth/login`);
+      await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
+      expect(await page.locator('main').innerText()).toContain(
+        'Your e-mail address is not of a domain that may sign in.',
+      );
+      await expectUsableOnEachScreen(page, 'sign-in-refused');
+      expect(await faults()).toEqual([]);
+    });
   });
 });
