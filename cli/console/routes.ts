@@ -7,7 +7,7 @@ import { DAY_MS, isoDay } from '../../core/base/limits.ts';
 import { createKey, type KeyAdminPorts, setKey } from '../../core/keys/key-admin.ts';
 import { disableKey, rotateKey } from '../../core/keys/key-rotation.ts';
 import type { KeySettings } from '../../core/keys/key-settings.ts';
-import { reportUsage } from '../../core/usage/report.ts';
+import { reportKeys } from '../../core/usage/report-keys.ts';
 import { CommandError } from '../failure.ts';
 import type { Gateway } from '../gateway/connect.ts';
 import { listAllChanges } from '../keys/changes.ts';
@@ -20,6 +20,7 @@ import type { ConsoleRoute } from './server.ts';
 /** The most reads of a key's report. */
 const READS_MAX = 2_000;
 const DAYS_MAX = 90;
+const BY_DAY = ['day', 'model'] as const;
 
 /** Makes the routes of one gateway. */
 export function makeRoutes(
@@ -32,7 +33,7 @@ export function makeRoutes(
       account: gateway.account,
       data: (await gateway.keys.list(gateway.account)).map((key) => toKeyJson(key, nowMs())),
     }),
-    'GET usage': async ({ query }) => reportKeys(gateway, Number(query.get('days')), nowMs()),
+    'GET usage': async ({ query }) => reportByDay(gateway, Number(query.get('days')), nowMs()),
     'GET audit': async ({ segments: [name = ''] }) => {
       const record = await gateway.requireKey(name);
       const { changes, isWhole } = await listAllChanges(record, gateway);
@@ -69,22 +70,18 @@ async function requireModels(settings: Partial<KeySettings>, { models }: Gateway
 }
 
 /** Sums the usage of every key by day and model, in the shape of `GET /v1/usage`. */
-async function reportKeys({ account, keys, usage }: Gateway, days: number, nowMs: number) {
+async function reportByDay({ account, keys, usage }: Gateway, days: number, nowMs: number) {
   if (!Number.isInteger(days) || days < 1 || days > DAYS_MAX) {
     throw bad('days', `must be a whole number from 1 to ${DAYS_MAX}`);
   }
   const toMs = Date.parse(isoDay(nowMs)) + DAY_MS;
-  const span = { fromMs: toMs - days * DAY_MS, toMs, readsMax: READS_MAX };
-  const reports = [];
-  for (const { id: keyId, name } of await keys.list(account)) {
-    const groupBy = ['day', 'model'] as const;
-    reports.push({ name, ...(await reportUsage({ keyId, ...span, groupBy }, { usage })) });
-  }
+  const ask = { fromMs: toMs - days * DAY_MS, toMs, groupBy: BY_DAY, readsMax: READS_MAX };
+  const reports = await reportKeys(await keys.list(account), ask, { usage });
   return {
     truncated: reports.some(({ truncated }) => truncated),
-    data: reports.flatMap(({ name, rows }) =>
+    data: reports.flatMap(({ key, rows }) =>
       rows.map((row) => ({
-        key: name,
+        key: key.name,
         day: row.day,
         model: row.model,
         ...toBody(row),

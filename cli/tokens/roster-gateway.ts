@@ -4,7 +4,7 @@
  * Invariant: a leaked token is revoked before its spend is read, so that the new token adds no allowance.
  */
 
-import { chunksOf } from '../../core/base/chunks.ts';
+import { mapSome } from '../../core/base/chunks.ts';
 import {
   asNanoUsd,
   type NanoUsd,
@@ -80,7 +80,7 @@ export function askGateway(
     // Leaked ones first, one by one: a user who stops the command knows which are revoked.
     for (const row of ask.rows.filter(({ email }) => ask.leaked.has(email))) await look(row);
     const others = ask.rows.filter(({ email }) => !ask.leaked.has(email));
-    for (const some of chunksOf(others, LOOKS_AT_ONCE)) await Promise.all(some.map(look));
+    await mapSome(others, LOOKS_AT_ONCE, look);
     return { budgets: book.budgets, replaced };
   });
 }

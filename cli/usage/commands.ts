@@ -8,7 +8,8 @@ import { toGatewayError } from '../../core/base/errors.ts';
 import type { KeyRecord } from '../../core/keys/key-record.ts';
 import { auditUsage } from '../../core/usage/audit/audit.ts';
 import { addSums, NO_USAGE } from '../../core/usage/cells.ts';
-import { type GroupBy, reportUsage } from '../../core/usage/report.ts';
+import type { GroupBy } from '../../core/usage/report.ts';
+import { reportKeys } from '../../core/usage/report-keys.ts';
 import { CommandError, wrongUse } from '../failure.ts';
 import { type PlaceFlags, toKeyName, withPlace } from '../flags.ts';
 import { callByKey, type UrlFlag, withUrl } from '../gateway/by-key.ts';
@@ -145,20 +146,21 @@ async function reportAll(
   const isByKey = ask.groupBy.some((name) => name === 'user' || name === 'token');
   const isApart = records.length > 1 && isByKey && !ask.groupBy.includes('key');
   const groupBy: readonly GroupBy[] = isApart ? ['key', ...ask.groupBy] : ask.groupBy;
-  let sum: UsageSummary = { ...ask, groupBy, rows: [], total: NO_USAGE, truncated: false };
-  for (const { id: keyId, name: keyName } of records) {
-    const { rows, total, truncated } = await reportUsage(
-      { keyId, fromMs: ask.fromMs, toMs: ask.toMs, groupBy, readsMax: READS_MAX },
-      gateway,
-    );
-    sum = {
-      ...sum,
-      rows: [...sum.rows, ...rows.map((row) => ({ row, key: { keyId, keyName } }))],
-      total: addSums(sum.total, total),
-      truncated: sum.truncated || truncated,
-    };
-  }
-  return sum;
+  const { fromMs, toMs } = ask;
+  const reports = await reportKeys(
+    records,
+    { fromMs, toMs, groupBy, readsMax: READS_MAX },
+    gateway,
+  );
+  return {
+    ...ask,
+    groupBy,
+    rows: reports.flatMap(({ rows, key: { id: keyId, name: keyName } }) =>
+      rows.map((row) => ({ row, key: { keyId, keyName } })),
+    ),
+    total: reports.reduce((sum, { total }) => addSums(sum, total), NO_USAGE),
+    truncated: reports.some(({ truncated }) => truncated),
+  };
 }
 
 async function audit(

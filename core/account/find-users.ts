@@ -2,7 +2,7 @@
  * Finds the users of a key and reads their wallets and notes. Flow: id > **user** > answer.
  */
 import type { Identity } from '../access/grant.ts';
-import { chunksOf } from '../base/chunks.ts';
+import { chunksOf, mapSome } from '../base/chunks.ts';
 import { invalidRequest } from '../base/errors.ts';
 import type { WalletId } from '../base/ids.ts';
 import { namesOf } from '../wallet/introduce.ts';
@@ -136,18 +136,14 @@ export async function readUsers(
   ids: readonly WalletId[],
   { wallets, people }: Pick<FindUsersPorts, 'wallets' | 'people'>,
 ): Promise<readonly UserItems[]> {
-  const users: UserItems[] = [];
-  for (const some of chunksOf(ids, BATCH_SIZE * BATCHES_AT_ONCE)) {
-    const read = chunksOf(some, BATCH_SIZE).map(async (batch) => {
-      const [found, notes] = await Promise.all([wallets.findAll(batch), people.findNotes(batch)]);
-      const byId = new Map(found.map((wallet) => [wallet.id, wallet]));
-      return batch.map((walletId) => ({
-        walletId,
-        wallet: byId.get(walletId),
-        note: notes.get(walletId),
-      }));
-    });
-    users.push(...(await Promise.all(read)).flat());
-  }
-  return users;
+  const users = await mapSome(chunksOf(ids, BATCH_SIZE), BATCHES_AT_ONCE, async (batch) => {
+    const [found, notes] = await Promise.all([wallets.findAll(batch), people.findNotes(batch)]);
+    const byId = new Map(found.map((wallet) => [wallet.id, wallet]));
+    return batch.map((walletId) => ({
+      walletId,
+      wallet: byId.get(walletId),
+      note: notes.get(walletId),
+    }));
+  });
+  return users.flat();
 }

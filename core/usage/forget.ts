@@ -4,7 +4,7 @@
  * whose rollup no longer has the name is not read again.
  */
 import type { Identity } from '../access/grant.ts';
-import { chunksOf } from '../base/chunks.ts';
+import { mapSome } from '../base/chunks.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { KeyId, WalletId } from '../base/ids.ts';
 import { isoDay } from '../base/limits.ts';
@@ -122,9 +122,7 @@ async function forgetRows(
     const places = found.rows
       .filter(({ row }) => row.identity !== undefined && isForgotten(row))
       .map(({ row }) => placeOf(row));
-    for (const some of chunksOf(places, WRITES_AT_ONCE)) {
-      await Promise.all(some.map((place) => names.forgetRow(keyId, day, place)));
-    }
+    await mapSome(places, WRITES_AT_ONCE, (place) => names.forgetRow(keyId, day, place));
     count += places.length;
     after = found.next;
     if (after === undefined) return count;
