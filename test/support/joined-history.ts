@@ -76,6 +76,12 @@ export type Until = 'now' | 'last issue' | 'before it';
 const ISSUED_EVERY_MS = 7_200_000;
 const issuedAtMsOf = (nowMs: number): number => nowMs - (nowMs % ISSUED_EVERY_MS);
 
+/** As of real tokens, no two ids begin alike: a hold has the first six characters. */
+const tokenIdOf = (name: string, issuedAtMs: number): TokenId => {
+  const day = isoDay(issuedAtMs);
+  return asTokenId(`${day.slice(5, 7)}${day.slice(8)}${name}${day}`);
+};
+
 const inDollars = (nanoUsd: bigint): string => `0.${String(nanoUsd).padStart(9, '0')}`;
 
 const limitsIn = (caps: Caps): readonly Limit[] =>
@@ -171,7 +177,7 @@ export function startHistory({ wallets, usage, marks, people, keyId, shards }: H
         id: isFormer && user === 0 ? FORMER : (USERS[user] ?? ''),
       },
       token: {
-        id: asTokenId(`${USERS[user]}${token}${isoDay(issuedAtMs)}`),
+        id: tokenIdOf(`${token}${USERS[user]}`, issuedAtMs),
         issuedAtMs,
         expiresAtMs: issuedAtMs + TOKEN_LIFE_SECONDS * 1_000,
         revoked: false,
@@ -343,9 +349,12 @@ export function startHistory({ wallets, usage, marks, people, keyId, shards }: H
     };
     const startedAtMs = clock.nowMs();
     await sweep({ ...steady, wallets: meet }, { shards, deadlineAtMs: startedAtMs + SWEEP_MS });
-    for (const { id, holds } of await readAll()) {
+    for (const { id, holds, dueAtMs = 0 } of await readAll()) {
+      // A hold whose write came late is closed with a later one, which is at most a lease away.
+      const isLater = dueAtMs > startedAtMs && dueAtMs <= startedAtMs + LEASE_MS;
       for (const hold of holds.values()) {
-        if (hold.leaseEndsAtMs < startedAtMs) expect(hold, `${id} after a sweep`).toBeUndefined();
+        if (hold.leaseEndsAtMs >= startedAtMs || isLater) continue;
+        expect(hold, `${id} after a sweep`).toBeUndefined();
       }
     }
   }
