@@ -11,12 +11,12 @@ import { makeKeyStore } from '../../../adapters/dynamodb/key-store.ts';
 import { makeSecretEndings } from '../../../adapters/dynamodb/secret-endings.ts';
 import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
 import { DUE_SHARDS, recordPk } from '../../../adapters/table-schema.ts';
-import { GatewayError } from '../../../core/base/errors.ts';
 import { type KeyId, shortDigest } from '../../../core/base/ids.ts';
 import { createKey, type KeyAdminPorts, type MadeKey } from '../../../core/keys/key-admin.ts';
 import { endSecrets, secretOfEnding } from '../../../core/keys/secret-ending.ts';
 import { type LocalSecrets, startSecrets } from '../../../local/secrets/server.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
+import { down, losing } from '../../support/losing-ports.ts';
 import { makeMemoryKeyAdmin } from '../../support/memory-key-admin.ts';
 import { ACCOUNT } from '../../support/memory-keys.ts';
 import { NOW_MS } from '../../support/tokens.ts';
@@ -70,7 +70,6 @@ beforeEach(() => {
 const make = (ports = admin): Promise<MadeKey> => createKey({ name, settings: SETTINGS }, ports);
 const find = () => admin.store.find(ACCOUNT, name);
 const hasSecret = (keyId: KeyId | undefined): boolean => secrets.has(`test/key/${keyId}`);
-const down = () => new GatewayError('service_unavailable', { detail: 'down' });
 const TOO_LONG = 'took too long, and it was not made';
 
 /** Runs the part of the sweep that ends secrets. */
@@ -99,25 +98,6 @@ const pausing = (work: () => Promise<unknown>): KeyAdminPorts => ({
   },
 });
 
-type Step = 'pointId' | 'putEnding' | 'createKeySecret' | 'putChange' | 'create';
-
-/** The ports, of which one step fails: `request` before it is done, `answer` after it was. */
-function losing(step: Step, lost: 'request' | 'answer'): KeyAdminPorts {
-  const failing = <Ports extends object>(ports: Ports): Ports =>
-    Object.fromEntries(
-      Object.entries(ports).map(([each, call]) => [
-        each,
-        each !== step
-          ? call
-          : async (...args: readonly unknown[]) => {
-              if (lost === 'answer') await call(...args);
-              throw down();
-            },
-      ]),
-    ) as Ports;
-  return { ...admin, store: failing(admin.store), vault: failing(admin.vault) };
-}
-
 // guarantee: making-leaves-no-secret
 describe('a key that is made', () => {
   const STEPS = ['pointId', 'putEnding', 'createKeySecret', 'putChange', 'create'] as const;
@@ -129,7 +109,7 @@ describe('a key that is made', () => {
   test.each(LOSSES)(
     'whose $step lost its $lost has no secret after an hour, and its name is free',
     async ({ step, lost }) => {
-      await expect(make(losing(step, lost))).rejects.toThrow(down());
+      await expect(make(losing(admin, step, lost))).rejects.toThrow(down());
       expect(await find()).toBeUndefined();
       const dead = newest;
       expect(await sweep()).toEqual(NONE);
@@ -144,7 +124,7 @@ describe('a key that is made', () => {
   );
 
   test.each([
-    ['an answer was lost', () => losing('create', 'answer')],
+    ['an answer was lost', () => losing(admin, 'create', 'answer')],
     ['the write was repeated', () => repeating()],
   ])('is in force though %s of its last step', async (_, ports) => {
     const { record, key } = await make(ports());

@@ -11,7 +11,6 @@ import { makeKeyStore } from '../../../adapters/dynamodb/key-store.ts';
 import { makeSecretEndings } from '../../../adapters/dynamodb/secret-endings.ts';
 import { makeWallets } from '../../../adapters/dynamodb/wallets.ts';
 import { DUE_SHARDS } from '../../../adapters/table-schema.ts';
-import { GatewayError } from '../../../core/base/errors.ts';
 import { createKey, type KeyAdminPorts } from '../../../core/keys/key-admin.ts';
 import type { KeyRecord } from '../../../core/keys/key-record.ts';
 import { disableKey, rotateKey } from '../../../core/keys/key-rotation.ts';
@@ -20,6 +19,7 @@ import { validVersionsOf } from '../../../core/keys/key-use.ts';
 import { endSecrets, secretOfEnding } from '../../../core/keys/secret-ending.ts';
 import { type LocalSecrets, startSecrets } from '../../../local/secrets/server.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
+import { down, losing } from '../../support/losing-ports.ts';
 import { makeMemoryKeyAdmin } from '../../support/memory-key-admin.ts';
 import { ACCOUNT } from '../../support/memory-keys.ts';
 import { NOW_MS } from '../../support/tokens.ts';
@@ -104,26 +104,6 @@ async function sweep(deleteSecret = makeKeySecretEnd(callSecrets, PREFIX)) {
   return endSecrets(ending, nowMs + HOUR_MS, { endings: endings(), deleteSecret, clock });
 }
 
-const down = () => new GatewayError('service_unavailable', { detail: 'down' });
-type Step = 'putEnding' | 'createKeySecret' | 'point' | 'putChange' | 'replace';
-
-/** The ports, of which one step fails: `request` before it is done, `answer` after it was. */
-function losing(step: Step, lost: 'request' | 'answer'): KeyAdminPorts {
-  const failing = <Ports extends object>(ports: Ports): Ports =>
-    Object.fromEntries(
-      Object.entries(ports).map(([name, call]) => [
-        name,
-        name !== step
-          ? call
-          : async (...args: readonly unknown[]) => {
-              if (lost === 'answer') await call(...args);
-              throw down();
-            },
-      ]),
-    ) as Ports;
-  return { ...admin, store: failing(admin.store), vault: failing(admin.vault) };
-}
-
 /** Ports that do something before they write the record, once. */
 function pausing(work: () => Promise<unknown>): KeyAdminPorts {
   let isFirst = true;
@@ -189,7 +169,7 @@ describe('a rotation', () => {
   test.each(LOSSES)(
     'whose $step lost its $lost leaves the former string in force and no other secret',
     async ({ step, lost }) => {
-      await expect(rotate(0, losing(step, lost))).rejects.toThrow(down());
+      await expect(rotate(0, losing(admin, step, lost))).rejects.toThrow(down());
       expect(await current()).toEqual(record);
       expect(await strings()).toEqual([key]);
       const orphan = { ...record, version: toOwnVersion(`uuid-${Number(drawn()) - 1}`) };
@@ -203,7 +183,7 @@ describe('a rotation', () => {
   );
 
   test('whose record was written, but the answer was lost, has succeeded', async () => {
-    const second = await rotate(HOUR_MS, losing('replace', 'answer'));
+    const second = await rotate(HOUR_MS, losing(admin, 'replace', 'answer'));
     expect(await current()).toEqual(second.record);
     expect(await strings()).toEqual([second.key, key]);
     nowMs += DAY_MS;
