@@ -17,7 +17,7 @@ import { isOwnVersion, type KeySecret, neededUntilMs } from './key-secret.ts';
 
 /** A mark that this sweep holds. */
 export interface ClaimedEnding {
-  /** Where the claim moved the mark; it is this claim's as long as it is there. */
+  /** The instant that the claim moved the mark to; the mark is the claim’s as long as it is there. */
   readonly atMs: number;
   /**
    * The record of the key, read after the claim; `never-made`: its name is free, or another key has it; undefined: nothing

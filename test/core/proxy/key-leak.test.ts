@@ -36,7 +36,7 @@ describe('a provider’s key', () => {
   });
 });
 
-/** What is sent of an event that comes in pieces; undefined: the key was found. */
+/** Returns what is sent of an event that comes in pieces; undefined: the key was found. */
 function sendPieces(pieces: readonly string[], isWhole: boolean, key: string | undefined) {
   const guard = makeLeakGuard(responseOf(key));
   const sent: string[] = [];
