@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * All other files share four processes, because a new process for each file, and all that it imports, take a third of a
- * second. These put a counting `node:crypto` in the place of Node's, and measure time.
+ * Files with a process of their own: one puts a counting `node:crypto` in the place of Node's, one measures time. All
+ * others share four processes, because a new process, and all that it imports, take a third of a second for each file.
  */
 const ALONE = ['test/core/authorize-same-work.test.ts', 'test/money/text-bound-time.test.ts'];
 /** Tests that keep both cores busy for seconds by themselves: they run after the others, two at a time. */

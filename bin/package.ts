@@ -1,6 +1,6 @@
 /**
  * `npm run package`: builds the folder that is published, `dist/` or the one that is named. It is JavaScript for Node 20
- * and later with types, without source maps, and the same bytes each time. What follows the folder goes to the compiler.
+ * and later with types, without source maps, and the same bytes each time. Further arguments go to the compiler.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

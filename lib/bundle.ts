@@ -54,7 +54,7 @@ class LocalBundle implements ILocalBundling {
     };
   }
 
-  /** Never answers false, by which CDK would start Docker: a bundle that fails throws esbuild's message. */
+  /** Always answers true, because CDK starts Docker after false. A bundle that fails throws esbuild's message. */
   tryBundle(folder: string): true {
     // Loaded here, because an app that lacks it may still import this file.
     const esbuild: { readonly buildSync: typeof buildSync } = require('esbuild');

@@ -6,11 +6,13 @@ import { GatewayError, invalidRequest } from '../../core/base/errors.ts';
 import { type KeyId, shortDigest } from '../../core/base/ids.ts';
 import {
   formatKeyRecord,
+  type KeyName,
   type KeyRecord,
+  keyNameOf,
   OPTIONAL_FIELDS,
   parseKeyRecord,
 } from '../../core/keys/key-record.ts';
-import type { KeyChange, KeyName, KeyStore, SecretMarks } from '../../core/keys/ports.ts';
+import type { KeyChange, KeyStore, SecretMarks } from '../../core/keys/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import {
@@ -93,7 +95,7 @@ export function makeKeyStore(
           toNew(formatKeyRecord(record), nameIsFreeOrOf(record.id)),
         ),
         toInput(table, hashPk(record.keyHash), toNew(pointerOf(record), hashIsOf(record))),
-        ...toMarkInputs(walletsTable, nameOfKey(record), { ...(made && { made }), ended: [] }),
+        ...toMarkInputs(walletsTable, keyNameOf(record), { ...(made && { made }), ended: [] }),
       ]);
       const [isTaken, isPointed] = failed ?? [];
       if (isTaken || isPointed) throw nameTaken();
@@ -109,7 +111,7 @@ export function makeKeyStore(
       if (marks === undefined) return updateItem(call, table, recordPkOf(seen), replacement);
       const { failed } = await transact(call, [
         toInput(table, recordPkOf(seen), replacement),
-        ...toMarkInputs(walletsTable, nameOfKey(seen), marks),
+        ...toMarkInputs(walletsTable, keyNameOf(seen), marks),
       ]);
       return failed === undefined;
     },
@@ -135,12 +137,6 @@ const tooMany = (): GatewayError =>
   });
 
 const recordPkOf = ({ account, name }: KeyRecord): string => recordPk(account, shortDigest(name));
-
-const nameOfKey = ({ account, id: keyId, name: keyName }: KeyRecord): KeyName => ({
-  account,
-  keyId,
-  keyName,
-});
 
 const pointerOf = ({ account, name, version }: KeyRecord): PlainItem => ({
   account,

@@ -9,8 +9,9 @@
 import { GatewayError, invalidRequest } from '../../core/base/errors.ts';
 import { shortDigest } from '../../core/base/ids.ts';
 import { DAY_MS } from '../../core/base/limits.ts';
+import type { KeyName } from '../../core/keys/key-record.ts';
 import { REVOKED_MAX } from '../../core/keys/key-record.ts';
-import type { KeyName, RevokedList } from '../../core/keys/ports.ts';
+import type { RevokedList } from '../../core/keys/ports.ts';
 import type { AwsCall } from '../aws/aws-call.ts';
 import { recordPk } from '../table-schema.ts';
 import { recordIsOf } from './key-items.ts';

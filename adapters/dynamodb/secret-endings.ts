@@ -3,9 +3,10 @@
  * says where the key's record is.
  */
 import { asWalletId, type KeyId, shortDigest } from '../../core/base/ids.ts';
+import type { KeyName } from '../../core/keys/key-record.ts';
 import { parseKeyRecord } from '../../core/keys/key-record.ts';
 import type { KeySecret } from '../../core/keys/key-secret.ts';
-import type { KeyName, SecretEnding } from '../../core/keys/ports.ts';
+import type { SecretEnding } from '../../core/keys/ports.ts';
 import {
   type ClaimedEnding,
   endingIdOf,

@@ -10,10 +10,10 @@ import type { Clock } from '../base/ports.ts';
 import type { MadeVerifier } from '../jwt/make-verifier.ts';
 import { hashOfKey, makeApiKey } from './api-key.ts';
 import { changesBetween, toFields } from './key-fields.ts';
-import type { KeyRecord } from './key-record.ts';
+import { type KeyRecord, keyNameOf } from './key-record.ts';
 import { MAKING_MAX_MS, secretOf } from './key-secret.ts';
 import { applySettings, type KeySettings } from './key-settings.ts';
-import type { KeyChange, KeyName, KeyStore, KeyVault, SecretEnding, SecretMarks } from './ports.ts';
+import type { KeyChange, KeyStore, KeyVault, SecretEnding, SecretMarks } from './ports.ts';
 
 const KEY_ID_BYTES = 16;
 /** The random bytes of a key's string. */
@@ -107,8 +107,8 @@ export async function createKey(
   const record = { ...set, revision: first.id };
   const mark = { secret: secretOf(id, record.version), atMs: clock.nowMs() + MAKING_MAX_MS };
   if (keepsSecret(record)) {
-    await store.pointId(toKeyName(record));
-    await store.putEnding(toKeyName(record), mark);
+    await store.pointId(keyNameOf(record));
+    await store.putEnding(keyNameOf(record), mark);
     await vault.createKeySecret(id, record.version, key);
   }
   await putSecret(record, made, vault);
@@ -134,12 +134,6 @@ async function isCreated(
     throw error;
   }
 }
-
-export const toKeyName = ({ account, id: keyId, name: keyName }: KeyRecord): KeyName => ({
-  account,
-  keyId,
-  keyName,
-});
 
 /**
  * Changes a key's settings. An absent setting keeps its value. The secret of a new verifier is written before the record

@@ -197,6 +197,19 @@ export function parseKeyRecord(value: unknown): KeyRecord {
   return record;
 }
 
+/** The names by which a key's record is found, and its id. */
+export interface KeyName {
+  readonly account: string;
+  readonly keyId: KeyId;
+  readonly keyName: string;
+}
+
+export const keyNameOf = ({ account, id: keyId, name: keyName }: KeyRecord): KeyName => ({
+  account,
+  keyId,
+  keyName,
+});
+
 /**
  * Returns the field that contradicts the kind of a key: a client key has a verifier, a personal key has a user and no
  * verifier, only a server key names users in a header, and no server key is managed by another. Joined name spaces need

@@ -20,9 +20,8 @@ import {
   type MadeKey,
   refused,
   requireKey,
-  toKeyName,
 } from './key-admin.ts';
-import type { KeyRecord } from './key-record.ts';
+import { type KeyRecord, keyNameOf } from './key-record.ts';
 import { MAKING_MAX_MS, SPARE_MS, secretOf, toOwnVersion } from './key-secret.ts';
 import type { SecretEnding } from './ports.ts';
 
@@ -57,7 +56,7 @@ export async function rotateKey(
   };
   const made = { secret: secretOf(seen.id, next.version), atMs: nowMs + MAKING_MAX_MS };
   if (keepsSecret(seen)) {
-    await store.putEnding(toKeyName(seen), made);
+    await store.putEnding(keyNameOf(seen), made);
     await vault.createKeySecret(seen.id, next.version, key);
   }
   await store.point(next);
@@ -83,7 +82,7 @@ export async function disableKey(name: string, ports: KeyAdminPorts): Promise<bo
     await change(seen, { ...seen, disabled: true }, wanted, ports);
     return true;
   }
-  for (const ending of ended) await ports.store.putEnding(toKeyName(seen), ending);
+  for (const ending of ended) await ports.store.putEnding(keyNameOf(seen), ending);
   return false;
 }
 

@@ -2,7 +2,7 @@
  * Ports of keys: their records, their secrets and their changes. Each port fails closed.
  */
 import type { KeyHash, KeyId, TokenId } from '../base/ids.ts';
-import type { KeyRecord } from './key-record.ts';
+import type { KeyName, KeyRecord } from './key-record.ts';
 import type { KeySecret } from './key-secret.ts';
 
 /** Key records for commands, never from a cache. Fails closed: `service_unavailable`. */
@@ -90,11 +90,4 @@ export interface RevokedList {
     key: KeyName,
     entry: { readonly tokenId: TokenId; readonly keepUntilMs: number; readonly nowMs: number },
   ): Promise<void>;
-}
-
-/** The names by which a key's record is found, and its id. */
-export interface KeyName {
-  readonly account: string;
-  readonly keyId: KeyId;
-  readonly keyName: string;
 }

@@ -20,7 +20,7 @@ export async function startDynamoDbThread(options: ThreadOptions): Promise<Local
   // The neighbour has this file's extension: `.ts` in a clone, `.js` where the package is installed.
   const main = new URL(import.meta.url.replace(/thread(\.\w+)$/, 'thread-main$1'));
   const worker = new Worker(main, { workerData: options });
-  // Before the first message is read: a worker's exit may come in the same turn as its message.
+  // This listens before the first message is read: a worker's exit may come in the same turn as its message.
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const silent = ended.then((): never => {
     throw new Error('the tables ended before they started');

@@ -7,6 +7,13 @@ export const down = () => new GatewayError('service_unavailable', { detail: 'dow
 
 type Step = keyof KeyAdminPorts['store'] | keyof KeyAdminPorts['vault'];
 
+/** Each step once with its request lost, and once with its answer; of the last one, which decides, the request alone. */
+export const lossesOf = (steps: readonly Step[]) =>
+  steps.flatMap((step) => [
+    { step, lost: 'request' as const },
+    ...(step === steps.at(-1) ? [] : [{ step, lost: 'answer' as const }]),
+  ]);
+
 /** Makes one step fail: `request` before it is done, `answer` after it was. */
 export function losing(
   admin: KeyAdminPorts,

@@ -16,7 +16,7 @@ import { createKey, type KeyAdminPorts, type MadeKey } from '../../../core/keys/
 import { endSecrets, secretOfEnding } from '../../../core/keys/secret-ending.ts';
 import { type LocalSecrets, startSecrets } from '../../../local/secrets/server.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
-import { down, losing } from '../../support/losing-ports.ts';
+import { down, losing, lossesOf } from '../../support/losing-ports.ts';
 import { makeMemoryKeyAdmin } from '../../support/memory-key-admin.ts';
 import { ACCOUNT } from '../../support/memory-keys.ts';
 import { NOW_MS } from '../../support/tokens.ts';
@@ -100,11 +100,7 @@ const pausing = (work: () => Promise<unknown>): KeyAdminPorts => ({
 
 // guarantee: making-leaves-no-secret
 describe('a key that is made', () => {
-  const STEPS = ['pointId', 'putEnding', 'createKeySecret', 'putChange', 'create'] as const;
-  const LOSSES = STEPS.flatMap((step) => [
-    { step, lost: 'request' as const },
-    { step, lost: 'answer' as const },
-  ]).filter(({ step, lost }) => step !== 'create' || lost === 'request');
+  const LOSSES = lossesOf(['pointId', 'putEnding', 'createKeySecret', 'putChange', 'create']);
 
   test.each(LOSSES)(
     'whose $step lost its $lost has no secret after an hour, and its name is free',
@@ -200,7 +196,7 @@ describe('the secret of a key in force stays', () => {
       Key: { pk: { S: pk } },
       ...more,
     });
-  /** What the account function may write, too. */
+  /** The account function may write this, too. */
   const setId = (id: string) =>
     change('UpdateItem', recordPk(ACCOUNT, shortDigest(name)), {
       UpdateExpression: 'SET id = :id',

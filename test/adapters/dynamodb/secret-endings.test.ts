@@ -19,7 +19,7 @@ import { validVersionsOf } from '../../../core/keys/key-use.ts';
 import { endSecrets, secretOfEnding } from '../../../core/keys/secret-ending.ts';
 import { type LocalSecrets, startSecrets } from '../../../local/secrets/server.ts';
 import { startTables, TABLE_NAMES } from '../../support/dynamodb.ts';
-import { down, losing } from '../../support/losing-ports.ts';
+import { down, losing, lossesOf } from '../../support/losing-ports.ts';
 import { makeMemoryKeyAdmin } from '../../support/memory-key-admin.ts';
 import { ACCOUNT } from '../../support/memory-keys.ts';
 import { NOW_MS } from '../../support/tokens.ts';
@@ -160,11 +160,7 @@ test('a second rotation within an overlap ends both strings before it', async ()
 
 // guarantee: rotation-keeps-a-secret
 describe('a rotation', () => {
-  const STEPS = ['putEnding', 'createKeySecret', 'point', 'putChange', 'replace'] as const;
-  const LOSSES = STEPS.flatMap((step) => [
-    { step, lost: 'request' as const },
-    { step, lost: 'answer' as const },
-  ]).filter(({ step, lost }) => step !== 'replace' || lost === 'request');
+  const LOSSES = lossesOf(['putEnding', 'createKeySecret', 'point', 'putChange', 'replace']);
 
   test.each(LOSSES)(
     'whose $step lost its $lost leaves the former string in force and no other secret',
